@@ -1,0 +1,75 @@
+# Needs python3 (>= 3.11, with venv) and make; everything else is installed into .venv, at the
+# versions in constraints.txt. `make help` lists the targets.
+#
+# torch is installed first and alone, so that whichever torch pip finds is the one used. To get
+# its CPU-only build, point PIP_EXTRA_INDEX_URL at PyTorch's index of CPU wheels before the first
+# `make` (see CONTRIBUTING.md).
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# The networks of tests, examples and docs are small: a second thread each would only get in the way
+# of the other worker. Benchmarks choose their own threads.
+ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-quick lint format docs bench constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+# Stamps: set-up runs once, and again when the requirements change.
+$(VENV)/.stamp-run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt torch
+	$(PIP) install --quiet -c constraints.txt hatchling editables
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-run
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.stamp-run ## set up and run the demo
+	$(ONE_THREAD) $(BIN)/python examples/demo.py
+
+test: $(VENV)/.stamp-dev ## set up and run every test, slow ones and doctests included
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules \
+		--doctest-glob='*.rst' skrnn tests docs/user_guide $(PYTEST_ARGS)
+
+test-quick: $(VENV)/.stamp-dev ## run the tests that are not marked slow
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' $(PYTEST_ARGS)
+
+lint: $(VENV)/.stamp-dev ## check format, style, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.stamp-dev ## format the code and apply the safe fixes
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warnings as errors
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+bench: $(VENV)/.stamp-dev ## run the benchmarks and print their tables
+	$(BIN)/python -m benchmarks
+
+constraints: $(VENV)/.stamp-dev ## pin what the environment holds now
+	@{ echo '# The releases that CI runs, whole. Written by `make constraints` from an environment that passed.'; \
+	   $(PIP) freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' | sed -E 's/\+[A-Za-z0-9.]+$$//'; } > constraints.tmp
+	@mv constraints.tmp constraints.txt
+
+clean: ## remove the environment, caches and built documentation
+	rm -rf $(VENV) docs/_build docs/gallery docs/generated docs/sg_execution_times.rst
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	find skrnn tests examples benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
