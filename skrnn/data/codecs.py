@@ -1,0 +1,346 @@
+"""Codecs: from checked user data to ids and features, and from logits back.
+
+Only this file knows labels and tokens. Input codecs have ``fit``/``encode`` and give an
+``EncodedSequences``; target codecs have ``fit``/``encode``/``decode``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.ragged import RaggedArray
+from skrnn.data.vocabulary import N_RESERVED, SPELLINGS, Vocabulary, distinct_tokens
+
+
+@dataclass(frozen=True)
+class EncodedSequences:
+    """What the batches are cut from.
+
+    Attributes
+    ----------
+    steps : RaggedArray
+        float32 ``(total_steps, n_features)`` or int64 ids ``(total_steps,)``.
+    words : int64 ndarray of shape (total_steps,), optional
+        With spelling: each step's row in ``spelling``.
+    spelling : int64 ndarray of shape (n_distinct_words, n_characters), optional
+        The characters (or n-grams) of this X's distinct words, zeros behind.
+    """
+
+    steps: RaggedArray
+    words: NDArray[np.int64] | None = None
+    spelling: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def take(self, indices: NDArray) -> EncodedSequences:
+        """Return some of the sequences; the spelling table is shared."""
+        words = None
+        if self.words is not None:
+            words = self.steps.with_values(self.words).take(indices).values
+        return EncodedSequences(self.steps.take(indices), words, self.spelling)
+
+
+class NumericCodec:
+    """Passes features through, shifted and scaled sequence by sequence where asked.
+
+    Parameters
+    ----------
+    instance_norm : {None, "last", "standard"}
+        None leaves values alone. "last" subtracts each sequence's last step, "standard"
+        its mean; both divide by the sequence's root mean square distance from that.
+    target_feature : int
+        The feature whose level is added back to the prediction.
+
+    Notes
+    -----
+    A nearly constant sequence is divided by ``FLOOR`` times the training data's overall
+    distance, lest noise be blown up, and one of fewer than ``FEW`` steps, which has no
+    deviation to speak of, by all of that distance. Values are float32: a level that is a
+    million times larger than the changes leaves little of them.
+
+    References
+    ----------
+    Kim, Kim, Tae, Park, Choi, Choo (2022). Reversible instance normalization for
+    accurate time-series forecasting against distribution shift. ICLR, section 2.
+    """
+
+    FLOOR, FEW = 0.01, 3
+
+    def __init__(self, instance_norm: str | None = None, target_feature: int = 0):
+        self.instance_norm = instance_norm
+        self.target_feature = target_feature
+
+    def fit(self, steps: RaggedArray) -> NumericCodec:
+        """Learn the training data's overall distance from the sequences' levels."""
+        if self.instance_norm is None:
+            return self
+        n_features = steps.values.shape[1]
+        if self.target_feature >= n_features:
+            raise ValueError(
+                f"target_feature={self.target_feature}, but X has {n_features} features"
+            )
+        _, squares = self._level(steps)
+        overall = np.sqrt(np.average(squares, axis=0, weights=steps.lengths))
+        self.overall = np.where(overall > 0, overall, 1.0)
+        return self
+
+    def encode(self, steps: RaggedArray) -> EncodedSequences:
+        """Return the (normalised) features."""
+        if self.instance_norm is None:
+            return EncodedSequences(steps)
+        shift, scale = self._level_and_scale(steps)
+        values = steps.values - np.repeat(shift, steps.lengths, axis=0)
+        values /= np.repeat(scale.astype(np.float32), steps.lengths, axis=0)
+        return EncodedSequences(steps.with_values(values))
+
+    def levels(self, steps: RaggedArray) -> tuple[NDArray, NDArray] | None:
+        """Return each sequence's shift and scale ``(n_sequences, 1)`` for y, if any."""
+        if self.instance_norm is None:
+            return None
+        shift, scale = self._level_and_scale(steps)
+        column = slice(self.target_feature, self.target_feature + 1)
+        return shift[:, column].astype(np.float64), scale[:, column]
+
+    def _level_and_scale(self, steps: RaggedArray) -> tuple[NDArray, NDArray]:
+        level, squares = self._level(steps)
+        scale = np.maximum(np.sqrt(squares), self.FLOOR * self.overall)
+        few = steps.lengths[:, None] < self.FEW
+        return level, np.where(few, self.overall, scale)
+
+    def _level(self, steps: RaggedArray) -> tuple[NDArray[np.float32], NDArray]:
+        """Return each sequence's level, and the mean square distance from it."""
+        starts, lengths = steps.offsets[:-1], steps.lengths[:, None]
+        if self.instance_norm == "last":
+            level = steps.values[steps.offsets[1:] - 1]
+        else:
+            sums = np.add.reduceat(steps.values, starts, axis=0, dtype=np.float64)
+            level = (sums / lengths).astype(np.float32)
+        distance = steps.values - np.repeat(level, steps.lengths, axis=0)
+        squares = np.add.reduceat(np.square(distance, dtype=np.float64), starts, axis=0)
+        return level, squares / lengths
+
+
+class TokenCodec:
+    """Maps tokens to ids, and words to their spelling.
+
+    Parameters
+    ----------
+    lowercase : bool
+        Whether ``"The"`` and ``"the"`` share an id; the spelling keeps the case.
+    min_count, max_size :
+        As in ``Vocabulary.learn``.
+    characters : {None, "cnn", "ngrams"}
+        How words are spelled, if at all.
+    """
+
+    def __init__(
+        self,
+        *,
+        lowercase: bool = True,
+        min_count: int = 1,
+        max_size: int | None = None,
+        characters: str | None = None,
+    ):
+        self.lowercase = lowercase
+        self.min_count = min_count
+        self.max_size = max_size
+        self.characters = characters
+
+    def fit(self, steps: RaggedArray) -> TokenCodec:
+        """Learn the vocabulary and the alphabet."""
+        codes, words = distinct_tokens(steps.values)
+        forms, form_of_word = self._forms(words)
+        counts = np.bincount(form_of_word[codes], minlength=len(forms))
+        self.vocabulary = Vocabulary.learn(
+            forms, counts, min_count=self.min_count, max_size=self.max_size
+        )
+        if self.characters is not None:
+            self.spelling = SPELLINGS[self.characters](words)
+        return self
+
+    def encode(self, steps: RaggedArray) -> EncodedSequences:
+        """Return ids, and the spelling of this X's distinct words."""
+        codes, words = distinct_tokens(steps.values)
+        forms, form_of_word = self._forms(words)
+        ids = self.vocabulary.encode(forms)[form_of_word][codes]
+        encoded = steps.with_values(ids)
+        if self.characters is None:
+            return EncodedSequences(encoded)
+        return EncodedSequences(encoded, codes, self.spelling.encode(words))
+
+    def vectors(self, embeddings: Mapping[Hashable, Any]) -> NDArray[np.float32]:
+        """Return ``(n_ids, dim)`` pre-trained vectors, NaN where there is none.
+
+        Raises
+        ------
+        ValueError
+            If no token of the vocabulary has a vector, or vectors are not finite, not
+            1-D or of unequal size.
+        TypeError
+            If ``embeddings`` is no mapping.
+        """
+        if isinstance(embeddings, str) or not (
+            hasattr(embeddings, "__contains__") and hasattr(embeddings, "__getitem__")
+        ):
+            raise TypeError(
+                f"embeddings must map tokens to vectors, got {type(embeddings).__name__}"
+            )
+        rows = {}
+        for token, i in self.vocabulary.ids.items():
+            forms = [token]
+            if isinstance(token, str) and self.lowercase:
+                forms += [token.capitalize(), token.upper()]
+            known = next((form for form in forms if form in embeddings), None)
+            if known is not None:
+                rows[i] = np.asarray(embeddings[known], dtype=np.float32)
+        if not rows:
+            raise ValueError("embeddings has a vector for no token of the vocabulary")
+        shapes = {row.shape for row in rows.values()}
+        if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+            raise ValueError(
+                f"embeddings must have 1-D vectors of one size, got shapes {shapes}"
+            )
+        for i, row in rows.items():
+            if not np.isfinite(row).all():
+                token = list(self.vocabulary.ids)[i - N_RESERVED]
+                raise ValueError(f"embeddings[{token!r}] is not finite")
+        table = np.full((len(self.vocabulary), *shapes.pop()), np.nan, np.float32)
+        table[list(rows)] = np.stack(list(rows.values()))
+        return table
+
+    def _forms(self, words: list[Hashable]) -> tuple[list[Hashable], NDArray[np.int64]]:
+        """Return the distinct looked-up forms, and the form of each word."""
+        if not self.lowercase:
+            return words, np.arange(len(words))
+        index: dict[Hashable, int] = {}
+        form_of_word = [
+            index.setdefault(w.lower() if isinstance(w, str) else w, len(index))
+            for w in words
+        ]
+        return list(index), np.array(form_of_word, dtype=np.int64)
+
+
+class LabelCodec:
+    """One class a sequence: labels ↔ int64 ids."""
+
+    def fit(self, y: NDArray, classes: NDArray | None = None) -> LabelCodec:
+        """Learn the sorted classes, or take the given ones."""
+        self.classes = np.unique(y if classes is None else classes)
+        return self
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return len(self.classes)
+
+    def encode(self, y: NDArray, name: str = "y") -> NDArray[np.int64]:
+        """Return each label's position in ``classes``; a new label is a ValueError."""
+        ids_of = {label: i for i, label in enumerate(self.classes.tolist())}
+        ids = np.array([ids_of.get(label, -1) for label in y.tolist()], dtype=np.int64)
+        unknown = np.flatnonzero(ids < 0)
+        if len(unknown):
+            raise ValueError(
+                f"{name}[{unknown[0]}] is {y[unknown[0]]!r}, which is not in classes "
+                f"{self.classes.tolist()}"
+            )
+        return ids
+
+    def decode(self, ids: NDArray) -> NDArray:
+        """Return the labels at ``ids``."""
+        return self.classes[ids]
+
+
+class IndicatorCodec:
+    """Several labels a sequence: 0/1 indicator matrix ↔ float32."""
+
+    def fit(self, y: NDArray, classes: NDArray | None = None) -> IndicatorCodec:
+        """Learn the number of labels."""
+        self.classes = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
+        return self
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return len(self.classes)
+
+    def encode(self, y: NDArray, name: str = "y") -> NDArray[np.float32]:
+        """Return the matrix as float32; another number of labels is a ValueError."""
+        if y.shape[1] != self.n_outputs:
+            raise ValueError(f"{name} has {y.shape[1]} labels, expected {self.n_outputs}")
+        return y.astype(np.float32)
+
+    def decode(self, ids: NDArray) -> NDArray[np.int64]:
+        """Return bools ``(n_sequences, n_labels)`` as 0/1 integers."""
+        return ids.astype(np.int64)
+
+
+class NumberCodec:
+    """Real targets ↔ standardised float32 columns, relative to each sequence's level.
+
+    ``levels`` is what ``NumericCodec.levels`` gives: shift and scale of each sequence.
+    """
+
+    def fit(
+        self,
+        y: NDArray,
+        levels: tuple[NDArray, NDArray] | None = None,
+        weight: NDArray | None = None,
+    ) -> NumberCodec:
+        """Learn the (weighted) mean and deviation of each output.
+
+        Relative to levels the mean stays 0: staying at the level is what a network that
+        has learned nothing predicts.
+        """
+        self.is_1d = y.ndim == 1
+        columns = self._relative(y, levels)
+        self.mean = np.average(columns, axis=0, weights=weight)
+        if levels is not None:
+            self.mean = np.zeros_like(self.mean)
+        variance = np.average((columns - self.mean) ** 2, axis=0, weights=weight)
+        deviation = np.sqrt(variance)
+        constant = deviation <= 1e-12 * (1 + np.abs(self.mean))
+        self.scale = np.where(constant, 1.0, deviation)
+        return self
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of y."""
+        return len(self.mean)
+
+    def encode(
+        self, y: NDArray, levels: tuple[NDArray, NDArray] | None = None, name: str = "y"
+    ) -> NDArray[np.float32]:
+        """Return ``(n_sequences, n_outputs)`` standardised targets."""
+        columns = self._relative(y, levels)
+        if columns.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"{name} has {columns.shape[1]} outputs, expected {self.n_outputs}"
+            )
+        return ((columns - self.mean) / self.scale).astype(np.float32)
+
+    def decode(
+        self, values: NDArray, levels: tuple[NDArray, NDArray] | None = None
+    ) -> NDArray[np.float64]:
+        """Return predictions in y's units and form.
+
+        ``values`` may have quantiles in front of the outputs:
+        ``(n_sequences, ..., n_outputs)``.
+        """
+        result = values.astype(np.float64) * self.scale + self.mean
+        if levels is not None:
+            shift, scale = (
+                level.reshape(-1, *[1] * (values.ndim - 1)) for level in levels
+            )
+            result = result * scale + shift
+        return result[..., 0] if self.is_1d else result
+
+    @staticmethod
+    def _relative(y: NDArray, levels: tuple[NDArray, NDArray] | None) -> NDArray:
+        columns = y.reshape(len(y), -1)
+        return columns if levels is None else (columns - levels[0]) / levels[1]

@@ -1,0 +1,354 @@
+"""Long frames as sequences, and series as windows.
+
+This file turns tables that hold time in their rows into the forms of X that estimators
+take. It checks the tables; what X may be is decided in ``checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_scalar
+
+from skrnn.data.ragged import RaggedArray, object_array, offsets_of
+
+# --- sequences of a long frame -------------------------------------------------------
+
+
+def sequences_from_frame(
+    frame: pd.DataFrame,
+    *,
+    by: Hashable | list[Hashable],
+    time: Hashable | None = None,
+    features: Hashable | list[Hashable] | None = None,
+    target: Hashable | list[Hashable] | None = None,
+) -> Any:
+    """Group the rows of a long frame, one row a step, into sequences.
+
+    The sequences come in a Series indexed by their ids, in order of first appearance.
+    A Series is an X that every estimator, splitter and search takes, and the ids stay
+    with their sequences.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (total_steps, n_columns)
+        One row for each step of each sequence, in any order.
+    by : column name or list of column names
+        What identifies a sequence.
+    time : column name, default=None
+        What orders the steps of a sequence: numbers, dates or anything else that can be
+        sorted. None keeps the order of the rows.
+    features : column name or list of column names, default=None
+        The columns of a step. A list, also of one, makes sequences
+        ``(n_steps_i, n_features)`` of numbers. One name makes 1-D sequences ``(n_steps_i,)``,
+        and token lists if the column is not numeric. None takes all other columns, as a
+        list.
+    target : column name or list of column names, default=None
+        What has one value for each sequence, repeated in all its rows.
+
+    Returns
+    -------
+    X : Series of shape (n_sequences,)
+        The sequences, indexed by id; by a MultiIndex where ``by`` is a list. Arrays are
+        float32 if all features are, else float64; integers stay integers in 1-D
+        sequences.
+    y : Series of shape (n_sequences,) or DataFrame of shape (n_sequences, n_targets)
+        The targets, with the index of X. Only where ``target`` is given.
+
+    Raises
+    ------
+    TypeError
+        If ``frame`` is no DataFrame, or a feature is not numeric.
+    ValueError
+        If a column is missing, if ``by``, ``time`` or ``target`` has missing values, if
+        a time comes twice in a sequence, or if the target changes within one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skrnn.preprocessing import sequences_from_frame
+    >>> frame = pd.DataFrame(
+    ...     {
+    ...         "patient": ["b", "b", "a", "b"],
+    ...         "day": [2, 1, 1, 3],
+    ...         "pulse": [71.0, 70.0, 88.0, 72.0],
+    ...         "ill": ["no", "no", "yes", "no"],
+    ...     }
+    ... )
+    >>> X, y = sequences_from_frame(frame, by="patient", time="day", target="ill")
+    >>> X["b"].ravel()
+    array([70., 71., 72.])
+    >>> y.to_dict()
+    {'b': 'no', 'a': 'yes'}
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"frame must be a DataFrame, got {type(frame).__name__}")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"frame has more than one column {twice!r}")
+    if len(frame) == 0:
+        raise ValueError("frame has no rows")
+    ids = _columns(frame, by, "by")
+    targets = [] if target is None else _columns(frame, target, "target")
+    times = [] if time is None else _columns(frame, [time], "time")
+    if features is None:
+        features = [c for c in frame.columns if c not in {*ids, *times, *targets}]
+    columns = _columns(frame, features, "features")
+    for name, used in (("by", ids), ("time", times), ("target", targets)):
+        _check_complete(frame, used, name)
+
+    keys = frame[ids].reset_index(drop=True)  # an index level may have the same name
+    groups = keys.groupby(ids, sort=False, observed=True).ngroup().to_numpy()
+    lengths = np.bincount(groups)
+    order, index = _order_of_steps(frame, groups, lengths, ids, time)
+    if not isinstance(by, list):
+        index = index.get_level_values(0)
+    if isinstance(features, list):
+        values = _feature_values(frame[columns])
+    else:
+        values = _step_values(frame[features])
+    steps = RaggedArray.from_lengths(values[order], lengths)
+    sequences = [s.tolist() for s in steps] if values.dtype == object else list(steps)
+    X = pd.Series(
+        object_array(sequences),
+        index=index,
+        name=None if isinstance(features, list) else features,
+    )
+    if target is None:
+        return X
+    y = _one_for_each(frame[targets], order, lengths, index)
+    return X, (y if isinstance(target, list) else y[target])
+
+
+def _columns(frame: pd.DataFrame, names: Any, parameter: str) -> list[Hashable]:
+    """Return ``names`` as a list of columns that exist."""
+    listed = names if isinstance(names, list) else [names]
+    if not listed:
+        raise ValueError(f"{parameter} names no column of the frame")
+    for name in listed:
+        if name not in frame.columns:
+            hint = "; reset_index() makes it one" if name in frame.index.names else ""
+            raise ValueError(
+                f"{parameter}={name!r} is not a column of the frame, which has "
+                f"{frame.columns.tolist()}{hint}"
+            )
+    return listed
+
+
+def _check_complete(
+    frame: pd.DataFrame, names: Sequence[Hashable], parameter: str
+) -> None:
+    for name in names:
+        missing = np.flatnonzero(frame[name].isna())
+        if len(missing):
+            raise ValueError(
+                f"{parameter}={name!r} has {len(missing)} missing values, the first in "
+                f"row {_shown(frame.index[missing[0]])}"
+            )
+
+
+def _order_of_steps(
+    frame: pd.DataFrame,
+    groups: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    ids: list[Hashable],
+    time: Hashable | None,
+) -> tuple[NDArray[np.int64], pd.Index]:
+    """Return the rows in order of sequence and time, and the sequences' ids."""
+    order = np.argsort(groups, kind="stable")
+    first = order[offsets_of(lengths)[:-1]]
+    index = pd.MultiIndex.from_frame(frame[ids].iloc[first])
+    if time is None:
+        return order, index
+    ranks = pd.factorize(frame[time], sort=True)[0]
+    order = np.lexsort((ranks, groups))
+    again = (np.diff(groups[order]) == 0) & (np.diff(ranks[order]) == 0)
+    if again.any():
+        row = order[1:][again][0]
+        raise ValueError(
+            f"time={time!r} is {_shown(frame[time].iloc[row])} twice in the sequence "
+            f"{_shown(index[groups[row]])}"
+        )
+    return order, index
+
+
+def _shown(value: Any) -> str:
+    """Return a value or an id as the user would write it."""
+    if isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _feature_values(columns: pd.DataFrame) -> NDArray[np.floating]:
+    """Return ``(total_steps, n_features)`` numbers."""
+    for name, dtype in columns.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(dtype):
+            raise TypeError(
+                f"features: column {name!r} has dtype {dtype}, expected numbers. Encode "
+                f"or leave it out, or pass features={name!r} to make token lists of it"
+            )
+    single = all(dtype == np.float32 for dtype in columns.dtypes)
+    return columns.to_numpy(np.float32 if single else np.float64, na_value=np.nan)
+
+
+def _step_values(column: pd.Series) -> NDArray:
+    """Return ``(total_steps,)`` numbers, or tokens in an object array."""
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=object)
+    if column.isna().any():
+        return _feature_values(column.to_frame())[:, 0]
+    return column.to_numpy()
+
+
+def _one_for_each(
+    columns: pd.DataFrame,
+    order: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    index: pd.Index,
+) -> pd.DataFrame:
+    """Return one row for each sequence, after seeing that it holds for all its steps."""
+    first = order[offsets_of(lengths)[:-1]]
+    for name in columns:
+        codes = pd.factorize(columns[name])[0]
+        changes = np.flatnonzero(codes[order] != np.repeat(codes[first], lengths))
+        if len(changes):
+            group = np.searchsorted(np.cumsum(lengths), changes[0], side="right")
+            values = columns[name].iloc[[first[group], order[changes[0]]]].tolist()
+            raise ValueError(
+                f"target={name!r} changes within the sequence {_shown(index[group])}: "
+                f"{values[0]!r} and {values[1]!r}"
+            )
+    return columns.iloc[first].set_axis(index, axis=0)
+
+
+# --- windows of a series -------------------------------------------------------------
+
+
+def sliding_windows(
+    series: Any,
+    *,
+    window: int,
+    horizon: int = 1,
+    stride: int = 1,
+    target: Any = None,
+) -> tuple[NDArray, NDArray]:
+    """Cut a series into windows and what follows each of them, for forecasting.
+
+    Window ``i`` holds the steps from ``i * stride`` on; its target is what follows,
+    from step ``i * stride + window`` on.
+
+    Parameters
+    ----------
+    series : array-like, Series or DataFrame of shape (n_steps,) or (n_steps, n_features)
+        Numbers in order of time.
+    window : int
+        Steps of a window, at least 1. A longer one sees more of the past and leaves
+        fewer windows.
+    horizon : int, default=1
+        Steps to forecast, at least 1.
+    stride : int, default=1
+        Steps from the start of a window to the next; more gives fewer windows that
+        overlap less.
+    target : column name (DataFrame) or index (array), default=None
+        The feature to forecast. It may be left out where there is one feature only.
+
+    Returns
+    -------
+    X : ndarray of shape (n_windows, window) or (n_windows, window, n_features)
+        The windows in order of time, with the features where ``series`` is 2-D. Both are
+        sequences to skrnn; scikit-learn's regressors read the 2-D form as lags.
+    y : ndarray of shape (n_windows,) or (n_windows, horizon)
+        What follows; 2-D where ``horizon`` is above 1.
+
+    Raises
+    ------
+    TypeError
+        If the series is not numeric.
+    ValueError
+        If a parameter is out of its range, the series is too short, or ``target`` is
+        missing or no feature.
+
+    Notes
+    -----
+    X and y are read-only views of the series: nothing is copied.
+
+    The windows overlap, so they must be split by time: a random split shows a network
+    in training what it is tested on. ``TimeSeriesSplit(gap=(horizon - 1) // stride)``
+    is enough for the targets of training to lie before the targets of the test, as in
+    real forecasting, where the past is known. With
+    ``gap=(window + horizon - 1) // stride`` training and test share no value at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn.preprocessing import sliding_windows
+    >>> X, y = sliding_windows(np.arange(7), window=3, horizon=2)
+    >>> X
+    array([[0, 1, 2],
+           [1, 2, 3],
+           [2, 3, 4]])
+    >>> y
+    array([[3, 4],
+           [4, 5],
+           [5, 6]])
+    """
+    for name, value in (("window", window), ("horizon", horizon), ("stride", stride)):
+        check_scalar(value, name, Integral, min_val=1)
+    values, column = _series_values(series, target)
+    if len(values) < window + horizon:
+        raise ValueError(
+            f"series has {len(values)} steps, but window={window} and horizon={horizon} "
+            f"need at least {window + horizon}"
+        )
+    X = sliding_window_view(values[:-horizon], window, axis=0)[::stride]
+    y = sliding_window_view(column[window:], horizon)[::stride]
+    if X.ndim == 3:  # (n_windows, n_features, window)
+        X = X.transpose(0, 2, 1)  # (n_windows, window, n_features)
+    return X, y[:, 0] if horizon == 1 else y
+
+
+def _series_values(series: Any, target: Any) -> tuple[NDArray, NDArray]:
+    """Return the numbers ``(n_steps[, n_features])`` and the column to forecast."""
+    values = np.asarray(series)
+    if values.dtype == object and isinstance(series, pd.Series | pd.DataFrame):
+        dtypes = series.dtypes if series.ndim == 2 else [series.dtype]
+        if all(map(pd.api.types.is_numeric_dtype, dtypes)):
+            values = series.to_numpy(np.float64, na_value=np.nan)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"series must hold real numbers, got dtype {values.dtype}")
+    if values.ndim not in (1, 2):
+        raise ValueError(
+            f"series has {values.ndim} dimensions, expected (n_steps,) or "
+            "(n_steps, n_features)"
+        )
+    if values.ndim == 1:
+        if target is not None:
+            raise ValueError(f"target={target!r} is of no use: the series is 1-D")
+        return values, values
+    if values.shape[1] == 0:
+        raise ValueError("series has no features")
+    return values, values[:, _target_column(series, target, values.shape[1])]
+
+
+def _target_column(series: Any, target: Any, n_features: int) -> int:
+    if target is None:
+        if n_features > 1:
+            raise ValueError(
+                f"target must say which of the {n_features} features to forecast"
+            )
+        return 0
+    if isinstance(series, pd.DataFrame):
+        names = series.columns.tolist()
+        if target not in names:
+            raise ValueError(
+                f"target={target!r} is not a column of the series, which has {names}"
+            )
+        return names.index(target)
+    check_scalar(target, "target", Integral, min_val=0, max_val=n_features - 1)
+    return int(target)

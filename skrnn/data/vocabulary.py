@@ -1,0 +1,160 @@
+"""Vocabulary: which tokens have an id of their own, and how words are spelled.
+
+Ids 0 and 1 are reserved: 0 pads a batch, 1 stands for every token not seen often
+enough in training.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+PADDING, UNKNOWN = 0, 1
+N_RESERVED = 2
+
+
+class Vocabulary:
+    """Maps tokens to ids, the most frequent token first.
+
+    Attributes
+    ----------
+    ids : dict
+        Token → id, from ``N_RESERVED`` on.
+    counts : int64 ndarray of shape (n_ids,)
+        How often each id was seen in training (0 for the reserved ones).
+    """
+
+    def __init__(self, tokens: Sequence[Hashable], counts: Sequence[int]):
+        self.ids = {token: i for i, token in enumerate(tokens, start=N_RESERVED)}
+        self.counts = np.concatenate(
+            [np.zeros(N_RESERVED, dtype=np.int64), np.asarray(counts, dtype=np.int64)]
+        )
+
+    @classmethod
+    def learn(
+        cls,
+        tokens: Sequence[Hashable],
+        counts: NDArray[np.int64],
+        *,
+        min_count: int = 1,
+        max_size: int | None = None,
+    ) -> Vocabulary:
+        """Keep distinct ``tokens`` seen ``min_count`` times, at most ``max_size``.
+
+        Ties are broken by the token's text, so that the order of the samples does not
+        count.
+        """
+        kept = [
+            (-int(count), str(token), i)
+            for i, (token, count) in enumerate(zip(tokens, counts, strict=True))
+            if count >= min_count
+        ]
+        kept.sort()
+        kept = kept[:max_size]
+        return cls([tokens[i] for *_, i in kept], [-count for count, *_ in kept])
+
+    def __len__(self) -> int:
+        return len(self.ids) + N_RESERVED
+
+    def encode(self, tokens: Sequence[Hashable]) -> NDArray[np.int64]:
+        """Return the id of each token, ``UNKNOWN`` for those that have none."""
+        get = self.ids.get
+        return np.fromiter(
+            (get(token, UNKNOWN) for token in tokens), np.int64, len(tokens)
+        )
+
+
+def distinct_tokens(
+    tokens: NDArray[np.object_],
+) -> tuple[NDArray[np.int64], list[Hashable]]:
+    """Return each step's index into the distinct tokens, and those tokens."""
+    codes, distinct = pd.factorize(tokens, use_na_sentinel=False)
+    return codes.astype(np.int64), list(distinct)
+
+
+class CharacterSpelling:
+    """Spells a word as the ids of its characters, between a begin and an end mark.
+
+    Words beyond ``max_characters`` lose their middle.
+    """
+
+    BEGIN, END = 2, 3
+
+    def __init__(self, words: Sequence[Hashable], max_characters: int = 18):
+        seen = sorted(set("".join(map(str, words))))
+        self.characters = {c: i for i, c in enumerate(seen, start=4)}
+        self.max_characters = max_characters
+
+    @property
+    def n_ids(self) -> int:
+        """One more than the largest id."""
+        return len(self.characters) + 4
+
+    def encode(self, words: Sequence[Hashable]) -> NDArray[np.int64]:
+        """Return ``(n_words, n_characters)`` ids, zeros after the end of a word."""
+        get, half = self.characters.get, self.max_characters // 2
+        rows = []
+        for text in map(str, words):
+            if len(text) > self.max_characters:
+                text = text[:half] + text[-half:]
+            rows.append([self.BEGIN, *(get(c, UNKNOWN) for c in text), self.END])
+        return pad_rows(rows)
+
+
+class NgramSpelling:
+    """Spells a word as hashed ids of its character n-grams.
+
+    The hashing trick of fastText: no n-gram is unknown, some share an id.
+
+    References
+    ----------
+    Bojanowski, Grave, Joulin, Mikolov (2017). Enriching word vectors with subword
+    information. TACL 5, section 3.2.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[Hashable] = (),
+        *,
+        n_buckets: int = 8192,
+        sizes: tuple[int, ...] = (2, 3, 4, 5),
+        max_characters: int = 24,
+    ):
+        self.n_buckets, self.sizes = n_buckets, sizes
+        self.max_characters = max_characters
+
+    @property
+    def n_ids(self) -> int:
+        """One more than the largest id."""
+        return self.n_buckets + 1
+
+    def encode(self, words: Sequence[Hashable]) -> NDArray[np.int64]:
+        """Return ``(n_words, n_ngrams)`` ids, zeros after the last n-gram."""
+        rows = []
+        for word in words:
+            text = f"<{str(word)[: self.max_characters]}>"
+            grams = {
+                text[i : i + size]
+                for size in self.sizes
+                for i in range(len(text) - size + 1)
+            }
+            rows.append(
+                sorted(1 + zlib.crc32(g.encode()) % self.n_buckets for g in grams)
+            )
+        return pad_rows(rows)
+
+
+def pad_rows(rows: list[list[int]]) -> NDArray[np.int64]:
+    """Return the rows as one matrix, zeros behind the shorter ones."""
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    table = np.zeros((len(rows), int(lengths.max(initial=1))), dtype=np.int64)
+    mask = np.arange(table.shape[1]) < lengths[:, None]
+    table[mask] = np.fromiter((i for row in rows for i in row), np.int64, lengths.sum())
+    return table
+
+
+SPELLINGS = {"cnn": CharacterSpelling, "ngrams": NgramSpelling}

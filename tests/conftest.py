@@ -1,0 +1,28 @@
+"""Settings that every test runs under."""
+
+from __future__ import annotations
+
+import os
+
+# Read when scipy is first imported; without it scikit-learn skips its array API check.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import numpy as np
+import pytest
+import torch
+
+# The networks of the tests are small: a second thread would only get in the way of the
+# other workers.
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def rng():
+    """Return a generator of random test data, the same for every test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def generator():
+    """Return a torch generator, the same for every test."""
+    return torch.Generator().manual_seed(0)

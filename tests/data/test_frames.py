@@ -1,0 +1,282 @@
+"""Long frames become sequences, and series become windows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import TimeSeriesSplit, train_test_split
+
+from skrnn.preprocessing import sequences_from_frame, sliding_windows
+
+
+@pytest.fixture
+def frame():
+    """Rows in disorder: "b" has days 1 to 3, "a" has days 1 and 5."""
+    return pd.DataFrame(
+        {
+            "id": ["b", "a", "b", "b", "a"],
+            "day": [3, 5, 1, 2, 1],
+            "pulse": [33.0, 15.0, 31.0, 32.0, 11.0],
+            "heat": [3, 5, 1, 2, 1],
+            "word": ["z", "e", "x", "y", "d"],
+            "ill": ["no", "yes", "no", "no", "yes"],
+        },
+        index=[10, 11, 12, 13, 14],
+    )
+
+
+# --- sequences_from_frame ------------------------------------------------------------
+
+
+def test_steps_are_sorted_by_time_and_ids_come_in_order_of_appearance(frame):
+    X, y = sequences_from_frame(
+        frame, by="id", time="day", features=["pulse", "heat"], target="ill"
+    )
+    assert X.index.tolist() == ["b", "a"]
+    assert X.index.name == "id"
+    assert X["b"].tolist() == [[31, 1], [32, 2], [33, 3]]
+    assert X["a"].tolist() == [[11, 1], [15, 5]]
+    assert y.to_dict() == {"b": "no", "a": "yes"}
+    assert y.name == "ill"
+
+
+def test_without_time_the_rows_keep_their_order(frame):
+    X = sequences_from_frame(frame, by="id", features=["pulse"])
+    assert X["b"].tolist() == [[33], [31], [32]]
+    assert X["a"].tolist() == [[15], [11]]
+
+
+def test_features_are_all_other_columns_by_default(frame):
+    X, _ = sequences_from_frame(
+        frame.drop(columns="word"), by="id", time="day", target="ill"
+    )
+    assert X["a"].tolist() == [[11, 1], [15, 5]]
+
+
+def test_one_feature_name_makes_one_dimensional_sequences(frame):
+    pulse = sequences_from_frame(frame, by="id", time="day", features="pulse")
+    heat = sequences_from_frame(frame, by="id", time="day", features="heat")
+    assert pulse["a"].tolist() == [11, 15]
+    assert pulse.name == "pulse"
+    assert heat["a"].dtype == np.int64
+
+
+def test_one_feature_of_strings_makes_token_lists(frame):
+    X = sequences_from_frame(frame, by="id", time="day", features="word")
+    assert X.tolist() == [["x", "y", "z"], ["d", "e"]]
+
+
+def test_several_ids_make_a_multi_index(frame):
+    X, y = sequences_from_frame(
+        frame, by=["ill", "id"], time="day", features="pulse", target=["ill"]
+    )
+    assert X.index.names == ["ill", "id"]
+    assert X["no", "b"].tolist() == [31, 32, 33]
+    assert y.columns.tolist() == ["ill"]
+    assert y.index.equals(X.index)
+
+
+def test_ids_stay_with_their_sequences_through_a_split():
+    rows = pd.DataFrame(
+        {"id": np.repeat(np.arange(10), 3), "x": np.repeat(np.arange(10.0), 3)}
+    )
+    X, y = sequences_from_frame(rows.assign(y=rows["x"] * 2), by="id", target="y")
+    train, test, _, y_test = train_test_split(X, y, random_state=0)
+    assert sorted([*train.index, *test.index]) == list(range(10))
+    assert all(x[0, 0] == i and y_test[i] == 2 * i for i, x in test.items())
+
+
+def test_float32_stays_and_other_numbers_become_float64(frame):
+    single = frame.astype({"pulse": "float32"})
+    X = sequences_from_frame(single, by="id", features=["pulse"])
+    assert X["a"].dtype == np.float32
+    X = sequences_from_frame(single, by="id", features=["pulse", "heat"])
+    assert X["a"].dtype == np.float64
+
+
+def test_missing_values_of_nullable_columns_become_nan(frame):
+    nullable = frame.assign(heat=pd.array([1, None, 3, 4, 5], dtype="Int64"))
+    X = sequences_from_frame(nullable, by="id", features=["heat"])
+    assert np.isnan(X["a"][0, 0])
+    X = sequences_from_frame(nullable, by="id", features="heat")
+    assert np.isnan(X["a"][0])
+
+
+def test_times_may_be_dates(frame):
+    dated = frame.assign(
+        day=pd.to_datetime("2024-01-01", utc=True) + pd.to_timedelta(frame["day"], "D")
+    )
+    X = sequences_from_frame(dated, by="id", time="day", features="pulse")
+    assert X["b"].tolist() == [31, 32, 33]
+
+
+def test_ids_may_be_categories_and_the_index_may_carry_their_name(frame):
+    categories = frame.astype({"id": pd.CategoricalDtype(["c", "a", "b"])})
+    X = sequences_from_frame(
+        categories.set_index("id", drop=False), by="id", time="day", features="pulse"
+    )
+    assert X.index.tolist() == ["b", "a"]
+
+
+def test_sequences_own_their_values(frame):
+    X = sequences_from_frame(frame, by="id", features=["pulse"])
+    X["b"][:] = 0
+    assert frame["pulse"].min() > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": "who"}, r"by='who' is not a column of the frame, which has \['id'"),
+        ({"by": "id", "time": "hour"}, "time='hour' is not a column"),
+        ({"by": "id", "target": ["ill", "dead"]}, "target='dead' is not a column"),
+        ({"by": "id", "features": ["pulse", "x"]}, "features='x' is not a column"),
+        ({"by": []}, "by names no column"),
+        ({"by": "id", "features": []}, "features names no column"),
+        ({"by": "id", "features": "pulse", "target": "heat"}, "target='heat' changes "
+         "within the sequence 'b': 3 and 1"),
+    ],
+)  # fmt: skip
+def test_wrong_columns_are_named(frame, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sequences_from_frame(frame, **arguments)
+
+
+def test_a_column_in_the_index_is_pointed_out(frame):
+    with pytest.raises(ValueError, match=r"'id' is not a column.*reset_index"):
+        sequences_from_frame(frame.set_index("id"), by="id", features="pulse")
+
+
+def test_a_feature_that_is_not_numeric_is_named(frame):
+    with pytest.raises(TypeError, match="features: column 'word' has dtype"):
+        sequences_from_frame(frame, by="id", features=["pulse", "word"])
+
+
+def test_a_time_that_comes_twice_is_named(frame):
+    frame.loc[12, "day"] = 2
+    with pytest.raises(ValueError, match="time='day' is 2 twice in the sequence 'b'"):
+        sequences_from_frame(
+            frame.astype({"day": object}), by="id", time="day", features="pulse"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("time", "day"), ("by", "id"), ("target", "ill")]
+)
+def test_missing_values_are_named(frame, name, column):
+    frame = frame.astype({column: object})
+    frame.loc[13, column] = np.nan
+    with pytest.raises(
+        ValueError, match=f"{name}='{column}' has 1 missing values, the first in row 13"
+    ):
+        sequences_from_frame(frame, by="id", time="day", features="pulse", target="ill")
+
+
+def test_what_is_no_frame_or_has_no_rows_is_refused(frame):
+    with pytest.raises(TypeError, match="frame must be a DataFrame, got dict"):
+        sequences_from_frame({"id": [1]}, by="id")
+    with pytest.raises(ValueError, match="frame has no rows"):
+        sequences_from_frame(frame.iloc[:0], by="id")
+    with pytest.raises(ValueError, match="more than one column 'day'"):
+        sequences_from_frame(pd.concat([frame, frame["day"]], axis=1), by="id")
+
+
+# --- sliding_windows -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("stride", [1, 2, 5])
+@pytest.mark.parametrize("n_features", [None, 1, 2])
+def test_windows_are_what_a_loop_would_cut(horizon, stride, n_features):
+    shape = (23,) if n_features is None else (23, n_features)
+    series = np.random.default_rng(0).normal(size=shape)
+    X, y = sliding_windows(
+        series,
+        window=4,
+        horizon=horizon,
+        stride=stride,
+        target=1 if n_features == 2 else None,
+    )
+    starts = [s for s in range(0, 23, stride) if s + 4 + horizon <= 23]
+    column = series if n_features is None else series[:, -1]
+    np.testing.assert_array_equal(X, [series[s : s + 4] for s in starts])
+    expected = np.array([column[s + 4 : s + 4 + horizon] for s in starts])
+    np.testing.assert_array_equal(y, expected[:, 0] if horizon == 1 else expected)
+
+
+def test_frames_and_series_are_read_by_name():
+    frame = pd.DataFrame({"price": np.arange(6.0), "volume": np.arange(6) * 10})
+    X, y = sliding_windows(frame, window=2, target="volume")
+    assert X.shape == (4, 2, 2)
+    assert y.tolist() == [20, 30, 40, 50]
+    X, y = sliding_windows(frame["price"], window=2)
+    assert X.tolist()[0] == [0, 1]
+    X, y = sliding_windows(frame["volume"].astype("Int64"), window=2)
+    assert y.tolist() == [20, 30, 40, 50]
+
+
+def test_windows_are_views_that_cannot_be_written():
+    series = np.arange(10.0)
+    for part in sliding_windows(series, window=3, horizon=1):
+        assert np.shares_memory(part, series)
+        with pytest.raises(ValueError, match="read-only"):
+            part[0] = 0
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+@pytest.mark.parametrize("horizon", [1, 2, 6])
+def test_the_documented_gaps_keep_training_and_test_apart_and_no_smaller_one_does(
+    stride, horizon
+):
+    window = 5
+    X, y = sliding_windows(np.arange(400), window=window, horizon=horizon, stride=stride)
+    y = y.reshape(len(X), horizon)
+
+    def overlaps(gap):
+        targets, values = [], []
+        for train, test in TimeSeriesSplit(3, gap=gap).split(X):
+            targets.append(y[train].max() >= y[test].min())
+            values.append(y[train].max() >= X[test].min())
+        return any(targets), any(values)
+
+    gap = (horizon - 1) // stride
+    assert not overlaps(gap)[0]
+    assert gap == 0 or overlaps(gap - 1)[0]
+    gap = (window + horizon - 1) // stride
+    assert not overlaps(gap)[1]
+    assert gap == 0 or overlaps(gap - 1)[1]
+
+
+@pytest.mark.parametrize("name", ["window", "horizon", "stride"])
+def test_lengths_below_one_or_not_whole_are_named(name):
+    arguments = {"window": 2} | {name: 0}
+    with pytest.raises(ValueError, match=f"{name} == 0, must be >= 1"):
+        sliding_windows(np.arange(9), **arguments)
+    with pytest.raises(TypeError, match=f"{name} must be an instance of int"):
+        sliding_windows(np.arange(9), **(arguments | {name: 1.5}))
+
+
+def test_a_series_that_is_too_short_is_refused_and_one_that_just_fits_is_not():
+    with pytest.raises(
+        ValueError, match="9 steps, but window=7 and horizon=3 need at least 10"
+    ):
+        sliding_windows(np.arange(9), window=7, horizon=3)
+    assert sliding_windows(np.arange(10), window=7, horizon=3)[0].shape == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("series", "target", "error", "message"),
+    [
+        (np.zeros((9, 2)), None, ValueError, "target must say which of the 2 features"),
+        (np.zeros((9, 2)), 2, ValueError, "target == 2, must be <= 1"),
+        (np.zeros(9), 0, ValueError, "target=0 is of no use: the series is 1-D"),
+        (pd.DataFrame(np.zeros((9, 2))), "x", ValueError, "target='x' is not a column"),
+        (np.zeros((9, 2, 2)), 0, ValueError, "series has 3 dimensions"),
+        (np.zeros((9, 0)), None, ValueError, "series has no features"),
+        (["a"] * 9, None, TypeError, "series must hold real numbers, got dtype <U1"),
+    ],
+)
+def test_series_and_targets_that_make_no_sense_are_refused(
+    series, target, error, message
+):
+    with pytest.raises(error, match=message):
+        sliding_windows(series, window=2, target=target)
