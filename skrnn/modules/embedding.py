@@ -1,0 +1,126 @@
+"""The first layer: features as they are, or tokens as vectors with their spelling."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from skrnn.modules.characters import SPELLERS, CharacterCNN, NgramBag
+from skrnn.modules.dropout import Dropout
+from skrnn.modules.initialization import embedding_scale, small_normal_
+
+UNKNOWN = 1  # the id of unseen tokens; 0 pads
+
+
+class FeatureInput(nn.Module):
+    """Numeric sequences: the features themselves."""
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.output_size = n_features
+
+    def forward(
+        self, inputs: Tensor, words: Tensor | None = None, spelling: Tensor | None = None
+    ) -> Tensor:
+        """Return ``inputs`` ``(B, T, F)``."""
+        return inputs
+
+
+class TokenEmbedding(nn.Module):
+    """A vector for each token, beside one made from its spelling.
+
+    In training, a token seen only once in the training data becomes the unknown id half
+    of the time, so that the unknown id learns what rare tokens mean.
+
+    Parameters
+    ----------
+    n_ids : int
+        Size of the vocabulary, the padding and unknown ids included.
+    embedding_dim : int
+        Size of a token's vector.
+    characters : {None, "cnn", "ngrams"}
+        How spellings are read.
+    n_spelling_ids : int
+        Number of character or n-gram ids.
+    characters_dim : int
+        Size of a spelling's vector.
+    dropout : float
+        Rate at which values of the vectors are dropped in training.
+    """
+
+    UNKNOWN_RATE = 0.5
+    singletons: Tensor
+
+    def __init__(
+        self,
+        n_ids: int,
+        embedding_dim: int,
+        *,
+        characters: str | None = None,
+        n_spelling_ids: int = 0,
+        characters_dim: int = 0,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.embedding = nn.Embedding(n_ids, embedding_dim, padding_idx=0)
+        self.register_buffer("singletons", torch.zeros(n_ids, dtype=torch.bool))
+        self.speller: CharacterCNN | NgramBag | None = (
+            SPELLERS[characters](n_spelling_ids, characters_dim) if characters else None
+        )
+        self.output_size = embedding_dim + (characters_dim if characters else 0)
+        self.dropout = Dropout(dropout)
+        self.generator: Generator | None = None
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the tokens' vectors."""
+        weight = self.embedding.weight
+        small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
+        self.singletons.zero_()
+
+    @torch.no_grad()
+    def load_vectors(self, vectors: Tensor) -> None:
+        """Take pre-trained vectors ``(n_ids, dim)``; rows of NaN stay as drawn."""
+        known = ~vectors.isnan().any(1)
+        self.embedding.weight[known] = vectors[known]
+
+    @torch.no_grad()
+    def silence_untrained(self) -> None:
+        """Zero what no training example will reach, lest it be noise in predictions."""
+        if not self.singletons.any():
+            self.embedding.weight[UNKNOWN] = 0.0
+        if self.speller is not None:
+            self.speller.silence_untrained()
+
+    def forward(
+        self, inputs: Tensor, words: Tensor | None = None, spelling: Tensor | None = None
+    ) -> Tensor:
+        """Return ``(B, T, output_size)`` from token ids ``(B, T)``.
+
+        Parameters
+        ----------
+        inputs : int64 tensor of shape (B, T)
+            Token ids, 0 in the padding.
+        words : int64 tensor of shape (B, T), optional
+            Each step's row in ``spelling``.
+        spelling : int64 tensor of shape (n_words, n_characters), optional
+            The batch's distinct words.
+        """
+        if self.training:
+            inputs = self._forget_singletons(inputs)
+        x = self.embedding(inputs)  # (B, T, E)
+        if self.speller is not None:
+            assert words is not None  # spelled tokens come with their words
+            vectors = self.speller(spelling)  # (W, C)
+            spelled = vectors.index_select(0, words.reshape(-1))
+            x = torch.cat([x, spelled.view(*words.shape, -1)], dim=-1)  # (B, T, E + C)
+        return self.dropout(x)
+
+    def _forget_singletons(self, inputs: Tensor) -> Tensor:
+        draw = torch.rand(
+            inputs.shape,
+            dtype=torch.float32,
+            device=inputs.device,
+            generator=self.generator,
+        )
+        forgotten = self.singletons[inputs] & (draw < self.UNKNOWN_RATE)
+        return inputs.masked_fill(forgotten, UNKNOWN)

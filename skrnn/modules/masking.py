@@ -1,0 +1,38 @@
+"""Masks and indices of right-padded batches.
+
+A *mask* is a bool tensor ``(B, T)``, True at real steps.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def length_mask(lengths: Tensor, n_steps: int) -> Tensor:
+    """Return the mask ``(B, n_steps)`` of sequences of these lengths."""
+    return torch.arange(n_steps, device=lengths.device) < lengths[:, None]  # (B, T)
+
+
+def reversal(lengths: Tensor, n_steps: int) -> Tensor:
+    """Return ``(B, n_steps)`` step indices that reverse each sequence in its length.
+
+    Padding stays where it is, so that the reversal is its own inverse.
+    """
+    steps = torch.arange(n_steps, device=lengths.device)  # (T,)
+    mirrored = lengths[:, None] - 1 - steps  # (B, T)
+    return torch.where(mirrored >= 0, mirrored, steps)  # (B, T)
+
+
+def gather_steps(x: Tensor, indices: Tensor) -> Tensor:
+    """Return ``x[b, indices[b, t]]`` as ``(B, T', F)`` for x of ``(B, T, F)``."""
+    n_sequences, n_steps, n_features = x.shape
+    rows = torch.arange(n_sequences, device=x.device)[:, None] * n_steps
+    flat = (indices + rows).reshape(-1)
+    picked = x.reshape(n_sequences * n_steps, n_features).index_select(0, flat)
+    return picked.view(n_sequences, indices.shape[1], n_features)  # (B, T', F)
+
+
+def last_step(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return each sequence's last real step ``(B, F)`` of x ``(B, T, F)``."""
+    return x[torch.arange(len(x), device=x.device), lengths - 1]  # (B, F)

@@ -1,0 +1,177 @@
+"""The whole networks: ``forward`` takes a batch's entries by name and gives logits.
+
+Each keeps in ``config`` what it was built from, plain Python, so that it can be built
+again beside its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from skrnn.modules.dropout import Dropout
+from skrnn.modules.embedding import FeatureInput, TokenEmbedding
+from skrnn.modules.initialization import materialize
+from skrnn.modules.masking import gather_steps
+from skrnn.modules.pooling import POOLINGS
+from skrnn.modules.recurrent import RecurrentEncoder
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+}
+
+
+class SequenceNetwork(nn.Module):
+    """Many to one: embed, recur, pool, classify or regress.
+
+    Parameters
+    ----------
+    source : dict
+        Arguments of ``FeatureInput`` (``n_features``) or of ``TokenEmbedding``.
+    n_outputs : int
+        Columns of the result.
+    hidden_size, cell, num_layers, bidirectional :
+        As in ``RecurrentEncoder``.
+    pooling : {"last", "mean", "max", "attention"}
+        How steps become one vector.
+    dropout : float
+        Rate on embeddings, between layers and before the head.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Mapping[str, Any],
+        n_outputs: int,
+        hidden_size: int,
+        cell: str,
+        num_layers: int,
+        bidirectional: bool,
+        pooling: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.source = build_source(source, dropout)
+        self.encoder = RecurrentEncoder(
+            self.source.output_size,
+            hidden_size,
+            cell=cell,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+        )
+        self.pooling = POOLINGS[pooling](self.encoder.output_size)
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(self.encoder.output_size, n_outputs)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
+        x = self.source(inputs, words, spelling)  # (B, T, F)
+        outputs, state = self.encoder(x, lengths)  # (B, T, H), (B, H)
+        pooled = self.pooling(outputs, state, lengths)  # (B, H)
+        return self.head(self.dropout(pooled))  # (B, n_outputs)
+
+
+class FeedForwardNetwork(nn.Module):
+    """The baseline: a window of the last steps, flattened, through dense layers.
+
+    Parameters
+    ----------
+    source, n_outputs, dropout :
+        As in ``SequenceNetwork``.
+    n_steps : int
+        Steps of the window; shorter sequences get zeros in front.
+    hidden_layer_sizes : tuple of int
+        Units of each hidden layer.
+    activation : {"identity", "logistic", "tanh", "relu"}
+        What follows each hidden layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Mapping[str, Any],
+        n_outputs: int,
+        n_steps: int,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.n_steps = n_steps
+        self.source = build_source(source, dropout)
+        layers: list[nn.Module] = []
+        size = n_steps * self.source.output_size
+        for units in hidden_layer_sizes:
+            layers += [
+                nn.Linear(size, units),
+                ACTIVATIONS[activation](),
+                Dropout(dropout),
+            ]
+            size = units
+        self.hidden = nn.Sequential(*layers)
+        self.head = nn.Linear(size, n_outputs)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
+        x = self.source(inputs, words, spelling)  # (B, T, F)
+        steps = torch.arange(self.n_steps, device=lengths.device) - self.n_steps
+        steps = lengths[:, None] + steps  # (B, n_steps), negative before the first step
+        window = gather_steps(x, steps.clamp(min=0))
+        window = window.masked_fill((steps < 0)[..., None], 0.0)  # (B, n_steps, F)
+        return self.head(self.hidden(window.flatten(1)))  # (B, n_outputs)
+
+
+NETWORKS = {"recurrent": SequenceNetwork, "feed_forward": FeedForwardNetwork}
+
+
+def build_source(
+    source: Mapping[str, Any], dropout: float
+) -> FeatureInput | TokenEmbedding:
+    """Return the first layer for numeric features or for tokens."""
+    if "n_features" in source:
+        return FeatureInput(**source)
+    return TokenEmbedding(**source, dropout=dropout)
+
+
+def build_network(
+    kind: str, config: Mapping[str, Any], generator: Generator
+) -> nn.Module:
+    """Return the network of this kind with initial weights drawn from ``generator``."""
+    return materialize(empty_network(kind, config), generator)
+
+
+def empty_network(kind: str, config: Mapping[str, Any]) -> nn.Module:
+    """Return the network of this kind on the meta device, without memory."""
+    config = {name: _plain(value) for name, value in config.items()}
+    with torch.device("meta"):
+        network = NETWORKS[kind](**config).float()  # whatever torch's default dtype is
+    network.kind, network.config = kind, config
+    return network
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's numbers, which torch refuses as sizes, as Python's."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_plain(part) for part in value)
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,110 @@
+"""The first layer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from skrnn.modules.embedding import UNKNOWN, FeatureInput, TokenEmbedding
+from skrnn.modules.initialization import materialize
+
+IDS = torch.tensor([[2, 3, 4], [5, 2, 0]])
+
+
+def make(**options):
+    with torch.device("meta"):
+        module = TokenEmbedding(6, 4, **options)
+    return materialize(module, torch.Generator().manual_seed(0)).eval()
+
+
+def test_features_pass_as_they_are(generator):
+    x = torch.randn(2, 3, 5, generator=generator)
+    module = FeatureInput(5)
+    assert module(x) is x
+    assert module.output_size == 5
+
+
+@torch.no_grad()
+def test_tokens_become_their_vectors_and_padding_zeros():
+    module = make()
+    x = module(IDS)
+    assert x.shape == (2, 3, 4)
+    assert torch.equal(x, module.embedding.weight[IDS])
+    assert not x[1, 2].any()
+
+
+@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
+@torch.no_grad()
+def test_the_spelling_stands_beside_the_vector(characters):
+    module = make(characters=characters, n_spelling_ids=9, characters_dim=3)
+    spelling = torch.tensor([[2, 4, 3, 0], [2, 5, 6, 3]])
+    words = torch.tensor([[0, 1, 0], [1, 1, 0]])
+    x = module(IDS, words, spelling)
+    assert x.shape == (2, 3, module.output_size) == (2, 3, 7)
+    assert torch.equal(x[..., :4], module.embedding.weight[IDS])
+    assert torch.equal(x[..., 4:], module.speller(spelling)[words])
+
+
+@torch.no_grad()
+def test_singletons_become_unknown_half_of_the_time_and_only_in_training():
+    module = make()
+    module.generator = torch.Generator().manual_seed(0)
+    module.singletons[3] = True
+    ids = torch.tensor([2, 3]).repeat(1000)[None]
+    vectors = module.embedding.weight
+    assert torch.equal(module(ids), vectors[ids])
+    module.train()
+    x = module(ids)
+    forgotten = (x == vectors[UNKNOWN]).all(-1)[0]
+    assert not forgotten[0::2].any()
+    assert 0.45 < forgotten[1::2].float().mean() < 0.55
+    kept = x[0, 1::2][~forgotten[1::2]]
+    assert torch.equal(kept, vectors[3].expand_as(kept))
+
+
+@torch.no_grad()
+def test_singletons_are_drawn_from_the_modules_generator():
+    module = make().train()
+    module.singletons[:] = True
+    draws = []
+    before = torch.get_rng_state()
+    for seed in (0, 0, 1):
+        module.generator = torch.Generator().manual_seed(seed)
+        draws.append(module(torch.full((1, 50), 3)))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_no_token_is_a_singleton_at_first():
+    assert make().singletons.tolist() == [False] * 6
+
+
+@torch.no_grad()
+def test_given_vectors_replace_drawn_ones_where_there_are_some():
+    module = make()
+    drawn = module.embedding.weight.clone()
+    vectors = torch.full((6, 4), torch.nan)
+    vectors[3] = torch.arange(4.0)
+    module.load_vectors(vectors)
+    assert torch.equal(module.embedding.weight[3], torch.arange(4.0))
+    others = [0, 1, 2, 4, 5]
+    assert torch.equal(module.embedding.weight[others], drawn[others])
+
+
+def test_the_padding_vector_gets_no_gradient():
+    module = make()
+    module(IDS).sum().backward()
+    gradient = module.embedding.weight.grad
+    assert not gradient[0].any()
+    assert gradient[2].tolist() == [2.0] * 4
+
+
+@torch.no_grad()
+def test_values_are_dropped_in_training_only():
+    module = make(dropout=0.5)
+    module.dropout.generator = torch.Generator().manual_seed(0)
+    plain = module(IDS)
+    dropped = module.train()(IDS)
+    assert ((dropped == 0) | torch.isclose(dropped, 2 * plain)).all()
+    assert ((dropped == 0) & (plain != 0)).any()

@@ -1,0 +1,50 @@
+"""Masks and indices against loops."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from skrnn.modules.masking import gather_steps, last_step, length_mask, reversal
+
+LENGTHS = torch.tensor([3, 1, 5, 2])
+
+
+@pytest.mark.parametrize("n_steps", [5, 8])
+def test_the_mask_is_true_at_real_steps(n_steps):
+    mask = length_mask(LENGTHS, n_steps)
+    assert mask.dtype == torch.bool
+    assert mask.tolist() == [[t < n for t in range(n_steps)] for n in LENGTHS.tolist()]
+
+
+@pytest.mark.parametrize("n_steps", [5, 8])
+def test_each_sequence_is_reversed_within_its_own_length(n_steps):
+    expected = [[*reversed(range(n)), *range(n, n_steps)] for n in LENGTHS.tolist()]
+    assert reversal(LENGTHS, n_steps).tolist() == expected
+
+
+def test_reversal_is_its_own_inverse(generator):
+    x = torch.randn(4, 6, 3, generator=generator)
+    indices = reversal(LENGTHS, 6)
+    once = gather_steps(x, indices)
+    assert not torch.equal(once, x)
+    assert torch.equal(gather_steps(once, indices), x)
+
+
+def test_gathering_is_indexing_row_by_row(generator):
+    x = torch.randn(4, 6, 3, generator=generator)
+    indices = torch.randint(6, (4, 9), generator=generator)
+    expected = torch.stack([x[b, indices[b]] for b in range(4)])
+    assert torch.equal(gather_steps(x, indices), expected)
+
+
+def test_gathering_takes_views_that_are_not_contiguous(generator):
+    x = torch.randn(6, 4, 3, generator=generator).transpose(0, 1)
+    indices = reversal(LENGTHS, 6)
+    assert torch.equal(gather_steps(x, indices), gather_steps(x.contiguous(), indices))
+
+
+def test_the_last_step_is_the_last_real_one(generator):
+    x = torch.randn(4, 6, 3, generator=generator)
+    expected = torch.stack([x[b, n - 1] for b, n in enumerate(LENGTHS.tolist())])
+    assert torch.equal(last_step(x, LENGTHS), expected)

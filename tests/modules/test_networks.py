@@ -1,0 +1,204 @@
+"""The whole networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skrnn.modules.networks import NETWORKS, build_network, empty_network
+from skrnn.modules.pooling import POOLINGS
+from skrnn.modules.recurrent import CELLS
+
+LENGTHS = torch.tensor([3, 1, 6, 2])
+NUMERIC = {"n_features": 2}
+TOKENS = {"n_ids": 6, "embedding_dim": 3}
+SPELLED = TOKENS | {"characters": "cnn", "n_spelling_ids": 9, "characters_dim": 4}
+NGRAMS = SPELLED | {"characters": "ngrams"}
+
+
+def recurrent(source=NUMERIC, **options):
+    return {
+        "source": source,
+        "n_outputs": 3,
+        "hidden_size": 4,
+        "cell": "lstm",
+        "num_layers": 1,
+        "bidirectional": False,
+        "pooling": "last",
+        "dropout": 0.0,
+    } | options
+
+
+def feed_forward(source=NUMERIC, **options):
+    return {
+        "source": source,
+        "n_outputs": 3,
+        "n_steps": 4,
+        "hidden_layer_sizes": (5,),
+        "activation": "tanh",
+        "dropout": 0.0,
+    } | options
+
+
+CONFIGS = [
+    ("recurrent", recurrent()),
+    ("recurrent", recurrent(SPELLED, num_layers=2, bidirectional=True, cell="gru")),
+    ("recurrent", recurrent(NGRAMS, pooling="attention", cell="rnn_relu")),
+    ("feed_forward", feed_forward()),
+    ("feed_forward", feed_forward(SPELLED, hidden_layer_sizes=())),
+]
+
+
+def build(kind, config, seed=0):
+    return build_network(kind, config, torch.Generator().manual_seed(seed)).eval()
+
+
+@pytest.mark.parametrize(("kind", "config"), CONFIGS)
+def test_a_network_is_reproducible_from_its_generator(kind, config):
+    states = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(len(states))
+        before = torch.get_rng_state()
+        states.append(build(kind, config, seed).state_dict())
+        assert torch.equal(torch.get_rng_state(), before)
+    for name, weight in states[0].items():
+        assert torch.equal(states[1][name], weight), name
+    assert any(not torch.equal(states[2][name], w) for name, w in states[0].items())
+
+
+@pytest.mark.parametrize(("kind", "config"), CONFIGS)
+def test_every_weight_and_buffer_is_given_a_value(kind, config, monkeypatch):
+    to_empty = nn.Module.to_empty
+
+    def to_nan(module, **options):
+        to_empty(module, **options)
+        for tensor in [*module.parameters(), *module.buffers()]:
+            with torch.no_grad():
+                tensor.fill_(torch.nan if tensor.is_floating_point() else 1)
+        return module
+
+    monkeypatch.setattr(nn.Module, "to_empty", to_nan)
+    network = build(kind, config)
+    for name, weight in network.named_parameters():
+        assert weight.isfinite().all(), name
+    for name, buffer in network.named_buffers():
+        assert not buffer.any(), name
+
+
+@pytest.mark.parametrize(("kind", "config"), CONFIGS)
+def test_a_network_is_built_again_from_its_configuration(kind, config):
+    network = build(kind, config)
+    assert (network.kind, network.config) == (kind, config)
+    empty = empty_network(network.kind, network.config)
+    assert {p.device.type for p in empty.parameters()} == {"meta"}
+    again = empty.to_empty(device="cpu")
+    again.load_state_dict(network.state_dict())
+    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
+    assert shapes == {name: weight.shape for name, weight in again.state_dict().items()}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@torch.no_grad()
+def test_a_sequences_logits_do_not_depend_on_its_neighbours(
+    cell, pooling, bidirectional, generator
+):
+    config = recurrent(cell=cell, pooling=pooling, bidirectional=bidirectional)
+    network = build("recurrent", config)
+    x = torch.randn(4, 6, 2, generator=generator)
+    together = network(x, LENGTHS)
+    assert together.shape == (4, 3)
+    for i, n in enumerate(LENGTHS.tolist()):
+        alone = network(x[i : i + 1, :n], LENGTHS[i : i + 1])
+        torch.testing.assert_close(alone[0], together[i], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_steps", [1, 4, 9])
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@torch.no_grad()
+def test_the_baseline_is_a_dense_network_over_the_last_steps(
+    n_steps, activation, generator
+):
+    config = feed_forward(n_steps=n_steps, activation=activation)
+    network = build("feed_forward", config)
+    x = torch.randn(4, 6, 2, generator=generator)
+    window = np.zeros((4, n_steps, 2), dtype=np.float32)
+    for row, sequence, n in zip(window, x.numpy(), LENGTHS.tolist(), strict=True):
+        last = sequence[max(0, n - n_steps) : n]
+        row[n_steps - len(last) :] = last
+    f = {
+        "identity": lambda a: a,
+        "logistic": lambda a: 1 / (1 + np.exp(-a)),
+        "tanh": np.tanh,
+        "relu": lambda a: np.maximum(a, 0),
+    }[activation]
+    dense, head = network.hidden[0], network.head
+    hidden = f(window.reshape(4, -1) @ dense.weight.numpy().T + dense.bias.numpy())
+    expected = hidden @ head.weight.numpy().T + head.bias.numpy()
+    np.testing.assert_allclose(network(x, LENGTHS), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_steps", [2, 8])
+@torch.no_grad()
+def test_the_baselines_window_of_tokens_has_zero_vectors_in_front(n_steps):
+    config = feed_forward(TOKENS, n_steps=n_steps, hidden_layer_sizes=())
+    network = build("feed_forward", config)
+    ids = torch.tensor([[2, 3, 4], [5, 0, 0]])
+    logits = network(ids, torch.tensor([3, 1]))
+    weight = network.head.weight.view(3, n_steps, 3)
+    vectors = network.source.embedding.weight
+    for row, tokens in zip(logits, [[2, 3, 4], [5]], strict=True):
+        last = tokens[-n_steps:]
+        expected = sum(
+            weight[:, n_steps - len(last) + i] @ vectors[t] for i, t in enumerate(last)
+        )
+        torch.testing.assert_close(row, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_baseline_may_have_any_number_of_layers():
+    network = build("feed_forward", feed_forward(hidden_layer_sizes=(7, 5)))
+    sizes = [m.out_features for m in network.modules() if isinstance(m, nn.Linear)]
+    assert sorted(sizes) == [3, 5, 7]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@torch.no_grad()
+def test_a_spelled_network_reads_words_by_their_characters(kind):
+    config = {"recurrent": recurrent, "feed_forward": feed_forward}[kind](SPELLED)
+    network = build(kind, config)
+    ids, lengths = torch.tensor([[1, 1], [1, 1]]), torch.tensor([2, 2])
+    words = torch.tensor([[0, 1], [1, 0]])
+    spelling = torch.tensor([[2, 4, 3], [2, 5, 3]])
+    first, second = network(ids, lengths, words, spelling)
+    assert not torch.allclose(first, second)
+
+
+@torch.no_grad()
+def test_dropout_before_the_head_works_in_training_only(generator):
+    network = build("recurrent", recurrent(dropout=0.5))
+    x = torch.randn(4, 6, 2, generator=generator)
+    assert torch.equal(network(x, LENGTHS), network(x, LENGTHS))
+    network.train()
+    assert not torch.equal(network(x, LENGTHS), network(x, LENGTHS))
+
+
+@pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu"])
+@torch.no_grad()
+def test_one_step_through_a_plain_cell_is_one_hidden_layer(cell, generator):
+    recurrence = build("recurrent", recurrent(cell=cell))
+    dense = build(
+        "feed_forward",
+        feed_forward(n_steps=1, hidden_layer_sizes=(4,), activation=cell[4:]),
+    )
+    layer = recurrence.encoder.forward_layers[0]
+    dense.hidden[0].weight.copy_(layer.weight_ih_l0)
+    dense.hidden[0].bias.copy_(layer.bias_ih_l0 + layer.bias_hh_l0)
+    dense.head.load_state_dict(recurrence.head.state_dict())
+    x, lengths = (
+        torch.randn(5, 1, 2, generator=generator),
+        torch.ones(5, dtype=torch.int64),
+    )
+    torch.testing.assert_close(recurrence(x, lengths), dense(x, lengths))

@@ -1,0 +1,91 @@
+"""Poolings against numpy, sequence by sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from skrnn.modules.initialization import materialize
+from skrnn.modules.pooling import POOLINGS
+
+SIZE = 4
+LENGTHS = torch.tensor([3, 1, 6, 2])
+
+
+def make(pooling):
+    with torch.device("meta"):
+        module = POOLINGS[pooling](SIZE)
+    return materialize(module, torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def outputs(generator):
+    return torch.randn(4, 7, SIZE, generator=generator)
+
+
+@pytest.fixture
+def state(generator):
+    return torch.randn(4, SIZE, generator=generator)
+
+
+def attention_by_hand(module, x):
+    projection = module.projection
+    hidden = np.tanh(x @ projection.weight.numpy().T + projection.bias.numpy())
+    scores = hidden @ module.context.numpy()[:, 0]
+    weights = np.exp(scores - scores.max())
+    return (weights / weights.sum()) @ x
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@torch.no_grad()
+def test_pooling_equals_a_loop_over_sequences(pooling, outputs, state):
+    module = make(pooling)
+    by_hand = {
+        "last": lambda x, s: s,
+        "mean": lambda x, s: x.mean(0),
+        "max": lambda x, s: x.max(0),
+        "attention": lambda x, s: attention_by_hand(module, x),
+    }[pooling]
+    expected = [
+        by_hand(x[:n].numpy(), s.numpy())
+        for x, s, n in zip(outputs, state, LENGTHS.tolist(), strict=True)
+    ]
+    pooled = module(outputs, state, LENGTHS)
+    assert pooled.shape == (4, SIZE)
+    np.testing.assert_allclose(pooled, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("garbage", [1e6, -1e6])
+def test_pooling_does_not_see_the_padding(pooling, garbage, outputs, state):
+    module = make(pooling)
+    padding = torch.arange(7) >= LENGTHS[:, None]
+    results = []
+    for value in (0.0, garbage):
+        x = outputs.masked_fill(padding[..., None], value).requires_grad_()
+        pooled = module(x, state.requires_grad_(), LENGTHS)
+        (gradient,) = torch.autograd.grad(
+            pooled.square().sum(), x, allow_unused=pooling == "last"
+        )
+        results.append((pooled, torch.zeros(()) if gradient is None else gradient))
+    torch.testing.assert_close(results[1], results[0])
+    if pooling != "last":
+        assert not results[1][1][padding].any()
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@torch.no_grad()
+def test_one_step_pools_to_itself(pooling, generator):
+    x = torch.randn(2, 1, SIZE, generator=generator)
+    pooled = make(pooling)(x, x[:, 0], torch.tensor([1, 1]))
+    torch.testing.assert_close(pooled, x[:, 0])
+
+
+@torch.no_grad()
+def test_attention_weights_sum_to_one_and_are_zero_in_the_padding(outputs):
+    weights = make("attention").weights(outputs, LENGTHS)
+    torch.testing.assert_close(weights.sum(1), torch.ones(4))
+    assert (weights >= 0).all()
+    assert not weights[torch.arange(7) >= LENGTHS[:, None]].any()
+    assert len(weights[2, :6].unique()) == 6
