@@ -1,0 +1,301 @@
+"""Batches: padding begins here.
+
+An ``Examples`` holds encoded sequences with their targets. ``TrainingBatches`` cuts it
+into shuffled batches of similar lengths, ``prediction_batches`` into batches whose
+make-up depends on the sequences alone and not on the user's order. Everything is
+indexed by whole batches; there is no loop over samples or steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skrnn.data.codecs import EncodedSequences
+
+#: Batches whose sequences are sorted by length together.
+POOL = 64
+#: Padded steps of one network call beyond which a batch is cut into pieces, with at least
+#: ``MIN_ROWS`` rows each: on a CPU larger activations leave the caches and the
+#: allocator's pools, on a GPU they only cost memory.
+MAX_STEPS = {"cpu": 3200, "cuda": 1 << 17}
+MIN_ROWS, SLACK = 16, 8
+#: Sequences of one prediction call.
+MAX_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Encoded sequences with targets and weights.
+
+    Attributes
+    ----------
+    sequences : EncodedSequences
+    targets : ndarray of shape (n_sequences, ...), optional
+    weights : float32 ndarray of shape (n_sequences,), optional
+        Their mean over the training data is 1.
+    """
+
+    sequences: EncodedSequences
+    targets: NDArray | None = None
+    weights: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each sequence."""
+        return self.sequences.steps.lengths
+
+
+class Piece(NamedTuple):
+    """What one call of the network takes.
+
+    ``inputs`` are the network's ``forward`` arguments by name.
+    """
+
+    inputs: dict[str, Tensor]
+    targets: Tensor | None
+    weights: Tensor | None
+
+    @property
+    def n_sequences(self) -> int:
+        """Rows of the piece."""
+        return len(self.inputs["lengths"])
+
+
+class Batch(list[Piece]):
+    """The pieces whose gradients make one optimizer step."""
+
+    @property
+    def n_sequences(self) -> int:
+        """Rows of all pieces."""
+        return sum(piece.n_sequences for piece in self)
+
+
+def training_order(
+    lengths: NDArray[np.int64], batch_size: int, generator: torch.Generator
+) -> list[NDArray[np.int64]]:
+    """Return the indices of each batch of one epoch.
+
+    The sequences are shuffled, sorted by length within pools of ``POOL`` batches, cut,
+    and the batches shuffled: little padding, and other neighbours at each epoch.
+    """
+    n_sequences = len(lengths)
+    shuffled = torch.randperm(n_sequences, generator=generator, device="cpu").numpy()
+    pool = np.arange(n_sequences) // (POOL * batch_size)
+    order = shuffled[np.lexsort((lengths[shuffled], pool))]
+    cuts = np.arange(batch_size, n_sequences, batch_size)
+    # the smaller batch that is left over stands at a random place of the last pool:
+    # at its end it would always hold the longest sequences
+    first = n_sequences // (POOL * batch_size) * POOL
+    if n_sequences % batch_size and first < len(cuts):
+        place = int(
+            torch.randint(first, len(cuts) + 1, (), generator=generator, device="cpu")
+        )
+        cuts[place:] -= batch_size - n_sequences % batch_size
+    batches = np.split(order, cuts)
+    mixed = torch.randperm(len(batches), generator=generator, device="cpu")
+    return [batches[i] for i in mixed.tolist()]
+
+
+class TrainingBatches:
+    """An epoch's batches, drawn anew by each ``iter``."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        generator: torch.Generator,
+        device: torch.device | str = "cpu",
+    ):
+        self.lengths = examples.lengths
+        self.batch_size = batch_size
+        self.generator = generator
+        self.max_steps = max_steps(device)
+        self.collator = Collator(examples, device)
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for indices in training_order(self.lengths, self.batch_size, self.generator):
+            pieces = cut_batch(indices, self.lengths[indices], self.max_steps)
+            yield Batch(map(self.collator, pieces))
+
+
+def cut_batch(
+    indices: NDArray[np.int64], lengths: NDArray[np.int64], most: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield a batch's pieces of about ``most`` padded steps, longest sequences first.
+
+    A piece has at least ``MIN_ROWS`` rows, unless that would make it ``SLACK`` times as
+    large: one very long sequence does not pad others to its length.
+    """
+    if len(indices) * lengths.max() <= most:
+        yield indices
+        return
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        longest = int(lengths[order[start]])
+        rows = max(most // longest, min(MIN_ROWS, SLACK * most // longest), 1)
+        left = len(order) - start
+        rows = -(
+            -left // -(-left // rows)
+        )  # pieces of equal size, no small one at the end
+        yield indices[order[start : start + rows]]
+        start += rows
+
+
+class PredictionBatches:
+    """The batches of a prediction, always the same for the same sequences.
+
+    Attributes
+    ----------
+    order : list of int64 ndarrays
+        The sequences of each batch.
+    """
+
+    def __init__(self, examples: Examples, device: torch.device | str = "cpu"):
+        lengths = examples.lengths
+        order = np.lexsort((fingerprints(examples.sequences), lengths))
+        self.order = list(_cut(order, lengths, max_steps(device)))
+        self.collator = Collator(examples, device)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for indices in self.order:
+            yield Batch([self.collator(indices)])
+
+
+def max_steps(device: torch.device | str) -> int:
+    """Return the padded steps of one network call on this device."""
+    return MAX_STEPS.get(torch.device(device).type, MAX_STEPS["cuda"])
+
+
+def _cut(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], most: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield runs of ``order`` of at most ``MAX_ROWS`` rows and ``most`` padded steps."""
+    start = 0
+    while start < len(order):
+        rows = MAX_ROWS
+        while True:
+            longest = int(lengths[order[min(start + rows, len(order)) - 1]])
+            fitting = max(1, most // longest)
+            if rows <= fitting:
+                break
+            rows = max(fitting, rows // 2)
+        yield order[start : start + rows]
+        start += rows
+
+
+def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 16) -> NDArray[np.uint64]:
+    """Return a number for each sequence that depends on its content alone.
+
+    Integer arithmetic, hence exact in any order; ``chunk`` steps at a time.
+    """
+    steps = sequences.steps
+    if not len(steps) or not len(steps.values):
+        return np.zeros(len(steps), dtype=np.uint64)
+    width = int(np.prod(steps.values.shape[1:], dtype=np.int64))
+    result = np.zeros(len(steps), dtype=np.uint64)
+    if sequences.spelling is not None:
+        column = np.arange(sequences.spelling.shape[1], dtype=np.uint64)
+        factor = (column + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)
+        factor ^= factor >> np.uint64(32)
+        spelled = sequences.spelling.astype(np.uint64) @ factor  # zeros do not count
+    nonempty = np.flatnonzero(steps.lengths)
+    cuts = np.flatnonzero(np.diff(steps.offsets[nonempty] // chunk)) + 1
+    for part in np.split(nonempty, cuts):
+        first, last = steps.offsets[part[0]], steps.offsets[part[-1] + 1]
+        values = np.ascontiguousarray(steps.values[first:last]).reshape(-1)
+        bits = values.view(f"u{values.itemsize}").astype(np.uint64)
+        if sequences.words is not None:  # words of one id differ in their spelling
+            bits ^= spelled[sequences.words[first:last]]
+        starts = (steps.offsets[part] - first) * width
+        position = np.arange(len(bits)) - np.repeat(starts, steps.lengths[part] * width)
+        mixed = (position.astype(np.uint64) + np.uint64(1)) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
+        mixed ^= mixed >> np.uint64(29)
+        bits += np.uint64(0x632BE59BD9B4E019)
+        bits ^= bits >> np.uint64(15)
+        result[part] = np.add.reduceat(bits * (mixed | np.uint64(1)), starts)
+    return result
+
+
+class Collator:
+    """Cuts padded batches out of flat arrays that stay on the device."""
+
+    def __init__(self, examples: Examples, device: torch.device | str):
+        sequences = examples.sequences
+        self.device = device
+        self.offsets = sequences.steps.offsets
+        self.values = to_device(sequences.steps.values, device)
+        self.targets = _optional(examples.targets, device)
+        self.weights = _optional(examples.weights, device)
+        self.words = sequences.words
+        if sequences.spelling is not None:
+            self.spelling = to_device(sequences.spelling, device)
+            self.n_characters = (sequences.spelling != 0).sum(1)
+
+    def __call__(self, indices: NDArray[np.int64]) -> Piece:
+        """Return the sequences at ``indices``, padded to the longest of them."""
+        starts = self.offsets[indices]
+        lengths = self.offsets[indices + 1] - starts
+        n_steps = int(lengths.max())
+        steps = np.arange(n_steps)
+        positions = starts[:, None] + np.minimum(steps, lengths[:, None] - 1)  # (B, T)
+        shape = (*positions.shape, *self.values.shape[1:])
+        flat = to_device(positions.reshape(-1), self.device)
+        inputs = self.values.index_select(0, flat).view(shape)  # (B, T[, F])
+        if int(lengths.min()) < n_steps:
+            padding = to_device(steps >= lengths[:, None], self.device)
+            inputs.masked_fill_(
+                padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
+            )
+        batch = {"inputs": inputs, "lengths": to_device(lengths, self.device)}
+        if self.words is not None:
+            words, spelled = np.unique(self.words[positions], return_inverse=True)
+            batch["words"] = to_device(spelled.reshape(positions.shape), self.device)
+            rows = self.spelling.index_select(0, to_device(words, self.device))
+            batch["spelling"] = rows[:, : int(self.n_characters[words].max())]
+        chosen = to_device(indices, self.device)
+        return Piece(
+            batch,
+            None if self.targets is None else self.targets.index_select(0, chosen),
+            None if self.weights is None else self.weights.index_select(0, chosen),
+        )
+
+
+def to_device(array: NDArray, device: torch.device | str) -> Tensor:
+    """Return an array as a tensor, copied first where torch cannot take it as it is.
+
+    That is a read-only array (a memmap), or one that runs backwards.
+    """
+    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
+
+
+def _optional(array: NDArray | None, device: torch.device | str) -> Tensor | None:
+    return None if array is None else to_device(array, device)
+
+
+def padding_share(batches: TrainingBatches) -> float:
+    """Return the share of steps in one epoch's batches that are padding."""
+    total = real = 0
+    for batch in batches:
+        for piece in batch:
+            total += piece.inputs["inputs"].shape[0] * piece.inputs["inputs"].shape[1]
+            real += int(piece.inputs["lengths"].sum())
+    return 1 - real / total

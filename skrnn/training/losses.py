@@ -1,0 +1,94 @@
+"""Losses: one value a sequence, in nats or squared deviations of y.
+
+Each takes outputs ``(B, n_outputs)`` and targets and returns ``(B,)``; the net weights
+and averages them. A new loss is one class and one row in ``LOSSES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class CrossEntropy(nn.Module):
+    """Negative log-likelihood of one class, smoothed in training only."""
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from logits ``(B, C)`` and class ids ``(B,)``."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        return F.cross_entropy(
+            outputs, targets, reduction="none", label_smoothing=smoothing
+        )
+
+
+class BinaryCrossEntropy(nn.Module):
+    """Mean over independent labels, smoothed in training only."""
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from logits and 0/1 targets ``(B, L)``."""
+        if self.training and self.label_smoothing:
+            targets = targets.lerp(torch.full_like(targets, 0.5), self.label_smoothing)
+        return F.binary_cross_entropy_with_logits(
+            outputs, targets, reduction="none"
+        ).mean(1)
+
+
+class SquaredError(nn.Module):
+    """Mean of squared errors over the outputs."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from outputs and targets ``(B, K)``."""
+        return (outputs - targets).square().mean(1)
+
+
+class AbsoluteError(nn.Module):
+    """Mean of absolute errors over the outputs; its minimum is the median."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from outputs and targets ``(B, K)``."""
+        return (outputs - targets).abs().mean(1)
+
+
+class Huber(nn.Module):
+    """Squared up to one standard deviation of y, absolute beyond (Huber 1964)."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from outputs and targets ``(B, K)``."""
+        return F.huber_loss(outputs, targets, reduction="none").mean(1)
+
+
+class Quantile(nn.Module):
+    """The pinball loss of several quantiles at once (Koenker & Bassett 1978)."""
+
+    quantiles: Tensor
+
+    def __init__(self, quantiles: Sequence[float]):
+        super().__init__()
+        self.register_buffer("quantiles", torch.tensor(list(quantiles)))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from outputs ``(B, Q * K)`` and targets ``(B, K)``."""
+        quantiles = self.quantiles[:, None]  # (Q, 1)
+        outputs = outputs.view(len(targets), len(quantiles), -1)  # (B, Q, K)
+        error = targets[:, None] - outputs  # (B, Q, K)
+        return torch.maximum(quantiles * error, (quantiles - 1) * error).mean((1, 2))
+
+
+#: The regressors' ``loss`` parameter.
+LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+}

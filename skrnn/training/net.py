@@ -1,0 +1,334 @@
+"""The skorch net: takes ready-made batches, trains, and gives outputs without padding.
+
+Padding ends here. What the net keeps when pickled is plain Python and numpy.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer, PrintLog
+from torch import Tensor, nn
+
+from skrnn.modules.dropout import set_generator
+from skrnn.modules.networks import empty_network
+from skrnn.training.batching import (
+    Batch,
+    Examples,
+    Piece,
+    PredictionBatches,
+    TrainingBatches,
+)
+from skrnn.training.callbacks import StopTraining
+from skrnn.training.seeding import make_generator
+
+
+def resolve_device(device: str) -> str:
+    """Return ``device``, for "auto" the GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device, or this machine has none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        if torch.empty(0, device=device).is_meta:
+            raise RuntimeError("it holds no values")
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={device!r} cannot be used: {error}") from error
+    return device
+
+
+def check_finite(loss: float, epoch: int) -> None:
+    """Raise a ValueError with advice if training has diverged."""
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"The training loss became {loss} in epoch {epoch}. Try a smaller lr, a "
+            "smaller gradient_clip, features scaled to about unit size, or "
+            'cell="lstm" in place of a ReLU cell'
+        )
+
+
+#: Sequences that are tried after the last update.
+N_TRIED = 16
+
+
+class SequenceNet(NeuralNet):
+    """A skorch net over ``Examples``.
+
+    Differs from skorch's where ragged data needs it: batches come ready-made in pieces
+    whose gradients add up; losses are one value a sequence, weighted; a user's
+    interrupt is passed on; predictions come back in the user's order.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A network of ``skrnn.modules.networks``, with its weights.
+    criterion : type
+        A loss of ``skrnn.training.losses``; its arguments as ``criterion__...``.
+    seed : int
+        Start of the order's and of dropout's random numbers.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        criterion: type[nn.Module],
+        *,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        self.seed = seed
+        super().__init__(module, criterion, **({"train_split": None} | kwargs))
+
+    # --- set-up ----------------------------------------------------------------------
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        return [("epoch_timer", EpochTimer())]
+
+    def initialize(self) -> SequenceNet:
+        """Make the parts, and the random streams of this training."""
+        super().initialize()
+        self.restart_random(self.seed)
+        return self
+
+    def restart_random(self, seed: int) -> None:
+        """Start the order's and dropout's random numbers from ``seed``."""
+        self.order_generator_ = make_generator(seed)
+        self.restart_dropout(seed + 1)
+
+    def restart_dropout(self, seed: int) -> None:
+        """Start dropout's random numbers, which live on the device, from ``seed``."""
+        self.dropout_generator_ = make_generator(seed, self.device)
+        set_generator(self.module_, self.dropout_generator_)
+
+    def initialize_optimizer(self, triggered_directly: bool | None = None) -> SequenceNet:
+        """Make the optimizer over the weights that are to be trained."""
+        parameters = [p for p in self.module_.parameters() if p.requires_grad]
+        _, options = self.get_params_for_optimizer("optimizer", [])
+        self.optimizer_ = self.optimizer(parameters, **options)
+        return self
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the rate that the next training starts from."""
+        for group in self.optimizer_.param_groups:
+            group["lr"] = lr
+            group["initial_lr"] = lr  # where schedules start, also a user's own
+
+    # --- training --------------------------------------------------------------------
+
+    def partial_fit(
+        self, X: Examples, y: Examples | None = None, classes: None = None, **kwargs: Any
+    ) -> SequenceNet:
+        """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y, **kwargs)
+        except StopTraining:
+            pass  # a callback has seen enough
+        finally:
+            self.notify("on_train_end", X=X, y=y)
+            self._set_training(False)
+            self.optimizer_.zero_grad(set_to_none=True)
+        return self
+
+    def fit_loop(
+        self,
+        X: Examples,
+        y: Examples | None = None,
+        epochs: int | None = None,
+        **fit_params: Any,
+    ) -> SequenceNet:
+        """Run the epochs."""
+        training = TrainingBatches(X, self.batch_size, self.order_generator_, self.device)
+        validation = None if y is None else PredictionBatches(y, self.device)
+        datasets = {"dataset_train": X, "dataset_valid": y}
+        for _ in range(self.max_epochs if epochs is None else epochs):
+            self.notify("on_epoch_begin", **datasets)
+            self._set_training(True)
+            self.run_single_epoch(training, True, "train", self.train_step)
+            self._set_training(False)
+            if validation is not None:
+                self.run_single_epoch(validation, False, "valid", self.validation_step)
+            try:
+                self.notify("on_epoch_end", **datasets)
+            except KeyboardInterrupt as error:
+                # skorch's own stopping callbacks speak by this exception
+                if not _raised_by_skorch(error):
+                    raise
+                raise StopTraining from None
+            finally:
+                self.history[-1]["batches"] = []  # one row an update would add up
+        # the last update may have been the one that was too large
+        few = Batch([training.collator(np.arange(min(len(X), N_TRIED)))])
+        check_finite(self.validation_step(few)["loss"].item(), len(self.history))
+        return self
+
+    def run_single_epoch(
+        self,
+        iterator: Iterable[Batch],
+        training: bool,
+        prefix: str,
+        step_fn: Any,
+        **fit_params: Any,
+    ) -> None:
+        """Go through all batches once and note their mean loss."""
+        total = 0.0
+        n_sequences = n_batches = 0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch)
+            loss = step["loss"].item()
+            if training:
+                check_finite(loss, len(self.history))
+            self.history.record_batch(f"{prefix}_loss", loss)
+            self.history.record_batch(f"{prefix}_batch_size", batch.n_sequences)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            total += loss * batch.n_sequences
+            n_sequences += batch.n_sequences
+            n_batches += 1
+        self.history.record(f"{prefix}_loss", total / max(1, n_sequences))
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Add up the gradients of a batch's pieces."""
+        total = torch.zeros((), device=self.device)
+        for piece in batch:
+            loss = self._piece_loss(piece) / batch.n_sequences
+            loss.backward()
+            total += loss.detach()
+        return {"loss": total, "y_pred": None}
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Return the loss of a batch without training on it."""
+        with torch.inference_mode():
+            total = sum(self._piece_loss(piece) for piece in batch)
+        return {"loss": total / batch.n_sequences, "y_pred": None}
+
+    def _piece_loss(self, piece: Piece) -> Tensor:
+        """Return the weighted sum of a piece's losses."""
+        losses = self.criterion_(self.module_(**piece.inputs), piece.targets)  # (B,)
+        return losses.sum() if piece.weights is None else losses @ piece.weights
+
+    # --- prediction ------------------------------------------------------------------
+
+    def predict_outputs(self, examples: Examples) -> NDArray[np.float32]:
+        """Return the network's outputs ``(n_sequences, n_outputs)`` in user's order."""
+        batches = PredictionBatches(examples, self.device)
+        result: NDArray[np.float32] | None = None
+        with torch.inference_mode():
+            for indices, batch in zip(batches.order, batches, strict=True):
+                outputs = self.module_(**batch[0].inputs).cpu().numpy()
+                if result is None:
+                    result = np.empty((len(examples), *outputs.shape[1:]), np.float32)
+                result[indices] = outputs
+        assert result is not None  # the door refuses empty X
+        return result
+
+    # --- state -----------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return copies of what training changes, for ``restore``."""
+        return {
+            "module": {k: v.clone() for k, v in self.module_.state_dict().items()},
+            "optimizer": copy.deepcopy(self.optimizer_.state_dict()),
+            "order": self.order_generator_.get_state(),
+            "dropout": self.dropout_generator_.get_state(),
+            "history": len(self.history),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a ``snapshot``."""
+        self.module_.load_state_dict(snapshot["module"])
+        self.optimizer_.load_state_dict(snapshot["optimizer"])
+        self.order_generator_.set_state(snapshot["order"])
+        self.dropout_generator_.set_state(snapshot["dropout"])
+        del self.history[snapshot["history"] :]
+
+    @property
+    def n_parameters(self) -> int:
+        """Trained numbers of the network."""
+        return sum(p.numel() for p in self.module_.parameters())
+
+    def use_callbacks(self, callbacks: list[Any]) -> None:
+        """Replace the callbacks."""
+        self.callbacks = callbacks
+        self._initialize_callbacks()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the network's numpy weights beside what it is built from.
+
+        The optimizer's moments are left out (they are twice the weights' size): training
+        that goes on after loading starts with fresh ones.
+        """
+        weights = {
+            name: value.detach().cpu().numpy().copy()
+            for name, value in self.module_.state_dict().items()
+        }
+        return {
+            "network": (self.module_.kind, self.module_.config),
+            "weights": weights,
+            "settings": {
+                name: value
+                for name, value in vars(self).items()
+                if name in KEPT or name.startswith(("criterion__", "optimizer__"))
+            },
+            "order": self.order_generator_.get_state().numpy(),
+            "dropout_seed": self.seed + 1 + len(self.history),
+            "history": [dict(row) for row in self.history],
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the network again, on the CPU if its device is not there."""
+        network = empty_network(*state["network"]).to_empty(device="cpu")
+        network.load_state_dict(
+            {name: torch.tensor(value) for name, value in state["weights"].items()}
+        )
+        settings = state["settings"]
+        try:
+            resolve_device(settings["device"])
+        except ValueError:
+            settings = settings | {"device": "cpu"}
+        self.__init__(network, **settings)  # type: ignore[misc]
+        self.initialize()
+        self.order_generator_.set_state(torch.tensor(state["order"]))
+        self.restart_dropout(state["dropout_seed"])
+        self._set_training(False)
+        self.history_.extend(state["history"])
+
+
+#: What a pickled net keeps of its settings.
+KEPT = (
+    "criterion",
+    "optimizer",
+    "lr",
+    "max_epochs",
+    "batch_size",
+    "verbose",
+    "device",
+    "seed",
+)
+
+
+def _raised_by_skorch(error: BaseException) -> bool:
+    """Tell a stop that skorch's own callback asked for from a user's Ctrl-C in it."""
+    last = extract_tb(error.__traceback__)[-1]
+    in_skorch = Path(last.filename).parts[-3:-1] == ("skorch", "callbacks")
+    return in_skorch and (last.line or "").startswith("raise KeyboardInterrupt")
+
+
+def print_log() -> PrintLog:
+    """Return the callback that prints a line an epoch."""
+    return PrintLog()

@@ -1,0 +1,418 @@
+"""Batches against a slow padding loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from skrnn.data.codecs import EncodedSequences, TokenCodec
+from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.training.batching import (
+    MAX_ROWS,
+    MIN_ROWS,
+    Batch,
+    Examples,
+    PredictionBatches,
+    TrainingBatches,
+    fingerprints,
+    max_steps,
+    padding_share,
+    to_device,
+    training_order,
+)
+from skrnn.training.seeding import make_generator
+
+LENGTHS = [3, 1, 6, 2, 6]
+
+
+def numeric(lengths, n_features=2, seed=0):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(sum(lengths), n_features)).astype(np.float32)
+    return EncodedSequences(RaggedArray.from_lengths(values, lengths))
+
+
+def token_lists(lengths, seed=0):
+    rng = np.random.default_rng(seed)
+    words = ["a", "Be", "be", "sea", "Dee", "extraordinary", "f"]
+    return [[words[i] for i in rng.integers(0, len(words), size=n)] for n in lengths]
+
+
+def encode_tokens(X, characters=None):
+    flat = object_array([token for sequence in X for token in sequence])
+    steps = RaggedArray.from_lengths(flat, [len(s) for s in X])
+    return TokenCodec(characters=characters, min_count=2).fit(steps).encode(steps)
+
+
+def log_normal_lengths(n, seed=0):
+    """Return lengths of mean 20, at most 116, as those of sentences are."""
+    lengths = np.random.default_rng(seed).lognormal(2.75, 0.7, size=n)
+    return np.clip(lengths.astype(np.int64), 1, 116)
+
+
+def only_piece(batch):
+    assert len(batch) == 1
+    return batch[0]
+
+
+# --- the order of an epoch -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(1, 4), (7, 4), (8, 4), (500, 3), (9, 50)])
+def test_every_sequence_comes_exactly_once_an_epoch(n, batch_size):
+    lengths = log_normal_lengths(n)
+    generator = make_generator(0)
+    for _ in range(2):
+        order = training_order(lengths, batch_size, generator)
+        assert sorted(np.concatenate(order).tolist()) == list(range(n))
+        assert len(order) == -(-n // batch_size)
+        sizes = sorted(map(len, order), reverse=True)
+        assert set(sizes[:-1]) <= {batch_size}
+
+
+def test_the_order_differs_from_epoch_to_epoch_and_is_reproducible():
+    lengths = log_normal_lengths(100)
+    generator = make_generator(0)
+    first, second = (np.concatenate(training_order(lengths, 8, generator)) for _ in "12")
+    assert first.tolist() != second.tolist()
+    again = np.concatenate(training_order(lengths, 8, make_generator(0)))
+    assert again.tolist() == first.tolist()
+    other = np.concatenate(training_order(lengths, 8, make_generator(1)))
+    assert other.tolist() != first.tolist()
+
+
+def test_a_sequence_meets_other_neighbours_at_each_epoch():
+    lengths = np.full(64, 5)
+    generator = make_generator(0)
+    companies = set()
+    for _ in range(5):
+        for batch in training_order(lengths, 8, generator):
+            if 0 in batch:
+                companies.add(tuple(sorted(batch.tolist())))
+    assert len(companies) == 5
+
+
+def test_batches_are_not_sorted_by_length():
+    lengths = log_normal_lengths(640)
+    order = training_order(lengths, 32, make_generator(0))
+    longest = [lengths[batch].max() for batch in order]
+    assert longest != sorted(longest)
+    assert longest != sorted(longest, reverse=True)
+
+
+def test_torchs_global_generator_is_not_touched():
+    before = torch.get_rng_state()
+    list(TrainingBatches(Examples(numeric(LENGTHS)), 2, make_generator(0)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("n", [3000, 10_000])
+def test_little_of_a_batch_is_padding(n):
+    lengths = log_normal_lengths(n)
+    assert 18 < lengths.mean() < 22
+    batches = TrainingBatches(Examples(numeric(lengths)), 32, make_generator(0))
+    assert padding_share(batches) < 0.10
+
+
+def test_the_share_of_padding_is_counted_in_steps():
+    batches = TrainingBatches(Examples(numeric([1, 3])), 2, make_generator(0))
+    assert padding_share(batches) == pytest.approx(2 / 6)
+
+
+# --- the content of a batch ----------------------------------------------------------
+
+
+def assert_padded(piece, sequences):
+    """Hold a piece against sequences that a loop has padded."""
+    n_steps = max(map(len, sequences))
+    shape = (len(sequences), n_steps, *np.shape(sequences[0])[1:])
+    expected = np.zeros(shape, dtype=np.asarray(sequences[0]).dtype)
+    for row, sequence in zip(expected, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    np.testing.assert_array_equal(piece.inputs["inputs"], expected)
+    assert piece.inputs["inputs"].numpy().dtype == expected.dtype
+    assert piece.inputs["lengths"].tolist() == [len(s) for s in sequences]
+    assert piece.n_sequences == len(sequences)
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_numeric_batches_equal_a_padding_loop(n_features, rng):
+    lengths = log_normal_lengths(50)
+    sequences = numeric(lengths, n_features)
+    targets, weights = np.arange(50), rng.uniform(size=50).astype(np.float32)
+    examples = Examples(sequences, targets, weights)
+    seen = []
+    for batch in TrainingBatches(examples, 8, make_generator(0)):
+        for piece in batch:
+            indices = piece.targets.numpy()
+            assert_padded(piece, [sequences.steps[i] for i in indices])
+            np.testing.assert_array_equal(piece.weights, weights[indices])
+            assert set(piece.inputs) == {"inputs", "lengths"}
+            seen.extend(indices.tolist())
+    assert sorted(seen) == list(range(50))
+
+
+def test_batches_of_tokens_equal_a_padding_loop():
+    X = token_lists(log_normal_lengths(50))
+    sequences = encode_tokens(X)
+    for batch in TrainingBatches(
+        Examples(sequences, np.arange(50)), 8, make_generator(0)
+    ):
+        for piece in batch:
+            assert_padded(piece, [sequences.steps[i] for i in piece.targets.tolist()])
+
+
+@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
+def test_a_batch_brings_the_spelling_of_its_own_words(characters):
+    X = token_lists(log_normal_lengths(40))
+    sequences = encode_tokens(X, characters)
+    table = sequences.spelling[sequences.words]
+    spelled = sequences.steps.with_values(table)
+    for batch in TrainingBatches(
+        Examples(sequences, np.arange(40)), 4, make_generator(0)
+    ):
+        piece = only_piece(batch)
+        words, spelling = piece.inputs["words"], piece.inputs["spelling"]
+        assert words.shape == piece.inputs["inputs"].shape
+        n_distinct = len({w for i in piece.targets.tolist() for w in X[i]})
+        assert len(spelling) == n_distinct
+        assert (spelling != 0).any(0).all()  # no column of padding alone
+        for row, i in enumerate(piece.targets.tolist()):
+            got = spelling[words[row, : len(X[i])]].numpy()
+            np.testing.assert_array_equal(got, spelled[i][:, : got.shape[1]])
+            assert not spelled[i][:, got.shape[1] :].any()
+
+
+def test_targets_may_have_columns():
+    targets = np.arange(10.0).reshape(5, 2)
+    examples = Examples(numeric(LENGTHS), targets)
+    batch = next(iter(TrainingBatches(examples, 5, make_generator(0))))
+    piece = only_piece(batch)
+    lengths = [LENGTHS[int(row[0] // 2)] for row in piece.targets]
+    assert lengths == piece.inputs["lengths"].tolist()
+    assert piece.weights is None
+
+
+def test_padding_a_batch_leaves_the_data_alone():
+    sequences = numeric(LENGTHS)
+    before = sequences.steps.values.copy()
+    for _ in range(2):
+        list(TrainingBatches(Examples(sequences), 3, make_generator(0)))
+    np.testing.assert_array_equal(sequences.steps.values, before)
+
+
+def test_read_only_arrays_are_copied():
+    array = np.arange(3.0)
+    array.flags.writeable = False
+    tensor = to_device(array, "cpu")
+    tensor += 1
+    assert array.tolist() == [0, 1, 2]
+
+
+# --- pieces --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [8, 33, 128, 500])
+@pytest.mark.parametrize("longest", [5, 100, 900])
+def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, rng):
+    lengths = rng.integers(1, longest + 1, size=500)
+    batches = TrainingBatches(
+        Examples(numeric(lengths, 1)), batch_size, make_generator(0)
+    )
+    seen = 0
+    for batch in batches:
+        assert batch.n_sequences <= batch_size
+        seen += batch.n_sequences
+        for piece in batch:
+            rows, n_steps = piece.inputs["inputs"].shape[:2]
+            assert rows <= MIN_ROWS or rows * n_steps <= max_steps("cpu")
+    assert seen == 500
+    assert len(batches) == -(-500 // batch_size)
+
+
+def test_one_very_long_sequence_does_not_pad_the_others_to_its_length():
+    batches = TrainingBatches(
+        Examples(numeric([10] * 31 + [60_000])), 32, make_generator(0)
+    )
+    shapes = [piece.inputs["inputs"].shape[:2] for batch in batches for piece in batch]
+    assert sorted(shapes) == [(1, 60_000), (31, 10)]
+
+
+def test_an_array_that_runs_backwards_becomes_a_tensor():
+    assert to_device(np.arange(3.0)[::-1], "cpu").tolist() == [2, 1, 0]
+
+
+def test_a_batch_that_fits_is_one_piece():
+    batches = TrainingBatches(Examples(numeric([5] * 64)), 32, make_generator(0))
+    assert [len(batch) for batch in batches] == [1, 1]
+
+
+def test_a_batch_counts_the_rows_of_all_its_pieces():
+    examples = Examples(numeric(LENGTHS))
+    pieces = [p for b in TrainingBatches(examples, 2, make_generator(0)) for p in b]
+    assert Batch(pieces).n_sequences == 5
+
+
+# --- prediction ----------------------------------------------------------------------
+
+
+def shuffled(X, seed):
+    order = np.random.default_rng(seed).permutation(len(X))
+    return order, [X[i] for i in order]
+
+
+def content(batches):
+    """Return every batch as the list of its rows."""
+    result = []
+    for batch in batches:
+        piece = only_piece(batch)
+        x, n = piece.inputs["inputs"].numpy(), piece.inputs["lengths"].tolist()
+        rows = [x[i, : n[i]].tobytes() for i in range(len(n))]
+        if "words" in piece.inputs:
+            words, spelling = piece.inputs["words"], piece.inputs["spelling"]
+            rows = [
+                row + spelling[words[i, : n[i]]].numpy().tobytes()
+                for i, row in enumerate(rows)
+            ]
+        result.append(rows)
+    return result
+
+
+@pytest.mark.parametrize("lengths", [log_normal_lengths(900), np.full(900, 7)])
+def test_prediction_batches_do_not_depend_on_the_users_order(lengths):
+    X = list(numeric(lengths).steps)
+    expected = content(prediction(X))
+    assert len(expected) > 1
+    for seed in range(3):
+        _, other = shuffled(X, seed)
+        assert content(prediction(other)) == expected
+
+
+def prediction(X):
+    return PredictionBatches(Examples(EncodedSequences(RaggedArray.from_sequences(X))))
+
+
+@pytest.mark.parametrize("characters", [None, "cnn", "ngrams"])
+def test_prediction_batches_of_words_do_not_depend_on_the_users_order(characters):
+    X = token_lists(np.random.default_rng(0).integers(1, 4, size=900))
+    expected = content(PredictionBatches(Examples(encode_tokens(X, characters))))
+    assert len(expected) > 1
+    for seed in range(3):
+        _, other = shuffled(X, seed)
+        got = content(PredictionBatches(Examples(encode_tokens(other, characters))))
+        if characters == "cnn":
+            assert [len(rows) for rows in got] == [len(rows) for rows in expected]
+        assert got == expected
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [1],
+        [20_000],
+        [20_000, *[3] * 40],
+        [7] * 600,
+        [100] * 600,
+        [1] * 3000,
+        list(range(1, 300)),
+        log_normal_lengths(3000).tolist(),
+    ],
+    ids=["one", "long", "mixed", "equal", "larger", "short", "range", "sentences"],
+)
+def test_prediction_batches_keep_within_rows_and_steps(lengths):
+    sequences = numeric(lengths, 1)
+    batches = PredictionBatches(Examples(sequences))
+    assert sorted(np.concatenate(batches.order).tolist()) == list(range(len(lengths)))
+    n_batches = 0
+    for indices, batch in zip(batches.order, batches, strict=True):
+        piece = only_piece(batch)
+        assert_padded(piece, [sequences.steps[i] for i in indices])
+        rows, n_steps = piece.inputs["inputs"].shape[:2]
+        assert rows <= MAX_ROWS
+        assert rows == 1 or rows * n_steps <= max_steps("cpu")
+        n_batches += 1
+    assert len(batches) == n_batches
+    if lengths == [1] * 3000:
+        assert n_batches == -(-3000 // MAX_ROWS)
+
+
+def test_prediction_batches_have_little_padding():
+    total = real = 0
+    lengths = log_normal_lengths(2000)
+    for batch in PredictionBatches(Examples(numeric(lengths, 1))):
+        total += only_piece(batch).inputs["inputs"].numel()
+        real += int(only_piece(batch).inputs["lengths"].sum())
+    assert real == lengths.sum()
+    assert 1 - real / total < 0.10
+
+
+# --- fingerprints --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 16])
+def test_a_fingerprint_depends_on_the_content_alone(n_features, chunk):
+    lengths = log_normal_lengths(200)
+    sequences = numeric(lengths, n_features)
+    numbers = fingerprints(sequences)
+    assert len(set(numbers.tolist())) == 200
+    order, _ = shuffled(lengths, 0)
+    other = fingerprints(sequences.take(order), chunk=chunk)
+    np.testing.assert_array_equal(other, numbers[order])
+
+
+def test_fingerprints_tell_order_and_small_changes():
+    X = [
+        [1.0, 2.0],
+        [2.0, 1.0],
+        [1.0, 2.0000002],
+        [1.0],
+        [1.0, 2.0, 0.0],
+        [0.0, 0.0],
+        [0.0],
+    ]
+    steps = RaggedArray.from_sequences([np.float32(x) for x in X])
+    assert len(set(fingerprints(EncodedSequences(steps)).tolist())) == len(X)
+
+
+def test_equal_sequences_have_equal_fingerprints():
+    X = [["a", "b"], ["b"], ["a", "b"]]
+    numbers = fingerprints(encode_tokens(X, "cnn"))
+    assert numbers[0] == numbers[2] != numbers[1]
+
+
+@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
+def test_fingerprints_tell_words_of_one_id_by_their_spelling(characters):
+    X = [["be", "a"], ["Be", "a"], ["a", "be"], ["rare", "a"], ["odd", "a"], ["be", "a"]]
+    sequences = encode_tokens(X, characters)
+    ids = [tuple(s.tolist()) for s in sequences.steps]
+    assert ids[0] == ids[1]
+    assert ids[3] == ids[4]
+    assert len(set(fingerprints(sequences).tolist())) == 5
+
+
+def test_the_fingerprint_of_a_word_does_not_depend_on_longer_ones():
+    X = [["be", "be"], ["extraordinary", "be"]]
+    sequences = encode_tokens(X, "cnn")
+    narrow = EncodedSequences(
+        sequences.steps.take([0]),
+        sequences.words[:2],
+        sequences.spelling[:, : int((sequences.spelling[0] != 0).sum())],
+    )
+    assert fingerprints(narrow)[0] == fingerprints(sequences)[0]
+
+
+def test_sequences_without_steps_have_fingerprints_too():
+    numbers = fingerprints(numeric([0, 2, 0, 1]))
+    assert numbers.shape == (4,)
+    assert numbers[0] == numbers[2] == 0
+    assert fingerprints(numeric([0])).tolist() == [0]
+
+
+def test_the_batch_left_over_is_not_always_that_of_the_longest_sequences(generator):
+    lengths = np.arange(1, 34)
+    short = [
+        next(batch for batch in training_order(lengths, 8, generator) if len(batch) < 8)
+        for _ in range(20)
+    ]
+    assert len({int(lengths[batch].max()) for batch in short}) > 1

@@ -1,0 +1,111 @@
+"""Losses against their formulas in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from skrnn.training.losses import (
+    LOSSES,
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Quantile,
+    SquaredError,
+)
+
+
+def log_softmax(x):
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+@pytest.fixture
+def outputs(generator):
+    return 2 * torch.randn(5, 3, generator=generator)
+
+
+@pytest.fixture
+def targets(generator):
+    return 2 * torch.randn(5, 3, generator=generator)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("training", [True, False])
+def test_cross_entropy_is_smoothed_in_training_only(smoothing, training, outputs):
+    classes = np.array([0, 2, 1, 1, 0])
+    truth = np.eye(3)[classes]
+    if training:
+        truth = (1 - smoothing) * truth + smoothing / 3
+    expected = -(truth * log_softmax(outputs.numpy())).sum(1)
+    loss = CrossEntropy(smoothing).train(training)
+    got = loss(outputs, torch.from_numpy(classes))
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("training", [True, False])
+def test_binary_cross_entropy_is_smoothed_in_training_only(smoothing, training, outputs):
+    truth = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 1], [0, 1, 0]], np.float32)
+    given = torch.from_numpy(truth.copy())
+    smoothed = (1 - smoothing) * truth + smoothing / 2 if training else truth
+    p = 1 / (1 + np.exp(-outputs.numpy()))
+    each = -(smoothed * np.log(p) + (1 - smoothed) * np.log(1 - p))
+    loss = BinaryCrossEntropy(smoothing).train(training)
+    np.testing.assert_allclose(loss(outputs, given), each.mean(1), rtol=1e-5)
+    np.testing.assert_array_equal(given, truth)
+
+
+@pytest.mark.parametrize(
+    ("loss", "formula"),
+    [
+        (SquaredError(), lambda e: e**2),
+        (AbsoluteError(), np.abs),
+        (Huber(), lambda e: np.where(abs(e) < 1, e**2 / 2, abs(e) - 0.5)),
+    ],
+)
+def test_errors_are_averaged_over_the_outputs(loss, formula, outputs, targets):
+    expected = formula((outputs - targets).numpy()).mean(1)
+    got = loss(outputs, targets)
+    assert got.shape == (5,)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_the_quantile_loss_is_the_pinball(n_outputs, generator):
+    quantiles = [0.1, 0.5, 0.8]
+    outputs = torch.randn(5, 3 * n_outputs, generator=generator)
+    targets = torch.randn(5, n_outputs, generator=generator)
+    expected = np.zeros(5)
+    for i in range(5):
+        for q, quantile in enumerate(quantiles):
+            for k in range(n_outputs):
+                error = float(targets[i, k] - outputs[i, q * n_outputs + k])
+                expected[i] += quantile * error if error > 0 else (quantile - 1) * error
+    expected /= 3 * n_outputs
+    got = Quantile(quantiles)(outputs, targets)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_the_quantile_loss_is_least_at_the_quantile(quantile, rng):
+    y = torch.from_numpy(rng.normal(size=(999, 1)).astype(np.float32))
+    candidates = torch.linspace(-2, 2, 401)
+    loss = Quantile([quantile])
+    totals = [float(loss(c.expand(999, 1), y).sum()) for c in candidates]
+    best = float(candidates[int(np.argmin(totals))])
+    assert best == pytest.approx(float(np.quantile(y, quantile)), abs=0.02)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_perfect_prediction_costs_nothing(name, targets):
+    loss = LOSSES[name]([0.3, 0.5]) if name == "quantile" else LOSSES[name]()
+    outputs = torch.cat([targets, targets], 1) if name == "quantile" else targets
+    assert loss(outputs, targets).tolist() == [0.0] * 5
+
+
+def test_large_logits_stay_finite():
+    logits = torch.tensor([[1e4, -1e4]])
+    assert CrossEntropy()(logits, torch.tensor([1])).isfinite().all()
+    assert BinaryCrossEntropy()(logits, torch.tensor([[0.0, 1.0]])).isfinite().all()
