@@ -1,0 +1,571 @@
+"""What every estimator does: check, encode, build a network, train it, predict.
+
+``BaseNetworkEstimator`` holds the way of the data. What differs is answered by hooks:
+the network (``_network_config``), the targets (``_check_y``, ``_fit_targets``,
+``_encode_targets``) and the loss (``_criterion``).
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils.validation import (
+    _check_feature_names,
+    check_is_fitted,
+)
+
+from skrnn.data.checks import (
+    CheckedSequences,
+    check_same_form,
+    check_sequences,
+    check_weights,
+)
+from skrnn.data.codecs import NumericCodec, TokenCodec
+from skrnn.data.tokenizers import check_tokenizer
+from skrnn.estimators._parameters import (
+    AUTO_CHARACTERS,
+    AUTO_MAX_EPOCHS,
+    AUTO_MIN_EPOCHS,
+    AUTO_WEIGHT_DECAY,
+    BUILDING,
+    CONSTRAINTS,
+    OPTIMIZERS,
+)
+from skrnn.modules.embedding import TokenEmbedding
+from skrnn.modules.networks import build_network
+from skrnn.training.batching import Examples
+from skrnn.training.callbacks import (
+    SCHEDULES,
+    EarlyStopping,
+    GradientClipping,
+    LearningRate,
+    check_callbacks,
+)
+from skrnn.training.net import SequenceNet, print_log, resolve_device
+from skrnn.training.seeding import draw_seed, make_generator
+
+#: Size of a spelling's vector.
+CHARACTERS_DIM = 60
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """What the user gave, behind the door; ``raw`` is what a scorer gets of it."""
+
+    X: CheckedSequences
+    y: NDArray
+    weight: NDArray | None
+    raw: tuple[Any, Any]
+
+    def __len__(self) -> int:
+        return len(self.X.steps)
+
+    def take(self, indices: NDArray, *, with_raw: bool) -> CheckedData:
+        """Return some of the sequences, copying the user's own only where asked."""
+        raw = (_safe_indexing(part, indices) for part in self.raw)
+        return CheckedData(
+            replace(self.X, steps=self.X.steps.take(indices)),
+            self.y[indices],
+            None if self.weight is None else self.weight[indices],
+            tuple(raw) if with_raw else (None, None),
+        )
+
+
+class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
+    """Abstract base of the estimators that train a network on sequences."""
+
+    _network_kind: ClassVar[str]
+    _auto_updates: ClassVar[int]
+    net_: SequenceNet
+
+    # --- hooks -----------------------------------------------------------------------
+
+    @abstractmethod
+    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
+        """Return the network's arguments beside ``source`` and ``n_outputs``."""
+
+    @abstractmethod
+    def _check_y(self, y: Any, n_sequences: int, name: str = "y") -> NDArray:
+        """Return y as a plain array."""
+
+    @abstractmethod
+    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
+        """Learn the target codec."""
+
+    @abstractmethod
+    def _encode_targets(self, data: CheckedData, name: str = "y") -> NDArray:
+        """Return targets as the loss takes them."""
+
+    @abstractmethod
+    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        """Return the loss and its arguments."""
+
+    def _n_outputs(self) -> int:
+        return int(self._target_codec.n_outputs)
+
+    def _class_weights(self, y: NDArray, train_y: NDArray) -> NDArray | None:
+        """Return a weight for each sequence from its class, if asked for.
+
+        How common a class is, ``train_y`` tells.
+        """
+        return None
+
+    # --- fitting ---------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> BaseNetworkEstimator:
+        """Train on sequences.
+
+        Parameters
+        ----------
+        X : list, ndarray, Series or DataFrame of n_sequences sequences
+            Arrays ``(n_steps_i, n_features)`` or 1-D arrays, token lists, strings, a
+            3-D array, or a 2-D array or frame whose rows are univariate series.
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+        X_val, y_val : like X and y, default=None
+            Held-out data for early stopping.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y is empty, not finite, or of unequal length, if a parameter is out
+            of its range, or if training diverges.
+        TypeError
+            If X is no container of sequences, or mixes kinds of them.
+        """
+        going_on = self.warm_start and hasattr(self, "net_")
+        with self._kept_on_failure(going_on):
+            data = self._check_data(X, y, sample_weight, going_on)
+            validation = self._check_validation(X_val, y_val)
+            train, validation = self._hold_out(data, validation)
+            if not going_on:
+                self._fit_codecs(train, every_y=data)
+            self._train(train, validation, going_on, self._max_epochs(len(train)))
+        return self
+
+    def _partial_fit(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any = None
+    ) -> BaseNetworkEstimator:
+        """Train one pass at a constant rate; the first call fixes what is learned."""
+        going_on = hasattr(self, "net_")
+        with self._kept_on_failure(going_on):
+            if self.early_stopping is True:
+                raise ValueError("early_stopping=True is of no use in partial_fit")
+            if self._class_weight_is_balanced():
+                raise ValueError(
+                    'class_weight="balanced" cannot be used in partial_fit, which sees '
+                    "one part of the data at a time; pass a dict of weights"
+                )
+            data = self._check_data(X, y, sample_weight, going_on)
+            if not going_on:
+                self._fit_codecs(data, every_y=data, classes=classes)
+            self._train(data, None, going_on, 1, in_parts=True)
+        return self
+
+    @contextmanager
+    def _kept_on_failure(self, going_on: bool) -> Iterator[None]:
+        """Put everything back as it was if fitting fails or is interrupted."""
+        before = dict(vars(self))
+        trained = before["net_"].snapshot() if going_on else None
+        try:
+            self._check_parameters()
+            if going_on:
+                self._check_unchanged()
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if trained is not None:
+                before["net_"].restore(trained)
+            raise
+
+    def _check_parameters(self) -> None:
+        """Raise an InvalidParameterError, a ValueError, for a value out of range."""
+        validate_parameter_constraints(
+            CONSTRAINTS, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        if self.scoring is not None:
+            check_scoring(self, self.scoring)
+
+    def _check_unchanged(self) -> None:
+        """Raise a ValueError if the network was built with other parameters."""
+        for name, built_with in self._built_with.items():
+            value = getattr(self, name)
+            if not _equal(value, built_with):
+                raise ValueError(
+                    f"{name} was {built_with!r} when the network was built and is "
+                    f"{value!r} now; warm_start and partial_fit go on with that network"
+                )
+
+    def _class_weight_is_balanced(self) -> bool:
+        return False
+
+    def _check_data(
+        self, X: Any, y: Any, sample_weight: Any, going_on: bool
+    ) -> CheckedData:
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the "
+                "target y is None"
+            )
+        checked = self._check_X(X, fitted=going_on)
+        if going_on:
+            self._check_like_fit(X, checked)
+        else:
+            _check_feature_names(self, X, reset=True)
+            if checked.feature_names is None and hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_  # a frame of sequences has one column of them
+        weight = check_weights(sample_weight, len(checked.steps))
+        return CheckedData(checked, self._check_y(y, len(checked.steps)), weight, (X, y))
+
+    def _check_validation(self, X_val: Any, y_val: Any) -> CheckedData | None:
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val must be passed together")
+        if self.early_stopping is False:
+            raise ValueError("X_val is of no use with early_stopping=False")
+        checked = self._check_X(X_val, name="X_val")
+        if checked.form.container == "columns":
+            _check_feature_names(self, X_val, reset=False)
+        y = self._check_y(y_val, len(checked.steps), name="y_val")
+        return CheckedData(checked, y, None, (X_val, y_val))
+
+    def _hold_out(
+        self, data: CheckedData, validation: CheckedData | None
+    ) -> tuple[CheckedData, CheckedData | None]:
+        """Split a validation part off where one is wanted and not given."""
+        if validation is not None or self.early_stopping in (False, "auto"):
+            return data, validation
+        n_held_out = max(1, round(self.validation_fraction * len(data)))
+        if len(data) < 10:
+            warnings.warn(
+                f"early_stopping is ignored: {len(data)} sequences are too few to hold "
+                "some out",
+                stacklevel=4,
+            )
+            return data, None
+        if n_held_out >= len(data):
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} holds out all of "
+                f"{len(data)} sequences"
+            )
+        indices = np.arange(len(data))
+        if self.validation_split == "last":
+            return self._split(data, indices[:-n_held_out], indices[-n_held_out:])
+        train, held_out = train_test_split(
+            indices,
+            test_size=n_held_out,
+            stratify=self._strata(data.y, n_held_out),
+            random_state=np.random.RandomState(draw_seed(self.random_state)),
+        )
+        return self._split(data, np.sort(train), np.sort(held_out))
+
+    def _split(
+        self, data: CheckedData, train: NDArray, held_out: NDArray
+    ) -> tuple[CheckedData, CheckedData]:
+        scored = self.scoring is not None
+        return data.take(train, with_raw=False), data.take(held_out, with_raw=scored)
+
+    def _strata(self, y: NDArray, n_held_out: int) -> NDArray | None:
+        """Return what a random split keeps the shares of."""
+        return None
+
+    def _fit_codecs(
+        self, train: CheckedData, every_y: CheckedData, classes: Any = None
+    ) -> None:
+        form = train.X.form
+        self._form = form
+        self._built_with = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name in BUILDING
+        }
+        self._input_codec = self._make_input_codec(train.X).fit(train.X.steps)
+        for name in ("n_features_in_", "vocabulary_"):
+            self.__dict__.pop(name, None)
+        if form.width is not None:
+            self.n_features_in_ = form.width
+        if isinstance(self._input_codec, TokenCodec):
+            self.vocabulary_ = self._input_codec.vocabulary.ids
+        self._fit_targets(every_y, classes)
+
+    def _make_input_codec(self, X: CheckedSequences) -> NumericCodec | TokenCodec:
+        if X.form.kind == "numeric":
+            return NumericCodec()
+        of_strings = set(map(type, X.steps.values)) <= {str}
+        single = of_strings and max(map(len, set(X.steps.values))) == 1
+        spelled = of_strings and not single  # a character's spelling says nothing more
+        return TokenCodec(
+            lowercase=not single if self.lowercase == "auto" else self.lowercase,
+            min_count=self.min_count,
+            max_size=self.max_vocabulary,
+            characters=(
+                (AUTO_CHARACTERS if spelled else None)
+                if self.characters == "auto"
+                else self.characters
+            ),
+        )
+
+    def _train(
+        self,
+        train: CheckedData,
+        validation: CheckedData | None,
+        going_on: bool,
+        epochs: int,
+        in_parts: bool = False,
+    ) -> None:
+        schedule = "constant" if in_parts else self.lr_schedule
+        weight, scale = self._weights(train, train, 1.0 if in_parts else None)
+        examples = Examples(
+            self._input_codec.encode(train.X.steps),
+            self._encode_targets(train),
+            weight,
+        )
+        held_out = None
+        if validation is not None:
+            check_same_form(validation.X, self._form, estimator=self, name="X_val")
+            held_out = Examples(
+                self._input_codec.encode(validation.X.steps),
+                self._encode_targets(validation, name="y_val"),
+                self._validation_weights(validation, train, scale),
+            )
+        batch_size = self._batch_size(len(train))
+        if not going_on:
+            self.net_ = self._build_net(train.X.steps.lengths)
+        net = self.net_
+        net.batch_size = batch_size
+        net.verbose = int(self.verbose)
+        net.use_callbacks(
+            self._make_callbacks(
+                schedule, epochs * -(-len(train) // batch_size), validation
+            )
+        )
+        net.set_learning_rate(self.lr)
+        done = len(net.history)
+        net.partial_fit(examples, held_out, epochs=epochs)
+        self.n_epochs_ = len(net.history) - done
+        self.n_parameters_ = net.n_parameters
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """One row an epoch of all training so far."""
+        check_is_fitted(self, "net_")
+        return history_frame(self.net_.history)
+
+    def _weights(
+        self, data: CheckedData, train: CheckedData, scale: float | None = None
+    ) -> tuple[NDArray[np.float32] | None, float]:
+        """Return weights of mean 1 over the training data, and their scale."""
+        weight = data.weight
+        by_class = self._class_weights(data.y, train.y)
+        if by_class is not None:
+            weight = by_class if weight is None else weight * by_class
+        if weight is None:
+            return None, 1.0
+        if scale is None:
+            mean = float(np.mean(weight))
+            if not mean > 0:
+                raise ValueError(
+                    "every training sequence has weight 0, by sample_weight, class_weight "
+                    "or both together"
+                )
+            scale = 1.0 / mean
+        return (weight * scale).astype(np.float32), scale
+
+    def _validation_weights(
+        self, validation: CheckedData, train: CheckedData, scale: float
+    ) -> NDArray[np.float32] | None:
+        """Return weights on the scale of the training data's."""
+        if validation.weight is None and train.weight is not None:
+            # passed by the user, without sample weights: class weights alone
+            _, scale = self._weights(replace(train, weight=None), train)
+        return self._weights(validation, train, scale)[0]
+
+    def _build_net(self, lengths: NDArray[np.int64]) -> SequenceNet:
+        seed = draw_seed(self.random_state)
+        source, vectors = self._source()
+        network = build_network(
+            self._network_kind,
+            {
+                "source": source,
+                "n_outputs": self._n_outputs(),
+                **self._network_config(lengths),
+            },
+            make_generator(seed),
+        )
+        codec = self._input_codec
+        if isinstance(network.source, TokenEmbedding) and isinstance(codec, TokenCodec):
+            counts = torch.from_numpy(codec.vocabulary.counts)
+            network.source.singletons.copy_(counts == 1)
+            if vectors is not None:
+                network.source.load_vectors(torch.from_numpy(vectors))
+            network.source.silence_untrained()
+        criterion, arguments = self._criterion()
+        optimizer, options = self._optimizer()
+        net = SequenceNet(
+            network,
+            criterion,
+            seed=seed,
+            optimizer=optimizer,
+            lr=self.lr,
+            verbose=0,
+            device=resolve_device(self.device),
+            callbacks="disable",
+            **{f"criterion__{k}": v for k, v in arguments.items()},
+            **{f"optimizer__{k}": v for k, v in options.items()},
+        )
+        return net.initialize()
+
+    def _source(self) -> tuple[dict[str, Any], NDArray[np.float32] | None]:
+        """Return the arguments of the network's first layer, and its vectors."""
+        codec = self._input_codec
+        if isinstance(codec, NumericCodec):
+            return {"n_features": self._form.n_features}, None
+        vectors = None if self.embeddings is None else codec.vectors(self.embeddings)
+        source: dict[str, Any] = {
+            "n_ids": len(codec.vocabulary),
+            "embedding_dim": (
+                self.embedding_dim if vectors is None else vectors.shape[1]
+            ),
+        }
+        if codec.characters is not None:
+            source |= {
+                "characters": codec.characters,
+                "n_spelling_ids": codec.spelling.n_ids,
+                "characters_dim": CHARACTERS_DIM,
+            }
+        return source, vectors
+
+    def _optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+        weight_decay = self.weight_decay
+        if weight_decay == "auto":
+            weight_decay = AUTO_WEIGHT_DECAY if self.optimizer == "adamw" else 0.0
+        options: dict[str, Any] = {"weight_decay": weight_decay} if weight_decay else {}
+        if isinstance(self.optimizer, str):
+            optimizer, fixed = OPTIMIZERS[self.optimizer]
+            return optimizer, {"weight_decay": weight_decay, **fixed}
+        if not issubclass(self.optimizer, torch.optim.Optimizer):
+            raise TypeError(
+                f"optimizer must be a class of torch.optim, got {self.optimizer!r}"
+            )
+        return self.optimizer, options
+
+    def _make_callbacks(
+        self, schedule: str, n_updates: int, validation: CheckedData | None
+    ) -> list[Any]:
+        callbacks: list[Any] = [("lr_schedule", LearningRate(schedule, n_updates))]
+        if self.gradient_clip is not None:
+            callbacks.append(("gradient_clip", GradientClipping(self.gradient_clip)))
+        if validation is not None:
+            patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
+            score = self._scorer(validation) if self.scoring is not None else None
+            callbacks.append(("early_stopping", EarlyStopping(patience, score)))
+        if self.verbose:
+            callbacks.append(("print_log", print_log()))
+        return [*callbacks, *check_callbacks(self.callbacks or [])]
+
+    def _scorer(self, validation: CheckedData) -> Any:
+        """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
+        scorer = check_scoring(self, self.scoring)
+
+        def score(net: SequenceNet) -> float:
+            return float(scorer(copy(self), *validation.raw))
+
+        return score
+
+    def _batch_size(self, n_sequences: int) -> int:
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        return 32 if n_sequences <= 16384 else 64 if n_sequences <= 65536 else 128
+
+    def _max_epochs(self, n_sequences: int) -> int:
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        batches = -(-n_sequences // self._batch_size(n_sequences))
+        return min(AUTO_MAX_EPOCHS, max(AUTO_MIN_EPOCHS, self._auto_updates // batches))
+
+    # --- predicting ------------------------------------------------------------------
+
+    def _check_X(
+        self, X: Any, name: str = "X", *, fitted: bool = False
+    ) -> CheckedSequences:
+        """Open X as the parameters say, once fitted as they said in ``fit``."""
+        settings = self._built_with if fitted else self.get_params(deep=False)
+        return check_sequences(
+            X,
+            input_type=settings["input_type"],
+            split=check_tokenizer(settings["tokenizer"]).split,
+            estimator=self,
+            name=name,
+        )
+
+    def _check_like_fit(self, X: Any, checked: CheckedSequences) -> None:
+        if checked.form.container == "columns":
+            _check_feature_names(self, X, reset=False)
+        check_same_form(checked, self._form, estimator=self)
+
+    def _outputs(self, X: Any) -> tuple[NDArray[np.float32], CheckedSequences]:
+        """Return the network's outputs for X ``(n_sequences, n_outputs)``."""
+        check_is_fitted(self, "net_")
+        checked = self._check_X(X, fitted=True)
+        self._check_like_fit(X, checked)
+        examples = Examples(self._input_codec.encode(checked.steps))
+        return self.net_.predict_outputs(examples), checked
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        return tags
+
+
+def history_frame(history: Any) -> pd.DataFrame:
+    """Return skorch's history as one row an epoch, the callbacks' numbers included."""
+    rows = [
+        {k: v for k, v in row.items() if np.isscalar(v) and not k.endswith("_count")}
+        for row in history
+    ]
+    return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Tell whether two values of a parameter are equal, be they arrays or hold some."""
+    if a is b:
+        return True
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return bool(np.array_equal(a, b))
+    return bool(a == b)

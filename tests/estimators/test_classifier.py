@@ -1,0 +1,438 @@
+"""What classifiers give out, and that they learn."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback, EarlyStopping
+
+from skrnn import FeedForwardClassifier, SequenceClassifier
+from skrnn.datasets import (
+    load_japanese_vowels,
+    make_delayed_recall,
+    make_sentences,
+    make_waves,
+)
+
+# --- outputs -------------------------------------------------------------------------
+
+
+def test_probabilities_are_float32_and_sum_to_one(make_classifier, X, labels):
+    model = make_classifier().fit(X, labels)
+    proba = model.predict_proba(X)
+    assert proba.dtype == np.float32
+    assert proba.shape == (24, 3)
+    assert_allclose(proba.sum(1), 1, rtol=1e-6)
+    assert_array_equal(model.predict(X), model.classes_[proba.argmax(1)])
+
+
+def test_log_probabilities_are_the_logarithms_of_probabilities(
+    make_classifier, X, labels
+):
+    model = make_classifier().fit(X, labels)
+    assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), atol=1e-6)
+
+
+def test_log_probabilities_stay_finite_where_probabilities_vanish(
+    make_classifier, numbers, labels
+):
+    model = make_classifier().fit(numbers, labels)
+    with torch.no_grad():
+        model.net_.module_.head.bias.copy_(torch.tensor([0.0, 200.0, -200.0]))
+    assert (model.predict_proba(numbers) == 0).any()
+    assert np.isfinite(model.predict_log_proba(numbers)).all()
+
+
+def test_two_classes_have_one_decision_value(make_classifier, X):
+    y = ["no", "yes"] * 12
+    model = make_classifier().fit(X, y)
+    decision, proba = model.decision_function(X), model.predict_proba(X)
+    assert decision.shape == (24,)
+    assert_array_equal(model.predict(X), np.where(decision > 0, "yes", "no"))
+    assert_allclose(1 / (1 + np.exp(-decision)), proba[:, 1], rtol=1e-5)
+
+
+def test_several_classes_have_a_decision_value_each(make_classifier, X, labels):
+    model = make_classifier().fit(X, labels)
+    decision = model.decision_function(X)
+    assert decision.shape == (24, 3)
+    assert_array_equal(model.predict(X), model.classes_[decision.argmax(1)])
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [["b", "a"], [7, -3], [True, False], [2.0, 1.0], [np.int8(1), np.int8(0)]],
+    ids=repr,
+)
+@pytest.mark.parametrize("container", [list, np.array, pd.Series])
+def test_labels_come_back_as_they_were(make_classifier, numbers, classes, container):
+    y = container(classes * 12)
+    model = make_classifier().fit(numbers, y)
+    assert model.classes_.tolist() == sorted(classes)
+    assert model.predict(numbers).dtype == np.asarray(y).dtype
+    assert set(model.predict(numbers)) <= set(classes)
+
+
+def test_a_categorical_series_is_a_y(make_classifier, numbers, labels):
+    model = make_classifier().fit(numbers, pd.Series(labels, dtype="category"))
+    assert model.classes_.tolist() == ["u", "v", "w"]
+
+
+def test_a_column_vector_of_labels_warns(make_classifier, numbers, labels):
+    with pytest.warns(UserWarning, match="A column-vector y was passed"):
+        model = make_classifier().fit(numbers, labels[:, None])
+    assert model.predict(numbers).shape == (24,)
+
+
+def test_scores_are_python_floats(make_classifier, X, labels):
+    assert type(make_classifier().fit(X, labels).score(X, labels)) is float
+
+
+# --- several labels at once ----------------------------------------------------------
+
+
+@pytest.fixture
+def indicators(rng):
+    return (rng.random((24, 3)) < 0.5).astype(int)
+
+
+@pytest.mark.parametrize("container", [np.array, np.ndarray.tolist, pd.DataFrame])
+def test_indicators_give_a_probability_for_each_label(
+    make_classifier, X, indicators, container
+):
+    model = make_classifier().fit(X, container(indicators))
+    proba = model.predict_proba(X)
+    assert proba.shape == (24, 3)
+    assert proba.dtype == np.float32
+    assert not np.allclose(proba.sum(1), 1, atol=1e-3)
+    assert_array_equal(model.classes_, [0, 1, 2])
+    decision = model.decision_function(X)
+    assert_allclose(1 / (1 + np.exp(-decision)), proba, rtol=1e-5)
+    assert_allclose(model.predict_log_proba(X), np.log(proba), atol=1e-6)
+    predicted = model.predict(X)
+    assert_array_equal(predicted, (proba > 0.5).astype(int))
+    assert predicted.dtype.kind == "i"
+    assert type(model.score(X, indicators)) is float
+
+
+def test_several_labels_are_learned_at_once(make_classifier):
+    rng = np.random.default_rng(0)
+    trees = np.array(["oak", "elm", "ash", "yew"])
+    X = [rng.choice(trees, size=rng.integers(2, 4), replace=False) for _ in range(120)]
+    y = np.array([[tree in x for tree in trees] for x in X]).astype(int)
+    model = make_classifier(max_epochs=40, batch_size=32, lr=0.03, embedding_dim=8)
+    model.set_params(dropout=0.0)
+    if "cell" in model.get_params():
+        model.set_params(hidden_size=8)
+    else:
+        model.set_params(hidden_layer_sizes=16)
+    model.fit(X, y)
+    by_majority = np.mean((y == (y.mean(0) > 0.5)).all(1))
+    assert model.score(X, y) > max(0.9, by_majority)
+
+
+def test_class_weights_of_several_labels_are_given_label_by_label(
+    make_classifier, numbers, indicators
+):
+    one = [{0: 1.0, 1: 4.0}, {0: 1.0}, {}]
+    weights = np.where(indicators[:, 0] == 1, 4.0, 1.0)
+    by_class = make_classifier(class_weight=one).fit(numbers, indicators)
+    by_sample = make_classifier().fit(numbers, indicators, sample_weight=weights)
+    assert_array_equal(by_class.predict_proba(numbers), by_sample.predict_proba(numbers))
+    make_classifier(class_weight="balanced").fit(numbers, indicators)
+    with pytest.raises(ValueError, match="class_weight for 3 labels must be"):
+        make_classifier(class_weight={0: 2.0}).fit(numbers, indicators)
+
+
+# --- class weights -------------------------------------------------------------------
+
+
+def test_a_class_weight_is_a_weight_of_its_samples(make_classifier, X, labels):
+    by_class = make_classifier(class_weight={"u": 5.0, "w": 0.5}).fit(X, labels)
+    weights = np.select([labels == "u", labels == "w"], [5.0, 0.5], 1.0)
+    by_sample = make_classifier().fit(X, labels, sample_weight=weights)
+    assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
+
+
+def test_labels_that_look_like_numbers_have_class_weights(make_classifier, numbers):
+    y = np.array(["1", "2"] * 12)
+    by_class = make_classifier(class_weight={"1": 5.0}).fit(numbers, y)
+    weights = np.where(y == "1", 5.0, 1.0)
+    by_sample = make_classifier().fit(numbers, y, sample_weight=weights)
+    assert_array_equal(by_class.predict_proba(numbers), by_sample.predict_proba(numbers))
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 9.0}])
+def test_class_weights_raise_the_recall_of_a_rare_class(make_classifier, class_weight):
+    rng = np.random.default_rng(0)
+    y = (np.arange(400) % 10 == 0).astype(int)
+    X = rng.normal(size=(400, 4, 1)) + y[:, None, None] * 0.6
+    params = {"max_epochs": 15, "batch_size": 32, "lr": 0.01}
+    plain = make_classifier(**params).fit(X, y)
+    weighted = make_classifier(class_weight=class_weight, **params).fit(X, y)
+    assert recall_score(y, plain.predict(X)) < 0.5
+    assert recall_score(y, weighted.predict(X)) > 0.7
+    assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean()
+
+
+# --- every way to build it -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_every_cell_and_pooling_predicts_alone_as_in_company(
+    numbers, labels, cell, pooling, bidirectional
+):
+    model = SequenceClassifier(
+        cell=cell,
+        pooling=pooling,
+        bidirectional=bidirectional,
+        num_layers=2,
+        hidden_size=3,
+        max_epochs=2,
+        random_state=0,
+    ).fit(numbers, labels)
+    together = model.predict_proba(numbers)
+    alone = np.concatenate([model.predict_proba([sequence]) for sequence in numbers])
+    assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
+    assert np.ptp(together, axis=0).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lr"),
+    [
+        ("adam", 0.05),
+        ("adamw", 0.05),
+        ("sgd", 0.5),
+        ("rmsprop", 0.05),
+        (torch.optim.NAdam, 0.05),
+    ],
+)
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant", "plateau"])
+def test_every_optimizer_and_schedule_lowers_the_loss(optimizer, lr, schedule):
+    X, y = make_delayed_recall(40, min_steps=1, max_steps=4, random_state=0)
+    model = SequenceClassifier(
+        hidden_size=6,
+        embedding_dim=6,
+        optimizer=optimizer,
+        lr_schedule=schedule,
+        lr=lr,
+        max_epochs=12,
+        dropout=0.0,
+        random_state=0,
+    ).fit(X, y)
+    losses = model.history_["train_loss"]
+    assert losses.iloc[-3:].mean() < 0.9 * losses.iloc[0]
+
+
+def test_the_default_number_of_epochs_is_bounded(make_classifier, numbers, labels):
+    model = make_classifier(max_epochs="auto", batch_size="auto").fit(numbers, labels)
+    assert 10 <= model.n_epochs_ <= 100
+
+
+def test_the_cpu_can_be_asked_for(make_classifier, X, labels):
+    model = make_classifier(device="cpu").fit(X, labels)
+    assert next(model.net_.module_.parameters()).device.type == "cpu"
+
+
+# --- tokens --------------------------------------------------------------------------
+
+
+def vectors_of(model):
+    weight = model.net_.module_.source.embedding.weight.detach().numpy()
+    return {token: weight[i] for token, i in model.vocabulary_.items()}
+
+
+class KeyedVectors:
+    """A mapping as gensim has it: no dict, but ``in`` and ``[]``."""
+
+    def __init__(self, vectors):
+        self.vectors = vectors
+
+    def __contains__(self, token):
+        return token in self.vectors
+
+    def __getitem__(self, token):
+        return self.vectors[token]
+
+
+@pytest.mark.parametrize("wrap", [dict, KeyedVectors])
+def test_embeddings_start_from_the_given_vectors(
+    make_classifier, words, labels, rng, wrap
+):
+    given = {word: rng.normal(size=7) for word in ["oak", "elm", "zebra"]}
+    model = make_classifier(embeddings=wrap(given), lr=1e-12, weight_decay=0.0)
+    vectors = vectors_of(model.fit(words, labels))
+    assert_allclose(vectors["oak"], given["oak"], rtol=1e-5)
+    assert_allclose(vectors["elm"], given["elm"], rtol=1e-5)
+    assert "zebra" not in vectors
+    assert vectors["ash"].shape == (7,)
+    assert np.ptp(vectors["ash"]) > 0
+
+
+@pytest.mark.parametrize("characters", [None, "cnn", "ngrams"])
+def test_every_kind_of_spelling_can_be_learned_from(make_classifier, words, characters):
+    y = ["e" in "".join(sequence[:1]) for sequence in words]
+    model = make_classifier(characters=characters, max_epochs=30, lr=0.03, dropout=0.0)
+    losses = model.fit(words, y).history_["train_loss"]
+    assert losses.iloc[-1] < 0.8 * losses.iloc[0]
+
+
+@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
+def test_spelling_tells_unseen_words_apart(characters):
+    rng = np.random.default_rng(0)
+    stems = ["".join(rng.choice(list("bcdfgklmnprst"), size=4)) for _ in range(200)]
+    X = [[stem + ending] for stem in stems for ending in ("ation", "ly")]
+    y = ["noun", "adverb"] * 200
+    model = SequenceClassifier(
+        hidden_size=8, characters=characters, max_epochs=5, lr=0.01, random_state=0
+    ).fit(X[:300], y[:300])
+    assert model.score(X[300:], y[300:]) > 0.9
+    blind = SequenceClassifier(
+        hidden_size=8, characters=None, max_epochs=5, lr=0.01, random_state=0
+    ).fit(X[:300], y[:300])
+    assert blind.score(X[300:], y[300:]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("params", "vocabulary"),
+    [
+        ({}, {"don't", "stop", ",", "go"}),
+        ({"lowercase": False}, {"Don't", "stop", "Stop", ",", "go"}),
+        ({"tokenizer": "char"}, set("Don't stop, gS")),
+        ({"tokenizer": str.split}, {"don't", "stop,", "stop", "go"}),
+        ({"min_count": 2}, {"stop", "go"}),
+        ({"max_vocabulary": 1}, {"stop"}),
+    ],
+    ids=["words", "cased", "char", "callable", "min_count", "max_vocabulary"],
+)
+def test_strings_are_split_into_the_vocabulary(make_classifier, params, vocabulary):
+    X = ["Don't stop, go", "Stop stop", "go", "stop"]
+    model = make_classifier(**params).fit(X, [0, 1, 0, 1])
+    assert set(model.vocabulary_) == vocabulary
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_spelling_is_not_read_for_characters_by_default(make_classifier):
+    X, y = ["ab", "ba"] * 4, [0, 1] * 4
+    assert make_classifier(tokenizer="char").fit(X, y).net_.module_.source.speller is None
+    letters = make_classifier().fit([list(x) for x in X], y)
+    assert letters.net_.module_.source.speller is None
+    assert make_classifier().fit(X, y).net_.module_.source.speller is not None
+
+
+# --- quiet ---------------------------------------------------------------------------
+
+
+def test_nothing_is_printed_or_written_unless_asked(
+    make_classifier, X, labels, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    model = make_classifier(early_stopping=True).fit(X, labels)
+    model.set_params(early_stopping="auto").partial_fit(X, labels)
+    model.predict(X)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+    assert os.listdir(tmp_path) == []
+
+
+def test_verbose_prints_a_line_an_epoch(make_classifier, X, labels, capsys):
+    make_classifier(verbose=1, max_epochs=3).fit(X, labels)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.split()[0].isdigit()] == list("123")
+    assert "train_loss" in lines[0]
+
+
+# --- callbacks and history -----------------------------------------------------------
+
+
+class Count(Callback):
+    """Counts what the loop calls."""
+
+    def __init__(self):
+        self.epochs, self.batches = 0, 0
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.epochs += 1
+
+    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+        self.batches += training
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_callbacks_are_called(make_classifier, X, labels, named):
+    count = Count()
+    callbacks = [("count", count)] if named else [count]
+    make_classifier(callbacks=callbacks, max_epochs=3, batch_size=8).fit(X, labels)
+    assert (count.epochs, count.batches) == (3, 9)
+
+
+def test_skorchs_own_early_stopping_may_stop_training(make_classifier, X, labels):
+    stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=100.0)
+    stopper.set_params(sink=lambda text: None)
+    model = make_classifier(callbacks=[stopper], max_epochs=20).fit(X, labels)
+    assert model.n_epochs_ < 5
+    assert len(model.predict(X)) == 24
+
+
+def test_the_history_has_a_row_for_each_epoch(make_classifier, X, labels):
+    model = make_classifier(max_epochs=4).fit(X, labels)
+    assert model.n_epochs_ == 4
+    assert model.history_.index.tolist() == [1, 2, 3, 4]
+    assert {"train_loss", "lr", "dur"} <= set(model.history_.columns)
+    assert "valid_loss" not in model.history_
+    assert (model.history_["dur"] > 0).all()
+
+
+def test_the_number_of_parameters_is_that_of_the_network(make_classifier, X, labels):
+    model = make_classifier().fit(X, labels)
+    weights = model.net_.module_.parameters()
+    assert model.n_parameters_ == sum(weight.numel() for weight in weights) > 0
+
+
+# --- learning ------------------------------------------------------------------------
+
+
+def test_recurrence_learns_from_the_order_of_words_and_a_bag_does_not():
+    X, y = make_sentences(700, random_state=0)
+    train, test = slice(0, 400), slice(400, 700)
+    model = SequenceClassifier(
+        hidden_size=8, embedding_dim=16, max_epochs=12, lr=0.02, random_state=0
+    ).fit(X[train], y[train])
+    bag = make_pipeline(CountVectorizer(), LogisticRegression()).fit(X[train], y[train])
+    assert model.score(X[test], y[test]) > 0.9
+    assert bag.score(X[test], y[test]) < 0.6
+
+
+def test_recurrence_recalls_over_lengths_where_a_window_does_not():
+    X, y = make_delayed_recall(500, min_steps=3, max_steps=8, random_state=0)
+    shared = {"embedding_dim": 8, "max_epochs": 15, "lr": 0.02, "random_state": 0}
+    model = SequenceClassifier(hidden_size=8, **shared).fit(X, y)
+    window = FeedForwardClassifier(hidden_layer_sizes=(8,), **shared).fit(X, y)
+    longer, answers = make_delayed_recall(200, min_steps=12, max_steps=16, random_state=1)
+    assert model.score(longer, answers) > 0.95
+    assert window.score(longer, answers) < 0.75
+
+
+def test_waves_are_told_apart_by_their_frequency():
+    X, y = make_waves(300, random_state=0)
+    model = SequenceClassifier(hidden_size=8, max_epochs=12, lr=0.02, random_state=0)
+    assert model.fit(X[:200], y[:200]).score(X[200:], y[200:]) > 0.9
+
+
+@pytest.mark.slow
+def test_the_defaults_recognise_japanese_speakers():
+    X, y = load_japanese_vowels(subset="train", return_X_y=True)
+    X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    model = SequenceClassifier(hidden_size=32, max_epochs=40, random_state=0)
+    assert model.fit(X, y).score(X_test, y_test) > 0.95

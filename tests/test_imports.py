@@ -1,0 +1,74 @@
+"""Imports follow the contracts in pyproject.toml, and importing skrnn changes nothing."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LINT = """
+import sys
+from importlinter.cli import lint_imports
+sys.exit(lint_imports(no_logo=True, no_cache=True))
+"""
+
+
+def run_python(code, cwd):
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def test_imports_follow_the_contracts():
+    result = run_python(LINT, ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_an_import_against_the_contracts_is_found(tmp_path):
+    shutil.copytree(ROOT / "skrnn", tmp_path / "skrnn", ignore=lambda *_: {"__pycache__"})
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    forbidden = [
+        ("skrnn.data.ragged", "torch"),
+        ("skrnn.data.ragged", "skrnn.modules"),
+        ("skrnn.modules.recurrent", "skrnn.data"),
+        ("skrnn.modules.recurrent", "sklearn"),
+        ("skrnn.training.net", "skrnn.estimators"),
+        ("skrnn.estimators._base", "skorch"),
+        ("skrnn.preprocessing", "skrnn.training"),
+        ("skrnn.without_a_layer", "skrnn.data"),
+    ]
+    for importer, imported in forbidden:
+        with (tmp_path / f"{importer.replace('.', '/')}.py").open("a") as source:
+            source.write(f"\nimport {imported}\n")
+    result = run_python(LINT, tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    for importer, imported in forbidden[:-1]:
+        assert re.search(rf"{importer}\s+->\s+{imported}\s", result.stdout), (
+            importer,
+            imported,
+        )
+    assert "- skrnn.without_a_layer" in result.stdout
+
+
+def test_importing_skrnn_leaves_global_state_alone():
+    code = """
+import random, sys, warnings
+import numpy as np, pandas, skorch, sklearn.utils.validation, torch
+def state():
+    return (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        torch.get_rng_state().tolist(),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        sklearn.get_config(),
+        warnings.filters[:],
+    )
+before = state()
+import skrnn, skrnn.datasets, skrnn.preprocessing
+assert state() == before
+assert not {"matplotlib", "pytest"} & set(sys.modules)
+"""
+    result = run_python(code, ROOT)
+    assert result.returncode == 0, result.stderr
