@@ -1,0 +1,17 @@
+"""Data to try sequence estimators on: one real data set, and problems made to order.
+
+Nothing is downloaded. Loaders are called ``load_*`` and read what comes with skrnn;
+generators are called ``make_*``.
+"""
+
+from skrnn.datasets._generators import make_adding, make_delayed_recall, make_waves
+from skrnn.datasets._japanese_vowels import load_japanese_vowels
+from skrnn.datasets._sentences import make_sentences
+
+__all__ = [
+    "load_japanese_vowels",
+    "make_adding",
+    "make_delayed_recall",
+    "make_sentences",
+    "make_waves",
+]
