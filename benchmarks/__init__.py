@@ -1,0 +1,1 @@
+"""Programs that measure every figure that skrnn reports."""

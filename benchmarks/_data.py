@@ -1,0 +1,109 @@
+"""Loaders of the data that the benchmarks read, and nothing else.
+
+The data lies in `../shared/data` beside the project's root, or where the environment
+variable SKRNN_DATA points. A loader raises `DataAbsent` with one line saying what it
+wanted; the program that called it prints that line and skips the part. Splits are the
+files' own: test files are for the number that is reported, validation files for choosing.
+"""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+_PROJECT = Path(__file__).resolve().parents[1]
+_STOCKS = ("AAPL", "GOOG", "IBM", "MSFT")
+
+
+class DataAbsent(Exception):
+    """The data of a benchmark is not on this machine."""
+
+
+def _data_file(*parts):
+    """Return the path of a data file, or raise `DataAbsent` naming what is wanted."""
+    root = Path(os.environ.get("SKRNN_DATA", _PROJECT.parent / "shared" / "data"))
+    path = root.joinpath(*parts)
+    if not path.exists():
+        raise DataAbsent(
+            f"wants {'/'.join(parts)} in {root}; "
+            "set SKRNN_DATA to the folder that holds it"
+        )
+    return path
+
+
+def _read_columns(path, x_column, y_column):
+    """Return two columns of a tab-separated file with a header, as lists of strings."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [row[x_column] for row in rows], [row[y_column] for row in rows]
+
+
+def _load_text(folder, x_column, y_column):
+    return {
+        split: _read_columns(_data_file(folder, f"{split}.tsv"), x_column, y_column)
+        for split in ("train", "valid", "test")
+    }
+
+
+def load_snips():
+    """Return {split: (token lists, intents)} of SNIPS: 7 intents."""
+    splits = _load_text("snips", "tokens", "intent")
+    return {name: ([text.split(" ") for text in X], y) for name, (X, y) in splits.items()}
+
+
+def load_clinc150():
+    """Return {split: (strings, intents)} of CLINC150's in-scope queries: 150 intents."""
+    return _load_text("clinc150", "text", "intent")
+
+
+def load_names():
+    """Return {split: (strings, countries)} of names, duplicates as they are."""
+    return _load_text("names", "name", "country")
+
+
+def _load_series(folder, file):
+    """Return {split: (float32 arrays (n_steps_i, n_features), labels)}."""
+    splits = {}
+    with np.load(_data_file(folder, file)) as arrays:
+        for name in ("train", "test"):
+            ends = np.cumsum(arrays[f"len_{name}"])[:-1]
+            splits[name] = np.split(arrays[f"X_{name}"], ends), arrays[f"y_{name}"]
+    return splits
+
+
+def load_japanese_vowels():
+    """Return {split: (arrays, labels)}: 7–29 steps, 12 features, 9 speakers."""
+    return _load_series("japanese_vowels", "japanese_vowels.npz")
+
+
+def load_plaid():
+    """Return {split: (arrays, labels)}: 100–1,344 steps, 1 feature, 11 classes."""
+    return _load_series("plaid", "plaid.npz")
+
+
+def load_spoken_digits():
+    """Return {split: (recordings, digits)}: int16 waveforms at 8 kHz."""
+    return _load_series("fsdd", "fsdd_subset.npz")
+
+
+def _load_column(column, *parts):
+    with _data_file(*parts).open(encoding="utf-8", newline="") as file:
+        return np.array([float(row[column]) for row in csv.DictReader(file)])
+
+
+def load_sunspots():
+    """Return the monthly sunspot numbers, 1749-01 to 2008-12, float64 (3120,)."""
+    return _load_column("sunspots", "univariate_series", "sunspots_monthly.csv")
+
+
+def load_sp500():
+    """Return the monthly S&P 500, 1871-01 to 2023-06, float64 (1830,)."""
+    return _load_column("SP500", "sp500_monthly", "sp500_monthly.csv")
+
+
+def load_stocks():
+    """Return {ticker: adjusted daily closes, float64 (n_days,), oldest first}."""
+    return {
+        name: _load_column("Adj Close", "stocks_daily", f"{name}.csv") for name in _STOCKS
+    }

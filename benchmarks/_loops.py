@@ -1,0 +1,157 @@
+"""The reference sides of the speed benchmark, in plain PyTorch: nothing here knows skrnn.
+
+`PackedLoop` is the training loop that tutorials teach and that a competent user writes: a
+Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping.
+`DenseLoop` is the bare loop over one ready tensor of equal lengths. `kernel_pass` is the
+recurrent layer's own cost and nothing else.
+"""
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+from torch.utils.data import DataLoader, Dataset
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class TokenDataset(Dataset):
+    """Ready tensors of token ids, one a sequence, and their labels."""
+
+    def __init__(self, sequences, labels):
+        self.sequences = sequences
+        self.labels = labels
+
+    def __len__(self):
+        return len(self.sequences)
+
+    def __getitem__(self, index):
+        return self.sequences[index], self.labels[index]
+
+
+def collate(samples):
+    """Pad the samples of a batch: ids (B, T), lengths (B,), labels (B,)."""
+    sequences, labels = zip(*samples, strict=True)
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    return pad_sequence(sequences, batch_first=True), lengths, torch.stack(labels)
+
+
+class PackedClassifier(nn.Module):
+    """Embedding, a recurrent layer over packed sequences, a linear head."""
+
+    def __init__(
+        self, cell, n_tokens, n_classes, embedding_dim, hidden_size, bidirectional
+    ):
+        super().__init__()
+        self.embedding = nn.Embedding(n_tokens, embedding_dim, padding_idx=0)
+        self.recurrent = CELLS[cell](
+            embedding_dim, hidden_size, batch_first=True, bidirectional=bidirectional
+        )
+        self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), n_classes)
+
+    def forward(self, inputs, lengths):
+        embedded = self.embedding(inputs)  # (B, T, E)
+        packed = pack_padded_sequence(
+            embedded, lengths, batch_first=True, enforce_sorted=False
+        )
+        _, state = self.recurrent(packed)
+        hidden = state[0] if isinstance(state, tuple) else state  # (directions, B, H)
+        return self.head(torch.cat(list(hidden), dim=1))  # (B, C)
+
+
+class PackedLoop:
+    """The usual training and prediction loop over a `PackedClassifier`."""
+
+    def __init__(
+        self, cell, n_tokens, n_classes, *, bidirectional=False, batch_size=32, fused=None
+    ):
+        torch.manual_seed(0)
+        self.model = PackedClassifier(cell, n_tokens, n_classes, 64, 128, bidirectional)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
+        self.batch_size = batch_size
+
+    def fit(self, sequences, labels, n_epochs):
+        """Train on ready tensors of ids and their labels (n_sequences,)."""
+        dataset = TokenDataset(sequences, labels)
+        loader = DataLoader(dataset, self.batch_size, shuffle=True, collate_fn=collate)
+        self.model.train()
+        for _ in range(n_epochs):
+            for inputs, lengths, targets in loader:
+                self.optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(self.model(inputs, lengths), targets)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                self.optimizer.step()
+        return self
+
+    @torch.no_grad()
+    def predict(self, sequences, labels, batch_size=None):
+        """Return the predicted class of every sequence, (n_sequences,)."""
+        dataset = TokenDataset(sequences, labels)
+        loader = DataLoader(dataset, batch_size or self.batch_size, collate_fn=collate)
+        self.model.eval()
+        logits = [self.model(inputs, lengths) for inputs, lengths, _ in loader]
+        return torch.cat(logits).argmax(dim=1)
+
+
+class DenseClassifier(nn.Module):
+    """One LSTM over equal lengths, its last step, a linear head."""
+
+    def __init__(self, n_features, hidden_size, n_classes):
+        super().__init__()
+        self.recurrent = nn.LSTM(n_features, hidden_size, batch_first=True)
+        self.head = nn.Linear(hidden_size, n_classes)
+
+    def forward(self, inputs):
+        outputs, _ = self.recurrent(inputs)  # (B, T, H)
+        return self.head(outputs[:, -1])  # (B, C)
+
+
+class DenseLoop:
+    """The bare training loop over one ready tensor."""
+
+    def __init__(self, n_features, hidden_size, n_classes, batch_size=32):
+        torch.manual_seed(0)
+        self.model = DenseClassifier(n_features, hidden_size, n_classes)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        self.batch_size = batch_size
+
+    def fit(self, inputs, targets, n_epochs):
+        """Train on inputs (n_sequences, n_steps, n_features) and their labels."""
+        self.model.train()
+        for _ in range(n_epochs):
+            for batch in torch.randperm(len(inputs)).split(self.batch_size):
+                self.optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(
+                    self.model(inputs[batch]), targets[batch]
+                )
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                self.optimizer.step()
+        return self
+
+
+def kernel_batches(lengths, batch_size, n_features, hidden_size):
+    """Return ready dense batches, shaped as sequences sorted by length would be.
+
+    Returns
+    -------
+    list of (inputs (B, T, F), gradients of the outputs (B, T, H))
+    """
+    ordered = sorted(lengths)
+    batches = [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+    shapes = [(len(batch), max(batch)) for batch in batches]
+    return [
+        (
+            torch.randn(*shape, n_features, requires_grad=True),
+            torch.randn(*shape, hidden_size),
+        )
+        for shape in shapes
+    ]
+
+
+def kernel_pass(layers, batches):
+    """Run each recurrent layer forward and backward over every ready batch."""
+    for inputs, gradients in batches:
+        for layer in layers:
+            outputs, _ = layer(inputs)  # (B, T, H)
+            torch.autograd.grad(outputs, [inputs, *layer.parameters()], gradients)

@@ -1,0 +1,237 @@
+"""What the benchmarks share: command line, tables, bars, paired timing, memory."""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import joblib
+import torch
+
+from ._data import DataAbsent
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A measured figure held against the bar it has to reach."""
+
+    claim: str
+    wanted: str
+    measured: str
+    met: bool
+
+
+def at_least(claim, measured, bound, digits=3):
+    """Return the `Bar` of a figure that must not be smaller than `bound`."""
+    wanted = f"≥ {bound:.{digits}f}"
+    return Bar(claim, wanted, f"{measured:.{digits}f}", bool(measured >= bound))
+
+
+def at_most(claim, measured, bound, digits=3):
+    """Return the `Bar` of a figure that must not be larger than `bound`."""
+    wanted = f"≤ {bound:.{digits}f}"
+    return Bar(claim, wanted, f"{measured:.{digits}f}", bool(measured <= bound))
+
+
+def machine_line():
+    """Return one line on what the figures were measured with."""
+    return (
+        f"{_processor()}, {joblib.cpu_count()} cores; torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads; Python {platform.python_version()}"
+    )
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [
+                line.split(":", 1)[1].strip()
+                for line in file
+                if line.startswith("model name")
+            ]
+        return names[0]
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def print_table(title, header, rows, note=None):
+    """Print an aligned Markdown table under its title, with a note below."""
+    cells = [[str(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print(f"\n### {title}\n")
+    print("\n".join(lines))
+    if note:
+        print(f"\n{note}")
+    sys.stdout.flush()
+
+
+def print_bars(bars, quick):
+    """Print every bar with what was measured and whether it was met."""
+    if bars:
+        rows = [
+            (b.claim, b.wanted, b.measured, "met" if b.met else "MISSED") for b in bars
+        ]
+        note = (
+            "A quick run shows that the programs work; its figures mean nothing."
+            if quick
+            else None
+        )
+        print_table("Bars", ("claim", "bar", "measured", ""), rows, note)
+
+
+def progress(text):
+    """Say on the error stream, which keeps the tables clean, what is being measured."""
+    print(f"... {text}", file=sys.stderr, flush=True)
+
+
+def make_parser(description, prog=None):
+    """Return a command line with what every benchmark takes."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke run; its figures mean nothing"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="random states (default 0 1 2 3 4; quick: 0)"
+    )
+    return parser
+
+
+def run_program(description, parts: Sequence[Callable], argv=None):
+    """Run the parts of one program as its command line says, and print the bars."""
+    parser = make_parser(description)
+    by_name = {part.__name__: part for part in parts}
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=by_name,
+        default=list(by_name),
+        metavar="NAME",
+        help=f"parts to run: {', '.join(by_name)}",
+    )
+    arguments = parser.parse_args(argv)
+    print(machine_line())
+    chosen = [by_name[name] for name in arguments.parts]
+    print_bars(run_parts(chosen, arguments.quick, arguments.seeds), arguments.quick)
+
+
+def run_parts(parts, quick, seeds=None):
+    """Run each `part(quick, seeds)`, and return the bars of all.
+
+    A part whose data is absent says so and is skipped."""
+    seeds = seeds or ([0] if quick else [0, 1, 2, 3, 4])
+    bars = []
+    for part in parts:
+        try:
+            bars += part(quick, seeds)
+        except DataAbsent as absent:
+            print(f"\nskipped {part.__name__.replace('_', ' ')}: {absent}")
+    return bars
+
+
+def time_alternately(tasks: dict[str, Callable], repeats):
+    """Time tasks in turn, A, B, A, B, ..., so that the machine's drift meets them all.
+
+    Every task runs once before, untimed, to fill caches.
+
+    Returns
+    -------
+    dict of str to list of float
+        For each task its seconds, one entry a round.
+    """
+    seconds = {name: [] for name in tasks}
+    for timed in [False] + [True] * repeats:
+        for name, task in tasks.items():
+            elapsed = timed_call(task)[1]
+            if timed:
+                seconds[name].append(elapsed)
+    return seconds
+
+
+def timed_call(task):
+    """Return what `task()` returns, and the seconds it took."""
+    start = time.perf_counter()
+    result = task()
+    return result, time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of repeated measurements, with the smallest and the largest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values):
+        return cls(statistics.median(values), min(values), max(values))
+
+    def __format__(self, spec):
+        return f"{self.median:{spec}} ({self.low:{spec}}–{self.high:{spec}})"
+
+
+def ratio_by_round(numerators, denominators):
+    """Return the `Spread` of the ratios within each round of `time_alternately`."""
+    return Spread.of([a / b for a, b in zip(numerators, denominators, strict=True)])
+
+
+def mean_and_sd(values, digits=4):
+    """Return "mean ± sd" of one figure over seeds (the sample standard deviation)."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.{digits}f} ± {deviation:.{digits}f}"
+
+
+def peak_memory():
+    """Return the most memory this process has held at once, in bytes.
+
+    Linux hands `ru_maxrss` from a parent down to its child, so the process's own
+    high-water mark is read there, and `ru_maxrss` elsewhere.
+    """
+    try:
+        with open("/proc/self/status", encoding="utf-8") as file:
+            marks = [line for line in file if line.startswith("VmHWM:")]
+        return int(marks[0].split()[1]) * 1024
+    except (OSError, IndexError):
+        import resource  # not on Windows
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def run_in_child(module, *arguments):
+    """Run `python -m module arguments`; return the JSON object on its last line."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def fit_over_seeds(make_estimator, train, test, seeds):
+    """Fit one estimator a seed on `train`, score it on `test`.
+
+    Parameters
+    ----------
+    make_estimator : callable
+        `make_estimator(random_state)` returns an unfitted estimator.
+    train, test : tuple (X, y)
+
+    Returns
+    -------
+    scores, seconds : list of float
+        The test scores, and the seconds of each fit, one entry a seed.
+    """
+    scores, seconds = [], []
+    for seed in seeds:
+        fitted, elapsed = timed_call(lambda seed=seed: make_estimator(seed).fit(*train))
+        scores.append(fitted.score(*test))
+        seconds.append(elapsed)
+    return scores, seconds

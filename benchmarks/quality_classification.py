@@ -1,0 +1,164 @@
+"""Test accuracy of the classifiers with default parameters, beside measured peers.
+
+Run `python -m benchmarks.quality_classification [--quick] [--seeds ...]`. The networks
+see the training file only; the validation file chooses the settings of the peers.
+"""
+
+import statistics
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skrnn import FeedForwardClassifier, SequenceClassifier
+from skrnn.preprocessing import StepwiseTransformer
+
+from ._data import load_clinc150, load_japanese_vowels, load_names, load_plaid, load_snips
+from ._peers import (
+    NearestNeighbourDTW,
+    character_regressions,
+    choose_on_validation,
+    word_svms,
+)
+from ._report import (
+    at_least,
+    at_most,
+    fit_over_seeds,
+    mean_and_sd,
+    print_table,
+    progress,
+    run_program,
+    timed_call,
+)
+
+HEADER = ("method", "test accuracy", "fit (s)")
+
+
+def japanese_vowels(quick, seeds):
+    """Speakers by twelve features a step, 7 to 29 steps."""
+    splits = _shorten(load_japanese_vowels(), quick)
+    rows, scores, _ = _networks("JapaneseVowels", splits, quick, seeds, scaled=True)
+    rows.append(_nearest_neighbour(splits, "1-NN DTW"))
+    print_table("JapaneseVowels", HEADER, rows, _SCALED)
+    return [at_least("JapaneseVowels: accuracy", statistics.fmean(scores), 0.98)]
+
+
+def snips(quick, seeds):
+    """Intents of token lists."""
+    splits = _shorten(load_snips(), quick)
+    rows, scores, _ = _networks("SNIPS", splits, quick, seeds)
+    rows.append(_chosen("TF-IDF + LinearSVC", word_svms(), splits))
+    print_table("SNIPS intents", HEADER, rows)
+    return [at_least("SNIPS intents: accuracy", statistics.fmean(scores), 0.98)]
+
+
+def clinc150(quick, seeds):
+    """Intents of strings, 150 classes."""
+    splits = _shorten(load_clinc150(), quick)
+    rows, scores, _ = _networks("CLINC150", splits, quick, seeds)
+    rows.append(_chosen("TF-IDF + LinearSVC", word_svms(), splits))
+    print_table("CLINC150, in scope, 150 intents", HEADER, rows)
+    return [at_least("CLINC150: accuracy", statistics.fmean(scores), 0.92)]
+
+
+def names(quick, seeds):
+    """Countries of names, character by character."""
+    splits = _shorten(load_names(), quick)
+    rows, scores, _ = _networks("names", splits, quick, seeds, tokenizer="char")
+    rows.append(
+        _chosen(
+            "TF-IDF of characters 1–5 + LogisticRegression",
+            character_regressions(),
+            splits,
+        )
+    )
+    print_table('Names, tokenizer="char"', HEADER, rows)
+    peer = float(rows[-1][1])
+    return [
+        at_least(
+            "names: accuracy, against the TF-IDF peer", statistics.fmean(scores), peer
+        )
+    ]
+
+
+def plaid(quick, seeds):
+    """Appliances by one current, 100 to 1,344 steps; two seeds, a fit takes minutes."""
+    splits = _shorten(load_plaid(), quick)
+    rows, scores, seconds = _networks("PLAID", splits, quick, seeds[:2], scaled=True)
+    progress("PLAID: 1-NN DTW")
+    rows.append(_nearest_neighbour(splits, "1-NN DTW"))
+    standardised = {name: (_standardise_each(X), y) for name, (X, y) in splits.items()}
+    rows.append(_nearest_neighbour(standardised, "1-NN DTW, each series standardised"))
+    print_table("PLAID", HEADER, rows, _SCALED)
+    return [
+        at_least("PLAID: accuracy", statistics.fmean(scores), 0.84),
+        at_most("PLAID: longest fit in seconds", max(seconds), 600.0, 0),
+    ]
+
+
+_SCALED = (
+    "The networks stand in a Pipeline behind StepwiseTransformer(StandardScaler()). The seconds of "
+    "1-NN DTW are those of its predictions; its fit costs nothing."
+)
+
+
+def _networks(name, splits, quick, seeds, scaled=False, **parameters):
+    """Return both networks' rows, and the recurrent one's scores and seconds."""
+    if quick:
+        parameters["max_epochs"] = 2
+    rows, measured = [], {}
+    for kind in (SequenceClassifier, FeedForwardClassifier):
+        progress(f"{name}: {kind.__name__}")
+
+        def make(seed, kind=kind):
+            network = kind(**parameters, random_state=seed)
+            if scaled:
+                return make_pipeline(StepwiseTransformer(StandardScaler()), network)
+            return network
+
+        scores, seconds = measured[kind] = fit_over_seeds(
+            make, splits["train"], splits["test"], seeds
+        )
+        rows.append(
+            [kind.__name__, mean_and_sd(scores), f"{statistics.fmean(seconds):.1f}"]
+        )
+    return [*rows], *measured[SequenceClassifier]
+
+
+def _chosen(name, candidates, splits):
+    """Return the row of a peer chosen on the validation file."""
+    progress(name)
+    (text, fitted), seconds = timed_call(
+        lambda: choose_on_validation(candidates, splits["train"], splits["valid"])
+    )
+    accuracy = fitted.score(*splits["test"])
+    return [f"{name} ({text})", f"{accuracy:.4f}", f"{seconds / len(candidates):.1f}"]
+
+
+def _nearest_neighbour(splits, name):
+    peer = NearestNeighbourDTW().fit(*splits["train"])
+    accuracy, seconds = timed_call(lambda: peer.score(*splits["test"]))
+    return [name, f"{accuracy:.4f}", f"{seconds:.1f}"]
+
+
+def _standardise_each(X):
+    """Return each series with mean 0 and standard deviation 1 over its own steps."""
+    return [(x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9) for x in X]
+
+
+def _shorten(splits, quick):
+    """Return the splits, in a quick run 400 training and 100 other sequences."""
+    if not quick:
+        return splits
+    sizes = {name: 400 if name == "train" else 100 for name in splits}
+    strides = {name: max(1, len(X) // sizes[name]) for name, (X, _) in splits.items()}
+    return {
+        name: (X[:: strides[name]], y[:: strides[name]])
+        for name, (X, y) in splits.items()
+    }
+
+
+PARTS = (japanese_vowels, snips, clinc150, names, plaid)
+
+if __name__ == "__main__":
+    run_program(__doc__, PARTS)

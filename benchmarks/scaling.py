@@ -1,0 +1,140 @@
+"""What ten times the sequences cost: fit time, and memory beyond the data itself.
+
+Run `python -m benchmarks.scaling [--quick] [--seeds ...]`.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from skrnn import SequenceClassifier
+
+from ._report import (
+    at_most,
+    peak_memory,
+    print_table,
+    progress,
+    ratio_by_round,
+    run_in_child,
+    run_program,
+    time_alternately,
+)
+from .training_speed import as_words, make_ragged_tokens
+
+MIB = 2**20
+
+
+def fit(X, y, n_epochs):
+    """Fit with a stated batch size, as "auto" grows with the data."""
+    model = SequenceClassifier(
+        batch_size=32, max_epochs=n_epochs, early_stopping=False, random_state=0
+    )
+    return model.fit(X, y)
+
+
+def fit_time(quick, seeds):
+    """Time the same number of epochs on n and on ten times n sequences."""
+    n_few, n_epochs, repeats = (200, 1, 1) if quick else (2_000, 2, 3)
+    few, many = (_make(n, seeds[0]) for n in (n_few, 10 * n_few))
+    progress("fit time of ten times the sequences")
+    tasks = {"few": lambda: fit(*few, n_epochs), "many": lambda: fit(*many, n_epochs)}
+    seconds = time_alternately(tasks, repeats)
+    growth = ratio_by_round(seconds["many"], seconds["few"])
+    print_table(
+        f"Fit time with default parameters, batch 32, {n_epochs} epochs",
+        (f"{n_few:,} sequences (s)", f"{10 * n_few:,} sequences (s)", "ratio"),
+        [[*(f"{np.median(seconds[name]):.2f}" for name in tasks), f"{growth:.2f}"]],
+        f"Token sequences of mean length 20; median (lowest–highest) of {repeats} alternated rounds.",
+    )
+    return [at_most("10 × the sequences: fit time ×", growth.median, 11.0, 2)]
+
+
+def memory(quick, seeds):
+    """Measure the peak memory of a fit in a process of its own, for n and for 10 n."""
+    n_few = 200 if quick else 2_000
+    progress("peak memory of ten times the sequences")
+    few, longer, many = (
+        run_in_child("benchmarks.scaling", "--child", n_sequences, n_epochs, seeds[0])
+        for n_sequences, n_epochs in ((n_few, 1), (n_few, 10), (10 * n_few, 1))
+    )
+    rows = [
+        [
+            f"{child['n_sequences']:,}",
+            child["n_epochs"],
+            *(f"{child[key] / MIB:.1f}" for key in _MEMORY_COLUMNS),
+        ]
+        for child in (few, longer, many)
+    ]
+    growth, by_data = (
+        100 * (many["beyond"] / other["beyond"] - 1) for other in (few, longer)
+    )
+    print_table(
+        "Memory of a fit with default parameters, batch 32 (MiB)",
+        ("sequences", "epochs", *_MEMORY_COLUMNS.values()),
+        rows,
+        "Beyond the data is the process's peak (interpreter, libraries, network, optimizer, "
+        "batches) less X's own Python objects (the list, its lists, every distinct str once) "
+        "and less the encoded arrays (8 bytes a token, a sequence's offset and its label). "
+        f"With ten times the sequences it grows by {growth:.1f} %; against as many updates on "
+        f"the few sequences, by {by_data:.1f} %. Added by the fit is how far it raised the peak "
+        "that building X and a fit of 20 sequences had left.",
+    )
+    return [
+        at_most(
+            "10 × the sequences: memory beyond the data, growth in %", growth, 10.0, 1
+        )
+    ]
+
+
+_MEMORY_COLUMNS = {
+    "peak": "peak of the process",
+    "objects": "X's objects",
+    "encoded": "encoded arrays",
+    "beyond": "beyond the data",
+    "by_fit": "added by the fit",
+}
+
+
+def measure_fit_memory(n_sequences, n_epochs, seed):
+    """Return the bytes that a fit of `n_sequences` needs, in a fresh process."""
+    fit(*_make(20, seed), n_epochs=1)  # loads what any fit loads
+    X, y = _make(n_sequences, seed)
+    n_steps = sum(map(len, X))
+    before = peak_memory()
+    fit(X, y, n_epochs)
+    peak, objects = peak_memory(), _size_of(X)
+    encoded = 8 * (n_steps + 2 * n_sequences + 1)
+    return {
+        "n_sequences": n_sequences,
+        "n_epochs": n_epochs,
+        "peak": peak,
+        "objects": objects,
+        "encoded": encoded,
+        "beyond": peak - objects - encoded,
+        "by_fit": peak - before,
+    }
+
+
+def _make(n_sequences, seed):
+    sequences, labels = make_ragged_tokens(n_sequences, seed)
+    return as_words(sequences), labels
+
+
+def _size_of(X):
+    """Return the bytes of a list of token lists, a shared string counted once."""
+    words = {id(word): word for tokens in X for word in tokens}
+    return (
+        sys.getsizeof(X)
+        + sum(map(sys.getsizeof, X))
+        + sum(map(sys.getsizeof, words.values()))
+    )
+
+
+PARTS = (fit_time, memory)
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(measure_fit_memory(*map(int, sys.argv[2:]))))
+    else:
+        run_program(__doc__, PARTS)

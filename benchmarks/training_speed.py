@@ -1,0 +1,260 @@
+"""How fast skrnn trains and predicts, against a hand-written PyTorch loop.
+
+Run `python -m benchmarks.training_speed [--quick] [--seeds ...]`.
+"""
+
+import numpy as np
+import torch
+
+from skrnn import SequenceClassifier
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
+from skrnn.training.batching import Examples, TrainingBatches, padding_share
+
+from ._loops import CELLS, DenseLoop, PackedLoop, kernel_batches, kernel_pass
+from ._report import (
+    at_least,
+    at_most,
+    print_table,
+    progress,
+    ratio_by_round,
+    run_program,
+    time_alternately,
+)
+
+N_TOKENS, N_CLASSES, BATCH_SIZE = 5_000, 5, 32
+LOOP, FUSED, SKRNN, KERNEL = "A: packed loop", "A, fused Adam", "B: skrnn", "C: kernel"
+SPEEDUP_BARS = {"lstm": 4.0, "gru": 2.3}
+
+
+def make_ragged_tokens(n_sequences, seed):
+    """Return ids, a list of (n_steps_i,) int64 arrays, and labels (n_sequences,).
+
+    Lengths are lognormal with mean 20, cut off at 116 steps, as in a corpus of short
+    texts. Half the tokens of a sequence come from its class's fifth of the vocabulary, so
+    that there is something to learn.
+    """
+    generator = np.random.default_rng(seed)
+    spread = 0.6
+    lengths = generator.lognormal(np.log(20) - spread**2 / 2, spread, n_sequences)
+    lengths = np.clip(np.rint(lengths), 1, 116).astype(int)
+    labels = generator.integers(N_CLASSES, size=n_sequences)
+    share = N_TOKENS // N_CLASSES
+    sequences = []
+    for length, label in zip(lengths, labels, strict=True):
+        anywhere = generator.integers(N_TOKENS, size=length)
+        in_class = label * share + generator.integers(share, size=length)
+        sequences.append(np.where(generator.random(length) < 0.5, anywhere, in_class))
+    return sequences, labels
+
+
+def as_words(sequences):
+    """Return the sequences as a user would hold them, lists of words."""
+    words = [f"w{index}" for index in range(N_TOKENS)]
+    return [[words[i] for i in sequence] for sequence in sequences]
+
+
+def classifier(cell, bidirectional, n_epochs):
+    """Return skrnn's side: the network of `PackedLoop`."""
+    return SequenceClassifier(
+        cell=cell,
+        hidden_size=128,
+        embedding_dim=64,
+        bidirectional=bidirectional,
+        characters=None,
+        pooling="last",
+        dropout=0,
+        batch_size=BATCH_SIZE,
+        early_stopping=False,
+        max_epochs=n_epochs,
+        random_state=0,
+    )
+
+
+def ragged_tokens(quick, seeds):
+    """Compare training and prediction on ragged token sequences."""
+    n_sequences, n_epochs, repeats = (1_000, 1, 2) if quick else (4_000, 2, 3)
+    sequences, labels = make_ragged_tokens(n_sequences, seeds[0])
+    n_steps = sum(map(len, sequences))
+    data = {
+        "X": as_words(sequences),
+        "y": labels,
+        "ids": [
+            torch.from_numpy(sequence + 2) for sequence in sequences
+        ],  # 0 pads, 1 is unknown
+        "targets": torch.from_numpy(labels),
+    }
+    kinds = [(cell, both) for cell in ("lstm", "gru") for both in (False, True)]
+    training, prediction, bars = [], [], []
+    for cell, bidirectional in kinds:
+        name = ("Bi" if bidirectional else "") + cell.upper()
+        progress(f"training and prediction speed: {name}")
+        seconds = _time_training(cell, bidirectional, data, n_epochs, repeats)
+        steps = {key: n_steps * (1 if key == KERNEL else n_epochs) for key in seconds}
+        rates = {key: [steps[key] / s for s in seconds[key]] for key in seconds}
+        speedup = ratio_by_round(rates[SKRNN], rates[LOOP])
+        of_kernel = ratio_by_round(rates[SKRNN], rates[KERNEL])
+        of_fused = ratio_by_round(rates[SKRNN], rates[FUSED])
+        medians = [
+            f"{np.median(rates[key]):,.0f}" for key in (LOOP, FUSED, SKRNN, KERNEL)
+        ]
+        training.append(
+            [name, *medians, f"{speedup:.2f}", f"{of_fused:.2f}", f"{of_kernel:.2f}"]
+        )
+        bars.append(
+            at_least(f"training, {name}: B / A", speedup.median, SPEEDUP_BARS[cell], 2)
+        )
+        if cell == "lstm":
+            bars.append(at_least(f"training, {name}: B / C", of_kernel.median, 0.60, 2))
+
+        rows, faster = _time_prediction(
+            cell, bidirectional, data, n_epochs, repeats, n_steps
+        )
+        prediction.append([name, *rows])
+        bars.append(at_least(f"prediction, {name}: B / A", faster.median, 3.0, 2))
+    print_table(
+        f"Training on {n_sequences:,} ragged token sequences ({n_steps:,} tokens, {n_epochs} epochs)",
+        (
+            "cell",
+            f"{LOOP} (tokens/s)",
+            FUSED,
+            SKRNN,
+            KERNEL,
+            "B / A",
+            "B / A fused",
+            "B / C",
+        ),
+        training,
+        "Real tokens a second, medians; ratios within a round: median (lowest–highest) of "
+        f"{repeats} alternated rounds. A gets ready tensors of ids; B is the whole fit on lists of "
+        "words, its vocabulary and encoding included, which is to B's disadvantage. A with Adam's "
+        "fused kernel, which few loops ask for, stands beside it. C is the recurrent layer alone, "
+        "forward and backward, over ready dense batches sorted by length.",
+    )
+    print_table(
+        f"Prediction of the same {n_sequences:,} sequences",
+        (
+            "cell",
+            "A: packed, batch 32 (tokens/s)",
+            "A, batch 256",
+            SKRNN,
+            "B / A",
+            "B / A at 256",
+        ),
+        prediction,
+        "B starts from lists of words, A from ready tensors of ids.",
+    )
+    return bars
+
+
+def _time_training(cell, bidirectional, data, n_epochs, repeats):
+    """Return the seconds of every side and round."""
+
+    def packed_loop(fused):
+        loop = PackedLoop(
+            cell, N_TOKENS + 2, N_CLASSES, bidirectional=bidirectional, fused=fused
+        )
+        return loop.fit(data["ids"], data["targets"], n_epochs)
+
+    layers = [CELLS[cell](64, 128, batch_first=True) for _ in range(1 + bidirectional)]
+    batches = kernel_batches([len(ids) for ids in data["ids"]], BATCH_SIZE, 64, 128)
+    tasks = {
+        LOOP: lambda: packed_loop(None),
+        FUSED: lambda: packed_loop(True),
+        SKRNN: lambda: classifier(cell, bidirectional, n_epochs).fit(
+            data["X"], data["y"]
+        ),
+        KERNEL: lambda: kernel_pass(layers, batches),
+    }
+    return time_alternately(tasks, repeats)
+
+
+def _time_prediction(cell, bidirectional, data, n_epochs, repeats, n_steps):
+    """Return the table's cells and the ratio B / A at the batch size of training."""
+    loop = PackedLoop(cell, N_TOKENS + 2, N_CLASSES, bidirectional=bidirectional)
+    loop.fit(data["ids"], data["targets"], n_epochs)
+    fitted = classifier(cell, bidirectional, n_epochs).fit(data["X"], data["y"])
+    tasks = {
+        "A": lambda: loop.predict(data["ids"], data["targets"]),
+        "A256": lambda: loop.predict(data["ids"], data["targets"], 256),
+        "B": lambda: fitted.predict(data["X"]),
+    }
+    seconds = time_alternately(tasks, repeats)
+    faster = ratio_by_round(seconds["A"], seconds["B"])
+    faster_256 = ratio_by_round(seconds["A256"], seconds["B"])
+    rates = [f"{n_steps / np.median(seconds[key]):,.0f}" for key in tasks]
+    return [*rates, f"{faster:.2f}", f"{faster_256:.2f}"], faster
+
+
+def padding(quick, seeds):
+    """Count the steps of an epoch's training batches that are padding."""
+    sequences, _ = make_ragged_tokens(1_000 if quick else 4_000, seeds[0])
+    lengths = [len(sequence) for sequence in sequences]
+    steps = RaggedArray.from_lengths(np.concatenate(sequences), lengths)
+    examples = Examples(EncodedSequences(steps))
+    rows, shares = [], {}
+    for batch_size in (32, 64, 128):
+        generator = torch.Generator().manual_seed(seeds[0])
+        shares[batch_size] = 100 * padding_share(
+            TrainingBatches(examples, batch_size, generator)
+        )
+        shuffled = np.random.default_rng(seeds[0]).permutation(lengths)
+        batches = [
+            shuffled[i : i + batch_size] for i in range(0, len(shuffled), batch_size)
+        ]
+        padded = sum(len(batch) * batch.max() for batch in batches)
+        plain = 100 * (1 - sum(lengths) / padded)
+        rows.append([batch_size, f"{shares[batch_size]:.1f}", f"{plain:.1f}"])
+    print_table(
+        "Padding in the training batches (% of their steps)",
+        ("batch size", "skrnn's batches", "batches drawn at random"),
+        rows,
+    )
+    return [at_most("padding of the training batches in %", shares[BATCH_SIZE], 10.0, 1)]
+
+
+def small_data(quick, seeds):
+    """Compare a fit on small data of equal lengths with the bare loop."""
+    n_sequences, n_steps, n_features, hidden_size, n_epochs = 500, 10, 8, 64, 10
+    generator = np.random.default_rng(seeds[0])
+    X = generator.normal(size=(n_sequences, n_steps, n_features)).astype(np.float32)
+    y = (X[:, :, 0].sum(axis=1) > 0).astype(np.int64)
+    inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
+
+    def fit_skrnn():
+        model = SequenceClassifier(
+            cell="lstm",
+            hidden_size=hidden_size,
+            bidirectional=False,
+            pooling="last",
+            dropout=0,
+            batch_size=BATCH_SIZE,
+            early_stopping=False,
+            max_epochs=n_epochs,
+            random_state=0,
+        )
+        return model.fit(X, y)
+
+    tasks = {
+        "bare loop": lambda: DenseLoop(n_features, hidden_size, 2).fit(
+            inputs, targets, n_epochs
+        ),
+        "skrnn": fit_skrnn,
+    }
+    progress("small data")
+    seconds = time_alternately(tasks, 3 if quick else 9)
+    slower = ratio_by_round(seconds["skrnn"], seconds["bare loop"])
+    milliseconds = [f"{1000 * np.median(seconds[name]):.0f}" for name in tasks]
+    print_table(
+        f"Small data: {n_sequences} sequences of {n_steps} steps and {n_features} features, "
+        f"LSTM of {hidden_size} units, {n_epochs} epochs, batch {BATCH_SIZE}",
+        ("bare loop (ms)", "skrnn fit (ms)", "skrnn / bare"),
+        [[*milliseconds, f"{slower:.2f}"]],
+    )
+    return [at_most("small data: fit / bare loop", slower.median, 1.5, 2)]
+
+
+PARTS = (ragged_tokens, padding, small_data)
+
+if __name__ == "__main__":
+    run_program(__doc__, PARTS)
