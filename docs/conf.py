@@ -1,0 +1,73 @@
+"""Sphinx configuration. The build uses no network."""
+
+import os
+import re
+from importlib.metadata import version as installed_version
+
+# Gallery examples train small networks: one thread is as fast and keeps timings comparable.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+project = "skrnn"
+author = "skrnn developers"
+copyright = "skrnn developers"
+version = release = installed_version("skrnn")
+
+extensions = [
+    "myst_parser",  # CHANGELOG.md
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates"]
+default_role = "code"
+nitpicky = False  # inherited docstrings refer to pages of scikit-learn
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings name types and shapes
+numpydoc_show_class_members = False  # the class template lists them
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"[/\\]plot_",
+    "ignore_pattern": r"^(?!plot_).*\.py$",  # a gallery file is named plot_*.py
+    "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skrnn",),
+    "show_memory": False,
+    "download_all_examples": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skrnn {release}"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
+}
+html_sidebars = {"changelog": [], "concepts": [], "evidence": [], "install": []}
+
+
+def prepare_docstring(app, what, name, obj, options, lines):
+    """Keep what Sphinx would read as links to pages that are not here."""
+    for number, line in enumerate(lines):
+        if re.match(r"\w+ : ", line):  # a shape such as (n_features_in_,)
+            lines[number] = re.sub(r"(?<![`\w])(\w+_)(?=[,)])", r"`\1`", line)
+    if (getattr(obj, "__module__", None) or "").startswith("sklearn"):
+        for number, line in enumerate(lines):  # labels of scikit-learn's own manual
+            lines[number] = re.sub(
+                r":(?:ref|term):`([^`<]*?)(?: ?<[^`>]*>)?`", r"\1", line
+            )
+
+
+def setup(app):
+    # below numpydoc's priority of 500: before the docstring is parsed
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
