@@ -406,7 +406,9 @@ def _join_tokens(sequences: Sequence, split: Split | None, name: str) -> RaggedA
     tokens = object_array(list(chain.from_iterable(sequences)))
     types = set(map(type, tokens))
     if any(issubclass(kind, np.generic) for kind in types):  # they become Python's own
-        tokens = object_array([t.item() if isinstance(t, np.generic) else t for t in tokens])
+        tokens = object_array(
+            [t.item() if isinstance(t, np.generic) else t for t in tokens]
+        )
     steps = RaggedArray.from_lengths(tokens, lengths)
     if types <= {str, int}:
         return steps
