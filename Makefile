@@ -33,7 +33,9 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .
 	@touch $@
 
+# seqeval comes as source that needs a build environment of its own.
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run
+	$(PIP) install --quiet -c constraints.txt seqeval
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 

@@ -518,6 +518,81 @@ def check_number_targets(y: Any, n_sequences: int, name: str = "y") -> NDArray:
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
+def check_step_targets(
+    y: Any, lengths: NDArray[np.int64], split: Split, name: str = "y"
+) -> tuple[RaggedArray, bool]:
+    """Return a label for each step, and whether y was strings, which ``split`` cuts.
+
+    Parameters
+    ----------
+    y : list, ndarray, Series or DataFrame
+        Label lists, one as long as each sequence, or an array ``(n_sequences, n_steps)``.
+    lengths : int64 ndarray of shape (n_sequences,)
+        Steps of each sequence of X.
+    split : callable
+        Splits a string into labels.
+    name : str
+        What the messages call y.
+
+    Returns
+    -------
+    labels : RaggedArray of object
+        Python's own strings and numbers.
+    strings : bool
+    """
+    check_length(y, len(lengths), name)
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = _unwrap_column(y)
+    rows = list(y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y)
+    strings = isinstance(rows[0], str)
+    labels: list[Any] = []
+    X_name = name.replace("y", "X", 1)
+    for i, row in enumerate(rows):
+        if isinstance(row, str) != strings or not _is_sequence(row):
+            kind = "a string, as y[0] is" if strings else "a list of labels"
+            raise TypeError(
+                f"{name}[{i}] is {type(row).__name__}, expected {kind}: one label for "
+                f"each step of {X_name}[{i}]"
+            )
+        of_row = split(row) if strings else _as_list(row)
+        if len(of_row) != lengths[i]:
+            raise ValueError(
+                f"{name}[{i}] has {len(of_row)} labels, but {X_name}[{i}] has "
+                f"{lengths[i]} steps"
+            )
+        labels += of_row
+    steps = RaggedArray.from_lengths(object_array(labels), lengths)
+    _check_labels(steps, name)
+    return steps, strings
+
+
+def _as_list(row: Any) -> list[Any]:
+    """Return a sequence's steps as a list of Python's own objects."""
+    steps = row.tolist() if hasattr(row, "tolist") else list(row)
+    return [step.item() if isinstance(step, np.generic) else step for step in steps]
+
+
+def _check_labels(steps: RaggedArray, name: str) -> None:
+    """Raise an error that names the first label that is none."""
+    kinds = set(map(type, steps.values))
+    if kinds <= {str} or kinds <= {int, bool}:
+        return
+    for position, label in enumerate(steps.values):
+        sequence, step = steps.step_of(position)
+        place = f"{name}[{sequence}], step {step} is {label!r}"
+        if _is_missing(label):
+            raise ValueError(f"{place}: a label is missing")
+        if isinstance(label, float) and not label.is_integer():
+            raise ValueError(f"{place}; labels must be discrete, not real numbers")
+        if not isinstance(label, str | int | float):
+            raise TypeError(f"{place}; labels must be strings or whole numbers")
+        if isinstance(label, str) != isinstance(steps.values[0], str):
+            raise TypeError(
+                f"{place}; labels must be of one kind, {name}'s first label is "
+                f"{steps.values[0]!r}"
+            )
+
+
 def check_weights(sample_weight: Any, n_sequences: int) -> NDArray | None:
     """Return non-negative float64 weights ``(n_sequences,)``, or None."""
     if sample_weight is None:

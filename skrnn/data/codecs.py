@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.vocabulary import N_RESERVED, SPELLINGS, Vocabulary, distinct_tokens
 
 
@@ -254,6 +255,43 @@ class LabelCodec:
     def decode(self, ids: NDArray) -> NDArray:
         """Return the labels at ``ids``."""
         return self.classes[ids]
+
+
+class StepLabelCodec:
+    """One class a step: ragged labels ↔ ragged int64 ids."""
+
+    def fit(self, y: RaggedArray, classes: NDArray | None = None) -> StepLabelCodec:
+        """Learn the sorted classes, or take the given ones."""
+        seen = sorted(set(y.values)) if classes is None else classes
+        self.classes = np.unique(np.asarray(seen))
+        return self
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return len(self.classes)
+
+    def encode(self, y: RaggedArray, name: str = "y") -> RaggedArray:
+        """Return each label's position in ``classes``; a new label is a ValueError."""
+        ids_of = {label: i for i, label in enumerate(self.classes.tolist())}
+        ids = np.fromiter(
+            (ids_of.get(label, -1) for label in y.values), np.int64, len(y.values)
+        )
+        unknown = np.flatnonzero(ids < 0)
+        if len(unknown):
+            sequence, step = y.step_of(unknown[0])
+            raise ValueError(
+                f"{name}[{sequence}], step {step} is {y.values[unknown[0]]!r}, which is "
+                f"not in classes {self.classes.tolist()}"
+            )
+        return y.with_values(ids)
+
+    def decode(self, ids: RaggedArray) -> list[list[Hashable]]:
+        """Return a list of labels, Python's own, for each sequence."""
+        names = object_array(self.classes.tolist())
+        labels = names[ids.values].tolist()
+        ends = ids.offsets.tolist()
+        return [labels[start:end] for start, end in pairwise(ends)]
 
 
 class IndicatorCodec:

@@ -1,11 +1,17 @@
 """Data to try sequence estimators on: one real data set, and problems made to order.
 
-Nothing is downloaded. Loaders are called ``load_*`` and read what comes with skrnn;
-generators are called ``make_*``.
+Nothing is downloaded. Loaders are called ``load_*`` and read what comes with skrnn,
+readers ``read_*`` and read your files; generators are called ``make_*``.
 """
 
-from skrnn.datasets._generators import make_adding, make_delayed_recall, make_waves
+from skrnn.datasets._generators import (
+    make_adding,
+    make_delayed_recall,
+    make_switches,
+    make_waves,
+)
 from skrnn.datasets._japanese_vowels import load_japanese_vowels
+from skrnn.datasets._readers import read_conll
 from skrnn.datasets._sentences import make_sentences
 
 __all__ = [
@@ -13,5 +19,7 @@ __all__ = [
     "make_adding",
     "make_delayed_recall",
     "make_sentences",
+    "make_switches",
     "make_waves",
+    "read_conll",
 ]

@@ -204,6 +204,64 @@ def make_waves(
     return list(RaggedArray(values.astype(np.float32)[:, None], offsets)), y
 
 
+def make_switches(
+    n_sequences: int = 200,
+    *,
+    rate: float = 0.05,
+    noise: float = 0.2,
+    min_steps: int = 50,
+    max_steps: int = 150,
+    random_state: Any = None,
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.str_]]]:
+    """Make a noisy sensor that sees a device being switched, and its state at each step.
+
+    A pulse turns the device on, or off again; between pulses there is noise alone. A
+    label far from its last pulse can be told by memory only, not by the steps around it.
+
+    Parameters
+    ----------
+    n_sequences : int, default=200
+        Number of sequences.
+    rate : float in (0, 1), default=0.05
+        Share of steps that have a pulse; fewer need a longer memory.
+    noise : float, default=0.2
+        Standard deviation of the noise on each step; a pulse has height 1.
+    min_steps, max_steps : int, default=50 and 150
+        Bounds of the lengths, both included.
+    random_state : int, RandomState or None, default=None
+        Fixes the sequences.
+
+    Returns
+    -------
+    X : list of float32 ndarray of shape (n_steps_i, 1)
+        What the sensor sees.
+    y : list of ndarray of str of shape (n_steps_i,)
+        "on" or "off" at each step, its own pulse counted; it is off before the first.
+
+    Examples
+    --------
+    >>> from skrnn.datasets import make_switches
+    >>> X, y = make_switches(n_sequences=1, noise=0, rate=0.2, random_state=6)
+    >>> X[0][:7, 0].tolist()
+    [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
+    >>> y[0][:7].tolist()
+    ['off', 'off', 'on', 'on', 'on', 'off', 'off']
+    """
+    check_scalar(rate, "rate", Real, min_val=0, max_val=1, include_boundaries="neither")
+    check_scalar(noise, "noise", Real, min_val=0)
+    random = check_random_state(random_state)
+    offsets = _draw_offsets(random, n_sequences, min_steps, max_steps)
+    pulses = random.uniform(size=offsets[-1]) < rate
+    so_far = np.cumsum(pulses)
+    before = np.repeat(so_far[offsets[:-1]] - pulses[offsets[:-1]], np.diff(offsets))
+    labels = np.array(["off", "on"])[(so_far - before) % 2]
+    values = pulses + noise * random.standard_normal(len(pulses))
+    return (
+        list(RaggedArray(values.astype(np.float32)[:, None], offsets)),
+        list(RaggedArray(labels, offsets)),
+    )
+
+
 def _draw_offsets(
     random: np.random.RandomState,
     n_sequences: int,

@@ -36,6 +36,7 @@ from skrnn.data.checks import (
     check_weights,
 )
 from skrnn.data.codecs import NumericCodec, TokenCodec
+from skrnn.data.ragged import RaggedArray
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._parameters import (
     AUTO_CHARACTERS,
@@ -65,10 +66,13 @@ CHARACTERS_DIM = 60
 
 @dataclass(frozen=True)
 class CheckedData:
-    """What the user gave, behind the door; ``raw`` is what a scorer gets of it."""
+    """What the user gave, behind the door; ``raw`` is what a scorer gets of it.
+
+    y is what the estimator's ``_check_y`` gives: an array, or a RaggedArray of steps.
+    """
 
     X: CheckedSequences
-    y: NDArray
+    y: Any
     weight: NDArray | None
     raw: tuple[Any, Any]
 
@@ -80,10 +84,19 @@ class CheckedData:
         raw = (_safe_indexing(part, indices) for part in self.raw)
         return CheckedData(
             replace(self.X, steps=self.X.steps.take(indices)),
-            self.y[indices],
+            self.y.take(indices) if isinstance(self.y, RaggedArray) else self.y[indices],
             None if self.weight is None else self.weight[indices],
             tuple(raw) if with_raw else (None, None),
         )
+
+    def without_empty(self, name: str) -> CheckedData:
+        """Return the sequences that have steps; a ValueError if none has."""
+        lengths = self.X.steps.lengths
+        if lengths.min() > 0:
+            return self
+        if lengths.max() == 0:
+            raise ValueError(f"{name} has no steps: all its sequences are empty")
+        return self.take(np.flatnonzero(lengths), with_raw=True)
 
 
 class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
@@ -91,6 +104,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
 
     _network_kind: ClassVar[str]
     _auto_updates: ClassVar[int]
+    #: Whether a sequence without steps is left out of fitting instead of refused.
+    _allow_empty: ClassVar[bool] = False
     net_: SequenceNet
 
     # --- hooks -----------------------------------------------------------------------
@@ -100,15 +115,19 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the network's arguments beside ``source`` and ``n_outputs``."""
 
     @abstractmethod
-    def _check_y(self, y: Any, n_sequences: int, name: str = "y") -> NDArray:
-        """Return y as a plain array."""
+    def _check_y(
+        self, y: Any, X: CheckedSequences, name: str = "y"
+    ) -> NDArray | RaggedArray:
+        """Return y as a plain array, or as a RaggedArray with one entry a step."""
 
     @abstractmethod
     def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
         """Learn the target codec."""
 
     @abstractmethod
-    def _encode_targets(self, data: CheckedData, name: str = "y") -> NDArray:
+    def _encode_targets(
+        self, data: CheckedData, name: str = "y"
+    ) -> NDArray | RaggedArray:
         """Return targets as the loss takes them."""
 
     @abstractmethod
@@ -118,12 +137,15 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     def _n_outputs(self) -> int:
         return int(self._target_codec.n_outputs)
 
-    def _class_weights(self, y: NDArray, train_y: NDArray) -> NDArray | None:
+    def _class_weights(self, y: Any, train_y: Any) -> NDArray | None:
         """Return a weight for each sequence from its class, if asked for.
 
         How common a class is, ``train_y`` tells.
         """
         return None
+
+    def _prepare_network(self, network: torch.nn.Module) -> None:
+        """Change a network that has just been built."""
 
     # --- fitting ---------------------------------------------------------------------
 
@@ -227,6 +249,16 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
                     f"{value!r} now; warm_start and partial_fit go on with that network"
                 )
 
+    def _check_same_classes(self, classes: Any) -> None:
+        """Raise a ValueError unless ``classes`` are those of the first partial_fit."""
+        if classes is None or not hasattr(self, "net_"):
+            return
+        if not np.array_equal(np.unique(classes), np.unique(self.classes_)):
+            raise ValueError(
+                f"classes={np.asarray(classes).tolist()} is not the same as on the "
+                f"last call, {self.classes_.tolist()}"
+            )
+
     def _class_weight_is_balanced(self) -> bool:
         return False
 
@@ -246,7 +278,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             if checked.feature_names is None and hasattr(self, "feature_names_in_"):
                 del self.feature_names_in_  # a frame of sequences has one column of them
         weight = check_weights(sample_weight, len(checked.steps))
-        return CheckedData(checked, self._check_y(y, len(checked.steps)), weight, (X, y))
+        data = CheckedData(checked, self._check_y(y, checked), weight, (X, y))
+        return data.without_empty("X")
 
     def _check_validation(self, X_val: Any, y_val: Any) -> CheckedData | None:
         if X_val is None and y_val is None:
@@ -258,8 +291,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         checked = self._check_X(X_val, name="X_val")
         if checked.form.container == "columns":
             _check_feature_names(self, X_val, reset=False)
-        y = self._check_y(y_val, len(checked.steps), name="y_val")
-        return CheckedData(checked, y, None, (X_val, y_val))
+        y = self._check_y(y_val, checked, name="y_val")
+        return CheckedData(checked, y, None, (X_val, y_val)).without_empty("X_val")
 
     def _hold_out(
         self, data: CheckedData, validation: CheckedData | None
@@ -297,7 +330,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         scored = self.scoring is not None
         return data.take(train, with_raw=False), data.take(held_out, with_raw=scored)
 
-    def _strata(self, y: NDArray, n_held_out: int) -> NDArray | None:
+    def _strata(self, y: Any, n_held_out: int) -> NDArray | None:
         """Return what a random split keeps the shares of."""
         return None
 
@@ -394,13 +427,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         if weight is None:
             return None, 1.0
         if scale is None:
-            mean = float(np.mean(weight))
-            if not mean > 0:
-                raise ValueError(
-                    "every training sequence has weight 0, by sample_weight, class_weight "
-                    "or both together"
-                )
-            scale = 1.0 / mean
+            scale = scale_to_mean_1(weight)
         return (weight * scale).astype(np.float32), scale
 
     def _validation_weights(
@@ -431,6 +458,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             if vectors is not None:
                 network.source.load_vectors(torch.from_numpy(vectors))
             network.source.silence_untrained()
+        self._prepare_network(network)
         criterion, arguments = self._criterion()
         optimizer, options = self._optimizer()
         net = SequenceNet(
@@ -458,6 +486,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             "embedding_dim": (
                 self.embedding_dim if vectors is None else vectors.shape[1]
             ),
+            "frozen": self.freeze_embeddings,
         }
         if codec.characters is not None:
             source |= {
@@ -526,6 +555,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             X,
             input_type=settings["input_type"],
             split=check_tokenizer(settings["tokenizer"]).split,
+            allow_empty=self._allow_empty,
             estimator=self,
             name=name,
         )
@@ -549,6 +579,17 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
+
+
+def scale_to_mean_1(weight: NDArray, counts: NDArray | None = None) -> float:
+    """Return what makes the mean weight 1; ``counts`` is how often each one counts."""
+    mean = float(np.average(weight, weights=counts))
+    if not mean > 0:
+        raise ValueError(
+            "every training sequence has weight 0, by sample_weight, class_weight or both "
+            "together"
+        )
+    return 1.0 / mean
 
 
 def history_frame(history: Any) -> pd.DataFrame:

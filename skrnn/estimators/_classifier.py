@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
-from skrnn.data.checks import check_class_targets
+from skrnn.data.checks import CheckedSequences, check_class_targets
 from skrnn.data.codecs import IndicatorCodec, LabelCodec
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData
 from skrnn.estimators._parameters import (
@@ -21,9 +21,9 @@ from skrnn.estimators._parameters import (
     LoopParameters,
     RecurrentParameters,
     TokenParameters,
+    config_of,
     documented,
     parameters,
-    recurrent_config,
 )
 from skrnn.training.losses import BinaryCrossEntropy, CrossEntropy
 
@@ -58,13 +58,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseNetworkEstimator):
         self : object
             The estimator.
         """
-        if classes is not None and hasattr(self, "net_"):
-            same = np.array_equal(np.unique(classes), np.unique(self.classes_))
-            if not same:
-                raise ValueError(
-                    f"classes={np.asarray(classes).tolist()} is not the same as on the "
-                    f"last call, {self.classes_.tolist()}"
-                )
+        self._check_same_classes(classes)
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> NDArray:
@@ -141,8 +135,8 @@ class BaseSequenceClassifier(ClassifierMixin, BaseNetworkEstimator):
     def _is_multilabel(self) -> bool:
         return isinstance(self._target_codec, IndicatorCodec)
 
-    def _check_y(self, y: Any, n_sequences: int, name: str = "y") -> NDArray:
-        return check_class_targets(y, n_sequences, name)
+    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> NDArray:
+        return check_class_targets(y, len(X.steps), name)
 
     def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
         codec = IndicatorCodec() if data.y.ndim == 2 else LabelCodec()
@@ -162,7 +156,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseNetworkEstimator):
         if self.class_weight is None:
             return None
         if y.ndim == 1:
-            return _weight_by_class(self.class_weight, self.classes_, y, train_y)
+            return weight_by_class(self.class_weight, self.classes_, y, train_y)
         n_labels = y.shape[1]
         by_label = self.class_weight
         if isinstance(by_label, str):
@@ -173,7 +167,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseNetworkEstimator):
                 f"{n_labels} dicts, got {self.class_weight!r}"
             )
         weights = [
-            _weight_by_class(by_label[i], np.arange(2), y[:, i], train_y[:, i])
+            weight_by_class(by_label[i], np.arange(2), y[:, i], train_y[:, i])
             for i in range(n_labels)
         ]
         return np.prod(weights, axis=0)
@@ -194,7 +188,7 @@ class BaseSequenceClassifier(ClassifierMixin, BaseNetworkEstimator):
         return tags
 
 
-def _weight_by_class(
+def weight_by_class(
     class_weight: Any, classes: NDArray, y: NDArray, train_y: NDArray
 ) -> NDArray[np.float64]:
     """Return the weight of each entry of y; 1 for classes that ``train_y`` lacks."""
@@ -276,4 +270,4 @@ class SequenceClassifier(
     _network_kind = "recurrent"
 
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        return recurrent_config(self)
+        return config_of(self, RecurrentParameters)

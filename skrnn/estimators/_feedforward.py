@@ -16,30 +16,34 @@ from skrnn.estimators._parameters import (
     FeedForwardParameters,
     LoopParameters,
     RegressionParameters,
+    TaggerParameters,
     TokenParameters,
+    WindowParameters,
+    config_of,
     documented,
     parameters,
 )
 from skrnn.estimators._regressor import BaseSequenceRegressor
+from skrnn.estimators._tagger import BaseSequenceTagger
 
 
 def feed_forward_config(
     estimator: FeedForwardParameters, lengths: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Return the network's arguments; the window may be the longest sequence."""
-    given = estimator.hidden_layer_sizes
+    return {
+        **config_of(estimator, FeedForwardParameters),
+        "n_steps": int(lengths.max() if estimator.n_steps is None else estimator.n_steps),
+        "hidden_layer_sizes": layer_sizes(estimator.hidden_layer_sizes),
+    }
+
+
+def layer_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the units of each hidden layer."""
     sizes = tuple(given) if isinstance(given, Sequence) else (given,)
     if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
-        raise ValueError(
-            "hidden_layer_sizes must be positive integers, got "
-            f"{estimator.hidden_layer_sizes!r}"
-        )
-    return {
-        "n_steps": int(lengths.max() if estimator.n_steps is None else estimator.n_steps),
-        "hidden_layer_sizes": tuple(map(int, sizes)),
-        "activation": estimator.activation,
-        "dropout": estimator.dropout,
-    }
+        raise ValueError(f"hidden_layer_sizes must be positive integers, got {given!r}")
+    return tuple(map(int, sizes))
 
 
 @documented
@@ -150,3 +154,66 @@ class FeedForwardRegressor(
         config = feed_forward_config(self, lengths)
         self.n_steps_ = config["n_steps"]
         return config
+
+
+@documented
+@parameters
+class FeedForwardTagger(
+    BaseSequenceTagger,
+    CommonParameters,
+    TaggerParameters,
+    LoopParameters,
+    TokenParameters,
+    WindowParameters,
+):
+    """Feed-forward network that labels each step from its neighbours.
+
+    The baseline for ``SequenceTagger``, on the same X and y: what lies beyond ``window``
+    steps cannot help it.
+
+    Parameters
+    ----------
+    {window}
+    {tagger}
+    {tokens}
+    {loop}
+    {stopping}
+    {rest}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    transitions_ : DataFrame of shape (n_classes, n_classes)
+        With ``crf=True``: the score of going from one label (row) to another (column).
+    {attributes}
+
+    See Also
+    --------
+    SequenceTagger : The recurrent network.
+
+    References
+    ----------
+    Collobert, Weston, Bottou, Karlen, Kavukcuoglu, Kuksa (2011). Natural language
+    processing (almost) from scratch. JMLR 12, section 3.2.1.
+
+    Examples
+    --------
+    >>> from skrnn import FeedForwardTagger
+    >>> X = [["the", "can"], ["we", "can", "see"], ["the", "sea"], ["we", "see"]] * 4
+    >>> y = [["D", "N"], ["P", "V", "V"], ["D", "N"], ["P", "V"]] * 4
+    >>> model = FeedForwardTagger(window=1, max_epochs=30, random_state=0).fit(X, y)
+    >>> model.predict([["the", "can"], ["we", "can", "see"]]).tolist()
+    [['D', 'N'], ['P', 'V', 'V']]
+    """
+
+    crf: bool = False
+
+    _network_kind = "window_tagging"
+
+    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
+        return {
+            **config_of(self, WindowParameters),
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "crf": self.crf,
+        }

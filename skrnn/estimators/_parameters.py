@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
+from skrnn.data.schemes import SCHEMES
 from skrnn.modules.networks import ACTIVATIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
@@ -36,6 +37,7 @@ OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
 }
 
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+NON_NEGATIVE_INT = Interval(Integral, 0, None, closed="left")
 RATE = Interval(Real, 0, 1, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -47,6 +49,7 @@ BUILDING = {
     *("loss", "quantiles", "instance_norm", "target_feature", "label_smoothing"),
     *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
     *("embedding_dim", "characters", "optimizer", "weight_decay", "device"),
+    *("freeze_embeddings", "crf", "scheme", "window"),
 }
 
 #: Allowed values of every parameter that some estimator has.
@@ -90,7 +93,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "loss": [StrOptions(set(LOSSES))],
     "quantiles": ["array-like"],
     "instance_norm": [StrOptions({"last", "standard"}), None],
-    "target_feature": [Interval(Integral, 0, None, closed="left")],
+    "target_feature": [NON_NEGATIVE_INT],
+    "freeze_embeddings": ["boolean"],
+    "crf": ["boolean"],
+    "scheme": [StrOptions(set(SCHEMES)), None],
+    "invalid_tags": [StrOptions({"raise", "repair"})],
+    "window": [NON_NEGATIVE_INT],
 }
 
 
@@ -117,6 +125,38 @@ class FeedForwardParameters:
 
 
 @parameters
+class TaggingRecurrentParameters:
+    """The recurrent network, where every step counts."""
+
+    cell: str = "lstm"
+    hidden_size: int = 128
+    num_layers: int = 1
+    bidirectional: bool = True
+    dropout: float = 0.5
+
+
+@parameters
+class WindowParameters:
+    """The feed-forward network over each step's neighbours."""
+
+    hidden_layer_sizes: int | Sequence[int] = (128,)
+    activation: str = "relu"
+    window: int = 2
+    dropout: float = 0.5
+
+
+@parameters
+class TaggerParameters:
+    """How labels of neighbouring steps hang together."""
+
+    crf: bool = True
+    scheme: str | None = None
+    invalid_tags: str = "raise"
+    label_smoothing: float = 0.0
+    class_weight: Any = None
+
+
+@parameters
 class RegressionParameters:
     """What regressors minimize, and how they see levels."""
 
@@ -137,6 +177,7 @@ class TokenParameters:
     max_vocabulary: int | None = None
     embedding_dim: int = 100
     embeddings: Any = None
+    freeze_embeddings: bool = False
     characters: str | None = "auto"
 
 
@@ -177,8 +218,7 @@ class CommonParameters:
     random_state: Any = None
 
 
-TEXTS = {
-    "recurrent": """\
+RECURRENT = """\
 cell : {"lstm", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
     The recurrent cell. An LSTM remembers longest and is fastest on a CPU.
 hidden_size : int, default={hidden_size}
@@ -189,20 +229,51 @@ bidirectional : bool, default={bidirectional}
     Whether a second cell reads each sequence from its end.
 dropout : float in [0, 1), default={dropout}
     Rate at which values are dropped in training, on embeddings, between layers and
-    before the head; more regularizes more.
-pooling : {"last", "mean", "max", "attention"}, default={pooling}
-    How the outputs of all steps become one vector.""",
-    "feed_forward": """\
+    before the head; more regularizes more."""
+DENSE = """\
 hidden_layer_sizes : int or sequence of int, default=(128,)
     Units of each hidden layer.
 activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
-    What follows each hidden layer.
+    What follows each hidden layer."""
+DENSE_DROPOUT = """\
+dropout : float in [0, 1), default={dropout}
+    Rate at which values are dropped in training, on embeddings and after each hidden
+    layer."""
+
+TEXTS = {
+    "recurrent": f"""\
+{RECURRENT}
+pooling : {{"last", "mean", "max", "attention"}}, default={{pooling}}
+    How the outputs of all steps become one vector.""",
+    "tagging_recurrent": RECURRENT,
+    "window": f"""\
+{DENSE}
+window : int, default=2
+    Neighbours on each side that a step is seen with; zeros stand beyond the ends.
+{DENSE_DROPOUT}""",
+    "tagger": """\
+crf : bool, default={crf}
+    Whether a conditional random field on top scores neighbouring labels, so that whole
+    label paths are learned and the best path is predicted. Without it each step's label
+    is chosen on its own.
+scheme : {"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"} or None, default=None
+    How the labels mark entities. With ``crf=True`` nothing is predicted that breaks it,
+    as "I-x" behind "O" does in "IOB2".
+invalid_tags : {"raise", "repair"}, default="raise"
+    What becomes of training labels that break the scheme: an error that names the first
+    one, or the tags of the same entities as the CoNLL evaluation reads them.
+label_smoothing : float in [0, 1), default={label_smoothing}
+    Share of the target's probability that is spread over all classes in training,
+    without a CRF.
+class_weight : dict, "balanced" or None, default=None
+    Weight of each class's steps in the loss. A CRF learns whole sequences, so there a
+    sequence counts as the mean of its steps do.""",
+    "feed_forward": f"""\
+{DENSE}
 n_steps : int, default=None
     Window: the last ``n_steps`` steps of each sequence are seen, zeros stand in front
     of shorter ones. None takes the longest training sequence.
-dropout : float in [0, 1), default={dropout}
-    Rate at which values are dropped in training, on embeddings and after each hidden
-    layer.""",
+{DENSE_DROPOUT}""",
     "tokens": """\
 input_type : {"auto", "numeric", "tokens"}, default="auto"
     "tokens" looks integers up like words; "auto" tells tokens by their being strings.
@@ -221,6 +292,9 @@ embedding_dim : int, default=100
 embeddings : mapping of token to vector, default=None
     Pre-trained vectors (a dict, gensim's KeyedVectors) to start from, for the tokens of
     the training data. Set it to None before saving a model, or it is saved too.
+freeze_embeddings : bool, default=False
+    Whether all tokens' vectors stay as they are at the start of training. Tokens that
+    ``embeddings`` lacks then tell themselves apart by their spelling alone.
 characters : {"auto", "cnn", "ngrams"} or None, default="auto"
     How a token's spelling is read beside its vector, so that an unknown word keeps its
     spelling: convolutions over its characters, the mean of its hashed character
@@ -348,13 +422,6 @@ def documented(cls: T) -> T:
     return cls
 
 
-def recurrent_config(estimator: RecurrentParameters) -> dict[str, Any]:
-    """Return the arguments of ``SequenceNetwork`` that are parameters."""
-    return {
-        "cell": estimator.cell,
-        "hidden_size": estimator.hidden_size,
-        "num_layers": estimator.num_layers,
-        "bidirectional": estimator.bidirectional,
-        "dropout": estimator.dropout,
-        "pooling": estimator.pooling,
-    }
+def config_of(estimator: Any, group: type) -> dict[str, Any]:
+    """Return the values of a group's parameters, which are a network's arguments."""
+    return {field.name: getattr(estimator, field.name) for field in fields(group)}

@@ -19,9 +19,9 @@ from skrnn.estimators._parameters import (
     RecurrentParameters,
     RegressionParameters,
     TokenParameters,
+    config_of,
     documented,
     parameters,
-    recurrent_config,
 )
 from skrnn.training.losses import LOSSES
 
@@ -124,8 +124,8 @@ class BaseSequenceRegressor(RegressorMixin, BaseNetworkEstimator):
         codec = self._input_codec
         return codec.levels(X.steps) if isinstance(codec, NumericCodec) else None
 
-    def _check_y(self, y: Any, n_sequences: int, name: str = "y") -> NDArray:
-        return check_number_targets(y, n_sequences, name)
+    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> NDArray:
+        return check_number_targets(y, len(X.steps), name)
 
     def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
         self._asked_quantiles = self._fitted_quantiles = None
@@ -226,4 +226,4 @@ class SequenceRegressor(
     _network_kind = "recurrent"
 
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        return recurrent_config(self)
+        return config_of(self, RecurrentParameters)

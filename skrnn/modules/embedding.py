@@ -46,6 +46,8 @@ class TokenEmbedding(nn.Module):
         Size of a spelling's vector.
     dropout : float
         Rate at which values of the vectors are dropped in training.
+    frozen : bool
+        Whether the tokens' own vectors are left as they are by training.
     """
 
     UNKNOWN_RATE = 0.5
@@ -60,9 +62,11 @@ class TokenEmbedding(nn.Module):
         n_spelling_ids: int = 0,
         characters_dim: int = 0,
         dropout: float = 0.0,
+        frozen: bool = False,
     ):
         super().__init__()
         self.embedding = nn.Embedding(n_ids, embedding_dim, padding_idx=0)
+        self.embedding.weight.requires_grad_(not frozen)
         self.register_buffer("singletons", torch.zeros(n_ids, dtype=torch.bool))
         self.speller: CharacterCNN | NgramBag | None = (
             SPELLERS[characters](n_spelling_ids, characters_dim) if characters else None

@@ -11,11 +11,13 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
+from skrnn.modules.crf import ConditionalRandomField, PathScores, StepScores
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.embedding import FeatureInput, TokenEmbedding
 from skrnn.modules.initialization import materialize
-from skrnn.modules.masking import gather_steps
+from skrnn.modules.masking import gather_steps, length_mask
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import RecurrentEncoder
 
@@ -112,16 +114,8 @@ class FeedForwardNetwork(nn.Module):
         super().__init__()
         self.n_steps = n_steps
         self.source = build_source(source, dropout)
-        layers: list[nn.Module] = []
         size = n_steps * self.source.output_size
-        for units in hidden_layer_sizes:
-            layers += [
-                nn.Linear(size, units),
-                ACTIVATIONS[activation](),
-                Dropout(dropout),
-            ]
-            size = units
-        self.hidden = nn.Sequential(*layers)
+        self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)
 
     def forward(
@@ -140,7 +134,125 @@ class FeedForwardNetwork(nn.Module):
         return self.head(self.hidden(window.flatten(1)))  # (B, n_outputs)
 
 
-NETWORKS = {"recurrent": SequenceNetwork, "feed_forward": FeedForwardNetwork}
+class TaggingNetwork(nn.Module):
+    """Many to many, aligned: embed, recur, score the labels of each step.
+
+    Parameters
+    ----------
+    source, hidden_size, cell, num_layers, bidirectional, dropout :
+        As in ``SequenceNetwork``.
+    n_outputs : int
+        Number of labels.
+    crf : bool
+        Whether a conditional random field scores neighbouring labels.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Mapping[str, Any],
+        n_outputs: int,
+        crf: bool,
+        hidden_size: int,
+        cell: str,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+    ):
+        super().__init__()
+        self.source = build_source(source, dropout)
+        self.encoder = RecurrentEncoder(
+            self.source.output_size,
+            hidden_size,
+            cell=cell,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+        )
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(self.encoder.output_size, n_outputs)
+        self.crf = ConditionalRandomField(n_outputs) if crf else None
+
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+    ) -> StepScores | PathScores:
+        """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
+        x = self.source(inputs, words, spelling)  # (B, T, F)
+        outputs, _ = self.encoder(x, lengths)  # (B, T, H)
+        logits = self.head(self.dropout(outputs))  # (B, T, C)
+        return self.crf(logits, lengths) if self.crf else StepScores(logits, lengths)
+
+
+class WindowTaggingNetwork(nn.Module):
+    """The tagging baseline: each step and its neighbours through dense layers.
+
+    Parameters
+    ----------
+    source, n_outputs, crf :
+        As in ``TaggingNetwork``.
+    window : int
+        Neighbours on each side; beyond a sequence's ends they are zeros.
+    hidden_layer_sizes, activation, dropout :
+        As in ``FeedForwardNetwork``.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Mapping[str, Any],
+        n_outputs: int,
+        crf: bool,
+        window: int,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.window = window
+        self.source = build_source(source, dropout)
+        size = (2 * window + 1) * self.source.output_size
+        self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
+        self.head = nn.Linear(size, n_outputs)
+        self.crf = ConditionalRandomField(n_outputs) if crf else None
+
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+    ) -> StepScores | PathScores:
+        """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
+        x = self.source(inputs, words, spelling)  # (B, T, F)
+        n_steps = x.shape[1]
+        x = x.masked_fill(~length_mask(lengths, n_steps)[..., None], 0.0)
+        x = F.pad(x, (0, 0, self.window, self.window))  # (B, T + 2 W, F)
+        near = [x[:, i : i + n_steps] for i in range(2 * self.window + 1)]
+        logits = self.head(self.hidden(torch.cat(near, dim=-1)))  # (B, T, C)
+        return self.crf(logits, lengths) if self.crf else StepScores(logits, lengths)
+
+
+NETWORKS = {
+    "recurrent": SequenceNetwork,
+    "feed_forward": FeedForwardNetwork,
+    "tagging": TaggingNetwork,
+    "window_tagging": WindowTaggingNetwork,
+}
+
+
+def hidden_layers(
+    size: int, hidden_layer_sizes: tuple[int, ...], activation: str, dropout: float
+) -> tuple[nn.Sequential, int]:
+    """Return dense layers over ``size`` numbers, and how many the last one gives."""
+    layers: list[nn.Module] = []
+    for units in hidden_layer_sizes:
+        layers += [nn.Linear(size, units), ACTIVATIONS[activation](), Dropout(dropout)]
+        size = units
+    return nn.Sequential(*layers), size
 
 
 def build_source(

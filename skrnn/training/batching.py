@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
 
 #: Batches whose sequences are sorted by length together.
 POOL = 64
@@ -37,14 +38,15 @@ class Examples:
     Attributes
     ----------
     sequences : EncodedSequences
-    targets : ndarray of shape (n_sequences, ...), optional
-    weights : float32 ndarray of shape (n_sequences,), optional
-        Their mean over the training data is 1.
+    targets : ndarray of shape (n_sequences, ...) or RaggedArray, optional
+        Ragged targets have one entry for each step of the sequences.
+    weights : float32 ndarray of shape (n_sequences,) or RaggedArray, optional
+        Their mean over the training data is 1; ragged ones weigh single steps.
     """
 
     sequences: EncodedSequences
-    targets: NDArray | None = None
-    weights: NDArray[np.float32] | None = None
+    targets: NDArray | RaggedArray | None = None
+    weights: NDArray[np.float32] | RaggedArray | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -58,26 +60,23 @@ class Examples:
 class Piece(NamedTuple):
     """What one call of the network takes.
 
-    ``inputs`` are the network's ``forward`` arguments by name.
+    ``inputs`` are the network's ``forward`` arguments by name. ``n_targets`` is what its
+    loss is a sum of: sequences, or real steps where each has a target.
     """
 
     inputs: dict[str, Tensor]
     targets: Tensor | None
     weights: Tensor | None
-
-    @property
-    def n_sequences(self) -> int:
-        """Rows of the piece."""
-        return len(self.inputs["lengths"])
+    n_targets: int
 
 
 class Batch(list[Piece]):
     """The pieces whose gradients make one optimizer step."""
 
     @property
-    def n_sequences(self) -> int:
-        """Rows of all pieces."""
-        return sum(piece.n_sequences for piece in self)
+    def n_targets(self) -> int:
+        """Targets of all pieces."""
+        return sum(piece.n_targets for piece in self)
 
 
 def training_order(
@@ -243,8 +242,10 @@ class Collator:
         self.device = device
         self.offsets = sequences.steps.offsets
         self.values = to_device(sequences.steps.values, device)
+        self.by_step = isinstance(examples.targets, RaggedArray)
         self.targets = _optional(examples.targets, device)
         self.weights = _optional(examples.weights, device)
+        self.weights_by_step = isinstance(examples.weights, RaggedArray)
         self.words = sequences.words
         if sequences.spelling is not None:
             self.spelling = to_device(sequences.spelling, device)
@@ -272,10 +273,18 @@ class Collator:
             rows = self.spelling.index_select(0, to_device(words, self.device))
             batch["spelling"] = rows[:, : int(self.n_characters[words].max())]
         chosen = to_device(indices, self.device)
+
+        def pick(values: Tensor | None, by_step: bool) -> Tensor | None:
+            """Return each sequence's value, or its steps', which the padding repeats."""
+            if values is None or not by_step:
+                return None if values is None else values.index_select(0, chosen)
+            return values.index_select(0, flat).view(positions.shape)  # (B, T)
+
         return Piece(
             batch,
-            None if self.targets is None else self.targets.index_select(0, chosen),
-            None if self.weights is None else self.weights.index_select(0, chosen),
+            pick(self.targets, self.by_step),
+            pick(self.weights, self.weights_by_step),
+            int(lengths.sum()) if self.by_step else len(indices),
         )
 
 
@@ -287,7 +296,11 @@ def to_device(array: NDArray, device: torch.device | str) -> Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
 
 
-def _optional(array: NDArray | None, device: torch.device | str) -> Tensor | None:
+def _optional(
+    array: NDArray | RaggedArray | None, device: torch.device | str
+) -> Tensor | None:
+    if isinstance(array, RaggedArray):
+        array = array.values
     return None if array is None else to_device(array, device)
 
 

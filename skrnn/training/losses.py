@@ -1,7 +1,8 @@
-"""Losses: one value a sequence, in nats or squared deviations of y.
+"""Losses: one value a sequence or a step, in nats or squared deviations of y.
 
-Each takes outputs ``(B, n_outputs)`` and targets and returns ``(B,)``; the net weights
-and averages them. A new loss is one class and one row in ``LOSSES``.
+Each takes the network's outputs and targets and returns ``(B,)``, or ``(B, T)`` with 0
+in the padding; the net weights and averages them. A new regression loss is one class and
+one row in ``LOSSES``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from skrnn.modules.crf import PathScores, StepScores, log_likelihood
+from skrnn.modules.masking import length_mask
 
 
 class CrossEntropy(nn.Module):
@@ -42,6 +46,28 @@ class BinaryCrossEntropy(nn.Module):
         return F.binary_cross_entropy_with_logits(
             outputs, targets, reduction="none"
         ).mean(1)
+
+
+class StepCrossEntropy(nn.Module):
+    """Negative log-likelihood of each step's class, smoothed in training only."""
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__()
+        self.of_one = CrossEntropy(label_smoothing)
+
+    def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
+        """Return ``(B, T)`` from scores ``(B, T, C)`` and class ids ``(B, T)``."""
+        flat = self.of_one(outputs.logits.flatten(0, 1), targets.flatten())  # (B * T,)
+        padding = ~length_mask(outputs.lengths, targets.shape[1])
+        return flat.view_as(targets).masked_fill(padding, 0.0)  # (B, T)
+
+
+class PathLikelihood(nn.Module):
+    """Negative log-likelihood of a conditional random field's whole label path."""
+
+    def forward(self, outputs: PathScores, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from scores ``(B, T, C)`` and class ids ``(B, T)``."""
+        return -log_likelihood(outputs, targets)
 
 
 class SquaredError(nn.Module):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -19,6 +19,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
+from skrnn.data.ragged import RaggedArray
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import empty_network
 from skrnn.training.batching import (
@@ -186,7 +187,7 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Go through all batches once and note their mean loss."""
         total = 0.0
-        n_sequences = n_batches = 0
+        n_targets = n_batches = 0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
@@ -194,19 +195,19 @@ class SequenceNet(NeuralNet):
             if training:
                 check_finite(loss, len(self.history))
             self.history.record_batch(f"{prefix}_loss", loss)
-            self.history.record_batch(f"{prefix}_batch_size", batch.n_sequences)
+            self.history.record_batch(f"{prefix}_batch_size", batch.n_targets)
             self.notify("on_batch_end", batch=batch, training=training, **step)
-            total += loss * batch.n_sequences
-            n_sequences += batch.n_sequences
+            total += loss * batch.n_targets
+            n_targets += batch.n_targets
             n_batches += 1
-        self.history.record(f"{prefix}_loss", total / max(1, n_sequences))
+        self.history.record(f"{prefix}_loss", total / max(1, n_targets))
         self.history.record(f"{prefix}_batch_count", n_batches)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Add up the gradients of a batch's pieces."""
         total = torch.zeros((), device=self.device)
         for piece in batch:
-            loss = self._piece_loss(piece) / batch.n_sequences
+            loss = self._piece_loss(piece) / batch.n_targets
             loss.backward()
             total += loss.detach()
         return {"loss": total, "y_pred": None}
@@ -215,12 +216,12 @@ class SequenceNet(NeuralNet):
         """Return the loss of a batch without training on it."""
         with torch.inference_mode():
             total = sum(self._piece_loss(piece) for piece in batch)
-        return {"loss": total / batch.n_sequences, "y_pred": None}
+        return {"loss": total / batch.n_targets, "y_pred": None}
 
     def _piece_loss(self, piece: Piece) -> Tensor:
-        """Return the weighted sum of a piece's losses."""
-        losses = self.criterion_(self.module_(**piece.inputs), piece.targets)  # (B,)
-        return losses.sum() if piece.weights is None else losses @ piece.weights
+        """Return the weighted sum of a piece's losses, one a sequence or one a step."""
+        losses = self.criterion_(self.module_(**piece.inputs), piece.targets)
+        return losses.sum() if piece.weights is None else (losses * piece.weights).sum()
 
     # --- prediction ------------------------------------------------------------------
 
@@ -236,6 +237,30 @@ class SequenceNet(NeuralNet):
                 result[indices] = outputs
         assert result is not None  # the door refuses empty X
         return result
+
+    def predict_steps(
+        self, examples: Examples, decode: Callable[[Any], Tensor]
+    ) -> RaggedArray:
+        """Return what ``decode`` makes of the outputs, step by step, in user's order.
+
+        ``decode`` takes the network's outputs of a batch and gives ``(B, T, ...)``.
+        """
+        batches = PredictionBatches(examples, self.device)
+        steps = examples.sequences.steps
+        values: NDArray | None = None
+        with torch.inference_mode():
+            for indices, batch in zip(batches.order, batches, strict=True):
+                decoded = decode(self.module_(**batch[0].inputs)).cpu().numpy()
+                if values is None:
+                    shape = (len(steps.values), *decoded.shape[2:])
+                    values = np.empty(shape, decoded.dtype)
+                lengths = steps.lengths[indices]
+                place = np.arange(decoded.shape[1])
+                real = place < lengths[:, None]  # (B, T)
+                rows = (steps.offsets[indices][:, None] + place)[real]
+                values[rows] = decoded[real]
+        assert values is not None  # the door refuses empty X
+        return steps.with_values(values)
 
     # --- state -----------------------------------------------------------------------
 
@@ -260,7 +285,7 @@ class SequenceNet(NeuralNet):
     @property
     def n_parameters(self) -> int:
         """Trained numbers of the network."""
-        return sum(p.numel() for p in self.module_.parameters())
+        return sum(p.numel() for p in self.module_.parameters() if p.requires_grad)
 
     def use_callbacks(self, callbacks: list[Any]) -> None:
         """Replace the callbacks."""

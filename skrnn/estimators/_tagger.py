@@ -1,0 +1,351 @@
+"""Many to many, aligned: a label for every step; what taggers do, and SequenceTagger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.data.checks import CheckedSequences, check_step_targets
+from skrnn.data.codecs import StepLabelCodec
+from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.schemes import allowed_moves, check_tags, first_breach, repair
+from skrnn.estimators._base import BaseNetworkEstimator, CheckedData, scale_to_mean_1
+from skrnn.estimators._classifier import weight_by_class
+from skrnn.estimators._parameters import (
+    CommonParameters,
+    LoopParameters,
+    TaggerParameters,
+    TaggingRecurrentParameters,
+    TokenParameters,
+    config_of,
+    documented,
+    parameters,
+)
+from skrnn.metrics import step_accuracy_score
+from skrnn.modules.crf import (
+    ConditionalRandomField,
+    StepScores,
+    best_path,
+    marginals,
+)
+from skrnn.training.batching import Examples
+from skrnn.training.losses import PathLikelihood, StepCrossEntropy
+
+
+class BaseSequenceTagger(BaseNetworkEstimator):
+    """Abstract base: step targets, tagging schemes, best paths, probabilities."""
+
+    _auto_updates = 4000
+    _allow_empty = True
+    crf: bool
+    scheme: str | None
+    invalid_tags: str
+    label_smoothing: float
+    class_weight: Any
+    classes_: NDArray
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> BaseSequenceTagger:
+        """Train one pass over X at the constant rate ``lr``.
+
+        The vocabulary and the classes are those of the first call.
+
+        Parameters
+        ----------
+        X, y :
+            As for ``fit``.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call where its y lacks
+            some.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        self._check_same_classes(classes)
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def predict(self, X: Any) -> NDArray:
+        """Return a label for each step of each sequence.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``. A sequence without steps gets no labels.
+
+        Returns
+        -------
+        y_pred : ndarray of object of shape (n_sequences,)
+            Lists of labels, or strings where y was; for an array X
+            ``(n_sequences, n_steps)`` labels.
+        """
+        ids, checked = self._best_ids(X)
+        if _is_square(X, checked):
+            return self.classes_[ids.values].reshape(len(checked.steps), -1)
+        labels = self._target_codec.decode(ids)
+        if self._y_strings:
+            glue = "" if self._built_with["tokenizer"] == "char" else " "
+            return object_array([glue.join(map(str, row)) for row in labels])
+        return object_array(labels)
+
+    def predict_proba(self, X: Any) -> NDArray[np.object_]:
+        """Return the probability of each class at each step.
+
+        With a CRF these are marginals, over all paths of the whole sequence: the most
+        probable label of a step need not lie on the most probable path.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+
+        Returns
+        -------
+        probabilities : ndarray of object of shape (n_sequences,)
+            float32 arrays of shape (n_steps_i, n_classes), in the order of ``classes_``.
+        """
+        with_crf = self._fitted_crf()
+        nothing = np.empty((0, len(self.classes_)), np.float32)
+        steps, _ = self._steps(X, marginals if with_crf else _logits, nothing)
+        if not with_crf and len(steps.values):
+            steps = steps.with_values(softmax(steps.values, axis=1))
+        return object_array(list(steps))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of steps that get their label.
+
+        Parameters
+        ----------
+        X, y :
+            As for ``fit``.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence's steps.
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1. For entities, see ``skrnn.metrics.entity_f1_score``.
+        """
+        ids, checked = self._best_ids(X)
+        lengths = checked.steps.lengths
+        labels, _ = check_step_targets(y, lengths, self._split_labels())
+        return step_accuracy_score(
+            list(labels), self._target_codec.decode(ids), sample_weight=sample_weight
+        )
+
+    @property
+    def transitions_(self) -> pd.DataFrame:
+        """Scores of going from a label (row) to the next (column), -inf if forbidden."""
+        check_is_fitted(self, "net_")
+        crf = self.net_.module_.crf
+        if crf is None:
+            raise AttributeError("transitions_ needs a fit with crf=True")
+        scores = crf.transitions.detach().masked_fill(~crf.may_follow, -torch.inf)
+        names = pd.Index(self.classes_)
+        return pd.DataFrame(
+            scores.cpu().numpy(),
+            index=names.rename("from"),
+            columns=names.rename("to"),
+        )
+
+    def _best_ids(self, X: Any) -> tuple[RaggedArray, CheckedSequences]:
+        """Return the predicted class of each step."""
+        decode = best_path if self._fitted_crf() else _most_probable
+        return self._steps(X, decode, np.empty(0, np.int64))
+
+    def _split_labels(self) -> Callable[[str], list[str]]:
+        """Return how a y of strings is cut into labels."""
+        return list if self.tokenizer == "char" else str.split
+
+    def _fitted_crf(self) -> bool:
+        check_is_fitted(self, "net_")
+        return bool(self._built_with["crf"])
+
+    def _steps(
+        self, X: Any, decode: Callable[[Any], torch.Tensor], nothing: NDArray
+    ) -> tuple[RaggedArray, CheckedSequences]:
+        """Return what ``decode`` gives for each step; ``nothing`` if X has no steps."""
+        checked = self._check_X(X, fitted=True)
+        self._check_like_fit(X, checked)
+        steps = checked.steps
+        filled = np.flatnonzero(steps.lengths)
+        if not len(filled):
+            return steps.with_values(nothing), checked
+        if len(filled) < len(steps):
+            steps = steps.take(filled)
+        examples = Examples(self._input_codec.encode(steps))
+        values = self.net_.predict_steps(examples, decode).values
+        return checked.steps.with_values(values), checked
+
+    # --- hooks -----------------------------------------------------------------------
+
+    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> RaggedArray:
+        labels, strings = check_step_targets(
+            y, X.steps.lengths, self._split_labels(), name
+        )
+        if name == "y" and not hasattr(self, "net_"):
+            self._y_strings = strings
+        if self.scheme is None or not len(labels.values):
+            return labels
+        check_tags(self.scheme, sorted(set(labels.values), key=str))
+        return self._in_scheme(self.scheme, labels, name)
+
+    def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
+        """Return labels that keep to the scheme, or raise an error for the first breach."""
+        repaired: list[Any] = []
+        for i, row in enumerate(labels):
+            breach = first_breach(scheme, row.tolist())
+            if breach is None:
+                repaired += row.tolist()
+            elif self.invalid_tags == "repair":
+                repaired += repair(scheme, row.tolist())
+            else:
+                before = "the start" if breach == 0 else repr(row[breach - 1])
+                tag = "the end" if breach == len(row) else repr(row[breach])
+                raise ValueError(
+                    f"{name}[{i}], step {breach}: {tag} behind {before} breaks "
+                    f'scheme="{scheme}"; invalid_tags="repair" mends it'
+                )
+        return labels.with_values(object_array(repaired))
+
+    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
+        if classes is not None and self.scheme is not None:
+            check_tags(self.scheme, np.asarray(classes).tolist())
+        self._target_codec = StepLabelCodec().fit(data.y, classes)
+        self.classes_ = self._target_codec.classes
+
+    def _encode_targets(self, data: CheckedData, name: str = "y") -> RaggedArray:
+        return self._target_codec.encode(data.y, name)
+
+    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        if self.crf:
+            return PathLikelihood, {}
+        return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
+
+    def _prepare_network(self, network: torch.nn.Module) -> None:
+        if self.crf and self.scheme is not None:
+            moves = allowed_moves(self.scheme, self.classes_.tolist())
+            assert isinstance(network.crf, ConditionalRandomField)
+            network.crf.forbid(*map(torch.from_numpy, moves))
+
+    def _weights(
+        self, data: CheckedData, train: CheckedData, scale: float | None = None
+    ) -> tuple[Any, float]:
+        """Return weights of mean 1 over the training steps, and their scale.
+
+        One a step; with a CRF one a sequence.
+        """
+        lengths = data.X.steps.lengths
+        if data.weight is None and self.class_weight is None:
+            return None, 1.0
+        by_step = np.ones(len(data.y.values))
+        if data.weight is not None:
+            by_step *= np.repeat(data.weight, lengths)
+        if self.class_weight is not None:
+            values = np.array(data.y.values.tolist())
+            of_train = np.array(train.y.values.tolist())
+            by_step *= weight_by_class(self.class_weight, self.classes_, values, of_train)
+        if scale is None:
+            scale = scale_to_mean_1(by_step)
+        by_step = (by_step * scale).astype(np.float32)
+        if not self.crf:
+            return data.X.steps.with_values(by_step), scale
+        return np.add.reduceat(by_step, data.X.steps.offsets[:-1]) / lengths, scale
+
+    def _class_weight_is_balanced(self) -> bool:
+        return isinstance(self.class_weight, str)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.two_d_labels = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _most_probable(scores: StepScores) -> torch.Tensor:
+    """Return each step's highest label ``(B, T)``."""
+    return scores.logits.argmax(2)
+
+
+def _logits(scores: StepScores) -> torch.Tensor:
+    """Return the scores ``(B, T, C)``."""
+    return scores.logits
+
+
+def _is_square(X: Any, checked: CheckedSequences) -> bool:
+    """Tell an array of sequences of one length from lists of sequences."""
+    return checked.form.container in ("columns", "array") or (
+        isinstance(X, np.ndarray) and X.ndim > 1
+    )
+
+
+@documented
+@parameters
+class SequenceTagger(
+    BaseSequenceTagger,
+    CommonParameters,
+    TaggerParameters,
+    LoopParameters,
+    TokenParameters,
+    TaggingRecurrentParameters,
+):
+    """Recurrent network that labels every step of sequences: many to many, aligned.
+
+    Named entities, slots, parts of speech, the activity at each moment of a sensor. No
+    features are needed: words are read with their spelling, their case and their
+    neighbours on both sides.
+
+    Parameters
+    ----------
+    {tagging_recurrent}
+    {tagger}
+    {tokens}
+    {loop}
+    {stopping}
+    {rest}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    transitions_ : DataFrame of shape (n_classes, n_classes)
+        With ``crf=True``: the score of going from one label (row) to another (column),
+        -inf where the scheme forbids it.
+    {attributes}
+
+    See Also
+    --------
+    FeedForwardTagger : The baseline without recurrence, on the same input.
+    skrnn.metrics.entity_f1_score : The usual measure of named entities.
+
+    References
+    ----------
+    Lafferty, McCallum, Pereira (2001). Conditional random fields: probabilistic models
+    for segmenting and labeling sequence data. ICML.
+    Ma, Hovy (2016). End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF. ACL.
+
+    Examples
+    --------
+    >>> from skrnn import SequenceTagger
+    >>> X = [["Ada", "met", "Bob"], ["we", "met", "Ada"], ["Bob", "and", "we", "met"]] * 4
+    >>> y = [["B-PER", "O", "B-PER"], ["O", "O", "B-PER"], ["B-PER", "O", "O", "O"]] * 4
+    >>> model = SequenceTagger(hidden_size=16, max_epochs=30, random_state=0).fit(X, y)
+    >>> model.predict([["we", "and", "Ada"], ["Bob", "met", "Bob"]]).tolist()
+    [['O', 'O', 'B-PER'], ['B-PER', 'O', 'B-PER']]
+    """
+
+    _network_kind = "tagging"
+
+    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
+        return {"crf": self.crf, **config_of(self, TaggingRecurrentParameters)}

@@ -1,0 +1,351 @@
+"""Linear-chain conditional random field: scores of whole label paths.
+
+Every recursion over steps runs on whole batches, in the scaled form: one matrix product
+a step instead of a log-sum-exp over all pairs. Rows are sorted by length once, and those
+that have ended leave the product, so padding costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from skrnn.modules.masking import length_mask
+
+#: Score of a forbidden transition; finite, so that no gradient becomes NaN.
+FORBIDDEN = -1e4
+#: Weight of a forbidden transition beside one of 1: with it every path stays possible, and
+#: labels without a way in make no NaN.
+LEAST = 1e-150
+#: What a division may meet at least.
+TINY = 1e-300
+#: Numbers in one comparison of all pairs of labels (more leave a core's cache), and its
+#: least rows (fewer leave its vector units idle).
+PAIRS, MIN_ROWS = 1 << 18, 32
+
+
+class StepScores(NamedTuple):
+    """What a tagging network without a CRF says of a batch.
+
+    Attributes
+    ----------
+    logits : (B, T, C)
+        A score for each label of each step, undefined in the padding.
+    lengths : (B,)
+        Real steps of each sequence.
+    """
+
+    logits: Tensor
+    lengths: Tensor
+
+
+class PathScores(NamedTuple):
+    """What a tagging network with a CRF says of a batch.
+
+    Attributes
+    ----------
+    logits, lengths :
+        As in ``StepScores``.
+    transitions : (C, C)
+        Score of going from one label (row) to another (column).
+    start, end : (C,)
+        Scores of the first and of the last label.
+    """
+
+    logits: Tensor
+    lengths: Tensor
+    transitions: Tensor
+    start: Tensor
+    end: Tensor
+
+
+class ConditionalRandomField(nn.Module):
+    """Learned transition scores between the labels of neighbouring steps.
+
+    Parameters
+    ----------
+    n_labels : int
+        Number of labels.
+
+    References
+    ----------
+    Lafferty, McCallum, Pereira (2001). Conditional random fields: probabilistic models
+    for segmenting and labeling sequence data. ICML, section 3.
+    """
+
+    may_follow: Tensor
+    may_start: Tensor
+    may_end: Tensor
+
+    def __init__(self, n_labels: int):
+        super().__init__()
+        self.transitions = nn.Parameter(torch.empty(n_labels, n_labels))
+        self.start = nn.Parameter(torch.empty(n_labels))
+        self.end = nn.Parameter(torch.empty(n_labels))
+        for name, shape in (
+            ("may_follow", (n_labels, n_labels)),
+            ("may_start", (n_labels,)),
+            ("may_end", (n_labels,)),
+        ):
+            self.register_buffer(name, torch.ones(shape, dtype=torch.bool))
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Start from indifference, everything allowed."""
+        for scores in (self.transitions, self.start, self.end):
+            scores.zero_()
+        for allowed in (self.may_follow, self.may_start, self.may_end):
+            allowed.fill_(True)
+
+    def forbid(self, may_follow: Tensor, may_start: Tensor, may_end: Tensor) -> None:
+        """Allow only what is True: transitions ``(C, C)``, first and last labels."""
+        self.may_follow.copy_(may_follow)
+        self.may_start.copy_(may_start)
+        self.may_end.copy_(may_end)
+
+    def forward(self, logits: Tensor, lengths: Tensor) -> PathScores:
+        """Return the scores of a batch, forbidden ones at their floor."""
+        return PathScores(
+            logits,
+            lengths,
+            self.transitions.masked_fill(~self.may_follow, FORBIDDEN),
+            self.start.masked_fill(~self.may_start, FORBIDDEN),
+            self.end.masked_fill(~self.may_end, FORBIDDEN),
+        )
+
+
+# --- likelihood ----------------------------------------------------------------------
+
+
+def log_likelihood(scores: PathScores, labels: Tensor) -> Tensor:
+    """Return ``(B,)`` log-probabilities, in nats, of label paths ``(B, T)``."""
+    return path_score(scores, labels) - log_partition(scores)
+
+
+def path_score(scores: PathScores, labels: Tensor) -> Tensor:
+    """Return ``(B,)`` unnormalised scores of label paths ``(B, T)``."""
+    logits, lengths, transitions, start, end = scores
+    rows = torch.arange(len(labels), device=labels.device)
+    mask = length_mask(lengths, labels.shape[1])  # (B, T)
+    steps = logits.gather(2, labels[..., None])[..., 0]  # (B, T)
+    total = steps.masked_fill(~mask, 0.0).sum(1)
+    n_labels = transitions.shape[0]
+    pairs = labels[:, :-1] * n_labels + labels[:, 1:]  # (B, T - 1)
+    moves = transitions.reshape(-1).index_select(0, pairs.reshape(-1)).view_as(pairs)
+    total = total + moves.masked_fill(~mask[:, 1:], 0.0).sum(1)
+    return total + start[labels[:, 0]] + end[labels[rows, lengths - 1]]
+
+
+def log_partition(scores: PathScores) -> Tensor:
+    """Return ``(B,)`` logarithms of the summed weight of all label paths."""
+    return _LogPartition.apply(*scores)
+
+
+class _LogPartition(torch.autograd.Function):
+    """The forward recursion; its gradients are the expected counts.
+
+    Written out because the recorded graph of a loop over steps costs several times the
+    loop, and because forward-backward gives the gradients in closed form (Rabiner 1989,
+    section III).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        logits: Tensor,
+        lengths: Tensor,
+        transitions: Tensor,
+        start: Tensor,
+        end: Tensor,
+    ) -> Tensor:
+        lattice = Lattice(PathScores(logits, lengths, transitions, start, end))
+        alpha, log_z = lattice.forward_pass()
+        ctx.lattice, ctx.alpha = lattice, alpha
+        return lattice.restore(log_z)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return ctx.lattice.expected_counts(ctx.alpha, grad)
+
+
+class Lattice:
+    """A batch as the recursions want it: step first, the longest sequence first.
+
+    Weights instead of scores, rescaled at every step, in float64: they may span 600 nats
+    before anything vanishes, and no step needs an exponential or a logarithm.
+
+    Attributes
+    ----------
+    emissions : (T, B, C)
+        Exponentials of the logits, each step's largest 1; rows sorted by length.
+    n_rows : list of int
+        Sequences that reach step t; they are the first rows.
+    weights : (C, C)
+        Exponentials of the transitions, the largest 1.
+    """
+
+    def __init__(self, scores: PathScores):
+        logits, lengths, transitions, start, end = scores
+        self.dtype = logits.dtype
+        self.lengths, self.order = lengths.sort(descending=True, stable=True)
+        self.rows = torch.arange(len(lengths), device=lengths.device)
+        self.real = length_mask(self.lengths, logits.shape[1]).T  # (T, B)
+        self.n_rows = self.real.sum(1).tolist()
+        sorted_logits = logits.index_select(0, self.order).transpose(0, 1).double()
+        highest = sorted_logits.amax(2, keepdim=True)  # (T, B, 1)
+        self.emissions = (sorted_logits - highest).exp_()  # (T, B, C)
+        self.weights, shift = _as_weights(transitions)
+        self.start, start_shift = _as_weights(start)
+        self.end, end_shift = _as_weights(end)
+        #: what the weights of a whole path were divided by, in logarithms
+        self.divided = (
+            highest[..., 0].masked_fill(~self.real, 0.0).sum(0)
+            + (self.lengths - 1) * shift
+            + start_shift
+            + end_shift
+        )  # (B,)
+
+    def restore(self, values: Tensor) -> Tensor:
+        """Return sorted rows in the batch's own order and dtype."""
+        result = torch.empty_like(values, dtype=self.dtype)
+        result[self.order] = values.to(self.dtype)
+        return result
+
+    def forward_pass(self) -> tuple[Tensor, Tensor]:
+        """Return weights of all ways into each label, and of all paths in logarithms.
+
+        Returns
+        -------
+        alpha : (T, B, C)
+            Each step's largest is 1; undefined in the padding.
+        log_z : (B,)
+        """
+        alpha = torch.empty_like(self.emissions)
+        largest = self.emissions.new_ones(alpha.shape[:2])  # (T, B)
+        torch.mul(self.emissions[0], self.start, out=alpha[0])
+        for t, n in enumerate(self.n_rows):
+            step = alpha[t, :n]
+            if t:
+                torch.mm(alpha[t - 1, :n], self.weights, out=step)
+                step.mul_(self.emissions[t, :n])
+            torch.amax(step, 1, out=largest[t, :n])
+            largest[t, :n].clamp_min_(TINY)
+            step.div_(largest[t, :n, None])
+        last = alpha[self.lengths - 1, self.rows] @ self.end  # (B,)
+        return alpha, largest.log_().sum(0) + last.log_() + self.divided
+
+    def backward_pass(self) -> Tensor:
+        """Return ``(T, B, C)`` weights of all ways on from each label, rescaled.
+
+        Step t's own logit is not part of it.
+        """
+        beta = self.end.expand_as(
+            self.emissions
+        ).clone()  # the last step's, to begin with
+        weights = self.weights.T.contiguous()
+        for t in range(len(beta) - 2, -1, -1):
+            n = self.n_rows[t + 1]
+            step = torch.mm(self.emissions[t + 1, :n] * beta[t + 1, :n], weights)
+            torch.div(step, step.amax(1, keepdim=True).clamp_min_(TINY), out=beta[t, :n])
+        return beta
+
+    def marginals(self, alpha: Tensor, beta: Tensor) -> Tensor:
+        """Return ``(T, B, C)`` probabilities of each step's labels, 0 in the padding."""
+        weights = alpha * beta
+        total = weights.sum(2, keepdim=True).clamp_min_(TINY)
+        return weights.div_(total).masked_fill_(~self.real[..., None], 0.0)
+
+    def expected_counts(
+        self, alpha: Tensor, grad: Tensor
+    ) -> tuple[Tensor, None, Tensor, Tensor, Tensor]:
+        """Return the gradients of ``_LogPartition``'s arguments."""
+        beta = self.backward_pass()
+        grad = grad.index_select(0, self.order).double()  # (B,)
+        moves = self._expected_moves(alpha, beta, grad)  # (C, C)
+        steps = self.marginals(alpha, beta).mul_(grad[:, None])  # (T, B, C)
+        ends = steps[self.lengths - 1, self.rows].sum(0)  # (C,)
+        starts = steps[0].sum(0)  # (C,)
+        return (
+            self.restore(steps.transpose(0, 1)),
+            None,
+            moves.to(self.dtype),
+            starts.to(self.dtype),
+            ends.to(self.dtype),
+        )
+
+    def _expected_moves(self, alpha: Tensor, beta: Tensor, grad: Tensor) -> Tensor:
+        """Return ``(C, C)`` expected numbers of each transition, weighted by grad."""
+        real = self.real[1:]  # (T - 1, B)
+        before = alpha[:-1][real]  # (N, C)
+        after = (self.emissions[1:] * beta[1:])[real]  # (N, C)
+        total = ((before @ self.weights) * after).sum(1).clamp_min_(TINY)  # (N,)
+        after.mul_((grad.expand_as(real)[real] / total)[:, None])
+        return torch.mm(before.T, after).mul_(self.weights)
+
+
+def _as_weights(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return exponentials, the largest 1 and none 0, and what they were divided by."""
+    highest = scores.max().double()
+    return (scores.double() - highest).exp_().clamp_min_(LEAST), highest
+
+
+def marginals(scores: PathScores) -> Tensor:
+    """Return ``(B, T, C)`` probabilities of each step's labels, 0 in the padding."""
+    lattice = Lattice(scores)
+    alpha, _ = lattice.forward_pass()
+    return lattice.restore(
+        lattice.marginals(alpha, lattice.backward_pass()).transpose(0, 1)
+    )
+
+
+# --- the best path -------------------------------------------------------------------
+
+
+def best_path(scores: PathScores) -> Tensor:
+    """Return the most probable label paths ``(B, T)``; the padding is undefined.
+
+    Only the best weights are kept on the way forward; on the way back the predecessor is
+    looked for again at the one label that the path went through (Viterbi 1967).
+    """
+    n_labels = scores.logits.shape[2]
+    rows = max(MIN_ROWS, PAIRS // (n_labels * n_labels))
+    order = scores.lengths.argsort(descending=True, stable=True)
+    paths = torch.zeros(
+        scores.logits.shape[:2], dtype=torch.int64, device=scores.logits.device
+    )
+    for part in order.split(rows):
+        lengths = scores.lengths[part]
+        n_steps = int(lengths[0])
+        logits = scores.logits[part, :n_steps]
+        piece = scores._replace(logits=logits, lengths=lengths)
+        paths[part, :n_steps] = _best_path_of_few(piece)
+    return paths
+
+
+def _best_path_of_few(scores: PathScores) -> Tensor:
+    """Return the best paths of rows that are sorted by length, the longest first."""
+    logits, lengths, transitions, start, end = scores
+    n_sequences, n_steps, _ = logits.shape
+    n_rows = length_mask(lengths, n_steps).sum(0).tolist()
+    # the rows stand last: a maximum over labels then runs along many rows at once
+    best = logits.permute(1, 2, 0).contiguous()  # (T, C, B)
+    best[0] += start[:, None]
+    moves = transitions[:, :, None]  # (C from, C to, 1)
+    for t in range(1, n_steps):
+        n = n_rows[t]
+        best[t, :, :n] += (best[t - 1, :, None, :n] + moves).amax(0)  # (C to, n)
+
+    path = torch.zeros((n_steps, n_sequences), dtype=torch.int64, device=logits.device)
+    for t in range(n_steps - 1, -1, -1):
+        n = n_rows[t]
+        ongoing = n_rows[t + 1] if t + 1 < n_steps else 0
+        if ongoing:
+            step = best[t, :, :ongoing] + transitions[:, path[t + 1, :ongoing]]  # (C, n)
+            path[t, :ongoing] = step.argmax(0)
+        if n > ongoing:
+            path[t, ongoing:n] = (best[t, :, ongoing:n] + end[:, None]).argmax(0)
+    return path.T  # (B, T)
