@@ -7,6 +7,7 @@ from skrnn.estimators._feedforward import (
     FeedForwardTagger,
 )
 from skrnn.estimators._regressor import SequenceRegressor
+from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
 
 __version__ = "0.1.0.dev0"
@@ -15,6 +16,7 @@ __all__ = [
     "FeedForwardClassifier",
     "FeedForwardRegressor",
     "FeedForwardTagger",
+    "Seq2SeqTransformer",
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceTagger",

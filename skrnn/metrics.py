@@ -13,9 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 from sklearn.metrics import make_scorer
 
+from skrnn.data.checks import check_weights
+
 __all__ = [
+    "bleu_score",
+    "bleu_scorer",
+    "chrf_score",
+    "exact_match_score",
+    "exact_match_scorer",
+    "token_error_rate",
+    "token_error_rate_scorer",
     "entity_f1_score",
     "entity_f1_scorer",
     "entity_precision_score",
@@ -53,14 +63,15 @@ def step_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) 
     0.75
     """
     true, pred = _check_pair(y_true, y_pred)
-    lengths = np.array([len(row) for row in true])
-    if not lengths.sum():
-        raise ValueError("y_true has no steps")
+    given = check_weights(sample_weight, len(true))
+    weight = np.ones(len(true)) if given is None else given
+    total = np.array([len(row) for row in true]) @ weight
+    if not total:
+        raise ValueError("y_true has no steps (of sequences that have a weight)")
     right = np.array(
         [sum(map(eq, a, b)) for a, b in zip(true, pred, strict=True)], dtype=float
     )
-    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight)
-    return float(right @ weight / (lengths @ weight))
+    return float(right @ weight / total)
 
 
 def entity_precision_score(
@@ -191,6 +202,190 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
     return report.astype({"support": int})
 
 
+def token_error_rate(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    multiple_references: bool = False,
+    sample_weight: Any = None,
+) -> float:
+    """Return the edits that turn predictions into references, per reference token.
+
+    Insertions, deletions and substitutions of all sequences together, over the length of
+    all references: the word error rate where tokens are words, the phone error rate
+    where they are phones.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences token lists or strings
+        References and predictions. Strings are split at spaces.
+    multiple_references : bool, default=False
+        Whether each entry of y_true is a list of references, of which the nearest counts.
+    sample_weight : array-like of shape (n_sequences,), default=None
+        Weight of each sequence.
+
+    Returns
+    -------
+    rate : float
+        0 where all is right; may exceed 1.
+
+    Raises
+    ------
+    ValueError
+        If the sequences differ in number, or the references have no tokens.
+
+    References
+    ----------
+    Levenshtein (1966). Binary codes capable of correcting deletions, insertions, and
+    reversals. Soviet Physics Doklady 10(8).
+
+    Examples
+    --------
+    >>> from skrnn.metrics import token_error_rate
+    >>> token_error_rate(["a b c d", "e"], ["a b d", "e"])
+    0.2
+    >>> token_error_rate([["a b", "b"]], ["b"], multiple_references=True)
+    0.0
+    """
+    edits, lengths = [], []
+    for references, prediction in _references(y_true, y_pred, multiple_references):
+        nearest = min(
+            (Levenshtein.distance(reference, prediction), len(reference))
+            for reference in references
+        )
+        edits.append(nearest[0])
+        lengths.append(nearest[1])
+    weight = np.ones(len(edits)) if sample_weight is None else np.asarray(sample_weight)
+    total = float(np.asarray(lengths) @ weight)
+    if not total:
+        raise ValueError("the references of y_true have no tokens")
+    return float(np.asarray(edits) @ weight) / total
+
+
+def exact_match_score(
+    y_true: Any, y_pred: Any, *, multiple_references: bool = False
+) -> float:
+    """Return the share of predictions that equal their reference, token by token.
+
+    1 − this is what work on pronunciation calls the word error rate.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences token lists or strings
+        References and predictions. Strings are split at spaces.
+    multiple_references : bool, default=False
+        Whether each entry of y_true is a list of references, of which one must match.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import exact_match_score
+    >>> exact_match_score(["a b", "c"], ["a b", "d"])
+    0.5
+    """
+    pairs = _references(y_true, y_pred, multiple_references)
+    return float(np.mean([pred in references for references, pred in pairs]))
+
+
+def bleu_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -> float:
+    """Return corpus BLEU as sacrebleu computes it.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences strings or token lists
+        References and translations. Token lists are joined by spaces.
+    multiple_references : bool, default=False
+        Whether each entry of y_true is a list of references.
+
+    Returns
+    -------
+    bleu : float
+        Between 0 and 100.
+
+    References
+    ----------
+    Papineni, Roukos, Ward, Zhu (2002). BLEU: a method for automatic evaluation of machine
+    translation. ACL.
+    Post (2018). A call for clarity in reporting BLEU scores. WMT.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import bleu_score
+    >>> round(bleu_score(["the cat sat on the mat"], ["the cat sat on the mat"]))
+    100
+    """
+    from sacrebleu.metrics import BLEU
+
+    return _sacrebleu(BLEU(), y_true, y_pred, multiple_references)
+
+
+def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -> float:
+    """Return corpus chrF, the F-score of character n-grams, as sacrebleu computes it.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences strings or token lists
+        References and translations. Token lists are joined by spaces.
+    multiple_references : bool, default=False
+        Whether each entry of y_true is a list of references.
+
+    Returns
+    -------
+    chrf : float
+        Between 0 and 100.
+
+    References
+    ----------
+    Popović (2015). chrF: character n-gram F-score for automatic MT evaluation. WMT.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import chrf_score
+    >>> chrf_score(["guten Tag"], ["guten Tag"])
+    100.0
+    """
+    from sacrebleu.metrics import CHRF
+
+    return _sacrebleu(CHRF(), y_true, y_pred, multiple_references)
+
+
+def _sacrebleu(metric: Any, y_true: Any, y_pred: Any, multiple_references: bool) -> float:
+    predictions = [_text_of(row) for row in y_pred]
+    many = [
+        [_text_of(reference) for reference in (row if multiple_references else [row])]
+        for row in y_true
+    ]
+    if len(many) != len(predictions):
+        raise ValueError(
+            f"y_true has {len(many)} sequences, y_pred has {len(predictions)}"
+        )
+    most = max(map(len, many), default=0)
+    by_rank = [[row[k] if k < len(row) else None for row in many] for k in range(most)]
+    return float(metric.corpus_score(predictions, by_rank).score)
+
+
+def _text_of(row: Any) -> str:
+    return row if isinstance(row, str) else " ".join(map(str, row))
+
+
+def _references(
+    y_true: Any, y_pred: Any, multiple_references: bool
+) -> list[tuple[list[list], list]]:
+    """Return each sequence's references and its prediction, as lists of tokens."""
+    pred = _as_lists(y_pred)
+    true = [
+        [_steps_of(one) for one in row] if multiple_references else [_steps_of(row)]
+        for row in y_true
+    ]
+    if len(true) != len(pred):
+        raise ValueError(f"y_true has {len(true)} sequences, y_pred has {len(pred)}")
+    return list(zip(true, pred, strict=True))
+
+
 def _entity_score(
     name: str, y_true: Any, y_pred: Any, scheme: str | None, average: str
 ) -> float:
@@ -240,3 +435,12 @@ entity_f1_scorer = make_scorer(entity_f1_score)
 
 step_accuracy_scorer = make_scorer(step_accuracy_score)
 """Scorer of ``step_accuracy_score``."""
+
+token_error_rate_scorer = make_scorer(token_error_rate, greater_is_better=False)
+"""Scorer of ``token_error_rate``, negated: higher is better."""
+
+exact_match_scorer = make_scorer(exact_match_score)
+"""Scorer of ``exact_match_score``."""
+
+bleu_scorer = make_scorer(bleu_score)
+"""Scorer of ``bleu_score``."""

@@ -549,7 +549,7 @@ def check_step_targets(
     X_name = name.replace("y", "X", 1)
     for i, row in enumerate(rows):
         if isinstance(row, str) != strings or not _is_sequence(row):
-            kind = "a string, as y[0] is" if strings else "a list of labels"
+            kind = f"a string, as {name}[0] is" if strings else "a list of labels"
             raise TypeError(
                 f"{name}[{i}] is {type(row).__name__}, expected {kind}: one label for "
                 f"each step of {X_name}[{i}]"
@@ -591,6 +591,54 @@ def _check_labels(steps: RaggedArray, name: str) -> None:
                 f"{place}; labels must be of one kind, {name}'s first label is "
                 f"{steps.values[0]!r}"
             )
+
+
+def check_target_sequences(
+    y: Any, n_sequences: int, *, split: Split, target_type: str = "auto", name: str = "y"
+) -> NDArray[np.float64] | RaggedArray:
+    """Return y as tokens of any lengths, or as numbers of one common length.
+
+    Parameters
+    ----------
+    y : list, ndarray, Series or DataFrame
+        Strings, token lists, or numbers ``(n_sequences, horizon[, n_outputs])``.
+    n_sequences : int
+        Sequences of X.
+    split : callable
+        Splits a string into tokens.
+    target_type : {"auto", "numeric", "tokens"}
+        As ``input_type`` for X.
+    name : str
+        What the messages call y.
+
+    Returns
+    -------
+    targets : RaggedArray of object, or float64 ndarray of two or three dimensions
+    """
+    check_length(y, n_sequences, name)
+    try:
+        checked = check_sequences(
+            y, input_type=target_type, split=split, allow_empty=True, name=name
+        )
+    except (TypeError, ValueError) as error:
+        message = str(error).replace("input_type", "target_type")
+        raise type(error)(message) from error
+    if checked.form.kind == "tokens":
+        return checked.steps
+    lengths = checked.steps.lengths
+    other = np.flatnonzero(lengths != lengths[0])
+    if len(other):
+        raise ValueError(
+            f"{name}[{other[0]}] has {lengths[other[0]]} steps, {name}[0] has "
+            f"{lengths[0]}: numeric targets must be of one length. Numbers that stand "
+            'for tokens need target_type="tokens"'
+        )
+    if lengths[0] == 0:
+        raise ValueError(f"{name} has targets without steps")
+    if isinstance(y, pd.DataFrame):
+        y = _unwrap_column(y)
+    rows = list(y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y)
+    return np.array(rows, dtype=np.float64)
 
 
 def check_weights(sample_weight: Any, n_sequences: int) -> NDArray | None:

@@ -382,3 +382,55 @@ class NumberCodec:
     def _relative(y: NDArray, levels: tuple[NDArray, NDArray] | None) -> NDArray:
         columns = y.reshape(len(y), -1)
         return columns if levels is None else (columns - levels[0]) / levels[1]
+
+
+class TargetCodec:
+    """Token sequences that a network writes ↔ ragged int64 ids.
+
+    Beside the reserved ids and the tokens there is one more, ``end``, the last. The
+    padding id stands before the first token where a network is fed what it has written.
+
+    Parameters
+    ----------
+    min_count, max_size :
+        As in ``Vocabulary.learn``.
+    """
+
+    def __init__(self, *, min_count: int = 1, max_size: int | None = None):
+        self.min_count = min_count
+        self.max_size = max_size
+
+    def fit(self, steps: RaggedArray) -> TargetCodec:
+        """Learn the vocabulary."""
+        codes, tokens = distinct_tokens(steps.values)
+        self.vocabulary = Vocabulary.learn(
+            tokens,
+            np.bincount(codes, minlength=len(tokens)),
+            min_count=self.min_count,
+            max_size=self.max_size,
+        )
+        return self
+
+    @property
+    def end(self) -> int:
+        """The id that ends a sequence."""
+        return len(self.vocabulary)
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return len(self.vocabulary) + 1
+
+    def encode(self, steps: RaggedArray) -> RaggedArray:
+        """Return ids, ``end`` behind each sequence's last."""
+        codes, tokens = distinct_tokens(steps.values)
+        ids = self.vocabulary.encode(tokens)[codes]
+        return RaggedArray.from_lengths(
+            np.insert(ids, steps.offsets[1:], self.end), steps.lengths + 1
+        )
+
+    def decode(self, ids: RaggedArray) -> list[list[Hashable]]:
+        """Return a list of tokens for each sequence of ids without an end."""
+        names = object_array([None] * N_RESERVED + list(self.vocabulary.ids))
+        tokens = names[ids.values].tolist()
+        return [tokens[start:end] for start, end in pairwise(ids.offsets.tolist())]

@@ -107,6 +107,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     #: Whether a sequence without steps is left out of fitting instead of refused.
     _allow_empty: ClassVar[bool] = False
     net_: SequenceNet
+    _target_codec: Any
 
     # --- hooks -----------------------------------------------------------------------
 
@@ -143,6 +144,10 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         How common a class is, ``train_y`` tells.
         """
         return None
+
+    def _teacher_forcing(self) -> bool:
+        """Tell whether the network is fed the targets, one step late, in training."""
+        return False
 
     def _prepare_network(self, network: torch.nn.Module) -> None:
         """Change a network that has just been built."""
@@ -380,18 +385,12 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> None:
         schedule = "constant" if in_parts else self.lr_schedule
         weight, scale = self._weights(train, train, 1.0 if in_parts else None)
-        examples = Examples(
-            self._input_codec.encode(train.X.steps),
-            self._encode_targets(train),
-            weight,
-        )
+        examples = self._make_examples(train, weight)
         held_out = None
         if validation is not None:
             check_same_form(validation.X, self._form, estimator=self, name="X_val")
-            held_out = Examples(
-                self._input_codec.encode(validation.X.steps),
-                self._encode_targets(validation, name="y_val"),
-                self._validation_weights(validation, train, scale),
+            held_out = self._make_examples(
+                validation, self._validation_weights(validation, train, scale), "y_val"
             )
         batch_size = self._batch_size(len(train))
         if not going_on:
@@ -415,6 +414,15 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         """One row an epoch of all training so far."""
         check_is_fitted(self, "net_")
         return history_frame(self.net_.history)
+
+    def _make_examples(self, data: CheckedData, weight: Any, name: str = "y") -> Examples:
+        """Return what batches are cut from; ``name`` is what messages call y."""
+        return Examples(
+            self._input_codec.encode(data.X.steps),
+            self._encode_targets(data, name),
+            weight,
+            forced=self._teacher_forcing(),
+        )
 
     def _weights(
         self, data: CheckedData, train: CheckedData, scale: float | None = None

@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from skrnn.data.schemes import SCHEMES
+from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.networks import ACTIVATIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
@@ -49,7 +50,8 @@ BUILDING = {
     *("loss", "quantiles", "instance_norm", "target_feature", "label_smoothing"),
     *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
     *("embedding_dim", "characters", "optimizer", "weight_decay", "device"),
-    *("freeze_embeddings", "crf", "scheme", "window"),
+    *("freeze_embeddings", "crf", "scheme", "window", "attention", "tie_weights"),
+    *("target_type", "target_tokenizer", "target_min_count", "target_max_vocabulary"),
 }
 
 #: Allowed values of every parameter that some estimator has.
@@ -99,6 +101,15 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "scheme": [StrOptions(set(SCHEMES)), None],
     "invalid_tags": [StrOptions({"raise", "repair"})],
     "window": [NON_NEGATIVE_INT],
+    "attention": [StrOptions(set(ATTENTIONS)), None],
+    "tie_weights": ["boolean"],
+    "target_type": [StrOptions({"auto", "numeric", "tokens"})],
+    "target_tokenizer": [StrOptions({"word", "char"}), callable],
+    "target_min_count": [POSITIVE_INT],
+    "target_max_vocabulary": [POSITIVE_INT, None],
+    "beam_size": [POSITIVE_INT],
+    "max_length": [POSITIVE_INT, StrOptions({"auto"})],
+    "length_penalty": [NON_NEGATIVE],
 }
 
 
@@ -154,6 +165,40 @@ class TaggerParameters:
     invalid_tags: str = "raise"
     label_smoothing: float = 0.0
     class_weight: Any = None
+
+
+@parameters
+class EncoderDecoderParameters:
+    """An encoder, a decoder, and what joins them."""
+
+    cell: str = "lstm"
+    hidden_size: int = 256
+    num_layers: int = 1
+    bidirectional: bool = True
+    attention: str | None = "general"
+    tie_weights: bool = False
+    dropout: float = 0.3
+
+
+@parameters
+class TargetParameters:
+    """How targets become tokens, and how they are written."""
+
+    target_type: str = "auto"
+    target_tokenizer: str | Callable[[str], list[str]] = "word"
+    target_min_count: int = 1
+    target_max_vocabulary: int | None = None
+    beam_size: int = 5
+    max_length: int | str = "auto"
+    length_penalty: float = 0.0
+
+
+@parameters
+class LevelParameters:
+    """How numeric sequences and targets see levels."""
+
+    instance_norm: str | None = None
+    target_feature: int = 0
 
 
 @parameters
@@ -218,16 +263,18 @@ class CommonParameters:
     random_state: Any = None
 
 
-RECURRENT = """\
+RECURRENT_SIZES = """\
 cell : {"lstm", "gru", "rnn_tanh", "rnn_relu"}, default="lstm"
     The recurrent cell. An LSTM remembers longest and is fastest on a CPU.
 hidden_size : int, default={hidden_size}
     Units of each layer and direction; more fit more and cost more.
 num_layers : int, default=1
-    Recurrent layers, each over the outputs of the one before.
-bidirectional : bool, default={bidirectional}
+    Recurrent layers, each over the outputs of the one before."""
+RECURRENT = f"""\
+{RECURRENT_SIZES}
+bidirectional : bool, default={{bidirectional}}
     Whether a second cell reads each sequence from its end.
-dropout : float in [0, 1), default={dropout}
+dropout : float in [0, 1), default={{dropout}}
     Rate at which values are dropped in training, on embeddings, between layers and
     before the head; more regularizes more."""
 DENSE = """\
@@ -239,6 +286,15 @@ DENSE_DROPOUT = """\
 dropout : float in [0, 1), default={dropout}
     Rate at which values are dropped in training, on embeddings and after each hidden
     layer."""
+
+LEVELS = """\
+instance_norm : {"last", "standard"} or None, default=None
+    Reversible normalisation of each numeric sequence, undone in the prediction, for
+    forecasting levels that training has not seen: "last" subtracts the last step's
+    value, "standard" the sequence's mean; both divide by the sequence's deviation from
+    it. y must be in the units of X, which is why no scaler belongs before it.
+target_feature : int, default=0
+    With ``instance_norm``: the feature of X whose level y continues."""
 
 TEXTS = {
     "recurrent": f"""\
@@ -354,19 +410,46 @@ device : str, default="auto"
     Where the network runs, as torch names it; "auto" takes a GPU where there is one.
 random_state : int, RandomState or None, default=None
     Fixes initial weights, the order of the data and dropout.""",
-    "regression": """\
-loss : {"squared_error", "absolute_error", "huber", "quantile"}, default="squared_error"
+    "encoder_decoder": f"""\
+{RECURRENT_SIZES}
+bidirectional : bool, default={{bidirectional}}
+    Whether the encoder reads each source from both ends; the decoder writes forwards.
+attention : {{"general", "additive"}} or None, default={{attention}}
+    How the decoder looks at the source at each step: by a matrix (Luong), by tanh units
+    (Bahdanau), or not at all, so that the encoder's last state has to hold everything.
+tie_weights : bool, default={{tie_weights}}
+    Whether a target token's vector, of size ``embedding_dim``, is also its row of the
+    output layer; fewer parameters.
+dropout : float in [0, 1), default={{dropout}}
+    Rate at which values are dropped in training, on embeddings, between layers and
+    before the output; more regularizes more.""",
+    "target": """\
+target_type : {"auto", "numeric", "tokens"}, default="auto"
+    "tokens" takes integers in y for tokens; "auto" tells tokens by their being strings.
+target_tokenizer : {"word", "char"} or callable, default="word"
+    How strings of y are split, as ``tokenizer`` does X's; what is written is joined back.
+target_min_count : int, default=1
+    Target tokens seen less often in training are never written.
+target_max_vocabulary : int, default=None
+    Number of target tokens kept, the most frequent first; None keeps all.
+beam_size : int, default={beam_size}
+    Hypotheses kept at each step of writing; more find more probable targets and take
+    longer. 1 is greedy. May be changed after ``fit``.
+max_length : int or "auto", default="auto"
+    Tokens after which a target is ended. "auto": as many as the longest in training; for
+    a source longer than any in training, more in proportion. May be changed after
+    ``fit``.
+length_penalty : float, default={length_penalty}
+    Exponent of the length by which a beam divides log-probabilities; more favours longer
+    targets. May be changed after ``fit``.""",
+    "level": LEVELS,
+    "regression": f"""\
+loss : {{"squared_error", "absolute_error", "huber", "quantile"}}, default="squared_error"
     What training minimizes, over y scaled to unit deviation.
 quantiles : sequence of float in (0, 1), default=(0.1, 0.5, 0.9)
     What ``predict_quantiles`` gives with ``loss="quantile"``; ``predict`` is the
     median.
-instance_norm : {"last", "standard"} or None, default=None
-    Reversible normalisation of each numeric sequence, undone in the prediction, for
-    forecasting levels that training has not seen: "last" subtracts the last step's
-    value, "standard" the sequence's mean; both divide by the sequence's deviation from
-    it. y must be in the units of X, which is why no scaler belongs before it.
-target_feature : int, default=0
-    With ``instance_norm``: the feature of X whose level y continues.""",
+{LEVELS}""",
     "attributes": """\
 net_ : SequenceNet
     The trained skorch net; ``net_.module_`` is the torch network.
@@ -393,7 +476,7 @@ AUTO_WEIGHT_DECAY = 0.3
 AUTO_CHARACTERS = "cnn"
 
 #: What the texts show in quotes.
-QUOTED = {"pooling", "auto_characters"}
+QUOTED = {"pooling", "auto_characters", "attention"}
 
 T = TypeVar("T", bound=Any)
 

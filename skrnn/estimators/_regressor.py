@@ -26,7 +26,26 @@ from skrnn.estimators._parameters import (
 from skrnn.training.losses import LOSSES
 
 
-class BaseSequenceRegressor(RegressorMixin, BaseNetworkEstimator):
+class LevelledEstimator(BaseNetworkEstimator):
+    """Abstract base of estimators with ``instance_norm``."""
+
+    instance_norm: str | None
+    target_feature: int
+
+    def _make_input_codec(self, X: CheckedSequences) -> NumericCodec | TokenCodec:
+        if self.instance_norm is None:
+            return super()._make_input_codec(X)
+        if X.form.kind != "numeric":
+            raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
+        return NumericCodec(self.instance_norm, self.target_feature)
+
+    def _levels(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
+        """Return each sequence's shift and scale for y, if any."""
+        codec = self._input_codec
+        return codec.levels(X.steps) if isinstance(codec, NumericCodec) else None
+
+
+class BaseSequenceRegressor(RegressorMixin, LevelledEstimator):
     """Abstract base: scaled targets, regression losses, quantiles."""
 
     _auto_updates = 1000
@@ -34,8 +53,6 @@ class BaseSequenceRegressor(RegressorMixin, BaseNetworkEstimator):
     _fitted_quantiles: list[float] | None
     loss: str
     quantiles: Sequence[float]
-    instance_norm: str | None
-    target_feature: int
 
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None
@@ -112,17 +129,6 @@ class BaseSequenceRegressor(RegressorMixin, BaseNetworkEstimator):
         return np.sort(outputs.reshape(len(outputs), n_quantiles, -1), axis=1)
 
     # --- hooks -----------------------------------------------------------------------
-
-    def _make_input_codec(self, X: CheckedSequences) -> NumericCodec | TokenCodec:
-        if self.instance_norm is None:
-            return super()._make_input_codec(X)
-        if X.form.kind != "numeric":
-            raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
-        return NumericCodec(self.instance_norm, self.target_feature)
-
-    def _levels(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
-        codec = self._input_codec
-        return codec.levels(X.steps) if isinstance(codec, NumericCodec) else None
 
     def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> NDArray:
         return check_number_targets(y, len(X.steps), name)

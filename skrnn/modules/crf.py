@@ -293,6 +293,7 @@ def _as_weights(scores: Tensor) -> tuple[Tensor, Tensor]:
     return (scores.double() - highest).exp_().clamp_min_(LEAST), highest
 
 
+@torch.no_grad()
 def marginals(scores: PathScores) -> Tensor:
     """Return ``(B, T, C)`` probabilities of each step's labels, 0 in the padding."""
     lattice = Lattice(scores)
@@ -305,6 +306,7 @@ def marginals(scores: PathScores) -> Tensor:
 # --- the best path -------------------------------------------------------------------
 
 
+@torch.no_grad()
 def best_path(scores: PathScores) -> Tensor:
     """Return the most probable label paths ``(B, T)``; the padding is undefined.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -128,3 +131,12 @@ class TokenEmbedding(nn.Module):
         )
         forgotten = self.singletons[inputs] & (draw < self.UNKNOWN_RATE)
         return inputs.masked_fill(forgotten, UNKNOWN)
+
+
+def build_source(
+    source: Mapping[str, Any], dropout: float
+) -> FeatureInput | TokenEmbedding:
+    """Return the first layer for numeric features or for tokens."""
+    if "n_features" in source:
+        return FeatureInput(**source)
+    return TokenEmbedding(**source, dropout=dropout)

@@ -15,11 +15,12 @@ from torch.nn import functional as F
 
 from skrnn.modules.crf import ConditionalRandomField, PathScores, StepScores
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import FeatureInput, TokenEmbedding
+from skrnn.modules.embedding import build_source
 from skrnn.modules.initialization import materialize
 from skrnn.modules.masking import gather_steps, length_mask
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import RecurrentEncoder
+from skrnn.modules.translation import ForecastNetwork, TranslationNetwork
 
 ACTIVATIONS = {
     "identity": nn.Identity,
@@ -241,6 +242,8 @@ NETWORKS = {
     "feed_forward": FeedForwardNetwork,
     "tagging": TaggingNetwork,
     "window_tagging": WindowTaggingNetwork,
+    "translation": TranslationNetwork,
+    "forecast": ForecastNetwork,
 }
 
 
@@ -253,15 +256,6 @@ def hidden_layers(
         layers += [nn.Linear(size, units), ACTIVATIONS[activation](), Dropout(dropout)]
         size = units
     return nn.Sequential(*layers), size
-
-
-def build_source(
-    source: Mapping[str, Any], dropout: float
-) -> FeatureInput | TokenEmbedding:
-    """Return the first layer for numeric features or for tokens."""
-    if "n_features" in source:
-        return FeatureInput(**source)
-    return TokenEmbedding(**source, dropout=dropout)
 
 
 def build_network(

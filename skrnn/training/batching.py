@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
@@ -39,14 +40,18 @@ class Examples:
     ----------
     sequences : EncodedSequences
     targets : ndarray of shape (n_sequences, ...) or RaggedArray, optional
-        Ragged targets have one entry for each step of the sequences.
+        Ragged targets have one entry for each step of the sequences, or, with
+        ``forced``, a length of their own.
     weights : float32 ndarray of shape (n_sequences,) or RaggedArray, optional
         Their mean over the training data is 1; ragged ones weigh single steps.
+    forced : bool
+        Whether the network is given the targets one step late (teacher forcing).
     """
 
     sequences: EncodedSequences
     targets: NDArray | RaggedArray | None = None
     weights: NDArray[np.float32] | RaggedArray | None = None
+    forced: bool = False
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -55,6 +60,13 @@ class Examples:
     def lengths(self) -> NDArray[np.int64]:
         """Steps of each sequence."""
         return self.sequences.steps.lengths
+
+    @property
+    def target_lengths(self) -> NDArray[np.int64]:
+        """Steps of each target; those of the sequences unless ``forced``."""
+        if self.forced and isinstance(self.targets, RaggedArray):
+            return self.targets.lengths
+        return self.lengths
 
 
 class Piece(NamedTuple):
@@ -80,17 +92,22 @@ class Batch(list[Piece]):
 
 
 def training_order(
-    lengths: NDArray[np.int64], batch_size: int, generator: torch.Generator
+    lengths: NDArray[np.int64],
+    batch_size: int,
+    generator: torch.Generator,
+    target_lengths: NDArray[np.int64] | None = None,
 ) -> list[NDArray[np.int64]]:
     """Return the indices of each batch of one epoch.
 
     The sequences are shuffled, sorted by length within pools of ``POOL`` batches, cut,
-    and the batches shuffled: little padding, and other neighbours at each epoch.
+    and the batches shuffled: little padding, and other neighbours at each epoch. Targets
+    of other lengths sort sequences of one length.
     """
     n_sequences = len(lengths)
+    ties = np.zeros_like(lengths) if target_lengths is None else target_lengths
     shuffled = torch.randperm(n_sequences, generator=generator, device="cpu").numpy()
     pool = np.arange(n_sequences) // (POOL * batch_size)
-    order = shuffled[np.lexsort((lengths[shuffled], pool))]
+    order = shuffled[np.lexsort((ties[shuffled], lengths[shuffled], pool))]
     cuts = np.arange(batch_size, n_sequences, batch_size)
     # the smaller batch that is left over stands at a random place of the last pool:
     # at its end it would always hold the longest sequences
@@ -116,6 +133,7 @@ class TrainingBatches:
         device: torch.device | str = "cpu",
     ):
         self.lengths = examples.lengths
+        self.target_lengths = examples.target_lengths
         self.batch_size = batch_size
         self.generator = generator
         self.max_steps = max_steps(device)
@@ -125,8 +143,11 @@ class TrainingBatches:
         return -(-len(self.lengths) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for indices in training_order(self.lengths, self.batch_size, self.generator):
-            pieces = cut_batch(indices, self.lengths[indices], self.max_steps)
+        longer = np.maximum(self.lengths, self.target_lengths)
+        for indices in training_order(
+            self.lengths, self.batch_size, self.generator, self.target_lengths
+        ):
+            pieces = cut_batch(indices, longer[indices], self.max_steps)
             yield Batch(map(self.collator, pieces))
 
 
@@ -242,7 +263,11 @@ class Collator:
         self.device = device
         self.offsets = sequences.steps.offsets
         self.values = to_device(sequences.steps.values, device)
-        self.by_step = isinstance(examples.targets, RaggedArray)
+        targets = examples.targets
+        self.by_step = isinstance(targets, RaggedArray) and not examples.forced
+        self.forced: NDArray[np.int64] | None = None
+        if isinstance(targets, RaggedArray) and examples.forced:
+            self.forced = targets.offsets
         self.targets = _optional(examples.targets, device)
         self.weights = _optional(examples.weights, device)
         self.weights_by_step = isinstance(examples.weights, RaggedArray)
@@ -273,6 +298,8 @@ class Collator:
             rows = self.spelling.index_select(0, to_device(words, self.device))
             batch["spelling"] = rows[:, : int(self.n_characters[words].max())]
         chosen = to_device(indices, self.device)
+        if self.forced is not None:
+            return self._forced(batch, indices, chosen)
 
         def pick(values: Tensor | None, by_step: bool) -> Tensor | None:
             """Return each sequence's value, or its steps', which the padding repeats."""
@@ -286,6 +313,24 @@ class Collator:
             pick(self.weights, self.weights_by_step),
             int(lengths.sum()) if self.by_step else len(indices),
         )
+
+    def _forced(
+        self, batch: dict[str, Tensor], indices: NDArray[np.int64], chosen: Tensor
+    ) -> Piece:
+        """Return a piece whose network is given the targets one step late."""
+        assert self.forced is not None
+        assert self.targets is not None
+        starts = self.forced[indices]
+        lengths = self.forced[indices + 1] - starts
+        steps = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)  # (B, U)
+        flat = to_device((starts[:, None] + steps).reshape(-1), self.device)
+        targets = self.targets.index_select(0, flat).view(steps.shape)  # (B, U)
+        batch["previous"] = F.pad(targets[:, :-1], (1, 0))  # 0 begins
+        batch["target_lengths"] = to_device(lengths, self.device)
+        weights = None
+        if self.weights is not None:
+            weights = self.weights.index_select(0, chosen)[:, None]  # (B, 1)
+        return Piece(batch, targets, weights, int(lengths.sum()))
 
 
 def to_device(array: NDArray, device: torch.device | str) -> Tensor:

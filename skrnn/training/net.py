@@ -20,6 +20,7 @@ from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
 from skrnn.data.ragged import RaggedArray
+from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import empty_network
 from skrnn.training.batching import (
@@ -261,6 +262,47 @@ class SequenceNet(NeuralNet):
                 values[rows] = decoded[real]
         assert values is not None  # the door refuses empty X
         return steps.with_values(values)
+
+    def score_targets(self, examples: Examples) -> NDArray[np.float64]:
+        """Return each sequence's loss ``(n_sequences,)``, the sum over its steps."""
+        result = np.empty(len(examples))
+        batches = PredictionBatches(examples, self.device)
+        with torch.inference_mode():
+            for indices, batch in zip(batches.order, batches, strict=True):
+                piece = batch[0]
+                losses = self.criterion_(self.module_(**piece.inputs), piece.targets)
+                result[indices] = losses.double().flatten(1).sum(1).cpu().numpy()
+        return result
+
+    def attention(self, examples: Examples) -> list[NDArray[np.float32]]:
+        """Return each pair's attention ``(n_target_steps, n_steps)``, in user's order."""
+        result: list[Any] = [None] * len(examples)
+        batches = PredictionBatches(examples, self.device)
+        with torch.inference_mode():
+            for indices, batch in zip(batches.order, batches, strict=True):
+                inputs = batch[0].inputs
+                weights = self.module_.attention(**inputs).cpu().numpy()
+                sizes = zip(
+                    indices.tolist(),
+                    inputs["target_lengths"].tolist(),
+                    inputs["lengths"].tolist(),
+                    strict=True,
+                )
+                for row, (i, n_targets, n_steps) in enumerate(sizes):
+                    result[i] = weights[row, :n_targets, :n_steps].copy()
+        return result
+
+    def search(
+        self, examples: Examples, search: Callable[[Any, Any, NDArray], Hypotheses]
+    ) -> Hypotheses:
+        """Return what ``search(network, inputs, indices)`` writes, in user's order."""
+        batches = PredictionBatches(examples, self.device)
+        with torch.inference_mode():
+            found = [
+                search(self.module_, batch[0].inputs, indices)
+                for indices, batch in zip(batches.order, batches, strict=True)
+            ]
+        return joined(found).take(np.argsort(np.concatenate(batches.order)))
 
     # --- state -----------------------------------------------------------------------
 

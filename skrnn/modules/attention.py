@@ -1,0 +1,77 @@
+"""Attention of a decoder's steps over an encoder's: what each target step looks at.
+
+A new attention is one class with ``keys(memory)`` and ``scores(queries, keys)`` and one
+row in ``ATTENTIONS``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from skrnn.modules.initialization import xavier_
+from skrnn.modules.masking import length_mask
+
+
+class GeneralAttention(nn.Module):
+    """Scores by a bilinear form, one matrix product for all steps.
+
+    References
+    ----------
+    Luong, Pham, Manning (2015). Effective approaches to attention-based neural machine
+    translation. EMNLP, section 3.1.
+    """
+
+    def __init__(self, query_size: int, memory_size: int):
+        super().__init__()
+        self.projection = nn.Linear(memory_size, query_size, bias=False)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Return ``(B, T, query_size)`` of memory ``(B, T, memory_size)``."""
+        return self.projection(memory)
+
+    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return ``(B, U, T)`` for queries ``(B, U, query_size)``."""
+        return torch.bmm(queries, keys.transpose(1, 2))
+
+
+class AdditiveAttention(nn.Module):
+    """Scores by a layer of tanh units over each pair of steps.
+
+    References
+    ----------
+    Bahdanau, Cho, Bengio (2015). Neural machine translation by jointly learning to align
+    and translate. ICLR, appendix A.1.2. Here it reads the decoder's new state, as
+    Luong's does, so that training needs one call of the decoder.
+    """
+
+    def __init__(self, query_size: int, memory_size: int):
+        super().__init__()
+        self.of_memory = nn.Linear(memory_size, query_size)
+        self.of_query = nn.Linear(query_size, query_size, bias=False)
+        self.weights = nn.Parameter(torch.empty(query_size, 1))
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the weights of the units; the projections are Linears like any other."""
+        xavier_(self.weights, generator)
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Return ``(B, T, query_size)`` of memory ``(B, T, memory_size)``."""
+        return self.of_memory(memory)
+
+    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return ``(B, U, T)`` for queries ``(B, U, query_size)``."""
+        pairs = self.of_query(queries)[:, :, None] + keys[:, None]  # (B, U, T, Q)
+        return (torch.tanh(pairs) @ self.weights)[..., 0]
+
+
+ATTENTIONS: dict[str, type[GeneralAttention | AdditiveAttention]] = {
+    "general": GeneralAttention,
+    "additive": AdditiveAttention,
+}
+
+
+def attend(scores: Tensor, lengths: Tensor) -> Tensor:
+    """Return ``(B, U, T)`` weights, 0 in the memory's padding, each row's sum 1."""
+    mask = length_mask(lengths, scores.shape[2])  # (B, T)
+    return scores.masked_fill(~mask[:, None], -torch.inf).softmax(2)
