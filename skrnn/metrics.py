@@ -185,6 +185,11 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
         A row for each type, then "micro avg", "macro avg" and "weighted avg"; columns
         precision, recall, f1-score and support (true entities).
 
+    Raises
+    ------
+    ValueError
+        If there is no entity in either, or the sequences differ in number or length.
+
     Examples
     --------
     >>> from skrnn.metrics import entity_report
@@ -195,6 +200,8 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
     from seqeval.metrics import classification_report
 
     true, pred = _check_pair(y_true, y_pred)
+    if not any(tag != "O" for row in [*true, *pred] for tag in row):
+        raise ValueError("y_true and y_pred have no entities to report")
     rows = classification_report(
         true, pred, output_dict=True, zero_division=0, **_options(scheme)
     )

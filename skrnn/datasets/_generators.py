@@ -207,10 +207,10 @@ def make_waves(
 def make_switches(
     n_sequences: int = 200,
     *,
-    rate: float = 0.05,
-    noise: float = 0.2,
-    min_steps: int = 50,
-    max_steps: int = 150,
+    rate: float = 0.1,
+    noise: float = 0.1,
+    min_steps: int = 20,
+    max_steps: int = 60,
     random_state: Any = None,
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.str_]]]:
     """Make a noisy sensor that sees a device being switched, and its state at each step.
@@ -222,12 +222,13 @@ def make_switches(
     ----------
     n_sequences : int, default=200
         Number of sequences.
-    rate : float in (0, 1), default=0.05
+    rate : float in (0, 1), default=0.1
         Share of steps that have a pulse; fewer need a longer memory.
-    noise : float, default=0.2
-        Standard deviation of the noise on each step; a pulse has height 1.
-    min_steps, max_steps : int, default=50 and 150
-        Bounds of the lengths, both included.
+    noise : float, default=0.1
+        Standard deviation of the noise on each step; a pulse has height 1. From about 0.2
+        on single pulses cannot be told from noise, and one missed turns all that follows.
+    min_steps, max_steps : int, default=20 and 60
+        Bounds of the lengths, both included. Longer ones are harder to learn.
     random_state : int, RandomState or None, default=None
         Fixes the sequences.
 
