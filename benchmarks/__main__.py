@@ -1,9 +1,11 @@
 """Run every benchmark and print its tables."""
 
 from . import (
+    crf_speed,
     quality_audio,
     quality_classification,
     quality_regression,
+    quality_tagging,
     scaling,
     training_speed,
 )
@@ -14,9 +16,11 @@ PROGRAMS = {
     for module in (
         training_speed,
         scaling,
+        crf_speed,
         quality_classification,
         quality_audio,
         quality_regression,
+        quality_tagging,
     )
 }
 

@@ -1,4 +1,4 @@
-"""Loaders of the data that the benchmarks read, and nothing else.
+"""Loaders of the data that the benchmarks read, and what shortens it for a quick run.
 
 The data lies in `../shared/data` beside the project's root, or where the environment
 variable SKRNN_DATA points. A loader raises `DataAbsent` with one line saying what it
@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 
 import numpy as np
+
+from skrnn.datasets import read_conll
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _STOCKS = ("AAPL", "GOOG", "IBM", "MSFT")
@@ -50,6 +52,35 @@ def load_snips():
     """Return {split: (token lists, intents)} of SNIPS: 7 intents."""
     splits = _load_text("snips", "tokens", "intent")
     return {name: ([text.split(" ") for text in X], y) for name, (X, y) in splits.items()}
+
+
+def load_snips_slots():
+    """Return {split: (token lists, tag lists)} of SNIPS: 39 slots, 72 IOB2 tags."""
+    splits = _load_text("snips", "tokens", "tags")
+    return {
+        name: ([text.split(" ") for text in X], [tags.split(" ") for tags in y])
+        for name, (X, y) in splits.items()
+    }
+
+
+def _load_conll(folder, tag_column):
+    """Return {split: (token lists, tag lists)} of files in columns, tabs between."""
+    return {
+        split: read_conll(
+            _data_file(folder, f"{split}.conll"), tag_column=tag_column, delimiter="\t"
+        )
+        for split in ("train", "valid", "test")
+    }
+
+
+def load_ewt():
+    """Return {split: (word lists, tag lists)} of UD English EWT: 17 parts of speech."""
+    return _load_conll("ud_english_ewt", tag_column=1)
+
+
+def load_wnut17():
+    """Return {split: (token lists, tag lists)} of W-NUT 2017: 6 types, IOB2 tags."""
+    return _load_conll("wnut17", tag_column=1)
 
 
 def load_clinc150():
@@ -106,4 +137,16 @@ def load_stocks():
     """Return {ticker: adjusted daily closes, float64 (n_days,), oldest first}."""
     return {
         name: _load_column("Adj Close", "stocks_daily", f"{name}.csv") for name in _STOCKS
+    }
+
+
+def shorten(splits, quick):
+    """Return the splits, in a quick run 400 training and 100 other sequences."""
+    if not quick:
+        return splits
+    sizes = {name: 400 if name == "train" else 100 for name in splits}
+    strides = {name: max(1, len(X) // sizes[name]) for name, (X, _) in splits.items()}
+    return {
+        name: (X[:: strides[name]], y[:: strides[name]])
+        for name, (X, y) in splits.items()
     }

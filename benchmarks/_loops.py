@@ -1,21 +1,22 @@
 """The reference sides of the speed benchmark, in plain PyTorch: nothing here knows skrnn.
 
 `PackedLoop` is the training loop that tutorials teach and that a competent user writes: a
-Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping.
+Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
+`PackedTagger` and `collate_steps` it learns a label for every step.
 `DenseLoop` is the bare loop over one ready tensor of equal lengths. `kernel_pass` is the
 recurrent layer's own cost and nothing else.
 """
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class TokenDataset(Dataset):
-    """Ready tensors of token ids, one a sequence, and their labels."""
+    """Ready tensors of token ids, one a sequence, and labels of sequences or of steps."""
 
     def __init__(self, sequences, labels):
         self.sequences = sequences
@@ -35,6 +36,17 @@ def collate(samples):
     return pad_sequence(sequences, batch_first=True), lengths, torch.stack(labels)
 
 
+def collate_steps(samples):
+    """Pad the samples of a batch: ids (B, T), lengths (B,), labels (B, T).
+
+    Labels are padded with what `cross_entropy` leaves out.
+    """
+    sequences, labels = zip(*samples, strict=True)
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    inputs = pad_sequence(sequences, batch_first=True)
+    return inputs, lengths, pad_sequence(labels, batch_first=True, padding_value=-100)
+
+
 class PackedClassifier(nn.Module):
     """Embedding, a recurrent layer over packed sequences, a linear head."""
 
@@ -48,31 +60,57 @@ class PackedClassifier(nn.Module):
         )
         self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), n_classes)
 
-    def forward(self, inputs, lengths):
+    def pack(self, inputs, lengths):
         embedded = self.embedding(inputs)  # (B, T, E)
-        packed = pack_padded_sequence(
+        return pack_padded_sequence(
             embedded, lengths, batch_first=True, enforce_sorted=False
         )
-        _, state = self.recurrent(packed)
+
+    def forward(self, inputs, lengths):
+        _, state = self.recurrent(self.pack(inputs, lengths))
         hidden = state[0] if isinstance(state, tuple) else state  # (directions, B, H)
         return self.head(torch.cat(list(hidden), dim=1))  # (B, C)
 
 
+class PackedTagger(PackedClassifier):
+    """The same layers, with the head on every step."""
+
+    def forward(self, inputs, lengths):
+        outputs, _ = self.recurrent(self.pack(inputs, lengths))
+        hidden, _ = pad_packed_sequence(outputs, batch_first=True)  # (B, T, H)
+        return self.head(hidden).transpose(1, 2)  # (B, C, T)
+
+
 class PackedLoop:
-    """The usual training and prediction loop over a `PackedClassifier`."""
+    """The usual training and prediction loop over a `PackedClassifier`.
+
+    `network=PackedTagger, collate=collate_steps` make it one for labels of steps.
+    """
 
     def __init__(
-        self, cell, n_tokens, n_classes, *, bidirectional=False, batch_size=32, fused=None
+        self,
+        cell,
+        n_tokens,
+        n_classes,
+        *,
+        network=PackedClassifier,
+        collate=collate,
+        bidirectional=False,
+        batch_size=32,
+        fused=None,
     ):
         torch.manual_seed(0)
-        self.model = PackedClassifier(cell, n_tokens, n_classes, 64, 128, bidirectional)
+        self.model = network(cell, n_tokens, n_classes, 64, 128, bidirectional)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
+        self.collate = collate
         self.batch_size = batch_size
 
     def fit(self, sequences, labels, n_epochs):
-        """Train on ready tensors of ids and their labels (n_sequences,)."""
+        """Train on ready tensors of ids and labels: (n_sequences,), or (n_steps_i,) each."""
         dataset = TokenDataset(sequences, labels)
-        loader = DataLoader(dataset, self.batch_size, shuffle=True, collate_fn=collate)
+        loader = DataLoader(
+            dataset, self.batch_size, shuffle=True, collate_fn=self.collate
+        )
         self.model.train()
         for _ in range(n_epochs):
             for inputs, lengths, targets in loader:
@@ -87,7 +125,9 @@ class PackedLoop:
     def predict(self, sequences, labels, batch_size=None):
         """Return the predicted class of every sequence, (n_sequences,)."""
         dataset = TokenDataset(sequences, labels)
-        loader = DataLoader(dataset, batch_size or self.batch_size, collate_fn=collate)
+        loader = DataLoader(
+            dataset, batch_size or self.batch_size, collate_fn=self.collate
+        )
         self.model.eval()
         logits = [self.model(inputs, lengths) for inputs, lengths, _ in loader]
         return torch.cat(logits).argmax(dim=1)

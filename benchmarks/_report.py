@@ -1,6 +1,7 @@
 """What the benchmarks share: command line, tables, bars, paired timing, memory."""
 
 import argparse
+import importlib
 import json
 import platform
 import statistics
@@ -14,6 +15,18 @@ import joblib
 import torch
 
 from ._data import DataAbsent
+
+
+class PeerAbsent(Exception):
+    """A library that skrnn is measured against is not installed."""
+
+
+def import_peer(module, package):
+    """Return a module that a peer needs, or raise `PeerAbsent` naming its package."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise PeerAbsent(f"wants the package {package}; pip install {package}") from None
 
 
 @dataclass(frozen=True)
@@ -127,13 +140,13 @@ def run_program(description, parts: Sequence[Callable], argv=None):
 def run_parts(parts, quick, seeds=None):
     """Run each `part(quick, seeds)`, and return the bars of all.
 
-    A part whose data is absent says so and is skipped."""
+    A part whose data or peer is absent says so and is skipped."""
     seeds = seeds or ([0] if quick else [0, 1, 2, 3, 4])
     bars = []
     for part in parts:
         try:
             bars += part(quick, seeds)
-        except DataAbsent as absent:
+        except (DataAbsent, PeerAbsent) as absent:
             print(f"\nskipped {part.__name__.replace('_', ' ')}: {absent}")
     return bars
 
@@ -215,7 +228,7 @@ def run_in_child(module, *arguments):
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def fit_over_seeds(make_estimator, train, test, seeds):
+def fit_over_seeds(make_estimator, train, test, seeds, measure=None):
     """Fit one estimator a seed on `train`, score it on `test`.
 
     Parameters
@@ -223,6 +236,8 @@ def fit_over_seeds(make_estimator, train, test, seeds):
     make_estimator : callable
         `make_estimator(random_state)` returns an unfitted estimator.
     train, test : tuple (X, y)
+    measure : callable, default=None
+        `measure(y_true, y_pred)` gives the score; None takes the estimator's own.
 
     Returns
     -------
@@ -232,6 +247,9 @@ def fit_over_seeds(make_estimator, train, test, seeds):
     scores, seconds = [], []
     for seed in seeds:
         fitted, elapsed = timed_call(lambda seed=seed: make_estimator(seed).fit(*train))
-        scores.append(fitted.score(*test))
+        if measure is None:
+            scores.append(fitted.score(*test))
+        else:
+            scores.append(measure(test[1], fitted.predict(test[0])))
         seconds.append(elapsed)
     return scores, seconds

@@ -13,7 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from skrnn import FeedForwardClassifier, SequenceClassifier
 from skrnn.preprocessing import StepwiseTransformer
 
-from ._data import load_clinc150, load_japanese_vowels, load_names, load_plaid, load_snips
+from ._data import (
+    load_clinc150,
+    load_japanese_vowels,
+    load_names,
+    load_plaid,
+    load_snips,
+    shorten,
+)
 from ._peers import (
     NearestNeighbourDTW,
     character_regressions,
@@ -36,7 +43,7 @@ HEADER = ("method", "test accuracy", "fit (s)")
 
 def japanese_vowels(quick, seeds):
     """Speakers by twelve features a step, 7 to 29 steps."""
-    splits = _shorten(load_japanese_vowels(), quick)
+    splits = shorten(load_japanese_vowels(), quick)
     rows, scores, _ = _networks("JapaneseVowels", splits, quick, seeds, scaled=True)
     rows.append(_nearest_neighbour(splits, "1-NN DTW"))
     print_table("JapaneseVowels", HEADER, rows, _SCALED)
@@ -45,7 +52,7 @@ def japanese_vowels(quick, seeds):
 
 def snips(quick, seeds):
     """Intents of token lists."""
-    splits = _shorten(load_snips(), quick)
+    splits = shorten(load_snips(), quick)
     rows, scores, _ = _networks("SNIPS", splits, quick, seeds)
     rows.append(_chosen("TF-IDF + LinearSVC", word_svms(), splits))
     print_table("SNIPS intents", HEADER, rows)
@@ -54,7 +61,7 @@ def snips(quick, seeds):
 
 def clinc150(quick, seeds):
     """Intents of strings, 150 classes."""
-    splits = _shorten(load_clinc150(), quick)
+    splits = shorten(load_clinc150(), quick)
     rows, scores, _ = _networks("CLINC150", splits, quick, seeds)
     rows.append(_chosen("TF-IDF + LinearSVC", word_svms(), splits))
     print_table("CLINC150, in scope, 150 intents", HEADER, rows)
@@ -63,7 +70,7 @@ def clinc150(quick, seeds):
 
 def names(quick, seeds):
     """Countries of names, character by character."""
-    splits = _shorten(load_names(), quick)
+    splits = shorten(load_names(), quick)
     rows, scores, _ = _networks("names", splits, quick, seeds, tokenizer="char")
     rows.append(
         _chosen(
@@ -83,7 +90,7 @@ def names(quick, seeds):
 
 def plaid(quick, seeds):
     """Appliances by one current, 100 to 1,344 steps; two seeds, a fit takes minutes."""
-    splits = _shorten(load_plaid(), quick)
+    splits = shorten(load_plaid(), quick)
     rows, scores, seconds = _networks("PLAID", splits, quick, seeds[:2], scaled=True)
     progress("PLAID: 1-NN DTW")
     rows.append(_nearest_neighbour(splits, "1-NN DTW"))
@@ -144,18 +151,6 @@ def _nearest_neighbour(splits, name):
 def _standardise_each(X):
     """Return each series with mean 0 and standard deviation 1 over its own steps."""
     return [(x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9) for x in X]
-
-
-def _shorten(splits, quick):
-    """Return the splits, in a quick run 400 training and 100 other sequences."""
-    if not quick:
-        return splits
-    sizes = {name: 400 if name == "train" else 100 for name in splits}
-    strides = {name: max(1, len(X) // sizes[name]) for name, (X, _) in splits.items()}
-    return {
-        name: (X[:: strides[name]], y[:: strides[name]])
-        for name, (X, y) in splits.items()
-    }
 
 
 PARTS = (japanese_vowels, snips, clinc150, names, plaid)

@@ -3,15 +3,25 @@
 Run `python -m benchmarks.training_speed [--quick] [--seeds ...]`.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 
-from skrnn import SequenceClassifier
+from skrnn import SequenceClassifier, SequenceTagger
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.training.batching import Examples, TrainingBatches, padding_share
 
-from ._loops import CELLS, DenseLoop, PackedLoop, kernel_batches, kernel_pass
+from ._loops import (
+    CELLS,
+    DenseLoop,
+    PackedLoop,
+    PackedTagger,
+    collate_steps,
+    kernel_batches,
+    kernel_pass,
+)
 from ._report import (
     at_least,
     at_most,
@@ -22,7 +32,7 @@ from ._report import (
     time_alternately,
 )
 
-N_TOKENS, N_CLASSES, BATCH_SIZE = 5_000, 5, 32
+N_TOKENS, N_CLASSES, N_TAGS, BATCH_SIZE = 5_000, 5, 17, 32
 LOOP, FUSED, SKRNN, KERNEL = "A: packed loop", "A, fused Adam", "B: skrnn", "C: kernel"
 SPEEDUP_BARS = {"lstm": 4.0, "gru": 2.3}
 
@@ -49,25 +59,43 @@ def make_ragged_tokens(n_sequences, seed):
 
 
 def as_words(sequences):
-    """Return the sequences as a user would hold them, lists of words."""
+    """Return the sequences as a user would hold them, lists of strings."""
     words = [f"w{index}" for index in range(N_TOKENS)]
     return [[words[i] for i in sequence] for sequence in sequences]
 
 
+def as_ids(sequences):
+    """Return the sequences as ready tensors; 0 is for padding, 1 for unknown words."""
+    return [torch.from_numpy(sequence + 2) for sequence in sequences]
+
+
+#: The network of `PackedLoop`, in skrnn's words.
+AS_LOOP = {
+    "hidden_size": 128,
+    "embedding_dim": 64,
+    "characters": None,
+    "dropout": 0,
+    "batch_size": BATCH_SIZE,
+    "early_stopping": False,
+    "random_state": 0,
+}
+
+
 def classifier(cell, bidirectional, n_epochs):
-    """Return skrnn's side: the network of `PackedLoop`."""
+    """Return skrnn's side of `PackedClassifier`."""
     return SequenceClassifier(
         cell=cell,
-        hidden_size=128,
-        embedding_dim=64,
         bidirectional=bidirectional,
-        characters=None,
         pooling="last",
-        dropout=0,
-        batch_size=BATCH_SIZE,
-        early_stopping=False,
         max_epochs=n_epochs,
-        random_state=0,
+        **AS_LOOP,
+    )
+
+
+def tagger(bidirectional, n_epochs):
+    """Return skrnn's side of `PackedTagger`."""
+    return SequenceTagger(
+        bidirectional=bidirectional, crf=False, max_epochs=n_epochs, **AS_LOOP
     )
 
 
@@ -79,9 +107,7 @@ def ragged_tokens(quick, seeds):
     data = {
         "X": as_words(sequences),
         "y": labels,
-        "ids": [
-            torch.from_numpy(sequence + 2) for sequence in sequences
-        ],  # 0 pads, 1 is unknown
+        "ids": as_ids(sequences),
         "targets": torch.from_numpy(labels),
     }
     kinds = [(cell, both) for cell in ("lstm", "gru") for both in (False, True)]
@@ -186,6 +212,53 @@ def _time_prediction(cell, bidirectional, data, n_epochs, repeats, n_steps):
     return [*rates, f"{faster:.2f}", f"{faster_256:.2f}"], faster
 
 
+def tagging(quick, seeds):
+    """Compare training on the same ragged tokens with a tag for every step."""
+    n_sequences, n_epochs, repeats = (1_000, 1, 2) if quick else (4_000, 2, 3)
+    sequences, _ = make_ragged_tokens(n_sequences, seeds[0])
+    n_steps = sum(map(len, sequences))
+    tags = [sequence % N_TAGS for sequence in sequences]
+    X, y = as_words(sequences), as_words(tags)
+    ids, targets = as_ids(sequences), [torch.from_numpy(row) for row in tags]
+
+    def packed_loop(bidirectional, fused):
+        loop = PackedLoop(
+            "lstm",
+            N_TOKENS + 2,
+            N_TAGS,
+            network=PackedTagger,
+            collate=collate_steps,
+            bidirectional=bidirectional,
+            fused=fused,
+        )
+        return loop.fit(ids, targets, n_epochs)
+
+    rows, bars = [], []
+    for name, bidirectional in (("LSTM", False), ("BiLSTM", True)):
+        progress(f"training speed with tags: {name}")
+        tasks = {
+            LOOP: partial(packed_loop, bidirectional, None),
+            FUSED: partial(packed_loop, bidirectional, True),
+            SKRNN: lambda both=bidirectional: tagger(both, n_epochs).fit(X, y),
+        }
+        seconds = time_alternately(tasks, repeats)
+        rates = [f"{n_epochs * n_steps / np.median(seconds[key]):,.0f}" for key in tasks]
+        speedup = ratio_by_round(seconds[LOOP], seconds[SKRNN])
+        of_fused = ratio_by_round(seconds[FUSED], seconds[SKRNN])
+        rows.append([name, *rates, f"{speedup:.2f}", f"{of_fused:.2f}"])
+        bars.append(
+            at_least(f"training with tags, {name}: B / A", speedup.median, 4.0, 2)
+        )
+    print_table(
+        f"Training a tag for every step ({N_TAGS} tags, crf=False) on {n_sequences:,} ragged "
+        f"token sequences ({n_steps:,} tokens, {n_epochs} epochs)",
+        ("cell", f"{LOOP} (tokens/s)", FUSED, SKRNN, "B / A", "B / A fused"),
+        rows,
+        "As above: A gets ready tensors of ids and tags, B lists of words and tags.",
+    )
+    return bars
+
+
 def padding(quick, seeds):
     """Count the steps of an epoch's training batches that are padding."""
     sequences, _ = make_ragged_tokens(1_000 if quick else 4_000, seeds[0])
@@ -254,7 +327,7 @@ def small_data(quick, seeds):
     return [at_most("small data: fit / bare loop", slower.median, 1.5, 2)]
 
 
-PARTS = (ragged_tokens, padding, small_data)
+PARTS = (ragged_tokens, tagging, padding, small_data)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
