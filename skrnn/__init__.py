@@ -6,6 +6,7 @@ from skrnn.estimators._feedforward import (
     FeedForwardRegressor,
     FeedForwardTagger,
 )
+from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
 from skrnn.estimators._regressor import SequenceRegressor
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
@@ -14,10 +15,12 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "FeedForwardClassifier",
+    "FeedForwardGenerator",
     "FeedForwardRegressor",
     "FeedForwardTagger",
     "Seq2SeqTransformer",
     "SequenceClassifier",
+    "SequenceGenerator",
     "SequenceRegressor",
     "SequenceTagger",
 ]

@@ -106,7 +106,10 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     _auto_updates: ClassVar[int]
     #: Whether a sequence without steps is left out of fitting instead of refused.
     _allow_empty: ClassVar[bool] = False
+    #: Parameters that a network cannot change once it is built.
+    _building: ClassVar[set[str]] = BUILDING
     net_: SequenceNet
+    _input_codec: Any
     _target_codec: Any
 
     # --- hooks -----------------------------------------------------------------------
@@ -145,12 +148,25 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         return None
 
+    def _steps_of_a_chunk(self) -> int | None:
+        """Return after how many steps gradients are cut, if they are."""
+        return None
+
     def _teacher_forcing(self) -> bool:
         """Tell whether the network is fed the targets, one step late, in training."""
         return False
 
-    def _prepare_network(self, network: torch.nn.Module) -> None:
-        """Change a network that has just been built."""
+    def _prepare_network(
+        self, network: torch.nn.Module, vectors: NDArray[np.float32] | None
+    ) -> None:
+        """Change the weights that are not drawn; ``vectors`` are pre-trained ones."""
+        codec = self._input_codec
+        if isinstance(network.source, TokenEmbedding) and isinstance(codec, TokenCodec):
+            counts = torch.from_numpy(codec.vocabulary.counts)
+            network.source.singletons.copy_(counts == 1)
+            if vectors is not None:
+                network.source.load_vectors(torch.from_numpy(vectors))
+            network.source.silence_untrained()
 
     # --- fitting ---------------------------------------------------------------------
 
@@ -197,7 +213,9 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             train, validation = self._hold_out(data, validation)
             if not going_on:
                 self._fit_codecs(train, every_y=data)
-            self._train(train, validation, going_on, self._max_epochs(len(train)))
+            self._train(
+                train, validation, going_on, self._max_epochs(train.X.steps.lengths)
+            )
         return self
 
     def _partial_fit(
@@ -228,6 +246,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             self._check_parameters()
             if going_on:
                 self._check_unchanged()
+            else:  # what is learned now depends on nothing learned before
+                self.__dict__.pop("net_", None)
             yield
         except BaseException:
             self.__dict__.clear()
@@ -347,7 +367,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         self._built_with = {
             name: value
             for name, value in self.get_params(deep=False).items()
-            if name in BUILDING
+            if name in self._building
         }
         self._input_codec = self._make_input_codec(train.X).fit(train.X.steps)
         for name in ("n_features_in_", "vocabulary_"):
@@ -392,17 +412,13 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             held_out = self._make_examples(
                 validation, self._validation_weights(validation, train, scale), "y_val"
             )
-        batch_size = self._batch_size(len(train))
         if not going_on:
             self.net_ = self._build_net(train.X.steps.lengths)
         net = self.net_
-        net.batch_size = batch_size
+        net.batch_size = self._batch_size(train.X.steps.lengths)
         net.verbose = int(self.verbose)
-        net.use_callbacks(
-            self._make_callbacks(
-                schedule, epochs * -(-len(train) // batch_size), validation
-            )
-        )
+        n_updates = epochs * net.updates_of_an_epoch(examples)
+        net.use_callbacks(self._make_callbacks(schedule, n_updates, validation))
         net.set_learning_rate(self.lr)
         done = len(net.history)
         net.partial_fit(examples, held_out, epochs=epochs)
@@ -450,23 +466,11 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     def _build_net(self, lengths: NDArray[np.int64]) -> SequenceNet:
         seed = draw_seed(self.random_state)
         source, vectors = self._source()
-        network = build_network(
-            self._network_kind,
-            {
-                "source": source,
-                "n_outputs": self._n_outputs(),
-                **self._network_config(lengths),
-            },
-            make_generator(seed),
-        )
-        codec = self._input_codec
-        if isinstance(network.source, TokenEmbedding) and isinstance(codec, TokenCodec):
-            counts = torch.from_numpy(codec.vocabulary.counts)
-            network.source.singletons.copy_(counts == 1)
-            if vectors is not None:
-                network.source.load_vectors(torch.from_numpy(vectors))
-            network.source.silence_untrained()
-        self._prepare_network(network)
+        config = {"n_outputs": self._n_outputs(), **self._network_config(lengths)}
+        if source is not None:
+            config["source"] = source
+        network = build_network(self._network_kind, config, make_generator(seed))
+        self._prepare_network(network, vectors)
         criterion, arguments = self._criterion()
         optimizer, options = self._optimizer()
         net = SequenceNet(
@@ -477,13 +481,14 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             lr=self.lr,
             verbose=0,
             device=resolve_device(self.device),
+            bptt=self._steps_of_a_chunk(),
             callbacks="disable",
             **{f"criterion__{k}": v for k, v in arguments.items()},
             **{f"optimizer__{k}": v for k, v in options.items()},
         )
         return net.initialize()
 
-    def _source(self) -> tuple[dict[str, Any], NDArray[np.float32] | None]:
+    def _source(self) -> tuple[dict[str, Any] | None, NDArray[np.float32] | None]:
         """Return the arguments of the network's first layer, and its vectors."""
         codec = self._input_codec
         if isinstance(codec, NumericCodec):
@@ -541,16 +546,21 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
 
         return score
 
-    def _batch_size(self, n_sequences: int) -> int:
+    def _batch_size(self, lengths: NDArray[np.int64]) -> int:
+        """Return the rows of a batch for training sequences of these lengths."""
         if self.batch_size != "auto":
             return int(self.batch_size)
-        return 32 if n_sequences <= 16384 else 64 if n_sequences <= 65536 else 128
+        return auto_batch_size(len(lengths))
 
-    def _max_epochs(self, n_sequences: int) -> int:
+    def _n_batches(self, lengths: NDArray[np.int64]) -> int:
+        """Return the updates of an epoch."""
+        return -(-len(lengths) // self._batch_size(lengths))
+
+    def _max_epochs(self, lengths: NDArray[np.int64]) -> int:
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        batches = -(-n_sequences // self._batch_size(n_sequences))
-        return min(AUTO_MAX_EPOCHS, max(AUTO_MIN_EPOCHS, self._auto_updates // batches))
+        wanted = self._auto_updates // self._n_batches(lengths)
+        return min(AUTO_MAX_EPOCHS, max(AUTO_MIN_EPOCHS, wanted))
 
     # --- predicting ------------------------------------------------------------------
 
@@ -569,6 +579,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         )
 
     def _check_like_fit(self, X: Any, checked: CheckedSequences) -> None:
+        if not len(checked.steps.values):
+            return  # empty lists could be of any kind
         if checked.form.container == "columns":
             _check_feature_names(self, X, reset=False)
         check_same_form(checked, self._form, estimator=self)
@@ -587,6 +599,11 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
+
+
+def auto_batch_size(n_sequences: int) -> int:
+    """Return the rows of a batch: larger data bears, and is faster with, larger ones."""
+    return 32 if n_sequences <= 16384 else 64 if n_sequences <= 65536 else 128
 
 
 def scale_to_mean_1(weight: NDArray, counts: NDArray | None = None) -> float:

@@ -174,9 +174,9 @@ class FeedForwardTagger(
     Parameters
     ----------
     {window}
-    {tagger}
     {tokens}
     {loop}
+    {tagger}
     {stopping}
     {rest}
 

@@ -15,12 +15,18 @@ from numbers import Integral, Real
 from textwrap import indent
 from typing import Any, TypeVar
 
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from skrnn.data.schemes import SCHEMES
+from skrnn.generation.sampling import Sampling
 from skrnn.modules.attention import ATTENTIONS
-from skrnn.modules.networks import ACTIVATIONS
+from skrnn.modules.dense import ACTIVATIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.training.callbacks import SCHEDULES
@@ -110,6 +116,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "beam_size": [POSITIVE_INT],
     "max_length": [POSITIVE_INT, StrOptions({"auto"})],
     "length_penalty": [NON_NEGATIVE],
+    "bptt": [Interval(Integral, 2, None, closed="left")],
 }
 
 
@@ -191,6 +198,47 @@ class TargetParameters:
     beam_size: int = 5
     max_length: int | str = "auto"
     length_penalty: float = 0.0
+
+
+@parameters
+class LanguageRecurrentParameters:
+    """The recurrent language model."""
+
+    cell: str = "lstm"
+    hidden_size: int = 256
+    num_layers: int = 1
+    tie_weights: bool = False
+    dropout: float = 0.3
+
+
+@parameters
+class LanguageWindowParameters:
+    """The feed-forward language model."""
+
+    hidden_layer_sizes: int | Sequence[int] = (256,)
+    activation: str = "relu"
+    window: int = 8
+    tie_weights: bool = False
+    dropout: float = 0.3
+
+
+@parameters
+class LanguageTokenParameters:
+    """How sequences become tokens that can be written again."""
+
+    input_type: str = "auto"
+    tokenizer: str | Callable[[str], list[str]] = "char"
+    min_count: int = 1
+    max_vocabulary: int | None = None
+    embedding_dim: int = 100
+
+
+@parameters
+class GeneratorParameters:
+    """How long sequences are read and written."""
+
+    bptt: int = 128
+    n_steps: int = 100
 
 
 @parameters
@@ -277,6 +325,10 @@ bidirectional : bool, default={{bidirectional}}
 dropout : float in [0, 1), default={{dropout}}
     Rate at which values are dropped in training, on embeddings, between layers and
     before the head; more regularizes more."""
+TIED = """\
+tie_weights : bool, default={tie_weights}
+    Whether a token's vector, of size ``embedding_dim``, is also its row of the output
+    layer; fewer parameters."""
 DENSE = """\
 hidden_layer_sizes : int or sequence of int, default=(128,)
     Units of each hidden layer.
@@ -442,6 +494,35 @@ max_length : int or "auto", default="auto"
 length_penalty : float, default={length_penalty}
     Exponent of the length by which a beam divides log-probabilities; more favours longer
     targets. May be changed after ``fit``.""",
+    "language_recurrent": f"""\
+{RECURRENT_SIZES}
+{TIED}
+dropout : float in [0, 1), default={{dropout}}
+    Rate at which values are dropped in training, on inputs, between layers and before
+    the output; more regularizes more.""",
+    "language_window": f"""\
+{DENSE}
+window : int, default=8
+    Last steps that are seen; zeros stand before a sequence's begin.
+{TIED}
+{DENSE_DROPOUT}""",
+    "language_tokens": """\
+input_type : {"auto", "numeric", "tokens"}, default="auto"
+    "tokens" takes integers for tokens; "auto" tells tokens by their being strings.
+tokenizer : {"char", "word"} or callable, default="char"
+    How strings are split, and joined again where they are written.
+min_count : int, default=1
+    Tokens seen less often in training become the unknown token, which is never written.
+max_vocabulary : int, default=None
+    Number of tokens kept, the most frequent first; None keeps all.
+embedding_dim : int, default=100
+    Size of a token's vector.""",
+    "generator": """\
+bptt : int, default={bptt}
+    Steps of a chunk: a longer sequence is read chunk by chunk, its state carried on, and
+    gradients are cut between them. More see further back and take more memory.
+n_steps : int, default={n_steps}
+    Most steps that are written, where a method is not told.""",
     "level": LEVELS,
     "regression": f"""\
 loss : {{"squared_error", "absolute_error", "huber", "quantile"}}, default="squared_error"
@@ -503,6 +584,33 @@ def documented(cls: T) -> T:
         text = text.replace(f"    {{{group}}}", indent(body, "    "))
     cls.__doc__ = text
     return cls
+
+
+def check_sampling(
+    estimator: Any,
+    n_steps: int | None,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+) -> tuple[Sampling, int]:
+    """Return how steps are chosen and how many, or raise a ValueError that names which."""
+    n_steps = estimator.n_steps if n_steps is None else n_steps
+    constraints = {
+        "n_steps": [POSITIVE_INT],
+        "temperature": [NON_NEGATIVE],
+        "top_k": [POSITIVE_INT, None],
+        "top_p": [Interval(Real, 0, 1, closed="right"), None],
+    }
+    values = {
+        "n_steps": n_steps,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+    }
+    validate_parameter_constraints(
+        constraints, values, caller_name=f"{type(estimator).__name__}.generate"
+    )
+    return Sampling(temperature, top_k, top_p), int(n_steps)
 
 
 def config_of(estimator: Any, group: type) -> dict[str, Any]:

@@ -233,7 +233,10 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             return PathLikelihood, {}
         return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
 
-    def _prepare_network(self, network: torch.nn.Module) -> None:
+    def _prepare_network(
+        self, network: torch.nn.Module, vectors: NDArray[np.float32] | None
+    ) -> None:
+        super()._prepare_network(network, vectors)
         if self.crf and self.scheme is not None:
             moves = allowed_moves(self.scheme, self.classes_.tolist())
             assert isinstance(network.crf, ConditionalRandomField)
@@ -261,7 +264,8 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         by_step = (by_step * scale).astype(np.float32)
         if not self.crf:
             return data.X.steps.with_values(by_step), scale
-        return np.add.reduceat(by_step, data.X.steps.offsets[:-1]) / lengths, scale
+        by_sequence = np.add.reduceat(by_step, data.X.steps.offsets[:-1]) / lengths
+        return by_sequence.astype(np.float32), scale
 
     def _class_weight_is_balanced(self) -> bool:
         return isinstance(self.class_weight, str)
@@ -309,9 +313,9 @@ class SequenceTagger(
     Parameters
     ----------
     {tagging_recurrent}
-    {tagger}
     {tokens}
     {loop}
+    {tagger}
     {stopping}
     {rest}
 

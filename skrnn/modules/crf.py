@@ -313,6 +313,12 @@ def best_path(scores: PathScores) -> Tensor:
     Only the best weights are kept on the way forward; on the way back the predecessor is
     looked for again at the one label that the path went through (Viterbi 1967).
     """
+    # however high a label scores, no forbidden move leads to it
+    scores = PathScores(
+        scores.logits,
+        scores.lengths,
+        *(part.masked_fill(part <= FORBIDDEN, -torch.inf) for part in scores[2:]),
+    )
     n_labels = scores.logits.shape[2]
     rows = max(MIN_ROWS, PAIRS // (n_labels * n_labels))
     order = scores.lengths.argsort(descending=True, stable=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from skrnn.modules.attention import (
     ATTENTIONS,
@@ -19,8 +19,7 @@ from skrnn.modules.attention import (
     attend,
 )
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.initialization import initialize_recurrent
-from skrnn.modules.recurrent import CELLS
+from skrnn.modules.recurrent import Hidden, RecurrentLayers
 
 
 class Memory(NamedTuple):
@@ -59,7 +58,7 @@ class DecoderState(NamedTuple):
         Of the ``S`` sources.
     """
 
-    hidden: tuple[Tensor, ...]
+    hidden: Hidden
     memory: Memory
 
     def take(self, sources: Tensor, hypotheses: Tensor) -> DecoderState:
@@ -116,25 +115,17 @@ class Decoder(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.n_states = 2 if cell == "lstm" else 1
-        self.num_layers = num_layers
-        sizes = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(
-            CELLS[cell](size, hidden_size=hidden_size, batch_first=True) for size in sizes
+        self.layers = RecurrentLayers(
+            input_size, hidden_size, cell=cell, num_layers=num_layers, dropout=dropout
         )
-        self.bridge = nn.Linear(memory_size, self.n_states * num_layers * hidden_size)
+        n_numbers = self.layers.n_states * num_layers * hidden_size
+        self.bridge = nn.Linear(memory_size, n_numbers)
         self.attention: GeneralAttention | AdditiveAttention | None = (
             ATTENTIONS[attention](hidden_size, memory_size) if attention else None
         )
         seen = hidden_size + (memory_size if attention else 0)
         self.readout = nn.Linear(seen, output_size)
         self.dropout = Dropout(dropout)
-
-    def initialize(self, generator: Generator) -> None:
-        """Draw the recurrent weights; the Linears are drawn like any other."""
-        for layer in self.layers:
-            assert isinstance(layer, nn.RNNBase)
-            initialize_recurrent(layer, generator)
 
     def start(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> DecoderState:
         """Return the state before the first step.
@@ -150,7 +141,7 @@ class Decoder(nn.Module):
             Real steps.
         """
         bridged = torch.tanh(self.bridge(state))  # (B, S * L * H)
-        parts = bridged.view(len(state), self.n_states, self.num_layers, -1)
+        parts = bridged.view(len(state), self.layers.n_states, *self.layers.shape)
         hidden = tuple(p.transpose(0, 1).contiguous() for p in parts.unbind(1))
         if self.attention is None:
             return DecoderState(hidden, Memory(None, None, lengths))
@@ -160,7 +151,7 @@ class Decoder(nn.Module):
 
     def forward(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return ``(B, U, output_size)`` of decoder inputs ``(B, U, input_size)``."""
-        x, _ = self._recur(inputs, state.hidden)
+        x, _ = self.layers(inputs, state.hidden)
         return self._read(x, state.memory)
 
     def step(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -181,26 +172,14 @@ class Decoder(nn.Module):
         """
         n_sources, n_hypotheses, size = inputs.shape
         x = inputs.reshape(n_sources * n_hypotheses, 1, size)
-        x, hidden = self._recur(x, state.hidden)
+        x, hidden = self.layers(x, state.hidden)
         x = x.view(n_sources, n_hypotheses, -1)  # (S, K, H): hypotheses in place of steps
         return self._read(x, state.memory), DecoderState(hidden, state.memory)
 
     def weights(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return the attention ``(B, U, T)`` of decoder inputs ``(B, U, input_size)``."""
-        x, _ = self._recur(inputs, state.hidden)
+        x, _ = self.layers(inputs, state.hidden)
         return self._attend(x, state.memory)
-
-    def _recur(
-        self, x: Tensor, hidden: tuple[Tensor, ...]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        after = []
-        for i, layer in enumerate(self.layers):
-            if i:
-                x = self.dropout(x)
-            before = tuple(part[i : i + 1].contiguous() for part in hidden)
-            x, state = layer(x, before if self.n_states == 2 else before[0])
-            after.append(state if self.n_states == 2 else (state,))
-        return x, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
     def _read(self, x: Tensor, memory: Memory) -> Tensor:
         if self.attention is not None:

@@ -14,20 +14,15 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from skrnn.modules.crf import ConditionalRandomField, PathScores, StepScores
+from skrnn.modules.dense import hidden_layers
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.embedding import build_source
 from skrnn.modules.initialization import materialize
+from skrnn.modules.language import RecurrentLanguageModel, WindowLanguageModel
 from skrnn.modules.masking import gather_steps, length_mask
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import RecurrentEncoder
 from skrnn.modules.translation import ForecastNetwork, TranslationNetwork
-
-ACTIVATIONS = {
-    "identity": nn.Identity,
-    "logistic": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-}
 
 
 class SequenceNetwork(nn.Module):
@@ -244,18 +239,9 @@ NETWORKS = {
     "window_tagging": WindowTaggingNetwork,
     "translation": TranslationNetwork,
     "forecast": ForecastNetwork,
+    "language": RecurrentLanguageModel,
+    "window_language": WindowLanguageModel,
 }
-
-
-def hidden_layers(
-    size: int, hidden_layer_sizes: tuple[int, ...], activation: str, dropout: float
-) -> tuple[nn.Sequential, int]:
-    """Return dense layers over ``size`` numbers, and how many the last one gives."""
-    layers: list[nn.Module] = []
-    for units in hidden_layer_sizes:
-        layers += [nn.Linear(size, units), ACTIVATIONS[activation](), Dropout(dropout)]
-        size = units
-    return nn.Sequential(*layers), size
 
 
 def build_network(

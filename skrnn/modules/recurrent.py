@@ -28,6 +28,63 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {
 }
 
 
+#: One tensor (num_layers, B, H); an LSTM's has a second one, its cell values.
+Hidden = tuple[Tensor, ...]
+
+
+class RecurrentLayers(nn.Module):
+    """Recurrent layers in one direction that go on from a state and return theirs.
+
+    For writing: what reads whole sequences of unequal length is ``RecurrentEncoder``.
+
+    Parameters
+    ----------
+    input_size, hidden_size, cell, num_layers, dropout :
+        As in ``RecurrentEncoder``.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        cell: str,
+        num_layers: int,
+        dropout: float,
+    ):
+        super().__init__()
+        self.n_states = 2 if cell == "lstm" else 1
+        self.shape = (num_layers, hidden_size)
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            CELLS[cell](size, hidden_size=hidden_size, batch_first=True) for size in sizes
+        )
+        self.dropout = Dropout(dropout)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the initial weights."""
+        for layer in self.layers:
+            assert isinstance(layer, nn.RNNBase)
+            initialize_recurrent(layer, generator)
+
+    def zeros(self, n_sequences: int, like: Tensor) -> Hidden:
+        """Return the state before any step."""
+        num_layers, hidden_size = self.shape
+        shape = (num_layers, n_sequences, hidden_size)
+        return tuple(like.new_zeros(shape) for _ in range(self.n_states))
+
+    def forward(self, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state behind them."""
+        after = []
+        for i, layer in enumerate(self.layers):
+            if i:
+                x = self.dropout(x)
+            before = tuple(part[i : i + 1].contiguous() for part in hidden)
+            x, state = layer(x, before if self.n_states == 2 else before[0])
+            after.append(state if self.n_states == 2 else (state,))
+        return x, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+
 class RecurrentEncoder(nn.Module):
     """Runs recurrent layers over sequences of unequal length.
 

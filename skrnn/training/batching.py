@@ -73,13 +73,17 @@ class Piece(NamedTuple):
     """What one call of the network takes.
 
     ``inputs`` are the network's ``forward`` arguments by name. ``n_targets`` is what its
-    loss is a sum of: sequences, or real steps where each has a target.
+    loss is a sum of: sequences, or real steps where each has a target; ``indices`` are
+    those of its sequences. A piece that ``goes_on`` starts from the state behind the
+    piece before, whose first rows it has.
     """
 
     inputs: dict[str, Tensor]
     targets: Tensor | None
     weights: Tensor | None
     n_targets: int
+    indices: NDArray[np.int64]
+    goes_on: bool = False
 
 
 class Batch(list[Piece]):
@@ -123,7 +127,12 @@ def training_order(
 
 
 class TrainingBatches:
-    """An epoch's batches, drawn anew by each ``iter``."""
+    """An epoch's batches, drawn anew by each ``iter``.
+
+    With ``bptt`` longer sequences are cut into chunks of that many steps, each a batch of
+    its own that goes on from the state of the one before (truncated back-propagation
+    through time). Where the first cut lies changes from batch to batch.
+    """
 
     def __init__(
         self,
@@ -131,7 +140,9 @@ class TrainingBatches:
         batch_size: int,
         generator: torch.Generator,
         device: torch.device | str = "cpu",
+        bptt: int | None = None,
     ):
+        self.bptt = bptt
         self.lengths = examples.lengths
         self.target_lengths = examples.target_lengths
         self.batch_size = batch_size
@@ -140,13 +151,23 @@ class TrainingBatches:
         self.collator = Collator(examples, device)
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        if self.bptt is None:
+            return -(-len(self.lengths) // self.batch_size)
+        longest = np.sort(self.lengths)[::-1][:: self.batch_size]  # of each batch
+        return int(np.ceil(longest / self.bptt).sum())
 
     def __iter__(self) -> Iterator[Batch]:
         longer = np.maximum(self.lengths, self.target_lengths)
         for indices in training_order(
             self.lengths, self.batch_size, self.generator, self.target_lengths
         ):
+            if self.bptt is not None and longer[indices].max() > self.bptt:
+                first = torch.randint(
+                    self.bptt // 2, self.bptt, (), generator=self.generator, device="cpu"
+                )
+                for piece in self.collator.chunks(indices, self.bptt, 1 + int(first)):
+                    yield Batch([piece])
+                continue
             pieces = cut_batch(indices, longer[indices], self.max_steps)
             yield Batch(map(self.collator, pieces))
 
@@ -178,14 +199,22 @@ def cut_batch(
 class PredictionBatches:
     """The batches of a prediction, always the same for the same sequences.
 
+    Sequences longer than ``chunk`` come in pieces that go on from each other.
+
     Attributes
     ----------
     order : list of int64 ndarrays
         The sequences of each batch.
     """
 
-    def __init__(self, examples: Examples, device: torch.device | str = "cpu"):
-        lengths = examples.lengths
+    def __init__(
+        self,
+        examples: Examples,
+        device: torch.device | str = "cpu",
+        chunk: int | None = None,
+    ):
+        self.lengths = lengths = examples.lengths
+        self.chunk = chunk
         order = np.lexsort((fingerprints(examples.sequences), lengths))
         self.order = list(_cut(order, lengths, max_steps(device)))
         self.collator = Collator(examples, device)
@@ -195,7 +224,10 @@ class PredictionBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         for indices in self.order:
-            yield Batch([self.collator(indices)])
+            if self.chunk is not None and self.lengths[indices].max() > self.chunk:
+                yield Batch(self.collator.chunks(indices, self.chunk, self.chunk))
+            else:
+                yield Batch([self.collator(indices)])
 
 
 def max_steps(device: torch.device | str) -> int:
@@ -276,10 +308,33 @@ class Collator:
             self.spelling = to_device(sequences.spelling, device)
             self.n_characters = (sequences.spelling != 0).sum(1)
 
-    def __call__(self, indices: NDArray[np.int64]) -> Piece:
-        """Return the sequences at ``indices``, padded to the longest of them."""
-        starts = self.offsets[indices]
+    def chunks(
+        self, indices: NDArray[np.int64], n_steps: int, first: int
+    ) -> Iterator[Piece]:
+        """Yield the sequences in chunks of ``n_steps`` steps, the first one shorter.
+
+        The longest sequence stands first; those that have ended leave.
+        """
+        lengths = self.offsets[indices + 1] - self.offsets[indices]
+        order = np.argsort(-lengths, kind="stable")
+        indices, lengths = indices[order], lengths[order]
+        start, stop = 0, first
+        while start < lengths[0]:
+            here = indices[lengths > start]
+            yield self(here, start, stop)._replace(goes_on=start > 0)
+            start, stop = stop, stop + n_steps
+
+    def __call__(
+        self, indices: NDArray[np.int64], start: int = 0, stop: int | None = None
+    ) -> Piece:
+        """Return the sequences at ``indices``, padded to the longest of them.
+
+        Or their steps from ``start`` to ``stop``, where all of them have some.
+        """
+        starts = self.offsets[indices] + start
         lengths = self.offsets[indices + 1] - starts
+        if stop is not None:
+            lengths = np.minimum(lengths, stop - start)
         n_steps = int(lengths.max())
         steps = np.arange(n_steps)
         positions = starts[:, None] + np.minimum(steps, lengths[:, None] - 1)  # (B, T)
@@ -305,13 +360,15 @@ class Collator:
             """Return each sequence's value, or its steps', which the padding repeats."""
             if values is None or not by_step:
                 return None if values is None else values.index_select(0, chosen)
-            return values.index_select(0, flat).view(positions.shape)  # (B, T)
+            shape = (*positions.shape, *values.shape[1:])
+            return values.index_select(0, flat).view(shape)  # (B, T[, F])
 
         return Piece(
             batch,
             pick(self.targets, self.by_step),
             pick(self.weights, self.weights_by_step),
             int(lengths.sum()) if self.by_step else len(indices),
+            indices,
         )
 
     def _forced(
@@ -330,7 +387,7 @@ class Collator:
         weights = None
         if self.weights is not None:
             weights = self.weights.index_select(0, chosen)[:, None]  # (B, 1)
-        return Piece(batch, targets, weights, int(lengths.sum()))
+        return Piece(batch, targets, weights, int(lengths.sum()), indices)
 
 
 def to_device(array: NDArray, device: torch.device | str) -> Tensor:

@@ -62,6 +62,18 @@ class StepCrossEntropy(nn.Module):
         return flat.view_as(targets).masked_fill(padding, 0.0)  # (B, T)
 
 
+class StepBernoulli(nn.Module):
+    """Negative log-likelihood of each step's independent 0/1 features, summed."""
+
+    def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
+        """Return ``(B, T)`` from scores and 0/1 targets ``(B, T, F)``."""
+        losses = F.binary_cross_entropy_with_logits(
+            outputs.logits, targets, reduction="none"
+        ).sum(2)
+        padding = ~length_mask(outputs.lengths, targets.shape[1])
+        return losses.masked_fill(padding, 0.0)  # (B, T)
+
+
 class PathLikelihood(nn.Module):
     """Negative log-likelihood of a conditional random field's whole label path."""
 

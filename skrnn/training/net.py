@@ -19,12 +19,15 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
+from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import empty_network
 from skrnn.training.batching import (
+    MAX_ROWS,
     Batch,
+    Collator,
     Examples,
     Piece,
     PredictionBatches,
@@ -64,6 +67,8 @@ def check_finite(loss: float, epoch: int) -> None:
 
 #: Sequences that are tried after the last update.
 N_TRIED = 16
+#: Steps after which a long sequence is cut where nothing is learned from it.
+CHUNK = 4096
 
 
 class SequenceNet(NeuralNet):
@@ -81,6 +86,8 @@ class SequenceNet(NeuralNet):
         A loss of ``skrnn.training.losses``; its arguments as ``criterion__...``.
     seed : int
         Start of the order's and of dropout's random numbers.
+    bptt : int, optional
+        Steps of a chunk, for a network that carries its state from one to the next.
     """
 
     def __init__(
@@ -89,9 +96,11 @@ class SequenceNet(NeuralNet):
         criterion: type[nn.Module],
         *,
         seed: int = 0,
+        bptt: int | None = None,
         **kwargs: Any,
     ):
         self.seed = seed
+        self.bptt = bptt
         super().__init__(module, criterion, **({"train_split": None} | kwargs))
 
     # --- set-up ----------------------------------------------------------------------
@@ -144,6 +153,7 @@ class SequenceNet(NeuralNet):
             self.notify("on_train_end", X=X, y=y)
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
+            self.carried_: tuple[Tensor, ...] = ()
         return self
 
     def fit_loop(
@@ -154,8 +164,8 @@ class SequenceNet(NeuralNet):
         **fit_params: Any,
     ) -> SequenceNet:
         """Run the epochs."""
-        training = TrainingBatches(X, self.batch_size, self.order_generator_, self.device)
-        validation = None if y is None else PredictionBatches(y, self.device)
+        training = self._training_batches(X)
+        validation = None if y is None else self._prediction_batches(y)
         datasets = {"dataset_train": X, "dataset_valid": y}
         for _ in range(self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
@@ -174,9 +184,18 @@ class SequenceNet(NeuralNet):
             finally:
                 self.history[-1]["batches"] = []  # one row an update would add up
         # the last update may have been the one that was too large
-        few = Batch([training.collator(np.arange(min(len(X), N_TRIED)))])
+        few = Batch([training.collator(np.arange(min(len(X), N_TRIED)), 0, self.bptt)])
         check_finite(self.validation_step(few)["loss"].item(), len(self.history))
         return self
+
+    def updates_of_an_epoch(self, X: Examples) -> int:
+        """Return the number of batches of one epoch (about that with chunks)."""
+        return len(self._training_batches(X))
+
+    def _training_batches(self, X: Examples) -> TrainingBatches:
+        return TrainingBatches(
+            X, self.batch_size, self.order_generator_, self.device, self.bptt
+        )
 
     def run_single_epoch(
         self,
@@ -221,14 +240,33 @@ class SequenceNet(NeuralNet):
 
     def _piece_loss(self, piece: Piece) -> Tensor:
         """Return the weighted sum of a piece's losses, one a sequence or one a step."""
-        losses = self.criterion_(self.module_(**piece.inputs), piece.targets)
+        losses = self._losses(piece)
         return losses.sum() if piece.weights is None else (losses * piece.weights).sum()
+
+    def _losses(self, piece: Piece) -> Tensor:
+        """Return a piece's losses."""
+        return self.criterion_(self._run(piece), piece.targets)
+
+    def _run(self, piece: Piece) -> Any:
+        """Return the outputs of a piece, going on from the piece before where it does."""
+        inputs: dict[str, Any] = piece.inputs
+        if piece.goes_on:
+            n_sequences = len(inputs["lengths"])
+            inputs = inputs | {"state": tuple(s[:n_sequences] for s in self.carried_)}
+        outputs = self.module_(**inputs)
+        if self.bptt is not None:
+            self.carried_ = tuple(part.detach() for part in outputs.state)
+        return outputs
+
+    def _prediction_batches(self, examples: Examples) -> PredictionBatches:
+        chunk = None if self.bptt is None else max(CHUNK, self.bptt)
+        return PredictionBatches(examples, self.device, chunk)
 
     # --- prediction ------------------------------------------------------------------
 
     def predict_outputs(self, examples: Examples) -> NDArray[np.float32]:
         """Return the network's outputs ``(n_sequences, n_outputs)`` in user's order."""
-        batches = PredictionBatches(examples, self.device)
+        batches = self._prediction_batches(examples)
         result: NDArray[np.float32] | None = None
         with torch.inference_mode():
             for indices, batch in zip(batches.order, batches, strict=True):
@@ -246,7 +284,7 @@ class SequenceNet(NeuralNet):
 
         ``decode`` takes the network's outputs of a batch and gives ``(B, T, ...)``.
         """
-        batches = PredictionBatches(examples, self.device)
+        batches = self._prediction_batches(examples)
         steps = examples.sequences.steps
         values: NDArray | None = None
         with torch.inference_mode():
@@ -265,19 +303,47 @@ class SequenceNet(NeuralNet):
 
     def score_targets(self, examples: Examples) -> NDArray[np.float64]:
         """Return each sequence's loss ``(n_sequences,)``, the sum over its steps."""
-        result = np.empty(len(examples))
-        batches = PredictionBatches(examples, self.device)
+        result = np.zeros(len(examples))
         with torch.inference_mode():
-            for indices, batch in zip(batches.order, batches, strict=True):
-                piece = batch[0]
-                losses = self.criterion_(self.module_(**piece.inputs), piece.targets)
-                result[indices] = losses.double().flatten(1).sum(1).cpu().numpy()
+            for batch in self._prediction_batches(examples):
+                for piece in batch:
+                    losses = self._losses(piece).double().flatten(1).sum(1)
+                    result[piece.indices] += losses.cpu().numpy()
         return result
+
+    def read(self, inputs: RaggedArray) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return logits ``(n, C)`` behind each sequence's last step, and the states there.
+
+        Sequences of one length are read together: behind padding no state is real.
+        """
+        lengths = inputs.lengths
+        collator = Collator(Examples(EncodedSequences(inputs)), self.device)
+        order, logits, states = [], [], []
+        with torch.inference_mode():
+            for length in np.unique(lengths):
+                same = np.flatnonzero(lengths == length)
+                for rows in np.split(same, np.arange(MAX_ROWS, len(same), MAX_ROWS)):
+                    for piece in collator.chunks(rows, CHUNK, CHUNK):
+                        outputs = self._run(piece)
+                    order.append(rows)
+                    logits.append(outputs.logits[:, -1])
+                    states.append(outputs.state)
+            back = torch.from_numpy(np.argsort(np.concatenate(order))).to(self.device)
+            state = tuple(torch.cat(parts)[back] for parts in zip(*states, strict=True))
+            return torch.cat(logits)[back], state
+
+    def step(
+        self, inputs: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return logits ``(n, C)`` behind one more step ``(n, 1[, F])``, and the state."""
+        with torch.inference_mode():
+            outputs = self.module_(inputs, None, state)
+            return outputs.logits[:, 0], outputs.state
 
     def attention(self, examples: Examples) -> list[NDArray[np.float32]]:
         """Return each pair's attention ``(n_target_steps, n_steps)``, in user's order."""
         result: list[Any] = [None] * len(examples)
-        batches = PredictionBatches(examples, self.device)
+        batches = self._prediction_batches(examples)
         with torch.inference_mode():
             for indices, batch in zip(batches.order, batches, strict=True):
                 inputs = batch[0].inputs
@@ -296,7 +362,7 @@ class SequenceNet(NeuralNet):
         self, examples: Examples, search: Callable[[Any, Any, NDArray], Hypotheses]
     ) -> Hypotheses:
         """Return what ``search(network, inputs, indices)`` writes, in user's order."""
-        batches = PredictionBatches(examples, self.device)
+        batches = self._prediction_batches(examples)
         with torch.inference_mode():
             found = [
                 search(self.module_, batch[0].inputs, indices)
@@ -386,6 +452,7 @@ KEPT = (
     "verbose",
     "device",
     "seed",
+    "bptt",
 )
 
 

@@ -1,0 +1,700 @@
+"""One to many: language models that score sequences and write them on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.data.checks import CheckedSequences
+from skrnn.data.codecs import EncodedSequences, NumericCodec, TargetCodec
+from skrnn.data.ragged import RaggedArray, object_array, offsets_of
+from skrnn.data.tokenizers import check_tokenizer
+from skrnn.estimators._base import (
+    BaseNetworkEstimator,
+    CheckedData,
+    auto_batch_size,
+)
+from skrnn.estimators._feedforward import layer_sizes
+from skrnn.estimators._parameters import (
+    BUILDING,
+    CommonParameters,
+    GeneratorParameters,
+    LanguageRecurrentParameters,
+    LanguageTokenParameters,
+    LanguageWindowParameters,
+    LoopParameters,
+    check_sampling,
+    config_of,
+    documented,
+    parameters,
+)
+from skrnn.generation.sampling import (
+    Sampling,
+    write_features,
+    write_tokens,
+)
+from skrnn.modules.language import UNKNOWN, LanguageModel
+from skrnn.training.batching import Examples
+from skrnn.training.losses import StepBernoulli, StepCrossEntropy
+from skrnn.training.seeding import draw_seed, make_generator
+
+
+class BaseSequenceGenerator(BaseNetworkEstimator):
+    """Abstract base: sequences as their own targets, scores, writing."""
+
+    _auto_updates: ClassVar[int] = 4000
+    _allow_empty = True
+    _building = BUILDING - {"n_steps"}  # how many to write, not how many to see
+    tokenizer: Any
+    n_steps: int
+    bptt: int
+    min_count: int
+    max_vocabulary: int | None
+
+    # --- fitting ---------------------------------------------------------------------
+
+    def fit(  # type: ignore[override]
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, X_val: Any = None
+    ) -> BaseSequenceGenerator:
+        """Learn how sequences go on.
+
+        Parameters
+        ----------
+        X : list, ndarray or Series of n_sequences sequences
+            Strings, token lists, or arrays ``(n_steps_i, n_features)`` of zeros and ones.
+            Each sequence begins and ends; a very long one (a book: one string) is read in
+            chunks of ``bptt`` steps.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+        X_val : like X, default=None
+            Held-out sequences for early stopping.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X is empty, or numeric and not of zeros and ones, if a parameter is out of
+            its range, or if training diverges.
+        TypeError
+            If X is no container of sequences, or mixes kinds of them.
+        """
+        super().fit(X, X, sample_weight, X_val=X_val, y_val=X_val)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None
+    ) -> BaseSequenceGenerator:
+        """Train one pass over X at the constant rate ``lr``.
+
+        The vocabulary is that of the first call.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        self._partial_fit(X, X, sample_weight)
+        return self
+
+    # --- scores ----------------------------------------------------------------------
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Return the log-likelihood of each sequence.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+
+        Returns
+        -------
+        log_likelihood : float64 ndarray of shape (n_sequences,)
+            In nats, summed over the steps; of tokens the end counts too, of features all
+            those of a step. A token that training has not seen counts as the unknown one.
+        """
+        return self._score_steps(X)[0]
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log-likelihood of a step.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            In nats; of tokens the ends are counted as steps.
+        """
+        log_likelihood, n_steps = self._score_steps(X)
+        return float(log_likelihood.sum() / n_steps.sum())
+
+    def perplexity(self, X: Any) -> float:
+        """Return the exponential of the mean negative log-likelihood of a step.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+
+        Returns
+        -------
+        perplexity : float
+            At least 1; among how many equally probable tokens the network hesitates.
+        """
+        return float(np.exp(-self.score(X)))
+
+    def _score_steps(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return each sequence's log-likelihood, and its number of scored steps."""
+        check_is_fitted(self, "net_")
+        checked = self._check_X(X, fitted=True)
+        self._check_like_fit(X, checked)
+        examples = self._examples_of(checked.steps)
+        result = np.zeros(len(examples))
+        filled = np.flatnonzero(examples.lengths)
+        if len(filled) == len(examples):
+            result = -self.net_.score_targets(examples)
+        elif len(filled):  # without tokens there is no end to score
+            result[filled] = -self.net_.score_targets(
+                self._examples_of(checked.steps.take(filled))
+            )
+        return result, examples.lengths
+
+    # --- writing ---------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray[np.object_]:
+        """Return the most probable next token again and again, ``n_steps`` times.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``; a sequence may be empty.
+
+        Returns
+        -------
+        continuations : ndarray of object of shape (n_sequences,)
+            As from ``generate``.
+        """
+        return self.generate(X, temperature=0.0)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the probability of what follows each sequence.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``; a sequence may be empty.
+
+        Returns
+        -------
+        probabilities : float32 ndarray of shape (n_sequences, n_tokens + 1)
+            Of the tokens in the order of ``vocabulary_``, and last of the end. For
+            features ``(n_sequences, n_features)``, each one's own.
+        """
+        logits, _ = self._read(X)
+        if not self._writes_tokens:
+            return logits.sigmoid().cpu().numpy()
+        return logits[:, UNKNOWN + 1 :].softmax(1).cpu().numpy()
+
+    def generate(
+        self,
+        prompts: Any,
+        n_steps: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+        random_state: Any = None,
+    ) -> NDArray[np.object_]:
+        """Write sequences on.
+
+        Parameters
+        ----------
+        prompts :
+            Beginnings, as X for ``fit``; one may be empty.
+        n_steps : int, default=None
+            Most steps to write; None takes the parameter ``n_steps``.
+        temperature : float, default=1.0
+            Less than 1 prefers what is probable, more evens chances out, 0 always takes
+            the most probable.
+        top_k : int, default=None
+            Choose among this many tokens, the most probable ones.
+        top_p : float in (0, 1], default=None
+            Choose among the most probable tokens that have this probability together.
+        stop : token, default=None
+            Writing also ends before this token.
+        random_state : int, RandomState or None, default=None
+            Fixes what is written; None writes something else each time.
+
+        Returns
+        -------
+        continuations : ndarray of object of shape (n_sequences,)
+            What was written, without the prompts: strings, token lists, or float32 arrays
+            ``(n_steps, n_features)``, as X was in ``fit``. The end is not part of it.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range, or the prompts are of another kind than X
+            was.
+        """
+        how, n_steps = check_sampling(self, n_steps, temperature, top_k, top_p)
+        generator = self._make_generator(random_state)
+        logits, state = self._read(prompts)
+        if not self._writes_tokens:
+            self._check_stop(stop)
+            written = list(
+                write_features(
+                    self._step, logits, state, n_steps, how=how, generator=generator
+                )
+            )
+            steps = torch.stack(written, dim=1).cpu().numpy()  # (n, n_steps, F)
+            return object_array(list(steps))
+        rows, tokens = [], []
+        for some, chosen in self._write(logits, state, n_steps, how, generator, stop):
+            rows.append(some)
+            tokens.append(chosen)
+        if not rows:
+            return self._as_given(
+                np.empty(0, np.int64), np.empty(0, np.int64), len(logits)
+            )
+        of_row = torch.cat(rows).cpu().numpy()
+        return self._as_given(of_row, torch.cat(tokens).cpu().numpy(), len(logits))
+
+    def stream(
+        self,
+        prompt: Any,
+        n_steps: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+        random_state: Any = None,
+    ) -> Iterator[Any]:
+        """Yield the steps that go on from one prompt, as they are written.
+
+        The state is kept and nothing else: memory does not grow.
+
+        Parameters
+        ----------
+        prompt :
+            One sequence, as an element of X in ``fit``; may be empty.
+        n_steps, temperature, top_k, top_p, stop, random_state :
+            As for ``generate``.
+
+        Yields
+        ------
+        step : token or float32 ndarray of shape (n_features,)
+            A token of ``vocabulary_``, or a step's features.
+        """
+        how, n_steps = check_sampling(self, n_steps, temperature, top_k, top_p)
+        generator = self._make_generator(random_state)
+        logits, state = self._read([prompt])
+        return self._stream(logits, state, n_steps, how, generator, stop)
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        n_steps: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+        random_state: Any = None,
+    ) -> NDArray[np.object_]:
+        """Write sequences from nothing.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        n_steps, temperature, top_k, top_p, stop, random_state :
+            As for ``generate``.
+
+        Returns
+        -------
+        samples : ndarray of object of shape (n_samples,)
+            As from ``generate``.
+        """
+        check_is_fitted(self, "net_")
+        if n_samples < 1:
+            raise ValueError(f"n_samples={n_samples} must be at least 1")
+        nothing = "" if self._strings else []
+        return self.generate(
+            [nothing] * n_samples,
+            n_steps,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=stop,
+            random_state=random_state,
+        )
+
+    def _make_generator(self, random_state: Any) -> torch.Generator:
+        check_is_fitted(self, "net_")
+        return make_generator(draw_seed(random_state), self.net_.device)
+
+    def _read(self, prompts: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Return logits ``(n, C)`` of what follows each prompt, and the state there."""
+        check_is_fitted(self, "net_")
+        checked = self._check_X(prompts, name="prompts", fitted=True)
+        self._check_like_fit(prompts, checked)
+        return self.net_.read(self._inputs_of(checked.steps, whole=True))
+
+    def _step(
+        self, inputs: torch.Tensor, state: tuple[torch.Tensor, ...]
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        return self.net_.step(inputs, state)
+
+    def _write(
+        self,
+        logits: torch.Tensor,
+        state: tuple[torch.Tensor, ...],
+        n_steps: int,
+        how: Sampling,
+        generator: torch.Generator,
+        stop: Hashable | None,
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        codec = self._input_codec
+        ends = [codec.end]
+        if stop is not None:
+            self._check_stop(stop)
+            ends.append(codec.vocabulary.ids[stop])
+        device = logits.device
+        return write_tokens(
+            self._step,
+            logits,
+            state,
+            n_steps,
+            how=how,
+            generator=generator,
+            ends=torch.tensor(ends, device=device),
+            never=torch.arange(UNKNOWN + 1, device=device),
+        )
+
+    def _stream(
+        self,
+        logits: torch.Tensor,
+        state: tuple[torch.Tensor, ...],
+        n_steps: int,
+        how: Sampling,
+        generator: torch.Generator,
+        stop: Hashable | None,
+    ) -> Iterator[Any]:
+        if not self._writes_tokens:
+            self._check_stop(stop)
+            for features in write_features(
+                self._step, logits, state, n_steps, how=how, generator=generator
+            ):
+                yield features[0].cpu().numpy()
+            return
+        names = list(self.vocabulary_)
+        for _, token in self._write(logits, state, n_steps, how, generator, stop):
+            yield names[int(token) - UNKNOWN - 1]
+
+    def _check_stop(self, stop: Hashable | None) -> None:
+        if stop is None:
+            return
+        if not self._writes_tokens:
+            raise ValueError(
+                f"stop={stop!r} is of no use: steps are features, not tokens"
+            )
+        if stop not in self.vocabulary_:
+            raise ValueError(f"stop={stop!r} is no token of the training data")
+
+    def _as_given(
+        self, rows: NDArray[np.int64], tokens: NDArray[np.int64], n_sequences: int
+    ) -> NDArray[np.object_]:
+        """Return tokens, each with its row, in the form in which X came."""
+        order = np.argsort(rows, kind="stable")
+        lengths = np.bincount(rows, minlength=n_sequences)
+        ids = RaggedArray(tokens[order], offsets_of(lengths))
+        sequences = self._input_codec.decode(ids)
+        if self._strings:
+            tokenizer = check_tokenizer(self._built_with["tokenizer"])
+            return object_array([tokenizer.join(tokens) for tokens in sequences])
+        return object_array(sequences)
+
+    # --- hooks -----------------------------------------------------------------------
+
+    @property
+    def _writes_tokens(self) -> bool:
+        return isinstance(self._input_codec, TargetCodec)
+
+    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> RaggedArray:
+        return X.steps  # a sequence is its own target
+
+    def _make_input_codec(self, X: CheckedSequences) -> Any:
+        self._strings = X.strings
+        if X.form.kind == "numeric":
+            _check_binary(X.steps)
+            return NumericCodec()
+        return TargetCodec(min_count=self.min_count, max_size=self.max_vocabulary)
+
+    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
+        if self._writes_tokens:
+            self.vocabulary_ = self._input_codec.vocabulary.ids
+            if not self.vocabulary_:
+                raise ValueError(
+                    f"no token of X is seen min_count={self.min_count} times: there is "
+                    "nothing to write"
+                )
+
+    def _encode_targets(self, data: CheckedData, name: str = "y") -> RaggedArray:
+        if self._writes_tokens:
+            return self._input_codec.encode(data.y)
+        return data.y
+
+    def _n_outputs(self) -> int:
+        if self._writes_tokens:
+            return int(self._input_codec.n_outputs)
+        return int(self._form.n_features or 1)
+
+    def _source(self) -> tuple[None, None]:
+        return None, None  # a language model's first layer is its last one's, too
+
+    def _prepare_network(self, network: torch.nn.Module, vectors: Any) -> None:
+        assert isinstance(network, LanguageModel)
+        if self._writes_tokens and self.min_count == 1 and self.max_vocabulary is None:
+            network.silence_unknown()
+
+    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        if not self._writes_tokens:
+            return StepBernoulli, {}
+        return StepCrossEntropy, {}
+
+    def _steps_of_a_chunk(self) -> int | None:
+        return int(self.bptt)
+
+    def _inputs_of(self, steps: RaggedArray, whole: bool = False) -> RaggedArray:
+        """Return the sequences one step late: 0 first, and the last step if ``whole``.
+
+        Tokens are scored with their end, which the last one foretells; so they are always
+        whole.
+        """
+        if self._writes_tokens:
+            ids = self._input_codec.encode(steps)  # ends last
+            late = np.roll(ids.values, 1)
+            late[ids.offsets[:-1]] = 0
+            return ids.with_values(late)
+        if whole:
+            width = steps.values.shape[1]
+            zeros = np.zeros(width, steps.values.dtype)
+            late = np.insert(steps.values, steps.offsets[:-1], zeros, axis=0)
+            return RaggedArray.from_lengths(late, steps.lengths + 1)
+        late = np.roll(steps.values, 1, axis=0)
+        late[steps.offsets[:-1][steps.lengths > 0]] = 0
+        return steps.with_values(late)
+
+    def _examples_of(
+        self, steps: RaggedArray, weight: NDArray[np.float32] | None = None
+    ) -> Examples:
+        """Return sequences with themselves, one step later, as targets."""
+        inputs = self._inputs_of(steps)
+        if self._writes_tokens:
+            targets = self._input_codec.encode(steps)
+        else:
+            _check_binary(steps)
+            targets = steps
+        weights = None
+        if weight is not None:
+            weights = inputs.with_values(np.repeat(weight, inputs.lengths))
+        return Examples(EncodedSequences(inputs), targets, weights)
+
+    def _make_examples(self, data: CheckedData, weight: Any, name: str = "y") -> Examples:
+        examples = self._examples_of(data.X.steps, weight)
+        if name != "y":
+            return examples
+        return _in_lanes(examples, self._lane_steps(examples.lengths))
+
+    def _lane_steps(self, lengths: NDArray[np.int64]) -> int:
+        """Return the longest stretch of a sequence that is one row of a batch."""
+        rows = self._batch_size(lengths)
+        return max(int(self.bptt), -(-int(lengths.sum()) // rows))
+
+    def _batch_size(self, lengths: NDArray[np.int64]) -> int:
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        return auto_batch_size(max(len(lengths), int(lengths.sum()) // int(self.bptt)))
+
+    def _n_batches(self, lengths: NDArray[np.int64]) -> int:
+        rows = self._batch_size(lengths)
+        chunks = int(lengths.sum()) // (rows * int(self.bptt))
+        return max(1, -(-len(lengths) // rows), chunks)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _check_binary(steps: RaggedArray) -> None:
+    """Raise a ValueError that names the first step which is not of zeros and ones."""
+    values = steps.values
+    wrong = np.flatnonzero(((values != 0) & (values != 1)).any(axis=1))
+    if len(wrong):
+        sequence, step = steps.step_of(int(wrong[0]))
+        raise ValueError(
+            f"X[{sequence}], step {step} holds other numbers than 0 and 1; a generator "
+            'writes tokens (integers with input_type="tokens") or 0/1 features'
+        )
+
+
+def _in_lanes(examples: Examples, longest: int) -> Examples:
+    """Return the examples with those longer than ``longest`` cut into equal parts."""
+    lengths = examples.lengths
+    parts = -(-lengths // longest)
+    sizes = np.repeat(-(-lengths // parts), parts)
+    place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    starts = np.repeat(examples.sequences.steps.offsets[:-1], parts) + place * sizes
+    offsets = np.append(starts, examples.sequences.steps.offsets[-1])
+
+    def cut(ragged: Any) -> Any:
+        return None if ragged is None else RaggedArray(ragged.values, offsets)
+
+    return Examples(
+        EncodedSequences(cut(examples.sequences.steps)),
+        cut(examples.targets),
+        cut(examples.weights),
+    )
+
+
+@documented
+@parameters
+class SequenceGenerator(
+    BaseSequenceGenerator,
+    CommonParameters,
+    GeneratorParameters,
+    LoopParameters,
+    LanguageTokenParameters,
+    LanguageRecurrentParameters,
+):
+    """Recurrent language model that writes sequences on: one to many.
+
+    One word in, a text out; one note in, a tune out. Steps are tokens, or vectors of
+    zeros and ones (the notes that sound together). Like scikit-learn's density models it
+    has ``sample`` and ``score_samples``.
+
+    Parameters
+    ----------
+    {language_recurrent}
+    {language_tokens}
+    {loop}
+    {generator}
+    {stopping}
+    {rest}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    FeedForwardGenerator : The baseline without recurrence, on the same input.
+
+    References
+    ----------
+    Mikolov, Karafiát, Burget, Černocký, Khudanpur (2010). Recurrent neural network based
+    language model. Interspeech.
+    Boulanger-Lewandowski, Bengio, Vincent (2012). Modeling temporal dependencies in
+    high-dimensional sequences. ICML. For vectors of notes.
+
+    Examples
+    --------
+    >>> from skrnn import SequenceGenerator
+    >>> X = ["abcabcabc", "bcabca", "cabcab"] * 10
+    >>> model = SequenceGenerator(hidden_size=32, lr=0.01, max_epochs=20, random_state=0)
+    >>> model.fit(X).generate(["a", "bc"], n_steps=4, temperature=0).tolist()
+    ['bcab', 'abca']
+    """
+
+    _network_kind = "language"
+
+    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
+        return {
+            **config_of(self, LanguageRecurrentParameters),
+            "embedding_dim": self.embedding_dim if self._writes_tokens else None,
+        }
+
+
+@documented
+@parameters
+class FeedForwardGenerator(
+    BaseSequenceGenerator,
+    CommonParameters,
+    GeneratorParameters,
+    LoopParameters,
+    LanguageTokenParameters,
+    LanguageWindowParameters,
+):
+    """Feed-forward language model that sees the last ``window`` steps: an n-gram network.
+
+    The baseline for ``SequenceGenerator``, on the same X: what lies further back cannot
+    help it.
+
+    Parameters
+    ----------
+    {language_window}
+    {language_tokens}
+    {loop}
+    {generator}
+    {stopping}
+    {rest}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    SequenceGenerator : The recurrent network.
+
+    References
+    ----------
+    Bengio, Ducharme, Vincent, Jauvin (2003). A neural probabilistic language model. JMLR
+    3.
+
+    Examples
+    --------
+    >>> from skrnn import FeedForwardGenerator
+    >>> X = ["abcabcabc", "bcabca", "cabcab"] * 10
+    >>> model = FeedForwardGenerator(window=2, max_epochs=20, random_state=0).fit(X)
+    >>> model.generate(["a", "bc"], n_steps=4, temperature=0).tolist()
+    ['bcab', 'abca']
+    """
+
+    _network_kind = "window_language"
+
+    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
+        config = config_of(self, LanguageWindowParameters)
+        config["n_steps"] = config.pop("window")
+        config["hidden_layer_sizes"] = layer_sizes(self.hidden_layer_sizes)
+        config["embedding_dim"] = self.embedding_dim if self._writes_tokens else None
+        return config

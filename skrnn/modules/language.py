@@ -1,0 +1,227 @@
+"""Language models: networks that say what follows, step by step, and carry a state."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from skrnn.modules.dense import hidden_layers
+from skrnn.modules.dropout import Dropout
+from skrnn.modules.initialization import embedding_scale, small_normal_
+from skrnn.modules.recurrent import RecurrentLayers
+
+UNKNOWN = 1  # the id of unseen tokens; 0 pads, and as an input begins a sequence
+
+#: What a language model keeps between steps: tensors ``(B, ...)``.
+State = tuple[Tensor, ...]
+
+
+class LanguageScores(NamedTuple):
+    """What a language model says of a batch.
+
+    Attributes
+    ----------
+    logits : (B, T, C)
+        A score for each token, or each feature, that may follow each step.
+    lengths : (B,) or None
+        Real steps of each sequence.
+    state : tuple of (B, ...)
+        Behind the last step of the batch, real only where no padding is.
+    """
+
+    logits: Tensor
+    lengths: Tensor | None
+    state: State
+
+
+class LanguageModel(nn.Module):
+    """Abstract base: inputs as vectors, and the output layer.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Ids (padding, unknown, tokens, and last the end), or features of a step.
+    embedding_dim : int or None
+        Size of a token's vector; None takes steps of ``n_outputs`` features as they are.
+    output_size : int
+        Features that the output layer sees.
+    tie_weights : bool
+        Whether tokens' vectors are the output layer's rows too.
+    dropout : float
+        Rate on inputs and before the output layer.
+
+    References
+    ----------
+    Press, Wolf (2017). Using the output embedding to improve language models. EACL.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_outputs: int,
+        embedding_dim: int | None,
+        output_size: int,
+        tie_weights: bool,
+        dropout: float,
+    ):
+        super().__init__()
+        self.embedding = (
+            nn.Embedding(n_outputs, embedding_dim, padding_idx=0)
+            if embedding_dim
+            else None
+        )
+        self.input_size = embedding_dim or n_outputs
+        self.dropout = Dropout(dropout)
+        self.tied = tie_weights and self.embedding is not None
+        if self.tied:
+            self.project: nn.Module = (
+                nn.Identity()
+                if output_size == self.input_size
+                else nn.Linear(output_size, self.input_size)
+            )
+            self.bias = nn.Parameter(torch.empty(n_outputs))
+        else:
+            self.head = nn.Linear(output_size, n_outputs)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the tokens' vectors."""
+        if self.embedding is not None:
+            weight = self.embedding.weight
+            small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
+        if self.tied:
+            nn.init.zeros_(self.bias)
+
+    @torch.no_grad()
+    def silence_unknown(self) -> None:
+        """Zero the unknown token's vector, where training has none."""
+        if self.embedding is not None:
+            self.embedding.weight[UNKNOWN] = 0.0
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Return vectors ``(B, T, input_size)`` of ids ``(B, T)`` or features (B, T, C)."""
+        x = inputs if self.embedding is None else self.embedding(inputs)
+        return self.dropout(x)
+
+    def score(self, outputs: Tensor) -> Tensor:
+        """Return logits ``(B, T, n_outputs)`` of ``(B, T, output_size)``."""
+        outputs = self.dropout(outputs)
+        if not self.tied:
+            return self.head(outputs)
+        assert self.embedding is not None
+        return F.linear(self.project(outputs), self.embedding.weight, self.bias)
+
+
+class RecurrentLanguageModel(LanguageModel):
+    """Recurrent layers between the tokens' vectors and the output layer.
+
+    Parameters
+    ----------
+    n_outputs, embedding_dim, tie_weights, dropout :
+        As in ``LanguageModel``.
+    hidden_size, cell, num_layers :
+        As in ``RecurrentLayers``.
+
+    References
+    ----------
+    Mikolov, Karafiát, Burget, Černocký, Khudanpur (2010). Recurrent neural network based
+    language model. Interspeech.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_outputs: int,
+        embedding_dim: int | None,
+        hidden_size: int,
+        cell: str,
+        num_layers: int,
+        tie_weights: bool,
+        dropout: float,
+    ):
+        super().__init__(
+            n_outputs=n_outputs,
+            embedding_dim=embedding_dim,
+            output_size=hidden_size,
+            tie_weights=tie_weights,
+            dropout=dropout,
+        )
+        self.layers = RecurrentLayers(
+            self.input_size,
+            hidden_size,
+            cell=cell,
+            num_layers=num_layers,
+            dropout=dropout,
+        )
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None, state: State | None = None
+    ) -> LanguageScores:
+        """Return scores of what follows each step of ids (B, T) or features (B, T, C)."""
+        x = self.embed(inputs)  # (B, T, E)
+        if state is None:
+            hidden = self.layers.zeros(len(x), like=x)
+        else:
+            hidden = tuple(part.transpose(0, 1) for part in state)  # (L, B, H)
+        outputs, hidden = self.layers(x, hidden)  # (B, T, H)
+        after = tuple(part.transpose(0, 1) for part in hidden)  # (B, L, H)
+        return LanguageScores(self.score(outputs), lengths, after)
+
+
+class WindowLanguageModel(LanguageModel):
+    """The baseline: the last ``n_steps`` inputs through dense layers.
+
+    Parameters
+    ----------
+    n_outputs, embedding_dim, tie_weights, dropout :
+        As in ``LanguageModel``.
+    n_steps : int
+        Steps of the window; zeros stand before a sequence's begin.
+    hidden_layer_sizes : tuple of int
+        Units of each hidden layer, at least one.
+    activation : {"identity", "logistic", "tanh", "relu"}
+        What follows each hidden layer.
+
+    References
+    ----------
+    Bengio, Ducharme, Vincent, Jauvin (2003). A neural probabilistic language model. JMLR
+    3, section 2.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_outputs: int,
+        embedding_dim: int | None,
+        n_steps: int,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        tie_weights: bool,
+        dropout: float,
+    ):
+        width = n_steps * (embedding_dim or n_outputs)
+        super().__init__(
+            n_outputs=n_outputs,
+            embedding_dim=embedding_dim,
+            output_size=hidden_layer_sizes[-1] if hidden_layer_sizes else width,
+            tie_weights=tie_weights,
+            dropout=dropout,
+        )
+        self.n_steps = n_steps
+        self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None, state: State | None = None
+    ) -> LanguageScores:
+        """Return scores of what follows each step of ids (B, T) or features (B, T, C)."""
+        n_sequences, n_steps, *rest = inputs.shape
+        before = self.n_steps - 1
+        if state is None:
+            state = (inputs.new_zeros((n_sequences, before, *rest)),)
+        seen = torch.cat([state[0], inputs], dim=1)  # (B, W - 1 + T[, C])
+        x = self.embed(seen)  # (B, W - 1 + T, E)
+        near = torch.cat([x[:, i : i + n_steps] for i in range(self.n_steps)], dim=-1)
+        after = (seen[:, seen.shape[1] - before :],)
+        return LanguageScores(self.score(self.hidden(near)), lengths, after)
