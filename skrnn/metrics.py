@@ -262,7 +262,8 @@ def token_error_rate(
         )
         edits.append(nearest[0])
         lengths.append(nearest[1])
-    weight = np.ones(len(edits)) if sample_weight is None else np.asarray(sample_weight)
+    given = check_weights(sample_weight, len(edits))
+    weight = np.ones(len(edits)) if given is None else given
     total = float(np.asarray(lengths) @ weight)
     if not total:
         raise ValueError("the references of y_true have no tokens")
@@ -362,10 +363,7 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
 
 def _sacrebleu(metric: Any, y_true: Any, y_pred: Any, multiple_references: bool) -> float:
     predictions = [_text_of(row) for row in y_pred]
-    many = [
-        [_text_of(reference) for reference in (row if multiple_references else [row])]
-        for row in y_true
-    ]
+    many = [list(map(_text_of, row)) for row in _many(y_true, multiple_references)]
     if len(many) != len(predictions):
         raise ValueError(
             f"y_true has {len(many)} sequences, y_pred has {len(predictions)}"
@@ -379,15 +377,25 @@ def _text_of(row: Any) -> str:
     return row if isinstance(row, str) else " ".join(map(str, row))
 
 
+def _many(y_true: Any, multiple_references: bool) -> list[list]:
+    """Return each sequence's references as they were given."""
+    rows = list(y_true.to_numpy() if hasattr(y_true, "to_numpy") else y_true)
+    if not multiple_references:
+        return [[row] for row in rows]
+    for i, row in enumerate(rows):
+        if isinstance(row, str) or not len(row):
+            raise ValueError(
+                f"y_true[{i}] is {row!r}, expected a list of at least one reference"
+            )
+    return [list(row) for row in rows]
+
+
 def _references(
     y_true: Any, y_pred: Any, multiple_references: bool
 ) -> list[tuple[list[list], list]]:
     """Return each sequence's references and its prediction, as lists of tokens."""
     pred = _as_lists(y_pred)
-    true = [
-        [_steps_of(one) for one in row] if multiple_references else [_steps_of(row)]
-        for row in y_true
-    ]
+    true = [list(map(_steps_of, row)) for row in _many(y_true, multiple_references)]
     if len(true) != len(pred):
         raise ValueError(f"y_true has {len(true)} sequences, y_pred has {len(pred)}")
     return list(zip(true, pred, strict=True))

@@ -17,6 +17,7 @@ from scipy.sparse import issparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -164,7 +165,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             Sequences of arrays ``(n_steps_i, n_features_out)``.
         """
         opened = self._open(X, reset=True)
-        if not hasattr(self.transformer, "fit_transform"):
+        if not hasattr(_clone_inner(self.transformer), "fit_transform"):
             self._fit_inner("fit", opened, y, sample_weight)
             return self._apply("transform", opened)
         return opened.close(self._fit_inner("fit_transform", opened, y, sample_weight))
@@ -245,7 +246,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         return self
 
     def _open(self, X: Any, *, reset: bool) -> _Opened:
-        fitting = self.transformer if reset else self.transformer_
+        fitting = _clone_inner(self.transformer) if reset else self.transformer_
         opened = _open(X, flat=not _takes_arrays(fitting), estimator=self)
         if not reset:
             check_same_form(opened.checked, self._form, estimator=self)
@@ -268,7 +269,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, np.empty((len(lengths), 1)))
             arguments["sample_weight"] = np.repeat(weight, lengths)
-        self.transformer_ = clone(self.transformer)
+        self.transformer_ = _clone_inner(self.transformer)
         with config_context(transform_output="default"):
             return getattr(self.transformer_, method)(opened.values, **arguments)
 
@@ -281,7 +282,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.transformer)
+        inner = get_tags(_clone_inner(self.transformer))
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
         tags.input_tags.positive_only = inner.input_tags.positive_only
@@ -290,6 +291,18 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         if inner.transformer_tags is not None and tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
         return tags
+
+
+def _clone_inner(transformer: Any) -> Any:
+    """Return an unfitted copy, of "passthrough" a transformer that does nothing."""
+    if isinstance(transformer, str) and transformer == "passthrough":
+        return FunctionTransformer(feature_names_out="one-to-one")
+    if isinstance(transformer, type) or not hasattr(transformer, "fit"):
+        raise TypeError(
+            f'transformer must be a scikit-learn transformer or "passthrough", got '
+            f"{transformer!r}"
+        )
+    return clone(transformer)
 
 
 def _takes_arrays(transformer: Any) -> bool:

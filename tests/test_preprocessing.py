@@ -448,3 +448,15 @@ def test_the_diagram_shows_the_inner_transformer():
     html = StepwiseTransformer(StandardScaler())._repr_html_()
     assert "StandardScaler" in html
     assert "StepwiseTransformer" in html
+
+
+def test_passthrough_lets_steps_through():
+    X = [np.ones((2, 3)), np.zeros((1, 3))]
+    stepwise = StepwiseTransformer("passthrough").fit(X)
+    assert [x.tolist() for x in stepwise.transform(X)] == [x.tolist() for x in X]
+
+
+@pytest.mark.parametrize("transformer", [None, "standard", StandardScaler])
+def test_what_is_no_transformer_is_named(transformer):
+    with pytest.raises(TypeError, match="transformer must be a scikit-learn transformer"):
+        StepwiseTransformer(transformer).fit([np.ones((2, 3))])

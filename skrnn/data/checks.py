@@ -55,12 +55,13 @@ class CheckedSequences:
     """X behind the door.
 
     ``steps`` holds float32 ``(total_steps, n_features)`` values, or the tokens
-    themselves in an object array ``(total_steps,)``.
+    themselves in an object array ``(total_steps,)``. ``named`` is the frame whose columns
+    have the features' names, X itself or its first sequence, where there is one.
     """
 
     steps: RaggedArray
     form: Form
-    feature_names: NDArray[np.object_] | None = None
+    named: Any = None
     strings: bool = False
 
 
@@ -115,6 +116,7 @@ def check_sequences(
     if isinstance(X, list | tuple | RaggedArray):
         sequences = list(X)
     else:
+        _check_one_kind_of_frame(X, input_type, name)
         array = np.asarray(X)
         if array.dtype.kind in "mM":
             raise TypeError(f"{name} holds dates or times, expected numbers or tokens")
@@ -130,7 +132,9 @@ def check_sequences(
             f"{name} has 0 sequences (Found array with 0 sample(s)) while a minimum of "
             "1 is required."
         )
+    named = None
     if any(isinstance(sequence, pd.DataFrame) for sequence in sequences):
+        named = sequences[0]
         sequences = _frames_as_arrays(sequences, name)
     kind = _kind_of(sequences, input_type, name)
     if kind == "numeric":
@@ -143,7 +147,7 @@ def check_sequences(
         form = Form("tokens", "list", None)
     if not allow_empty:
         _check_no_empty(steps, name)
-    return CheckedSequences(steps, form, strings=kind == "strings")
+    return CheckedSequences(steps, form, named, strings=kind == "strings")
 
 
 def check_same_form(
@@ -199,6 +203,28 @@ def _unwrap_column(X: Any) -> Any:
     return X
 
 
+def _check_one_kind_of_frame(X: Any, input_type: str, name: str) -> None:
+    """Refuse a frame of several columns of texts or of sequences.
+
+    A frame may be a table of numbers or of tokens, one column a step.
+    """
+    if not isinstance(X, pd.DataFrame) or X.shape[1] < 2 or input_type == "tokens":
+        return
+    for column, dtype in X.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(dtype) and any(map(_is_whole, X[column])):
+            raise TypeError(
+                f"{name} has {X.shape[1]} columns, and {column!r} holds whole sequences; "
+                f"pass the one column that is meant, as {name}[{column!r}]"
+            )
+
+
+def _is_whole(cell: object) -> bool:
+    """Tell a text of several words, or a sequence, from a token or number."""
+    if isinstance(cell, str):
+        return " " in cell.strip()
+    return _is_sequence(cell)
+
+
 def _holds_tokens(array: NDArray, input_type: str) -> bool:
     """Tell whether the rows of a 2-D array are sequences of tokens."""
     if input_type != "auto":
@@ -210,7 +236,6 @@ def _holds_tokens(array: NDArray, input_type: str) -> bool:
 
 def _check_columns(X: Any, estimator: object, name: str) -> CheckedSequences:
     """Rows are univariate series, one column a step."""
-    names = _get_feature_names(X)
     with np.errstate(over="ignore"):  # becomes inf, refused with its place
         values = check_array(
             X,
@@ -224,7 +249,8 @@ def _check_columns(X: Any, estimator: object, name: str) -> CheckedSequences:
         values.reshape(-1, 1), np.full(n_sequences, n_steps, dtype=np.int64)
     )
     _check_finite(steps, name)
-    return CheckedSequences(steps, Form("numeric", "columns", n_steps), names)
+    named = X if _get_feature_names(X) is not None else None
+    return CheckedSequences(steps, Form("numeric", "columns", n_steps), named)
 
 
 def _check_stacked(array: NDArray, input_type: str, name: str) -> CheckedSequences:
@@ -478,8 +504,20 @@ def check_class_targets(y: Any, n_sequences: int, name: str = "y") -> NDArray:
     except TypeError as error:  # labels that cannot be sorted
         raise TypeError(f"the labels of {name} must be of one kind: {error}") from error
     if type_of_target(y, input_name=name) == "multilabel-indicator":
-        return check_array(y, accept_sparse=False, dtype=np.int64, input_name=name)
+        y = check_array(y, accept_sparse=False, dtype=np.int64, input_name=name)
+        return _check_indicators(y, name)
     return column_or_1d(y, warn=True)
+
+
+def _check_indicators(y: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+    """Refuse other numbers than 0 and 1, which scikit-learn calls indicators too."""
+    wrong = np.argwhere((y != 0) & (y != 1))
+    if len(wrong):
+        i, j = wrong[0]
+        raise ValueError(
+            f"{name}[{i}, {j}] is {y[i, j]}; an indicator matrix holds 0 and 1"
+        )
+    return y
 
 
 def _reject_missing(y: Any, name: str) -> NDArray:

@@ -247,7 +247,7 @@ class LabelCodec:
         unknown = np.flatnonzero(ids < 0)
         if len(unknown):
             raise ValueError(
-                f"{name}[{unknown[0]}] is {y[unknown[0]]!r}, which is not in classes "
+                f"{name}[{unknown[0]}] is {y.tolist()[unknown[0]]!r}, not in classes "
                 f"{self.classes.tolist()}"
             )
         return ids
@@ -340,8 +340,11 @@ class NumberCodec:
         self.mean = np.average(columns, axis=0, weights=weight)
         if levels is not None:
             self.mean = np.zeros_like(self.mean)
-        variance = np.average((columns - self.mean) ** 2, axis=0, weights=weight)
-        deviation = np.sqrt(variance)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            variance = np.average((columns - self.mean) ** 2, axis=0, weights=weight)
+            deviation = np.sqrt(variance)
+        if not np.isfinite(deviation).all():
+            raise ValueError("y is too large: its deviation overflows float64")
         constant = deviation <= 1e-12 * (1 + np.abs(self.mean))
         self.scale = np.where(constant, 1.0, deviation)
         return self

@@ -94,6 +94,7 @@ def sequences_from_frame(
         raise ValueError(f"frame has more than one column {twice!r}")
     if len(frame) == 0:
         raise ValueError("frame has no rows")
+    by, features, target = map(_as_names, (by, features, target))
     ids = _columns(frame, by, "by")
     targets = [] if target is None else _columns(frame, target, "target")
     times = [] if time is None else _columns(frame, [time], "time")
@@ -124,6 +125,11 @@ def sequences_from_frame(
         return X
     y = _one_for_each(frame[targets], order, lengths, index)
     return X, (y if isinstance(target, list) else y[target])
+
+
+def _as_names(names: Any) -> Any:
+    """Return several columns as a list, be they an Index or an array."""
+    return list(names) if isinstance(names, pd.Index | np.ndarray) else names
 
 
 def _columns(frame: pd.DataFrame, names: Any, parameter: str) -> list[Hashable]:

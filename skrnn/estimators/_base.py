@@ -111,6 +111,15 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     net_: SequenceNet
     _input_codec: Any
     _target_codec: Any
+    embeddings: Any
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        vectors: Any = getattr(self, "embeddings", None)
+        if not hasattr(vectors, "__len__"):
+            return super().__repr__(N_CHAR_MAX)
+        shown = copy(self)  # a table of vectors would take minutes to format
+        shown.embeddings = _Shown(f"<{len(vectors):,} vectors>")
+        return super(BaseNetworkEstimator, shown).__repr__(N_CHAR_MAX)
 
     # --- hooks -----------------------------------------------------------------------
 
@@ -299,9 +308,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         if going_on:
             self._check_like_fit(X, checked)
         else:
-            _check_feature_names(self, X, reset=True)
-            if checked.feature_names is None and hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_  # a frame of sequences has one column of them
+            named = None if checked.form.kind == "tokens" else checked.named
+            _check_feature_names(self, named, reset=True)
         weight = check_weights(sample_weight, len(checked.steps))
         data = CheckedData(checked, self._check_y(y, checked), weight, (X, y))
         return data.without_empty("X")
@@ -316,6 +324,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         checked = self._check_X(X_val, name="X_val")
         if checked.form.container == "columns":
             _check_feature_names(self, X_val, reset=False)
+        elif checked.named is not None:
+            _check_feature_names(self, checked.named, reset=False)
         y = self._check_y(y_val, checked, name="y_val")
         return CheckedData(checked, y, None, (X_val, y_val)).without_empty("X_val")
 
@@ -578,12 +588,18 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             name=name,
         )
 
-    def _check_like_fit(self, X: Any, checked: CheckedSequences) -> None:
+    def _check_like_fit(self, X: Any, checked: CheckedSequences, name: str = "X") -> None:
         if not len(checked.steps.values):
             return  # empty lists could be of any kind
+        self._check_names(X, checked)
+        check_same_form(checked, self._form, estimator=self, name=name)
+
+    def _check_names(self, X: Any, checked: CheckedSequences) -> None:
+        """Compare feature names where X is of the container that fit knows them from."""
         if checked.form.container == "columns":
             _check_feature_names(self, X, reset=False)
-        check_same_form(checked, self._form, estimator=self)
+        elif checked.named is not None and self._form.container == "list":
+            _check_feature_names(self, checked.named, reset=False)
 
     def _outputs(self, X: Any) -> tuple[NDArray[np.float32], CheckedSequences]:
         """Return the network's outputs for X ``(n_sequences, n_outputs)``."""
@@ -599,6 +615,16 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
+
+
+class _Shown:
+    """Stands for a value in a representation."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def auto_batch_size(n_sequences: int) -> int:

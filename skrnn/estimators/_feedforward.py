@@ -40,7 +40,7 @@ def feed_forward_config(
 
 def layer_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
     """Return the units of each hidden layer."""
-    sizes = tuple(given) if isinstance(given, Sequence) else (given,)
+    sizes = (given,) if isinstance(given, Integral) else tuple(given)  # type: ignore[arg-type]
     if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be positive integers, got {given!r}")
     return tuple(map(int, sizes))

@@ -364,8 +364,12 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         """Return logits ``(n, C)`` of what follows each prompt, and the state there."""
         check_is_fitted(self, "net_")
         checked = self._check_X(prompts, name="prompts", fitted=True)
-        self._check_like_fit(prompts, checked)
-        return self.net_.read(self._inputs_of(checked.steps, whole=True))
+        self._check_like_fit(prompts, checked, name="prompts")
+        steps = checked.steps
+        if not len(steps.values):  # of a kind like any other
+            width = () if self._writes_tokens else (self._n_outputs(),)
+            steps = steps.with_values(np.zeros((0, *width), np.float32))
+        return self.net_.read(self._inputs_of(steps, whole=True))
 
     def _step(
         self, inputs: torch.Tensor, state: tuple[torch.Tensor, ...]

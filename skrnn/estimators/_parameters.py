@@ -15,6 +15,7 @@ from numbers import Integral, Real
 from textwrap import indent
 from typing import Any, TypeVar
 
+import torch
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -85,14 +86,14 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "scoring": [None, str, callable],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
-    "device": [str],
+    "device": [str, torch.device],
     "random_state": ["random_state"],
     "cell": [StrOptions(set(CELLS))],
     "hidden_size": [POSITIVE_INT],
     "num_layers": [POSITIVE_INT],
     "bidirectional": ["boolean"],
     "pooling": [StrOptions(set(POOLINGS))],
-    "hidden_layer_sizes": [list, tuple, POSITIVE_INT],
+    "hidden_layer_sizes": ["array-like", POSITIVE_INT],
     "activation": [StrOptions(set(ACTIVATIONS))],
     "n_steps": [POSITIVE_INT, None],
     "dropout": [RATE],

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.checks import CheckedSequences, check_target_sequences
@@ -17,6 +19,7 @@ from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._base import CheckedData
 from skrnn.estimators._parameters import (
+    CONSTRAINTS,
     CommonParameters,
     EncoderDecoderParameters,
     LevelParameters,
@@ -38,6 +41,8 @@ from skrnn.training.losses import SquaredError, StepCrossEntropy
 
 #: Log-probabilities of one step of a search; more sources at once are cut into parts.
 MAX_SCORES = 1 << 23
+#: Parameters that are read when targets are written.
+SEARCH = ("beam_size", "max_length", "length_penalty")
 
 
 @parameters
@@ -72,8 +77,8 @@ class Seq2SeqTransformer(
     Parameters
     ----------
     {encoder_decoder}
-    {target}
     {tokens}
+    {target}
     {loop}
     {level}
     {label_smoothing}
@@ -270,9 +275,14 @@ class Seq2SeqTransformer(
         self._check_writes_tokens("log_likelihood")
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
-        targets = self._target_codec.encode(self._check_y(y, checked))
-        encoded = self._input_codec.encode(checked.steps)
-        return -self.net_.score_targets(Examples(encoded, targets, forced=True))
+        targets = self._check_y(y, checked)
+        self._check_like_targets(targets)
+        examples = Examples(
+            self._input_codec.encode(checked.steps),
+            self._target_codec.encode(targets),
+            forced=True,
+        )
+        return -self.net_.score_targets(examples)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return 1 − token error rate, or R² for numeric targets.
@@ -289,15 +299,17 @@ class Seq2SeqTransformer(
         score : float
             At most 1; below 0 where more tokens are wrong than there are.
         """
-        if not self._fitted_is_numeric():
-            checked = self._check_X(X, fitted=True)
-            true = list(self._check_y(y, checked))
+        check_is_fitted(self, "net_")
+        targets = self._check_y(y, self._check_X(X, fitted=True))
+        self._check_like_targets(targets)
+        if not self._is_numeric:
             pred = self._target_codec.decode(_ragged(self._write(X, 1)))
-            return 1.0 - token_error_rate(true, pred, sample_weight=sample_weight)
-        values = self.transform(X)
-        numbers = np.asarray(y, dtype=np.float64).reshape(len(values), -1)
-        by_column = values.reshape(len(values), -1)
-        return float(r2_score(numbers, by_column, sample_weight=sample_weight))
+            return 1.0 - token_error_rate(
+                list(targets), pred, sample_weight=sample_weight
+            )
+        assert isinstance(targets, np.ndarray)
+        by_column = (part.reshape(len(part), -1) for part in (targets, self.transform(X)))
+        return float(r2_score(*by_column, sample_weight=sample_weight))
 
     def set_output(self, *, transform: str | None = None) -> Seq2SeqTransformer:
         """Do nothing: targets fit in no frame.
@@ -328,6 +340,10 @@ class Seq2SeqTransformer(
 
     def _write(self, X: Any, n_best: int, at_least: int | None = None) -> Hypotheses:
         """Return the ``n_best`` hypotheses for each source."""
+        given = {name: getattr(self, name) for name in SEARCH}  # changeable after fit
+        validate_parameter_constraints(
+            {name: CONSTRAINTS[name] for name in SEARCH}, given, type(self).__name__
+        )
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
         width = self.beam_size if at_least is None else at_least
@@ -436,17 +452,21 @@ class Seq2SeqTransformer(
     def _encode_targets(
         self, data: CheckedData, name: str = "y"
     ) -> NDArray | RaggedArray:
-        if isinstance(data.y, RaggedArray) == self._is_numeric:
-            raise ValueError(f"{name} must be of the same kind as y was in fit")
+        self._check_like_targets(data.y, name)
         if isinstance(data.y, RaggedArray):
             return self._target_codec.encode(data.y)
-        if data.y.shape[1:] != self._target_shape:
-            raise ValueError(
-                f"{name} has targets of shape {data.y.shape[1:]}, expected "
-                f"{self._target_shape}, as y had in fit"
-            )
         flat = data.y.reshape(len(data), -1)
         return self._target_codec.encode(flat, self._levels(data.X), name)
+
+    def _check_like_targets(self, y: NDArray | RaggedArray, name: str = "y") -> None:
+        """Raise a ValueError unless checked targets are such as those of ``fit``."""
+        if isinstance(y, RaggedArray) == self._is_numeric:
+            raise ValueError(f"{name} must be of the same kind as y was in fit")
+        if not isinstance(y, RaggedArray) and y.shape[1:] != self._target_shape:
+            raise ValueError(
+                f"{name} has targets of shape {y.shape[1:]}, expected "
+                f"{self._target_shape}, as y had in fit"
+            )
 
     def _teacher_forcing(self) -> bool:
         return not self._is_numeric
@@ -472,4 +492,7 @@ def _ragged(found: Hypotheses) -> RaggedArray:
 
 def _holds_strings(y: Any) -> bool:
     """Tell strings from lists of tokens, once y has been checked."""
-    return isinstance(next(iter(y.tolist() if hasattr(y, "tolist") else y)), str)
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+    first = next(iter(y.to_numpy() if hasattr(y, "to_numpy") else y))
+    return isinstance(first, str)

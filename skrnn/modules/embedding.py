@@ -109,18 +109,35 @@ class TokenEmbedding(nn.Module):
             Token ids, 0 in the padding.
         words : int64 tensor of shape (B, T), optional
             Each step's row in ``spelling``.
-        spelling : int64 tensor of shape (n_words, n_characters), optional
-            The batch's distinct words.
+        spelling : tensor of shape (n_words, n_characters) or (n_words, C), optional
+            The batch's distinct words: int64 ids of their characters, or what ``spell``
+            made of them.
         """
         if self.training:
             inputs = self._forget_singletons(inputs)
         x = self.embedding(inputs)  # (B, T, E)
         if self.speller is not None:
             assert words is not None  # spelled tokens come with their words
-            vectors = self.speller(spelling)  # (W, C)
+            assert spelling is not None
+            vectors = spelling if spelling.is_floating_point() else self.speller(spelling)
             spelled = vectors.index_select(0, words.reshape(-1))
             x = torch.cat([x, spelled.view(*words.shape, -1)], dim=-1)  # (B, T, E + C)
         return self.dropout(x)
+
+    @torch.no_grad()
+    def spell(self, spelling: Tensor, n_words: int = 4096) -> Tensor:
+        """Return the vectors ``(n_words, C)`` of distinct words, some at a time.
+
+        Words are taken in the order of their spelling, so that a word's vector does not
+        depend on the order in which a user's texts come.
+        """
+        assert self.speller is not None
+        order = torch.arange(len(spelling), device=spelling.device)
+        for column in range(spelling.shape[1] - 1, -1, -1):
+            order = order[spelling[order, column].argsort(stable=True)]
+        vectors = [self.speller(spelling[part]) for part in order.split(n_words)]
+        joined = torch.cat(vectors)  # (W, C)
+        return torch.empty_like(joined).index_copy_(0, order, joined)
 
     def _forget_singletons(self, inputs: Tensor) -> Tensor:
         draw = torch.rand(

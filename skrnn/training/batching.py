@@ -8,7 +8,7 @@ indexed by whole batches; there is no loop over samples or steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -199,7 +199,8 @@ def cut_batch(
 class PredictionBatches:
     """The batches of a prediction, always the same for the same sequences.
 
-    Sequences longer than ``chunk`` come in pieces that go on from each other.
+    Sequences longer than ``chunk`` come in pieces that go on from each other. ``spell``
+    makes vectors of all distinct words once, instead of each batch of its own.
 
     Attributes
     ----------
@@ -212,10 +213,13 @@ class PredictionBatches:
         examples: Examples,
         device: torch.device | str = "cpu",
         chunk: int | None = None,
+        spell: Callable[[Tensor], Tensor] | None = None,
     ):
-        self.lengths = lengths = examples.lengths
+        self.spell = spell
+        # forced targets that are longer than their sources count in what fits
+        self.lengths = lengths = np.maximum(examples.lengths, examples.target_lengths)
         self.chunk = chunk
-        order = np.lexsort((fingerprints(examples.sequences), lengths))
+        order = np.lexsort((fingerprints(examples.sequences), examples.lengths, lengths))
         self.order = list(_cut(order, lengths, max_steps(device)))
         self.collator = Collator(examples, device)
 
@@ -223,6 +227,8 @@ class PredictionBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
+        if self.spell is not None and self.collator.words is not None:
+            self.collator.vectors = self.spell(self.collator.spelling)
         for indices in self.order:
             if self.chunk is not None and self.lengths[indices].max() > self.chunk:
                 yield Batch(self.collator.chunks(indices, self.chunk, self.chunk))
@@ -304,6 +310,8 @@ class Collator:
         self.weights = _optional(examples.weights, device)
         self.weights_by_step = isinstance(examples.weights, RaggedArray)
         self.words = sequences.words
+        #: vectors of all distinct words, where they are known before
+        self.vectors: Tensor | None = None
         if sequences.spelling is not None:
             self.spelling = to_device(sequences.spelling, device)
             self.n_characters = (sequences.spelling != 0).sum(1)
@@ -347,7 +355,10 @@ class Collator:
                 padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
             )
         batch = {"inputs": inputs, "lengths": to_device(lengths, self.device)}
-        if self.words is not None:
+        if self.vectors is not None and self.words is not None:
+            batch["words"] = to_device(self.words[positions], self.device)
+            batch["spelling"] = self.vectors
+        elif self.words is not None:
             words, spelled = np.unique(self.words[positions], return_inverse=True)
             batch["words"] = to_device(spelled.reshape(positions.shape), self.device)
             rows = self.spelling.index_select(0, to_device(words, self.device))

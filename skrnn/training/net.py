@@ -23,6 +23,7 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.dropout import set_generator
+from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.networks import empty_network
 from skrnn.training.batching import (
     MAX_ROWS,
@@ -37,7 +38,7 @@ from skrnn.training.callbacks import StopTraining
 from skrnn.training.seeding import make_generator
 
 
-def resolve_device(device: str) -> str:
+def resolve_device(device: str | torch.device) -> str:
     """Return ``device``, for "auto" the GPU where there is one.
 
     Raises
@@ -45,6 +46,7 @@ def resolve_device(device: str) -> str:
     ValueError
         If torch knows no such device, or this machine has none.
     """
+    device = str(device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -260,7 +262,9 @@ class SequenceNet(NeuralNet):
 
     def _prediction_batches(self, examples: Examples) -> PredictionBatches:
         chunk = None if self.bptt is None else max(CHUNK, self.bptt)
-        return PredictionBatches(examples, self.device, chunk)
+        source = getattr(self.module_, "source", None)
+        spell = source.spell if isinstance(source, TokenEmbedding) else None
+        return PredictionBatches(examples, self.device, chunk, spell)
 
     # --- prediction ------------------------------------------------------------------
 

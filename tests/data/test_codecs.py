@@ -11,6 +11,8 @@ from skrnn.data.codecs import (
     LabelCodec,
     NumberCodec,
     NumericCodec,
+    StepLabelCodec,
+    TargetCodec,
     TokenCodec,
 )
 from skrnn.data.ragged import RaggedArray, object_array
@@ -378,3 +380,111 @@ def test_another_number_of_outputs_is_an_error(rng):
 
 def test_encoded_sequences_count_sequences_and_not_steps(series):
     assert len(EncodedSequences(series)) == 12
+
+
+# --- tokens out ----------------------------------------------------------------------
+
+
+def without_end(ids, end):
+    """Return the ids of each sequence, whose last is checked to be the end."""
+    assert all(sequence[-1] == end for sequence in ids)
+    flat = np.concatenate([sequence[:-1] for sequence in ids])
+    return RaggedArray.from_lengths(flat, ids.lengths - 1)
+
+
+@pytest.mark.parametrize(
+    "sequences",
+    [
+        [["b", "a", "b"], ["a"], ["c", "a"]],
+        [[], ["a"], [], [], ["b", "b"], []],
+        [[1, 2, 1], [300]],
+        [[("a", 1), ("b", 2)], [("a", 1)]],
+        [["🙂", "שלום", "مرحبا"], ["e\u0301", "é"]],
+    ],
+)
+def test_written_tokens_come_back_as_they_were(sequences):
+    codec = TargetCodec().fit(tokens(sequences))
+    ids = codec.encode(tokens(sequences))
+    assert ids.lengths.tolist() == [len(s) + 1 for s in sequences]
+    assert ids.values.dtype == np.int64
+    decoded = codec.decode(without_end(ids, codec.end))
+    assert decoded == sequences
+    kinds = {type(token) for s in sequences for token in s}
+    assert {type(token) for s in decoded for token in s} == kinds
+
+
+def test_the_end_is_the_last_id_and_no_tokens():
+    codec = TargetCodec().fit(tokens([["b", "a"], ["b"]]))
+    assert codec.vocabulary.ids == {"b": 2, "a": 3}
+    assert (codec.end, codec.n_outputs) == (4, 5)
+    ids = codec.encode(tokens([["a", "b"], []]))
+    assert [sequence.tolist() for sequence in ids] == [[3, 2, 4], [4]]
+
+
+def test_target_tokens_that_were_not_learned_are_unknown():
+    codec = TargetCodec(min_count=2).fit(tokens([["b", "a", "b"], ["c", "a"]]))
+    ids = codec.encode(tokens([["c", "a", "z"]]))
+    assert ids.values.tolist() == [UNKNOWN, codec.vocabulary.ids["a"], UNKNOWN, codec.end]
+    assert codec.n_outputs == 5
+
+
+def test_the_most_frequent_target_tokens_are_kept():
+    sequences = tokens([["c", "b", "c"], ["a", "b", "c"]])
+    codec = TargetCodec(max_size=2).fit(sequences)
+    assert list(codec.vocabulary.ids) == ["c", "b"]
+    assert codec.end == 4
+
+
+def test_the_case_of_target_tokens_is_kept():
+    codec = TargetCodec().fit(tokens([["The", "the"]]))
+    assert set(codec.vocabulary.ids) == {"The", "the"}
+
+
+# --- a class a step ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "kind"),
+    [
+        ([["O", "B-x"], ["I-x"], [], ["O", "O", "B-x"]], ["B-x", "I-x", "O"], str),
+        ([[3, 1], [1], [], [10, 2, 1]], [1, 2, 3, 10], int),
+        ([[True, False], [False], []], [False, True], bool),
+        ([[1.0, 0.0], [2.0]], [0.0, 1.0, 2.0], float),
+        ([["only"], ["only", "only"]], ["only"], str),
+    ],
+)
+def test_step_labels_come_back_as_lists_of_pythons_own(labels, classes, kind):
+    codec = StepLabelCodec().fit(tokens(labels))
+    assert codec.classes.tolist() == classes
+    assert codec.n_outputs == len(classes)
+    ids = codec.encode(tokens(labels))
+    assert ids.values.dtype == np.int64
+    assert ids.lengths.tolist() == [len(row) for row in labels]
+    assert [[classes[i] for i in row] for row in ids] == labels
+    decoded = codec.decode(ids)
+    assert decoded == labels
+    assert {type(label) for row in decoded for label in row} == {kind}
+
+
+@pytest.mark.parametrize("classes", [["b", "c", "a", "b"], np.array(["c", "b", "a"])])
+def test_given_classes_of_steps_are_sorted_and_may_be_more_than_y_has(classes):
+    codec = StepLabelCodec().fit(tokens([["b"]]), classes)
+    assert codec.classes.tolist() == ["a", "b", "c"]
+    assert codec.encode(tokens([["c"], ["b", "a"]])).values.tolist() == [2, 1, 0]
+
+
+def test_a_new_label_of_a_step_is_named_with_its_place():
+    codec = StepLabelCodec().fit(tokens([["a", "b"]]))
+    y = tokens([["a"], [], ["b", "a", "z"], ["y"]])
+    with pytest.raises(
+        ValueError,
+        match=r"y_val\[2\], step 2 is 'z', which is not in classes \['a', 'b'\]",
+    ):
+        codec.encode(y, "y_val")
+
+
+def test_no_steps_are_encoded_and_decoded_as_none():
+    codec = StepLabelCodec().fit(tokens([["a"]]))
+    ids = codec.encode(tokens([[], []]))
+    assert ids.values.dtype == np.int64
+    assert codec.decode(ids) == [[], []]

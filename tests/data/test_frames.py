@@ -280,3 +280,11 @@ def test_series_and_targets_that_make_no_sense_are_refused(
 ):
     with pytest.raises(error, match=message):
         sliding_windows(series, window=2, target=target)
+
+
+def test_columns_may_be_an_index_or_an_array():
+    frame = pd.DataFrame({"id": [0, 0, 1], "a": [1, 2, 3], "b": [4, 5, 6]})
+    expected = sequences_from_frame(frame, by="id", features=["a", "b"])
+    for features in (frame.columns[1:], np.array(["a", "b"], dtype=object)):
+        X = sequences_from_frame(frame, by="id", features=features)
+        assert [x.tolist() for x in X] == [x.tolist() for x in expected]

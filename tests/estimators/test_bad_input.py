@@ -684,3 +684,41 @@ def test_an_exploding_relu_cell_is_named_as_such(make_recurrent, numbers, y):
     )
     with pytest.raises(ValueError, match='cell="lstm" in place of a ReLU cell'):
         model.fit(numbers, y)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 2), (1, 2)])
+def test_an_indicator_matrix_holds_zeros_and_ones(make_classifier, numbers, low, high):
+    Y = np.where(np.arange(3 * len(numbers)).reshape(-1, 3) % 2, high, low)
+    with pytest.raises(
+        ValueError, match=r"y\[0, \d\] is -?\d; an indicator matrix holds"
+    ):
+        make_classifier().fit(numbers, Y)
+    model = make_classifier().fit(numbers, (high == Y).astype(int))
+    with pytest.raises(ValueError, match="an indicator matrix holds 0 and 1"):
+        model.partial_fit(numbers, Y)
+
+
+def test_frames_of_steps_keep_the_order_of_their_columns(make_estimator, numbers, y):
+    frames = [pd.DataFrame(x, columns=list("abc")) for x in numbers]
+    model = make_estimator().fit(frames, y)
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert_array_equal(model.predict(frames), model.predict(numbers))
+    with pytest.raises(ValueError, match="same order"):
+        model.predict([frame[list("cba")] for frame in frames])
+    with pytest.raises(ValueError, match="same order"):
+        make_estimator(early_stopping=True).fit(
+            frames, y, X_val=[frame[list("cba")] for frame in frames], y_val=y
+        )
+
+
+def test_a_frame_of_several_columns_of_sequences_is_refused(make_estimator):
+    texts = pd.DataFrame({"title": ["a", "c"], "text": ["d", "e f"]})
+    arrays = pd.DataFrame({"title": [1, 2], "text": [np.ones(3), np.ones(2)]})
+    for frame in (texts, arrays):
+        with pytest.raises(TypeError, match=r"2 columns, and 'text' holds whole"):
+            make_estimator().fit(frame, [0, 1])
+
+
+def test_a_y_that_overflows_is_refused(make_regressor, numbers, amounts):
+    with pytest.raises(ValueError, match="y is too large"):
+        make_regressor().fit(numbers, amounts * 1e300)

@@ -160,3 +160,26 @@ def test_labels_of_nullable_columns_are_labels():
     Y = pd.DataFrame({"a": LABELS, "b": [1, 1, 0, 0] * 3}).convert_dtypes()
     model = FeedForwardClassifier(hidden_layer_sizes=4, max_epochs=1).fit(TEXTS, Y)
     assert model.predict(TEXTS).shape == (12, 2)
+
+
+def test_many_vectors_are_shown_by_their_number():
+    vectors = {f"w{i}": np.zeros(3) for i in range(100_000)}
+    model = SequenceClassifier(embeddings=vectors, hidden_size=5)
+    assert "<100,000 vectors>" in repr(model)
+    assert "hidden_size=5" in repr(model)
+    assert model.embeddings is vectors
+    assert len(model._repr_html_()) < 1_000_000
+
+
+def test_words_are_spelled_once_in_a_prediction_and_mean_the_same(monkeypatch):
+    X = [["oak", "Elm"], ["ash"], ["oak", "yew", "elm"]] * 4
+    model = SequenceClassifier(
+        hidden_size=4, max_epochs=1, characters="cnn", random_state=0
+    ).fit(X, [0, 1, 1] * 4)
+    speller = model.net_.module_.source.speller
+    calls = []
+    speller.register_forward_hook(lambda module, inputs, output: calls.append(output))
+    expected = model.predict_proba(X)
+    assert [len(output) for output in calls] == [5]
+    monkeypatch.setattr(model.net_.module_.source, "spell", None)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)

@@ -1,0 +1,435 @@
+"""Generators: what they write, what they say of sequences, and how they read books."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from functools import partial
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import skrnn.training.net
+from skrnn import FeedForwardGenerator, SequenceGenerator
+from skrnn.data.ragged import object_array
+
+TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
+SMALL = {
+    SequenceGenerator: {"hidden_size": 6},
+    FeedForwardGenerator: {"hidden_layer_sizes": (6,), "window": 3},
+}
+QUICK = {"max_epochs": 2, "embedding_dim": 4, "batch_size": 8, "random_state": 0}
+
+
+def make(cls, **params):
+    return cls(**{**SMALL[cls], **QUICK, **params})
+
+
+@pytest.fixture(params=SMALL, ids=lambda cls: cls.__name__)
+def make_generator(request):
+    return partial(make, request.param)
+
+
+@pytest.fixture
+def chords(rng):
+    return [(rng.random((n, 5)) < 0.4).astype(float) for n in (4, 7, 1, 5, 4, 9)]
+
+
+# --- scores --------------------------------------------------------------------------
+
+
+def test_the_probabilities_of_all_short_texts_and_their_beginnings_sum_to_one(
+    make_generator,
+):
+    model = make_generator().fit(["ab", "ba", "b"] * 4)
+    # what is no text of up to two tokens begins with one of three, or holds an unknown
+    ended = ["", "a", "b", "aa", "ab", "ba", "bb"]
+    total = np.exp(model.score_samples(ended[1:])).sum()
+    nothing = model.predict_proba([""])[0, -1]
+    assert 0 < total + nothing < 1
+
+
+def test_a_score_is_the_sum_of_the_steps_log_probabilities(make_generator):
+    model = make_generator().fit(TEXTS)
+    network = model.net_.module_
+    text = "abcb"
+    column = {token: i for i, token in enumerate(model.vocabulary_)}
+    steps = [model.predict_proba([text[:n]])[0] for n in range(len(text) + 1)]
+    chosen = [column[token] for token in text] + [len(column)]
+    known = sum(np.log(p[c]) for p, c in zip(steps, chosen, strict=True))
+    # predict_proba leaves out what padding and the unknown token have
+    inputs = model._inputs_of(model._check_X([text], fitted=True).steps)
+    logits = network(
+        skrnn.training.net.torch.from_numpy(inputs.values)[None], None
+    ).logits
+    kept = logits.softmax(-1)[0, :, 2:].sum(-1).log().sum()
+    assert_allclose(model.score_samples([text])[0], known + float(kept), rtol=1e-4)
+
+
+def test_score_is_the_mean_over_all_steps_with_their_ends(make_generator):
+    model = make_generator().fit(TEXTS)
+    total = model.score_samples(TEXTS).sum()
+    assert_allclose(model.score(TEXTS), total / sum(len(t) + 1 for t in TEXTS))
+    assert_allclose(model.perplexity(TEXTS), np.exp(-model.score(TEXTS)))
+    assert type(model.score(TEXTS)) is float
+
+
+def test_features_are_scored_by_independent_bernoullis(make_generator, chords):
+    model = make_generator().fit(chords)
+    song = chords[1]
+    by_hand = 0.0
+    for n, step in enumerate(song):
+        p = model.predict_proba([song[:n]])[0].astype(float)
+        by_hand += np.log(np.where(step == 1, p, 1 - p)).sum()
+    assert_allclose(model.score_samples([song])[0], by_hand, rtol=1e-4)
+    assert_allclose(
+        model.score(chords), model.score_samples(chords).sum() / sum(map(len, chords))
+    )
+
+
+def test_an_unknown_token_scores_as_the_unknown_one(make_generator):
+    model = make_generator().fit(TEXTS)
+    assert model.score_samples(["az"]) == model.score_samples(["a?"])
+
+
+# --- books ---------------------------------------------------------------------------
+
+
+def test_a_book_is_scored_in_chunks_as_in_one(make_generator, monkeypatch):
+    model = make_generator(bptt=8).fit(TEXTS)
+    book = ["abcab" * 60]
+    whole = model.score_samples(book)
+    monkeypatch.setattr(skrnn.training.net, "CHUNK", 10)
+    assert_allclose(model.score_samples(book), whole, rtol=1e-5)
+    assert_allclose(model.predict_proba(book), model.predict_proba(book))
+
+
+def test_a_book_is_read_in_lanes_that_hold_all_its_steps(make_generator):
+    model = make_generator(bptt=16, batch_size=4, max_epochs=1)
+    book = "abcde" * 100
+    model.fit([book])
+    checked = model._check_X([book], fitted=True)
+    data = type("Data", (), {"X": checked})
+    examples = model._make_examples(data, None)
+    assert examples.lengths.tolist() == [126, 126, 126, 123]  # 500 and the end
+    late, targets = examples.sequences.steps.values, examples.targets.values
+    assert late[0] == 0
+    assert_array_equal(late[1:], targets[:-1])
+
+
+def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences():
+    # the answer stands at the end, its cue more than a chunk before
+    texts = [cue + "." * 12 + cue for cue in "ab"] * 20
+    model = make(
+        SequenceGenerator, bptt=5, hidden_size=16, lr=0.02, max_epochs=60, batch_size=10
+    ).fit(texts)
+    assert model.predict_proba(["a" + "." * 12])[0, model.vocabulary_["a"] - 2] > 0.9
+    assert model.predict_proba(["b" + "." * 12])[0, model.vocabulary_["b"] - 2] > 0.9
+
+
+def test_training_loss_counts_each_step_once(make_generator):
+    model = make_generator(max_epochs=1, dropout=0.0, lr=1e-9, batch_size=4, bptt=16)
+    model.fit(["abcab" * 50, "ab", "abcabcabcabcabcabcabcabc"])
+    expected = -model.score(["abcab" * 50, "ab", "abcabcabcabcabcabcabcabc"])
+    assert_allclose(model.history_.train_loss.iloc[0], expected, rtol=0.02)
+
+
+# --- writing -------------------------------------------------------------------------
+
+
+def test_writing_goes_on_as_the_whole_prefix_would(make_generator):
+    model = make_generator(max_epochs=15, lr=0.02).fit(TEXTS)
+    prompt, written = "ab", ""
+    names = [*model.vocabulary_, None]
+    for _ in range(6):  # the loop that recomputes the prefix
+        best = names[int(model.predict_proba([prompt + written])[0].argmax())]
+        if best is None:
+            break
+        written += best
+    assert model.generate([prompt], 6, temperature=0).tolist() == [written]
+
+
+def test_predict_is_greedy_and_stops_after_n_steps(make_generator):
+    model = make_generator(n_steps=4).fit(TEXTS)
+    assert_array_equal(
+        model.predict(["a", "b"]), model.generate(["a", "b"], temperature=0)
+    )
+    model.set_params(n_steps=2)
+    assert max(map(len, model.predict(["a", "b"]))) <= 2
+
+
+def test_the_same_seed_writes_the_same_and_none_something_else(make_generator):
+    model = make_generator().fit(TEXTS)
+    first = model.sample(8, 10, random_state=3)
+    assert_array_equal(first, model.sample(8, 10, random_state=3))
+    np.random.seed(0)
+    others = [model.sample(8, 10).tolist() for _ in range(2)]
+    assert others[0] != others[1]
+
+
+def test_samples_follow_the_probabilities(make_generator):
+    model = make_generator().fit(TEXTS)
+    firsts = [text[:1] for text in model.sample(4000, 1, random_state=0)]
+    names = [*model.vocabulary_, ""]
+    shares = [firsts.count(name) / 4000 for name in names]
+    assert_allclose(shares, model.predict_proba([""])[0], atol=0.03)
+
+
+@pytest.mark.parametrize("limits", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-6}])
+def test_the_narrowest_choice_is_the_greedy_one(make_generator, limits):
+    model = make_generator(max_epochs=10, lr=0.02).fit(TEXTS)
+    greedy = model.generate(["a", "b"], 5, temperature=0)
+    assert_array_equal(model.generate(["a", "b"], 5, random_state=0, **limits), greedy)
+
+
+def test_top_k_and_top_p_leave_out_what_is_improbable(make_generator):
+    model = make_generator().fit(TEXTS)
+    probabilities = model.predict_proba([""])[0]
+    names = np.array([*model.vocabulary_, ""])
+    order = probabilities.argsort()[::-1]
+    for limits, allowed in (
+        ({"top_k": 2}, order[:2]),
+        ({"top_p": probabilities[order[:2]].sum() - 1e-3}, order[:2]),
+    ):
+        written = {t[:1] for t in model.sample(500, 1, random_state=0, **limits)}
+        assert written == set(names[allowed])
+
+
+def test_stop_ends_a_sequence_before_its_token(make_generator):
+    model = make_generator(max_epochs=20, lr=0.02).fit(["ab.cd.ab.cd."] * 10)
+    free = model.generate(["a"], 8, temperature=0)[0]
+    stopped = model.generate(["a"], 8, temperature=0, stop=".")[0]
+    assert "." not in stopped
+    assert free.startswith(stopped)
+
+
+def test_padding_and_the_unknown_token_are_never_written(make_generator):
+    model = make_generator(min_count=3, max_epochs=1).fit(["abx", "aby", "abz"])
+    written = "".join(model.sample(300, 4, random_state=0, temperature=50.0))
+    assert set(written) == {"a", "b"}
+
+
+def test_prompts_of_any_length_are_written_on_together(make_generator):
+    model = make_generator().fit(TEXTS)
+    prompts = ["abc", "", "a", "zz", "abcabc"]
+    together = model.generate(prompts, 5, temperature=0)
+    alone = [model.generate([prompt], 5, temperature=0)[0] for prompt in prompts]
+    assert together.tolist() == alone
+
+
+def test_a_stream_yields_what_generate_writes(make_generator):
+    model = make_generator().fit(TEXTS)
+    tokens = list(model.stream("ab", 9, random_state=5))
+    assert "".join(tokens) == model.generate(["ab"], 9, random_state=5)[0]
+
+
+def test_a_stream_of_features_yields_what_generate_writes(make_generator, chords):
+    model = make_generator().fit(chords)
+    steps = list(model.stream(chords[0], 4, random_state=5))
+    assert_array_equal(steps, model.generate([chords[0]], 4, random_state=5)[0])
+
+
+def test_what_is_written_has_the_form_of_x(make_generator, chords):
+    lists = [list(text) for text in TEXTS]
+    cases = [
+        (TEXTS, {}, str),
+        (lists, {}, list),
+        (["the cat sat.", "the dog."] * 4, {"tokenizer": "word"}, str),
+        ([[1, 2, 3], [2, 3]] * 4, {"input_type": "tokens"}, list),
+        (chords, {}, np.ndarray),
+    ]
+    for X, params, kind in cases:
+        model = make_generator(**params).fit(X)
+        for written in (model.sample(2, 3, random_state=0), model.generate(X[:2], 3)):
+            assert written.shape == (2,)
+            assert {type(each) for each in written} == {kind}
+    assert model.sample(1, 3)[0].shape == (3, 5)
+    assert set(np.unique(model.sample(9, 3)[0])) <= {0.0, 1.0}
+
+
+# --- containers, copies, scikit-learn ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "container",
+    [tuple, object_array, pd.Series, np.array, lambda X: pd.DataFrame({"text": X})],
+)
+def test_texts_mean_the_same_in_every_container(make_generator, container):
+    expected = make_generator().fit(TEXTS).score_samples(TEXTS)
+    model = make_generator().fit(container(TEXTS))
+    assert_array_equal(model.score_samples(container(TEXTS)), expected)
+
+
+def test_a_sequence_scores_the_same_alone_and_in_any_order(make_generator):
+    model = make_generator().fit(TEXTS)
+    together = model.score_samples(TEXTS[:5])
+    alone = [model.score_samples([text])[0] for text in TEXTS[:5]]
+    assert_allclose(together, alone, rtol=1e-6)
+    assert_array_equal(model.score_samples(TEXTS[:5][::-1]), together[::-1])
+
+
+def test_y_is_ignored(make_generator):
+    first = make_generator().fit(TEXTS)
+    second = make_generator().fit(TEXTS, np.zeros(3))
+    assert first.score(TEXTS) == second.score(TEXTS, "anything")
+
+
+def test_a_model_returns_from_disk_with_the_same_bits(make_generator, tmp_path):
+    model = make_generator(bptt=16).fit([*TEXTS, "abc" * 20])
+    expected = model.score_samples(TEXTS)
+    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(TEXTS), expected)
+    joblib.dump(model, tmp_path / "model.joblib")
+    code = (
+        "import joblib, sys; m = joblib.load(sys.argv[1]);"
+        "print(m.score_samples(['abca', 'a']).tolist(), m.sample(2, 9, random_state=0))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "model.joblib")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = f"{model.score_samples(['abca', 'a']).tolist()} {model.sample(2, 9, random_state=0)}"
+    assert result.stdout.strip() == here
+
+
+def test_fitting_again_gives_the_same_model(make_generator):
+    model = make_generator(bptt=4).fit(TEXTS)
+    again = clone(model).fit(TEXTS)
+    assert_array_equal(again.score_samples(TEXTS), model.score_samples(TEXTS))
+
+
+def test_partial_fit_keeps_the_vocabulary_of_the_first_call(make_generator):
+    model = make_generator().partial_fit(TEXTS)
+    vocabulary = dict(model.vocabulary_)
+    before = model.score(TEXTS)
+    for _ in range(5):
+        model.partial_fit([*TEXTS, "xyz"])
+    assert model.vocabulary_ == vocabulary
+    assert model.score(TEXTS) > before
+
+
+def test_sample_weight_0_leaves_a_sequence_without_influence(make_generator):
+    texts = ["ab"] * 10 + ["ba"] * 10
+    weight = np.repeat([1.0, 0.0], 10)
+    model = make_generator(max_epochs=30, lr=0.02, dropout=0.0)
+    model.fit(texts, sample_weight=weight)
+    scores = model.score_samples(["ab", "ba"])
+    assert scores[0] > scores[1] + 2
+
+
+def test_held_out_texts_are_watched(make_generator):
+    model = make_generator(max_epochs=4).fit(TEXTS, X_val=TEXTS[:3])
+    assert model.history_.valid_loss.notna().all()
+    assert_allclose(model.history_.valid_loss.min(), -model.score(TEXTS[:3]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_search_goes_by_the_mean_log_likelihood(n_jobs):
+    search = GridSearchCV(
+        make(SequenceGenerator), {"hidden_size": [2, 4]}, cv=2, n_jobs=n_jobs
+    ).fit(TEXTS)
+    assert search.best_estimator_.score(TEXTS) == search.score(TEXTS)
+
+
+def test_it_ends_a_pipeline(make_generator):
+    lower = FunctionTransformer(lambda X: [text.lower() for text in X])
+    model = make_pipeline(lower, make_generator()).fit([t.upper() for t in TEXTS])
+    assert model.score(TEXTS) == make_generator().fit(TEXTS).score(TEXTS)
+
+
+def test_it_learns_what_it_reads_better_than_the_frequencies_say():
+    model = SequenceGenerator(
+        hidden_size=16, lr=0.02, max_epochs=15, batch_size=16, random_state=0
+    ).fit(TEXTS * 3)
+    counts = pd.Series(list("".join(t + "$" for t in TEXTS))).value_counts(normalize=True)
+    assert model.score(TEXTS) > float((counts * np.log(counts)).sum()) + 0.3
+
+
+# --- bad input -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_steps": 0}, "'n_steps' parameter"),
+        ({"temperature": -1.0}, "'temperature' parameter"),
+        ({"top_k": 0}, "'top_k' parameter"),
+        ({"top_p": 0.0}, "'top_p' parameter"),
+        ({"top_p": 1.5}, "'top_p' parameter"),
+        ({"stop": "?"}, "stop='\\?' is no token of the training data"),
+    ],
+)
+def test_an_argument_out_of_its_range_is_named(make_generator, arguments, message):
+    model = make_generator(max_epochs=1).fit(TEXTS)
+    with pytest.raises(ValueError, match=message):
+        model.generate(["a"], **arguments)
+    with pytest.raises(ValueError, match=message):
+        list(model.stream("a", **arguments))
+
+
+def test_prompts_of_another_kind_are_refused(make_generator, chords):
+    model = make_generator(max_epochs=1).fit(TEXTS)
+    with pytest.raises(ValueError, match="prompts holds numeric sequences"):
+        model.generate(chords)
+    model.fit(chords)
+    with pytest.raises(ValueError, match="prompts holds token sequences"):
+        model.generate(["a"])
+    with pytest.raises(ValueError, match="has 3 features"):
+        model.generate([np.zeros((2, 3))])
+    with pytest.raises(ValueError, match="stop='a' is of no use"):
+        model.generate(chords, stop="a")
+
+
+def test_features_other_than_zeros_and_ones_are_refused(make_generator):
+    X = [np.zeros((3, 2)), np.array([[0.0, 1.0], [0.5, 0.0]])]
+    with pytest.raises(ValueError, match=r"X\[1\], step 1 holds other numbers"):
+        make_generator().fit(X)
+
+
+@pytest.mark.parametrize("X", [[], ["", ""]])
+def test_nothing_to_learn_from_is_an_error(make_generator, X):
+    with pytest.raises(ValueError, match="X has"):
+        make_generator().fit(X)
+
+
+def test_a_text_of_one_character_can_be_learned(make_generator):
+    model = make_generator(max_epochs=1).fit(["a"])
+    assert set("".join(model.sample(20, 5, random_state=0))) <= {"a"}
+
+
+def test_a_bare_string_is_refused(make_generator):
+    with pytest.raises(TypeError, match="X is one string"):
+        make_generator().fit("abc")
+
+
+def test_tokens_that_are_all_rare_are_refused(make_generator):
+    with pytest.raises(ValueError, match="no token of X is seen min_count=9 times"):
+        make_generator(min_count=9).fit(["ab", "ba"])
+
+
+def test_an_unfitted_model_says_so(make_generator):
+    model = make_generator()
+    for call in (model.generate, model.score, model.predict_proba, model.perplexity):
+        with pytest.raises(NotFittedError):
+            call(TEXTS)
+    with pytest.raises(NotFittedError):
+        model.sample()
+
+
+def test_a_failed_fit_keeps_the_earlier_one(make_generator):
+    model = make_generator().fit(TEXTS)
+    expected = model.score_samples(TEXTS)
+    with pytest.raises(ValueError, match="holds other numbers"):
+        model.fit([np.full((2, 2), 0.5)])
+    assert_array_equal(model.score_samples(TEXTS), expected)
+    assert isinstance(model.sample(1)[0], str)
