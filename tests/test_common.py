@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
     parametrize_with_checks,
@@ -11,8 +12,10 @@ from sklearn.utils.estimator_checks import (
 from skrnn import (
     FeedForwardClassifier,
     FeedForwardRegressor,
+    FeedForwardTagger,
     SequenceClassifier,
     SequenceRegressor,
+    SequenceTagger,
 )
 
 ESTIMATORS = [
@@ -48,3 +51,31 @@ def test_scikit_learn_accepts_the_estimator(estimator, check):
 def test_scikit_learn_runs_all_its_checks(estimator, at_least):
     n_checks = len(list(estimator_checks_generator(estimator, mark="xfail")))
     assert n_checks >= at_least
+
+
+# A tagger wants a label for every step. scikit-learn's checks pass one a sequence, so the
+# taggers' tags turn them off; these need no y, or one that is refused. What the others
+# would see, tests/estimators/test_tagger.py looks at.
+WITHOUT_LABELS = [
+    "check_complex_data",
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_sparse_tag",
+    "check_estimator_tags_renamed",
+    "check_estimators_empty_data_messages",
+    "check_estimators_unfitted",
+    "check_fit1d",
+    "check_get_params_invariance",
+    "check_mixin_order",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_requires_y_none",
+    "check_set_params",
+    "check_valid_tag_types",
+]
+
+
+@pytest.mark.parametrize("cls", [SequenceTagger, FeedForwardTagger])
+@pytest.mark.parametrize("check", WITHOUT_LABELS)
+def test_taggers_pass_the_checks_that_need_no_labels(cls, check):
+    getattr(estimator_checks, check)(cls.__name__, cls())

@@ -11,10 +11,17 @@ from skrnn.datasets import (
     make_adding,
     make_delayed_recall,
     make_sentences,
+    make_switches,
     make_waves,
 )
 
-GENERATORS = [make_adding, make_delayed_recall, make_sentences, make_waves]
+GENERATORS = [
+    make_adding,
+    make_delayed_recall,
+    make_sentences,
+    make_switches,
+    make_waves,
+]
 
 
 def n_steps(sequence):
@@ -34,7 +41,7 @@ def test_the_same_random_state_gives_the_same_sequences(make):
     again, y_again = make(20, random_state=np.random.RandomState(3))
     others, _ = make(20, random_state=4)
     assert [np.array(a).tolist() for a in X] == [np.array(a).tolist() for a in again]
-    assert y.tolist() == y_again.tolist()
+    assert [np.array(a).tolist() for a in y] == [np.array(a).tolist() for a in y_again]
     assert [np.array(a).tolist() for a in X] != [np.array(a).tolist() for a in others]
 
 
@@ -131,3 +138,44 @@ def test_counting_neighbouring_words_solves_part_of_it():
     pairs = CountVectorizer(ngram_range=(1, 2), token_pattern=r"\S+")
     model = make_pipeline(pairs, LogisticRegression()).fit(X[:2000], y[:2000])
     assert 0.6 < model.score(X[2000:], y[2000:]) < 0.95
+
+
+def test_each_pulse_turns_the_switch():
+    X, y = make_switches(100, noise=0, rate=0.2, random_state=0)
+    for sequence, labels in zip(X, y, strict=True):
+        assert sequence.dtype == np.float32
+        assert sequence.shape == (len(labels), 1)
+        assert set(sequence[:, 0]) <= {0.0, 1.0}
+        on = False
+        for value, label in zip(sequence[:, 0], labels, strict=True):
+            on ^= value == 1
+            assert label == ("on" if on else "off")
+
+
+def test_pulses_of_the_switch_have_the_stated_rate_and_noise():
+    arguments = {"n_sequences": 300, "rate": 0.1, "random_state": 0}
+    clean, y = make_switches(noise=0, **arguments)
+    noisy, y_noisy = make_switches(noise=0.4, **arguments)
+    assert [a.tolist() for a in y] == [a.tolist() for a in y_noisy]
+    pulses = np.concatenate(clean)
+    assert abs(pulses.mean() - 0.1) < 0.005
+    assert abs((np.concatenate(noisy) - pulses).std() - 0.4) < 0.01
+    assert abs(np.mean(np.concatenate(y) == "on") - 0.5) < 0.1
+
+
+def test_the_steps_around_it_do_not_tell_the_state_of_the_switch():
+    arguments = {"rate": 0.05, "noise": 0, "min_steps": 80, "max_steps": 80}
+    X, y = make_switches(2000, random_state=0, **arguments)
+    x, on = np.array(X)[:, :, 0], np.array(y) == "on"
+    far = np.lib.stride_tricks.sliding_window_view(x, 5, axis=1).sum(2) == 0
+    assert far.mean() > 0.7
+    late = np.arange(2, 78) > 40  # the beginning is off
+    assert abs(on[:, 2:-2][far & late].mean() - 0.5) < 0.03
+
+
+def test_the_switch_refuses_rates_and_noise_out_of_range():
+    for rate in (0.0, 1.0, -0.1):
+        with pytest.raises(ValueError, match=f"rate == {rate}, must be"):
+            make_switches(rate=rate)
+    with pytest.raises(ValueError, match="noise == -1, must be >= 0"):
+        make_switches(noise=-1)

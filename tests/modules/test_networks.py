@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from skrnn.modules.networks import NETWORKS, build_network, empty_network
+from skrnn.modules.crf import PathScores, StepScores, best_path, marginals
+from skrnn.modules.networks import build_network, empty_network
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
@@ -42,12 +43,49 @@ def feed_forward(source=NUMERIC, **options):
     } | options
 
 
+def tagging(source=NUMERIC, **options):
+    return {
+        "source": source,
+        "n_outputs": 3,
+        "crf": False,
+        "hidden_size": 4,
+        "cell": "lstm",
+        "num_layers": 1,
+        "bidirectional": False,
+        "dropout": 0.0,
+    } | options
+
+
+def window_tagging(source=NUMERIC, **options):
+    return {
+        "source": source,
+        "n_outputs": 3,
+        "crf": False,
+        "window": 2,
+        "hidden_layer_sizes": (5,),
+        "activation": "tanh",
+        "dropout": 0.0,
+    } | options
+
+
+MAKERS = {
+    "recurrent": recurrent,
+    "feed_forward": feed_forward,
+    "tagging": tagging,
+    "window_tagging": window_tagging,
+}
+TAGGERS = pytest.mark.parametrize("kind", ["tagging", "window_tagging"])
+
 CONFIGS = [
     ("recurrent", recurrent()),
     ("recurrent", recurrent(SPELLED, num_layers=2, bidirectional=True, cell="gru")),
     ("recurrent", recurrent(NGRAMS, pooling="attention", cell="rnn_relu")),
     ("feed_forward", feed_forward()),
     ("feed_forward", feed_forward(SPELLED, hidden_layer_sizes=())),
+    ("tagging", tagging()),
+    ("tagging", tagging(SPELLED, crf=True, bidirectional=True, num_layers=2)),
+    ("window_tagging", window_tagging(NGRAMS)),
+    ("window_tagging", window_tagging(crf=True, window=0)),
 ]
 
 
@@ -84,7 +122,8 @@ def test_every_weight_and_buffer_is_given_a_value(kind, config, monkeypatch):
     for name, weight in network.named_parameters():
         assert weight.isfinite().all(), name
     for name, buffer in network.named_buffers():
-        assert not buffer.any(), name
+        allowed = name.startswith("crf.may_")  # everything, to begin with
+        assert buffer.eq(allowed).all(), name
 
 
 @pytest.mark.parametrize(("kind", "config"), CONFIGS)
@@ -164,15 +203,15 @@ def test_the_baseline_may_have_any_number_of_layers():
     assert sorted(sizes) == [3, 5, 7]
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", MAKERS)
 @torch.no_grad()
 def test_a_spelled_network_reads_words_by_their_characters(kind):
-    config = {"recurrent": recurrent, "feed_forward": feed_forward}[kind](SPELLED)
-    network = build(kind, config)
+    network = build(kind, MAKERS[kind](SPELLED))
     ids, lengths = torch.tensor([[1, 1], [1, 1]]), torch.tensor([2, 2])
     words = torch.tensor([[0, 1], [1, 0]])
     spelling = torch.tensor([[2, 4, 3], [2, 5, 3]])
-    first, second = network(ids, lengths, words, spelling)
+    outputs = network(ids, lengths, words, spelling)
+    first, second = outputs.logits if isinstance(outputs, StepScores) else outputs
     assert not torch.allclose(first, second)
 
 
@@ -202,3 +241,96 @@ def test_one_step_through_a_plain_cell_is_one_hidden_layer(cell, generator):
         torch.ones(5, dtype=torch.int64),
     )
     torch.testing.assert_close(recurrence(x, lengths), dense(x, lengths))
+
+
+# --- a label for every step ----------------------------------------------------------
+
+
+@TAGGERS
+@torch.no_grad()
+def test_a_tagging_network_scores_every_label_of_every_step(kind, generator):
+    x = torch.randn(4, 6, 2, generator=generator)
+    without = build(kind, MAKERS[kind]())(x, LENGTHS)
+    assert type(without) is StepScores
+    network = build(kind, MAKERS[kind](crf=True))
+    scores = network(x, LENGTHS)
+    assert type(scores) is PathScores
+    assert scores.transitions.shape == (3, 3)
+    assert scores.start.shape == scores.end.shape == (3,)
+    for outputs in (without, scores):
+        assert outputs.logits.shape == (4, 6, 3)
+        assert outputs.lengths is LENGTHS
+    network.crf.transitions.normal_(generator=generator)
+    assert torch.equal(network(x, LENGTHS).transitions, network.crf.transitions)
+
+
+@TAGGERS
+@pytest.mark.parametrize("crf", [False, True])
+@pytest.mark.parametrize("filling", [0.0, 1e30, torch.nan])
+@torch.no_grad()
+def test_the_padding_of_a_tagging_network_has_no_influence(kind, crf, filling, generator):
+    bidirectional = {"bidirectional": True} if kind == "tagging" else {}
+    network = build(kind, MAKERS[kind](crf=crf, **bidirectional))
+    x = torch.randn(4, 6, 2, generator=generator)
+    x[torch.arange(6) >= LENGTHS[:, None]] = filling
+    together = network(x, LENGTHS)
+    for i, n in enumerate(LENGTHS.tolist()):
+        alone = network(x[i : i + 1, :n], LENGTHS[i : i + 1])
+        torch.testing.assert_close(
+            alone.logits[0], together.logits[i, :n], rtol=1e-5, atol=1e-6
+        )
+        if crf:
+            assert best_path(alone)[0].tolist() == best_path(together)[i, :n].tolist()
+            torch.testing.assert_close(marginals(alone)[0], marginals(together)[i, :n])
+
+
+@pytest.mark.parametrize("window", [0, 1, 2, 7])
+@pytest.mark.parametrize("sizes", [(), (5,), (5, 4)])
+@torch.no_grad()
+def test_the_tagging_baseline_is_a_dense_network_over_each_steps_neighbours(
+    window, sizes, generator
+):
+    config = window_tagging(window=window, hidden_layer_sizes=sizes)
+    network = build("window_tagging", config)
+    x = torch.randn(4, 6, 2, generator=generator)
+    got = network(x, LENGTHS).logits
+    for sequence, logits, n in zip(x.numpy(), got.numpy(), LENGTHS.tolist(), strict=True):
+        for step in range(n):
+            near = range(step - window, step + window + 1)
+            values = [sequence[i] if 0 <= i < n else np.zeros(2) for i in near]
+            hidden = np.concatenate(values)
+            for layer in (m for m in network.hidden if isinstance(m, nn.Linear)):
+                hidden = np.tanh(layer.weight.numpy() @ hidden + layer.bias.numpy())
+            head = network.head
+            expected = head.weight.numpy() @ hidden + head.bias.numpy()
+            np.testing.assert_allclose(logits[step], expected, rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+def test_the_tagging_baselines_window_of_tokens_has_zero_vectors_beyond_the_ends():
+    config = window_tagging(TOKENS, window=1, hidden_layer_sizes=())
+    network = build("window_tagging", config)
+    logits = network(torch.tensor([[2, 3, 4], [5, 0, 0]]), torch.tensor([3, 1])).logits
+    before, at, after = network.head.weight.view(3, 3, 3).unbind(1)
+    v = network.source.embedding.weight
+    expected = {
+        (0, 0): at @ v[2] + after @ v[3],
+        (0, 1): before @ v[2] + at @ v[3] + after @ v[4],
+        (0, 2): before @ v[3] + at @ v[4],
+        (1, 0): at @ v[5],
+    }
+    for place, value in expected.items():
+        torch.testing.assert_close(logits[place], value, rtol=1e-5, atol=1e-6)
+
+
+@TAGGERS
+@torch.no_grad()
+def test_dropout_of_a_tagging_network_works_in_training_only(kind, generator):
+    network = build(kind, MAKERS[kind](dropout=0.5))
+    x = torch.randn(4, 6, 2, generator=generator)
+    real = torch.arange(6) < LENGTHS[:, None]
+    first, second = (network(x, LENGTHS).logits[real] for _ in range(2))
+    assert torch.equal(first, second)
+    network.train()
+    first, second = (network(x, LENGTHS).logits[real] for _ in range(2))
+    assert not torch.equal(first, second)

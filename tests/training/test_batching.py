@@ -12,6 +12,7 @@ from skrnn.training.batching import (
     MAX_ROWS,
     MIN_ROWS,
     Batch,
+    Collator,
     Examples,
     PredictionBatches,
     TrainingBatches,
@@ -132,7 +133,7 @@ def assert_padded(piece, sequences):
     np.testing.assert_array_equal(piece.inputs["inputs"], expected)
     assert piece.inputs["inputs"].numpy().dtype == expected.dtype
     assert piece.inputs["lengths"].tolist() == [len(s) for s in sequences]
-    assert piece.n_sequences == len(sequences)
+    assert piece.n_targets == len(sequences)
 
 
 @pytest.mark.parametrize("n_features", [1, 3])
@@ -209,6 +210,97 @@ def test_read_only_arrays_are_copied():
     assert array.tolist() == [0, 1, 2]
 
 
+# --- a target for every step ---------------------------------------------------------
+
+
+def numbered(lengths):
+    """Return targets that tell the place of each step in the flat array."""
+    return RaggedArray.from_lengths(np.arange(sum(lengths)), lengths)
+
+
+def by_step(lengths, seed=0):
+    weights = np.random.default_rng(seed).uniform(size=sum(lengths)).astype(np.float32)
+    targets = numbered(lengths)
+    return Examples(numeric(lengths), targets, targets.with_values(weights))
+
+
+def rows_of(piece):
+    """Yield each row's targets at its real steps."""
+    lengths = piece.inputs["lengths"].tolist()
+    for row, n in zip(piece.targets, lengths, strict=True):
+        yield row[:n].numpy()
+
+
+def test_ragged_targets_are_cut_as_their_sequences_are():
+    lengths = log_normal_lengths(50)
+    examples = by_step(lengths)
+    seen = []
+    for batch in TrainingBatches(examples, 8, make_generator(0)):
+        for piece in batch:
+            shape = piece.inputs["inputs"].shape[:2]
+            assert piece.targets.shape == piece.weights.shape == shape
+            assert piece.targets.dtype == torch.int64
+            assert piece.weights.dtype == torch.float32
+            for row, steps in enumerate(rows_of(piece)):
+                n = len(steps)
+                np.testing.assert_array_equal(
+                    piece.inputs["inputs"][row, :n],
+                    examples.sequences.steps.values[steps],
+                )
+                np.testing.assert_array_equal(
+                    piece.weights[row, :n], examples.weights.values[steps]
+                )
+                seen += steps.tolist()
+    assert sorted(seen) == list(range(sum(lengths)))
+
+
+def test_a_piece_of_ragged_targets_counts_real_steps():
+    batches = TrainingBatches(by_step(LENGTHS), 2, make_generator(0))
+    pieces = [piece for batch in batches for piece in batch]
+    assert [p.n_targets for p in pieces] == [
+        int(p.inputs["lengths"].sum()) for p in pieces
+    ]
+    assert Batch(pieces).n_targets == sum(LENGTHS)
+    assert any(p.targets.numel() > p.n_targets for p in pieces)
+
+
+def test_ragged_targets_may_have_a_weight_for_each_sequence():
+    weights = np.arange(5, dtype=np.float32)
+    examples = Examples(numeric(LENGTHS), numbered(LENGTHS), weights)
+    first = np.cumsum([0, *LENGTHS[:-1]]).tolist()
+    for batch in TrainingBatches(examples, 3, make_generator(0)):
+        for piece in batch:
+            assert piece.weights.shape == (len(piece.targets),)
+            places = [first.index(int(row[0])) for row in piece.targets]
+            assert piece.weights.tolist() == places
+
+
+def test_targets_in_the_padding_are_ones_that_the_loss_can_read():
+    for batch in TrainingBatches(by_step(LENGTHS), 5, make_generator(0)):
+        piece = only_piece(batch)
+        for row, steps in zip(piece.targets, rows_of(piece), strict=True):
+            assert set(row.tolist()) == set(steps.tolist())
+
+
+def test_a_large_batch_of_ragged_targets_is_cut_into_pieces_without_a_loss(rng):
+    lengths = rng.integers(1, 900, size=100)
+    batches = TrainingBatches(by_step(lengths), 100, make_generator(0))
+    (batch,) = batches
+    assert len(batch) > 1
+    assert batch.n_targets == sum(lengths)
+    seen = [step for piece in batch for steps in rows_of(piece) for step in steps]
+    assert sorted(seen) == list(range(sum(lengths)))
+
+
+def test_predictions_are_batched_with_ragged_targets_too():
+    lengths = log_normal_lengths(400)
+    batches = PredictionBatches(by_step(lengths))
+    offsets = numbered(lengths).offsets
+    for indices, batch in zip(batches.order, batches, strict=True):
+        first = [int(steps[0]) for steps in rows_of(only_piece(batch))]
+        assert first == offsets[indices].tolist()
+
+
 # --- pieces --------------------------------------------------------------------------
 
 
@@ -221,8 +313,8 @@ def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, r
     )
     seen = 0
     for batch in batches:
-        assert batch.n_sequences <= batch_size
-        seen += batch.n_sequences
+        assert batch.n_targets <= batch_size
+        seen += batch.n_targets
         for piece in batch:
             rows, n_steps = piece.inputs["inputs"].shape[:2]
             assert rows <= MIN_ROWS or rows * n_steps <= max_steps("cpu")
@@ -247,10 +339,10 @@ def test_a_batch_that_fits_is_one_piece():
     assert [len(batch) for batch in batches] == [1, 1]
 
 
-def test_a_batch_counts_the_rows_of_all_its_pieces():
+def test_a_batch_counts_the_targets_of_all_its_pieces():
     examples = Examples(numeric(LENGTHS))
     pieces = [p for b in TrainingBatches(examples, 2, make_generator(0)) for p in b]
-    assert Batch(pieces).n_sequences == 5
+    assert Batch(pieces).n_targets == 5
 
 
 # --- prediction ----------------------------------------------------------------------
@@ -416,3 +508,104 @@ def test_the_batch_left_over_is_not_always_that_of_the_longest_sequences(generat
         for _ in range(20)
     ]
     assert len({int(lengths[batch].max()) for batch in short}) > 1
+
+
+# --- forced targets ------------------------------------------------------------------
+
+TARGET_LENGTHS = [2, 5, 1, 4, 3]
+
+
+def forced(lengths=LENGTHS, target_lengths=TARGET_LENGTHS, *, weighted=False, seed=0):
+    """Return examples whose targets have lengths of their own."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(2, 9, size=sum(target_lengths))
+    weights = rng.random(len(lengths)).astype(np.float32) if weighted else None
+    targets = RaggedArray.from_lengths(ids, target_lengths)
+    return Examples(numeric(lengths), targets, weights, forced=True)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_forced_batches_equal_a_padding_loop(weighted):
+    examples = forced(weighted=weighted)
+    piece = Collator(examples, "cpu")(np.array([4, 0, 2]))
+    targets = [examples.targets[i] for i in (4, 0, 2)]
+    assert piece.inputs["target_lengths"].tolist() == [3, 2, 1]
+    assert piece.targets.shape == piece.inputs["previous"].shape == (3, 3)
+    for row, target in enumerate(targets):
+        n = len(target)
+        assert piece.targets[row, :n].tolist() == target.tolist()
+        assert piece.inputs["previous"][row, :n].tolist() == [0, *target[:-1]]
+    assert piece.inputs["lengths"].tolist() == [6, 3, 6]
+    assert piece.n_targets == 3 + 2 + 1
+    assert piece.indices.tolist() == [4, 0, 2]
+    if weighted:
+        expected = examples.weights[[4, 0, 2], None]
+        np.testing.assert_array_equal(piece.weights, expected)
+    else:
+        assert piece.weights is None
+
+
+def test_a_forced_batch_counts_the_steps_of_its_targets():
+    batches = TrainingBatches(forced(), 2, make_generator(0))
+    assert sum(batch.n_targets for batch in batches) == sum(TARGET_LENGTHS)
+
+
+def test_forced_examples_know_two_lengths():
+    examples = forced()
+    assert examples.lengths.tolist() == LENGTHS
+    assert examples.target_lengths.tolist() == TARGET_LENGTHS
+    assert Examples(examples.sequences).target_lengths.tolist() == LENGTHS
+
+
+def test_sources_of_one_length_are_sorted_by_their_targets():
+    rng = np.random.default_rng(0)
+    lengths, target_lengths = rng.integers(1, 9, size=(2, 640))
+    batches = training_order(lengths, 16, make_generator(0), target_lengths)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(640))
+    # within a pool: in the order of the batches' shortest pairs all pairs are sorted
+    pairs = [sorted(zip(lengths[b], target_lengths[b], strict=True)) for b in batches]
+    joined = [pair for batch in sorted(pairs) for pair in batch]
+    assert joined == sorted(joined)
+
+
+def test_little_of_a_forced_batch_is_padding():
+    lengths = log_normal_lengths(3000)
+    noise = np.random.default_rng(1).normal(1.0, 0.1, size=3000)
+    target_lengths = np.maximum(1, np.round(lengths * noise)).astype(int)
+    batches = TrainingBatches(
+        forced(lengths.tolist(), target_lengths.tolist()), 32, make_generator(0)
+    )
+    pieces = [piece for batch in batches for piece in batch]
+    total = sum(piece.targets.numel() for piece in pieces)
+    real = sum(piece.n_targets for piece in pieces)
+    assert real == target_lengths.sum()
+    assert padding_share(batches) < 0.1
+    assert 1 - real / total < 0.25
+
+
+@pytest.mark.parametrize("longer", ["source", "target"])
+@pytest.mark.parametrize("make", ["training", "prediction"])
+def test_pieces_are_of_bounded_size_on_both_sides(longer, make):
+    short, long = [2] * 300, np.random.default_rng(0).integers(1, 200, 300).tolist()
+    pair = (long, short) if longer == "source" else (short, long)
+    examples = forced(*pair)
+    if make == "training":
+        batches = list(TrainingBatches(examples, 300, make_generator(0)))
+    else:
+        batches = list(PredictionBatches(examples))
+    pieces = [piece for batch in batches for piece in batch]
+    assert sorted(np.concatenate([p.indices for p in pieces])) == list(range(300))
+    for piece in pieces:
+        rows = len(piece.indices)
+        for part in (piece.inputs["inputs"], piece.targets):
+            assert part.shape[1] * rows <= max_steps("cpu") + 200 * MIN_ROWS
+
+
+def test_forced_prediction_batches_have_every_pair_once():
+    examples = forced()
+    batches = PredictionBatches(examples)
+    assert sorted(np.concatenate(batches.order).tolist()) == list(range(5))
+    for indices, batch in zip(batches.order, batches, strict=True):
+        assert batch[0].indices.tolist() == indices.tolist()
+        lengths = examples.target_lengths[indices]
+        assert batch[0].inputs["target_lengths"].tolist() == lengths.tolist()

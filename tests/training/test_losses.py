@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from skrnn.modules.crf import PathScores, StepScores, log_likelihood
 from skrnn.training.losses import (
     LOSSES,
     AbsoluteError,
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
+    PathLikelihood,
     Quantile,
     SquaredError,
+    StepCrossEntropy,
 )
 
 
@@ -109,3 +112,57 @@ def test_large_logits_stay_finite():
     logits = torch.tensor([[1e4, -1e4]])
     assert CrossEntropy()(logits, torch.tensor([1])).isfinite().all()
     assert BinaryCrossEntropy()(logits, torch.tensor([[0.0, 1.0]])).isfinite().all()
+
+
+# --- a label for every step ----------------------------------------------------------
+
+LENGTHS = torch.tensor([4, 1, 3])
+
+
+@pytest.fixture
+def scores(generator):
+    return StepScores(torch.randn(3, 4, 3, generator=generator), LENGTHS)
+
+
+@pytest.fixture
+def step_targets(generator):
+    return torch.randint(3, (3, 4), generator=generator)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("training", [True, False])
+def test_each_step_costs_its_cross_entropy_and_the_padding_nothing(
+    smoothing, training, scores, step_targets
+):
+    loss = StepCrossEntropy(smoothing).train(training)
+    of_one = CrossEntropy(smoothing).train(training)
+    got = loss(scores, step_targets)
+    assert got.shape == (3, 4)
+    for row, n in enumerate(LENGTHS.tolist()):
+        expected = of_one(scores.logits[row, :n], step_targets[row, :n])
+        torch.testing.assert_close(got[row, :n], expected)
+        assert not got[row, n:].any()
+
+
+def test_the_padding_of_steps_may_hold_anything(scores, step_targets):
+    padding = torch.arange(4) >= LENGTHS[:, None]
+    logits = scores.logits.masked_fill(padding[..., None], torch.nan).requires_grad_()
+    got = StepCrossEntropy()(StepScores(logits, LENGTHS), step_targets)
+    torch.testing.assert_close(got, StepCrossEntropy()(scores, step_targets))
+
+
+def test_a_path_costs_its_negative_log_likelihood(scores, step_targets, generator):
+    transitions = torch.randn(3, 3, generator=generator)
+    start, end = torch.randn(2, 3, generator=generator)
+    paths = PathScores(*scores, transitions, start, end)
+    got = PathLikelihood()(paths, step_targets)
+    assert got.shape == (3,)
+    assert (got > 0).all()
+    torch.testing.assert_close(got, -log_likelihood(paths, step_targets))
+
+
+def test_a_path_without_transitions_costs_the_sum_of_its_steps(scores, step_targets):
+    zeros = torch.zeros(3, 3), torch.zeros(3), torch.zeros(3)
+    got = PathLikelihood()(PathScores(*scores, *zeros), step_targets)
+    expected = StepCrossEntropy()(scores, step_targets).sum(1)
+    torch.testing.assert_close(got, expected)

@@ -11,9 +11,19 @@ import skorch.callbacks
 import torch
 
 from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
+from skrnn.generation.hypotheses import Hypotheses
+from skrnn.modules.crf import best_path, marginals
+from skrnn.modules.networks import build_network
 from skrnn.training import batching
 from skrnn.training.batching import Batch, Collator, Examples
-from skrnn.training.losses import CrossEntropy, Quantile, SquaredError
+from skrnn.training.losses import (
+    CrossEntropy,
+    PathLikelihood,
+    Quantile,
+    SquaredError,
+    StepCrossEntropy,
+)
 from skrnn.training.net import SequenceNet, resolve_device
 
 
@@ -263,6 +273,178 @@ def test_prediction_takes_read_only_data(make_net, make_examples):
     )
 
 
+# --- a target for every step ---------------------------------------------------------
+
+
+def make_tagging_net(*, crf=False, seed=0, **options):
+    """Return an initialized net that labels steps."""
+    config = {
+        "source": {"n_features": 2},
+        "n_outputs": 3,
+        "crf": crf,
+        "hidden_size": 4,
+        "cell": "lstm",
+        "num_layers": 1,
+        "bidirectional": True,
+        "dropout": 0.0,
+    }
+    module = build_network("tagging", config, torch.Generator().manual_seed(0))
+    defaults = {"optimizer": torch.optim.SGD, "lr": 0.1, "callbacks": "disable"}
+    options = {"batch_size": 8, "verbose": 0} | defaults | options
+    criterion = PathLikelihood if crf else StepCrossEntropy
+    return SequenceNet(module, criterion, seed=seed, **options).initialize()
+
+
+def labelled(make_examples, n=30, *, weighted=False, **options):
+    """Return examples with a class and, where asked, a weight for each step."""
+    sequences = make_examples(n, **options).sequences
+    rng = np.random.default_rng(1)
+    n_steps = len(sequences.steps.values)
+    targets = sequences.steps.with_values(rng.integers(3, size=n_steps))
+    weights = rng.uniform(0.5, 2, size=n_steps).astype(np.float32)
+    weights = sequences.steps.with_values(weights) if weighted else None
+    return Examples(sequences, targets, weights)
+
+
+def scores_of(net, sequence):
+    x = torch.from_numpy(sequence.copy())[None]
+    return net.module_(x, torch.tensor([len(sequence)]))
+
+
+def logits_of(scores):
+    return scores.logits
+
+
+def step_losses(net, examples):
+    """Return the loss of each step, its sequence run alone."""
+    losses = [
+        net.criterion_(scores_of(net, sequence), torch.from_numpy(targets.copy())[None])
+        for sequence, targets in zip(
+            examples.sequences.steps, examples.targets, strict=True
+        )
+    ]
+    return torch.cat([loss[0] for loss in losses]).detach().numpy()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("most", [3200, 20])
+def test_the_loss_of_an_epoch_is_the_mean_over_its_steps(
+    weighted, most, make_examples, monkeypatch
+):
+    monkeypatch.setitem(batching.MAX_STEPS, "cpu", most)
+    examples = labelled(make_examples, weighted=weighted)
+    each = step_losses(make_tagging_net(), examples)
+    weights = examples.weights.values if weighted else np.ones_like(each)
+    # a rate so small that the first batch leaves the loss of the second as it was
+    net = make_tagging_net(lr=1e-12).partial_fit(examples, examples, epochs=1)
+    expected = pytest.approx((each * weights).mean(), rel=1e-5)
+    assert net.history[-1, "train_loss"] == expected
+    assert net.history[-1, "valid_loss"] == expected
+    lengths = examples.lengths
+    mean_of_means = np.mean(
+        [part.mean() for part in np.split(each * weights, np.cumsum(lengths)[:-1])]
+    )
+    assert net.history[-1, "train_loss"] != pytest.approx(mean_of_means, rel=1e-3)
+
+
+@pytest.mark.parametrize("most", [3200, 20])
+def test_an_update_follows_the_mean_over_the_steps_of_its_batch(
+    most, make_examples, monkeypatch
+):
+    monkeypatch.setitem(batching.MAX_STEPS, "cpu", most)
+    examples = labelled(make_examples, 16, weighted=True)
+    net = make_tagging_net(batch_size=16)
+    twin = make_tagging_net()
+    losses = []
+    for i in range(16):
+        scores = scores_of(twin, examples.sequences.steps[i])
+        targets = torch.from_numpy(examples.targets[i].copy())[None]
+        weights = torch.from_numpy(examples.weights[i].copy())[None]
+        losses.append((twin.criterion_(scores, targets) * weights).sum())
+    (sum(losses) / sum(examples.lengths).item()).backward()
+    with torch.no_grad():
+        for weight in twin.module_.parameters():
+            weight -= 0.1 * weight.grad
+    net.partial_fit(examples, epochs=1)
+    for name, weight in state_of(twin).items():
+        torch.testing.assert_close(state_of(net)[name], weight, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("most", [3200, 20])
+def test_paths_of_a_whole_sequence_are_averaged_over_steps_too(
+    most, make_examples, monkeypatch
+):
+    monkeypatch.setitem(batching.MAX_STEPS, "cpu", most)
+    examples = labelled(make_examples)
+    weights = np.random.default_rng(0).uniform(size=30).astype(np.float32)
+    examples = Examples(examples.sequences, examples.targets, weights)
+    net = make_tagging_net(crf=True, lr=1e-12)
+    each = step_losses_of_paths(net, examples)
+    net.partial_fit(examples, examples, epochs=1)
+    expected = pytest.approx((each * weights).sum() / examples.lengths.sum(), rel=1e-5)
+    assert net.history[-1, "train_loss"] == expected
+    assert net.history[-1, "valid_loss"] == expected
+
+
+def step_losses_of_paths(net, examples):
+    """Return the loss of each sequence, run alone."""
+    return np.array(
+        [
+            net.criterion_(
+                scores_of(net, sequence), torch.from_numpy(targets.copy())[None]
+            ).item()
+            for sequence, targets in zip(
+                examples.sequences.steps, examples.targets, strict=True
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("longest", [1, 30])
+@pytest.mark.parametrize(
+    ("crf", "decode"), [(False, logits_of), (True, marginals), (True, best_path)]
+)
+def test_steps_come_in_the_users_order_without_padding(
+    longest, crf, decode, make_examples
+):
+    examples = make_examples(300, longest=longest)
+    net = make_tagging_net(crf=crf)
+    result = net.predict_steps(examples, decode)
+    assert isinstance(result, RaggedArray)
+    assert result.lengths.tolist() == examples.lengths.tolist()
+    with torch.no_grad():
+        for i in range(0, 300, 5):
+            got = result[i]
+            expected = decode(scores_of(net, examples.sequences.steps[i]))[0].numpy()
+            assert got.dtype == expected.dtype
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_steps_have_the_same_bits_in_any_order(make_examples):
+    examples, net = make_examples(600, longest=30), make_tagging_net()
+    result = net.predict_steps(examples, logits_of)
+    order = np.random.default_rng(0).permutation(600)
+    shuffled = net.predict_steps(Examples(examples.sequences.take(order)), logits_of)
+    np.testing.assert_array_equal(shuffled.values, result.take(order).values)
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_pickled_tagging_net_gives_equal_steps(crf, make_examples):
+    net = make_tagging_net(crf=crf)
+    net.partial_fit(labelled(make_examples), epochs=2)
+    if crf:
+        net.module_.crf.may_follow[0, 1] = False
+    again = pickle.loads(pickle.dumps(net))
+    examples = make_examples(9, seed=1)
+    decode = marginals if crf else logits_of
+    expected = net.predict_steps(examples, decode)
+    np.testing.assert_array_equal(
+        again.predict_steps(examples, decode).values, expected.values
+    )
+    if crf:
+        assert not again.module_.crf.may_follow[0, 1]
+
+
 # --- state ---------------------------------------------------------------------------
 
 
@@ -376,3 +558,135 @@ def test_the_criterion_is_in_evaluation_mode_after_training(make_net, make_examp
     net = make_net(SquaredError).partial_fit(make_examples(), epochs=1)
     assert not net.criterion_.training
     assert not net.module_.training
+
+
+# --- pairs of sequences --------------------------------------------------------------
+
+TRANSLATION = {
+    "source": {"n_features": 2},
+    "n_outputs": 6,
+    "target_dim": 3,
+    "hidden_size": 4,
+    "cell": "lstm",
+    "num_layers": 1,
+    "bidirectional": True,
+    "attention": "general",
+    "tie_weights": True,
+    "dropout": 0.5,
+}
+
+
+def make_translator(**options):
+    """Return a net that writes ids 2 to 4 and ends with 5."""
+    network = build_network("translation", TRANSLATION, torch.Generator().manual_seed(0))
+    defaults = {
+        "optimizer": torch.optim.Adam,
+        "lr": 0.05,
+        "verbose": 0,
+        "callbacks": "disable",
+        "batch_size": 8,
+    }
+    net = SequenceNet(network, StepCrossEntropy, **(defaults | options)).initialize()
+    net._set_training(False)
+    return net
+
+
+def make_pairs(n=30, seed=0, longest=9, *, weighted=False):
+    """Return numeric sequences with targets of other lengths."""
+    rng = np.random.default_rng(seed)
+    lengths, target_lengths = rng.integers(1, longest + 1, size=(2, n))
+    values = rng.normal(size=(lengths.sum(), 2)).astype(np.float32)
+    steps = RaggedArray.from_lengths(values, lengths)
+    targets = RaggedArray.from_lengths(
+        rng.integers(2, 5, size=target_lengths.sum()), target_lengths
+    )
+    weights = rng.uniform(0.5, 2, size=n).astype(np.float32) if weighted else None
+    return Examples(EncodedSequences(steps), targets, weights, forced=True)
+
+
+def scores_one_by_one(net, pairs):
+    """Return each pair's loss, summed step by step, without batches."""
+    result = []
+    for source, target in zip(pairs.sequences.steps, pairs.targets, strict=True):
+        previous = torch.tensor([[0, *target[:-1]]])
+        with torch.no_grad():
+            scores = net.module_(
+                torch.tensor(source)[None],
+                torch.tensor([len(source)]),
+                previous,
+                torch.tensor([len(target)]),
+            )
+        log_probabilities = scores.logits[0].double().log_softmax(-1)
+        result.append(-sum(log_probabilities[t, i].item() for t, i in enumerate(target)))
+    return np.array(result)
+
+
+@pytest.mark.parametrize("longest", [1, 9])
+def test_targets_are_scored_as_one_by_one(longest):
+    net, pairs = make_translator(), make_pairs(longest=longest)
+    scores = net.score_targets(pairs)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(scores, scores_one_by_one(net, pairs), rtol=1e-5)
+
+
+def test_targets_are_scored_without_weights_and_smoothing():
+    weighted, plain = make_pairs(weighted=True), make_pairs()
+    net = make_translator(criterion__label_smoothing=0.3)
+    np.testing.assert_array_equal(net.score_targets(weighted), net.score_targets(plain))
+    np.testing.assert_allclose(
+        net.score_targets(plain), scores_one_by_one(net, plain), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_training_loss_of_pairs_is_the_mean_over_target_steps(weighted):
+    net, pairs = make_translator(), make_pairs(weighted=weighted)
+    losses = net.score_targets(pairs)
+    batches = list(net._training_batches(pairs))
+    total = sum(net.validation_step(b)["loss"].item() * b.n_targets for b in batches)
+    weights = pairs.weights if weighted else np.ones(30)
+    assert total == pytest.approx(losses @ weights, rel=1e-5)
+    assert sum(b.n_targets for b in batches) == pairs.target_lengths.sum()
+
+
+def test_training_on_pairs_makes_their_targets_more_probable():
+    net, pairs = make_translator(), make_pairs()
+    before = net.score_targets(pairs).sum()
+    net.partial_fit(pairs, pairs, epochs=10)
+    assert net.score_targets(pairs).sum() < 0.95 * before
+    assert net.history[-1]["valid_loss"] < net.history[0]["valid_loss"]
+
+
+def test_the_attention_of_a_pair_does_not_depend_on_its_company():
+    net, pairs = make_translator(), make_pairs()
+    together = net.attention(pairs)
+    for i, weights in enumerate(together):
+        assert weights.shape == (pairs.target_lengths[i], pairs.lengths[i])
+        np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-5)
+        one = np.array([i])
+        alone = Examples(pairs.sequences.take(one), pairs.targets.take(one), forced=True)
+        np.testing.assert_allclose(net.attention(alone)[0], weights, rtol=1e-4, atol=1e-6)
+
+
+def test_found_sequences_come_in_the_users_order(monkeypatch):
+    net, pairs = make_translator(), make_pairs()
+    monkeypatch.setattr(batching, "MAX_ROWS", 4)
+
+    def search(network, inputs, indices):
+        """Write each sequence's place, as often as it has steps."""
+        lengths = inputs["lengths"].numpy()[:, None]
+        tokens = np.broadcast_to(indices[:, None, None], (len(indices), 1, lengths.max()))
+        return Hypotheses(tokens, lengths, -indices[:, None].astype(float))
+
+    found = net.search(Examples(pairs.sequences), search)
+    assert found.tokens[:, 0, 0].tolist() == list(range(30))
+    assert found.lengths[:, 0].tolist() == pairs.lengths.tolist()
+    assert found.log_probabilities[:, 0].tolist() == [-i for i in range(30)]
+
+
+def test_a_pickled_net_keeps_tied_weights_tied():
+    net, pairs = make_translator().partial_fit(make_pairs(), epochs=1), make_pairs()
+    again = pickle.loads(pickle.dumps(net))
+    assert again.n_parameters == net.n_parameters
+    assert again.module_.head is None
+    np.testing.assert_array_equal(again.score_targets(pairs), net.score_targets(pairs))
