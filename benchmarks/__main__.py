@@ -5,8 +5,10 @@ from . import (
     quality_audio,
     quality_classification,
     quality_regression,
+    quality_seq2seq,
     quality_tagging,
     scaling,
+    seq2seq_speed,
     training_speed,
 )
 from ._report import machine_line, make_parser, print_bars, run_parts
@@ -17,10 +19,12 @@ PROGRAMS = {
         training_speed,
         scaling,
         crf_speed,
+        seq2seq_speed,
         quality_classification,
         quality_audio,
         quality_regression,
         quality_tagging,
+        quality_seq2seq,
     )
 }
 

@@ -16,6 +16,7 @@ from skrnn.datasets import read_conll
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _STOCKS = ("AAPL", "GOOG", "IBM", "MSFT")
+_STRESS = str.maketrans("", "", "012")  # the digits behind the vowels of cmudict
 
 
 class DataAbsent(Exception):
@@ -137,6 +138,53 @@ def load_stocks():
     """Return {ticker: adjusted daily closes, float64 (n_days,), oldest first}."""
     return {
         name: _load_column("Adj Close", "stocks_daily", f"{name}.csv") for name in _STOCKS
+    }
+
+
+def _grouped(sources, targets):
+    """Return the distinct sources in the order of the file, and all targets of each."""
+    by_source = {}
+    for source, target in zip(sources, targets, strict=True):
+        of_source = by_source.setdefault(source, [])
+        if target not in of_source:
+            of_source.append(target)
+    return list(by_source), list(by_source.values())
+
+
+def _read_words(path):
+    """Return words and their pronunciations, phones without the marks of stress."""
+    with path.open(encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    phones = [text.translate(_STRESS).split(" ") for _, text in rows]
+    return [word for word, _ in rows], phones
+
+
+def load_cmudict():
+    """Return {split: (character lists, phones)} of English words: 39 phones.
+
+    In training a pair for each pronunciation, phone lists; else each word once, with a
+    list of its pronunciations.
+    """
+    paths = {
+        split: _data_file("cmudict", f"{split}.tsv")
+        for split in ("train", "valid", "test")
+    }
+    splits = {name: _read_words(path) for name, path in paths.items()}
+    for name in ("valid", "test"):
+        splits[name] = _grouped(*splits[name])
+    return {name: ([list(word) for word in X], y) for name, (X, y) in splits.items()}
+
+
+def load_tatoeba():
+    """Return {split: (English strings, German)} of sentences, 3–12 English tokens.
+
+    In training a pair for each translation, strings; else each English sentence once,
+    with a list of its translations.
+    """
+    splits = _load_text("tatoeba_eng_deu", "eng", "deu")
+    return {
+        name: (X, y) if name == "train" else _grouped(X, y)
+        for name, (X, y) in splits.items()
     }
 
 

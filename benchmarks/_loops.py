@@ -3,6 +3,7 @@
 `PackedLoop` is the training loop that tutorials teach and that a competent user writes: a
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
+`TranslatorLoop` is the same for pairs of sequences, with a decoder that goes step by step.
 `DenseLoop` is the bare loop over one ready tensor of equal lengths. `kernel_pass` is the
 recurrent layer's own cost and nothing else.
 """
@@ -131,6 +132,87 @@ class PackedLoop:
         self.model.eval()
         logits = [self.model(inputs, lengths) for inputs, lengths, _ in loader]
         return torch.cat(logits).argmax(dim=1)
+
+
+def collate_pairs(samples):
+    """Pad the samples of a batch: ids (B, T), lengths (B,), target ids (B, U)."""
+    sources, targets = zip(*samples, strict=True)
+    lengths = torch.tensor([len(source) for source in sources])
+    inputs = pad_sequence(sources, batch_first=True)
+    return inputs, lengths, pad_sequence(targets, batch_first=True)
+
+
+class PackedTranslator(nn.Module):
+    """A packed bidirectional LSTM, and an LSTM with Luong's attention, step by step."""
+
+    def __init__(self, n_sources, n_targets, embedding_dim, hidden_size):
+        super().__init__()
+        self.source = nn.Embedding(n_sources, embedding_dim, padding_idx=0)
+        self.target = nn.Embedding(n_targets, embedding_dim, padding_idx=0)
+        self.encoder = nn.LSTM(
+            embedding_dim, hidden_size, batch_first=True, bidirectional=True
+        )
+        self.bridge = nn.Linear(2 * hidden_size, 2 * hidden_size)
+        self.decoder = nn.LSTM(embedding_dim, hidden_size, batch_first=True)
+        self.projection = nn.Linear(2 * hidden_size, hidden_size, bias=False)
+        self.readout = nn.Linear(3 * hidden_size, hidden_size)
+        self.head = nn.Linear(hidden_size, n_targets)
+
+    def encode(self, inputs, lengths):
+        """Return the outputs (B, T, 2H), where the decoder starts, and the padding (B, T)."""
+        packed = pack_padded_sequence(
+            self.source(inputs), lengths, batch_first=True, enforce_sorted=False
+        )
+        packed_outputs, (hidden, _) = self.encoder(packed)
+        outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True)
+        last = torch.cat([hidden[0], hidden[1]], dim=1)  # (B, 2H)
+        start = torch.tanh(self.bridge(last)).chunk(2, dim=1)  # two (B, H)
+        state = tuple(part[None].contiguous() for part in start)  # two (1, B, H)
+        return outputs, state, inputs == 0
+
+    def forward(self, inputs, lengths, targets):
+        """Return logits (B, C, U); each step is fed the target before it, 0 first."""
+        outputs, state, padding = self.encode(inputs, lengths)
+        keys = self.projection(outputs)  # (B, T, H)
+        previous = nn.functional.pad(targets[:, :-1], (1, 0))  # (B, U)
+        steps = []
+        for t in range(targets.shape[1]):
+            embedded = self.target(previous[:, t : t + 1])  # (B, 1, E)
+            output, state = self.decoder(embedded, state)  # (B, 1, H)
+            scores = output @ keys.transpose(1, 2)  # (B, 1, T)
+            weights = scores.masked_fill(padding[:, None], -torch.inf).softmax(2)
+            seen = torch.cat([weights @ outputs, output], dim=2)  # (B, 1, 3H)
+            steps.append(self.head(torch.tanh(self.readout(seen))))  # (B, 1, C)
+        return torch.cat(steps, dim=1).transpose(1, 2)  # (B, C, U)
+
+
+class TranslatorLoop:
+    """The usual training loop over a `PackedTranslator`, with teacher forcing."""
+
+    def __init__(self, n_sources, n_targets, sizes, *, batch_size, fused=None):
+        torch.manual_seed(0)
+        self.model = PackedTranslator(n_sources, n_targets, *sizes)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
+        self.batch_size = batch_size
+
+    def fit(self, sources, targets, n_epochs):
+        """Train on ready tensors of ids; targets have the end as their last step."""
+        loader = DataLoader(
+            TokenDataset(sources, targets),
+            self.batch_size,
+            shuffle=True,
+            collate_fn=collate_pairs,
+        )
+        self.model.train()
+        for _ in range(n_epochs):
+            for inputs, lengths, wanted in loader:
+                self.optimizer.zero_grad()
+                logits = self.model(inputs, lengths, wanted)
+                loss = nn.functional.cross_entropy(logits, wanted, ignore_index=0)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                self.optimizer.step()
+        return self
 
 
 class DenseClassifier(nn.Module):
