@@ -11,7 +11,13 @@ from skrnn.datasets._generators import (
     make_waves,
 )
 from skrnn.datasets._japanese_vowels import load_japanese_vowels
-from skrnn.datasets._readers import read_conll
+from skrnn.datasets._readers import (
+    read_abc,
+    read_conll,
+    read_lines,
+    read_pitches,
+    read_text,
+)
 from skrnn.datasets._sentences import make_sentences
 
 __all__ = [
@@ -21,5 +27,9 @@ __all__ = [
     "make_sentences",
     "make_switches",
     "make_waves",
+    "read_abc",
     "read_conll",
+    "read_lines",
+    "read_pitches",
+    "read_text",
 ]

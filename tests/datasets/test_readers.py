@@ -1,10 +1,10 @@
-"""Reading files in columns."""
+"""Reading files: columns, texts, lines, tunes and chords."""
 
 from __future__ import annotations
 
 import pytest
 
-from skrnn.datasets import read_conll
+from skrnn.datasets import read_abc, read_conll, read_lines, read_pitches, read_text
 
 SENTENCES = [["Ada", "smiles"], ["Hi"]]
 TAGS = [["B-PER", "O"], ["O"]]
@@ -115,3 +115,38 @@ def test_bytes_that_are_no_utf_8_are_named(write):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.conll"):
         read_conll(tmp_path / "none.conll")
+
+
+def test_line_ends_of_all_kinds_are_newlines(write):
+    assert read_text(write("a\r\nb\rc\nd")) == "a\nb\nc\nd"
+    assert read_lines(write("\ufeffa\r\n\r\n b\rc ")) == ["a", " b", "c "]
+
+
+@pytest.mark.parametrize("read", [read_text, read_lines, read_abc, read_pitches])
+def test_a_byte_that_is_no_utf_8_is_named(write, read):
+    with pytest.raises(ValueError, match="byte 3 is 0xff"):
+        read(write(b"abc\xffd"))
+
+
+def test_tunes_begin_with_their_number_and_end_at_a_blank_line(write):
+    text = "% notes\n\nX:1\nK:C\nCDE|\n\nbetween tunes\nX: 2\nGAB|  \nX:3\nC|\n"
+    assert read_abc(write(text)) == ["X:1\nK:C\nCDE|", "X: 2\nGAB|", "X:3\nC|"]
+    with pytest.raises(ValueError, match="has no tune"):
+        read_abc(write("C D E"))
+
+
+def test_chords_are_lists_of_pitches(write):
+    assert read_pitches(write("[[60, 64], []]\n\n[[0]]")) == [[[60, 64], []], [[0]]]
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "[60]", "[[128]]", "[[-1]]", "[[60.0]]", "[[true]]", '[["C"]]']
+)
+def test_a_line_without_chords_is_named(write, line):
+    with pytest.raises(ValueError, match="line 2 is no list of lists of pitches"):
+        read_pitches(write(f"[[60]]\n{line}"))
+
+
+def test_a_line_that_is_no_json_is_named(write):
+    with pytest.raises(ValueError, match="line 1 is no JSON"):
+        read_pitches(write("[[60]"))
