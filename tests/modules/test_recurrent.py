@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from skrnn.modules.initialization import materialize
 from skrnn.modules.masking import length_mask
-from skrnn.modules.recurrent import CELLS, RecurrentEncoder
+from skrnn.modules.recurrent import CELLS, RecurrentEncoder, RecurrentLayers
 
 N_FEATURES, HIDDEN = 3, 4
 LENGTHS = torch.tensor([3, 1, 6, 2, 6])
@@ -272,3 +272,47 @@ def test_a_relu_state_that_explodes_in_the_padding_poisons_nothing(generator):
     (outputs * weights[..., None]).sum().backward()
     assert torch.isfinite(state).all()
     assert all(torch.isfinite(p.grad).all() for p in encoder.parameters())
+
+
+# --- going on from a state -----------------------------------------------------------
+
+
+def make_layers(cell, num_layers):
+    """Return layers that go on from a state, and torch's own with the same weights."""
+    layers = RecurrentLayers(
+        N_FEATURES, HIDDEN, cell=cell, num_layers=num_layers, dropout=0.0
+    )
+    twin = CELLS[cell](N_FEATURES, HIDDEN, num_layers=num_layers, batch_first=True)
+    with torch.no_grad():
+        for i, layer in enumerate(layers.layers):
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                getattr(layer, f"{name}_l0").copy_(getattr(twin, f"{name}_l{i}"))
+    return layers, twin
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_layers_that_go_on_equal_torchs_from_any_state(cell, num_layers, generator):
+    layers, twin = make_layers(cell, num_layers)
+    x = batch(generator)
+    hidden = tuple(
+        torch.randn(num_layers, len(x), HIDDEN, generator=generator)
+        for _ in range(layers.n_states)
+    )
+    outputs, after = layers(x, hidden)
+    expected, state = twin(x, hidden if cell == "lstm" else hidden[0])
+    torch.testing.assert_close(outputs, expected)
+    torch.testing.assert_close(after, state if cell == "lstm" else (state,))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_a_sequence_in_two_parts_equals_the_whole(cell, num_layers, generator):
+    layers, _ = make_layers(cell, num_layers)
+    x = batch(generator)
+    start = layers.zeros(len(x), x)
+    whole, end = layers(x, start)
+    first, between = layers(x[:, :2], start)
+    second, after = layers(x[:, 2:], between)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+    torch.testing.assert_close(after, end)

@@ -1,0 +1,97 @@
+"""Attention against loops over numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from skrnn.modules.attention import ATTENTIONS, attend
+
+QUERY, MEMORY = 4, 3
+LENGTHS = torch.tensor([5, 1, 3])
+ATTENTION = pytest.mark.parametrize("name", ATTENTIONS)
+
+
+def make_attention(name, generator):
+    """Return an attention whose weights, biases too, are random."""
+    attention = ATTENTIONS[name](QUERY, MEMORY).double()
+    with torch.no_grad():
+        for weight in attention.parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+    return attention
+
+
+def draw(generator, n_queries=2):
+    """Return queries ``(B, U, Q)`` and memory ``(B, T, M)`` of three sequences."""
+
+    def normal(*shape):
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    return normal(3, n_queries, QUERY), normal(3, int(LENGTHS.max()), MEMORY)
+
+
+def score_of_pair(attention, query, memory):
+    """Return the score of one query and one memory step, as the papers have it."""
+    weights = {k: v.detach().numpy() for k, v in attention.named_parameters()}
+    if "projection.weight" in weights:
+        return query @ weights["projection.weight"] @ memory
+    hidden = weights["of_query.weight"] @ query + weights["of_memory.weight"] @ memory
+    return weights["weights"][:, 0] @ np.tanh(hidden + weights["of_memory.bias"])
+
+
+@ATTENTION
+def test_scores_equal_a_loop_over_pairs(name, generator):
+    attention = make_attention(name, generator)
+    queries, memory = draw(generator)
+    with torch.no_grad():
+        scores = attention.scores(queries, attention.keys(memory))
+    assert scores.shape == (3, 2, 5)
+    for b, u, t in np.ndindex(*scores.shape):
+        expected = score_of_pair(attention, queries[b, u].numpy(), memory[b, t].numpy())
+        assert scores[b, u, t].item() == pytest.approx(expected, rel=1e-9)
+
+
+@ATTENTION
+def test_weights_are_the_softmax_over_real_steps(name, generator):
+    attention = make_attention(name, generator)
+    queries, memory = draw(generator)
+    with torch.no_grad():
+        scores = attention.scores(queries, attention.keys(memory))
+    weights = attend(scores, LENGTHS)
+    torch.testing.assert_close(weights.sum(2), torch.ones(3, 2, dtype=torch.float64))
+    for b, length in enumerate(LENGTHS.tolist()):
+        assert (weights[b, :, length:] == 0).all()
+        for u in range(2):
+            exps = np.exp(scores[b, u, :length].numpy())
+            np.testing.assert_allclose(weights[b, u, :length], exps / exps.sum())
+
+
+@pytest.mark.parametrize("garbage", [torch.nan, torch.inf, -torch.inf, 1e30])
+def test_scores_of_padding_do_not_count(garbage, generator):
+    scores = torch.randn(3, 2, 5, generator=generator)
+    padding = torch.arange(5) >= LENGTHS[:, None]
+    other = scores.masked_fill(padding[:, None], garbage)
+    assert torch.equal(attend(other, LENGTHS), attend(scores, LENGTHS))
+
+
+def test_the_only_step_gets_all_weight(generator):
+    scores = 100 * torch.randn(3, 2, 5, generator=generator)
+    assert (attend(scores, LENGTHS)[1, :, 0] == 1).all()
+
+
+def test_large_scores_stay_finite():
+    scores = torch.tensor([[[1e4, -1e4, 1e4, 0.0, 1e30]]])
+    assert attend(scores, torch.tensor([4])).tolist() == [[[0.5, 0, 0.5, 0, 0]]]
+
+
+@ATTENTION
+def test_gradients_equal_numeric_ones(name, generator):
+    attention = make_attention(name, generator)
+    queries, memory = (part.requires_grad_() for part in draw(generator))
+
+    def context(queries, memory, *weights):  # gradcheck changes the weights in place
+        scores = attention.scores(queries, attention.keys(memory))
+        return torch.bmm(attend(scores, LENGTHS), memory)
+
+    assert torch.autograd.gradcheck(context, (queries, memory, *attention.parameters()))

@@ -1,0 +1,171 @@
+"""The decoder: a whole target in one call equals one step after the other."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from skrnn.modules.attention import ATTENTIONS
+from skrnn.modules.decoder import Decoder
+from skrnn.modules.recurrent import CELLS
+
+INPUT, HIDDEN, MEMORY, OUTPUT = 3, 4, 6, 5
+LENGTHS = torch.tensor([4, 1, 3])
+ARCHITECTURES = pytest.mark.parametrize(
+    ("cell", "num_layers", "attention"),
+    [(c, n, a) for c in CELLS for n in (1, 2, 3) for a in (*ATTENTIONS, None)],
+)
+
+
+def make_decoder(cell="lstm", num_layers=1, attention="general", dropout=0.0):
+    """Return a decoder whose weights, biases too, are random."""
+    decoder = Decoder(
+        INPUT,
+        HIDDEN,
+        MEMORY,
+        OUTPUT,
+        cell=cell,
+        num_layers=num_layers,
+        attention=attention,
+        dropout=dropout,
+    ).double()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in decoder.parameters():
+            weight.copy_(0.5 * torch.randn(weight.shape, generator=generator))
+    return decoder.eval()
+
+
+def normal(generator, *shape):
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def draw(generator):
+    """Return an encoder's outputs and last state, for three sources."""
+    return normal(generator, 3, int(LENGTHS.max()), MEMORY), normal(generator, 3, MEMORY)
+
+
+@ARCHITECTURES
+def test_a_whole_target_equals_one_step_after_the_other(
+    cell, num_layers, attention, generator
+):
+    decoder = make_decoder(cell, num_layers, attention)
+    state = decoder.start(*draw(generator), LENGTHS)
+    inputs = normal(generator, 3, 6, INPUT)
+    with torch.no_grad():
+        together = decoder(inputs, state)
+        assert together.shape == (3, 6, OUTPUT)
+        for t in range(6):
+            outputs, state = decoder.step(inputs[:, t : t + 1], state)
+            torch.testing.assert_close(outputs[:, 0], together[:, t], rtol=1e-9, atol=0)
+
+
+@ARCHITECTURES
+def test_hypotheses_of_a_source_do_not_see_each_other(
+    cell, num_layers, attention, generator
+):
+    decoder = make_decoder(cell, num_layers, attention)
+    start = decoder.start(*draw(generator), LENGTHS)
+    inputs = normal(generator, 3, 2, 5, INPUT)  # two targets for each source
+    alone = [decoder(inputs[:, k], start) for k in range(2)]
+    state = start.take(torch.arange(3), torch.arange(3)[:, None].repeat(1, 2))
+    for t in range(5):
+        outputs, state = decoder.step(inputs[:, :, t], state)
+        for k in range(2):
+            torch.testing.assert_close(outputs[:, k], alone[k][:, t], rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
+def test_taken_sources_and_hypotheses_go_on_alone(attention, generator):
+    decoder = make_decoder(attention=attention)
+    start = decoder.start(*draw(generator), LENGTHS)
+    inputs = normal(generator, 3, 2, 2, INPUT)
+    pairs = torch.arange(3)[:, None].repeat(1, 2)
+    _, state = decoder.step(inputs[:, :, 0], start.take(torch.arange(3), pairs))
+    # source 1 has left; source 0 keeps its hypotheses swapped, source 2 its second twice
+    rows = torch.tensor([[1, 0], [5, 5]])
+    state = state.take(torch.tensor([0, 2]), rows)
+    second = inputs[[0, 2], :, 1]
+    outputs, _ = decoder.step(second, state)
+    for i, (source, parents) in enumerate([(0, (1, 0)), (2, (1, 1))]):
+        for k, parent in enumerate(parents):
+            path = torch.stack([inputs[source, parent, 0], second[i, k]])[None]
+            one = start.take(torch.tensor([source]), torch.tensor([[source]]))
+            expected = decoder(path, one)[0, 1]
+            torch.testing.assert_close(outputs[i, k], expected, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_hypotheses_may_change_places(cell, generator):
+    decoder = make_decoder(cell, num_layers=2)
+    start = decoder.start(*draw(generator), LENGTHS)
+    inputs = normal(generator, 3, 2, 2, INPUT)
+    everyone = torch.arange(3)
+    _, state = decoder.step(
+        inputs[:, :, 0], start.take(everyone, everyone[:, None].repeat(1, 2))
+    )
+    swapped = state.take(everyone, torch.tensor([[1, 0], [3, 2], [5, 4]]))
+    expected, _ = decoder.step(inputs[:, :, 1], state)
+    outputs, _ = decoder.step(inputs[:, :, 1].flip(1), swapped)
+    torch.testing.assert_close(outputs.flip(1), expected, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_states_start_from_the_encoders(cell, generator):
+    decoder = make_decoder(cell, num_layers=2)
+    outputs, state = draw(generator)
+    hidden = decoder.start(outputs, state, LENGTHS).hidden
+    assert len(hidden) == (2 if cell == "lstm" else 1)
+    bridged = torch.tanh(state @ decoder.bridge.weight.T + decoder.bridge.bias)
+    got = torch.cat([layer for part in hidden for layer in part], dim=1)
+    torch.testing.assert_close(got, bridged)
+    assert hidden[0].shape == (2, 3, HIDDEN)
+
+
+def test_without_attention_nothing_but_the_last_state_is_seen(generator):
+    outputs, state = draw(generator)
+    inputs = normal(generator, 3, 4, INPUT)
+    for attention in (None, "general"):
+        decoder = make_decoder(attention=attention)
+        first = decoder(inputs, decoder.start(outputs, state, LENGTHS))
+        other = decoder(inputs, decoder.start(outputs + 1, state, LENGTHS))
+        assert torch.equal(first, other) == (attention is None)
+        changed = decoder(inputs, decoder.start(outputs, state + 1, LENGTHS))
+        assert not torch.allclose(first, changed)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_steps_in_the_padding_of_the_source_are_not_seen(attention, generator):
+    decoder = make_decoder(attention=attention)
+    outputs, state = draw(generator)
+    padding = torch.arange(outputs.shape[1]) >= LENGTHS[:, None]
+    other = outputs.masked_fill(padding[..., None], 1e6)
+    inputs = normal(generator, 3, 4, INPUT)
+    first = decoder(inputs, decoder.start(outputs, state, LENGTHS))
+    assert torch.equal(decoder(inputs, decoder.start(other, state, LENGTHS)), first)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_the_weights_are_those_that_the_outputs_are_made_of(attention, generator):
+    decoder = make_decoder(attention=attention)
+    outputs, state = draw(generator)
+    start = decoder.start(outputs, state, LENGTHS)
+    inputs = normal(generator, 3, 4, INPUT)
+    weights = decoder.weights(inputs, start)  # (B, U, T)
+    assert weights.shape == (3, 4, 4)
+    x, _ = decoder.layers(inputs, start.hidden)
+    context = torch.einsum("but,btm->bum", weights, outputs)
+    expected = torch.tanh(decoder.readout(torch.cat([context, x], dim=2)))
+    torch.testing.assert_close(decoder(inputs, start), expected)
+
+
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
+def test_gradients_equal_numeric_ones(attention, generator):
+    decoder = make_decoder(num_layers=2, attention=attention)
+    outputs, state = (part.requires_grad_() for part in draw(generator))
+    inputs = normal(generator, 3, 3, INPUT).requires_grad_()
+
+    def run(inputs, outputs, state):
+        return decoder(inputs, decoder.start(outputs, state, LENGTHS))
+
+    assert torch.autograd.gradcheck(run, (inputs, outputs, state))
