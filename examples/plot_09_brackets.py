@@ -21,7 +21,7 @@ PAIRS = {")": "(", "]": "[", "}": "{"}
 random = np.random.RandomState(0)
 
 
-def make_text(longest=40):
+def make_text(longest=24):
     """Return a text of matching brackets, of up to ``longest`` characters."""
     text, still_open = "", []
     while True:
@@ -36,7 +36,7 @@ def make_text(longest=40):
             return text
 
 
-texts = [make_text() for _ in range(3000)]
+texts = [make_text() for _ in range(2000)]
 for text in texts[:3]:
     print(text)
 
@@ -47,16 +47,16 @@ for text in texts[:3]:
 
 models = {
     "recurrent": SequenceGenerator(
-        hidden_size=64, embedding_dim=8, max_epochs=10, lr=0.01, random_state=0
+        hidden_size=64, embedding_dim=8, dropout=0, max_epochs=25, lr=0.01, random_state=0
     ),
-    "window of 8": FeedForwardGenerator(
-        window=8, embedding_dim=8, max_epochs=10, lr=0.005, random_state=0
+    "window of 4": FeedForwardGenerator(
+        window=4, embedding_dim=8, dropout=0, max_epochs=25, lr=0.01, random_state=0
     ),
 }
 samples = {}
 for name, model in models.items():
     model.fit(texts)
-    samples[name] = model.sample(1000, n_steps=60, random_state=1)
+    samples[name] = model.sample(1000, n_steps=40, random_state=1)
     print(f"{name}: perplexity {model.perplexity(texts):.3f}, for example")
     print(f"  {samples[name][0]}")
 
@@ -78,7 +78,7 @@ def closings(text):
             yield place - opened, partner == PAIRS[mark]
 
 
-edges = np.array([1, 2, 4, 8, 16, 32, 60])
+edges = np.array([1, 3, 5, 9, 13, 24])
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, written in samples.items():
     found = np.array([pair for text in written for pair in closings(text)])

@@ -60,9 +60,6 @@ from skrnn.training.callbacks import (
 from skrnn.training.net import SequenceNet, print_log, resolve_device
 from skrnn.training.seeding import draw_seed, make_generator
 
-#: Size of a spelling's vector.
-CHARACTERS_DIM = 60
-
 
 @dataclass(frozen=True)
 class CheckedData:
@@ -106,6 +103,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     _auto_updates: ClassVar[int]
     #: Whether a sequence without steps is left out of fitting instead of refused.
     _allow_empty: ClassVar[bool] = False
+    #: Size of a spelling's vector.
+    _characters_dim: ClassVar[int] = 60
     #: Parameters that a network cannot change once it is built.
     _building: ClassVar[set[str]] = BUILDING
     net_: SequenceNet
@@ -515,7 +514,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             source |= {
                 "characters": codec.characters,
                 "n_spelling_ids": codec.spelling.n_ids,
-                "characters_dim": CHARACTERS_DIM,
+                "characters_dim": self._characters_dim,
             }
         return source, vectors
 

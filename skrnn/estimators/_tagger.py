@@ -44,6 +44,9 @@ class BaseSequenceTagger(BaseNetworkEstimator):
 
     _auto_updates = 4000
     _allow_empty = True
+    _characters_dim = (
+        100  # the spelling of an unknown word is most of what is known of it
+    )
     crf: bool
     scheme: str | None
     invalid_tags: str
