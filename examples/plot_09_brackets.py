@@ -12,6 +12,8 @@ language model keeps it in its state. The baseline, an n-gram network, sees a wi
 # ---------
 # Three kinds of brackets, nested at random. Each text is complete: all brackets close.
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -86,7 +88,7 @@ for name, written in samples.items():
     shares = [found[bins == i, 1].mean() for i in range(len(edges) - 1)]
     axes.plot(shares, marker="o", label=name)
     print(f"{name}: {found[:, 1].mean():.1%} of closing brackets are right")
-labels = [f"{a}–{b - 1}" if b - a > 1 else f"{a}" for a, b in zip(edges, edges[1:])]
+labels = [f"{a}–{b - 1}" if b - a > 1 else f"{a}" for a, b in pairwise(edges)]
 axes.set_xticks(range(len(labels)), labels)
 axes.axhline(1 / 3, color="grey", linestyle=":", label="by chance")
 axes.set(
