@@ -41,11 +41,13 @@ QUICK = {
     "weight_decay": 0.0,
     "random_state": 0,
 }
+# Of four ReLU units too many may be dead.
+WIDE = {"hidden_layer_sizes": (12,)}
 VARIANTS = {
     "recurrent": (SequenceTagger, {"hidden_size": 4, "crf": False}),
     "recurrent-crf": (SequenceTagger, {"hidden_size": 4, "crf": True}),
-    "window": (FeedForwardTagger, {"hidden_layer_sizes": (4,), "crf": False}),
-    "window-crf": (FeedForwardTagger, {"hidden_layer_sizes": (4,), "crf": True}),
+    "window": (FeedForwardTagger, {**WIDE, "crf": False}),
+    "window-crf": (FeedForwardTagger, {**WIDE, "crf": True}),
 }
 
 
