@@ -369,7 +369,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         if not len(steps.values):  # of a kind like any other
             width = () if self._writes_tokens else (self._n_outputs(),)
             steps = steps.with_values(np.zeros((0, *width), np.float32))
-        return self.net_.read(self._inputs_of(steps, whole=True))
+        return self.net_.read(self._inputs_of(steps))
 
     def _step(
         self, inputs: torch.Tensor, state: tuple[torch.Tensor, ...]
@@ -496,31 +496,18 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
     def _steps_of_a_chunk(self) -> int | None:
         return int(self.bptt)
 
-    def _inputs_of(self, steps: RaggedArray, whole: bool = False) -> RaggedArray:
-        """Return the sequences one step late: 0 first, and the last step if ``whole``.
-
-        Tokens are scored with their end, which the last one foretells; so they are always
-        whole.
-        """
+    def _inputs_of(self, steps: RaggedArray) -> RaggedArray:
+        """Return whole sequences one step late: 0 first, the last step last."""
         if self._writes_tokens:
-            ids = self._input_codec.encode(steps)  # ends last
-            late = np.roll(ids.values, 1)
-            late[ids.offsets[:-1]] = 0
-            return ids.with_values(late)
-        if whole:
-            width = steps.values.shape[1]
-            zeros = np.zeros(width, steps.values.dtype)
-            late = np.insert(steps.values, steps.offsets[:-1], zeros, axis=0)
-            return RaggedArray.from_lengths(late, steps.lengths + 1)
-        late = np.roll(steps.values, 1, axis=0)
-        late[steps.offsets[:-1][steps.lengths > 0]] = 0
-        return steps.with_values(late)
+            return _one_step_late(self._input_codec.encode(steps))  # has an end
+        nothing = np.zeros(steps.values.shape[1], steps.values.dtype)
+        values = np.insert(steps.values, steps.offsets[1:], nothing, axis=0)
+        return _one_step_late(RaggedArray.from_lengths(values, steps.lengths + 1))
 
     def _examples_of(
         self, steps: RaggedArray, weight: NDArray[np.float32] | None = None
     ) -> Examples:
         """Return sequences with themselves, one step later, as targets."""
-        inputs = self._inputs_of(steps)
         if self._writes_tokens:
             targets = self._input_codec.encode(steps)
         else:
@@ -528,8 +515,8 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
             targets = steps
         weights = None
         if weight is not None:
-            weights = inputs.with_values(np.repeat(weight, inputs.lengths))
-        return Examples(EncodedSequences(inputs), targets, weights)
+            weights = targets.with_values(np.repeat(weight, targets.lengths))
+        return Examples(EncodedSequences(_one_step_late(targets)), targets, weights)
 
     def _make_examples(self, data: CheckedData, weight: Any, name: str = "y") -> Examples:
         examples = self._examples_of(data.X.steps, weight)
@@ -569,6 +556,13 @@ def _check_binary(steps: RaggedArray) -> None:
             f"X[{sequence}], step {step} holds other numbers than 0 and 1; a generator "
             'writes tokens (integers with input_type="tokens") or 0/1 features'
         )
+
+
+def _one_step_late(steps: RaggedArray) -> RaggedArray:
+    """Return each sequence with 0 before its first step and without its last."""
+    late = np.roll(steps.values, 1, axis=0)
+    late[steps.offsets[:-1][steps.lengths > 0]] = 0
+    return steps.with_values(late)
 
 
 def _in_lanes(examples: Examples, longest: int) -> Examples:
