@@ -2,8 +2,10 @@
 
 from . import (
     crf_speed,
+    generation_speed,
     quality_audio,
     quality_classification,
+    quality_generation,
     quality_regression,
     quality_seq2seq,
     quality_tagging,
@@ -20,11 +22,13 @@ PROGRAMS = {
         scaling,
         crf_speed,
         seq2seq_speed,
+        generation_speed,
         quality_classification,
         quality_audio,
         quality_regression,
         quality_tagging,
         quality_seq2seq,
+        quality_generation,
     )
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skrnn.datasets import read_conll
+from skrnn.datasets import read_abc, read_conll, read_pitches, read_text
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _STOCKS = ("AAPL", "GOOG", "IBM", "MSFT")
@@ -186,6 +186,30 @@ def load_tatoeba():
         name: (X, y) if name == "train" else _grouped(X, y)
         for name, (X, y) in splits.items()
     }
+
+
+def _load_files(read, folder, ending):
+    """Return {split: what `read` makes of its file}."""
+    return {
+        split: read(_data_file(folder, f"{split}.{ending}"))
+        for split in ("train", "valid", "test")
+    }
+
+
+def load_shakespeare():
+    """Return {split: [the text]} of tiny Shakespeare."""
+    splits = _load_files(read_text, "tiny_shakespeare", "txt")
+    return {name: [text] for name, text in splits.items()}
+
+
+def load_chorales():
+    """Return {split: pieces} of the JSB chorales, lists of chords, lists of pitches."""
+    return _load_files(read_pitches, "jsb_chorales", "jsonl")
+
+
+def load_tunes():
+    """Return {split: tunes in ABC notation, strings} of the Nottingham database."""
+    return _load_files(read_abc, "nottingham_abc", "abc")
 
 
 def shorten(splits, quick):

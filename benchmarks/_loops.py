@@ -4,6 +4,7 @@
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
 `TranslatorLoop` is the same for pairs of sequences, with a decoder that goes step by step.
+`LanguageLoop` is the bare loop over the ready lanes of a book, its state carried along.
 `DenseLoop` is the bare loop over one ready tensor of equal lengths. `kernel_pass` is the
 recurrent layer's own cost and nothing else.
 """
@@ -213,6 +214,62 @@ class TranslatorLoop:
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 self.optimizer.step()
         return self
+
+
+class CharacterModel(nn.Module):
+    """Embedding, an LSTM, a linear head on every step."""
+
+    def __init__(self, n_tokens, embedding_dim, hidden_size):
+        super().__init__()
+        self.embedding = nn.Embedding(n_tokens, embedding_dim)
+        self.recurrent = nn.LSTM(embedding_dim, hidden_size, batch_first=True)
+        self.head = nn.Linear(hidden_size, n_tokens)
+
+    def forward(self, inputs, state=None):
+        """Return logits (B, T, C) of ids (B, T), and the state behind them."""
+        outputs, state = self.recurrent(self.embedding(inputs), state)
+        return self.head(outputs), state
+
+
+class LanguageLoop:
+    """The bare loop of truncated back-propagation, over lanes that are ready tensors."""
+
+    def __init__(self, n_tokens, sizes, *, bptt):
+        torch.manual_seed(0)
+        self.model = CharacterModel(n_tokens, *sizes)
+        parameters = self.model.parameters()
+        self.optimizer = torch.optim.AdamW(parameters, lr=1e-3, fused=True)
+        self.bptt = bptt
+
+    def fit(self, inputs, targets, n_epochs):
+        """Train on ids (n_lanes, n_steps) and what follows them."""
+        self.model.train()
+        for _ in range(n_epochs):
+            state = None
+            for start in range(0, inputs.shape[1], self.bptt):
+                chunk = slice(start, start + self.bptt)
+                self.optimizer.zero_grad()
+                logits, state = self.model(inputs[:, chunk], state)
+                loss = nn.functional.cross_entropy(
+                    logits.flatten(0, 1), targets[:, chunk].flatten()
+                )
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+                self.optimizer.step()
+                state = tuple(part.detach() for part in state)
+        return self
+
+    @torch.inference_mode()
+    def write(self, prompts, n_steps):
+        """Return ids (n_prompts, n_steps), the most probable each time.
+
+        All that is written so far is read again for each step.
+        """
+        self.model.eval()
+        for _ in range(n_steps):
+            logits, _ = self.model(prompts)
+            prompts = torch.cat([prompts, logits[:, -1:].argmax(2)], dim=1)
+        return prompts[:, -n_steps:]
 
 
 class DenseClassifier(nn.Module):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import joblib
 import torch
+from skorch.callbacks import Callback
 
 from ._data import DataAbsent
 
@@ -105,6 +106,20 @@ def print_bars(bars, quick):
 def progress(text):
     """Say on the error stream, which keeps the tables clean, what is being measured."""
     print(f"... {text}", file=sys.stderr, flush=True)
+
+
+class EpochProgress(Callback):
+    """Says after each epoch how far training is."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def on_epoch_end(self, net, **kwargs):
+        epoch = net.history[-1]
+        progress(
+            f"{self.name}: epoch {epoch['epoch']}, train loss {epoch['train_loss']:.4f}, "
+            f"{epoch['dur']:.0f} s"
+        )
 
 
 def make_parser(description, prog=None):

@@ -7,7 +7,6 @@ first: training for pronunciations alone takes about half an hour.
 import datetime
 
 import numpy as np
-from skorch.callbacks import Callback
 
 from skrnn import Seq2SeqTransformer
 from skrnn.data.tokenizers import split_words
@@ -16,6 +15,7 @@ from skrnn.metrics import bleu_score, chrf_score, exact_match_score, token_error
 from ._data import load_cmudict, load_tatoeba, shorten
 from ._report import (
     Bar,
+    EpochProgress,
     at_least,
     at_most,
     import_peer,
@@ -58,20 +58,6 @@ CMUDICT_EPOCHS = 10
 #: Fewer units and words than by default: the output layer over all words takes most of the time.
 TATOEBA = {"hidden_size": 128, "target_min_count": 2, "max_epochs": 8}
 N_RESAMPLES, N_SAMPLES = 1_000, 5
-
-
-class EpochProgress(Callback):
-    """Says after each epoch how far training is."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def on_epoch_end(self, net, **kwargs):
-        epoch = net.history[-1]
-        progress(
-            f"{self.name}: epoch {epoch['epoch']}, train loss {epoch['train_loss']:.4f}, "
-            f"{epoch['dur']:.0f} s"
-        )
 
 
 def cmudict(quick, seeds):
