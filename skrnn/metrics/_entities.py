@@ -1,0 +1,248 @@
+"""Measures of named entities: which ones are right, type and both ends.
+
+This file reads tags as the caller asks, leniently or strictly, and writes the entities
+in tags that leave no doubt; seqeval counts them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from skrnn.data.schemes import SCHEMES, entities, repair, split_tag
+from skrnn.metrics._pairing import check_pair
+
+AVERAGES = ("micro", "macro", "weighted")
+#: The prefixes of all schemes, and what seqeval's lenient reader knows them as.
+LENIENT = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"}
+
+
+def entity_precision_score(
+    y_true: Any, y_pred: Any, *, scheme: str | None = None, average: str = "micro"
+) -> float:
+    """Return the share of predicted entities that are right, type and both ends.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences lists of tags
+        As for ``entity_f1_score``.
+    scheme : str or None, default=None
+        As for ``entity_f1_score``.
+    average : str, default="micro"
+        As for ``entity_f1_score``.
+
+    Returns
+    -------
+    precision : float
+        Between 0 and 1; 0 if no entity is predicted.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import entity_precision_score
+    >>> entity_precision_score([["B-x", "I-x", "O"]], [["B-x", "I-x", "B-x"]])
+    0.5
+    """
+    return _entity_score("precision_score", y_true, y_pred, scheme, average)
+
+
+def entity_recall_score(
+    y_true: Any, y_pred: Any, *, scheme: str | None = None, average: str = "micro"
+) -> float:
+    """Return the share of true entities that were found, type and both ends.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences lists of tags
+        As for ``entity_f1_score``.
+    scheme : str or None, default=None
+        As for ``entity_f1_score``.
+    average : str, default="micro"
+        As for ``entity_f1_score``.
+
+    Returns
+    -------
+    recall : float
+        Between 0 and 1; 0 if there is no true entity.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import entity_recall_score
+    >>> entity_recall_score([["B-x", "O", "B-y"]], [["B-x", "O", "O"]])
+    0.5
+    """
+    return _entity_score("recall_score", y_true, y_pred, scheme, average)
+
+
+def entity_f1_score(
+    y_true: Any, y_pred: Any, *, scheme: str | None = None, average: str = "micro"
+) -> float:
+    """Return the harmonic mean of entity precision and recall.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences lists of tags
+        True and predicted tags, such as "B-person" and "O". A string is a list of tags
+        with spaces between.
+    scheme : {"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"} or None, default=None
+        None reads tags leniently, as the CoNLL evaluation script does: "I-x" behind "O"
+        begins an entity. A scheme is strict: what breaks it is no entity.
+    average : {"micro", "macro", "weighted"}, default="micro"
+        Over all entities; or over the types, alike or weighted by their true entities.
+        ``entity_report`` has the values of each type.
+
+    Returns
+    -------
+    f1 : float
+        Between 0 and 1; 0 if no entity is right.
+
+    Raises
+    ------
+    ValueError
+        If the sequences differ in number or length, if there are none, or if a tag has
+        none of the prefixes of the scheme (read leniently: of any scheme).
+    TypeError
+        If a tag is no string.
+
+    Notes
+    -----
+    Strictly read, an entity counts if its tags are those that the scheme writes for it.
+    seqeval's strict mode does the same, but for two schemes: in IOE1 it overlooks
+    entities beside others of their type, and in IOB1 it begins entities behind a "B" that
+    breaks the scheme.
+
+    References
+    ----------
+    Tjong Kim Sang, De Meulder (2003). Introduction to the CoNLL-2003 shared task:
+    language-independent named entity recognition. CoNLL, section 2.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import entity_f1_score
+    >>> round(entity_f1_score([["B-x", "I-x", "B-y"]], [["B-x", "I-x", "O"]]), 3)
+    0.667
+    >>> (
+    ...     entity_f1_score([["I-x"]], [["I-x"]]),
+    ...     entity_f1_score([["B-x"]], [["I-x"]], scheme="IOB2"),
+    ... )
+    (1.0, 0.0)
+    """
+    return _entity_score("f1_score", y_true, y_pred, scheme, average)
+
+
+def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.DataFrame:
+    """Return precision, recall, F1 and number of each entity type.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of n_sequences lists of tags
+        As for ``entity_f1_score``.
+    scheme : str or None, default=None
+        As for ``entity_f1_score``.
+
+    Returns
+    -------
+    report : DataFrame
+        A row for each type, then "micro avg", "macro avg" and "weighted avg"; columns
+        precision, recall, f1-score and support (true entities).
+
+    Raises
+    ------
+    ValueError
+        If there is no entity in either; else as ``entity_f1_score``.
+
+    Examples
+    --------
+    >>> from skrnn.metrics import entity_report
+    >>> report = entity_report([["B-x", "O", "B-y"]], [["B-x", "O", "O"]])
+    >>> report.loc["x", "f1-score"], report.loc["y", "recall"]
+    (np.float64(1.0), np.float64(0.0))
+    """
+    from seqeval.metrics import classification_report
+
+    true, pred = _check_tags(y_true, y_pred, scheme)
+    if not _any_entities(true, pred):
+        raise ValueError(
+            "y_true and y_pred have no entities to report"
+            + (f' that keep to scheme="{scheme}"' if scheme else "")
+        )
+    rows = classification_report(true, pred, output_dict=True, zero_division=0)
+    report = pd.DataFrame(rows).T
+    return report.astype({"support": int})
+
+
+def _entity_score(
+    name: str, y_true: Any, y_pred: Any, scheme: str | None, average: str
+) -> float:
+    import seqeval.metrics
+
+    if average not in AVERAGES:
+        raise ValueError(f"average must be one of {AVERAGES}, got {average!r}")
+    true, pred = _check_tags(y_true, y_pred, scheme)
+    if not _any_entities(true, pred):
+        return 0.0  # the mean over no types would be NaN
+    score = getattr(seqeval.metrics, name)
+    return float(score(true, pred, average=average, zero_division=0))
+
+
+def _any_entities(true: list[list[str]], pred: list[list[str]]) -> bool:
+    return any(entities(row) for rows in (true, pred) for row in rows)
+
+
+def _check_tags(
+    y_true: Any, y_pred: Any, scheme: str | None
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Return both in tags that seqeval's lenient reader takes as the caller means them."""
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(
+            f"scheme must be one of {tuple(SCHEMES)} or None, got {scheme!r}"
+        )
+    prefixes = set(LENIENT) if scheme is None else SCHEMES[scheme].prefixes
+    read = _lenient if scheme is None else partial(_strict, scheme)
+    true, pred = check_pair(y_true, y_pred)
+    return (
+        [read(_typed(row, prefixes, f"y_true[{i}]")) for i, row in enumerate(true)],
+        [read(_typed(row, prefixes, f"y_pred[{i}]")) for i, row in enumerate(pred)],
+    )
+
+
+def _typed(tags: list, prefixes: set[str], name: str) -> list[str]:
+    """Return tags that all have a type, "_" where there is none, as seqeval names it."""
+    typed = []
+    for step, tag in enumerate(tags):
+        if not isinstance(tag, str):
+            raise TypeError(
+                f'{name}, step {step} is {tag!r}, expected a tag such as "B-person" or "O"'
+            )
+        prefix, kind = split_tag(tag)
+        if tag != "O" and prefix not in prefixes:
+            raise ValueError(
+                f'{name}, step {step} is {tag!r}, expected "O" or a tag such as '
+                f'"{min(prefixes)}-person" (prefixes {sorted(prefixes)})'
+            )
+        typed.append("O" if tag == "O" else f"{prefix}-{kind or '_'}")
+    return typed
+
+
+def _lenient(tags: list[str]) -> list[str]:
+    """Return tags without BILOU's own prefixes.
+
+    >>> _lenient(["B-x", "L-x", "U-y", "O"])
+    ['B-x', 'E-x', 'S-y', 'O']
+    """
+    return [tag if tag == "O" else LENIENT[tag[0]] + tag[1:] for tag in tags]
+
+
+def _strict(scheme: str, tags: list[str]) -> list[str]:
+    """Return IOBES tags of the entities that keep to the scheme; all else is "O".
+
+    >>> _strict("IOB2", ["B-x", "I-x", "I-y", "B-y"])
+    ['B-x', 'E-x', 'O', 'S-y']
+    """
+    written, clear = repair(scheme, tags), repair("IOBES", tags)
+    strict = ["O"] * len(tags)
+    for start, end, _ in entities(tags):
+        if tags[start:end] == written[start:end]:
+            strict[start:end] = clear[start:end]
+    return strict
