@@ -14,6 +14,7 @@ from skrnn.datasets._japanese_vowels import load_japanese_vowels
 from skrnn.datasets._readers import (
     read_abc,
     read_conll,
+    read_conllu,
     read_lines,
     read_pitches,
     read_text,
@@ -29,6 +30,7 @@ __all__ = [
     "make_waves",
     "read_abc",
     "read_conll",
+    "read_conllu",
     "read_lines",
     "read_pitches",
     "read_text",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from itertools import groupby
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from sklearn.utils.validation import check_scalar
+
+#: Where CoNLL-U files have what is read from them, of their ten columns.
+FORM, LABELS, N_COLUMNS = 1, {"upos": 3, "xpos": 4, "deprel": 7}, 10
 
 
 def read_conll(
@@ -23,13 +29,13 @@ def read_conll(
     Parameters
     ----------
     path : str or path-like
-        A UTF-8 file.
+        A UTF-8 file whose lines all have as many columns.
     token_column, tag_column : int, default=0 and -1
         Which columns are read; negative ones count from the last.
     delimiter : str, default=None
         What stands between columns; None is any run of spaces and tabs.
     comment : str, default=None
-        Lines that begin with this are left out ("#" in CoNLL-U files).
+        Lines that begin with this are left out, tokens that begin with it among them.
 
     Returns
     -------
@@ -41,7 +47,12 @@ def read_conll(
     Raises
     ------
     ValueError
-        If a line has too few columns, or the file is no UTF-8.
+        If a line has other than the first line's number of columns, if these are too few
+        for ``token_column`` and ``tag_column``, or if the file is no UTF-8.
+
+    See Also
+    --------
+    read_conllu : Reads CoNLL-U, the format of Universal Dependencies.
 
     Notes
     -----
@@ -66,30 +77,133 @@ def read_conll(
     check_scalar(tag_column, "tag_column", Integral)
     X: list[list[str]] = []
     y: list[list[str]] = []
-    inside = False
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            inside = False
-            continue
-        if comment is not None and line.startswith(comment):
-            continue
-        if line.startswith("-DOCSTART-"):
-            continue
-        columns = line.split(delimiter)
-        try:
-            token, tag = columns[token_column], columns[tag_column]
-        except IndexError:
-            raise ValueError(
-                f"{path}, line {number} has {len(columns)} columns, too few for "
-                f"token_column={token_column} and tag_column={tag_column}: {line!r}"
-            ) from None
-        if not inside:
-            X.append([])
-            y.append([])
-            inside = True
-        X[-1].append(token)
-        y[-1].append(tag)
+    first: tuple[int, int] | None = None  # the first line's number, and its columns'
+    for sentence in _numbered_sentences(path):
+        rows = []
+        for number, line in sentence:
+            if line.startswith("-DOCSTART-") or (comment and line.startswith(comment)):
+                continue
+            columns = _columns(line, delimiter)
+            place = f"{path}, line {number} has {len(columns)} columns"
+            if first is None:
+                first = number, len(columns)
+                if not _are_two_of(len(columns), token_column, tag_column):
+                    raise ValueError(
+                        f"{place}, too few for token_column={token_column} and "
+                        f"tag_column={tag_column}: {line!r}"
+                    )
+            elif len(columns) != first[1]:
+                raise ValueError(
+                    f"{place}, expected {first[1]} (as line {first[0]} has): {line!r}"
+                )
+            rows.append((columns[token_column], columns[tag_column]))
+        if rows:
+            X.append([token for token, _ in rows])
+            y.append([tag for _, tag in rows])
     return X, y
+
+
+def read_conllu(
+    path: Any, *, column: str = "upos"
+) -> tuple[list[list[str]], list[list[str]]]:
+    r"""Read CoNLL-U, the format of Universal Dependencies: words and a label for each.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A UTF-8 file.
+    column : {"upos", "xpos", "deprel"}, default="upos"
+        The labels: parts of speech, those of the treebank's own tag set, or relations to
+        the head.
+
+    Returns
+    -------
+    X : list of n_sentences lists of str
+        Words as they are written, column FORM.
+    y : list of n_sentences lists of str
+        Labels; "_" where the file gives none.
+
+    Raises
+    ------
+    ValueError
+        If a line has not the ten columns of the format or no word number, or if the file
+        is no UTF-8.
+
+    Notes
+    -----
+    Only words are read. Comments, ranges ("1-2 don't", of the words "do" and "n't") and
+    the empty nodes of enhanced dependencies ("2.1") are left out.
+
+    References
+    ----------
+    Nivre, de Marneffe, Ginter, Hajič, Manning, Pyysalo, Schuster, Tyers, Zeman (2020).
+    Universal Dependencies v2: an evergrowing multilingual treebank collection. LREC.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from skrnn.datasets import read_conllu
+    >>> lines = [
+    ...     "# text = It's",
+    ...     "1-2\tIt's" + 8 * "\t_",
+    ...     "1\tIt\tit\tPRON\tPRP\t_\t0\troot\t_\t_",
+    ...     "2\t's\tbe\tAUX\tVBZ\t_\t1\tcop\t_\t_",
+    ... ]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "small.conllu")
+    ...     _ = file.write_text("\n".join(lines), encoding="utf-8")
+    ...     read_conllu(file)
+    ([['It', "'s"]], [['PRON', 'AUX']])
+    """
+    if column not in LABELS:
+        raise ValueError(f"column must be one of {list(LABELS)}, got {column!r}")
+    X: list[list[str]] = []
+    y: list[list[str]] = []
+    for sentence in _numbered_sentences(path):
+        rows: list[list[str]] = []
+        for number, line in sentence:
+            if line.startswith("#") and not (rows and "\t" in line):
+                continue
+            columns = line.split("\t")
+            if len(columns) != N_COLUMNS:
+                raise ValueError(
+                    f"{path}, line {number} has {len(columns)} columns, expected "
+                    f"{N_COLUMNS} with tabs between: {line!r}"
+                )
+            if re.fullmatch(r"\d+[-.]\d+", columns[0]):
+                continue
+            if not re.fullmatch(r"\d+", columns[0]):
+                raise ValueError(
+                    f"{path}, line {number} begins with {columns[0]!r}, expected the "
+                    "number of a word"
+                )
+            rows.append(columns)
+        if rows:
+            X.append([row[FORM] for row in rows])
+            y.append([row[LABELS[column]] for row in rows])
+    return X, y
+
+
+def _numbered_sentences(path: Any) -> Iterator[list[tuple[int, str]]]:
+    """Yield the lines between blank ones, with their numbers in the file."""
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    for filled, group in groupby(lines, key=lambda numbered: bool(numbered[1].strip())):
+        if filled:
+            yield list(group)
+
+
+def _columns(line: str, delimiter: str | None) -> list[str]:
+    """Return a line's columns; without a delimiter other spaces stay in tokens."""
+    if delimiter is None:
+        return re.split(r"[ \t]+", line.strip(" \t"))
+    return line.split(delimiter)
+
+
+def _are_two_of(n_columns: int, token_column: int, tag_column: int) -> bool:
+    """Tell whether both columns exist; one may be chosen twice by one number only."""
+    token, tag = (c + n_columns if c < 0 else c for c in (token_column, tag_column))
+    exist = 0 <= token < n_columns and 0 <= tag < n_columns
+    return exist and (token != tag or token_column == tag_column)
 
 
 def read_text(path: Any) -> str:
@@ -121,11 +235,12 @@ def read_text(path: Any) -> str:
     'One.\nTwo.\n'
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is no UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
         ) from error
+    text = text.removeprefix("\ufeff")  # "utf-8-sig" would miscount the bytes in errors
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
