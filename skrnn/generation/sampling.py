@@ -14,6 +14,10 @@ State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
+#: Less leaves no chance, and would be too much for float32.
+LEAST_TEMPERATURE = 1e-30
+
+
 class Sampling(NamedTuple):
     """How the next step is chosen.
 
@@ -35,7 +39,7 @@ class Sampling(NamedTuple):
 
 def choose_token(logits: Tensor, how: Sampling, generator: Generator) -> Tensor:
     """Return a token ``(B,)`` for each row of logits ``(B, C)``."""
-    if how.temperature == 0:
+    if how.temperature < LEAST_TEMPERATURE:
         return logits.argmax(1)
     logits = logits / how.temperature
     if how.top_k is not None and how.top_k < logits.shape[1]:
@@ -52,7 +56,7 @@ def choose_token(logits: Tensor, how: Sampling, generator: Generator) -> Tensor:
 
 def choose_features(logits: Tensor, how: Sampling, generator: Generator) -> Tensor:
     """Return 0/1 features ``(B, F)``, each by its own probability."""
-    if how.temperature == 0:
+    if how.temperature < LEAST_TEMPERATURE:
         return (logits > 0).to(logits.dtype)
     probabilities = (logits / how.temperature).sigmoid()
     return torch.bernoulli(probabilities, generator=generator)

@@ -13,7 +13,8 @@ from skrnn.modules.dropout import Dropout
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.recurrent import RecurrentLayers
 
-UNKNOWN = 1  # the id of unseen tokens; 0 pads, and as an input begins a sequence
+#: Padding, which as an input begins a sequence and never follows; and unseen tokens.
+PADDING, UNKNOWN = 0, 1
 
 #: What a language model keeps between steps: tensors ``(B, ...)``.
 State = tuple[Tensor, ...]
@@ -51,7 +52,7 @@ class LanguageModel(nn.Module):
     tie_weights : bool
         Whether tokens' vectors are the output layer's rows too.
     dropout : float
-        Rate on inputs and before the output layer.
+        Rate on inputs.
 
     References
     ----------
@@ -107,11 +108,31 @@ class LanguageModel(nn.Module):
 
     def score(self, outputs: Tensor) -> Tensor:
         """Return logits ``(B, T, n_outputs)`` of ``(B, T, output_size)``."""
-        outputs = self.dropout(outputs)
-        if not self.tied:
+        if self.embedding is None:
             return self.head(outputs)
-        assert self.embedding is not None
-        return F.linear(self.project(outputs), self.embedding.weight, self.bias)
+        if self.tied:
+            weight = self.embedding.weight
+            logits = F.linear(self.project(outputs), weight, self.bias)
+        else:
+            logits = self.head(outputs)
+        logits[..., PADDING].fill_(-torch.inf)
+        return logits
+
+    def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return ``(B, T, output_size)`` for the output layer, and the state behind."""
+        raise NotImplementedError
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None, state: State | None = None
+    ) -> LanguageScores:
+        """Return scores of what follows each step of ids (B, T) or features (B, T, C)."""
+        outputs, after = self.run(inputs, state)
+        return LanguageScores(self.score(outputs), lengths, after)
+
+    def read(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return logits ``(B, C)`` of what follows the last step, and the state there."""
+        outputs, after = self.run(inputs, state)
+        return self.score(outputs[:, -1:])[:, 0], after
 
 
 class RecurrentLanguageModel(LanguageModel):
@@ -119,8 +140,10 @@ class RecurrentLanguageModel(LanguageModel):
 
     Parameters
     ----------
-    n_outputs, embedding_dim, tie_weights, dropout :
+    n_outputs, embedding_dim, tie_weights :
         As in ``LanguageModel``.
+    dropout : float
+        Rate on inputs, between layers and before the output layer.
     hidden_size, cell, num_layers :
         As in ``RecurrentLayers``.
 
@@ -156,10 +179,8 @@ class RecurrentLanguageModel(LanguageModel):
             dropout=dropout,
         )
 
-    def forward(
-        self, inputs: Tensor, lengths: Tensor | None, state: State | None = None
-    ) -> LanguageScores:
-        """Return scores of what follows each step of ids (B, T) or features (B, T, C)."""
+    def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return ``(B, T, hidden_size)`` for the output layer, and the state behind."""
         x = self.embed(inputs)  # (B, T, E)
         if state is None:
             hidden = self.layers.zeros(len(x), like=x)
@@ -167,7 +188,7 @@ class RecurrentLanguageModel(LanguageModel):
             hidden = tuple(part.transpose(0, 1) for part in state)  # (L, B, H)
         outputs, hidden = self.layers(x, hidden)  # (B, T, H)
         after = tuple(part.transpose(0, 1) for part in hidden)  # (B, L, H)
-        return LanguageScores(self.score(outputs), lengths, after)
+        return self.dropout(outputs), after
 
 
 class WindowLanguageModel(LanguageModel):
@@ -175,8 +196,10 @@ class WindowLanguageModel(LanguageModel):
 
     Parameters
     ----------
-    n_outputs, embedding_dim, tie_weights, dropout :
+    n_outputs, embedding_dim, tie_weights :
         As in ``LanguageModel``.
+    dropout : float
+        Rate on inputs and behind each hidden layer.
     n_steps : int
         Steps of the window; zeros stand before a sequence's begin.
     hidden_layer_sizes : tuple of int
@@ -212,10 +235,8 @@ class WindowLanguageModel(LanguageModel):
         self.n_steps = n_steps
         self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
 
-    def forward(
-        self, inputs: Tensor, lengths: Tensor | None, state: State | None = None
-    ) -> LanguageScores:
-        """Return scores of what follows each step of ids (B, T) or features (B, T, C)."""
+    def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Return ``(B, T, output_size)`` for the output layer, and the state behind."""
         n_sequences, n_steps, *rest = inputs.shape
         before = self.n_steps - 1
         if state is None:
@@ -224,4 +245,4 @@ class WindowLanguageModel(LanguageModel):
         x = self.embed(seen)  # (B, W - 1 + T, E)
         near = torch.cat([x[:, i : i + n_steps] for i in range(self.n_steps)], dim=-1)
         after = (seen[:, seen.shape[1] - before :],)
-        return LanguageScores(self.score(self.hidden(near)), lengths, after)
+        return self.hidden(near), after

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -24,6 +24,7 @@ from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.embedding import TokenEmbedding
+from skrnn.modules.language import State
 from skrnn.modules.networks import empty_network
 from skrnn.training.batching import (
     MAX_ROWS,
@@ -33,6 +34,7 @@ from skrnn.training.batching import (
     Piece,
     PredictionBatches,
     TrainingBatches,
+    max_steps,
 )
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.seeding import make_generator
@@ -91,6 +93,9 @@ class SequenceNet(NeuralNet):
     bptt : int, optional
         Steps of a chunk, for a network that carries its state from one to the next.
     """
+
+    #: In training: the state behind the last chunk, from which the next one goes on.
+    carried_: State = ()
 
     def __init__(
         self,
@@ -155,7 +160,7 @@ class SequenceNet(NeuralNet):
             self.notify("on_train_end", X=X, y=y)
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
-            self.carried_: tuple[Tensor, ...] = ()
+            self.carried_ = ()
         return self
 
     def fit_loop(
@@ -167,6 +172,7 @@ class SequenceNet(NeuralNet):
     ) -> SequenceNet:
         """Run the epochs."""
         training = self._training_batches(X)
+        self.carried_ = ()
         validation = None if y is None else self._prediction_batches(y)
         datasets = {"dataset_train": X, "dataset_valid": y}
         for _ in range(self.max_epochs if epochs is None else epochs):
@@ -229,7 +235,8 @@ class SequenceNet(NeuralNet):
         """Add up the gradients of a batch's pieces."""
         total = torch.zeros((), device=self.device)
         for piece in batch:
-            loss = self._piece_loss(piece) / batch.n_targets
+            outputs, self.carried_ = self._run(piece, self.carried_)
+            loss = self._piece_loss(piece, outputs) / batch.n_targets
             loss.backward()
             total += loss.detach()
         return {"loss": total, "y_pred": None}
@@ -237,28 +244,37 @@ class SequenceNet(NeuralNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Return the loss of a batch without training on it."""
         with torch.inference_mode():
-            total = sum(self._piece_loss(piece) for piece in batch)
+            total = sum(
+                self._piece_loss(piece, outputs)
+                for piece, outputs in self._through(batch)
+            )
         return {"loss": total / batch.n_targets, "y_pred": None}
 
-    def _piece_loss(self, piece: Piece) -> Tensor:
+    def _piece_loss(self, piece: Piece, outputs: Any) -> Tensor:
         """Return the weighted sum of a piece's losses, one a sequence or one a step."""
-        losses = self._losses(piece)
+        losses = self.criterion_(outputs, piece.targets)
         return losses.sum() if piece.weights is None else (losses * piece.weights).sum()
 
-    def _losses(self, piece: Piece) -> Tensor:
-        """Return a piece's losses."""
-        return self.criterion_(self._run(piece), piece.targets)
+    def _run(self, piece: Piece, before: State) -> tuple[Any, State]:
+        """Return a piece's outputs, and the state behind it, cut off from gradients.
 
-    def _run(self, piece: Piece) -> Any:
-        """Return the outputs of a piece, going on from the piece before where it does."""
+        ``before`` is the state behind the piece before, from which some pieces go on.
+        """
         inputs: dict[str, Any] = piece.inputs
         if piece.goes_on:
             n_sequences = len(inputs["lengths"])
-            inputs = inputs | {"state": tuple(s[:n_sequences] for s in self.carried_)}
+            inputs = inputs | {"state": tuple(part[:n_sequences] for part in before)}
         outputs = self.module_(**inputs)
-        if self.bptt is not None:
-            self.carried_ = tuple(part.detach() for part in outputs.state)
-        return outputs
+        if self.bptt is None:
+            return outputs, ()
+        return outputs, tuple(part.detach() for part in outputs.state)
+
+    def _through(self, batch: Batch) -> Iterator[tuple[Piece, Any]]:
+        """Yield the pieces of a batch with their outputs."""
+        state: State = ()
+        for piece in batch:
+            outputs, state = self._run(piece, state)
+            yield piece, outputs
 
     def _prediction_batches(self, examples: Examples) -> PredictionBatches:
         chunk = None if self.bptt is None else max(CHUNK, self.bptt)
@@ -310,12 +326,13 @@ class SequenceNet(NeuralNet):
         result = np.zeros(len(examples))
         with torch.inference_mode():
             for batch in self._prediction_batches(examples):
-                for piece in batch:
-                    losses = self._losses(piece).double().flatten(1).sum(1)
-                    result[piece.indices] += losses.cpu().numpy()
+                for piece, outputs in self._through(batch):
+                    losses = self.criterion_(outputs, piece.targets)
+                    by_sequence = losses.double().flatten(1).sum(1)
+                    result[piece.indices] += by_sequence.cpu().numpy()
         return result
 
-    def read(self, inputs: RaggedArray) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def read(self, inputs: RaggedArray) -> tuple[Tensor, State]:
         """Return logits ``(n, C)`` behind each sequence's last step, and the states there.
 
         Sequences of one length are read together: behind padding no state is real.
@@ -326,23 +343,24 @@ class SequenceNet(NeuralNet):
         with torch.inference_mode():
             for length in np.unique(lengths):
                 same = np.flatnonzero(lengths == length)
-                for rows in np.split(same, np.arange(MAX_ROWS, len(same), MAX_ROWS)):
+                n_rows = min(MAX_ROWS, max(1, max_steps(self.device) // int(length)))
+                for rows in np.split(same, np.arange(n_rows, len(same), n_rows)):
+                    state: State | None = None
                     for piece in collator.chunks(rows, CHUNK, CHUNK):
-                        outputs = self._run(piece)
+                        last, state = self.module_.read(piece.inputs["inputs"], state)
+                    assert state is not None  # each sequence has a step, its begin
                     order.append(rows)
-                    logits.append(outputs.logits[:, -1])
-                    states.append(outputs.state)
+                    logits.append(last)
+                    states.append(state)
             back = torch.from_numpy(np.argsort(np.concatenate(order))).to(self.device)
-            state = tuple(torch.cat(parts)[back] for parts in zip(*states, strict=True))
+            joined_states = zip(*states, strict=True)
+            state = tuple(torch.cat(parts)[back] for parts in joined_states)
             return torch.cat(logits)[back], state
 
-    def step(
-        self, inputs: Tensor, state: tuple[Tensor, ...]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return logits ``(n, C)`` behind one more step ``(n, 1[, F])``, and the state."""
         with torch.inference_mode():
-            outputs = self.module_(inputs, None, state)
-            return outputs.logits[:, 0], outputs.state
+            return self.module_.read(inputs, state)
 
     def attention(self, examples: Examples) -> list[NDArray[np.float32]]:
         """Return each pair's attention ``(n_target_steps, n_steps)``, in user's order."""

@@ -1,0 +1,102 @@
+"""Language models: what they see, what they drop, and that steps equal whole sequences."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from skrnn.modules.language import PADDING
+from skrnn.modules.networks import build_network
+from skrnn.training.seeding import make_generator
+
+COMMON = {"n_outputs": 7, "embedding_dim": 5, "tie_weights": False, "dropout": 0.0}
+KINDS = {
+    "language": {"hidden_size": 6, "cell": "lstm", "num_layers": 2},
+    "window_language": {
+        "n_steps": 3,
+        "hidden_layer_sizes": (6,),
+        "activation": "relu",
+    },
+}
+
+
+def build(kind, **changed):
+    return build_network(kind, COMMON | KINDS[kind] | changed, make_generator(0))
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def ids():
+    return torch.randint(1, 7, (3, 8), generator=make_generator(1))
+
+
+def test_chunks_and_steps_give_what_the_whole_gives(kind, ids):
+    model = build(kind)
+    whole = model(ids, None)
+    first = model(ids[:, :5], None)
+    second = model(ids[:, 5:], None, first.state)
+    assert_close(torch.cat([first.logits, second.logits], 1), whole.logits)
+    logits, state = model.read(ids[:, :7], None)
+    assert_close(logits, whole.logits[:, 6])
+    logits, state = model.read(ids[:, 7:], state)
+    assert_close(logits, whole.logits[:, 7])
+    for part, expected in zip(state, whole.state, strict=True):
+        assert_close(part, expected)
+
+
+def test_nothing_later_is_seen(kind, ids):
+    model = build(kind)
+    before = model(ids, None).logits
+    ids[:, 5] = ids[:, 5] % 6 + 1
+    after = model(ids, None).logits
+    assert_close(after[:, :5], before[:, :5])
+    assert not torch.allclose(after[:, 5], before[:, 5])
+
+
+def test_the_window_ends_where_it_should(ids):
+    model = build("window_language")
+    before = model(ids, None).logits
+    ids[:, 2] = ids[:, 2] % 6 + 1
+    after = model(ids, None).logits
+    changed = (after != before).any(2).any(0)
+    assert changed.tolist() == [False, False, True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize("tie_weights", [False, True])
+def test_padding_never_follows(kind, ids, tie_weights):
+    logits = build(kind, tie_weights=tie_weights)(ids, None).logits
+    assert (logits[..., PADDING] == -torch.inf).all()
+    assert logits[..., PADDING + 1 :].isfinite().all()
+
+
+def test_features_all_may_follow(kind):
+    model = build(kind, embedding_dim=None)
+    assert model(torch.ones(2, 4, 7), None).logits.isfinite().all()
+
+
+def test_tied_rows_are_the_vectors(kind, ids):
+    model = build(kind, tie_weights=True)
+    names = [name for name, _ in model.named_parameters()]
+    assert not any(name.startswith("head") for name in names)
+    outputs, _ = model.run(ids, None)
+    expected = model.project(outputs) @ model.embedding.weight.T + model.bias
+    assert_close(model.score(outputs)[..., 1:], expected[..., 1:])
+
+
+def test_values_before_the_output_layer_are_dropped_at_the_stated_rate(kind):
+    model = build(kind, dropout=0.3, **_positive(kind))
+    for name, parameter in model.named_parameters():
+        if name.startswith("hidden"):  # no ReLU unit is silent
+            torch.nn.init.constant_(parameter, 0.1)
+    inputs = torch.randint(1, 7, (20, 400), generator=make_generator(2))
+    outputs, _ = model.train().run(inputs, None)
+    assert (outputs == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
+
+
+def _positive(kind):
+    return {"activation": "logistic"} if kind == "window_language" else {}
