@@ -176,6 +176,9 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
                 network.source.load_vectors(torch.from_numpy(vectors))
             network.source.silence_untrained()
 
+    def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
+        """Tell the loss what it needs to know of the training data."""
+
     # --- fitting ---------------------------------------------------------------------
 
     def fit(
@@ -424,7 +427,9 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         if not going_on:
             self.net_ = self._build_net(train.X.steps.lengths)
         net = self.net_
+        self._prepare_criterion(net.criterion_, train)
         net.batch_size = self._batch_size(train.X.steps.lengths)
+        net.bptt = self._steps_of_a_chunk()
         net.verbose = int(self.verbose)
         n_updates = epochs * net.updates_of_an_epoch(examples)
         net.use_callbacks(self._make_callbacks(schedule, n_updates, validation))
@@ -460,8 +465,12 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         if weight is None:
             return None, 1.0
         if scale is None:
-            scale = scale_to_mean_1(weight)
+            scale = scale_to_mean_1(weight, self._n_targets(data))
         return (weight * scale).astype(np.float32), scale
+
+    def _n_targets(self, data: CheckedData) -> NDArray[np.int64] | None:
+        """Return over how many targets each sequence's loss is a sum; None is one."""
+        return None
 
     def _validation_weights(
         self, validation: CheckedData, train: CheckedData, scale: float

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.checks import CheckedSequences
@@ -22,6 +23,7 @@ from skrnn.estimators._base import (
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._parameters import (
     BUILDING,
+    POSITIVE_INT,
     CommonParameters,
     GeneratorParameters,
     LanguageRecurrentParameters,
@@ -39,9 +41,12 @@ from skrnn.generation.sampling import (
     write_tokens,
 )
 from skrnn.modules.language import UNKNOWN, LanguageModel
-from skrnn.training.batching import Examples
+from skrnn.training.batching import Examples, count_chunks
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
 from skrnn.training.seeding import draw_seed, make_generator
+
+#: How many batches of lanes are tried, and how much longer than even their lanes are.
+N_LANES_TRIED, LANE_SLACK = 8, np.array([1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0])
 
 
 class BaseSequenceGenerator(BaseNetworkEstimator):
@@ -89,7 +94,8 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         TypeError
             If X is no container of sequences, or mixes kinds of them.
         """
-        super().fit(X, X, sample_weight, X_val=X_val, y_val=X_val)
+        y = [] if X is None else X  # the error is then that of X
+        super().fit(X, y, sample_weight, X_val=X_val, y_val=X_val)
         return self
 
     def partial_fit(
@@ -150,6 +156,8 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
             In nats; of tokens the ends are counted as steps.
         """
         log_likelihood, n_steps = self._score_steps(X)
+        if not n_steps.sum():
+            raise ValueError("X has no steps to score")
         return float(log_likelihood.sum() / n_steps.sum())
 
     def perplexity(self, X: Any) -> float:
@@ -211,8 +219,9 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         Returns
         -------
         probabilities : float32 ndarray of shape (n_sequences, n_tokens + 1)
-            Of the tokens in the order of ``vocabulary_``, and last of the end. For
-            features ``(n_sequences, n_features)``, each one's own.
+            Of the tokens in the order of ``vocabulary_``, and last of the end, given that
+            it is none that training has not seen. For features
+            ``(n_sequences, n_features)``, each one's own.
         """
         logits, _ = self._read(X)
         if not self._writes_tokens:
@@ -264,9 +273,9 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         """
         how, n_steps = check_sampling(self, n_steps, temperature, top_k, top_p)
         generator = self._make_generator(random_state)
+        self._check_stop(stop)
         logits, state = self._read(prompts)
         if not self._writes_tokens:
-            self._check_stop(stop)
             written = list(
                 write_features(
                     self._step, logits, state, n_steps, how=how, generator=generator
@@ -298,7 +307,8 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
     ) -> Iterator[Any]:
         """Yield the steps that go on from one prompt, as they are written.
 
-        The state is kept and nothing else: memory does not grow.
+        The state is kept and nothing else: memory does not grow. Tokens go on until the
+        end or ``stop`` comes, or after ``n_steps``.
 
         Parameters
         ----------
@@ -314,6 +324,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         """
         how, n_steps = check_sampling(self, n_steps, temperature, top_k, top_p)
         generator = self._make_generator(random_state)
+        self._check_stop(stop)
         logits, state = self._read([prompt])
         return self._stream(logits, state, n_steps, how, generator, stop)
 
@@ -343,8 +354,11 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
             As from ``generate``.
         """
         check_is_fitted(self, "net_")
-        if n_samples < 1:
-            raise ValueError(f"n_samples={n_samples} must be at least 1")
+        validate_parameter_constraints(
+            {"n_samples": [POSITIVE_INT]},
+            {"n_samples": n_samples},
+            caller_name=f"{type(self).__name__}.sample",
+        )
         nothing = "" if self._strings else []
         return self.generate(
             [nothing] * n_samples,
@@ -366,10 +380,18 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         checked = self._check_X(prompts, name="prompts", fitted=True)
         self._check_like_fit(prompts, checked, name="prompts")
         steps = checked.steps
-        if not len(steps.values):  # of a kind like any other
+        if not len(steps.values):  # no step tells the kind: take the fitted one
             width = () if self._writes_tokens else (self._n_outputs(),)
             steps = steps.with_values(np.zeros((0, *width), np.float32))
         return self.net_.read(self._inputs_of(steps))
+
+    def _check_like_fit(self, X: Any, checked: CheckedSequences, name: str = "X") -> None:
+        super()._check_like_fit(X, checked, name)
+        if checked.strings and self._writes_tokens and not self._strings:
+            raise ValueError(
+                f"{name} holds strings, but {type(self).__name__} was fitted on token "
+                "lists"
+            )
 
     def _step(
         self, inputs: torch.Tensor, state: tuple[torch.Tensor, ...]
@@ -388,7 +410,6 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         codec = self._input_codec
         ends = [codec.end]
         if stop is not None:
-            self._check_stop(stop)
             ends.append(codec.vocabulary.ids[stop])
         device = logits.device
         return write_tokens(
@@ -412,7 +433,6 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         stop: Hashable | None,
     ) -> Iterator[Any]:
         if not self._writes_tokens:
-            self._check_stop(stop)
             for features in write_features(
                 self._step, logits, state, n_steps, how=how, generator=generator
             ):
@@ -429,7 +449,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
             raise ValueError(
                 f"stop={stop!r} is of no use: steps are features, not tokens"
             )
-        if stop not in self.vocabulary_:
+        if not isinstance(stop, Hashable) or stop not in self.vocabulary_:
             raise ValueError(f"stop={stop!r} is no token of the training data")
 
     def _as_given(
@@ -451,13 +471,29 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
     def _writes_tokens(self) -> bool:
         return isinstance(self._input_codec, TargetCodec)
 
+    def _check_X(
+        self, X: Any, name: str = "X", *, fitted: bool = False
+    ) -> CheckedSequences:
+        checked = super()._check_X(X, name, fitted=fitted)
+        if checked.form.kind == "numeric":
+            _check_binary(checked.steps, name)
+        return checked
+
     def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> RaggedArray:
         return X.steps  # a sequence is its own target
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        names = {"n_steps", "window"} & self.get_params(deep=False).keys()
+        validate_parameter_constraints(
+            {name: [POSITIVE_INT] for name in names},
+            {name: getattr(self, name) for name in names},
+            caller_name=type(self).__name__,
+        )
 
     def _make_input_codec(self, X: CheckedSequences) -> Any:
         self._strings = X.strings
         if X.form.kind == "numeric":
-            _check_binary(X.steps)
             return NumericCodec()
         return TargetCodec(min_count=self.min_count, max_size=self.max_vocabulary)
 
@@ -511,7 +547,6 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         if self._writes_tokens:
             targets = self._input_codec.encode(steps)
         else:
-            _check_binary(steps)
             targets = steps
         weights = None
         if weight is not None:
@@ -524,10 +559,13 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
             return examples
         return _in_lanes(examples, self._lane_steps(examples.lengths))
 
+    def _n_targets(self, data: CheckedData) -> NDArray[np.int64]:
+        lengths = data.X.steps.lengths
+        return lengths + 1 if self._writes_tokens else lengths  # the end
+
     def _lane_steps(self, lengths: NDArray[np.int64]) -> int:
         """Return the longest stretch of a sequence that is one row of a batch."""
-        rows = self._batch_size(lengths)
-        return max(int(self.bptt), -(-int(lengths.sum()) // rows))
+        return longest_lane(lengths, self._batch_size(lengths), int(self.bptt))
 
     def _batch_size(self, lengths: NDArray[np.int64]) -> int:
         if self.batch_size != "auto":
@@ -536,8 +574,8 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
 
     def _n_batches(self, lengths: NDArray[np.int64]) -> int:
         rows = self._batch_size(lengths)
-        chunks = int(lengths.sum()) // (rows * int(self.bptt))
-        return max(1, -(-len(lengths) // rows), chunks)
+        lanes = lane_lengths(lengths, longest_lane(lengths, rows, int(self.bptt)))
+        return count_chunks(lanes, rows, int(self.bptt))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -546,15 +584,15 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         return tags
 
 
-def _check_binary(steps: RaggedArray) -> None:
+def _check_binary(steps: RaggedArray, name: str) -> None:
     """Raise a ValueError that names the first step which is not of zeros and ones."""
     values = steps.values
     wrong = np.flatnonzero(((values != 0) & (values != 1)).any(axis=1))
     if len(wrong):
         sequence, step = steps.step_of(int(wrong[0]))
         raise ValueError(
-            f"X[{sequence}], step {step} holds other numbers than 0 and 1; a generator "
-            'writes tokens (integers with input_type="tokens") or 0/1 features'
+            f"{name}[{sequence}], step {step} holds other numbers than 0 and 1; a "
+            'generator writes tokens (integers with input_type="tokens") or 0/1 features'
         )
 
 
@@ -565,11 +603,34 @@ def _one_step_late(steps: RaggedArray) -> RaggedArray:
     return steps.with_values(late)
 
 
+def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
+    """Return how long a stretch of a sequence may be, to fill batches of ``rows`` rows.
+
+    Sequences of these lengths are cut into lanes of no more steps, which need few batches
+    of chunks of ``bptt`` steps. Of those that need about the fewest the longest are
+    taken, since each cut loses the state.
+    """
+    even = lengths.sum() / rows / np.arange(1, N_LANES_TRIED + 1)[:, None]
+    tried = np.unique(np.ceil(even * LANE_SLACK).clip(bptt, max(bptt, lengths.max())))
+    lanes = [lane_lengths(lengths, int(longest)) for longest in tried]
+    updates = np.array([count_chunks(of_one, rows, bptt) for of_one in lanes])
+    return int(tried[updates <= 1.02 * updates.min() + 1].max())
+
+
+def lane_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """Return the lengths of the lanes into which sequences are cut, the last one's apart.
+
+    A sequence's lanes are equally long, but for its last one, which may be shorter.
+    """
+    parts = -(-lengths // longest)
+    return np.repeat(-(-lengths // parts), parts)
+
+
 def _in_lanes(examples: Examples, longest: int) -> Examples:
     """Return the examples with those longer than ``longest`` cut into equal parts."""
     lengths = examples.lengths
     parts = -(-lengths // longest)
-    sizes = np.repeat(-(-lengths // parts), parts)
+    sizes = lane_lengths(lengths, longest)
     place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
     starts = np.repeat(examples.sequences.steps.offsets[:-1], parts) + place * sizes
     offsets = np.append(starts, examples.sequences.steps.offsets[-1])

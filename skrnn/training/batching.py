@@ -153,8 +153,7 @@ class TrainingBatches:
     def __len__(self) -> int:
         if self.bptt is None:
             return -(-len(self.lengths) // self.batch_size)
-        longest = np.sort(self.lengths)[::-1][:: self.batch_size]  # of each batch
-        return int(np.ceil(longest / self.bptt).sum())
+        return count_chunks(self.lengths, self.batch_size, self.bptt)
 
     def __iter__(self) -> Iterator[Batch]:
         longer = np.maximum(self.lengths, self.target_lengths)
@@ -170,6 +169,17 @@ class TrainingBatches:
                 continue
             pieces = cut_batch(indices, longer[indices], self.max_steps)
             yield Batch(map(self.collator, pieces))
+
+
+def count_chunks(lengths: NDArray[np.int64], batch_size: int, bptt: int) -> int:
+    """Return how many chunks the batches of an epoch have, about.
+
+    A batch is as long as its longest sequence, and where it is cut, its first chunk has
+    about three quarters of ``bptt`` steps.
+    """
+    longest = np.sort(lengths)[::-1][::batch_size]
+    first = np.where(longest > bptt, bptt - bptt // 4, bptt)
+    return int((1 + np.ceil(np.maximum(longest - first, 0) / bptt)).sum())
 
 
 def cut_batch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 
@@ -17,11 +18,15 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
+from skorch.callbacks import Callback
 
 import skrnn.training.net
 from skrnn import FeedForwardGenerator, SequenceGenerator
 from skrnn.data.ragged import object_array
+from skrnn.estimators._generator import lane_lengths, longest_lane
+from skrnn.preprocessing import StepwiseTransformer
+from skrnn.training.batching import count_chunks
 
 TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
 SMALL = {
@@ -51,12 +56,19 @@ def chords(rng):
 def test_the_probabilities_of_all_short_texts_and_their_beginnings_sum_to_one(
     make_generator,
 ):
-    model = make_generator().fit(["ab", "ba", "b"] * 4)
+    model = make_generator(max_epochs=60, lr=0.02).fit(["ab", "ba", "b"] * 4)
     # what is no text of up to two tokens begins with one of three, or holds an unknown
     ended = ["", "a", "b", "aa", "ab", "ba", "bb"]
     total = np.exp(model.score_samples(ended[1:])).sum()
     nothing = model.predict_proba([""])[0, -1]
     assert 0 < total + nothing < 1
+    # what begins with two tokens and goes on, or holds what training has not seen
+    going_on = 1 - model.predict_proba(["aa", "ab", "ba", "bb"])[:, -1]
+    known = np.exp(model.score_samples(["aa", "ab", "ba", "bb"]))
+    beginnings = known / model.predict_proba(["aa", "ab", "ba", "bb"])[:, -1]
+    whole = total + nothing + (beginnings * going_on).sum()
+    assert whole == pytest.approx(1, abs=0.05)  # less the unknown ones'
+    assert whole <= 1 + 1e-6
 
 
 def test_a_score_is_the_sum_of_the_steps_log_probabilities(make_generator):
@@ -108,10 +120,10 @@ def test_an_unknown_token_scores_as_the_unknown_one(make_generator):
 def test_a_book_is_scored_in_chunks_as_in_one(make_generator, monkeypatch):
     model = make_generator(bptt=8).fit(TEXTS)
     book = ["abcab" * 60]
-    whole = model.score_samples(book)
+    whole, following = model.score_samples(book), model.predict_proba(book)
     monkeypatch.setattr(skrnn.training.net, "CHUNK", 10)
     assert_allclose(model.score_samples(book), whole, rtol=1e-5)
-    assert_allclose(model.predict_proba(book), model.predict_proba(book))
+    assert_allclose(model.predict_proba(book), following, rtol=1e-4)
 
 
 def test_a_book_is_read_in_lanes_that_hold_all_its_steps(make_generator):
@@ -129,25 +141,98 @@ def test_a_book_is_read_in_lanes_that_hold_all_its_steps(make_generator):
 
 def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monkeypatch):
     model = make(SequenceGenerator, bptt=4, batch_size=2, max_epochs=1, dropout=0.0)
-    carried = []
+    seen = []
     run = skrnn.training.net.SequenceNet._run
 
-    def watched(net, piece):
-        before = net.carried_ if piece.goes_on else None
-        outputs = run(net, piece)
-        carried.append((piece, before, outputs))
-        return outputs
+    def watched(net, piece, before):
+        given = {}
+        forward = net.module_.forward
+        net.module_.forward = lambda **inputs: given.update(inputs) or forward(**inputs)
+        try:
+            outputs, after = run(net, piece, before)
+        finally:
+            del net.module_.forward
+        seen.append((piece, given.get("state"), after))
+        return outputs, after
 
     monkeypatch.setattr(skrnn.training.net.SequenceNet, "_run", watched)
     model.fit(["abcabcabcabc", "bca", "cab"])
-    pieces = carried[:-1]  # the last one tries the trained network
+    pieces = seen[:-1]  # the last one tries the trained network
     assert {piece.goes_on for piece, *_ in pieces} == {False, True}
-    for (_, _, outputs), (piece, before, _) in pairwise(pieces):
+    assert all(state is None for piece, state, _ in pieces if not piece.goes_on)
+    for (_, _, after), (piece, state, _) in pairwise(pieces):
         if piece.goes_on:
-            n_rows = len(piece.indices)
-            for state, expected in zip(before, outputs.state, strict=True):
-                assert_array_equal(state[:n_rows], expected[:n_rows].detach())
-                assert not state.requires_grad
+            for part, expected in zip(state, after, strict=True):
+                assert_array_equal(part, expected[: len(piece.indices)])
+                assert not part.requires_grad
+    assert model.net_.carried_ == ()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [20_000],
+        [10_001, 9_990],
+        [8_000, 7_000, 5_000],
+        [5_000] * 4,
+        [500] * 20,
+        [3_000, *[20] * 60],
+        [*[1_001] * 31, 20_000],
+    ],
+)
+def test_lanes_fill_whole_batches(sizes):
+    rows, bptt = 32, 16
+    lengths = np.array(sizes)
+    lanes = lane_lengths(lengths, longest_lane(lengths, rows, bptt))
+    assert lanes.sum() >= lengths.sum()
+    assert count_chunks(lanes, rows, bptt) <= 1.5 * lengths.sum() / (rows * bptt) + 3
+
+
+def test_one_count_of_updates_serves_epochs_and_schedule():
+    books = ["abcde" * 300, "edcba" * 290, "ab" * 400]
+    model = make(SequenceGenerator, bptt=16, batch_size=8, max_epochs=1)
+    planned = model._n_batches(np.array([len(book) + 1 for book in books]))
+    real = model.fit(books).net_.history[0]["train_batch_count"]
+    assert abs(planned - real) <= 2
+
+
+def test_scores_of_two_threads_do_not_meet(make_generator, monkeypatch):
+    monkeypatch.setattr(skrnn.training.net, "CHUNK", 50)
+    model = make_generator(bptt=8).fit(TEXTS)
+    books = [["abcab" * 300], ["bacba" * 310]]
+    expected = [model.score_samples(book) for book in books]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            assert_array_equal(list(pool.map(model.score_samples, books)), expected)
+
+
+def test_a_callback_may_score_between_chunks():
+    class Scores(Callback):
+        def on_batch_end(self, net, training, **kwargs):
+            if training:
+                model.score(["abc"])
+
+    model = make(SequenceGenerator, bptt=8, max_epochs=1).fit(TEXTS)
+    book = ["abcab" * 60]
+    settings = {"bptt": 8, "max_epochs": 1, "batch_size": 4}
+    plain = make(SequenceGenerator, **settings).fit(book)
+    watched = make(SequenceGenerator, callbacks=[Scores()], **settings).fit(book)
+    assert_array_equal(plain.score_samples(TEXTS), watched.score_samples(TEXTS))
+
+
+def test_going_on_takes_the_bptt_of_the_day():
+    model = make(SequenceGenerator, warm_start=True, max_epochs=1).fit(TEXTS)
+    model.set_params(bptt=4).fit(TEXTS)
+    assert model.net_.bptt == 4
+
+
+def test_long_sequences_of_great_weight_leave_the_loss_at_its_size(make_generator):
+    texts = ["abcab" * 30, *TEXTS]
+    weight = np.array([10.0, *[0.1] * len(TEXTS)])
+    settings = {"max_epochs": 1, "lr": 1e-9, "dropout": 0.0}
+    plain = make_generator(**settings).fit(texts).history_.train_loss.iloc[0]
+    model = make_generator(**settings).fit(texts, sample_weight=weight)
+    assert model.history_.train_loss.iloc[0] == pytest.approx(plain, rel=0.3)
 
 
 def test_training_loss_counts_each_step_once(make_generator):
@@ -447,3 +532,46 @@ def test_a_failed_fit_keeps_the_earlier_one(make_generator):
         model.fit([np.full((2, 2), 0.5)])
     assert_array_equal(model.score_samples(TEXTS), expected)
     assert isinstance(model.sample(1)[0], str)
+
+
+def test_texts_after_token_lists_are_refused(make_generator, chords):
+    words = make_generator().fit([["the", "dog"], ["a", "cat"]] * 4)
+    for method in (words.generate, words.score, words.predict_proba):
+        with pytest.raises(ValueError, match=r"holds strings, .* fitted on token lists"):
+            method(["the"])
+    with pytest.raises(ValueError, match=r"prompts\[0\], step 0 holds other numbers"):
+        make_generator().fit(chords).generate([np.full((2, 5), 0.5)])
+    assert make_generator().fit(TEXTS).score([["a", "b"]]) < 0  # a text, split already
+
+
+@pytest.mark.parametrize("n_samples", [0, 2.5, "3"])
+def test_a_number_of_samples_that_is_none_is_named(make_generator, n_samples):
+    model = make_generator().fit(TEXTS)
+    with pytest.raises(ValueError, match="n_samples"):
+        model.sample(n_samples)
+
+
+def test_more_bad_input_is_named(make_generator, chords):
+    model = make_generator().fit(TEXTS)
+    with pytest.raises(ValueError, match="no token of the training data"):
+        model.stream("a", stop="z")  # before the first step
+    with pytest.raises(ValueError, match="no token of the training data"):
+        model.generate(["a"], stop=["a"])
+    with pytest.raises(TypeError, match="X must be a list of sequences"):
+        make_generator().fit(None)
+    with pytest.raises(ValueError, match="n_steps"):
+        make_generator(n_steps=None).fit(TEXTS)
+    with pytest.raises(ValueError, match="window"):
+        make(FeedForwardGenerator, window=0).fit(TEXTS)
+    with pytest.raises(ValueError, match="no steps to score"):
+        make_generator().fit(chords).score([np.zeros((0, 5))])
+
+
+def test_pitches_go_through_a_pipeline():
+    songs = [[[60, 64], [60], [62, 65]], [[60, 64], []]] * 6
+    notes = StepwiseTransformer(MultiLabelBinarizer())
+    model = make_pipeline(notes, make(SequenceGenerator)).fit(songs)
+    assert model.score_samples(songs).shape == (12,)
+    search = GridSearchCV(model, {"sequencegenerator__hidden_size": [3, 4]}, cv=2)
+    tunes = search.fit(songs).best_estimator_.predict(songs[:2])
+    assert [tune.shape for tune in tunes] == [(100, 4)] * 2
