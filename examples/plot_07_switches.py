@@ -25,17 +25,10 @@ print(X_train[0].shape, X_train[1].shape, "...", X_test[0].shape, X_test[1].shap
 # ten steps on each side.
 from skrnn import FeedForwardTagger, SequenceTagger
 
+settings = {"crf": False, "dropout": 0.0, "lr": 0.01, "max_epochs": 40, "random_state": 0}
 models = {
-    "recurrent": SequenceTagger(
-        hidden_size=32,
-        bidirectional=False,
-        crf=False,
-        dropout=0.0,
-        lr=0.01,
-        max_epochs=40,
-        random_state=0,
-    ),
-    "window": FeedForwardTagger(window=10, max_epochs=30, random_state=0),
+    "recurrent": SequenceTagger(hidden_size=32, bidirectional=False, **settings),
+    "window": FeedForwardTagger(window=10, **settings),
 }
 for name, model in models.items():
     model.fit(X_train, y_train)

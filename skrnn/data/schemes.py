@@ -77,15 +77,15 @@ def may_follow(scheme: Scheme, tag: str, next_tag: str) -> bool:
     return not (prefix in scheme.open and not (same and next_prefix in scheme.after))
 
 
-def check_tags(scheme_name: str, classes: Sequence[str]) -> None:
-    """Raise a ValueError for a label that is no tag of the scheme."""
+def check_tags(scheme_name: str, classes: Sequence[str], name: str = "y") -> None:
+    """Raise a ValueError for a label that is no tag of the scheme; ``name`` has it."""
     prefixes = SCHEMES[scheme_name].prefixes
     for tag in classes:
         prefix, kind = split_tag(tag) if isinstance(tag, str) else ("", "")
         if tag != "O" and not (prefix in prefixes and len(prefix) == 1 and kind):
             raise ValueError(
                 f'scheme="{scheme_name}" knows "O" and tags such as '
-                f'"{min(prefixes)}-name" (prefixes {sorted(prefixes)}); y has {tag!r}'
+                f'"{min(prefixes)}-name" (prefixes {sorted(prefixes)}); {name} has {tag!r}'
             )
 
 
@@ -98,6 +98,14 @@ def allowed_moves(
     first = [may_follow(scheme, "O", tag) for tag in classes]
     last = [may_follow(scheme, tag, "O") for tag in classes]
     return np.array(follow), np.array(first), np.array(last)
+
+
+def has_ways(
+    moves: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]],
+) -> bool:
+    """Tell whether sequences of one and of two steps can keep to ``allowed_moves``."""
+    follow, first, last = moves
+    return bool((first & last).any() and (follow & first[:, None] & last).any())
 
 
 def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
@@ -114,7 +122,8 @@ def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     start, kind_before, ended = 0, "", True
     for i, tag in enumerate(tags):
         prefix, kind = split_tag(tag)
-        goes_on = not ended and kind == kind_before and prefix not in BEGINNING
+        inside = prefix != "O" and prefix not in BEGINNING
+        goes_on = not ended and inside and kind == kind_before
         if not ended and not goes_on:
             found.append((start, i, kind_before))
         if not goes_on:

@@ -375,8 +375,7 @@ label_smoothing : float in [0, 1), default={label_smoothing}
     Share of the target's probability that is spread over all classes in training,
     without a CRF.
 class_weight : dict, "balanced" or None, default=None
-    Weight of each class's steps in the loss. A CRF learns whole sequences, so there a
-    sequence counts as the mean of its steps do.""",
+    Weight of each class's steps: its odds at a step are multiplied by it.""",
     "feed_forward": f"""\
 {DENSE}
 n_steps : int, default=None
@@ -387,8 +386,9 @@ n_steps : int, default=None
 input_type : {"auto", "numeric", "tokens"}, default="auto"
     "tokens" looks integers up like words; "auto" tells tokens by their being strings.
 tokenizer : {"word", "char"} or callable, default="word"
-    How strings are split. "word" keeps apostrophes and hyphens inside words and makes
-    every other mark a token. A callable takes a string and returns a list.
+    How strings are split. "word" keeps apostrophes and hyphens inside words, ".", ","
+    and ":" between digits, and makes every other mark a token. A callable takes a string
+    and returns a list.
 lowercase : bool or "auto", default="auto"
     Whether words that differ in case share a vector (their spelling keeps the case).
     "auto": all but single characters.

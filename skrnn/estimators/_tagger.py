@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 from skrnn.data.checks import CheckedSequences, check_step_targets
 from skrnn.data.codecs import StepLabelCodec
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.schemes import allowed_moves, check_tags, first_breach, repair
+from skrnn.data.schemes import (
+    allowed_moves,
+    check_tags,
+    first_breach,
+    has_ways,
+    repair,
+)
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData, scale_to_mean_1
 from skrnn.estimators._classifier import weight_by_class
 from skrnn.estimators._parameters import (
@@ -44,15 +51,56 @@ class BaseSequenceTagger(BaseNetworkEstimator):
 
     _auto_updates = 4000
     _allow_empty = True
-    _characters_dim = (
-        100  # the spelling of an unknown word is most of what is known of it
-    )
+    #: The spelling of an unknown word is most of what is known of it.
+    _characters_dim = 100
     crf: bool
     scheme: str | None
     invalid_tags: str
     label_smoothing: float
     class_weight: Any
     classes_: NDArray
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> BaseSequenceTagger:
+        """Train on sequences and a label for each of their steps.
+
+        Parameters
+        ----------
+        X : list, ndarray, Series or DataFrame of n_sequences sequences
+            Token lists, strings, arrays ``(n_steps_i, n_features)`` or 1-D arrays, a 3-D
+            array, or a 2-D array or frame whose rows are univariate series. Sequences
+            without steps are left out.
+        y : list, ndarray or Series of n_sequences label lists
+            As many labels as X has steps, strings or whole numbers; an array
+            ``(n_sequences, n_steps)`` where all lengths are equal; strings of labels
+            with spaces between, or with ``tokenizer="char"`` of one character each.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+        X_val, y_val : like X and y, default=None
+            Held-out data for early stopping.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y is empty, not finite, or of unequal length, if labels break the
+            ``scheme``, if a parameter is out of its range, or if training diverges.
+        TypeError
+            If X is no container of sequences, or mixes kinds of them.
+        """
+        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -131,7 +179,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         Parameters
         ----------
         X, y :
-            As for ``fit``.
+            As for ``fit``; with ``invalid_tags="repair"`` y is repaired here, too.
         sample_weight : array-like of shape (n_sequences,), default=None
             Weight of each sequence's steps.
 
@@ -142,7 +190,9 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         """
         ids, checked = self._best_ids(X)
         lengths = checked.steps.lengths
-        labels, _ = check_step_targets(y, lengths, self._split_labels())
+        labels, _ = check_step_targets(y, lengths, self._split_labels(fitted=True))
+        if self.scheme is not None and self.invalid_tags == "repair":
+            labels = self._in_scheme(self.scheme, labels, "y")
         return step_accuracy_score(
             list(labels), self._target_codec.decode(ids), sample_weight=sample_weight
         )
@@ -167,9 +217,10 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         decode = best_path if self._fitted_crf() else _most_probable
         return self._steps(X, decode, np.empty(0, np.int64))
 
-    def _split_labels(self) -> Callable[[str], list[str]]:
+    def _split_labels(self, *, fitted: bool = False) -> Callable[[str], list[str]]:
         """Return how a y of strings is cut into labels."""
-        return list if self.tokenizer == "char" else str.split
+        tokenizer = self._built_with["tokenizer"] if fitted else self.tokenizer
+        return list if tokenizer == "char" else str.split
 
     def _fitted_crf(self) -> bool:
         check_is_fitted(self, "net_")
@@ -201,7 +252,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             self._y_strings = strings
         if self.scheme is None or not len(labels.values):
             return labels
-        check_tags(self.scheme, sorted(set(labels.values), key=str))
+        check_tags(self.scheme, sorted(set(labels.values), key=str), name)
         return self._in_scheme(self.scheme, labels, name)
 
     def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
@@ -224,7 +275,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
 
     def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
         if classes is not None and self.scheme is not None:
-            check_tags(self.scheme, np.asarray(classes).tolist())
+            check_tags(self.scheme, np.asarray(classes).tolist(), "classes")
         self._target_codec = StepLabelCodec().fit(data.y, classes)
         self.classes_ = self._target_codec.classes
 
@@ -242,6 +293,12 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         super()._prepare_network(network, vectors)
         if self.crf and self.scheme is not None:
             moves = allowed_moves(self.scheme, self.classes_.tolist())
+            if not has_ways(moves):
+                warnings.warn(
+                    f'scheme="{self.scheme}" leaves short sequences no labels: y has '
+                    'neither "O" nor a tag for an entity of one step',
+                    stacklevel=5,
+                )
             assert isinstance(network.crf, ConditionalRandomField)
             network.crf.forbid(*map(torch.from_numpy, moves))
 
@@ -250,15 +307,15 @@ class BaseSequenceTagger(BaseNetworkEstimator):
     ) -> tuple[Any, float]:
         """Return weights of mean 1 over the training steps, and their scale.
 
-        One a step; with a CRF one a sequence.
+        One a step; with a CRF one a sequence, and the classes' go into the criterion.
         """
         lengths = data.X.steps.lengths
-        if data.weight is None and self.class_weight is None:
+        if data.weight is None and (self.crf or self.class_weight is None):
             return None, 1.0
         by_step = np.ones(len(data.y.values))
         if data.weight is not None:
             by_step *= np.repeat(data.weight, lengths)
-        if self.class_weight is not None:
+        if self.class_weight is not None and not self.crf:
             values = np.array(data.y.values.tolist())
             of_train = np.array(train.y.values.tolist())
             by_step *= weight_by_class(self.class_weight, self.classes_, values, of_train)
@@ -269,6 +326,21 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             return data.X.steps.with_values(by_step), scale
         by_sequence = np.add.reduceat(by_step, data.X.steps.offsets[:-1]) / lengths
         return by_sequence.astype(np.float32), scale
+
+    def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
+        if not isinstance(criterion, PathLikelihood):
+            return
+        if self.class_weight is None:
+            criterion.weigh(None)
+            return
+        labels = np.array(train.y.values.tolist())
+        of_labels = weight_by_class(self.class_weight, self.classes_, labels, labels)
+        scale_to_mean_1(of_labels)  # raises where all are 0
+        by_class = weight_by_class(
+            self.class_weight, self.classes_, self.classes_, labels
+        )
+        weights = torch.from_numpy(by_class.astype(np.float32))
+        criterion.weigh(weights.to(self.net_.device))
 
     def _class_weight_is_balanced(self) -> bool:
         return isinstance(self.class_weight, str)

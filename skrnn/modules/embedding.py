@@ -87,8 +87,9 @@ class TokenEmbedding(nn.Module):
     @torch.no_grad()
     def load_vectors(self, vectors: Tensor) -> None:
         """Take pre-trained vectors ``(n_ids, dim)``; rows of NaN stay as drawn."""
-        known = ~vectors.isnan().any(1)
+        known = ~vectors.isnan().any(1).to(self.singletons.device)
         self.embedding.weight[known] = vectors[known]
+        self.singletons &= ~known  # a vector says more than that its token is rare
 
     @torch.no_grad()
     def silence_untrained(self) -> None:

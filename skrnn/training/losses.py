@@ -75,10 +75,36 @@ class StepBernoulli(nn.Module):
 
 
 class PathLikelihood(nn.Module):
-    """Negative log-likelihood of a conditional random field's whole label path."""
+    """Negative log-likelihood of a conditional random field's whole label path.
+
+    A path has no weight for each of its steps. Instead the loss sees scores that are lower
+    by the logarithm of a class's weight: what the network then learns to say is higher by
+    it, and a class's odds at each step are multiplied by its weight, as weights of steps
+    would do.
+
+    References
+    ----------
+    Menon, Jayasumana, Rawat, Jain, Veit, Kumar (2021). Long-tail learning via logit
+    adjustment. ICLR.
+    """
+
+    LEAST_WEIGHT = 1e-6
+    log_weights: Tensor | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("log_weights", None, persistent=False)
+
+    def weigh(self, weights: Tensor | None) -> None:
+        """Take the weight of each class ``(C,)``; None weighs all alike."""
+        if weights is not None:
+            weights = weights.clamp(min=self.LEAST_WEIGHT).log()
+        self.log_weights = weights
 
     def forward(self, outputs: PathScores, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from scores ``(B, T, C)`` and class ids ``(B, T)``."""
+        if self.log_weights is not None:
+            outputs = outputs._replace(logits=outputs.logits - self.log_weights)
         return -log_likelihood(outputs, targets)
 
 

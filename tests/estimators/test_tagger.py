@@ -859,7 +859,7 @@ def test_broken_tags_are_repaired_where_asked(make_tagger):
 
 
 def test_labels_that_are_no_tags_are_named(make_tagger):
-    model, message = make_tagger(scheme="IOB2"), r'scheme="IOB2" knows "O" .* y has'
+    model, message = make_tagger(scheme="IOB2"), r'scheme="IOB2" knows "O" .* \w+ has'
     with pytest.raises(ValueError, match=message + r" 'person'"):
         model.fit([["a", "b"]], [["O", "person"]])
     with pytest.raises(ValueError, match=message + r" 'E-x'"):
@@ -1012,35 +1012,45 @@ def test_weight_on_empty_sequences_alone_is_refused(make_tagger):
         make_tagger().fit([[], ["a"]], [[], ["u"]], sample_weight=[1, 0])
 
 
-def test_a_class_of_weight_k_equals_k_sequences_of_it(make_tagger, numbers):
+def test_a_class_of_weight_k_equals_k_sequences_of_it(make_single, numbers):
     single = [x[:1] for x in numbers]
     y = [["u"], ["v"], ["w"]] * 8
-    weighted = make_tagger(class_weight={"v": 3, "w": 0}, **EXACT).fit(single, y)
+    weighted = make_single(class_weight={"v": 3, "w": 0}, **EXACT).fit(single, y)
     times = [{"u": 1, "v": 3, "w": 0}[row[0]] for row in y]
-    expected = make_tagger(**EXACT).fit(single, y, sample_weight=times)
+    expected = make_single(**EXACT).fit(single, y, sample_weight=times)
     assert_allclose(outputs(weighted, numbers), outputs(expected, numbers), rtol=1e-4)
-    plain = make_tagger(**EXACT).fit(single, y)
+    plain = make_single(**EXACT).fit(single, y)
     assert np.abs(outputs(plain, single) - outputs(expected, single)).max() > 1e-2
 
 
-def test_a_class_weighs_each_of_its_steps(make_single, numbers):
+def test_a_class_weighs_each_of_its_steps(make_tagger, numbers):
     # half of the steps of each sequence are 0 and weigh nothing
     y = [["u" if t % 2 else "v" for t in range(len(x))] for x in numbers]
-    model = make_single(class_weight={"v": 0}, max_epochs=30, lr=0.05).fit(numbers, y)
+    model = make_tagger(class_weight={"v": 0}, max_epochs=30, lr=0.05).fit(numbers, y)
     assert set(flat(model.predict(numbers))) == {"u"}
-    model = make_single(class_weight={"u": 0}, max_epochs=30, lr=0.05).fit(numbers, y)
+    model = make_tagger(class_weight={"u": 0}, max_epochs=30, lr=0.05).fit(numbers, y)
     assert set(flat(model.predict(numbers))) == {"v"}
 
 
-def test_with_a_crf_a_sequence_weighs_what_its_steps_weigh_on_average(make_crf, numbers):
-    y = label(numbers)
-    class_weight = {"u": 1.0, "v": 5.0, "w": 0.5}
-    model = make_crf(class_weight=class_weight).fit(numbers, y)
-    means = [np.mean([class_weight[each] for each in row]) for row in y]
-    expected = make_crf().fit(numbers, y, sample_weight=means)
-    assert_allclose(outputs(model, numbers), outputs(expected, numbers), rtol=1e-4)
-    plain = make_crf().fit(numbers, y)
-    assert np.abs(outputs(plain, numbers) - outputs(expected, numbers)).max() > 1e-4
+@pytest.mark.parametrize("weight", [1.0, 3.0, 9.0])
+def test_a_weight_multiplies_the_odds_of_its_class_at_each_step(make_tagger, weight):
+    # nothing tells the steps apart: a quarter of them are "v", one in each sequence
+    X = [np.zeros((4, 1))] * 32
+    y = [["v" if t == i % 4 else "u" for t in range(4)] for i in range(32)]
+    model = make_tagger(class_weight={"v": weight}, max_epochs=60, lr=0.03, dropout=0)
+    probability = np.mean(model.fit(X, y).predict_proba(X[:1])[0][:, 1])
+    if model.crf:  # the one "v" of a sequence is known, and only its place is not
+        assert (probability > 0.2) if weight == 1 else (probability > 0.3)
+    else:
+        assert probability == pytest.approx(weight / (weight + 3), abs=0.05)
+
+
+def test_going_on_takes_the_class_weights_of_the_day(make_crf, numbers, rng):
+    y = [list(rng.choice(["u", "v"], len(x))) for x in numbers]
+    model = make_crf(max_epochs=20, lr=0.05, warm_start=True).fit(numbers, y)
+    assert set(flat(model.predict(numbers))) == {"u", "v"}
+    model.set_params(class_weight={"v": 1e-3}, max_epochs=40).fit(numbers, y)
+    assert set(flat(model.predict(numbers))) == {"u"}
 
 
 def test_balanced_classes_are_weighted_by_how_rare_their_steps_are(make_tagger, numbers):
@@ -1469,3 +1479,19 @@ def test_memory_is_learned_where_a_window_cannot_see_it():
     for crf in (False, True):
         window = FeedForwardTagger(window=2, crf=crf, lr=0.02, max_epochs=8, **params)
         assert window.fit(X[train], y[train]).score(X[test], y[test]) < 0.65
+
+
+def test_labels_that_leave_short_sequences_none_are_warned_of(make_crf):
+    X, y = [["a", "b"], ["b", "c", "a"]] * 4, [["B-x", "E-x"], ["B-x", "I-x", "E-x"]] * 4
+    with pytest.warns(UserWarning, match='neither "O" nor a tag for an entity of one'):
+        make_crf(scheme="IOBES").fit(X, y)
+
+
+def test_a_score_repairs_labels_as_fit_does(make_crf):
+    X, y = [["a", "b", "c"]] * 8, [["I-x", "I-x", "O"]] * 8
+    settings = {"scheme": "IOB2", "max_epochs": 30, "lr": 0.05}
+    model = make_crf(invalid_tags="repair", **settings).fit(X, y)
+    assert model.predict(X[:1])[0] == ["B-x", "I-x", "O"]
+    assert model.score(X, y) == 1
+    strict = make_crf(**settings).fit(X, model.predict(X).tolist())
+    assert strict.score(X, y) == pytest.approx(2 / 3)
