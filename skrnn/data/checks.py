@@ -50,6 +50,30 @@ class Form(NamedTuple):
         return 1 if self.container in ("columns", "nested") else self.width
 
 
+class Advice(NamedTuple):
+    """What messages about X or about y say that differs.
+
+    ``type_parameter`` is what says of which kind the sequences are; the others say what
+    to do about missing numbers and about steps that are dicts.
+    """
+
+    type_parameter: str
+    missing: str
+    dicts: str
+
+
+OF_X = Advice(
+    "input_type",
+    "Impute it before, for example with StepwiseTransformer(SimpleImputer())",
+    "put StepwiseTransformer(DictVectorizer()) before the estimator",
+)
+OF_TARGETS = Advice(
+    "target_type",
+    "Replace it, or leave that sequence out: no step of a Pipeline changes targets",
+    "make them numbers or tokens before: no step of a Pipeline changes targets",
+)
+
+
 @dataclass(frozen=True)
 class CheckedSequences:
     """X behind the door.
@@ -76,6 +100,7 @@ def check_sequences(
     allow_empty: bool = False,
     estimator: object = None,
     name: str = "X",
+    advice: Advice = OF_X,
 ) -> CheckedSequences:
     """Return any accepted X as flat steps.
 
@@ -93,6 +118,8 @@ def check_sequences(
         Named in the messages of scikit-learn's checks.
     name : str
         What the messages call X.
+    advice : Advice
+        What else they say of it.
 
     Raises
     ------
@@ -121,9 +148,9 @@ def check_sequences(
         if array.dtype.kind in "mM":
             raise TypeError(f"{name} holds dates or times, expected numbers or tokens")
         if array.ndim == 2 and not _holds_tokens(array, input_type):
-            return _check_columns(X, estimator, name)
+            return _check_columns(X, estimator, name, advice)
         if array.ndim >= 3:
-            return _check_stacked(array, input_type, name)
+            return _check_stacked(array, input_type, name, advice)
         if array.ndim == 0 or (array.ndim == 1 and array.dtype.kind not in "OUT"):
             check_array(X, estimator=estimator, input_name=name)  # raises below 2-D
         sequences = list(array)
@@ -136,14 +163,14 @@ def check_sequences(
     if any(isinstance(sequence, pd.DataFrame) for sequence in sequences):
         named = sequences[0]
         sequences = _frames_as_arrays(sequences, name)
-    kind = _kind_of(sequences, input_type, name)
+    kind = _kind_of(sequences, input_type, name, advice)
     if kind == "numeric":
-        steps = _join_numeric(sequences, name)
+        steps = _join_numeric(sequences, name, advice)
         form = _list_form(sequences, steps)
     else:
         steps = _join_tokens(sequences, split if kind == "strings" else None, name)
         if input_type == "auto":
-            _check_all_strings(steps, name)
+            _check_all_strings(steps, name, advice)
         form = Form("tokens", "list", None)
     if not allow_empty:
         _check_no_empty(steps, name)
@@ -234,7 +261,9 @@ def _holds_tokens(array: NDArray, input_type: str) -> bool:
     )
 
 
-def _check_columns(X: Any, estimator: object, name: str) -> CheckedSequences:
+def _check_columns(
+    X: Any, estimator: object, name: str, advice: Advice
+) -> CheckedSequences:
     """Rows are univariate series, one column a step."""
     with np.errstate(over="ignore"):  # becomes inf, refused with its place
         values = check_array(
@@ -248,16 +277,19 @@ def _check_columns(X: Any, estimator: object, name: str) -> CheckedSequences:
     steps = RaggedArray.from_lengths(
         values.reshape(-1, 1), np.full(n_sequences, n_steps, dtype=np.int64)
     )
-    _check_finite(steps, name)
+    _check_finite(steps, name, advice)
     named = X if _get_feature_names(X) is not None else None
     return CheckedSequences(steps, Form("numeric", "columns", n_steps), named)
 
 
-def _check_stacked(array: NDArray, input_type: str, name: str) -> CheckedSequences:
+def _check_stacked(
+    array: NDArray, input_type: str, name: str, advice: Advice
+) -> CheckedSequences:
     """A 3-D array, or more dimensions whose steps are flattened (image frames)."""
     if input_type == "tokens":
         raise ValueError(
-            f'{name} has {array.ndim} dimensions, input_type="tokens" expects at most 2'
+            f'{name} has {array.ndim} dimensions, {advice.type_parameter}="tokens" '
+            "expects at most 2"
         )
     n_sequences, n_steps = array.shape[:2]
     if 0 in array.shape:
@@ -269,12 +301,12 @@ def _check_stacked(array: NDArray, input_type: str, name: str) -> CheckedSequenc
     )
     lengths = np.full(n_sequences, n_steps, dtype=np.int64)
     steps = RaggedArray.from_lengths(values, lengths)
-    _check_finite(steps, name)
+    _check_finite(steps, name, advice)
     return CheckedSequences(steps, Form("numeric", "array", values.shape[1]))
 
 
 def _kind_of(
-    sequences: Sequence, input_type: str, name: str
+    sequences: Sequence, input_type: str, name: str, advice: Advice
 ) -> Literal["numeric", "tokens", "strings"]:
     """Tell the kind of X by its first sequence."""
     if not set(map(type, sequences)) <= PLAIN | {str, np.ndarray}:
@@ -284,7 +316,9 @@ def _kind_of(
     first = sequences[0]
     if isinstance(first, str):
         if input_type == "numeric":
-            raise ValueError(f'{name}[0] is a string, but input_type is "numeric"')
+            raise ValueError(
+                f'{name}[0] is a string, but {advice.type_parameter} is "numeric"'
+            )
         return "strings"
     if not _is_sequence(first):
         raise ValueError(
@@ -297,10 +331,7 @@ def _kind_of(
     for sequence in sequences:
         for step in sequence:
             if isinstance(step, Mapping):
-                raise TypeError(
-                    f"{name}[0] has steps of type dict; put "
-                    "StepwiseTransformer(DictVectorizer()) before the estimator"
-                )
+                raise TypeError(f"{name}[0] has steps of type dict; {advice.dicts}")
             return "tokens" if isinstance(step, str) else "numeric"
     return "numeric"
 
@@ -322,7 +353,7 @@ def _is_missing(value: object) -> bool:
     return value is None or value is pd.NA or value is pd.NaT
 
 
-def _join_numeric(sequences: Sequence, name: str) -> RaggedArray:
+def _join_numeric(sequences: Sequence, name: str, advice: Advice) -> RaggedArray:
     arrays = []
     for i, sequence in enumerate(sequences):
         if isinstance(sequence, str) or not _is_sequence(sequence):
@@ -351,7 +382,7 @@ def _join_numeric(sequences: Sequence, name: str) -> RaggedArray:
     steps = RaggedArray.from_sequences(
         [array.reshape(len(array), width) for array in arrays]
     )
-    _check_finite(steps, name)
+    _check_finite(steps, name, advice)
     return steps
 
 
@@ -391,7 +422,7 @@ def _as_float32(values: Any, place: str) -> NDArray[np.float32]:
         ) from error
 
 
-def _check_finite(steps: RaggedArray, name: str) -> None:
+def _check_finite(steps: RaggedArray, name: str, advice: Advice) -> None:
     with np.errstate(invalid="ignore"):  # inf - inf
         total = steps.values.sum(dtype=np.float64)
     if np.isfinite(total):
@@ -402,8 +433,7 @@ def _check_finite(steps: RaggedArray, name: str) -> None:
     sequence, step = steps.step_of(row)
     what = "NaN" if np.isnan(value) else "infinity or a value too large for float32"
     raise ValueError(
-        f"Input {name} contains {what}: {name}[{sequence}], step {step}. Impute it "
-        "before, for example with StepwiseTransformer(SimpleImputer())"
+        f"Input {name} contains {what}: {name}[{sequence}], step {step}. {advice.missing}"
     )
 
 
@@ -448,7 +478,7 @@ def _join_tokens(sequences: Sequence, split: Split | None, name: str) -> RaggedA
     return steps
 
 
-def _check_all_strings(steps: RaggedArray, name: str) -> None:
+def _check_all_strings(steps: RaggedArray, name: str, advice: Advice) -> None:
     if set(map(type, steps.values)) <= {str}:
         return
     for position, token in enumerate(steps.values):
@@ -456,7 +486,7 @@ def _check_all_strings(steps: RaggedArray, name: str) -> None:
             sequence, step = steps.step_of(position)
             raise TypeError(
                 f"{name}[{sequence}], step {step} is {token!r} among strings; all "
-                'tokens must be strings unless input_type="tokens"'
+                f'tokens must be strings unless {advice.type_parameter}="tokens"'
             )
 
 
@@ -654,13 +684,14 @@ def check_target_sequences(
     targets : RaggedArray of object, or float64 ndarray of two or three dimensions
     """
     check_length(y, n_sequences, name)
-    try:
-        checked = check_sequences(
-            y, input_type=target_type, split=split, allow_empty=True, name=name
-        )
-    except (TypeError, ValueError) as error:
-        message = str(error).replace("input_type", "target_type")
-        raise type(error)(message) from error
+    checked = check_sequences(
+        y,
+        input_type=target_type,
+        split=split,
+        allow_empty=True,
+        name=name,
+        advice=OF_TARGETS,
+    )
     if checked.form.kind == "tokens":
         return checked.steps
     lengths = checked.steps.lengths

@@ -12,15 +12,15 @@ from functools import cache
 from typing import NamedTuple
 
 #: Marks that are written without a space before them, and without one after them.
-CLOSING, OPENING = frozenset(".,;:!?)]}%…»”’"), frozenset("([{¿¡«“‘$£€#@")
+CLOSING, OPENING = frozenset(".,;:!?)]}%…»”’"), frozenset("([{¿¡«“‘„$£€#@")
 
 
 @cache
 def word_pattern() -> re.Pattern[str]:
     """Return what is a word, or else a mark that is a token of its own.
 
-    A word keeps its inner apostrophes and hyphens, and the combining marks and joiners
-    that many scripts write inside words.
+    A word keeps its inner apostrophes and hyphens, the points, commas and colons between
+    its digits, and the combining marks and joiners that many scripts write inside words.
     """
     marks = "".join(
         chr(code)
@@ -28,7 +28,8 @@ def word_pattern() -> re.Pattern[str]:
         if unicodedata.category(chr(code)) in ("Mn", "Mc")
     )
     letter = rf"[\w\u200c\u200d{marks}]"
-    return re.compile(rf"\w{letter}*(?:['’\-]{letter}+)*|[^\w\s]")
+    inner = r"(?:['’\-]|(?<=\d)[.,:](?=\d))"
+    return re.compile(rf"\w{letter}*(?:{inner}{letter}+)*|[^\w\s]")
 
 
 class Tokenizer(NamedTuple):
@@ -39,7 +40,9 @@ class Tokenizer(NamedTuple):
 
 
 def split_words(text: str) -> list[str]:
-    """Split into words and single punctuation marks.
+    """Split into words, numbers and single punctuation marks.
+
+    A number keeps its marks: ``1,000.5``, ``25.12.2024`` and ``2:30`` are one each.
 
     >>> split_words("Don't stop, e-mail me!")
     ["Don't", 'stop', ',', 'e-mail', 'me', '!']
@@ -50,14 +53,19 @@ def split_words(text: str) -> list[str]:
 def join_words(tokens: Sequence[Hashable]) -> str:
     """Join by spaces, with none before a closing and none after an opening mark.
 
+    The mark “ opens, but behind „ it closes.
+
     >>> join_words(["Don't", "stop", ",", "e-mail", "me", "!"])
     "Don't stop, e-mail me!"
     """
     text = ""
     glue = ""
+    low = False  # whether „ waits for its end, which is “ in German and ” elsewhere
     for token in map(str, tokens):
-        text += token if token in CLOSING else glue + token
-        glue = "" if token in OPENING else " "
+        closing = token in CLOSING or (low and token == "“")
+        text += token if closing else glue + token
+        glue = "" if token in OPENING and not closing else " "
+        low = token == "„" or (low and token not in ("“", "”"))
     return text
 
 

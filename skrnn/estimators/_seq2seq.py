@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +19,8 @@ from skrnn.data.checks import CheckedSequences, check_target_sequences
 from skrnn.data.codecs import NumberCodec, TargetCodec
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.tokenizers import check_tokenizer
-from skrnn.estimators._base import CheckedData
+from skrnn.data.vocabulary import UNKNOWN
+from skrnn.estimators._base import CheckedData, scale_to_mean_1
 from skrnn.estimators._parameters import (
     CONSTRAINTS,
     CommonParameters,
@@ -124,12 +127,58 @@ class Seq2SeqTransformer(
 
     # --- fitting and writing ---------------------------------------------------------
 
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> Seq2SeqTransformer:
+        """Train on pairs of a source and a target.
+
+        Parameters
+        ----------
+        X : list, ndarray, Series or DataFrame of n_sequences sequences
+            Strings, token lists, arrays ``(n_steps_i, n_features)`` or 1-D arrays, a 3-D
+            array, or a 2-D array or frame whose rows are univariate series. None may be
+            empty.
+        y : list, ndarray, Series or DataFrame of n_sequences targets
+            Strings, which ``target_tokenizer`` splits; token lists of any lengths; or
+            numbers of one common length, ``(n_sequences, horizon)`` or ``(n_sequences,
+            horizon, n_outputs)``. Integers are numbers unless ``target_type="tokens"``. A
+            target of tokens may be empty.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+        X_val, y_val : like X and y, default=None
+            Held-out data for early stopping.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y is empty or not finite, if they have not the same number of
+            sequences, if a source is empty, if numeric targets are not of one length, if
+            ``y_val`` holds no token that y holds, if a parameter is out of its range, or
+            if training diverges.
+        TypeError
+            If X or y is no container of sequences, or mixes kinds of them.
+        """
+        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        return self
+
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None
     ) -> Seq2SeqTransformer:
         """Train one pass over X at the constant rate ``lr``.
 
-        The vocabularies are those of the first call.
+        The vocabularies are those of the first call; what ``max_length="auto"`` allows
+        grows with longer targets.
 
         Parameters
         ----------
@@ -206,11 +255,16 @@ class Seq2SeqTransformer(
         ------
         ValueError
             If n is larger than the beam, or targets are numbers.
+        TypeError
+            If n is no integer.
         """
         self._check_writes_tokens("predict_n_best")
+        self._check_search()
+        if not isinstance(n, Integral) or isinstance(n, bool):
+            raise TypeError(f"n must be an integer, got {n!r}")
         if not 1 <= n <= self.beam_size:
             raise ValueError(f"n={n} must lie between 1 and beam_size={self.beam_size}")
-        found = self._write(X, n, at_least=self.beam_size)
+        found = self._write(X, int(n))
         targets = self._joined(found)
         real = np.isfinite(found.log_probabilities)
         rows = [
@@ -275,7 +329,7 @@ class Seq2SeqTransformer(
         self._check_writes_tokens("log_likelihood")
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
-        targets = self._check_y(y, checked)
+        targets = self._check_y(y, checked, fitted=True)
         self._check_like_targets(targets)
         examples = Examples(
             self._input_codec.encode(checked.steps),
@@ -300,7 +354,7 @@ class Seq2SeqTransformer(
             At most 1; below 0 where more tokens are wrong than there are.
         """
         check_is_fitted(self, "net_")
-        targets = self._check_y(y, self._check_X(X, fitted=True))
+        targets = self._check_y(y, self._check_X(X, fitted=True), fitted=True)
         self._check_like_targets(targets)
         if not self._is_numeric:
             pred = self._target_codec.decode(_ragged(self._write(X, 1)))
@@ -338,15 +392,19 @@ class Seq2SeqTransformer(
         if self._fitted_is_numeric():
             raise ValueError(f"{method} needs targets of tokens, not of numbers")
 
-    def _write(self, X: Any, n_best: int, at_least: int | None = None) -> Hypotheses:
-        """Return the ``n_best`` hypotheses for each source."""
-        given = {name: getattr(self, name) for name in SEARCH}  # changeable after fit
+    def _check_search(self) -> None:
+        """Raise an InvalidParameterError for what may be changed after ``fit``."""
+        given = {name: getattr(self, name) for name in SEARCH}
         validate_parameter_constraints(
             {name: CONSTRAINTS[name] for name in SEARCH}, given, type(self).__name__
         )
+
+    def _write(self, X: Any, n_best: int) -> Hypotheses:
+        """Return the ``n_best`` hypotheses for each source."""
+        self._check_search()
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
-        width = self.beam_size if at_least is None else at_least
+        width = self.beam_size
         limits = self._max_lengths(checked.steps.lengths)
         end = self._target_codec.end
         rows = max(1, MAX_SCORES // (width * (end + 1)))
@@ -361,7 +419,13 @@ class Seq2SeqTransformer(
             for part in torch.arange(len(indices), device=device).split(rows):
                 start = state.take(part, part[:, None])
                 if width == 1:
-                    hypotheses = greedy_search(network.step, start, longest[part], end)
+                    hypotheses = greedy_search(
+                        network.step,
+                        start,
+                        longest[part],
+                        end,
+                        may_be_empty=self._may_be_empty,
+                    )
                 else:
                     hypotheses = beam_search(
                         network.step,
@@ -369,14 +433,15 @@ class Seq2SeqTransformer(
                         longest[part],
                         end,
                         beam_size=width,
+                        n_best=n_best,
                         length_penalty=self.length_penalty,
+                        may_be_empty=self._may_be_empty,
                     )
                 found.append(hypotheses)
             return joined(found)
 
         examples = Examples(self._input_codec.encode(checked.steps))
-        found = self.net_.search(examples, search)
-        return found.best(n_best)
+        return self.net_.search(examples, search)
 
     def _max_lengths(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how many tokens may be written for sources of these lengths."""
@@ -412,19 +477,61 @@ class Seq2SeqTransformer(
         return {**config, "tie_weights": tie_weights}
 
     def _check_y(
-        self, y: Any, X: CheckedSequences, name: str = "y"
+        self, y: Any, X: CheckedSequences, name: str = "y", *, fitted: bool = False
     ) -> NDArray | RaggedArray:
+        """Open y as the parameters say, once fitted as they said in ``fit``."""
+        settings = self._built_with if fitted else self.get_params(deep=False)
+        tokenizer = check_tokenizer(settings["target_tokenizer"], "target_tokenizer")
         return check_target_sequences(
             y,
             len(X.steps),
-            split=check_tokenizer(self.target_tokenizer, "target_tokenizer").split,
-            target_type=self.target_type,
+            split=tokenizer.split,
+            target_type=settings["target_type"],
             name=name,
         )
+
+    def _n_targets(self, data: CheckedData) -> NDArray[np.int64] | None:
+        return data.y.lengths + 1 if isinstance(data.y, RaggedArray) else None  # the end
+
+    def _fit_codecs(
+        self, train: CheckedData, every_y: CheckedData, classes: Any = None
+    ) -> None:
+        # targets, unlike classes, are not known beforehand: held-out ones are unseen
+        seen = replace(train, raw=every_y.raw)  # the user's own y tells its form
+        super()._fit_codecs(train, every_y=seen, classes=classes)
+
+    def _train(
+        self,
+        train: CheckedData,
+        validation: CheckedData | None,
+        going_on: bool,
+        epochs: int,
+        in_parts: bool = False,
+    ) -> None:
+        self._check_like_targets(train.y)
+        self._fit_limits(train, going_on)
+        super()._train(train, validation, going_on, epochs, in_parts)
+
+    def _fit_limits(self, train: CheckedData, going_on: bool) -> None:
+        """Learn how long targets may be, and widen it where training goes on."""
+        if not isinstance(train.y, RaggedArray):
+            return
+        sources, targets = train.X.steps.lengths, train.y.lengths
+        longest_source, longest_target = int(sources.max()), max(1, int(targets.max()))
+        may_be_empty = bool(targets.min() == 0)
+        if going_on:
+            longest_source = max(longest_source, self._longest_source)
+            longest_target = max(longest_target, self._longest_target)
+            may_be_empty |= self._may_be_empty
+        self._longest_source: int = longest_source
+        self._longest_target: int = longest_target
+        self._may_be_empty: bool = may_be_empty
 
     def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
         self.__dict__.pop("target_vocabulary_", None)
         if not isinstance(data.y, RaggedArray):
+            if data.weight is not None:
+                scale_to_mean_1(data.weight)  # an error where the training part has none
             self._target_shape = data.y.shape[1:]
             flat = data.y.reshape(len(data), -1)
             self._target_codec = NumberCodec().fit(
@@ -436,8 +543,6 @@ class Seq2SeqTransformer(
                 f"instance_norm={self.instance_norm!r} needs numeric targets; y holds tokens"
             )
         self._y_strings = _holds_strings(data.raw[1])
-        self._longest_source = int(data.X.steps.lengths.max())
-        self._longest_target = max(1, int(data.y.lengths.max()))
         codec = TargetCodec(
             min_count=self.target_min_count, max_size=self.target_max_vocabulary
         )
@@ -454,7 +559,10 @@ class Seq2SeqTransformer(
     ) -> NDArray | RaggedArray:
         self._check_like_targets(data.y, name)
         if isinstance(data.y, RaggedArray):
-            return self._target_codec.encode(data.y)
+            ids = self._target_codec.encode(data.y)
+            if name == "y" or data.raw[1] is not None:  # not split off by chance
+                self._check_some_known(ids, name)
+            return ids
         flat = data.y.reshape(len(data), -1)
         return self._target_codec.encode(flat, self._levels(data.X), name)
 
@@ -466,6 +574,15 @@ class Seq2SeqTransformer(
             raise ValueError(
                 f"{name} has targets of shape {y.shape[1:]}, expected "
                 f"{self._target_shape}, as y had in fit"
+            )
+
+    def _check_some_known(self, ids: RaggedArray, name: str) -> None:
+        """Raise a ValueError if targets hold tokens, and none that is ever written."""
+        tokens = ids.values[ids.values != self._target_codec.end]
+        if len(tokens) and (tokens == UNKNOWN).all():
+            raise ValueError(
+                f"{name} holds nothing but tokens that are unknown: none of them is in "
+                "target_vocabulary_"
             )
 
     def _teacher_forcing(self) -> bool:
@@ -484,8 +601,8 @@ class Seq2SeqTransformer(
 
 def _ragged(found: Hypotheses) -> RaggedArray:
     """Return the ids of all hypotheses, source by source."""
-    tokens = found.tokens.reshape(-1, found.tokens.shape[2])
     lengths = found.lengths.reshape(-1)
+    tokens = found.tokens.reshape(len(lengths), found.tokens.shape[2])
     real = np.arange(tokens.shape[1]) < lengths[:, None]
     return RaggedArray.from_lengths(tokens[real], lengths)
 

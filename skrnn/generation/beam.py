@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from skrnn.generation.hypotheses import Hypotheses
 
@@ -15,7 +16,10 @@ class State(Protocol):
     """What a step function keeps between steps."""
 
     def take(self, sources: Tensor, hypotheses: Tensor) -> Any:
-        """Return some sources ``(S',)`` with hypotheses ``(S', K')``, by row of all."""
+        """Return some sources ``(S',)`` with hypotheses ``(S', K')``, by row of all.
+
+        Searches ask for each source at most once, and in increasing order.
+        """
 
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -28,12 +32,14 @@ def beam_search(
     end: int,
     *,
     beam_size: int,
+    n_best: int | None = None,
     length_penalty: float = 0.0,
+    may_be_empty: bool = True,
 ) -> Hypotheses:
-    """Write the ``beam_size`` best sequences that a beam of that width finds.
+    """Write the ``n_best`` best sequences that a beam finds.
 
     A source is done when no unfinished hypothesis can become better than the worst of
-    its ``beam_size`` finished ones; it then leaves the batch.
+    its ``n_best`` finished ones; it then leaves the batch.
 
     Parameters
     ----------
@@ -46,15 +52,20 @@ def beam_search(
     end : int
         The token that ends a sequence.
     beam_size : int
-        Hypotheses kept for each source.
+        Unfinished hypotheses kept for each source.
+    n_best : int, default=None
+        Finished ones kept, as many as the beam is wide if None; fewer are found earlier.
     length_penalty : float, at least 0
         Exponent ``a`` of the length by which log-probabilities are divided before they
         are compared, ``((5 + n) / 6) ** a``; more favours longer sequences.
+    may_be_empty : bool
+        Whether a sequence may end before its first token. It always may where nothing
+        else is allowed.
 
     Returns
     -------
     hypotheses : Hypotheses
-        ``beam_size`` for each source, the best first.
+        ``n_best`` for each source, the best first.
 
     References
     ----------
@@ -63,7 +74,7 @@ def beam_search(
     """
     device = max_lengths.device
     n_sources, width = len(max_lengths), beam_size
-    found = _Found(n_sources, width, int(max_lengths.max()), device)
+    found = _Found(n_sources, width if n_best is None else n_best, device)
 
     sources = torch.arange(n_sources, device=device)  # those still being written
     totals = torch.zeros((n_sources, 1), dtype=torch.float64, device=device)  # (S, K)
@@ -71,16 +82,11 @@ def beam_search(
     last = torch.zeros((n_sources, 1), dtype=torch.int64, device=device)
     for t in range(int(max_lengths.max()) + 1):
         scores, state = step(last, state)  # (S, K, V)
-        n_hypotheses, n_tokens = scores.shape[1:]
-        scores = scores.double() + totals[..., None]
+        n_hypotheses = scores.shape[1]
         must_end = max_lengths[sources] <= t
-        if bool(must_end.any()):
-            only_end = torch.full_like(scores[0, 0], -torch.inf)
-            only_end[end] = 0.0
-            scores[must_end] += only_end
-        n_candidates = min(2 * width, n_hypotheses * n_tokens)
-        totals, flat = scores.flatten(1).topk(n_candidates)  # (S, N)
-        parents, tokens = flat // n_tokens, flat % n_tokens
+        scores = restricted(scores, end, must_end, may_end=t > 0 or may_be_empty)
+        totals, parents, tokens = _candidates(scores, totals, 2 * width)  # (S, N)
+        n_candidates = totals.shape[1]
         ended = tokens == end
 
         # an ended candidate counts if it is among the best ``width``, as a live one does
@@ -108,12 +114,41 @@ def beam_search(
     return found.hypotheses()
 
 
-class _Found:
-    """The best finished hypotheses of each source so far."""
+def restricted(scores: Tensor, end: int, must_end: Tensor, *, may_end: bool) -> Tensor:
+    """Return scores ``(S, K, n_tokens)`` with -inf for what may not be written.
 
-    def __init__(self, n_sources: int, width: int, longest: int, device: torch.device):
-        shape = (n_sources, width)
-        self.tokens = torch.zeros((*shape, longest), dtype=torch.int64, device=device)
+    ``must_end`` ``(S,)`` tells the sources for which the end is all that may.
+    """
+    is_end = torch.arange(scores.shape[2], device=scores.device) == end  # (V,)
+    if bool(must_end.any()):
+        scores = scores.masked_fill(must_end[:, None, None] & ~is_end, -torch.inf)
+    if not may_end:
+        scores = scores.masked_fill(~must_end[:, None, None] & is_end, -torch.inf)
+    return scores
+
+
+def _candidates(
+    scores: Tensor, totals: Tensor, n_candidates: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the best totals, at most ``n_candidates``, their parents and last tokens.
+
+    None of them is worse than that many of its own hypothesis, so the large tensor,
+    scores ``(S, K, n_tokens)``, is ranked as it is, and few are added up in double.
+    """
+    n_hypotheses, n_tokens = scores.shape[1:]
+    each = min(n_candidates, n_tokens)
+    best, ids = scores.topk(each)  # (S, K, each)
+    sums = (best.double() + totals[..., None]).flatten(1)  # (S, K * each)
+    sums, flat = sums.topk(min(n_candidates, n_hypotheses * each))  # (S, N)
+    return sums, flat // each, ids.flatten(1).gather(1, flat)
+
+
+class _Found:
+    """The ``n_best`` finished hypotheses of each source so far."""
+
+    def __init__(self, n_sources: int, n_best: int, device: torch.device):
+        shape = (n_sources, n_best)
+        self.tokens = torch.zeros((*shape, 0), dtype=torch.int64, device=device)
         self.lengths = torch.zeros(shape, dtype=torch.int64, device=device)
         self.totals = torch.full(shape, -torch.inf, dtype=torch.float64, device=device)
         self.scores = torch.full(shape, -torch.inf, dtype=torch.float64, device=device)
@@ -135,22 +170,29 @@ class _Found:
         if not len(some):
             return
         rows, totals, parents = sources[some], totals[some], parents[some]
-        width, length = self.scores.shape[1], written.shape[2]
-        scores = torch.cat([self.scores[rows], totals / norm], dim=1)
-        self.scores[rows], order = scores.topk(width)
+        n_best, length = self.scores.shape[1], written.shape[2]
+        scores = torch.cat([self.scores[rows], totals / norm], dim=1)  # (S', n_best + N)
+        self.scores[rows], order = scores.topk(n_best)
         self.totals[rows] = torch.cat([self.totals[rows], totals], dim=1).gather(1, order)
         lengths = torch.full_like(parents, length)
         self.lengths[rows] = torch.cat([self.lengths[rows], lengths], 1).gather(1, order)
-        new = self.tokens.new_zeros((*parents.shape, self.tokens.shape[2]))
-        new[..., :length] = written[some[:, None], parents]
-        tokens = torch.cat([self.tokens[rows], new], dim=1)  # (S, W + N, longest)
-        index = order[..., None].expand(-1, -1, tokens.shape[2])
-        self.tokens[rows] = tokens.gather(1, index)
+        self._make_room(length)
+        old, is_old = self.tokens[rows, :, :length], (order < n_best)[..., None]
+        new = written[some[:, None], parents.gather(1, (order - n_best).clamp(min=0))]
+        index = order.clamp(max=n_best - 1)[..., None].expand(-1, -1, length)
+        self.tokens[rows, :, :length] = torch.where(is_old, old.gather(1, index), new)
+
+    def _make_room(self, length: int) -> None:
+        """Let hypotheses of ``length`` in, and doubly long ones, to grow seldom."""
+        room = self.tokens.shape[2]
+        if length > room:
+            self.tokens = F.pad(self.tokens, (0, max(length, 2 * room) - room))
 
     def hypotheses(self) -> Hypotheses:
         """Return all, the best first."""
+        lengths = self.lengths.masked_fill(self.totals == -torch.inf, 0)
         return Hypotheses(
-            self.tokens.cpu().numpy(),
-            self.lengths.cpu().numpy(),
+            self.tokens[..., : int(lengths.max())].cpu().numpy(),
+            lengths.cpu().numpy(),
             self.totals.cpu().numpy(),
         )

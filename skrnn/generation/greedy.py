@@ -5,11 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skrnn.generation.beam import State, Step
+from skrnn.generation.beam import State, Step, restricted
 from skrnn.generation.hypotheses import Hypotheses
 
 
-def greedy_search(step: Step, state: State, max_lengths: Tensor, end: int) -> Hypotheses:
+def greedy_search(
+    step: Step,
+    state: State,
+    max_lengths: Tensor,
+    end: int,
+    *,
+    may_be_empty: bool = True,
+) -> Hypotheses:
     """Write one sequence for each source.
 
     Parameters
@@ -22,6 +29,8 @@ def greedy_search(step: Step, state: State, max_lengths: Tensor, end: int) -> Hy
         Tokens after which each source's sequence is ended.
     end : int
         The token that ends a sequence.
+    may_be_empty : bool
+        As in ``beam_search``.
 
     Returns
     -------
@@ -31,18 +40,16 @@ def greedy_search(step: Step, state: State, max_lengths: Tensor, end: int) -> Hy
     device = max_lengths.device
     n_sources = len(max_lengths)
     sources = torch.arange(n_sources, device=device)  # those still being written
-    tokens = torch.zeros(
-        (n_sources, int(max_lengths.max())), dtype=torch.int64, device=device
-    )
+    written: list[tuple[Tensor, Tensor]] = []  # sources and tokens of each step
     lengths = max_lengths.clone()
     totals = torch.zeros(n_sources, dtype=torch.float64, device=device)
     last = torch.zeros((n_sources, 1), dtype=torch.int64, device=device)
-    for t in range(tokens.shape[1] + 1):
+    for t in range(int(max_lengths.max()) + 1):
         scores, state = step(last, state)  # (S', 1, V)
         must_end = max_lengths[sources] <= t
+        scores = restricted(scores, end, must_end, may_end=t > 0 or may_be_empty)
         best, chosen = scores[:, 0].max(1)
-        best = torch.where(must_end, scores[:, 0, end], best)
-        ended = (chosen == end) | must_end
+        ended = (chosen == end) | must_end  # also where the end's score is -inf
         totals[sources] += best.double()
         lengths[sources[ended]] = t
         going = (~ended).nonzero()[:, 0]
@@ -52,8 +59,11 @@ def greedy_search(step: Step, state: State, max_lengths: Tensor, end: int) -> Hy
             sources = sources[going]
             chosen = chosen[going]
             state = state.take(going, going[:, None])
-        tokens[sources, t] = chosen
+        written.append((sources, chosen))
         last = chosen[:, None]
+    tokens = torch.zeros((n_sources, len(written)), dtype=torch.int64, device=device)
+    for t, (rows, chosen) in enumerate(written):
+        tokens[rows, t] = chosen
     return Hypotheses(
         tokens[:, None].cpu().numpy(),
         lengths[:, None].cpu().numpy(),

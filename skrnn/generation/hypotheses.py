@@ -15,11 +15,12 @@ class Hypotheses(NamedTuple):
     Attributes
     ----------
     tokens : int64 ndarray of shape (n_sources, n_best, longest)
-        Written tokens without the end; undefined beyond each one's length.
+        Written tokens without the end; undefined beyond each one's length. One of them
+        at least is ``longest``.
     lengths : int64 ndarray of shape (n_sources, n_best)
-        Tokens of each, the end not counted.
+        Tokens of each, the end not counted; 0 where fewer than ``n_best`` were found.
     log_probabilities : float64 ndarray of shape (n_sources, n_best)
-        In nats, the end's included; -inf where fewer than ``n_best`` were found.
+        In nats, the end's included; -inf where fewer were found.
     """
 
     tokens: NDArray[np.int64]
@@ -30,14 +31,6 @@ class Hypotheses(NamedTuple):
         """Return some sources."""
         return Hypotheses(
             self.tokens[sources], self.lengths[sources], self.log_probabilities[sources]
-        )
-
-    def best(self, n_best: int) -> Hypotheses:
-        """Return the ``n_best`` of each source."""
-        return Hypotheses(
-            self.tokens[:, :n_best],
-            self.lengths[:, :n_best],
-            self.log_probabilities[:, :n_best],
         )
 
 

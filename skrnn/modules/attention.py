@@ -12,6 +12,9 @@ from torch import Generator, Tensor, nn
 from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import length_mask
 
+#: Numbers that additive attention holds at once where no gradients are wanted.
+MAX_PAIRS = 1 << 22
+
 
 class GeneralAttention(nn.Module):
     """Scores by a bilinear form, one matrix product for all steps.
@@ -61,7 +64,14 @@ class AdditiveAttention(nn.Module):
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return ``(B, U, T)`` for queries ``(B, U, query_size)``."""
-        pairs = self.of_query(queries)[:, :, None] + keys[:, None]  # (B, U, T, Q)
+        x = self.of_query(queries)  # (B, U, Q)
+        if torch.is_grad_enabled():  # each pair is kept for the way back anyway
+            return self._of_pairs(x, keys)
+        n_steps = max(1, MAX_PAIRS // max(1, keys.numel()))
+        return torch.cat([self._of_pairs(part, keys) for part in x.split(n_steps, 1)], 1)
+
+    def _of_pairs(self, x: Tensor, keys: Tensor) -> Tensor:
+        pairs = x[:, :, None] + keys[:, None]  # (B, U, T, Q)
         return (torch.tanh(pairs) @ self.weights)[..., 0]
 
 

@@ -64,7 +64,9 @@ class DecoderState(NamedTuple):
     def take(self, sources: Tensor, hypotheses: Tensor) -> DecoderState:
         """Return some sources ``(S',)`` and, of all, hypotheses ``(S', K')`` by row.
 
-        ``hypotheses`` are rows of ``hidden``, sources in the order of ``sources``.
+        ``hypotheses`` are rows of ``hidden``, sources in the order of ``sources``. These
+        must increase: as many as there are are then all of them as they stand, and the
+        memory, which is the larger part, is not copied.
         """
         rows = hypotheses.reshape(-1)
         hidden = tuple(part.index_select(1, rows) for part in self.hidden)

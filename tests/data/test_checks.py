@@ -886,6 +886,34 @@ def test_target_sequences_of_the_wrong_form_are_refused(y, error, message):
         check_targets(y)
 
 
+@pytest.mark.parametrize(
+    ("y", "target_type", "error", "message"),
+    [
+        (["a", "b"], "numeric", ValueError, 'a string, but target_type is "numeric"'),
+        (np.ones((2, 3, 1)), "tokens", ValueError, 'dimensions, target_type="tokens" ex'),
+        (
+            [["a"], [("input_type",)]],
+            "auto",
+            TypeError,
+            r"step 0 is \('input_type',\) am",
+        ),
+        ([[1.0, np.nan], [2.0, 3.0]], "auto", ValueError, "step 1. Replace it, or leave"),
+        (np.array([[np.inf], [2.0]]), "auto", ValueError, "step 0. Replace it, or leave"),
+        (
+            [[{"a": 1}], [{"a": 2}]],
+            "auto",
+            TypeError,
+            "dict; make them numbers or tokens",
+        ),
+    ],
+)
+def test_messages_advise_what_can_be_done_about_targets(y, target_type, error, message):
+    with pytest.raises(error, match=message) as caught:
+        check_targets(y, target_type=target_type)
+    assert "StepwiseTransformer" not in str(caught.value)
+    assert "input_type=" not in str(caught.value)
+
+
 def test_messages_call_target_sequences_by_their_name():
     with pytest.raises(ValueError, match=r"y_val\[1\] has 1 steps, y_val\[0\] has 2"):
         check_targets([[1.0, 2.0], [3.0]], name="y_val")

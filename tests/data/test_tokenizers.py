@@ -15,6 +15,11 @@ SENTENCES = [
     "¿Qué hora es? ¡Ya!",
     "Mail @someone about #topic.",
     "well-known mother-in-law’s",
+    "At 2:30 they paid $1,000.50 (3.14 each) on 25.12.2024.",
+    "25.000 Menschen um 7:05 Uhr, 1,5 Liter.",
+    "„Danke“, sagte er. „Bitte!“ (leise)",
+    "„Tak”, rzekł; she said “yes”.",
+    "Er: „no“ means “nein”; „ja“ “yes”.",
 ]
 
 
@@ -39,6 +44,13 @@ def test_words_keep_inner_marks_and_lose_outer_ones():
     assert split_words("'tis o'clock, re-do -x- U.S.") == [
         *["'", "tis", "o'clock", ",", "re-do"],
         *["-", "x", "-", "U", ".", "S", "."],
+    ]
+
+
+def test_numbers_keep_the_marks_between_their_digits():
+    assert split_words("2:30, 25.000; 1,000.50. v1.2.x 3.a :5 7.") == [
+        *["2:30", ",", "25.000", ";", "1,000.50", ".", "v1.2", ".", "x"],
+        *["3", ".", "a", ":", "5", "7", "."],
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from sklearn.pipeline import make_pipeline
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.data.ragged import object_array
+from skrnn.estimators._base import BaseNetworkEstimator
+from skrnn.generation.beam import beam_search
 from skrnn.metrics import (
     exact_match_score,
     exact_match_scorer,
@@ -511,20 +514,51 @@ def test_the_n_best_are_sorted_and_as_probable_as_they_say(fitted, X, length_pen
 def test_the_most_probable_of_all_targets_is_found(fitted, X):
     model = copied(fitted, max_length=2, beam_size=25)
     letters = list(model.target_vocabulary_)
-    every = ["", *letters, *(a + b for a in letters for b in letters)]
-    targets, log_probabilities = model.predict_n_best(X[:5], 21)
+    every = [*letters, *(a + b for a in letters for b in letters)]
+    targets, log_probabilities = model.predict_n_best(X[:5], 20)
     for source, row, found in zip(X, targets, log_probabilities, strict=False):
-        expected = model.log_likelihood([source] * 21, every)
+        expected = model.log_likelihood([source] * 20, every)
         assert_allclose(found, np.sort(expected)[::-1], rtol=1e-4)
         assert set(row) == set(every)
 
 
 def test_where_fewer_targets_exist_the_rest_has_no_probability():
-    model = make_char(max_length=2, beam_size=6).fit(["a", "aa"] * 6, ["b", "bb"] * 6)
+    X, y = ["a", "aa", "aaa"] * 4, ["b", "bb", ""] * 4
+    model = make_char(max_length=2, beam_size=6).fit(X, y)
     targets, log_probabilities = model.predict_n_best(["a", "aa"], 6)
     assert [sorted(row) for row in targets] == [["", "b", "bb"]] * 2
     assert np.isneginf(log_probabilities[:, 3:]).all()
     assert np.isfinite(log_probabilities[:, :3]).all()
+
+
+@pytest.mark.parametrize("beam_size", [1, 5])
+def test_an_empty_target_is_written_only_if_training_has_one(X, y, beam_size):
+    model = make_char(beam_size=beam_size).fit(X, y)
+    before = model.log_likelihood(X[:2], ["", "a"])
+    model.net_.module_.head.bias.data[-1] = 100.0  # it wants to end at once
+    assert set(map(len, model.transform(X))) == {1}
+    assert all(all(row) for row in model.predict_n_best(X, beam_size)[0])
+    assert model.log_likelihood(X[:2], ["", "a"])[0] == pytest.approx(0, abs=1e-6)
+    assert before[0] < -0.1
+    model.partial_fit(X[:3], ["", *y[1:3]])
+    model.net_.module_.head.bias.data[-1] = 100.0
+    assert set(model.transform(X)) == {""}
+    model.partial_fit(X, y)  # what was seen once stays possible
+    model.net_.module_.head.bias.data[-1] = 100.0
+    assert set(model.transform(X)) == {""}
+
+
+def test_no_more_is_searched_for_than_is_asked_for(fitted, X, monkeypatch):
+    asked = []
+
+    def spy(*args, **options):
+        asked.append((options["beam_size"], options["n_best"]))
+        return beam_search(*args, **options)
+
+    monkeypatch.setattr("skrnn.estimators._seq2seq.beam_search", spy)
+    fitted.transform(X)
+    fitted.predict_n_best(X, 2)
+    assert set(asked) == {(5, 1), (5, 2)}
 
 
 def test_likelihoods_are_probabilities(fitted, X, y):
@@ -621,6 +655,16 @@ def test_the_score_of_forecasts_is_r2(windows):
     assert model.score(X, y) == pytest.approx(1 - error.mean())
 
 
+def test_targets_are_read_as_in_fit_whatever_the_parameters_say_now(fitted, X, y, words):
+    model = copied(fitted, target_tokenizer="word", target_type="numeric")
+    assert model.score(X, y) == fitted.score(X, y)
+    assert_array_equal(model.log_likelihood(X, y), fitted.log_likelihood(X, y))
+    places = [["abcd".index(letter) for letter in row] for row in words]
+    model = make(target_type="tokens", tokenizer="char").fit(X, places)
+    other = copied(model, target_type="auto")
+    assert other.score(X, places) == model.score(X, places)
+
+
 EXACT = {"batch_size": 1000, "label_smoothing": 0.0}
 
 
@@ -653,6 +697,82 @@ def test_going_on_keeps_the_vocabularies(X, y, way):
     assert (model.vocabulary_, model.target_vocabulary_) == vocabularies
     assert len(model.history_) > 2
     assert not set("".join(model.transform(["xyz"]))) & set("xyz")
+
+
+@pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
+def test_going_on_with_longer_targets_allows_longer_ones(X, y, way):
+    model = make_char(warm_start=way == "warm_start").fit(X, y)
+    going_on = model.partial_fit if way == "partial_fit" else model.fit
+    longest = max(map(len, y))
+    for targets, expected in [(["a" * 30, "b"], 30), (["ab", "b"], 30)]:
+        going_on(["ab", "ba"], targets)
+        model.net_.module_.head.bias.data[-1] = -100.0  # it never wants to end
+        assert set(map(len, model.transform(X))) == {expected}
+    assert longest < 30
+    going_on(["ab" * 6, "ba"], ["ab", "b"])
+    model.net_.module_.head.bias.data[-1] = -100.0
+    assert set(map(len, model.transform(["ab" * 6, "ab" * 12]))) == {30, 60}
+
+
+def test_a_failed_going_on_leaves_the_longest_as_it_was(X, y, monkeypatch):
+    model = make_char().fit(X, y)
+    before = dict(vars(model))
+
+    def fail(*args, **options):
+        raise RuntimeError("no luck")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model.net_), "fit_loop", fail)
+        with pytest.raises(RuntimeError, match="no luck"):
+            model.partial_fit(["ab" * 9, "ba"], ["a" * 30, ""])
+    assert vars(model) == before
+
+
+UNKNOWN = {
+    "strings": ["xyz", "zz"],
+    "lists": [["x", "y"], ["z"]],
+    "one of them empty": ["xyz", ""],
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_targets_of_unknown_tokens_alone_are_refused(X, y, case):
+    targets = UNKNOWN[case]
+    model = make_char(warm_start=True).fit(X, y)
+    before = dict(vars(model))
+    for going_on in (model.partial_fit, model.fit):
+        with pytest.raises(ValueError, match="y holds nothing but tokens that are unkno"):
+            going_on(X[:2], targets)
+        assert vars(model) == before
+    with pytest.raises(ValueError, match="y_val holds nothing but tokens that are unk"):
+        make_char().fit(X, y, X_val=X[:2], y_val=targets)
+    make_char().fit(X, y, X_val=X[:2], y_val=["xyz", "a"])
+    model.partial_fit(X[:2], ["", ""])
+
+
+def test_a_held_out_part_teaches_no_token_and_no_length(X, y):
+    held_out = {"early_stopping": True, "validation_split": "last"}
+    X, y = [*X, "abcd" * 5, "ab"], [*y, "xyz" * 9, ""]
+    model = make_char(validation_fraction=2 / len(X), **held_out).fit(X, y)
+    assert set(model.target_vocabulary_) == set("abcd")
+    model.net_.module_.head.bias.data[-1] = -100.0  # it never wants to end
+    assert len(model.transform(["ab"])[0]) == max(map(len, y[:-2]))
+    model.net_.module_.head.bias.data[-1] = 100.0  # it wants to end at once
+    assert len(model.transform(["ab"])[0]) == 1
+
+
+def test_a_held_out_part_has_no_part_in_the_scale(windows):
+    X, y = windows
+    held_out = {"early_stopping": True, "validation_split": "last"}
+    n_train = len(X) - max(1, round(0.1 * len(X)))
+    other = y.copy()
+    other[n_train:] = 1000
+    # one epoch, so that no validation chooses
+    first, second = (make(max_epochs=1, **held_out).fit(X, t) for t in (y, other))
+    assert_array_equal(first.transform(X), second.transform(X))
+    weight = np.arange(len(X)) >= n_train
+    with pytest.raises(ValueError, match="every training sequence has weight 0"):
+        make(**held_out).fit(X, y, sample_weight=weight)
 
 
 def test_partial_fit_learns_from_the_first_call_on(X, y):
@@ -841,6 +961,19 @@ def test_more_than_the_beam_cannot_be_asked_for(fitted, X, n):
         fitted.predict_n_best(X, n)
 
 
+@pytest.mark.parametrize("n", [True, 2.0, "2", None, np.float64(1), np.array([1, 2])])
+def test_how_many_are_asked_for_is_an_integer(fitted, X, n):
+    with pytest.raises(TypeError, match="n must be an integer, got"):
+        fitted.predict_n_best(X, n)
+    assert len(fitted.predict_n_best(X, np.int64(2))[0][0]) == 2
+
+
+@pytest.mark.parametrize("beam_size", [0, 2.5, "5", None])
+def test_a_beam_that_is_none_is_named_before_it_is_compared(fitted, X, beam_size):
+    with pytest.raises(ValueError, match="'beam_size' parameter"):
+        copied(fitted, beam_size=beam_size).predict_n_best(X, 1)
+
+
 @pytest.mark.parametrize(
     "params", [{"beam_size": 0}, {"max_length": 0}, {"length_penalty": -1.0}]
 )
@@ -869,6 +1002,14 @@ def test_another_kind_of_source_is_refused(fitted, numbers):
 
 
 # --- scikit-learn --------------------------------------------------------------------
+
+
+def test_the_help_of_fit_says_what_targets_may_be():
+    text = inspect.getdoc(Seq2SeqTransformer.fit)
+    for part in ("Strings, which ``target_tokenizer`` splits", "token lists", "horizon"):
+        assert part in text
+    base = inspect.signature(BaseNetworkEstimator.fit).parameters
+    assert inspect.signature(Seq2SeqTransformer.fit).parameters == base
 
 
 @pytest.mark.parametrize(
@@ -921,17 +1062,16 @@ def test_a_pipeline_ends_in_it(X, y):
 def test_a_frozen_one_feeds_a_classifier(fitted, X, y, form):
     if form == "lists":
         fitted = make_char(**LEARNS).fit(X, [list(text) for text in y])
+    fitted = copied(fitted)
+    fitted.net_.module_.head.bias.data[-1] += 5.0  # it would rather write nothing
     labels = ["a" in text for text in X]
     final = SequenceClassifier(
         hidden_size=4, max_epochs=2, tokenizer="char", random_state=0
     )
-    kept = [i for i, target in enumerate(fitted.transform(X)) if len(target)]
-    assert len(kept) > 10
-    sources, labels = [X[i] for i in kept], [labels[i] for i in kept]
-    pipeline = make_pipeline(FrozenEstimator(fitted), final).fit(sources, labels)
-    expected = clone(final).fit(fitted.transform(sources), labels)
+    pipeline = make_pipeline(FrozenEstimator(fitted), final).fit(X, labels)
+    expected = clone(final).fit(fitted.transform(X), labels)
     assert_array_equal(
-        pipeline.predict_proba(sources), expected.predict_proba(fitted.transform(sources))
+        pipeline.predict_proba(X), expected.predict_proba(fitted.transform(X))
     )
 
 

@@ -151,6 +151,80 @@ def test_the_n_best_are_sorted_distinct_and_as_probable_as_they_say(
         assert (np.diff(scores) <= 1e-12).all()
 
 
+@PENALTIES
+@pytest.mark.parametrize("n_best", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_n_best_are_the_first_of_all(
+    make_tables, listed, seed, n_best, length_penalty
+):
+    tables = make_tables(6, 6, seed)
+    options = {"beam_size": 5, "length_penalty": length_penalty}
+    found = search(tables, [6, 1, 3, 6, 2, 0], n_best=n_best, **options)
+    every = search(tables, [6, 1, 3, 6, 2, 0], **options)
+    assert found.log_probabilities.shape == (6, n_best)
+    for source in range(6):
+        assert listed(found, source) == listed(every, source)[:n_best]
+    np.testing.assert_array_equal(
+        found.log_probabilities, every.log_probabilities[:, :n_best]
+    )
+
+
+def test_fewer_are_found_earlier(make_tables):
+    steps = {}
+    for n_best in (1, 5):
+        tables = make_tables(20, 6, scale=4.0)
+        search(tables, [20] * 20, beam_size=5, n_best=n_best)
+        steps[n_best] = sum(tables.sizes)
+    assert steps[1] < 0.7 * steps[5]
+
+
+def test_the_large_scores_are_ranked_in_their_own_precision(make_tables, largest):
+    tables = make_tables(4, 50)
+    tables.scores = tables.scores.float()
+    with largest:
+        search(tables, [6] * 4, beam_size=3)
+    assert largest.sizes[torch.float32] >= 4 * 3 * 50
+    assert largest.sizes[torch.float64] <= 4 * 3 * 6  # sources, hypotheses, candidates
+
+
+def test_a_limit_that_no_sequence_reaches_takes_no_memory(make_tables, listed):
+    tables = make_tables(3, 4)
+    found = search(tables, [1 << 40] * 3, beam_size=4)
+    expected = search(tables, [200] * 3, beam_size=4)
+    assert found.tokens.shape[2] == found.lengths.max() < 200
+    for source in range(3):
+        assert listed(found, source) == listed(expected, source)
+
+
+@PENALTIES
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sequences_without_tokens_are_left_out_where_forbidden(
+    make_tables, listed, seed, length_penalty
+):
+    tables = make_tables(3, 4, seed)
+    tables.scores[:, :, tables.end] += 2.0  # the empty one would be a good one
+    found = search(
+        tables,
+        [3] * 3,
+        beam_size=39,
+        length_penalty=length_penalty,
+        may_be_empty=False,
+    )
+    for source in range(3):
+        pairs = [p for p in tables.ranking(source, 3, length_penalty) if p[0]]
+        assert listed(found, source) == [sequence for sequence, _ in pairs]
+        np.testing.assert_allclose(
+            found.log_probabilities[source, : len(pairs)], [p for _, p in pairs]
+        )
+
+
+def test_a_source_that_may_write_nothing_writes_nothing(make_tables, listed):
+    tables = make_tables(2, 4)
+    found = search(tables, [0, 2], beam_size=2, may_be_empty=False)
+    assert listed(found, 0) == [()]
+    assert () not in listed(found, 1)
+
+
 def test_a_larger_length_penalty_favours_longer_sequences(make_tables):
     tables = make_tables(40, 4)
     short, long = (
@@ -184,7 +258,7 @@ def test_every_source_keeps_to_its_own_longest(make_tables, length_penalty):
     some = found.log_probabilities > -np.inf
     longest = np.where(some, found.lengths, 0).max(1)
     assert (longest == max_lengths).sum() >= 5  # the limit binds
-    assert found.tokens.shape == (6, 3, 5)
+    assert found.tokens.shape == (6, 3, longest.max())
 
 
 def test_where_fewer_are_found_the_rest_has_no_probability(make_tables, listed):

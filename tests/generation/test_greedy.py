@@ -9,9 +9,10 @@ import torch
 from skrnn.generation.greedy import greedy_search
 
 
-def search(tables, max_lengths, sources=None):
+def search(tables, max_lengths, sources=None, **options):
+    start = tables.start(sources)
     return greedy_search(
-        tables.step, tables.start(sources), torch.tensor(max_lengths), tables.end
+        tables.step, start, torch.tensor(max_lengths), tables.end, **options
     )
 
 
@@ -31,7 +32,7 @@ def test_the_most_probable_token_is_taken_at_every_step(make_tables, listed, see
     tables = make_tables(30, 5, seed)
     max_lengths = [1, 2, 4, 7, 0] * 6
     found = search(tables, max_lengths)
-    assert found.tokens.shape == (30, 1, 7)
+    assert found.tokens.shape == (30, 1, found.lengths.max())
     for source, longest in enumerate(max_lengths):
         sequence = slow_greedy(tables, source, longest)
         assert listed(found, source) == [sequence]
@@ -70,3 +71,25 @@ def test_a_source_that_ends_at_once_has_nothing_written(make_tables):
     assert found.lengths.tolist() == [[0], [0]]
     assert found.log_probabilities.tolist() == [[0.0], [0.0]]
     assert tables.sizes == [2]
+
+
+def test_a_limit_that_no_sequence_reaches_takes_no_memory(make_tables, listed):
+    tables = make_tables(3, 3)
+    tables.scores[:, ::2, tables.end] = 0.0
+    found = search(tables, [1 << 40] * 3)
+    for source in range(3):
+        assert listed(found, source) == [slow_greedy(tables, source, 200)]
+
+
+def test_a_sequence_without_tokens_is_not_written_where_forbidden(make_tables, listed):
+    tables = make_tables(3, 4)
+    tables.scores[..., tables.end] = 0.0
+    found = search(tables, [5, 5, 0], may_be_empty=False)
+    first = tables.scores[:, 1, 1 : tables.end].argmax(1) + 1
+    assert listed(found, 0) == [(int(first[0]),)]
+    assert listed(found, 1) == [(int(first[1]),)]
+    assert listed(found, 2) == [()]  # it may write nothing else
+    for source in range(3):
+        (sequence,) = listed(found, source)
+        expected = tables.log_probability(source, sequence)
+        assert found.log_probabilities[source, 0] == pytest.approx(expected)

@@ -35,8 +35,3 @@ def test_sources_are_taken_in_the_order_asked_for(rng):
     found = draw(rng, 4, 3)
     order = np.array([2, 0, 2])
     assert rows_of(found.take(order)) == [rows_of(found)[i] for i in order]
-
-
-def test_the_best_are_the_first(rng):
-    found = draw(rng, 4, 3)
-    assert rows_of(found.best(2)) == [row[:2] for row in rows_of(found)]

@@ -95,3 +95,22 @@ def test_gradients_equal_numeric_ones(name, generator):
         return torch.bmm(attend(scores, LENGTHS), memory)
 
     assert torch.autograd.gradcheck(context, (queries, memory, *attention.parameters()))
+
+
+def test_additive_scores_without_gradients_are_made_a_few_steps_at_once(
+    generator, monkeypatch
+):
+    attention = make_attention("additive", generator)
+    queries, memory = draw(generator, n_queries=7)
+    keys = attention.keys(memory)
+    whole = attention.scores(queries, keys)
+    sizes = []
+    tanh = torch.tanh
+    monkeypatch.setattr(torch, "tanh", lambda x: sizes.append(x.numel()) or tanh(x))
+    for most, n_steps in [(keys.numel(), 1), (3 * keys.numel(), 3), (1, 1)]:
+        monkeypatch.setattr("skrnn.modules.attention.MAX_PAIRS", most)
+        sizes.clear()
+        with torch.no_grad():
+            parts = attention.scores(queries, keys)
+        assert max(sizes) == n_steps * keys.numel()
+        torch.testing.assert_close(parts, whole, rtol=1e-12, atol=0)
