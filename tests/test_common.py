@@ -11,9 +11,12 @@ from sklearn.utils.estimator_checks import (
 
 from skrnn import (
     FeedForwardClassifier,
+    FeedForwardGenerator,
     FeedForwardRegressor,
     FeedForwardTagger,
+    Seq2SeqTransformer,
     SequenceClassifier,
+    SequenceGenerator,
     SequenceRegressor,
     SequenceTagger,
 )
@@ -53,9 +56,10 @@ def test_scikit_learn_runs_all_its_checks(estimator, at_least):
     assert n_checks >= at_least
 
 
-# A tagger wants a label for every step. scikit-learn's checks pass one a sequence, so the
-# taggers' tags turn them off; these need no y, or one that is refused. What the others
-# would see, tests/estimators/test_tagger.py looks at.
+# A tagger wants a label for every step, a translator a sequence, a generator zeros and
+# ones or tokens. scikit-learn's checks pass one label a sequence and numbers, so their tags
+# turn them off; these need no y, or one that is refused. What the others would see, the
+# estimators' own tests look at.
 WITHOUT_LABELS = [
     "check_complex_data",
     "check_estimator_cloneable",
@@ -75,7 +79,13 @@ WITHOUT_LABELS = [
 ]
 
 
-@pytest.mark.parametrize("cls", [SequenceTagger, FeedForwardTagger])
+@pytest.mark.parametrize("cls", [SequenceTagger, FeedForwardTagger, Seq2SeqTransformer])
 @pytest.mark.parametrize("check", WITHOUT_LABELS)
-def test_taggers_pass_the_checks_that_need_no_labels(cls, check):
+def test_others_pass_the_checks_that_need_no_labels(cls, check):
+    getattr(estimator_checks, check)(cls.__name__, cls())
+
+
+@pytest.mark.parametrize("cls", [SequenceGenerator, FeedForwardGenerator])
+@pytest.mark.parametrize("check", sorted({*WITHOUT_LABELS} - {"check_requires_y_none"}))
+def test_generators_pass_the_checks_that_need_no_numbers(cls, check):
     getattr(estimator_checks, check)(cls.__name__, cls())
