@@ -56,7 +56,12 @@ SHAKESPEARE = Task(
     {"dropout": 0.2, "batch_size": 64, "bptt": 64, "lr": 0.004, "max_epochs": 15},
 )
 NAMES = Task("Names", "bits", "No published number")
-TUNES = Task("Nottingham, ABC notation", "bits", "No published number in this form")
+TUNES = Task(
+    "Nottingham, ABC notation",
+    "bits",
+    "No published number in this form",
+    {"dropout": 0.2, "lr": 0.005, "max_epochs": 15},
+)
 #: Chords; chosen on the validation file.
 CHORALES = {"dropout": 0.2, "lr": 0.01}
 

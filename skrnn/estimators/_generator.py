@@ -42,11 +42,9 @@ from skrnn.generation.sampling import (
 )
 from skrnn.modules.language import UNKNOWN, LanguageModel
 from skrnn.training.batching import Examples, count_chunks
+from skrnn.training.lanes import in_lanes, lane_lengths, longest_lane
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
 from skrnn.training.seeding import draw_seed, make_generator
-
-#: How many batches of lanes are tried, and how much longer than even their lanes are.
-N_LANES_TRIED, LANE_SLACK = 8, np.array([1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0])
 
 
 class BaseSequenceGenerator(BaseNetworkEstimator):
@@ -557,7 +555,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         examples = self._examples_of(data.X.steps, weight)
         if name != "y":
             return examples
-        return _in_lanes(examples, self._lane_steps(examples.lengths))
+        return in_lanes(examples, self._lane_steps(examples.lengths))
 
     def _n_targets(self, data: CheckedData) -> NDArray[np.int64]:
         lengths = data.X.steps.lengths
@@ -601,48 +599,6 @@ def _one_step_late(steps: RaggedArray) -> RaggedArray:
     late = np.roll(steps.values, 1, axis=0)
     late[steps.offsets[:-1][steps.lengths > 0]] = 0
     return steps.with_values(late)
-
-
-def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
-    """Return how long a stretch of a sequence may be, to fill batches of ``rows`` rows.
-
-    Sequences of these lengths are cut into lanes of no more steps, which need few batches
-    of chunks of ``bptt`` steps. Of those that need about the fewest the longest are
-    taken, since each cut loses the state.
-    """
-    even = lengths.sum() / rows / np.arange(1, N_LANES_TRIED + 1)[:, None]
-    tried = np.unique(np.ceil(even * LANE_SLACK).clip(bptt, max(bptt, lengths.max())))
-    lanes = [lane_lengths(lengths, int(longest)) for longest in tried]
-    updates = np.array([count_chunks(of_one, rows, bptt) for of_one in lanes])
-    return int(tried[updates <= 1.02 * updates.min() + 1].max())
-
-
-def lane_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
-    """Return the lengths of the lanes into which sequences are cut, the last one's apart.
-
-    A sequence's lanes are equally long, but for its last one, which may be shorter.
-    """
-    parts = -(-lengths // longest)
-    return np.repeat(-(-lengths // parts), parts)
-
-
-def _in_lanes(examples: Examples, longest: int) -> Examples:
-    """Return the examples with those longer than ``longest`` cut into equal parts."""
-    lengths = examples.lengths
-    parts = -(-lengths // longest)
-    sizes = lane_lengths(lengths, longest)
-    place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-    starts = np.repeat(examples.sequences.steps.offsets[:-1], parts) + place * sizes
-    offsets = np.append(starts, examples.sequences.steps.offsets[-1])
-
-    def cut(ragged: Any) -> Any:
-        return None if ragged is None else RaggedArray(ragged.values, offsets)
-
-    return Examples(
-        EncodedSequences(cut(examples.sequences.steps)),
-        cut(examples.targets),
-        cut(examples.weights),
-    )
 
 
 @documented

@@ -490,8 +490,8 @@ beam_size : int, default={beam_size}
     longer. 1 is greedy. May be changed after ``fit``.
 max_length : int or "auto", default="auto"
     Tokens after which a target is ended. "auto": as many as the longest in training; for
-    a source longer than any in training, more in proportion. May be changed after
-    ``fit``.
+    a source longer than any in training, more in proportion; it grows where training
+    goes on with longer targets. May be changed after ``fit``.
 length_penalty : float, default={length_penalty}
     Exponent of the length by which a beam divides log-probabilities; more favours longer
     targets. May be changed after ``fit``.""",
@@ -511,7 +511,8 @@ window : int, default=8
 input_type : {"auto", "numeric", "tokens"}, default="auto"
     "tokens" takes integers for tokens; "auto" tells tokens by their being strings.
 tokenizer : {"char", "word"} or callable, default="char"
-    How strings are split, and joined again where they are written.
+    How strings are split, and joined again where they are written. What a callable
+    splits is joined as words are, with spaces between.
 min_count : int, default=1
     Tokens seen less often in training become the unknown token, which is never written.
 max_vocabulary : int, default=None

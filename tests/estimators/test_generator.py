@@ -24,9 +24,7 @@ from skorch.callbacks import Callback
 import skrnn.training.net
 from skrnn import FeedForwardGenerator, SequenceGenerator
 from skrnn.data.ragged import object_array
-from skrnn.estimators._generator import lane_lengths, longest_lane
 from skrnn.preprocessing import StepwiseTransformer
-from skrnn.training.batching import count_chunks
 
 TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
 SMALL = {
@@ -166,26 +164,6 @@ def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monke
                 assert_array_equal(part, expected[: len(piece.indices)])
                 assert not part.requires_grad
     assert model.net_.carried_ == ()
-
-
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        [20_000],
-        [10_001, 9_990],
-        [8_000, 7_000, 5_000],
-        [5_000] * 4,
-        [500] * 20,
-        [3_000, *[20] * 60],
-        [*[1_001] * 31, 20_000],
-    ],
-)
-def test_lanes_fill_whole_batches(sizes):
-    rows, bptt = 32, 16
-    lengths = np.array(sizes)
-    lanes = lane_lengths(lengths, longest_lane(lengths, rows, bptt))
-    assert lanes.sum() >= lengths.sum()
-    assert count_chunks(lanes, rows, bptt) <= 1.5 * lengths.sum() / (rows * bptt) + 3
 
 
 def test_one_count_of_updates_serves_epochs_and_schedule():

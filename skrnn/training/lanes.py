@@ -1,0 +1,60 @@
+"""Lanes: long sequences cut into stretches, so that a few of them fill a batch.
+
+A book is one sequence. Read from its begin to its end it would be a batch of one row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
+from skrnn.training.batching import Examples, count_chunks
+
+#: How many batches of lanes are tried, and how much longer than even their lanes are.
+N_LANES_TRIED, LANE_SLACK = 8, np.array([1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0])
+
+
+def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
+    """Return how long a stretch of a sequence may be, to fill batches of ``rows`` rows.
+
+    Sequences of these lengths are cut into lanes of no more steps, which need few batches
+    of chunks of ``bptt`` steps. Of those that need about the fewest the longest are
+    taken, since each cut loses the state.
+    """
+    even = lengths.sum() / rows / np.arange(1, N_LANES_TRIED + 1)[:, None]
+    tried = np.unique(np.ceil(even * LANE_SLACK).clip(bptt, max(bptt, lengths.max())))
+    lanes = [lane_lengths(lengths, int(longest)) for longest in tried]
+    updates = np.array([count_chunks(of_one, rows, bptt) for of_one in lanes])
+    return int(tried[updates <= 1.02 * updates.min() + 1].max())
+
+
+def lane_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """Return the lengths of the lanes into which sequences are cut, the last one's apart.
+
+    A sequence's lanes are equally long, but for its last one, which may be shorter.
+    """
+    parts = -(-lengths // longest)
+    return np.repeat(-(-lengths // parts), parts)
+
+
+def in_lanes(examples: Examples, longest: int) -> Examples:
+    """Return the examples with those longer than ``longest`` cut into equal parts."""
+    lengths = examples.lengths
+    parts = -(-lengths // longest)
+    sizes = lane_lengths(lengths, longest)
+    place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    starts = np.repeat(examples.sequences.steps.offsets[:-1], parts) + place * sizes
+    offsets = np.append(starts, examples.sequences.steps.offsets[-1])
+
+    def cut(ragged: Any) -> Any:
+        return None if ragged is None else RaggedArray(ragged.values, offsets)
+
+    return Examples(
+        EncodedSequences(cut(examples.sequences.steps)),
+        cut(examples.targets),
+        cut(examples.weights),
+    )
