@@ -32,6 +32,8 @@ from ._report import (
 PIANO = range(21, 109)  # MIDI pitches
 BRACKETS = dict(zip("([{", ")]}", strict=True))
 LONGEST, DEEPEST = 200, 10
+#: There is nothing to overfit; chosen on samples of earlier draws.
+BRACKETS_SETTINGS = {"embedding_dim": 16, "dropout": 0.0, "lr": 0.01, "max_epochs": 20}
 N_SAMPLES = 1_000
 
 
@@ -132,12 +134,12 @@ def brackets(quick, seeds):
     """Brackets that close what was opened, nested deeper than a window can see."""
     n_texts = 100 if quick else 10_000
     texts = make_brackets(n_texts, seeds[0])
-    always = {"embedding_dim": 16, "dropout": 0.0, "random_state": seeds[0]}
+    always = {**BRACKETS_SETTINGS, "random_state": seeds[0]}
     if quick:
         always["max_epochs"] = 1
     models = {
-        "LSTM": SequenceGenerator(**always),
-        "tanh RNN": SequenceGenerator(cell="rnn_tanh", **always),
+        "LSTM": SequenceGenerator(hidden_size=128, **always),
+        "tanh RNN": SequenceGenerator(hidden_size=128, cell="rnn_tanh", **always),
         "window of 8 (FeedForwardGenerator)": FeedForwardGenerator(window=8, **always),
     }
     rows, right = [], {}
@@ -154,8 +156,8 @@ def brackets(quick, seeds):
         ("network", "samples without a mismatch", "mean characters", "fit (s)"),
         rows,
         f"{N_SAMPLES:,} samples of up to {LONGEST} characters at temperature 1; a bracket that "
-        "closes another than the last one that is open spoils its whole sample. Default "
-        "parameters, but vectors of 16 numbers and no dropout: there is nothing to overfit.",
+        "closes another than the last one that is open spoils its whole sample. "
+        f"{_changes(BRACKETS_SETTINGS)}, and 128 units of the recurrent networks.",
     )
     return [at_least("brackets: LSTM's samples without a mismatch", right["LSTM"], 0.99)]
 
@@ -163,22 +165,24 @@ def brackets(quick, seeds):
 def make_brackets(n_texts, seed):
     """Return texts of brackets that all close, lists of strings.
 
-    Lengths are even and uniform from 2 to `LONGEST`; at each place a bracket opens as often
-    as one closes, where both are possible.
+    Inside others a bracket opens a little less often than one closes, where both are
+    possible; where none is open the text ends one time in five. Longer texts than
+    `LONGEST` are left out.
     """
     generator = np.random.default_rng(seed)
     texts = []
-    for length in 2 * generator.integers(1, LONGEST // 2 + 1, size=n_texts):
+    while len(texts) < n_texts:
         text, still_open = "", []
-        opens, types = generator.random(length) < 0.5, generator.integers(3, size=length)
-        for place in range(length):
-            room = min(DEEPEST, length - place - 1) > len(still_open)
-            if room and (opens[place] or not still_open):
-                still_open.append("([{"[types[place]])
+        chances, types = generator.random(LONGEST), generator.integers(3, size=LONGEST)
+        for chance, which in zip(chances, types, strict=True):
+            if not still_open and text and chance < 0.2:
+                texts.append(text)
+                break
+            if not still_open or (len(still_open) < DEEPEST and chance < 0.48):
+                still_open.append("([{"[which])
                 text += still_open[-1]
             else:
                 text += BRACKETS[still_open.pop()]
-        texts.append(text)
     return texts
 
 
