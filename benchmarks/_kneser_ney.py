@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BEGIN, END = 0, 1  # ids that no token has
-ORDERS = range(2, 13)
+ORDERS = range(2, 31)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,13 @@ def check_finite(loss: float, epoch: int) -> None:
         )
 
 
+def targets_of_a_batch(X: Examples, n_batches: int) -> float | None:
+    """Return the mean number of targets of a batch; None with one for each sequence."""
+    if not isinstance(X.targets, RaggedArray):
+        return None
+    return len(X.targets.values) / n_batches
+
+
 #: Sequences that are tried after the last update.
 N_TRIED = 16
 #: Steps after which a long sequence is cut where nothing is learned from it.
@@ -96,6 +103,8 @@ class SequenceNet(NeuralNet):
 
     #: In training: the state behind the last chunk, from which the next one goes on.
     carried_: State = ()
+    #: In training, where each step has a target: how many of them a batch has on average.
+    targets_of_a_batch_: float | None = None
 
     def __init__(
         self,
@@ -173,6 +182,7 @@ class SequenceNet(NeuralNet):
         """Run the epochs."""
         training = self._training_batches(X)
         self.carried_ = ()
+        self.targets_of_a_batch_ = targets_of_a_batch(X, len(training))
         validation = None if y is None else self._prediction_batches(y)
         datasets = {"dataset_train": X, "dataset_valid": y}
         for _ in range(self.max_epochs if epochs is None else epochs):
@@ -232,14 +242,20 @@ class SequenceNet(NeuralNet):
         self.history.record(f"{prefix}_batch_count", n_batches)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """Add up the gradients of a batch's pieces."""
+        """Add up the gradients of a batch's pieces.
+
+        Where each step has a target, a batch of short sequences has few of them. All count
+        alike: what is minimized is the mean over the epoch's steps, and not the mean over
+        batches of their means, in which the steps of short sequences would weigh more.
+        """
         total = torch.zeros((), device=self.device)
+        n_targets = self.targets_of_a_batch_ or batch.n_targets
         for piece in batch:
             outputs, self.carried_ = self._run(piece, self.carried_)
-            loss = self._piece_loss(piece, outputs) / batch.n_targets
-            loss.backward()
+            loss = self._piece_loss(piece, outputs)
+            (loss / n_targets).backward()
             total += loss.detach()
-        return {"loss": total, "y_pred": None}
+        return {"loss": total / batch.n_targets, "y_pred": None}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Return the loss of a batch without training on it."""

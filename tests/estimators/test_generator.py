@@ -213,6 +213,22 @@ def test_long_sequences_of_great_weight_leave_the_loss_at_its_size(make_generato
     assert model.history_.train_loss.iloc[0] == pytest.approx(plain, rel=0.3)
 
 
+def test_the_steps_of_short_sequences_weigh_no_more_than_those_of_long_ones():
+    # batches hold sequences of like lengths: those of short ones have few steps
+    texts = ["a"] * 64 + ["a" * 15] * 64
+    model = make(
+        FeedForwardGenerator,
+        window=1,
+        batch_size=32,
+        max_epochs=60,
+        lr=0.02,
+        dropout=0.0,
+    )
+    ends, steps = 128, 64 + 64 * 15  # behind an "a"
+    probability = model.fit(texts).predict_proba(["a"])[0, -1]
+    assert probability == pytest.approx(ends / steps, abs=0.02)
+
+
 def test_training_loss_counts_each_step_once(make_generator):
     model = make_generator(max_epochs=1, dropout=0.0, lr=1e-9, batch_size=4, bptt=16)
     model.fit(["abcab" * 50, "ab", "abcabcabcabcabcabcabcabc"])
