@@ -1,8 +1,7 @@
 """How probable SequenceGenerator finds held-out texts and music, beside n-grams.
 
 Run `python -m benchmarks.quality_generation [--quick] [--seeds ...]`. One seed is run, the
-first: a book takes a quarter of an hour. The test file is read once, by what the
-validation file has chosen.
+first: a book takes a quarter of an hour.
 """
 
 import math

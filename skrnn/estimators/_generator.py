@@ -40,7 +40,7 @@ from skrnn.generation.sampling import (
     write_features,
     write_tokens,
 )
-from skrnn.modules.language import UNKNOWN, LanguageModel
+from skrnn.modules.language import UNKNOWN, LanguageModel, State
 from skrnn.training.batching import Examples, count_chunks
 from skrnn.training.lanes import in_lanes, lane_lengths, longest_lane
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
@@ -372,7 +372,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         check_is_fitted(self, "net_")
         return make_generator(draw_seed(random_state), self.net_.device)
 
-    def _read(self, prompts: Any) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def _read(self, prompts: Any) -> tuple[torch.Tensor, State]:
         """Return logits ``(n, C)`` of what follows each prompt, and the state there."""
         check_is_fitted(self, "net_")
         checked = self._check_X(prompts, name="prompts", fitted=True)
@@ -391,15 +391,13 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
                 "lists"
             )
 
-    def _step(
-        self, inputs: torch.Tensor, state: tuple[torch.Tensor, ...]
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def _step(self, inputs: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         return self.net_.step(inputs, state)
 
     def _write(
         self,
         logits: torch.Tensor,
-        state: tuple[torch.Tensor, ...],
+        state: State,
         n_steps: int,
         how: Sampling,
         generator: torch.Generator,
@@ -424,7 +422,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
     def _stream(
         self,
         logits: torch.Tensor,
-        state: tuple[torch.Tensor, ...],
+        state: State,
         n_steps: int,
         how: Sampling,
         generator: torch.Generator,
@@ -542,10 +540,7 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         self, steps: RaggedArray, weight: NDArray[np.float32] | None = None
     ) -> Examples:
         """Return sequences with themselves, one step later, as targets."""
-        if self._writes_tokens:
-            targets = self._input_codec.encode(steps)
-        else:
-            targets = steps
+        targets = self._input_codec.encode(steps) if self._writes_tokens else steps
         weights = None
         if weight is not None:
             weights = targets.with_values(np.repeat(weight, targets.lengths))
@@ -571,9 +566,8 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
         return auto_batch_size(max(len(lengths), int(lengths.sum()) // int(self.bptt)))
 
     def _n_batches(self, lengths: NDArray[np.int64]) -> int:
-        rows = self._batch_size(lengths)
-        lanes = lane_lengths(lengths, longest_lane(lengths, rows, int(self.bptt)))
-        return count_chunks(lanes, rows, int(self.bptt))
+        lanes = lane_lengths(lengths, self._lane_steps(lengths))
+        return count_chunks(lanes, self._batch_size(lengths), int(self.bptt))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -334,11 +334,9 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             criterion.weigh(None)
             return
         labels = np.array(train.y.values.tolist())
-        of_labels = weight_by_class(self.class_weight, self.classes_, labels, labels)
-        scale_to_mean_1(of_labels)  # raises where all are 0
-        by_class = weight_by_class(
-            self.class_weight, self.classes_, self.classes_, labels
-        )
+        classes = self.classes_
+        by_class = weight_by_class(self.class_weight, classes, classes, labels)
+        scale_to_mean_1(by_class[np.isin(classes, labels)])  # raises where all are 0
         weights = torch.from_numpy(by_class.astype(np.float32))
         criterion.weigh(weights.to(self.net_.device))
 
