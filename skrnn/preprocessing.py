@@ -28,9 +28,10 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skrnn.data.checks import CheckedSequences, Form, check_length, check_same_form
+from skrnn.data.checks import CheckedSequences, Form, check_same_form
 from skrnn.data.frames import sequences_from_frame, sliding_windows
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.targets import check_length
 
 __all__ = ["StepwiseTransformer", "sequences_from_frame", "sliding_windows"]
 

@@ -1,7 +1,7 @@
-"""The door: what users may pass as X, y and weights, checked once and named in errors.
+"""The door for X: what users may pass, checked once and named in errors.
 
-Behind this file there are only RaggedArrays and plain numpy arrays. A container that
-users ask for is one branch of ``check_sequences``.
+Behind this file there are only RaggedArrays. A container that users ask for is one
+branch of ``check_sequences``. The door for y and for weights is ``targets``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _get_feature_names,
-    check_array,
-    column_or_1d,
-)
+from sklearn.utils.validation import _get_feature_names, check_array
 
 from skrnn.data.ragged import RaggedArray, object_array
 
@@ -67,11 +61,6 @@ OF_X = Advice(
     "Impute it before, for example with StepwiseTransformer(SimpleImputer())",
     "put StepwiseTransformer(DictVectorizer()) before the estimator",
 )
-OF_TARGETS = Advice(
-    "target_type",
-    "Replace it, or leave that sequence out: no step of a Pipeline changes targets",
-    "make them numbers or tokens before: no step of a Pipeline changes targets",
-)
 
 
 @dataclass(frozen=True)
@@ -87,9 +76,6 @@ class CheckedSequences:
     form: Form
     named: Any = None
     strings: bool = False
-
-
-# --- X -------------------------------------------------------------------------------
 
 
 def check_sequences(
@@ -139,7 +125,7 @@ def check_sequences(
             f"{name} must be a list of sequences, an array, a Series or a DataFrame, "
             f"got {type(X).__name__}"
         )
-    X = _unwrap_column(X)
+    X = unwrap_column(X)
     if isinstance(X, list | tuple | RaggedArray):
         sequences = list(X)
     else:
@@ -219,7 +205,7 @@ def _is_container(X: object) -> bool:
     )
 
 
-def _unwrap_column(X: Any) -> Any:
+def unwrap_column(X: Any) -> Any:
     """Return the one column of a frame of sequences, and Series as arrays."""
     if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
         present = X.iloc[:, 0].dropna()
@@ -249,7 +235,7 @@ def _is_whole(cell: object) -> bool:
     """Tell a text of several words, or a sequence, from a token or number."""
     if isinstance(cell, str):
         return " " in cell.strip()
-    return _is_sequence(cell)
+    return is_sequence(cell)
 
 
 def _holds_tokens(array: NDArray, input_type: str) -> bool:
@@ -311,7 +297,7 @@ def _kind_of(
     """Tell the kind of X by its first sequence."""
     if not set(map(type, sequences)) <= PLAIN | {str, np.ndarray}:
         for i, sequence in enumerate(sequences):
-            if _is_missing(sequence):
+            if is_missing(sequence):
                 raise ValueError(f"{name}[{i}] is missing ({sequence!r})")
     first = sequences[0]
     if isinstance(first, str):
@@ -320,7 +306,7 @@ def _kind_of(
                 f'{name}[0] is a string, but {advice.type_parameter} is "numeric"'
             )
         return "strings"
-    if not _is_sequence(first):
+    if not is_sequence(first):
         raise ValueError(
             f"{name}[0] is {type(first).__name__}, expected a sequence. Expected 2D "
             f"array or a list of sequences, got 1D: Reshape your data, a single "
@@ -336,7 +322,7 @@ def _kind_of(
     return "numeric"
 
 
-def _is_sequence(value: object) -> bool:
+def is_sequence(value: object) -> bool:
     """Tell ordered, repeatable steps from sets, mappings, iterators and scalars."""
     return (
         isinstance(value, Iterable)
@@ -346,7 +332,7 @@ def _is_sequence(value: object) -> bool:
     )
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """Tell None, NaN, NaT and NA."""
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
@@ -356,7 +342,7 @@ def _is_missing(value: object) -> bool:
 def _join_numeric(sequences: Sequence, name: str, advice: Advice) -> RaggedArray:
     arrays = []
     for i, sequence in enumerate(sequences):
-        if isinstance(sequence, str) or not _is_sequence(sequence):
+        if isinstance(sequence, str) or not is_sequence(sequence):
             raise TypeError(
                 f"{name}[{i}] is {type(sequence).__name__}, but {name}[0] is a "
                 "numeric sequence; all sequences must be of one kind"
@@ -441,7 +427,7 @@ def _join_tokens(sequences: Sequence, split: Split | None, name: str) -> RaggedA
     strings = isinstance(sequences[0], str)
     types = set(map(type, sequences))
     for i, sequence in enumerate([] if types <= PLAIN or types == {str} else sequences):
-        if isinstance(sequence, str) != strings or not _is_sequence(sequence):
+        if isinstance(sequence, str) != strings or not is_sequence(sequence):
             raise TypeError(
                 f"{name}[{i}] is {type(sequence).__name__}, but {name}[0] is "
                 f"{type(sequences[0]).__name__}; all sequences must be of one kind"
@@ -451,7 +437,7 @@ def _join_tokens(sequences: Sequence, split: Split | None, name: str) -> RaggedA
             raise TypeError(f"{name} holds strings, expected token lists")
         sequences = [split(text) for text in sequences]
         for i, tokens in enumerate(sequences):
-            if not _is_sequence(tokens):
+            if not is_sequence(tokens):
                 raise TypeError(
                     f"the tokenizer gave {type(tokens).__name__} for {name}[{i}], "
                     "expected a list of tokens"
@@ -469,7 +455,7 @@ def _join_tokens(sequences: Sequence, split: Split | None, name: str) -> RaggedA
     if types <= {str, int}:
         return steps
     for position, token in enumerate(tokens):
-        if not isinstance(token, Hashable) or _is_missing(token):
+        if not isinstance(token, Hashable) or is_missing(token):
             sequence, step = steps.step_of(position)
             raise TypeError(
                 f"{name}[{sequence}], step {step} is {token!r}; tokens must be "
@@ -497,226 +483,3 @@ def _check_no_empty(steps: RaggedArray, name: str) -> None:
             f"{name}[{empty[0]}] has no steps, every sequence needs at least one "
             f"({len(empty)} of {len(steps)} are empty)"
         )
-
-
-# --- y and weights -------------------------------------------------------------------
-
-
-def check_length(y: Any, n_sequences: int, name: str = "y") -> None:
-    """Raise a ValueError unless ``y`` has one entry for each sequence."""
-    if y is None:
-        raise ValueError(
-            f"{name} is None: this estimator requires {name} to be passed, but the "
-            f"target {name} is None"
-        )
-    if hasattr(y, "tocsr"):
-        raise TypeError(
-            f"{name} is sparse, which is not supported; pass {name}.toarray()"
-        )
-    n_entries = len(y) if hasattr(y, "__len__") else len(np.atleast_1d(np.asarray(y)))
-    if n_entries != n_sequences:
-        X_name = name.replace("y", "X", 1)
-        raise ValueError(
-            f"{name} has {n_entries} entries, but {X_name} has {n_sequences} sequences"
-        )
-
-
-def check_class_targets(y: Any, n_sequences: int, name: str = "y") -> NDArray:
-    """Return y as a 1-D array of labels, or as a 2-D indicator matrix."""
-    check_length(y, n_sequences, name)
-    if isinstance(y, pd.Series | pd.DataFrame):
-        y = y.to_numpy()
-    y = _reject_missing(y, name)
-    if y.dtype == object and y.ndim == 2:  # a frame of nullable columns
-        y = np.array(y.tolist())
-    try:
-        check_classification_targets(y)
-    except TypeError as error:  # labels that cannot be sorted
-        raise TypeError(f"the labels of {name} must be of one kind: {error}") from error
-    if type_of_target(y, input_name=name) == "multilabel-indicator":
-        y = check_array(y, accept_sparse=False, dtype=np.int64, input_name=name)
-        return _check_indicators(y, name)
-    return column_or_1d(y, warn=True)
-
-
-def _check_indicators(y: NDArray[np.int64], name: str) -> NDArray[np.int64]:
-    """Refuse other numbers than 0 and 1, which scikit-learn calls indicators too."""
-    wrong = np.argwhere((y != 0) & (y != 1))
-    if len(wrong):
-        i, j = wrong[0]
-        raise ValueError(
-            f"{name}[{i}, {j}] is {y[i, j]}; an indicator matrix holds 0 and 1"
-        )
-    return y
-
-
-def _reject_missing(y: Any, name: str) -> NDArray:
-    try:
-        array = np.asarray(y)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must have one label a sequence, or be an indicator matrix: {error}"
-        ) from error
-    if array.dtype.kind in "US" and not hasattr(y, "dtype"):
-        array = np.asarray(y, dtype=object)  # NaN among strings became "nan"
-    if array.dtype.kind in "fc":
-        array = check_array(array, ensure_2d=False, dtype=None, input_name=name)
-    elif array.dtype.kind == "O":
-        missing = np.flatnonzero(pd.isna(array.ravel()))
-        if len(missing):
-            raise ValueError(
-                f"Input {name} contains NaN or a missing value: {name}[{missing[0]}]"
-            )
-        if not hasattr(y, "dtype"):
-            array = np.asarray(y)
-    return array
-
-
-def check_number_targets(y: Any, n_sequences: int, name: str = "y") -> NDArray:
-    """Return y as float64 ``(n_sequences,)`` or ``(n_sequences, n_outputs)``."""
-    check_length(y, n_sequences, name)
-    if isinstance(y, pd.Series | pd.DataFrame):
-        y = y.to_numpy()
-    y = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name)
-    if y.ndim > 2:
-        raise ValueError(
-            f"{name} has {y.ndim} dimensions, expected (n_sequences,) or "
-            "(n_sequences, n_outputs)"
-        )
-    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def check_step_targets(
-    y: Any, lengths: NDArray[np.int64], split: Split, name: str = "y"
-) -> tuple[RaggedArray, bool]:
-    """Return a label for each step, and whether y was strings, which ``split`` cuts.
-
-    Parameters
-    ----------
-    y : list, ndarray, Series or DataFrame
-        Label lists, one as long as each sequence, or an array ``(n_sequences, n_steps)``.
-    lengths : int64 ndarray of shape (n_sequences,)
-        Steps of each sequence of X.
-    split : callable
-        Splits a string into labels.
-    name : str
-        What the messages call y.
-
-    Returns
-    -------
-    labels : RaggedArray of object
-        Python's own strings and numbers.
-    strings : bool
-    """
-    check_length(y, len(lengths), name)
-    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
-        y = _unwrap_column(y)
-    rows = list(y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y)
-    strings = isinstance(rows[0], str)
-    labels: list[Any] = []
-    X_name = name.replace("y", "X", 1)
-    for i, row in enumerate(rows):
-        if isinstance(row, str) != strings or not _is_sequence(row):
-            kind = f"a string, as {name}[0] is" if strings else "a list of labels"
-            raise TypeError(
-                f"{name}[{i}] is {type(row).__name__}, expected {kind}: one label for "
-                f"each step of {X_name}[{i}]"
-            )
-        of_row = split(row) if strings else _as_list(row)
-        if len(of_row) != lengths[i]:
-            raise ValueError(
-                f"{name}[{i}] has {len(of_row)} labels, but {X_name}[{i}] has "
-                f"{lengths[i]} steps"
-            )
-        labels += of_row
-    steps = RaggedArray.from_lengths(object_array(labels), lengths)
-    _check_labels(steps, name)
-    return steps, strings
-
-
-def _as_list(row: Any) -> list[Any]:
-    """Return a sequence's steps as a list of Python's own objects."""
-    steps = row.tolist() if hasattr(row, "tolist") else list(row)
-    return [step.item() if isinstance(step, np.generic) else step for step in steps]
-
-
-def _check_labels(steps: RaggedArray, name: str) -> None:
-    """Raise an error that names the first label that is none."""
-    kinds = set(map(type, steps.values))
-    if kinds <= {str} or kinds <= {int, bool}:
-        return
-    for position, label in enumerate(steps.values):
-        sequence, step = steps.step_of(position)
-        place = f"{name}[{sequence}], step {step} is {label!r}"
-        if _is_missing(label):
-            raise ValueError(f"{place}: a label is missing")
-        if isinstance(label, float) and not label.is_integer():
-            raise ValueError(f"{place}; labels must be discrete, not real numbers")
-        if not isinstance(label, str | int | float):
-            raise TypeError(f"{place}; labels must be strings or whole numbers")
-        if isinstance(label, str) != isinstance(steps.values[0], str):
-            raise TypeError(
-                f"{place}; labels must be of one kind, {name}'s first label is "
-                f"{steps.values[0]!r}"
-            )
-
-
-def check_target_sequences(
-    y: Any, n_sequences: int, *, split: Split, target_type: str = "auto", name: str = "y"
-) -> NDArray[np.float64] | RaggedArray:
-    """Return y as tokens of any lengths, or as numbers of one common length.
-
-    Parameters
-    ----------
-    y : list, ndarray, Series or DataFrame
-        Strings, token lists, or numbers ``(n_sequences, horizon[, n_outputs])``.
-    n_sequences : int
-        Sequences of X.
-    split : callable
-        Splits a string into tokens.
-    target_type : {"auto", "numeric", "tokens"}
-        As ``input_type`` for X.
-    name : str
-        What the messages call y.
-
-    Returns
-    -------
-    targets : RaggedArray of object, or float64 ndarray of two or three dimensions
-    """
-    check_length(y, n_sequences, name)
-    checked = check_sequences(
-        y,
-        input_type=target_type,
-        split=split,
-        allow_empty=True,
-        name=name,
-        advice=OF_TARGETS,
-    )
-    if checked.form.kind == "tokens":
-        return checked.steps
-    lengths = checked.steps.lengths
-    other = np.flatnonzero(lengths != lengths[0])
-    if len(other):
-        raise ValueError(
-            f"{name}[{other[0]}] has {lengths[other[0]]} steps, {name}[0] has "
-            f"{lengths[0]}: numeric targets must be of one length. Numbers that stand "
-            'for tokens need target_type="tokens"'
-        )
-    if lengths[0] == 0:
-        raise ValueError(f"{name} has targets without steps")
-    if isinstance(y, pd.DataFrame):
-        y = _unwrap_column(y)
-    rows = list(y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y)
-    return np.array(rows, dtype=np.float64)
-
-
-def check_weights(sample_weight: Any, n_sequences: int) -> NDArray | None:
-    """Return non-negative float64 weights ``(n_sequences,)``, or None."""
-    if sample_weight is None:
-        return None
-    return _check_sample_weight(
-        sample_weight,
-        np.empty((n_sequences, 1)),
-        dtype=np.float64,
-        ensure_non_negative=True,
-    )

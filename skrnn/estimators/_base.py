@@ -29,14 +29,10 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skrnn.data.checks import (
-    CheckedSequences,
-    check_same_form,
-    check_sequences,
-    check_weights,
-)
+from skrnn.data.checks import CheckedSequences, check_same_form, check_sequences
 from skrnn.data.codecs import NumericCodec, TokenCodec
 from skrnn.data.ragged import RaggedArray
+from skrnn.data.targets import check_weights
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._parameters import (
     AUTO_CHARACTERS,

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from skrnn.data.checks import CheckedSequences, check_number_targets
+from skrnn.data.checks import CheckedSequences
 from skrnn.data.codecs import NumberCodec, NumericCodec, TokenCodec
+from skrnn.data.targets import check_number_targets
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData
 from skrnn.estimators._parameters import (
     CommonParameters,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skrnn.data.checks import check_weights
+from skrnn.data.targets import check_weights
 from skrnn.metrics._pairing import check_pair, check_split
 
 

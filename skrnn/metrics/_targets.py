@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from skrnn.data.checks import check_weights
+from skrnn.data.targets import check_weights
 from skrnn.metrics._pairing import (
     check_numbers,
     check_split,
