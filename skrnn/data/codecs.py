@@ -7,7 +7,7 @@ Only this file knows labels and tokens. Input codecs have ``fit``/``encode`` and
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.vocabulary import N_RESERVED, SPELLINGS, Vocabulary, distinct_tokens
+from skrnn.data.vocabulary import (
+    N_RESERVED,
+    SPELLINGS,
+    UNKNOWN,
+    Vocabulary,
+    distinct_tokens,
+)
 
 
 @dataclass(frozen=True)
@@ -30,21 +36,25 @@ class EncodedSequences:
         With spelling: each step's row in ``spelling``.
     spelling : int64 ndarray of shape (n_distinct_words, n_characters), optional
         The characters (or n-grams) of this X's distinct words, zeros behind.
+    vectors : float32 ndarray of shape (n_outside, dim), optional
+        Pre-trained vectors of this X's tokens that are not in the vocabulary; their ids
+        are counted on from the vocabulary's.
     """
 
     steps: RaggedArray
     words: NDArray[np.int64] | None = None
     spelling: NDArray[np.int64] | None = None
+    vectors: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def take(self, indices: NDArray) -> EncodedSequences:
-        """Return some of the sequences; the spelling table is shared."""
+        """Return some of the sequences; the tables are shared."""
         words = None
         if self.words is not None:
             words = self.steps.with_values(self.words).take(indices).values
-        return EncodedSequences(self.steps.take(indices), words, self.spelling)
+        return replace(self, steps=self.steps.take(indices), words=words)
 
 
 class NumericCodec:
@@ -152,6 +162,7 @@ class TokenCodec:
         self.min_count = min_count
         self.max_size = max_size
         self.characters = characters
+        self.vector_size: int | None = None
 
     def fit(self, steps: RaggedArray) -> TokenCodec:
         """Learn the vocabulary and the alphabet."""
@@ -165,15 +176,44 @@ class TokenCodec:
             self.spelling = SPELLINGS[self.characters](words)
         return self
 
-    def encode(self, steps: RaggedArray) -> EncodedSequences:
-        """Return ids, and the spelling of this X's distinct words."""
+    def encode(
+        self, steps: RaggedArray, embeddings: Mapping[Hashable, Any] | None = None
+    ) -> EncodedSequences:
+        """Return ids, and the spelling of this X's distinct words.
+
+        ``embeddings`` gives vectors to tokens that the vocabulary lacks.
+        """
         codes, words = distinct_tokens(steps.values)
         forms, form_of_word = self._forms(words)
-        ids = self.vocabulary.encode(forms)[form_of_word][codes]
-        encoded = steps.with_values(ids)
+        ids = self.vocabulary.encode(forms)
+        vectors = None
+        if embeddings is not None:
+            vectors = self._look_outside(forms, ids, embeddings)
+        encoded = steps.with_values(ids[form_of_word][codes])
         if self.characters is None:
-            return EncodedSequences(encoded)
-        return EncodedSequences(encoded, codes, self.spelling.encode(words))
+            return EncodedSequences(encoded, vectors=vectors)
+        return EncodedSequences(encoded, codes, self.spelling.encode(words), vectors)
+
+    def _look_outside(
+        self,
+        forms: list[Hashable],
+        ids: NDArray[np.int64],
+        embeddings: Mapping[Hashable, Any],
+    ) -> NDArray[np.float32] | None:
+        """Give ids to tokens that only ``embeddings`` knows; return their vectors.
+
+        In the order of the tokens' texts, so that the order of the samples does not count.
+        """
+        rows = {}
+        for i in np.flatnonzero(ids == UNKNOWN).tolist():
+            row = self._vector(forms[i], embeddings)
+            if row is not None:
+                rows[i] = row
+        if not rows:
+            return None
+        outside = sorted(rows, key=lambda i: str(forms[i]))
+        ids[outside] = len(self.vocabulary) + np.arange(len(outside))
+        return _stacked({forms[i]: rows[i] for i in outside}, self.vector_size)
 
     def vectors(self, embeddings: Mapping[Hashable, Any]) -> NDArray[np.float32]:
         """Return ``(n_ids, dim)`` pre-trained vectors, NaN where there is none.
@@ -192,28 +232,28 @@ class TokenCodec:
             raise TypeError(
                 f"embeddings must map tokens to vectors, got {type(embeddings).__name__}"
             )
-        rows = {}
-        for token, i in self.vocabulary.ids.items():
-            forms = [token]
-            if isinstance(token, str) and self.lowercase:
-                forms += [token.capitalize(), token.upper()]
-            known = next((form for form in forms if form in embeddings), None)
-            if known is not None:
-                rows[i] = np.asarray(embeddings[known], dtype=np.float32)
+        rows = {
+            token: row
+            for token in self.vocabulary.ids
+            if (row := self._vector(token, embeddings)) is not None
+        }
         if not rows:
             raise ValueError("embeddings has a vector for no token of the vocabulary")
-        shapes = {row.shape for row in rows.values()}
-        if len(shapes) > 1 or len(next(iter(shapes))) != 1:
-            raise ValueError(
-                f"embeddings must have 1-D vectors of one size, got shapes {shapes}"
-            )
-        for i, row in rows.items():
-            if not np.isfinite(row).all():
-                token = list(self.vocabulary.ids)[i - N_RESERVED]
-                raise ValueError(f"embeddings[{token!r}] is not finite")
-        table = np.full((len(self.vocabulary), *shapes.pop()), np.nan, np.float32)
-        table[list(rows)] = np.stack(list(rows.values()))
+        known = _stacked(rows)
+        self.vector_size = known.shape[1]
+        table = np.full((len(self.vocabulary), self.vector_size), np.nan, np.float32)
+        table[[self.vocabulary.ids[token] for token in rows]] = known
         return table
+
+    def _vector(
+        self, token: Hashable, embeddings: Mapping[Hashable, Any]
+    ) -> NDArray[np.float32] | None:
+        """Return a token's vector, where ``embeddings`` has it in one case or another."""
+        forms = [token]
+        if isinstance(token, str) and self.lowercase:
+            forms += [token.capitalize(), token.upper()]
+        known = next((form for form in forms if form in embeddings), None)
+        return None if known is None else np.asarray(embeddings[known], dtype=np.float32)
 
     def _forms(self, words: list[Hashable]) -> tuple[list[Hashable], NDArray[np.int64]]:
         """Return the distinct looked-up forms, and the form of each word."""
@@ -225,6 +265,21 @@ class TokenCodec:
             for w in words
         ]
         return list(index), np.array(form_of_word, dtype=np.int64)
+
+
+def _stacked(
+    rows: Mapping[Hashable, NDArray[np.float32]], size: int | None = None
+) -> NDArray[np.float32]:
+    """Return tokens' vectors as one matrix, checked; ``size`` is what they must have."""
+    shapes = {row.shape for row in rows.values()} | ({(size,)} if size else set())
+    if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+        raise ValueError(
+            f"embeddings must have 1-D vectors of one size, got shapes {shapes}"
+        )
+    for token, row in rows.items():
+        if not np.isfinite(row).all():
+            raise ValueError(f"embeddings[{token!r}] is not finite")
+    return np.stack(list(rows.values()))
 
 
 class LabelCodec:

@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from skrnn.data.checks import CheckedSequences, check_same_form, check_sequences
-from skrnn.data.codecs import NumericCodec, TokenCodec
+from skrnn.data.codecs import EncodedSequences, NumericCodec, TokenCodec
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.targets import check_weights
 from skrnn.data.tokenizers import check_tokenizer
@@ -412,6 +412,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         in_parts: bool = False,
     ) -> None:
         schedule = "constant" if in_parts else self.lr_schedule
+        if not going_on:
+            self.net_ = self._build_net(train.X.steps.lengths)
         weight, scale = self._weights(train, train, 1.0 if in_parts else None)
         examples = self._make_examples(train, weight)
         held_out = None
@@ -420,8 +422,6 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             held_out = self._make_examples(
                 validation, self._validation_weights(validation, train, scale), "y_val"
             )
-        if not going_on:
-            self.net_ = self._build_net(train.X.steps.lengths)
         net = self.net_
         self._prepare_criterion(net.criterion_, train)
         net.batch_size = self._batch_size(train.X.steps.lengths)
@@ -444,11 +444,17 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     def _make_examples(self, data: CheckedData, weight: Any, name: str = "y") -> Examples:
         """Return what batches are cut from; ``name`` is what messages call y."""
         return Examples(
-            self._input_codec.encode(data.X.steps),
+            self._encode_inputs(data.X.steps),
             self._encode_targets(data, name),
             weight,
             forced=self._teacher_forcing(),
         )
+
+    def _encode_inputs(self, steps: RaggedArray) -> EncodedSequences:
+        """Return ids or features; unseen tokens have the vectors of ``embeddings``."""
+        if isinstance(self._input_codec, NumericCodec):
+            return self._input_codec.encode(steps)
+        return self._input_codec.encode(steps, self.embeddings)
 
     def _weights(
         self, data: CheckedData, train: CheckedData, scale: float | None = None
@@ -610,7 +616,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self, "net_")
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
-        examples = Examples(self._input_codec.encode(checked.steps))
+        examples = Examples(self._encode_inputs(checked.steps))
         return self.net_.predict_outputs(examples), checked
 
     def __sklearn_tags__(self) -> Any:

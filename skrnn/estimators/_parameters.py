@@ -399,8 +399,9 @@ max_vocabulary : int, default=None
 embedding_dim : int, default=100
     Size of a token's vector; set by ``embeddings`` where given.
 embeddings : mapping of token to vector, default=None
-    Pre-trained vectors (a dict, gensim's KeyedVectors) to start from, for the tokens of
-    the training data. Set it to None before saving a model, or it is saved too.
+    Pre-trained vectors (a dict, gensim's KeyedVectors) to start from. Tokens that
+    training has not seen have their vectors, too. The mapping is saved with the model;
+    set to None before, those tokens are unknown afterwards.
 freeze_embeddings : bool, default=False
     Whether all tokens' vectors stay as they are at the start of training. Tokens that
     ``embeddings`` lacks then tell themselves apart by their spelling alone.

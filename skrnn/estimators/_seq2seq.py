@@ -302,7 +302,7 @@ class Seq2SeqTransformer(
         ids = np.insert(written.values, written.offsets[1:], ends)
         checked = self._check_X(X, fitted=True)
         examples = Examples(
-            self._input_codec.encode(checked.steps),
+            self._encode_inputs(checked.steps),
             RaggedArray.from_lengths(ids, lengths + 1),
             forced=True,
         )
@@ -333,7 +333,7 @@ class Seq2SeqTransformer(
         targets = self._check_y(y, checked, fitted=True)
         self._check_like_targets(targets)
         examples = Examples(
-            self._input_codec.encode(checked.steps),
+            self._encode_inputs(checked.steps),
             self._target_codec.encode(targets),
             forced=True,
         )
@@ -441,7 +441,7 @@ class Seq2SeqTransformer(
                 found.append(hypotheses)
             return joined(found)
 
-        examples = Examples(self._input_codec.encode(checked.steps))
+        examples = Examples(self._encode_inputs(checked.steps))
         return self.net_.search(examples, search)
 
     def _max_lengths(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:

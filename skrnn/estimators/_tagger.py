@@ -239,7 +239,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             return steps.with_values(nothing), checked
         if len(filled) < len(steps):
             steps = steps.take(filled)
-        examples = Examples(self._input_codec.encode(steps))
+        examples = Examples(self._encode_inputs(steps))
         values = self.net_.predict_steps(examples, decode).values
         return checked.steps.with_values(values), checked
 

@@ -22,9 +22,7 @@ class FeatureInput(nn.Module):
         super().__init__()
         self.output_size = n_features
 
-    def forward(
-        self, inputs: Tensor, words: Tensor | None = None, spelling: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Return ``inputs`` ``(B, T, F)``."""
         return inputs
 
@@ -100,28 +98,41 @@ class TokenEmbedding(nn.Module):
             self.speller.silence_untrained()
 
     def forward(
-        self, inputs: Tensor, words: Tensor | None = None, spelling: Tensor | None = None
+        self,
+        inputs: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> Tensor:
         """Return ``(B, T, output_size)`` from token ids ``(B, T)``.
 
         Parameters
         ----------
         inputs : int64 tensor of shape (B, T)
-            Token ids, 0 in the padding.
+            Token ids, 0 in the padding; from ``n_ids`` on, rows of ``vectors``.
         words : int64 tensor of shape (B, T), optional
             Each step's row in ``spelling``.
         spelling : tensor of shape (n_words, n_characters) or (n_words, C), optional
             The batch's distinct words: int64 ids of their characters, or what ``spell``
             made of them.
+        vectors : float tensor of shape (n_outside, embedding_dim), optional
+            Pre-trained vectors of tokens that are not in the vocabulary.
         """
+        ids = inputs
+        if vectors is not None:
+            rows = inputs - self.embedding.num_embeddings
+            ids = inputs.masked_fill(rows >= 0, UNKNOWN)
         if self.training:
-            inputs = self._forget_singletons(inputs)
-        x = self.embedding(inputs)  # (B, T, E)
+            ids = self._forget_singletons(ids)
+        x = self.embedding(ids)  # (B, T, E)
+        if vectors is not None:
+            given = vectors[rows.clamp(min=0)]  # (B, T, E)
+            x = torch.where((rows >= 0)[..., None], given, x)
         if self.speller is not None:
             assert words is not None  # spelled tokens come with their words
             assert spelling is not None
-            vectors = spelling if spelling.is_floating_point() else self.speller(spelling)
-            spelled = vectors.index_select(0, words.reshape(-1))
+            read = spelling if spelling.is_floating_point() else self.speller(spelling)
+            spelled = read.index_select(0, words.reshape(-1))
             x = torch.cat([x, spelled.view(*words.shape, -1)], dim=-1)  # (B, T, E + C)
         return self.dropout(x)
 

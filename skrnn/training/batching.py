@@ -238,7 +238,7 @@ class PredictionBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         if self.spell is not None and self.collator.words is not None:
-            self.collator.vectors = self.spell(self.collator.spelling)
+            self.collator.spelled = self.spell(self.collator.spelling)
         for indices in self.order:
             if self.chunk is not None and self.lengths[indices].max() > self.chunk:
                 yield Batch(self.collator.chunks(indices, self.chunk, self.chunk))
@@ -320,8 +320,9 @@ class Collator:
         self.weights = _optional(examples.weights, device)
         self.weights_by_step = isinstance(examples.weights, RaggedArray)
         self.words = sequences.words
-        #: vectors of all distinct words, where they are known before
-        self.vectors: Tensor | None = None
+        #: what was made of the spelling of all distinct words, where that is known before
+        self.spelled: Tensor | None = None
+        self.vectors = _optional(sequences.vectors, device)
         if sequences.spelling is not None:
             self.spelling = to_device(sequences.spelling, device)
             self.n_characters = (sequences.spelling != 0).sum(1)
@@ -365,9 +366,11 @@ class Collator:
                 padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
             )
         batch = {"inputs": inputs, "lengths": to_device(lengths, self.device)}
-        if self.vectors is not None and self.words is not None:
+        if self.vectors is not None:
+            batch["vectors"] = self.vectors
+        if self.spelled is not None and self.words is not None:
             batch["words"] = to_device(self.words[positions], self.device)
-            batch["spelling"] = self.vectors
+            batch["spelling"] = self.spelled
         elif self.words is not None:
             words, spelled = np.unique(self.words[positions], return_inverse=True)
             batch["words"] = to_device(spelled.reshape(positions.shape), self.device)

@@ -244,6 +244,56 @@ def test_embeddings_that_are_no_mapping_are_refused(wrong):
         codec.vectors(wrong)
 
 
+def encode_outside(X, embeddings, **options):
+    codec = TokenCodec(**options).fit(tokens([["a", "b"]]))
+    codec.vectors({"a": [0.0, 0.0]})
+    return codec, codec.encode(tokens(X), embeddings)
+
+
+@pytest.mark.parametrize("characters", [None, "cnn"])
+def test_tokens_that_only_the_vectors_know_have_ids_beyond_the_vocabulary(characters):
+    vectors = {"a": [9, 9], "c": [1, 2], "d": [3, 4], "zebra": [5, 6]}
+    codec, encoded = encode_outside(
+        [["d", "a", "e"], ["c", "d"]], vectors, characters=characters
+    )
+    n_ids = len(codec.vocabulary)
+    own = codec.vocabulary.ids["a"]
+    assert encoded.steps.values.tolist() == [n_ids + 1, own, 1, n_ids, n_ids + 1]
+    assert encoded.vectors.tolist() == [[1, 2], [3, 4]]
+    assert encoded.vectors.dtype == np.float32
+    assert (encoded.spelling is None) == (characters is None)
+    taken = encoded.take(np.array([1]))
+    assert taken.steps.values.tolist() == [n_ids, n_ids + 1]
+    assert taken.vectors is encoded.vectors
+
+
+def test_outside_tokens_are_found_in_another_case_too():
+    codec, encoded = encode_outside([["C", "c"]], {"C": [1, 2]})
+    assert (encoded.steps.values == len(codec.vocabulary)).all()
+    codec, encoded = encode_outside([["C", "c"]], {"C": [1, 2]}, lowercase=False)
+    assert encoded.steps.values.tolist() == [len(codec.vocabulary), 1]
+
+
+def test_without_vectors_outside_tokens_are_unknown():
+    for embeddings in (None, {"zebra": [1, 2]}):
+        _, encoded = encode_outside([["c", "d"]], embeddings)
+        assert encoded.vectors is None
+        assert encoded.steps.values.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("vector", "message"),
+    [
+        ([1.0], "1-D vectors of one size"),
+        ([[1.0, 2.0]], "1-D vectors of one size"),
+        ([np.nan, 1.0], r"embeddings\['c'\] is not finite"),
+    ],
+)
+def test_outside_vectors_that_cannot_be_used_are_refused(vector, message):
+    with pytest.raises(ValueError, match=message):
+        encode_outside([["c"]], {"c": vector})
+
+
 # --- labels --------------------------------------------------------------------------
 
 

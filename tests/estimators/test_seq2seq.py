@@ -835,6 +835,21 @@ def test_pretrained_vectors_of_the_source_are_taken(X, y):
         assert table[i].tolist() == vectors[letter].tolist()
 
 
+def test_a_source_that_only_the_vectors_know_is_read(X, y):
+    vectors = {letter: np.full(3, i, np.float32) for i, letter in enumerate("abcdz")}
+    model = make_char(embeddings=vectors, freeze_embeddings=True).fit(X, y)
+    same = make_char(embeddings=vectors | {"z": vectors["a"]}, freeze_embeddings=True)
+    same.fit(X, y)
+    written = [
+        m.log_likelihood([x.replace("a", "z")], ["a"])[0]
+        for m in (model, same)
+        for x in ("ab", "cab")
+    ]
+    as_a = [same.log_likelihood([x], ["a"])[0] for x in ("ab", "cab")]
+    np.testing.assert_allclose(written[2:], as_a, rtol=1e-5)
+    assert not np.allclose(written[:2], as_a)
+
+
 def test_rare_target_tokens_are_never_written(X, y):
     model = make_char(target_max_vocabulary=2, max_epochs=10).fit(X, y)
     assert len(model.target_vocabulary_) == 2

@@ -141,6 +141,64 @@ def test_vectors_of_cased_words_are_found_for_lower_cased_tokens():
     np.testing.assert_allclose(weight[model.vocabulary_["bad"]].detach(), -1, atol=1e-5)
 
 
+NEAR = {  # two kinds of words, told apart by their vectors alone
+    f"{kind}{i}": [sign, (-1) ** i, i % 3 - 1.0]
+    for kind, sign in (("q", 1.0), ("x", -1.0))
+    for i in range(40)
+}
+UNLIKE = {
+    name: f"{i * 7919 % 1000:03d}" for i, name in enumerate(NEAR)
+}  # no spelling helps
+VECTORS = {UNLIKE[name]: vector for name, vector in NEAR.items()}
+
+
+def told_apart(first, last):
+    """Return sentences of some of the words of each kind, and their kinds."""
+    rng = np.random.default_rng(0)
+    X, y = [], list("qx" * 60)
+    for kind in y:
+        some = rng.integers(first, last, size=rng.integers(1, 5))
+        X.append([UNLIKE[f"{kind}{i}"] for i in some])
+    return X, y
+
+
+@pytest.mark.parametrize("kind", [SequenceClassifier, FeedForwardClassifier])
+@pytest.mark.parametrize("characters", [None, "cnn"])
+def test_words_that_only_the_vectors_know_are_understood(kind, characters):
+    seen, unseen = told_apart(0, 20), told_apart(20, 40)
+    model = kind(
+        embeddings=VECTORS,
+        freeze_embeddings=True,
+        characters=characters,
+        max_epochs=25,
+        lr=0.02,
+        random_state=0,
+    ).fit(*seen)
+    assert model.score(*unseen) > 0.95
+    probabilities = model.predict_proba(unseen[0])
+    backwards = model.predict_proba(unseen[0][::-1])[::-1]
+    np.testing.assert_array_equal(probabilities, backwards)
+    alone = np.vstack([model.predict_proba([x]) for x in unseen[0][:10]])
+    np.testing.assert_allclose(probabilities[:10], alone, atol=1e-6)
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(probabilities, loaded.predict_proba(unseen[0]))
+    model.set_params(embeddings=None)
+    assert model.score(*seen) > 0.95
+    assert model.score(*unseen) < 0.8
+
+
+def test_rare_words_that_the_vectors_know_are_learned_from():
+    X, y = told_apart(0, 40)
+    model = small(embeddings=VECTORS, min_count=1000, max_epochs=1)
+    with pytest.raises(ValueError, match="no token of the vocabulary"):
+        model.fit(X, y)
+    model = small(
+        embeddings=VECTORS, max_vocabulary=1, max_epochs=25, lr=0.02, characters=None
+    )
+    assert len(model.fit(X, y).vocabulary_) == 1
+    assert model.score(X, y) > 0.95
+
+
 def test_training_that_goes_on_after_loading_does_not_repeat_itself():
     model = small().partial_fit(TEXTS, LABELS)
     loaded = pickle.loads(pickle.dumps(model))

@@ -45,6 +45,22 @@ def test_the_spelling_stands_beside_the_vector(characters):
     assert torch.equal(x[..., 4:], module.speller(spelling)[words])
 
 
+@pytest.mark.parametrize("training", [False, True])
+@torch.no_grad()
+def test_ids_beyond_the_vocabulary_are_rows_of_the_given_vectors(training):
+    module = make().train(training)
+    module.singletons[3] = True
+    module.generator = torch.Generator().manual_seed(0)
+    given = torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
+    n_ids = module.embedding.num_embeddings
+    ids = torch.tensor([[2, n_ids + 1], [n_ids, 0]])
+    x = module(ids, vectors=given)
+    assert torch.equal(x[0, 1], given[1])
+    assert torch.equal(x[1, 0], given[0])
+    assert torch.equal(x[0, 0], module.embedding.weight[2])
+    assert not x[1, 1].any()
+
+
 @torch.no_grad()
 def test_singletons_become_unknown_half_of_the_time_and_only_in_training():
     module = make()
