@@ -214,9 +214,11 @@ def ratio_by_round(numerators, denominators):
 
 
 def mean_and_sd(values, digits=4):
-    """Return "mean ± sd" of one figure over seeds (the sample standard deviation)."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.{digits}f} ± {deviation:.{digits}f}"
+    """Return "mean ± sd" over seeds (the sample standard deviation), of one the value."""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def peak_memory():
