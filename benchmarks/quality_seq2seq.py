@@ -53,9 +53,9 @@ SETTINGS = {
 
 #: English tokens of the sentences that are scored together.
 SENTENCE_LENGTHS = ((3, 5), (6, 8), (9, 12))
-#: As many epochs as half an hour allows on two cores of a slow machine, where the default
-#: would be 12 batches of 32; so few passes over so many words bear less dropout.
-CMUDICT = {"dropout": 0.2, "batch_size": 64, "max_epochs": 15}
+#: As many epochs as half an hour allows on two cores of a slow machine, of the default's
+#: batches of 128; so few passes over so many words bear less dropout.
+CMUDICT = {"dropout": 0.2, "max_epochs": 13}
 #: The curve: training for as many epochs goes on once more, its rate annealed anew.
 N_FITS = 2
 #: Fewer units, words and epochs than by default: the output layer over all words takes most
