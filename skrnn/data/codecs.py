@@ -164,8 +164,18 @@ class TokenCodec:
         self.characters = characters
         self.vector_size: int | None = None
 
-    def fit(self, steps: RaggedArray) -> TokenCodec:
-        """Learn the vocabulary and the alphabet."""
+    def fit(
+        self, steps: RaggedArray, embeddings: Mapping[Hashable, Any] | None = None
+    ) -> TokenCodec:
+        """Learn the vocabulary, the alphabet, and the size of the vectors, if any.
+
+        Raises
+        ------
+        ValueError
+            If ``embeddings`` has a vector for no token of X, or no 1-D vectors.
+        TypeError
+            If ``embeddings`` is no mapping.
+        """
         codes, words = distinct_tokens(steps.values)
         forms, form_of_word = self._forms(words)
         counts = np.bincount(form_of_word[codes], minlength=len(forms))
@@ -174,6 +184,8 @@ class TokenCodec:
         )
         if self.characters is not None:
             self.spelling = SPELLINGS[self.characters](words)
+        if embeddings is not None:
+            self.vector_size = self._size_of_vectors(forms, embeddings)
         return self
 
     def encode(
@@ -181,18 +193,63 @@ class TokenCodec:
     ) -> EncodedSequences:
         """Return ids, and the spelling of this X's distinct words.
 
-        ``embeddings`` gives vectors to tokens that the vocabulary lacks.
+        ``embeddings`` gives vectors to tokens that the vocabulary lacks, if ``fit`` knew
+        vectors, too.
         """
         codes, words = distinct_tokens(steps.values)
         forms, form_of_word = self._forms(words)
         ids = self.vocabulary.encode(forms)
         vectors = None
-        if embeddings is not None:
+        if embeddings is not None and self.vector_size is not None:
             vectors = self._look_outside(forms, ids, embeddings)
         encoded = steps.with_values(ids[form_of_word][codes])
         if self.characters is None:
             return EncodedSequences(encoded, vectors=vectors)
         return EncodedSequences(encoded, codes, self.spelling.encode(words), vectors)
+
+    def vectors(self, embeddings: Mapping[Hashable, Any]) -> NDArray[np.float32]:
+        """Return the vocabulary's vectors ``(n_ids, dim)``, NaN where there is none.
+
+        Raises
+        ------
+        ValueError
+            If a vector is not finite, or not of the others' size.
+        """
+        shape = (len(self.vocabulary), self.vector_size or 0)
+        table = np.full(shape, np.nan, np.float32)
+        for token, i in self.vocabulary.ids.items():
+            key = self._key(token, embeddings)
+            if key is not None:
+                row = np.asarray(embeddings[key], dtype=np.float32)
+                if row.shape != shape[1:]:
+                    raise ValueError(
+                        f"embeddings[{key!r}] has shape {row.shape}, expected {shape[1:]}, "
+                        "as others have"
+                    )
+                if not np.isfinite(row).all():
+                    raise ValueError(f"embeddings[{key!r}] is not finite")
+                table[i] = row
+        return table
+
+    def _size_of_vectors(
+        self, forms: list[Hashable], embeddings: Mapping[Hashable, Any]
+    ) -> int:
+        if isinstance(embeddings, str) or not (
+            hasattr(embeddings, "__contains__") and hasattr(embeddings, "__getitem__")
+        ):
+            raise TypeError(
+                f"embeddings must map tokens to vectors, got {type(embeddings).__name__}"
+            )
+        for token in [*self.vocabulary.ids, *sorted(forms, key=str)]:
+            key = self._key(token, embeddings)
+            if key is not None:
+                shape = np.shape(embeddings[key])
+                if len(shape) != 1:
+                    raise ValueError(
+                        f"embeddings[{key!r}] has shape {shape}, expected a vector (dim,)"
+                    )
+                return int(shape[0])
+        raise ValueError("embeddings has a vector for no token of X")
 
     def _look_outside(
         self,
@@ -202,58 +259,30 @@ class TokenCodec:
     ) -> NDArray[np.float32] | None:
         """Give ids to tokens that only ``embeddings`` knows; return their vectors.
 
-        In the order of the tokens' texts, so that the order of the samples does not count.
+        In the order of the tokens' texts, so that the order of the samples does not
+        count. A vector that is of no use leaves its token unknown, which is no error.
         """
         rows = {}
         for i in np.flatnonzero(ids == UNKNOWN).tolist():
-            row = self._vector(forms[i], embeddings)
-            if row is not None:
-                rows[i] = row
+            key = self._key(forms[i], embeddings)
+            if key is not None:
+                row = np.asarray(embeddings[key], dtype=np.float32)
+                if row.shape == (self.vector_size,) and np.isfinite(row).all():
+                    rows[i] = row
         if not rows:
             return None
         outside = sorted(rows, key=lambda i: str(forms[i]))
         ids[outside] = len(self.vocabulary) + np.arange(len(outside))
-        return _stacked({forms[i]: rows[i] for i in outside}, self.vector_size)
+        return np.stack([rows[i] for i in outside])
 
-    def vectors(self, embeddings: Mapping[Hashable, Any]) -> NDArray[np.float32]:
-        """Return ``(n_ids, dim)`` pre-trained vectors, NaN where there is none.
-
-        Raises
-        ------
-        ValueError
-            If no token of the vocabulary has a vector, or vectors are not finite, not
-            1-D or of unequal size.
-        TypeError
-            If ``embeddings`` is no mapping.
-        """
-        if isinstance(embeddings, str) or not (
-            hasattr(embeddings, "__contains__") and hasattr(embeddings, "__getitem__")
-        ):
-            raise TypeError(
-                f"embeddings must map tokens to vectors, got {type(embeddings).__name__}"
-            )
-        rows = {
-            token: row
-            for token in self.vocabulary.ids
-            if (row := self._vector(token, embeddings)) is not None
-        }
-        if not rows:
-            raise ValueError("embeddings has a vector for no token of the vocabulary")
-        known = _stacked(rows)
-        self.vector_size = known.shape[1]
-        table = np.full((len(self.vocabulary), self.vector_size), np.nan, np.float32)
-        table[[self.vocabulary.ids[token] for token in rows]] = known
-        return table
-
-    def _vector(
+    def _key(
         self, token: Hashable, embeddings: Mapping[Hashable, Any]
-    ) -> NDArray[np.float32] | None:
-        """Return a token's vector, where ``embeddings`` has it in one case or another."""
-        forms = [token]
+    ) -> Hashable | None:
+        """Return how ``embeddings`` writes a token: as it is, "Capitalised" or "CAPITALS"."""
+        keys = [token]
         if isinstance(token, str) and self.lowercase:
-            forms += [token.capitalize(), token.upper()]
-        known = next((form for form in forms if form in embeddings), None)
-        return None if known is None else np.asarray(embeddings[known], dtype=np.float32)
+            keys += [token.capitalize(), token.upper()]
+        return next((key for key in keys if key in embeddings), None)
 
     def _forms(self, words: list[Hashable]) -> tuple[list[Hashable], NDArray[np.int64]]:
         """Return the distinct looked-up forms, and the form of each word."""
@@ -265,21 +294,6 @@ class TokenCodec:
             for w in words
         ]
         return list(index), np.array(form_of_word, dtype=np.int64)
-
-
-def _stacked(
-    rows: Mapping[Hashable, NDArray[np.float32]], size: int | None = None
-) -> NDArray[np.float32]:
-    """Return tokens' vectors as one matrix, checked; ``size`` is what they must have."""
-    shapes = {row.shape for row in rows.values()} | ({(size,)} if size else set())
-    if len(shapes) > 1 or len(next(iter(shapes))) != 1:
-        raise ValueError(
-            f"embeddings must have 1-D vectors of one size, got shapes {shapes}"
-        )
-    for token, row in rows.items():
-        if not np.isfinite(row).all():
-            raise ValueError(f"embeddings[{token!r}] is not finite")
-    return np.stack(list(rows.values()))
 
 
 class LabelCodec:

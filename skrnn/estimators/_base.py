@@ -377,7 +377,11 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             for name, value in self.get_params(deep=False).items()
             if name in self._building
         }
-        self._input_codec = self._make_input_codec(train.X).fit(train.X.steps)
+        codec = self._make_input_codec(train.X)
+        if isinstance(codec, TokenCodec):
+            self._input_codec = codec.fit(train.X.steps, self.embeddings)
+        else:
+            self._input_codec = codec.fit(train.X.steps)
         for name in ("n_features_in_", "vocabulary_"):
             self.__dict__.pop(name, None)
         if form.width is not None:
@@ -412,8 +416,6 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         in_parts: bool = False,
     ) -> None:
         schedule = "constant" if in_parts else self.lr_schedule
-        if not going_on:
-            self.net_ = self._build_net(train.X.steps.lengths)
         weight, scale = self._weights(train, train, 1.0 if in_parts else None)
         examples = self._make_examples(train, weight)
         held_out = None
@@ -422,6 +424,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             held_out = self._make_examples(
                 validation, self._validation_weights(validation, train, scale), "y_val"
             )
+        if not going_on:
+            self.net_ = self._build_net(train.X.steps.lengths)
         net = self.net_
         self._prepare_criterion(net.criterion_, train)
         net.batch_size = self._batch_size(train.X.steps.lengths)

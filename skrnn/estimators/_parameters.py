@@ -393,15 +393,16 @@ lowercase : bool or "auto", default="auto"
     Whether words that differ in case share a vector (their spelling keeps the case).
     "auto": all but single characters.
 min_count : int, default=1
-    Tokens seen less often in training become the unknown token.
+    Tokens seen less often in training become the unknown token, unless ``embeddings``
+    has a vector.
 max_vocabulary : int, default=None
     Number of tokens kept, the most frequent first; None keeps all.
 embedding_dim : int, default=100
     Size of a token's vector; set by ``embeddings`` where given.
 embeddings : mapping of token to vector, default=None
-    Pre-trained vectors (a dict, gensim's KeyedVectors) to start from. Tokens that
-    training has not seen have their vectors, too. The mapping is saved with the model;
-    set to None before, those tokens are unknown afterwards.
+    Pre-trained vectors (a dict, gensim's KeyedVectors) to start from. Tokens outside
+    ``vocabulary_`` have their vectors, too. The mapping is saved with the model; set to
+    None before, those tokens are unknown afterwards.
 freeze_embeddings : bool, default=False
     Whether all tokens' vectors stay as they are at the start of training. Tokens that
     ``embeddings`` lacks then tell themselves apart by their spelling alone.

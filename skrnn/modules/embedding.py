@@ -22,7 +22,13 @@ class FeatureInput(nn.Module):
         super().__init__()
         self.output_size = n_features
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
+    ) -> Tensor:
         """Return ``inputs`` ``(B, T, F)``."""
         return inputs
 
@@ -84,9 +90,15 @@ class TokenEmbedding(nn.Module):
 
     @torch.no_grad()
     def load_vectors(self, vectors: Tensor) -> None:
-        """Take pre-trained vectors ``(n_ids, dim)``; rows of NaN stay as drawn."""
+        """Take pre-trained vectors ``(n_ids, dim)``.
+
+        Rows of NaN stay as drawn; they are zeros where they are not trained either.
+        """
         known = ~vectors.isnan().any(1).to(self.singletons.device)
-        self.embedding.weight[known] = vectors[known]
+        weight = self.embedding.weight
+        if not weight.requires_grad:
+            weight.zero_()
+        weight[known] = vectors[known]
         self.singletons &= ~known  # a vector says more than that its token is rare
 
     @torch.no_grad()
@@ -120,14 +132,13 @@ class TokenEmbedding(nn.Module):
         """
         ids = inputs
         if vectors is not None:
-            rows = inputs - self.embedding.num_embeddings
-            ids = inputs.masked_fill(rows >= 0, UNKNOWN)
+            outside = inputs >= self.embedding.num_embeddings  # (B, T)
+            ids = inputs.masked_fill(outside, UNKNOWN)
         if self.training:
             ids = self._forget_singletons(ids)
         x = self.embedding(ids)  # (B, T, E)
         if vectors is not None:
-            given = vectors[rows.clamp(min=0)]  # (B, T, E)
-            x = torch.where((rows >= 0)[..., None], given, x)
+            x[outside] = vectors[inputs[outside] - self.embedding.num_embeddings]
         if self.speller is not None:
             assert words is not None  # spelled tokens come with their words
             assert spelling is not None

@@ -72,10 +72,12 @@ class SequenceNetwork(nn.Module):
         self,
         inputs: Tensor,
         lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> Tensor:
         """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.source(inputs, **of_tokens)  # (B, T, F)
+        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
         outputs, state = self.encoder(x, lengths)  # (B, T, H), (B, H)
         pooled = self.pooling(outputs, state, lengths)  # (B, H)
         return self.head(self.dropout(pooled))  # (B, n_outputs)
@@ -117,10 +119,12 @@ class FeedForwardNetwork(nn.Module):
         self,
         inputs: Tensor,
         lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> Tensor:
         """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.source(inputs, **of_tokens)  # (B, T, F)
+        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
         steps = torch.arange(self.n_steps, device=lengths.device) - self.n_steps
         steps = lengths[:, None] + steps  # (B, n_steps), negative before the first step
         window = gather_steps(x, steps.clamp(min=0))
@@ -171,10 +175,12 @@ class TaggingNetwork(nn.Module):
         self,
         inputs: Tensor,
         lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> StepScores | PathScores:
         """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
-        x = self.source(inputs, **of_tokens)  # (B, T, F)
+        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
         outputs, _ = self.encoder(x, lengths)  # (B, T, H)
         logits = self.head(self.dropout(outputs))  # (B, T, C)
         return self.crf(logits, lengths) if self.crf else StepScores(logits, lengths)
@@ -216,10 +222,12 @@ class WindowTaggingNetwork(nn.Module):
         self,
         inputs: Tensor,
         lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> StepScores | PathScores:
         """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
-        x = self.source(inputs, **of_tokens)  # (B, T, F)
+        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
         n_steps = x.shape[1]
         x = x.masked_fill(~length_mask(lengths, n_steps)[..., None], 0.0)
         x = F.pad(x, (0, 0, self.window, self.window))  # (B, T + 2 W, F)

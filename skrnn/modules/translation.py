@@ -61,10 +61,12 @@ class EncoderDecoder(nn.Module):
         self,
         inputs: Tensor,
         lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> DecoderState:
         """Return where a decoder starts from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.source(inputs, **of_tokens)  # (B, T, F)
+        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
         outputs, state = self.encoder(x, lengths)  # (B, T, M), (B, M)
         return self.decoder.start(self.dropout(outputs), state, lengths)
 
@@ -112,13 +114,15 @@ class TranslationNetwork(EncoderDecoder):
         lengths: Tensor,
         previous: Tensor,
         target_lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> StepScores:
         """Return scores ``(B, U, n_outputs)`` of each target step, the end included.
 
         ``previous`` ``(B, U)`` holds the target one step late, 0 first.
         """
-        state = self.encode(inputs, lengths, **of_tokens)
+        state = self.encode(inputs, lengths, words, spelling, vectors)
         outputs = self.decoder(self._embed(previous), state)  # (B, U, E)
         return StepScores(self._score(self.dropout(outputs)), target_lengths)
 
@@ -139,10 +143,12 @@ class TranslationNetwork(EncoderDecoder):
         lengths: Tensor,
         previous: Tensor,
         target_lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> Tensor:
         """Return ``(B, U, T)``: how much each target step looks at each source step."""
-        state = self.encode(inputs, lengths, **of_tokens)
+        state = self.encode(inputs, lengths, words, spelling, vectors)
         return self.decoder.weights(self._embed(previous), state)
 
     def _score(self, outputs: Tensor) -> Tensor:
@@ -187,10 +193,12 @@ class ForecastNetwork(EncoderDecoder):
         self,
         inputs: Tensor,
         lengths: Tensor,
-        **of_tokens: Tensor,
+        words: Tensor | None = None,
+        spelling: Tensor | None = None,
+        vectors: Tensor | None = None,
     ) -> Tensor:
         """Return ``(B, n_outputs)``, the steps ahead one after the other."""
-        state = self.encode(inputs, lengths, **of_tokens)
+        state = self.encode(inputs, lengths, words, spelling, vectors)
         steps = self.ahead.expand(len(lengths), *self.ahead.shape)  # (B, horizon, E)
         outputs = self.decoder(steps, state)  # (B, horizon, H)
         return self.head(self.dropout(outputs)).flatten(1)

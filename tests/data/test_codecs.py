@@ -209,8 +209,9 @@ def test_taking_sequences_takes_their_words_along(characters, rng):
 
 
 def test_vectors_stand_at_their_tokens_ids():
-    codec = TokenCodec().fit(tokens([["a", "b", "c"]]))
-    table = codec.vectors({"b": [1, 2], "c": np.array([3.0, 4.0]), "zebra": [9, 9]})
+    given = {"b": [1, 2], "c": np.array([3.0, 4.0]), "zebra": [9, 9]}
+    codec = TokenCodec().fit(tokens([["a", "b", "c"]]), given)
+    table = codec.vectors(given)
     assert table.dtype == np.float32
     assert table.shape == (5, 2)
     ids = codec.vocabulary.ids
@@ -224,29 +225,26 @@ def test_vectors_stand_at_their_tokens_ids():
     [
         ({}, "embeddings has a vector for no token"),
         ({"zebra": [1.0]}, "embeddings has a vector for no token"),
-        ({"a": [1.0], "b": [1.0, 2.0]}, "1-D vectors of one size"),
-        ({"a": [[1.0]]}, "1-D vectors of one size"),
-        ({"a": 1.0}, "1-D vectors of one size"),
+        ({"a": [1.0], "b": [1.0, 2.0]}, r"\['b'\] has shape \(2,\), expected \(1,\)"),
+        ({"A": [[1.0]]}, r"embeddings\['A'\] has shape \(1, 1\), expected a vector"),
+        ({"a": 1.0}, r"embeddings\['a'\] has shape \(\), expected a vector"),
         ({"a": [np.nan, 1.0]}, r"embeddings\['a'\] is not finite"),
         ({"a": [1.0], "b": [np.inf]}, r"embeddings\['b'\] is not finite"),
     ],
 )
 def test_vectors_that_cannot_be_used_are_refused(embeddings, message):
-    codec = TokenCodec().fit(tokens([["a", "b"]]))
     with pytest.raises(ValueError, match=message):
-        codec.vectors(embeddings)
+        TokenCodec().fit(tokens([["a", "b"]]), embeddings).vectors(embeddings)
 
 
 @pytest.mark.parametrize("wrong", ["vectors.txt", 3])
 def test_embeddings_that_are_no_mapping_are_refused(wrong):
-    codec = TokenCodec().fit(tokens([["a"]]))
     with pytest.raises(TypeError, match="embeddings must map tokens to vectors"):
-        codec.vectors(wrong)
+        TokenCodec().fit(tokens([["a"]]), wrong)
 
 
 def encode_outside(X, embeddings, **options):
-    codec = TokenCodec(**options).fit(tokens([["a", "b"]]))
-    codec.vectors({"a": [0.0, 0.0]})
+    codec = TokenCodec(**options).fit(tokens([["a", "b"]]), {"a": [0.0, 0.0]})
     return codec, codec.encode(tokens(X), embeddings)
 
 
@@ -281,17 +279,24 @@ def test_without_vectors_outside_tokens_are_unknown():
         assert encoded.steps.values.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize(
-    ("vector", "message"),
-    [
-        ([1.0], "1-D vectors of one size"),
-        ([[1.0, 2.0]], "1-D vectors of one size"),
-        ([np.nan, 1.0], r"embeddings\['c'\] is not finite"),
-    ],
-)
-def test_outside_vectors_that_cannot_be_used_are_refused(vector, message):
-    with pytest.raises(ValueError, match=message):
-        encode_outside([["c"]], {"c": vector})
+@pytest.mark.parametrize("vector", [[1.0], [[1.0, 2.0]], [np.nan, 1.0], 3.0])
+def test_outside_tokens_whose_vectors_are_of_no_use_are_unknown(vector):
+    codec, encoded = encode_outside([["c", "d"]], {"c": vector, "d": [1, 2]})
+    assert encoded.steps.values.tolist() == [1, len(codec.vocabulary)]
+    assert encoded.vectors.tolist() == [[1, 2]]
+
+
+def test_vectors_mean_nothing_to_a_codec_that_learned_without_them():
+    codec = TokenCodec().fit(tokens([["a", "b"]]))
+    encoded = codec.encode(tokens([["c"]]), {"c": [1.0, 2.0]})
+    assert encoded.steps.values.tolist() == [1]
+    assert encoded.vectors is None
+
+
+def test_one_token_of_the_data_with_a_vector_is_enough():
+    codec = TokenCodec(max_size=1).fit(tokens([["the", "the", "a"]]), {"a": [1.0, 2.0]})
+    assert codec.vector_size == 2
+    assert np.isnan(codec.vectors({"a": [1.0, 2.0]})).all()
 
 
 # --- labels --------------------------------------------------------------------------

@@ -848,6 +848,11 @@ def test_a_source_that_only_the_vectors_know_is_read(X, y):
     as_a = [same.log_likelihood([x], ["a"])[0] for x in ("ab", "cab")]
     np.testing.assert_allclose(written[2:], as_a, rtol=1e-5)
     assert not np.allclose(written[:2], as_a)
+    assert (
+        same.transform(["zb", "czb"]).tolist() == same.transform(["ab", "cab"]).tolist()
+    )
+    looks = [same.predict_attention([x])[0] for x in ("zb", "ab")]
+    np.testing.assert_allclose(*looks, rtol=1e-5)
 
 
 def test_rare_target_tokens_are_never_written(X, y):

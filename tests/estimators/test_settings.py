@@ -10,7 +10,13 @@ import pytest
 from skorch.callbacks import EpochScoring
 from torch.optim import Rprop
 
-from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceRegressor
+from skrnn import (
+    FeedForwardClassifier,
+    FeedForwardTagger,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+)
 
 TEXTS = ["a good film", "a bad film", "so good", "so bad"] * 3
 LABELS = [1, 0, 1, 0] * 3
@@ -189,14 +195,48 @@ def test_words_that_only_the_vectors_know_are_understood(kind, characters):
 
 def test_rare_words_that_the_vectors_know_are_learned_from():
     X, y = told_apart(0, 40)
-    model = small(embeddings=VECTORS, min_count=1000, max_epochs=1)
-    with pytest.raises(ValueError, match="no token of the vocabulary"):
-        model.fit(X, y)
     model = small(
         embeddings=VECTORS, max_vocabulary=1, max_epochs=25, lr=0.02, characters=None
     )
     assert len(model.fit(X, y).vocabulary_) == 1
     assert model.score(X, y) > 0.95
+
+
+def test_vectors_that_are_set_after_a_fit_without_them_change_nothing():
+    model = small(characters=None).fit(TEXTS, LABELS)
+    unseen = [["never", "seen"]]
+    before = model.predict_proba(unseen)
+    model.set_params(embeddings={"never": np.ones(4), "seen": np.ones(4)})
+    np.testing.assert_array_equal(model.predict_proba(unseen), before)
+
+
+def test_frozen_tokens_without_a_vector_are_alike():
+    vectors = {"good": np.ones(3)}
+    model = small(embeddings=vectors, freeze_embeddings=True).fit(TEXTS, LABELS)
+    weight = model.net_.module_.source.embedding.weight
+    lacking = [i for token, i in model.vocabulary_.items() if token != "good"]
+    assert not weight[lacking].any()
+    assert weight[model.vocabulary_["good"]].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", [SequenceTagger, FeedForwardTagger])
+def test_taggers_and_validation_know_words_by_their_vectors(kind):
+    (X, kinds), (unseen, others) = told_apart(0, 20), told_apart(20, 40)
+    y, y_unseen = (
+        [[k] * len(x) for x, k in zip(*pair, strict=True)]
+        for pair in ((X, kinds), (unseen, others))
+    )
+    model = kind(
+        embeddings=VECTORS,
+        freeze_embeddings=True,
+        characters=None,
+        max_epochs=15,
+        lr=0.02,
+        random_state=0,
+    ).fit(X, y, X_val=unseen, y_val=y_unseen)
+    assert model.score(unseen, y_unseen) > 0.95
+    last = model.history_.iloc[-1]
+    assert last["valid_loss"] < 2 * last["train_loss"] + 0.1
 
 
 def test_training_that_goes_on_after_loading_does_not_repeat_itself():

@@ -210,7 +210,7 @@ def test_a_spelled_network_reads_words_by_their_characters(kind):
     ids, lengths = torch.tensor([[1, 1], [1, 1]]), torch.tensor([2, 2])
     words = torch.tensor([[0, 1], [1, 0]])
     spelling = torch.tensor([[2, 4, 3], [2, 5, 3]])
-    outputs = network(ids, lengths, words=words, spelling=spelling)
+    outputs = network(ids, lengths, words, spelling)
     first, second = outputs.logits if isinstance(outputs, StepScores) else outputs
     assert not torch.allclose(first, second)
 
