@@ -363,7 +363,11 @@ def test_a_misspelt_parameter_is_refused(make_estimator, typo):
     [
         ({}, ValueError, "a vector for no token of X"),
         ({"zebra": np.ones(3)}, ValueError, "a vector for no token of X"),
-        ({"a": np.ones(3), "b": np.ones(4)}, ValueError, r"embeddings\[.*\] has shape .*, expected"),
+        (
+            {"a": np.ones(3), "b": np.ones(4)},
+            ValueError,
+            r"embeddings\[.*\] has shape .*, expected",
+        ),
         ({"a": np.ones((3, 2))}, ValueError, r"embeddings\[.*\] has shape .*, expected"),
         ({"a": np.full(3, np.nan)}, ValueError, r"embeddings\['a'\] is not finite"),
         ("glove", TypeError, "embeddings must map tokens to vectors"),
