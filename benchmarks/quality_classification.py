@@ -92,7 +92,7 @@ def names(quick, seeds):
 
 
 def plaid(quick, seeds):
-    """Appliances by one current, 100 to 1,344 samples, and from 1e-5 to hundreds of amperes."""
+    """Appliances by one current, 100 to 1,344 samples, its values from 1e-5 to hundreds."""
     splits = shorten(load_plaid(), quick)
     before = (
         StepwiseTransformer(

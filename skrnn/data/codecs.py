@@ -218,17 +218,17 @@ class TokenCodec:
         shape = (len(self.vocabulary), self.vector_size or 0)
         table = np.full(shape, np.nan, np.float32)
         for token, i in self.vocabulary.ids.items():
-            key = self._key(token, embeddings)
-            if key is not None:
-                row = np.asarray(embeddings[key], dtype=np.float32)
-                if row.shape != shape[1:]:
-                    raise ValueError(
-                        f"embeddings[{key!r}] has shape {row.shape}, expected {shape[1:]}, "
-                        "as others have"
-                    )
-                if not np.isfinite(row).all():
-                    raise ValueError(f"embeddings[{key!r}] is not finite")
-                table[i] = row
+            key, row = self._look_up(token, embeddings)
+            if row is None:
+                continue
+            if row.shape != shape[1:]:
+                raise ValueError(
+                    f"embeddings[{key!r}] has shape {row.shape}, expected {shape[1:]}, "
+                    "as others have"
+                )
+            if not np.isfinite(row).all():
+                raise ValueError(f"embeddings[{key!r}] is not finite")
+            table[i] = row
         return table
 
     def _size_of_vectors(
@@ -241,14 +241,14 @@ class TokenCodec:
                 f"embeddings must map tokens to vectors, got {type(embeddings).__name__}"
             )
         for token in [*self.vocabulary.ids, *sorted(forms, key=str)]:
-            key = self._key(token, embeddings)
-            if key is not None:
-                shape = np.shape(embeddings[key])
-                if len(shape) != 1:
-                    raise ValueError(
-                        f"embeddings[{key!r}] has shape {shape}, expected a vector (dim,)"
-                    )
-                return int(shape[0])
+            key, row = self._look_up(token, embeddings)
+            if row is None:
+                continue
+            if row.ndim != 1:
+                raise ValueError(
+                    f"embeddings[{key!r}] has shape {row.shape}, expected a vector (dim,)"
+                )
+            return len(row)
         raise ValueError("embeddings has a vector for no token of X")
 
     def _look_outside(
@@ -264,25 +264,31 @@ class TokenCodec:
         """
         rows = {}
         for i in np.flatnonzero(ids == UNKNOWN).tolist():
-            key = self._key(forms[i], embeddings)
-            if key is not None:
-                row = np.asarray(embeddings[key], dtype=np.float32)
-                if row.shape == (self.vector_size,) and np.isfinite(row).all():
-                    rows[i] = row
+            _, row = self._look_up(forms[i], embeddings)
+            if row is None or row.shape != (self.vector_size,):
+                continue
+            if np.isfinite(row).all():
+                rows[i] = row
         if not rows:
             return None
         outside = sorted(rows, key=lambda i: str(forms[i]))
         ids[outside] = len(self.vocabulary) + np.arange(len(outside))
         return np.stack([rows[i] for i in outside])
 
-    def _key(
+    def _look_up(
         self, token: Hashable, embeddings: Mapping[Hashable, Any]
-    ) -> Hashable | None:
-        """Return how ``embeddings`` writes a token: as it is, "Capitalised" or "CAPITALS"."""
+    ) -> tuple[Hashable, NDArray[np.float32] | None]:
+        """Return how ``embeddings`` writes a token, and its vector or None.
+
+        As it is, "Capitalised" or in "CAPITALS".
+        """
         keys = [token]
         if isinstance(token, str) and self.lowercase:
             keys += [token.capitalize(), token.upper()]
-        return next((key for key in keys if key in embeddings), None)
+        for key in keys:
+            if key in embeddings:
+                return key, np.asarray(embeddings[key], dtype=np.float32)
+        return token, None
 
     def _forms(self, words: list[Hashable]) -> tuple[list[Hashable], NDArray[np.int64]]:
         """Return the distinct looked-up forms, and the form of each word."""

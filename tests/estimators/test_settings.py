@@ -156,6 +156,12 @@ UNLIKE = {
     name: f"{i * 7919 % 1000:03d}" for i, name in enumerate(NEAR)
 }  # no spelling helps
 VECTORS = {UNLIKE[name]: vector for name, vector in NEAR.items()}
+BY_VECTORS = {
+    "embeddings": VECTORS,
+    "freeze_embeddings": True,
+    "lr": 0.02,
+    "random_state": 0,
+}
 
 
 def told_apart(first, last):
@@ -172,14 +178,7 @@ def told_apart(first, last):
 @pytest.mark.parametrize("characters", [None, "cnn"])
 def test_words_that_only_the_vectors_know_are_understood(kind, characters):
     seen, unseen = told_apart(0, 20), told_apart(20, 40)
-    model = kind(
-        embeddings=VECTORS,
-        freeze_embeddings=True,
-        characters=characters,
-        max_epochs=25,
-        lr=0.02,
-        random_state=0,
-    ).fit(*seen)
+    model = kind(characters=characters, max_epochs=25, **BY_VECTORS).fit(*seen)
     assert model.score(*unseen) > 0.95
     probabilities = model.predict_proba(unseen[0])
     backwards = model.predict_proba(unseen[0][::-1])[::-1]
@@ -226,14 +225,8 @@ def test_taggers_and_validation_know_words_by_their_vectors(kind):
         [[k] * len(x) for x, k in zip(*pair, strict=True)]
         for pair in ((X, kinds), (unseen, others))
     )
-    model = kind(
-        embeddings=VECTORS,
-        freeze_embeddings=True,
-        characters=None,
-        max_epochs=15,
-        lr=0.02,
-        random_state=0,
-    ).fit(X, y, X_val=unseen, y_val=y_unseen)
+    model = kind(characters=None, max_epochs=15, **BY_VECTORS)
+    model.fit(X, y, X_val=unseen, y_val=y_unseen)
     assert model.score(unseen, y_unseen) > 0.95
     last = model.history_.iloc[-1]
     assert last["valid_loss"] < 2 * last["train_loss"] + 0.1
