@@ -55,8 +55,9 @@ def at_most(claim, measured, bound, digits=3):
 def machine_line():
     """Return one line on what the figures were measured with."""
     return (
-        f"{_processor()}, {joblib.cpu_count()} cores; torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads; Python {platform.python_version()}"
+        f"{_processor()} ({torch.backends.cpu.get_cpu_capability()}), {joblib.cpu_count()} cores; "
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads; "
+        f"Python {platform.python_version()}"
     )
 
 
