@@ -13,7 +13,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import IndicatorCodec, LabelCodec
+from skrnn.data.target_codecs import IndicatorCodec, LabelCodec
 from skrnn.data.targets import check_class_targets
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData
 from skrnn.estimators._parameters import (

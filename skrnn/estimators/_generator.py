@@ -12,8 +12,9 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import EncodedSequences, NumericCodec, TargetCodec
+from skrnn.data.codecs import EncodedSequences, NumericCodec
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
+from skrnn.data.target_codecs import TargetCodec
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._base import (
     BaseNetworkEstimator,

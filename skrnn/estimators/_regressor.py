@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import NumberCodec, NumericCodec, TokenCodec
+from skrnn.data.codecs import NumericCodec, TokenCodec
+from skrnn.data.target_codecs import NumberCodec
 from skrnn.data.targets import check_number_targets
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData
 from skrnn.estimators._parameters import (

@@ -16,8 +16,8 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import NumberCodec, TargetCodec
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.target_codecs import NumberCodec, TargetCodec
 from skrnn.data.targets import check_target_sequences
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import UNKNOWN

@@ -14,7 +14,6 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import StepLabelCodec
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import (
     allowed_moves,
@@ -23,6 +22,7 @@ from skrnn.data.schemes import (
     has_ways,
     repair,
 )
+from skrnn.data.target_codecs import StepLabelCodec
 from skrnn.data.targets import check_step_targets
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData, scale_to_mean_1
 from skrnn.estimators._classifier import weight_by_class
