@@ -420,7 +420,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         examples = self._make_examples(train, weight)
         held_out = None
         if validation is not None:
-            check_same_form(validation.X, self._form, estimator=self, name="X_val")
+            self._check_form(validation.X, name="X_val")
             held_out = self._make_examples(
                 validation, self._validation_weights(validation, train, scale), "y_val"
             )
@@ -603,9 +603,14 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         )
 
     def _check_like_fit(self, X: Any, checked: CheckedSequences, name: str = "X") -> None:
-        if not len(checked.steps.values):
+        form = checked.form
+        if not len(checked.steps.values) and form.kind == "numeric" and form.width == 1:
             return  # empty lists could be of any kind
         self._check_names(X, checked)
+        self._check_form(checked, name)
+
+    def _check_form(self, checked: CheckedSequences, name: str) -> None:
+        """Raise a ValueError if X cannot be of the form that fit saw."""
         check_same_form(checked, self._form, estimator=self, name=name)
 
     def _check_names(self, X: Any, checked: CheckedSequences) -> None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import validate_parameter_constraints
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.checks import CheckedSequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec
-from skrnn.data.ragged import RaggedArray, object_array, offsets_of
+from skrnn.data.ragged import RaggedArray
 from skrnn.data.target_codecs import TargetCodec
-from skrnn.data.tokenizers import check_tokenizer
-from skrnn.estimators._base import (
-    BaseNetworkEstimator,
-    CheckedData,
-    auto_batch_size,
-)
+from skrnn.estimators._base import CheckedData, auto_batch_size
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._parameters import (
     BUILDING,
@@ -31,25 +24,19 @@ from skrnn.estimators._parameters import (
     LanguageTokenParameters,
     LanguageWindowParameters,
     LoopParameters,
-    check_sampling,
     config_of,
     documented,
     parameters,
 )
-from skrnn.generation.sampling import (
-    Sampling,
-    write_features,
-    write_tokens,
-)
-from skrnn.modules.language import UNKNOWN, LanguageModel, State
+from skrnn.estimators._writing import SequenceWriter
+from skrnn.modules.language import LanguageModel
 from skrnn.training.batching import Examples, count_chunks
 from skrnn.training.lanes import in_lanes, lane_lengths, longest_lane
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
-from skrnn.training.seeding import draw_seed, make_generator
 
 
-class BaseSequenceGenerator(BaseNetworkEstimator):
-    """Abstract base: sequences as their own targets, scores, writing."""
+class BaseSequenceGenerator(SequenceWriter):
+    """Abstract base: sequences as their own targets, and their scores."""
 
     _auto_updates: ClassVar[int] = 4000
     _allow_empty = True
@@ -176,297 +163,19 @@ class BaseSequenceGenerator(BaseNetworkEstimator):
 
     def _score_steps(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return each sequence's log-likelihood, and its number of scored steps."""
-        check_is_fitted(self, "net_")
-        checked = self._check_X(X, fitted=True)
-        self._check_like_fit(X, checked)
-        examples = self._examples_of(checked.steps)
+        steps = self._open(X)
+        examples = self._examples_of(steps)
         result = np.zeros(len(examples))
         filled = np.flatnonzero(examples.lengths)
         if len(filled) == len(examples):
             result = -self.net_.score_targets(examples)
         elif len(filled):  # without tokens there is no end to score
             result[filled] = -self.net_.score_targets(
-                self._examples_of(checked.steps.take(filled))
+                self._examples_of(steps.take(filled))
             )
         return result, examples.lengths
 
-    # --- writing ---------------------------------------------------------------------
-
-    def predict(self, X: Any) -> NDArray[np.object_]:
-        """Return the most probable next token again and again, ``n_steps`` times.
-
-        Parameters
-        ----------
-        X :
-            As for ``fit``; a sequence may be empty.
-
-        Returns
-        -------
-        continuations : ndarray of object of shape (n_sequences,)
-            As from ``generate``.
-        """
-        return self.generate(X, temperature=0.0)
-
-    def predict_proba(self, X: Any) -> NDArray[np.float32]:
-        """Return the probability of what follows each sequence.
-
-        Parameters
-        ----------
-        X :
-            As for ``fit``; a sequence may be empty.
-
-        Returns
-        -------
-        probabilities : float32 ndarray of shape (n_sequences, n_tokens + 1)
-            Of the tokens in the order of ``vocabulary_``, and last of the end, given that
-            it is none that training has not seen. For features
-            ``(n_sequences, n_features)``, each one's own.
-        """
-        logits, _ = self._read(X)
-        if not self._writes_tokens:
-            return logits.sigmoid().cpu().numpy()
-        return logits[:, UNKNOWN + 1 :].softmax(1).cpu().numpy()
-
-    def generate(
-        self,
-        prompts: Any,
-        n_steps: int | None = None,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: Hashable | None = None,
-        random_state: Any = None,
-    ) -> NDArray[np.object_]:
-        """Write sequences on.
-
-        Parameters
-        ----------
-        prompts :
-            Beginnings, as X for ``fit``; one may be empty.
-        n_steps : int, default=None
-            Most steps to write; None takes the parameter ``n_steps``.
-        temperature : float, default=1.0
-            Less than 1 prefers what is probable, more evens chances out, 0 always takes
-            the most probable.
-        top_k : int, default=None
-            Choose among this many tokens, the most probable ones.
-        top_p : float in (0, 1], default=None
-            Choose among the most probable tokens that have this probability together.
-        stop : token, default=None
-            Writing also ends before this token.
-        random_state : int, RandomState or None, default=None
-            Fixes what is written; None writes something else each time.
-
-        Returns
-        -------
-        continuations : ndarray of object of shape (n_sequences,)
-            What was written, without the prompts: strings, token lists, or float32 arrays
-            ``(n_steps, n_features)``, as X was in ``fit``. The end is not part of it.
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of its range, or the prompts are of another kind than X
-            was.
-        """
-        how, n_steps = check_sampling(self, n_steps, temperature, top_k, top_p)
-        generator = self._make_generator(random_state)
-        self._check_stop(stop)
-        logits, state = self._read(prompts)
-        if not self._writes_tokens:
-            written = list(
-                write_features(
-                    self._step, logits, state, n_steps, how=how, generator=generator
-                )
-            )
-            steps = torch.stack(written, dim=1).cpu().numpy()  # (n, n_steps, F)
-            return object_array(list(steps))
-        rows, tokens = [], []
-        for some, chosen in self._write(logits, state, n_steps, how, generator, stop):
-            rows.append(some)
-            tokens.append(chosen)
-        if not rows:
-            return self._as_given(
-                np.empty(0, np.int64), np.empty(0, np.int64), len(logits)
-            )
-        of_row = torch.cat(rows).cpu().numpy()
-        return self._as_given(of_row, torch.cat(tokens).cpu().numpy(), len(logits))
-
-    def stream(
-        self,
-        prompt: Any,
-        n_steps: int | None = None,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: Hashable | None = None,
-        random_state: Any = None,
-    ) -> Iterator[Any]:
-        """Yield the steps that go on from one prompt, as they are written.
-
-        The state is kept and nothing else: memory does not grow. Tokens go on until the
-        end or ``stop`` comes, or after ``n_steps``.
-
-        Parameters
-        ----------
-        prompt :
-            One sequence, as an element of X in ``fit``; may be empty.
-        n_steps, temperature, top_k, top_p, stop, random_state :
-            As for ``generate``.
-
-        Yields
-        ------
-        step : token or float32 ndarray of shape (n_features,)
-            A token of ``vocabulary_``, or a step's features.
-        """
-        how, n_steps = check_sampling(self, n_steps, temperature, top_k, top_p)
-        generator = self._make_generator(random_state)
-        self._check_stop(stop)
-        logits, state = self._read([prompt])
-        return self._stream(logits, state, n_steps, how, generator, stop)
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        n_steps: int | None = None,
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        stop: Hashable | None = None,
-        random_state: Any = None,
-    ) -> NDArray[np.object_]:
-        """Write sequences from nothing.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            How many.
-        n_steps, temperature, top_k, top_p, stop, random_state :
-            As for ``generate``.
-
-        Returns
-        -------
-        samples : ndarray of object of shape (n_samples,)
-            As from ``generate``.
-        """
-        check_is_fitted(self, "net_")
-        validate_parameter_constraints(
-            {"n_samples": [POSITIVE_INT]},
-            {"n_samples": n_samples},
-            caller_name=f"{type(self).__name__}.sample",
-        )
-        nothing = "" if self._strings else []
-        return self.generate(
-            [nothing] * n_samples,
-            n_steps,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            stop=stop,
-            random_state=random_state,
-        )
-
-    def _make_generator(self, random_state: Any) -> torch.Generator:
-        check_is_fitted(self, "net_")
-        return make_generator(draw_seed(random_state), self.net_.device)
-
-    def _read(self, prompts: Any) -> tuple[torch.Tensor, State]:
-        """Return logits ``(n, C)`` of what follows each prompt, and the state there."""
-        check_is_fitted(self, "net_")
-        checked = self._check_X(prompts, name="prompts", fitted=True)
-        self._check_like_fit(prompts, checked, name="prompts")
-        steps = checked.steps
-        if not len(steps.values):  # no step tells the kind: take the fitted one
-            width = () if self._writes_tokens else (self._n_outputs(),)
-            steps = steps.with_values(np.zeros((0, *width), np.float32))
-        return self.net_.read(self._inputs_of(steps))
-
-    def _check_like_fit(self, X: Any, checked: CheckedSequences, name: str = "X") -> None:
-        super()._check_like_fit(X, checked, name)
-        if checked.strings and self._writes_tokens and not self._strings:
-            raise ValueError(
-                f"{name} holds strings, but {type(self).__name__} was fitted on token "
-                "lists"
-            )
-
-    def _step(self, inputs: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        return self.net_.step(inputs, state)
-
-    def _write(
-        self,
-        logits: torch.Tensor,
-        state: State,
-        n_steps: int,
-        how: Sampling,
-        generator: torch.Generator,
-        stop: Hashable | None,
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        codec = self._input_codec
-        ends = [codec.end]
-        if stop is not None:
-            ends.append(codec.vocabulary.ids[stop])
-        device = logits.device
-        return write_tokens(
-            self._step,
-            logits,
-            state,
-            n_steps,
-            how=how,
-            generator=generator,
-            ends=torch.tensor(ends, device=device),
-            never=torch.arange(UNKNOWN + 1, device=device),
-        )
-
-    def _stream(
-        self,
-        logits: torch.Tensor,
-        state: State,
-        n_steps: int,
-        how: Sampling,
-        generator: torch.Generator,
-        stop: Hashable | None,
-    ) -> Iterator[Any]:
-        if not self._writes_tokens:
-            for features in write_features(
-                self._step, logits, state, n_steps, how=how, generator=generator
-            ):
-                yield features[0].cpu().numpy()
-            return
-        names = list(self.vocabulary_)
-        for _, token in self._write(logits, state, n_steps, how, generator, stop):
-            yield names[int(token) - UNKNOWN - 1]
-
-    def _check_stop(self, stop: Hashable | None) -> None:
-        if stop is None:
-            return
-        if not self._writes_tokens:
-            raise ValueError(
-                f"stop={stop!r} is of no use: steps are features, not tokens"
-            )
-        if not isinstance(stop, Hashable) or stop not in self.vocabulary_:
-            raise ValueError(f"stop={stop!r} is no token of the training data")
-
-    def _as_given(
-        self, rows: NDArray[np.int64], tokens: NDArray[np.int64], n_sequences: int
-    ) -> NDArray[np.object_]:
-        """Return tokens, each with its row, in the form in which X came."""
-        order = np.argsort(rows, kind="stable")
-        lengths = np.bincount(rows, minlength=n_sequences)
-        ids = RaggedArray(tokens[order], offsets_of(lengths))
-        sequences = self._input_codec.decode(ids)
-        if self._strings:
-            tokenizer = check_tokenizer(self._built_with["tokenizer"])
-            return object_array([tokenizer.join(tokens) for tokens in sequences])
-        return object_array(sequences)
-
     # --- hooks -----------------------------------------------------------------------
-
-    @property
-    def _writes_tokens(self) -> bool:
-        return isinstance(self._input_codec, TargetCodec)
 
     def _check_X(
         self, X: Any, name: str = "X", *, fitted: bool = False

@@ -16,16 +16,10 @@ from textwrap import indent
 from typing import Any, TypeVar
 
 import torch
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from skrnn.data.schemes import SCHEMES
-from skrnn.generation.sampling import Sampling
 from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.dense import ACTIVATIONS
 from skrnn.modules.pooling import POOLINGS
@@ -588,33 +582,6 @@ def documented(cls: T) -> T:
         text = text.replace(f"    {{{group}}}", indent(body, "    "))
     cls.__doc__ = text
     return cls
-
-
-def check_sampling(
-    estimator: Any,
-    n_steps: int | None,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-) -> tuple[Sampling, int]:
-    """Return how steps are chosen and how many, or raise a ValueError that names which."""
-    n_steps = estimator.n_steps if n_steps is None else n_steps
-    constraints = {
-        "n_steps": [POSITIVE_INT],
-        "temperature": [NON_NEGATIVE],
-        "top_k": [POSITIVE_INT, None],
-        "top_p": [Interval(Real, 0, 1, closed="right"), None],
-    }
-    values = {
-        "n_steps": n_steps,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-    }
-    validate_parameter_constraints(
-        constraints, values, caller_name=f"{type(estimator).__name__}.generate"
-    )
-    return Sampling(temperature, top_k, top_p), int(n_steps)
 
 
 def config_of(estimator: Any, group: type) -> dict[str, Any]:

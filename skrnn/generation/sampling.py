@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Generator, Tensor
+from numpy.typing import NDArray
+from torch import Tensor
 
 #: Tensors ``(B, ...)``, one row a sequence.
 State = tuple[Tensor, ...]
@@ -14,8 +16,10 @@ State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
-#: Less leaves no chance, and would be too much for float32.
-LEAST_TEMPERATURE = 1e-30
+#: Less leaves no chance, more nothing but chance, and either would leave float32.
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-30, 1e30
+#: Steps for which chances are drawn at once.
+N_DRAWN = 64
 
 
 class Sampling(NamedTuple):
@@ -36,30 +40,88 @@ class Sampling(NamedTuple):
     top_k: int | None = None
     top_p: float | None = None
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether nothing is left to chance."""
+        return self.temperature < LEAST_TEMPERATURE
 
-def choose_token(logits: Tensor, how: Sampling, generator: Generator) -> Tensor:
-    """Return a token ``(B,)`` for each row of logits ``(B, C)``."""
-    if how.temperature < LEAST_TEMPERATURE:
+
+class Chances:
+    """Numbers drawn evenly from [0, 1): a stream of its own for each sequence.
+
+    A sequence's numbers depend on the seed and its index alone. What is written for it
+    depends neither on what is written beside it nor on how long that is.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0.
+    indices : int64 ndarray of shape (B,)
+        The sequences' indices.
+    shape : tuple of int
+        Shape of what a sequence needs for one step.
+    device : torch.device or str
+        Where they are wanted.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        indices: NDArray[np.int64],
+        shape: tuple[int, ...] = (),
+        device: torch.device | str = "cpu",
+    ):
+        self.streams = [
+            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
+            for index in indices.tolist()
+        ]
+        self.drawn = np.empty((len(indices), N_DRAWN, *shape))
+        self.used = N_DRAWN
+        self.device = device
+
+    def draw(self, rows: Tensor) -> Tensor:
+        """Return the next numbers ``(len(rows), *shape)`` of some of the sequences."""
+        places = rows.cpu().numpy()
+        if self.used == N_DRAWN:
+            for row in places:
+                self.streams[row].random(out=self.drawn[row])
+            self.used = 0
+        numbers = self.drawn[places, self.used]
+        self.used += 1
+        return torch.from_numpy(numbers).to(self.device)
+
+
+def choose_token(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tensor:
+    """Return a token ``(B,)`` for each row of logits ``(B, C)`` and chance ``(B,)``.
+
+    Without chances, or if greedy, it is the most probable one.
+    """
+    if chances is None or how.is_greedy:
         return logits.argmax(1)
-    logits = logits / how.temperature
+    logits = (logits - logits.amax(1, keepdim=True)) / min(
+        how.temperature, MOST_TEMPERATURE
+    )
     if how.top_k is not None and how.top_k < logits.shape[1]:
-        least = logits.topk(how.top_k).values[:, -1:]
-        logits = logits.masked_fill(logits < least, -torch.inf)
+        best, places = logits.topk(how.top_k)
+        logits = torch.full_like(logits, -torch.inf).scatter_(1, places, best)
     probabilities = logits.softmax(1)
     if how.top_p is not None and how.top_p < 1:
         ordered, order = probabilities.sort(1, descending=True)
-        before = ordered.cumsum(1) - ordered  # what more probable tokens have
+        before = ordered.cumsum(1, dtype=torch.float64) - ordered  # of more probable ones
         ordered = ordered.masked_fill(before >= how.top_p, 0.0)
         probabilities = torch.zeros_like(ordered).scatter_(1, order, ordered)
-    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    below = probabilities.cumsum(1, dtype=torch.float64)  # (B, C)
+    total = below[:, -1]
+    wanted = torch.minimum(chances * total, torch.nextafter(total, 0 * total))
+    return torch.searchsorted(below, wanted[:, None], right=True)[:, 0]
 
 
-def choose_features(logits: Tensor, how: Sampling, generator: Generator) -> Tensor:
-    """Return 0/1 features ``(B, F)``, each by its own probability."""
-    if how.temperature < LEAST_TEMPERATURE:
+def choose_features(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tensor:
+    """Return 0/1 features ``(B, F)``, each by its own probability and chance."""
+    if chances is None or how.is_greedy:
         return (logits > 0).to(logits.dtype)
-    probabilities = (logits / how.temperature).sigmoid()
-    return torch.bernoulli(probabilities, generator=generator)
+    probabilities = (logits / min(how.temperature, MOST_TEMPERATURE)).sigmoid()
+    return (chances < probabilities).to(logits.dtype)
 
 
 def write_tokens(
@@ -69,7 +131,7 @@ def write_tokens(
     n_steps: int,
     *,
     how: Sampling,
-    generator: Generator,
+    chances: Chances | None,
     ends: Tensor,
     never: Tensor,
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -87,15 +149,16 @@ def write_tokens(
         Most tokens to write.
     how : Sampling
         How tokens are chosen.
-    generator : Generator
-        Where chance comes from.
+    chances : Chances or None
+        Of the B sequences; None always takes the most probable.
     ends, never : int64 tensors
         Tokens that end a sequence (they are not yielded), and that are never written.
     """
     rows = torch.arange(len(logits), device=logits.device)
-    for _ in range(n_steps):
+    for t in range(n_steps):
         logits = logits.index_fill(1, never, -torch.inf)
-        tokens = choose_token(logits, how, generator)
+        drawn = None if chances is None else chances.draw(rows)
+        tokens = choose_token(logits, how, drawn)
         going = ~torch.isin(tokens, ends)
         if not bool(going.all()):
             rows, tokens = rows[going], tokens[going]
@@ -103,7 +166,8 @@ def write_tokens(
             if not len(rows):
                 return
         yield rows, tokens
-        logits, state = step(tokens[:, None], state)
+        if t + 1 < n_steps:
+            logits, state = step(tokens[:, None], state)
 
 
 def write_features(
@@ -113,10 +177,13 @@ def write_features(
     n_steps: int,
     *,
     how: Sampling,
-    generator: Generator,
+    chances: Chances | None,
 ) -> Iterator[Tensor]:
     """Yield the next steps ``(B, F)``; the arguments are those of ``write_tokens``."""
-    for _ in range(n_steps):
-        features = choose_features(logits, how, generator)
+    rows = torch.arange(len(logits))
+    for t in range(n_steps):
+        drawn = None if chances is None else chances.draw(rows)
+        features = choose_features(logits, how, drawn)
         yield features
-        logits, state = step(features[:, None], state)
+        if t + 1 < n_steps:
+            logits, state = step(features[:, None], state)

@@ -24,6 +24,7 @@ from skorch.callbacks import Callback
 import skrnn.training.net
 from skrnn import FeedForwardGenerator, SequenceGenerator
 from skrnn.data.ragged import object_array
+from skrnn.estimators import _writing
 from skrnn.preprocessing import StepwiseTransformer
 
 TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
@@ -311,6 +312,19 @@ def test_padding_and_the_unknown_token_are_never_written(make_generator):
     assert set(written) == {"a", "b"}
 
 
+def test_what_is_written_depends_on_no_other_prompt(make_generator, monkeypatch):
+    model = make_generator(max_epochs=20, lr=0.02).fit(TEXTS)
+    prompts = ["a", "", "ab", "c", "abcab"] * 3
+    written = model.generate(prompts, 12, random_state=1)
+    assert len(set(map(len, written))) > 1  # some end early
+    fewer = model.generate([*prompts[:7], "b"], 12, random_state=1)
+    assert_array_equal(fewer[:7], written[:7])
+    longer = model.generate(prompts, 100, random_state=1)
+    assert [text[:12] for text in longer] == written.tolist()
+    monkeypatch.setattr(_writing, "MAX_ROWS", 4)
+    assert_array_equal(model.generate(prompts, 12, random_state=1), written)
+
+
 def test_prompts_of_any_length_are_written_on_together(make_generator):
     model = make_generator().fit(TEXTS)
     prompts = ["abc", "", "a", "zz", "abcabc"]
@@ -459,7 +473,7 @@ def test_it_learns_what_it_reads_better_than_the_frequencies_say():
         ({"top_k": 0}, "'top_k' parameter"),
         ({"top_p": 0.0}, "'top_p' parameter"),
         ({"top_p": 1.5}, "'top_p' parameter"),
-        ({"stop": "?"}, "stop='\\?' is no token of the training data"),
+        ({"stop": "?"}, "stop='\\?' is no token of vocabulary_"),
     ],
 )
 def test_an_argument_out_of_its_range_is_named(make_generator, arguments, message):
@@ -479,8 +493,13 @@ def test_prompts_of_another_kind_are_refused(make_generator, chords):
         model.generate(["a"])
     with pytest.raises(ValueError, match="has 3 features"):
         model.generate([np.zeros((2, 3))])
-    with pytest.raises(ValueError, match="stop='a' is of no use"):
-        model.generate(chords, stop="a")
+    with pytest.raises(ValueError, match="prompts holds token sequences"):
+        model.generate([""])
+    with pytest.raises(ValueError, match="has 3 features"):
+        model.score([np.zeros((0, 3))])
+    for useless in ({"stop": "a"}, {"top_k": 3}, {"top_p": 0.5}):
+        with pytest.raises(ValueError, match=f"{next(iter(useless))}=.* is of no use"):
+            model.generate(chords, **useless)
 
 
 def test_features_other_than_zeros_and_ones_are_refused(make_generator):
@@ -535,7 +554,25 @@ def test_texts_after_token_lists_are_refused(make_generator, chords):
             method(["the"])
     with pytest.raises(ValueError, match=r"prompts\[0\], step 0 holds other numbers"):
         make_generator().fit(chords).generate([np.full((2, 5), 0.5)])
-    assert make_generator().fit(TEXTS).score([["a", "b"]]) < 0  # a text, split already
+    with pytest.raises(ValueError, match=r"X_val holds strings, .* on token lists"):
+        make_generator().fit([["the", "dog"]] * 4, X_val=["the dog"])
+
+
+def test_a_text_may_be_split_already_but_no_token_is_split_again(make_generator):
+    model = make_generator().fit(TEXTS)
+    assert model.score([["a", "b"]]) == model.score(["ab"])
+    with pytest.raises(ValueError, match=r"prompts\[0\], step 0 is 'ab'"):
+        model.stream(["ab"])  # a list of prompts
+    with pytest.raises(ValueError, match=r"X\[1\], step 1 is 'bc'"):
+        model.score([["a"], ["a", "bc"]])
+
+
+@pytest.mark.parametrize("X", [TEXTS, [list(text) for text in TEXTS]])
+def test_a_sequence_without_tokens_has_the_score_of_its_end(make_generator, X):
+    model = make_generator(max_epochs=60, lr=0.02).fit(X)
+    end = np.log(model.predict_proba([X[0][:0]])[0, -1])
+    for empty in ([X[0][:0]], [[]], [[], []]):
+        assert_allclose(model.score(empty), end, rtol=0.02)  # the unknown token's share
 
 
 @pytest.mark.parametrize("n_samples", [0, 2.5, "3"])
@@ -547,10 +584,12 @@ def test_a_number_of_samples_that_is_none_is_named(make_generator, n_samples):
 
 def test_more_bad_input_is_named(make_generator, chords):
     model = make_generator().fit(TEXTS)
-    with pytest.raises(ValueError, match="no token of the training data"):
+    with pytest.raises(ValueError, match="is no token of vocabulary_"):
         model.stream("a", stop="z")  # before the first step
-    with pytest.raises(ValueError, match="no token of the training data"):
+    with pytest.raises(ValueError, match="is no token of vocabulary_"):
         model.generate(["a"], stop=["a"])
+    with pytest.raises(ValueError, match="is no token of vocabulary_"):
+        model.generate(["a"], stop=(["a"],))
     with pytest.raises(TypeError, match="X must be a list of sequences"):
         make_generator().fit(None)
     with pytest.raises(ValueError, match="n_steps"):

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from skrnn.generation.sampling import (
+    Chances,
     Sampling,
     choose_features,
     choose_token,
     write_features,
     write_tokens,
 )
-from skrnn.training.seeding import make_generator
 
 PROBABILITIES = torch.tensor([0.1, 0.4, 0.2, 0.3])
 
 
+def draw(n, *shape):
+    return torch.from_numpy(np.random.default_rng(0).random((n, *shape)))
+
+
 def shares(n=20_000, **how):
     logits = PROBABILITIES.log().expand(n, -1)
-    tokens = choose_token(logits, Sampling(**how), make_generator(0))
+    tokens = choose_token(logits, Sampling(**how), draw(n))
     return torch.bincount(tokens, minlength=4) / n
 
 
@@ -38,12 +43,19 @@ def test_no_temperature_takes_the_most_probable(temperature):
     assert shares(temperature=temperature)[1] == 1
 
 
+@pytest.mark.parametrize("temperature", [1e30, 1e39, 1e300])
+def test_any_great_temperature_makes_all_alike(temperature):
+    expected = torch.full((4,), 0.25)
+    assert_close(shares(temperature=temperature), expected, atol=0.015, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("how", "allowed"),
     [
         ({"top_k": 1}, [1]),
         ({"top_k": 2}, [1, 3]),
         ({"top_k": 9}, [0, 1, 2, 3]),
+        ({"top_p": 5e-324}, [1]),
         ({"top_p": 0.4}, [1]),
         ({"top_p": 0.41}, [1, 3]),
         ({"top_p": 0.8}, [1, 2, 3]),
@@ -57,12 +69,45 @@ def test_the_rest_keep_their_odds_among_themselves(how, allowed):
     assert_close(shares(**how), expected, atol=0.015, rtol=0)
 
 
+def test_no_more_than_top_k_are_chosen_where_more_are_as_probable():
+    tokens = choose_token(torch.zeros(1000, 5), Sampling(top_k=2), draw(1000))
+    assert len(tokens.unique()) == 2
+
+
+def test_the_ends_of_chance_choose_what_is_possible():
+    logits = torch.tensor([-torch.inf, 0.0, 0.0, -torch.inf]).expand(2, -1)
+    ends = torch.tensor([0.0, np.nextafter(1.0, 0.0)], dtype=torch.float64)
+    assert choose_token(logits, Sampling(), ends).tolist() == [1, 2]
+
+
+def test_a_sequence_has_chances_of_its_own():
+    indices = np.array([4, 0, 7])
+    chances, alone = Chances(3, indices, (2,)), Chances(3, np.array([7]), (2,))
+    rows = torch.arange(3)
+    for t in range(150):
+        drawn = chances.draw(rows)
+        assert drawn.shape == (len(rows), 2)
+        assert_close(drawn[-1], alone.draw(torch.arange(1))[0], rtol=0, atol=0)
+        if t in (20, 100):
+            rows = rows[1:]  # one has ended
+    assert not (drawn == Chances(4, indices, (2,)).draw(rows)).any()
+
+
+def test_chances_are_even_within_and_across_sequences():
+    chances = Chances(0, np.arange(500))
+    drawn = torch.stack([chances.draw(torch.arange(500)) for _ in range(100)])
+    shares = torch.histc(drawn.float(), 10, 0, 1) / drawn.numel()
+    assert_close(shares, torch.full((10,), 0.1), atol=0.006, rtol=0)
+    correlations = torch.corrcoef(drawn)[~torch.eye(100, dtype=torch.bool)]
+    assert correlations.abs().max() < 0.25  # 5.5 standard errors
+
+
 def test_features_come_each_by_its_own_chance():
     logits = torch.tensor([-1.0, 0.0, 2.0]).expand(20_000, -1)
-    chosen = choose_features(logits, Sampling(), make_generator(0))
+    chosen = choose_features(logits, Sampling(), draw(20_000, 3))
     assert set(chosen.unique().tolist()) == {0.0, 1.0}
     assert_close(chosen.mean(0), logits[0].sigmoid(), atol=0.02, rtol=0)
-    greedy = choose_features(logits[:1], Sampling(temperature=0), make_generator(0))
+    greedy = choose_features(logits[:1], Sampling(temperature=0), None)
     assert greedy.tolist() == [[0.0, 0.0, 1.0]]
 
 
@@ -91,7 +136,7 @@ def test_rows_leave_as_they_end_and_the_end_is_not_written():
             (torch.arange(3),),
             10,
             how=Sampling(),
-            generator=make_generator(0),
+            chances=Chances(0, np.arange(3)),
             ends=torch.tensor([8]),
             never=torch.tensor([0, 1]),
         )
@@ -108,7 +153,7 @@ def test_what_is_never_written_is_not_however_probable():
         (),
         1,
         how=Sampling(),
-        generator=make_generator(0),
+        chances=Chances(0, np.arange(500)),
         ends=torch.tensor([9]),
         never=torch.tensor([0, 1]),
     )
@@ -124,7 +169,7 @@ def test_features_are_written_for_all_steps():
             (),
             3,
             how=Sampling(),
-            generator=make_generator(0),
+            chances=Chances(0, np.arange(2), (3,)),
         )
     )
     assert [step.mean().item() for step in steps] == [1.0, 0.0, 0.0]
