@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
+from skrnn.training.seeding import make_generator
 
 #: Batches whose sequences are sorted by length together.
 POOL = 64
@@ -28,6 +29,8 @@ POOL = 64
 #: allocator's pools, on a GPU they only cost memory.
 MAX_STEPS = {"cpu": 3200, "cuda": 1 << 17}
 MIN_ROWS, SLACK = 16, 8
+#: Batches whose chunks are counted at least, to know how many an epoch has.
+N_COUNTED = 16
 #: Sequences of one prediction call.
 MAX_ROWS = 256
 
@@ -172,14 +175,22 @@ class TrainingBatches:
 
 
 def count_chunks(lengths: NDArray[np.int64], batch_size: int, bptt: int) -> int:
-    """Return how many chunks the batches of an epoch have, about.
+    """Return how many chunks the batches of an epoch have, on average.
 
-    A batch is as long as its longest sequence, and where it is cut, its first chunk has
-    about three quarters of ``bptt`` steps.
+    Those of some orders are counted, of one where it has many batches. A batch is as long
+    as its longest sequence, and where it is cut, its first chunk has evenly from half of
+    ``bptt`` to all of it.
     """
-    longest = np.sort(lengths)[::-1][::batch_size]
-    first = np.where(longest > bptt, bptt - bptt // 4, bptt)
-    return int((1 + np.ceil(np.maximum(longest - first, 0) / bptt)).sum())
+    generator = make_generator(0)
+    n_batches = -(-len(lengths) // batch_size)
+    n_orders = 1 if n_batches == 1 else -(-N_COUNTED // n_batches)
+    orders = [training_order(lengths, batch_size, generator) for _ in range(n_orders)]
+    longest = np.array([lengths[batch].max() for order in orders for batch in order])
+    rest = longest[longest > bptt] - bptt  # behind the longest first chunk
+    chunks = -(-rest // bptt)  # of ``bptt`` steps
+    over = np.maximum(rest + bptt - bptt // 2 - 1 - chunks * bptt, 0)  # one more for some
+    total = len(longest) + float((chunks + over / (bptt - bptt // 2)).sum())
+    return round(total / n_orders)
 
 
 def cut_batch(

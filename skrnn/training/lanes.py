@@ -16,20 +16,26 @@ from skrnn.training.batching import Examples, count_chunks
 
 #: How many batches of lanes are tried, and how much longer than even their lanes are.
 N_LANES_TRIED, LANE_SLACK = 8, np.array([1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0])
+#: Chunks of a lane at least: all but its first one go on from a state.
+LEAST_CHUNKS = 4
 
 
 def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
     """Return how long a stretch of a sequence may be, to fill batches of ``rows`` rows.
 
-    Sequences of these lengths are cut into lanes of no more steps, which need few batches
-    of chunks of ``bptt`` steps. Of those that need about the fewest the longest are
-    taken, since each cut loses the state.
+    Sequences of these lengths are cut into lanes of no more steps. Each cut loses the
+    state, so an update is the dearer the more of its chunks begin a lane; of those lanes
+    whose updates cost about the least together, the longest are taken.
     """
+    least, longest = LEAST_CHUNKS * bptt, int(lengths.max())
+    if longest <= least:
+        return longest
     even = lengths.sum() / rows / np.arange(1, N_LANES_TRIED + 1)[:, None]
-    tried = np.unique(np.ceil(even * LANE_SLACK).clip(bptt, max(bptt, lengths.max())))
-    lanes = [lane_lengths(lengths, int(longest)) for longest in tried]
+    tried = np.unique(np.ceil(even * LANE_SLACK).clip(least, longest))
+    lanes = [lane_lengths(lengths, int(one)) for one in tried]
     updates = np.array([count_chunks(of_one, rows, bptt) for of_one in lanes])
-    return int(tried[updates <= 1.02 * updates.min() + 1].max())
+    cost = (updates + 1) * (1 + bptt / tried)
+    return int(tried[cost <= 1.02 * cost.min()].max())
 
 
 def lane_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:

@@ -8,8 +8,9 @@ from numpy.testing import assert_array_equal
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
-from skrnn.training.batching import Examples, count_chunks
+from skrnn.training.batching import Examples, TrainingBatches, count_chunks
 from skrnn.training.lanes import in_lanes, lane_lengths, longest_lane
+from skrnn.training.seeding import make_generator
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,33 @@ def test_lanes_fill_whole_batches(sizes):
     lanes = lane_lengths(lengths, longest_lane(lengths, rows, bptt))
     assert lanes.sum() >= lengths.sum()
     assert count_chunks(lanes, rows, bptt) <= 1.5 * lengths.sum() / (rows * bptt) + 3
+
+
+@pytest.mark.parametrize("bptt", [16, 128])
+@pytest.mark.parametrize("sizes", [[500] * 33, [*range(200, 601, 10)], [300] * 40])
+def test_most_chunks_of_an_ordinary_collection_go_on(sizes, bptt):
+    lengths = np.array(sizes)
+    lanes = lane_lengths(lengths, longest_lane(lengths, 32, bptt))
+    assert len(lanes) <= len(lengths) + lengths.sum() / (4 * bptt)
+    if lengths.max() <= 4 * bptt:
+        assert_array_equal(lanes, lengths)
+
+
+def test_a_small_book_has_few_long_lanes():
+    lengths = np.array([3_000])
+    lanes = lane_lengths(lengths, longest_lane(lengths, 32, 128))
+    assert lanes.min() >= 500
+
+
+@pytest.mark.parametrize("bptt", [32, 128])
+@pytest.mark.parametrize("n_sequences", [60, 5_000])
+def test_chunks_are_counted_as_they_come(rng, n_sequences, bptt):
+    lengths = rng.lognormal(4.6, 0.6, n_sequences).astype(int) + 1
+    steps = RaggedArray.from_lengths(np.zeros(lengths.sum(), np.int64), lengths)
+    examples = Examples(EncodedSequences(steps), steps)
+    batches = TrainingBatches(examples, 32, make_generator(5), bptt=bptt)
+    come = np.mean([sum(1 for _ in batches) for _ in range(5)])
+    assert len(batches) == pytest.approx(come, rel=0.08, abs=1)
 
 
 def test_lanes_hold_every_step_once_with_its_target_and_weight():
