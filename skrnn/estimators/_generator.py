@@ -29,7 +29,7 @@ from skrnn.estimators._parameters import (
     parameters,
 )
 from skrnn.estimators._writing import SequenceWriter
-from skrnn.modules.language import LanguageModel
+from skrnn.modules.language import UNKNOWN, LanguageModel
 from skrnn.training.batching import Examples, count_chunks
 from skrnn.training.lanes import in_lanes, lane_lengths, longest_lane
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
@@ -122,7 +122,8 @@ class BaseSequenceGenerator(SequenceWriter):
         -------
         log_likelihood : float64 ndarray of shape (n_sequences,)
             In nats, summed over the steps; of tokens the end counts too, of features all
-            those of a step. A token that training has not seen counts as the unknown one.
+            those of a step. A token that is not in ``vocabulary_`` has the probability of
+            the unknown one, shared evenly among the training data's tokens that are not.
         """
         return self._score_steps(X)[0]
 
@@ -173,7 +174,20 @@ class BaseSequenceGenerator(SequenceWriter):
             result[filled] = -self.net_.score_targets(
                 self._examples_of(steps.take(filled))
             )
-        return result, examples.lengths
+        return result - self._shared(examples), examples.lengths
+
+    def _shared(self, examples: Examples) -> NDArray[np.float64] | float:
+        """Return what sequences lose in nats as unknown tokens share one probability.
+
+        Each of the training data's left-out tokens has an equal part of it. Otherwise the
+        model that tells the fewest tokens apart would seem the best one.
+        """
+        if not self._writes_tokens:
+            return 0.0
+        n_sharing = max(1, self._input_codec.vocabulary.n_left_out)
+        assert isinstance(examples.targets, RaggedArray)
+        unknown = np.append(0, np.cumsum(examples.targets.values == UNKNOWN))
+        return np.diff(unknown[examples.targets.offsets]) * np.log(n_sharing)
 
     # --- hooks -----------------------------------------------------------------------
 

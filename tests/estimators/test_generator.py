@@ -113,6 +113,25 @@ def test_an_unknown_token_scores_as_the_unknown_one(make_generator):
     assert model.score_samples(["az"]) == model.score_samples(["a?"])
 
 
+def test_left_out_tokens_have_equal_parts_of_the_unknown_ones_probability(
+    make_generator,
+):
+    model = make_generator(max_vocabulary=1).fit(["aab", "aac", "aad", "aae"] * 3)
+    shared = model.score_samples(["a", "ab", "cb"])
+    model._input_codec.vocabulary.n_left_out = 1
+    alone = model.score_samples(["a", "ab", "cb"])
+    assert_allclose(alone - shared, np.array([0, 1, 2]) * np.log(4), atol=1e-12)
+
+
+def test_a_small_vocabulary_is_no_way_to_a_good_score(rng, make_generator):
+    X = ["".join(rng.choice(list("abcdefgh"), 12)) for _ in range(60)]
+    settings = {"max_epochs": 20, "lr": 0.02}
+    whole = make_generator(**settings).fit(X).score(X)
+    usual = int(np.median([sum(text.count(token) for text in X) for token in "abcdefgh"]))
+    for fewer in ({"max_vocabulary": 1}, {"min_count": usual}):
+        assert make_generator(**settings, **fewer).fit(X).score(X) < whole + 0.05
+
+
 # --- books ---------------------------------------------------------------------------
 
 
