@@ -69,6 +69,7 @@ class LanguageModel(nn.Module):
         dropout: float,
     ):
         super().__init__()
+        self.silent: Tensor
         self.embedding = (
             nn.Embedding(n_outputs, embedding_dim, padding_idx=0)
             if embedding_dim
@@ -84,6 +85,7 @@ class LanguageModel(nn.Module):
                 else nn.Linear(output_size, self.input_size)
             )
             self.bias = nn.Parameter(torch.empty(n_outputs))
+            self.register_buffer("silent", torch.zeros((), dtype=torch.bool))
         else:
             self.head = nn.Linear(output_size, n_outputs)
 
@@ -94,16 +96,24 @@ class LanguageModel(nn.Module):
             small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
         if self.tied:
             nn.init.zeros_(self.bias)
+            self.silent.fill_(False)
 
     @torch.no_grad()
     def silence_unknown(self) -> None:
-        """Zero the unknown token's vector, where training has none."""
-        if self.embedding is not None:
+        """Let the unknown token be read as zeros, where training has none.
+
+        A tied vector is trained all the same: no output is to be like it.
+        """
+        if self.tied:
+            self.silent.fill_(True)
+        elif self.embedding is not None:
             self.embedding.weight[UNKNOWN] = 0.0
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return vectors ``(B, T, input_size)`` of ids ``(B, T)`` or features (B, T, C)."""
         x = inputs if self.embedding is None else self.embedding(inputs)
+        if self.tied:
+            x = x.masked_fill((self.silent & (inputs == UNKNOWN))[..., None], 0.0)
         return self.dropout(x)
 
     def score(self, outputs: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -130,6 +131,17 @@ def test_a_small_vocabulary_is_no_way_to_a_good_score(rng, make_generator):
     usual = int(np.median([sum(text.count(token) for text in X) for token in "abcdefgh"]))
     for fewer in ({"max_vocabulary": 1}, {"min_count": usual}):
         assert make_generator(**settings, **fewer).fit(X).score(X) < whole + 0.05
+
+
+@pytest.mark.parametrize("tie_weights", [False, True])
+def test_a_token_that_training_lacks_is_read_as_zeros(make_generator, tie_weights):
+    model = make_generator(tie_weights=tie_weights, lr=0.05).fit(TEXTS)
+    for fitted in (model, pickle.loads(pickle.dumps(model))):
+        network = fitted.net_.module_
+        assert not network.embed(torch.tensor([[1]])).any()
+        assert network.embed(torch.tensor([[2]])).any()
+    rare = make_generator(tie_weights=tie_weights, min_count=9).fit(["abc"] * 9 + ["abz"])
+    assert rare.net_.module_.embed(torch.tensor([[1]])).any()
 
 
 # --- books ---------------------------------------------------------------------------
