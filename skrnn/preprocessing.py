@@ -142,7 +142,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         TypeError
             If X is no container of sequences.
         ValueError
-            If X is empty, has an empty sequence, or unequal feature counts.
+            If X is empty, has an empty sequence of numbers, or unequal feature counts.
         """
         opened = self._open(X, reset=True)
         self._fit_inner("fit", opened, y, sample_weight)
@@ -202,7 +202,8 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             The sequences as they were, as far as the transformer can tell.
         """
         check_is_fitted(self)
-        return self._apply("inverse_transform", _open(X, flat=False, estimator=self))
+        opened = _open(X, flat=False, may_be_empty=True, estimator=self)
+        return self._apply("inverse_transform", opened)
 
     @available_if(_inner_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -248,7 +249,10 @@ class StepwiseTransformer(  # type: ignore[call-arg]
 
     def _open(self, X: Any, *, reset: bool) -> _Opened:
         fitting = _clone_inner(self.transformer) if reset else self.transformer_
-        opened = _open(X, flat=not _takes_arrays(fitting), estimator=self)
+        flat = not _takes_arrays(fitting)
+        opened = _open(X, flat=flat, may_be_empty=flat, estimator=self)
+        if reset and not len(opened.values):
+            raise ValueError("X has no steps: all its sequences are empty")
         if not reset:
             check_same_form(opened.checked, self._form, estimator=self)
         if reset or opened.named is not None:
@@ -351,8 +355,11 @@ class _Opened(NamedTuple):
         return self.rebuild(self.checked.steps.with_values(values))
 
 
-def _open(X: Any, *, flat: bool, estimator: object) -> _Opened:
-    """Return any accepted X as flat steps; ``flat`` wants a list of them."""
+def _open(X: Any, *, flat: bool, may_be_empty: bool, estimator: object) -> _Opened:
+    """Return any accepted X as flat steps.
+
+    ``flat`` wants a list of them; ``may_be_empty`` allows sequences without steps.
+    """
     if issparse(X):
         check_array(X, estimator=estimator, input_name="X")  # raises for sparse X
     if isinstance(X, str | bytes | Mapping):
@@ -363,7 +370,9 @@ def _open(X: Any, *, flat: bool, estimator: object) -> _Opened:
     if isinstance(X, pd.DataFrame) and X.shape == (len(X), 1) and len(X):
         first = X.iloc[0, 0]
         if isinstance(first, list | tuple | pd.DataFrame) or np.ndim(first) > 0:
-            opened = _open(X.iloc[:, 0], flat=flat, estimator=estimator)
+            opened = _open(
+                X.iloc[:, 0], flat=flat, may_be_empty=may_be_empty, estimator=estimator
+            )
             return opened._replace(rebuild=lambda r: opened.rebuild(r).to_frame())
     if isinstance(X, pd.Series) and not pd.api.types.is_numeric_dtype(X.dtype):
         index, name = X.index, X.name
@@ -371,9 +380,10 @@ def _open(X: Any, *, flat: bool, estimator: object) -> _Opened:
             X.tolist(),
             lambda sequences: pd.Series(object_array(sequences), index=index, name=name),
             flat=flat,
+            may_be_empty=may_be_empty,
         )
     if isinstance(X, list | tuple):
-        return _open_sequences(list(X), type(X), flat=flat)
+        return _open_sequences(list(X), type(X), flat=flat, may_be_empty=may_be_empty)
     if not hasattr(X, "__array__"):
         raise TypeError(
             f"X must be a list of sequences, an array, a Series or a DataFrame, got "
@@ -381,7 +391,9 @@ def _open(X: Any, *, flat: bool, estimator: object) -> _Opened:
         )
     array = np.asarray(X)
     if array.ndim == 1 and array.dtype == object:
-        return _open_sequences(list(array), object_array, flat=flat)
+        return _open_sequences(
+            list(array), object_array, flat=flat, may_be_empty=may_be_empty
+        )
     if array.ndim < 3:
         return _open_columns(X, array, estimator)
     return _open_stacked(array)
@@ -429,11 +441,12 @@ def _open_stacked(array: NDArray) -> _Opened:
 
 
 def _open_sequences(
-    sequences: list, rebuild: Callable[[list], Any], *, flat: bool
+    sequences: list, rebuild: Callable[[list], Any], *, flat: bool, may_be_empty: bool
 ) -> _Opened:
     """Sequences of any length, one by one."""
     if not sequences:
         raise ValueError("X has 0 sequences, at least 1 is required")
+    is_frame = isinstance(sequences[0], pd.DataFrame)
     for i, sequence in enumerate(sequences):
         if isinstance(sequence, str | bytes | Mapping) or not hasattr(
             sequence, "__len__"
@@ -441,12 +454,12 @@ def _open_sequences(
             raise TypeError(
                 f"X[{i}] is {type(sequence).__name__}, expected a sequence of steps"
             )
-        if len(sequence) == 0:
+        if len(sequence) == 0 and (is_frame or not may_be_empty):
             raise ValueError(f"X[{i}] has no steps, every sequence needs at least one")
     lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
-    if isinstance(sequences[0], pd.DataFrame):
+    if is_frame:
         return _open_frames(sequences, lengths, rebuild)
-    if flat or isinstance(next(iter(sequences[0])), Mapping):
+    if flat or isinstance(next(chain.from_iterable(sequences), None), Mapping):
         values = list(chain.from_iterable(sequences))
         steps = RaggedArray.from_lengths(object_array(values), lengths)
         checked = CheckedSequences(steps, Form("tokens", "list", None))

@@ -330,6 +330,25 @@ def test_labels_of_another_number_are_refused(sequences):
         StepwiseTransformer(StandardScaler()).fit(sequences, [0, 1, 0, 1])
 
 
+# --- sequences without steps ---------------------------------------------------------
+
+
+def test_lists_of_sets_may_have_no_steps():
+    songs = [[], [[60, 64], []], [[62]], []]
+    stepwise = StepwiseTransformer(MultiLabelBinarizer()).fit(songs)
+    chords = stepwise.transform(songs)
+    assert [chord.shape for chord in chords] == [(0, 3), (2, 3), (1, 3), (0, 3)]
+    back = [list(map(list, song)) for song in stepwise.inverse_transform(chords)]
+    assert back == songs
+    assert stepwise.transform([[]])[0].shape == (0, 3)
+    assert StepwiseTransformer(MultiLabelBinarizer()).fit_transform(songs)[3].shape == (
+        0,
+        3,
+    )
+    with pytest.raises(ValueError, match="X has no steps"):
+        StepwiseTransformer(MultiLabelBinarizer()).fit([[], []])
+
+
 # --- errors --------------------------------------------------------------------------
 
 

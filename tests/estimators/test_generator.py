@@ -636,6 +636,8 @@ def test_pitches_go_through_a_pipeline():
     notes = StepwiseTransformer(MultiLabelBinarizer())
     model = make_pipeline(notes, make(SequenceGenerator)).fit(songs)
     assert model.score_samples(songs).shape == (12,)
+    assert model.score_samples([[], songs[0]])[0] == 0  # features have no end
+    assert model.predict([[]])[0].shape == (100, 4)  # from nothing
     search = GridSearchCV(model, {"sequencegenerator__hidden_size": [3, 4]}, cv=2)
     tunes = search.fit(songs).best_estimator_.predict(songs[:2])
     assert [tune.shape for tune in tunes] == [(100, 4)] * 2
