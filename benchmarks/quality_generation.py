@@ -131,7 +131,7 @@ def chorales(quick, seeds):
             "fit (s)",
         ),
         rows,
-        f"{_changes(CHORALES)}; one seed. Published (Bai et al. 2018), where first steps are "
+        f"{_settings(CHORALES)}; one seed. Published (Bai et al. 2018), where first steps are "
         "left out: tanh RNN 8.91, LSTM 8.45, GRU 8.43, temporal convolutions 8.10.",
     )
     return [at_most("JSB chorales: nats a step", measured[SequenceGenerator], 8.45)]
@@ -165,7 +165,8 @@ def brackets(quick, seeds):
         rows,
         f"{N_SAMPLES:,} samples of up to {LONGEST} characters at temperature 1; a bracket that "
         "closes another than the last one that is open spoils its whole sample. "
-        f"{_changes(BRACKETS_SETTINGS)}, and 128 units of the recurrent networks; "
+        f"Default parameters, but {_listed(BRACKETS_SETTINGS)}, and 128 units of the "
+        "recurrent networks; "
         f"max_epochs={WINDOW_EPOCHS} for the window.",
     )
     return [at_least("brackets: LSTM's samples without a mismatch", right["LSTM"], 0.99)]
@@ -244,16 +245,23 @@ def _compare(task, splits, quick, seeds):
             "fit (s)",
         ),
         rows,
-        f"{_changes(task.parameters)}; one seed. Ends of sequences count as characters, "
+        f"{_settings(task.parameters)}; one seed. Ends of sequences count as characters, "
         f"beginnings do not. The n-gram's seconds are those of all orders tried. "
         f"{task.published}.",
     )
     return measured[0][0], scores[1], measured[0][1]
 
 
-def _changes(parameters):
-    changed = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
-    return f"Default parameters{', but ' + changed if changed else ''}"
+def _settings(parameters):
+    """Return what the recurrent network and the baseline beside it were given."""
+    both = "Default parameters of both networks"
+    return (
+        f"{both}, but of SequenceGenerator {_listed(parameters)}" if parameters else both
+    )
+
+
+def _listed(parameters):
+    return ", ".join(f"{name}={value!r}" for name, value in parameters.items())
 
 
 def _below_peer(claim, score, peer):

@@ -357,7 +357,7 @@ def read_pitches(path: Any) -> list[list[list[int]]]:
             continue
         try:
             piece = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also of thousands of digits
             raise ValueError(f"{path}, line {number} is no JSON: {error}") from error
         if not isinstance(piece, list) or not all(map(_is_chord, piece)):
             raise ValueError(

@@ -517,8 +517,9 @@ embedding_dim : int, default=100
     Size of a token's vector.""",
     "generator": """\
 bptt : int, default={bptt}
-    Steps of a chunk: a longer sequence is read chunk by chunk, its state carried on, and
-    gradients are cut between them. More see further back and take more memory.
+    Steps of a chunk, at least 2: a longer sequence is read chunk by chunk, its state
+    carried on, and gradients are cut between them. More see further back and take more
+    memory.
 n_steps : int, default={n_steps}
     Most steps that are written, where a method is not told.""",
     "level": LEVELS,

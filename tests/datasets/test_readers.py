@@ -258,6 +258,7 @@ def test_a_line_without_chords_is_named(write, line):
         read_pitches(write(f"[[60]]\n{line}"))
 
 
-def test_a_line_that_is_no_json_is_named(write):
-    with pytest.raises(ValueError, match="line 1 is no JSON"):
-        read_pitches(write("[[60]"))
+@pytest.mark.parametrize("line", ["[[60]", "[" * 100_000, f"[[{'9' * 5_000}]]"])
+def test_a_line_that_is_no_json_is_named(write, line):
+    with pytest.raises(ValueError, match="line 2 is no JSON"):
+        read_pitches(write(f"[[60]]\n{line}"))
