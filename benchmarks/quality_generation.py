@@ -62,7 +62,8 @@ class Task:
 SHAKESPEARE = Task(
     "Tiny Shakespeare",
     "nats",
-    "From memory, on other splits of the same text: LSTMs of char-rnn's size 1.45 to 1.6",
+    "Published (nanoGPT's README): 1.4697 on both held-out files as one, a Transformer of 6 "
+    "layers and 384 channels",
     {
         "hidden_size": 512,
         "dropout": 0.4,
