@@ -50,14 +50,14 @@ def test_a_small_book_has_few_long_lanes():
 
 
 @pytest.mark.parametrize("bptt", [32, 128])
-@pytest.mark.parametrize("n_sequences", [60, 5_000])
-def test_chunks_are_counted_as_they_come(rng, n_sequences, bptt):
+@pytest.mark.parametrize(("n_sequences", "error"), [(60, 0.08), (20_000, 0.02)])
+def test_chunks_are_counted_as_they_come(rng, n_sequences, error, bptt):
     lengths = rng.lognormal(4.6, 0.6, n_sequences).astype(int) + 1
     steps = RaggedArray.from_lengths(np.zeros(lengths.sum(), np.int64), lengths)
     examples = Examples(EncodedSequences(steps), steps)
     batches = TrainingBatches(examples, 32, make_generator(5), bptt=bptt)
-    come = np.mean([sum(1 for _ in batches) for _ in range(5)])
-    assert len(batches) == pytest.approx(come, rel=0.08, abs=1)
+    come = np.mean([sum(1 for _ in batches) for _ in range(3)])
+    assert len(batches) == pytest.approx(come, rel=error, abs=1)
 
 
 def test_lanes_hold_every_step_once_with_its_target_and_weight():
