@@ -15,7 +15,8 @@ from skrnn.data.ragged import RaggedArray
 from skrnn.training.batching import Examples, count_chunks
 
 #: How many batches of lanes are tried, and how much longer than even their lanes are.
-N_LANES_TRIED, LANE_SLACK = 8, np.array([1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0])
+BATCHES_TRIED = np.array([1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 64])
+LANE_SLACK = np.array([1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0])
 #: Chunks of a lane at least: all but its first one go on from a state.
 LEAST_CHUNKS = 4
 
@@ -30,7 +31,7 @@ def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
     least, longest = LEAST_CHUNKS * bptt, int(lengths.max())
     if longest <= least:
         return longest
-    even = lengths.sum() / rows / np.arange(1, N_LANES_TRIED + 1)[:, None]
+    even = lengths.sum() / rows / BATCHES_TRIED[:, None]
     tried = np.unique(np.ceil(even * LANE_SLACK).clip(least, longest))
     lanes = [lane_lengths(lengths, int(one)) for one in tried]
     updates = np.array([count_chunks(of_one, rows, bptt) for of_one in lanes])

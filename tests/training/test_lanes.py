@@ -23,6 +23,7 @@ from skrnn.training.seeding import make_generator
         [500] * 20,
         [3_000, *[20] * 60],
         [*[1_001] * 31, 20_000],
+        [*range(100, 40_000, 50)],
     ],
 )
 def test_lanes_fill_whole_batches(sizes):
