@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 #: Less leaves no chance, more nothing but chance, and either would leave float32.
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-30, 1e30
-#: Steps for which chances are drawn at once.
-N_DRAWN = 64
+#: Steps for which chances are drawn at once, at most, and numbers that these may be.
+N_DRAWN, MOST_DRAWN = 64, 1 << 20
 
 
 class Sampling(NamedTuple):
@@ -75,14 +76,16 @@ class Chances:
             np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
             for index in indices.tolist()
         ]
-        self.drawn = np.empty((len(indices), N_DRAWN, *shape))
-        self.used = N_DRAWN
+        a_step = len(indices) * math.prod(shape)
+        n_drawn = min(N_DRAWN, max(1, MOST_DRAWN // a_step))
+        self.drawn = np.empty((len(indices), n_drawn, *shape))
+        self.used = n_drawn
         self.device = device
 
     def draw(self, rows: Tensor) -> Tensor:
         """Return the next numbers ``(len(rows), *shape)`` of some of the sequences."""
         places = rows.cpu().numpy()
-        if self.used == N_DRAWN:
+        if self.used == self.drawn.shape[1]:
             for row in places:
                 self.streams[row].random(out=self.drawn[row])
             self.used = 0

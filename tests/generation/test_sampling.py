@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from skrnn.generation import sampling
 from skrnn.generation.sampling import (
     Chances,
     Sampling,
@@ -91,6 +92,15 @@ def test_a_sequence_has_chances_of_its_own():
         if t in (20, 100):
             rows = rows[1:]  # one has ended
     assert not (drawn == Chances(4, indices, (2,)).draw(rows)).any()
+
+
+def test_chances_are_the_same_however_many_are_drawn_at_once(monkeypatch):
+    many, rows = Chances(3, np.arange(4), (5,)), torch.arange(4)
+    monkeypatch.setattr(sampling, "MOST_DRAWN", 60)
+    few = Chances(3, np.arange(4), (5,))
+    assert few.drawn.shape == (4, 3, 5)
+    for _ in range(100):
+        assert_close(few.draw(rows), many.draw(rows), rtol=0, atol=0)
 
 
 def test_chances_are_even_within_and_across_sequences():
