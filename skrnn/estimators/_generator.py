@@ -274,7 +274,7 @@ class BaseSequenceGenerator(SequenceWriter):
         examples = self._examples_of(data.X.steps, weight)
         if name != "y":
             return examples
-        return in_lanes(examples, self._lane_steps(examples.lengths))
+        return in_lanes(examples, self._lane_steps(examples.lengths), int(self.bptt))
 
     def _n_targets(self, data: CheckedData) -> NDArray[np.int64]:
         lengths = data.X.steps.lengths
@@ -290,7 +290,7 @@ class BaseSequenceGenerator(SequenceWriter):
         return auto_batch_size(max(len(lengths), int(lengths.sum()) // int(self.bptt)))
 
     def _n_batches(self, lengths: NDArray[np.int64]) -> int:
-        lanes = lane_lengths(lengths, self._lane_steps(lengths))
+        lanes = lane_lengths(lengths, self._lane_steps(lengths), int(self.bptt))
         return count_chunks(lanes, self._batch_size(lengths), int(self.bptt))
 
     def __sklearn_tags__(self) -> Any:

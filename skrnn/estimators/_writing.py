@@ -252,7 +252,8 @@ class SequenceWriter(BaseNetworkEstimator):
                 )
         self._check_stop(stop)
         how = Sampling(float(temperature), None if top_k is None else int(top_k), top_p)
-        return Writing(how, int(n_steps), stop, draw_seed(random_state))
+        seed = 0 if how.is_greedy else draw_seed(random_state)  # which moves numpy's own
+        return Writing(how, int(n_steps), stop, seed)
 
     def _check_stop(self, stop: Hashable | None) -> None:
         if stop is None:
@@ -290,9 +291,13 @@ class SequenceWriter(BaseNetworkEstimator):
             )
         split = check_tokenizer(self._built_with["tokenizer"]).split
         tokens = checked.steps.values
-        whole = {token: len(split(token)) == 1 for token in set(tokens)}
-        for position, token in enumerate(tokens):
-            if not whole[token]:
+        strange = {
+            token
+            for token in set(tokens) - self.vocabulary_.keys()
+            if isinstance(token, str) and len(split(token)) > 1
+        }
+        for position, token in enumerate(tokens if strange else ()):
+            if token in strange:
                 sequence, step = checked.steps.step_of(position)
                 raise ValueError(
                     f"{name}[{sequence}], step {step} is {token!r}, which the tokenizer "
@@ -344,7 +349,7 @@ class SequenceWriter(BaseNetworkEstimator):
             if self._writes_tokens:
                 yield names[int(step) - UNKNOWN - 1]
             else:
-                yield step[0].cpu().numpy()
+                yield step[0].cpu().numpy().copy()  # the network reads it next
 
     def _as_given(
         self, rows: NDArray[np.int64], steps: NDArray, n_sequences: int

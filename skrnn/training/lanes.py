@@ -33,26 +33,37 @@ def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
         return longest
     even = lengths.sum() / rows / BATCHES_TRIED[:, None]
     tried = np.unique(np.ceil(even * LANE_SLACK).clip(least, longest))
-    lanes = [lane_lengths(lengths, int(one)) for one in tried]
-    updates = np.array([count_chunks(of_one, rows, bptt) for of_one in lanes])
-    cost = (updates + 1) * (1 + bptt / tried)
+    cost = np.empty(len(tried))
+    for i, one in enumerate(tried):
+        lanes = lane_lengths(lengths, int(one), bptt)
+        updates = count_chunks(lanes, rows, bptt)
+        cost[i] = (updates + 1) * (1 + bptt * len(lanes) / lengths.sum())
     return int(tried[cost <= 1.02 * cost.min()].max())
 
 
-def lane_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+def _n_lanes(lengths: NDArray[np.int64], longest: int, bptt: int) -> NDArray[np.int64]:
+    """Return into how many equal lanes each sequence is cut, of whole four chunks each."""
+    most = np.maximum(lengths // (LEAST_CHUNKS * bptt), 1)
+    return np.minimum(-(-lengths // longest), most)
+
+
+def lane_lengths(
+    lengths: NDArray[np.int64], longest: int, bptt: int
+) -> NDArray[np.int64]:
     """Return the lengths of the lanes into which sequences are cut, the last one's apart.
 
-    A sequence's lanes are equally long, but for its last one, which may be shorter.
+    A sequence's lanes are equally long, but for its last one, which may be shorter. They
+    may be longer than ``longest`` where they would have too few chunks.
     """
-    parts = -(-lengths // longest)
+    parts = _n_lanes(lengths, longest, bptt)
     return np.repeat(-(-lengths // parts), parts)
 
 
-def in_lanes(examples: Examples, longest: int) -> Examples:
+def in_lanes(examples: Examples, longest: int, bptt: int) -> Examples:
     """Return the examples with those longer than ``longest`` cut into equal parts."""
     lengths = examples.lengths
-    parts = -(-lengths // longest)
-    sizes = lane_lengths(lengths, longest)
+    parts = _n_lanes(lengths, longest, bptt)
+    sizes = lane_lengths(lengths, longest, bptt)
     place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
     starts = np.repeat(examples.sequences.steps.offsets[:-1], parts) + place * sizes
     offsets = np.append(starts, examples.sequences.steps.offsets[-1])

@@ -598,6 +598,38 @@ def test_a_text_may_be_split_already_but_no_token_is_split_again(make_generator)
         model.score([["a"], ["a", "bc"]])
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "tokens"),
+    [
+        (lambda text: ["<s>", *text], ["<s>", "a", "b"]),  # splits its own tokens
+        (lambda text: list(text.encode()), [97, 98]),  # gives integers
+    ],
+)
+def test_what_a_tokenizer_gives_may_be_given_as_a_list(make_generator, tokenizer, tokens):
+    model = make_generator(tokenizer=tokenizer, input_type="tokens").fit(TEXTS)
+    assert model.score([tokens]) == model.score(["ab"])
+    assert model.score([[*tokens, 7]]) < 0
+
+
+def test_greedy_writing_leaves_numpys_generator_alone(make_generator):
+    model = make_generator().fit(TEXTS)
+    before = np.random.get_state()[1:3]
+    model.predict(["a"])
+    after = np.random.get_state()[1:3]
+    assert_array_equal(before[0], after[0])
+    assert before[1] == after[1]
+
+
+def test_what_a_stream_yields_is_the_users_own(make_generator):
+    model = make_generator().fit([np.eye(3)[[0, 1, 2, 0, 1]]] * 4)
+    expected = list(model.stream(np.zeros((0, 3)), 30, random_state=0))
+    for step, wanted in zip(
+        model.stream(np.zeros((0, 3)), 30, random_state=0), expected, strict=True
+    ):
+        assert_array_equal(step, wanted)
+        step[:] = 1
+
+
 @pytest.mark.parametrize("X", [TEXTS, [list(text) for text in TEXTS]])
 def test_a_sequence_without_tokens_has_the_score_of_its_end(make_generator, X):
     model = make_generator(max_epochs=60, lr=0.02).fit(X)

@@ -29,7 +29,7 @@ from skrnn.training.seeding import make_generator
 def test_lanes_fill_whole_batches(sizes):
     rows, bptt = 32, 16
     lengths = np.array(sizes)
-    lanes = lane_lengths(lengths, longest_lane(lengths, rows, bptt))
+    lanes = lane_lengths(lengths, longest_lane(lengths, rows, bptt), bptt)
     assert lanes.sum() >= lengths.sum()
     assert count_chunks(lanes, rows, bptt) <= 1.5 * lengths.sum() / (rows * bptt) + 3
 
@@ -38,15 +38,24 @@ def test_lanes_fill_whole_batches(sizes):
 @pytest.mark.parametrize("sizes", [[500] * 33, [*range(200, 601, 10)], [300] * 40])
 def test_most_chunks_of_an_ordinary_collection_go_on(sizes, bptt):
     lengths = np.array(sizes)
-    lanes = lane_lengths(lengths, longest_lane(lengths, 32, bptt))
+    lanes = lane_lengths(lengths, longest_lane(lengths, 32, bptt), bptt)
     assert len(lanes) <= len(lengths) + lengths.sum() / (4 * bptt)
     if lengths.max() <= 4 * bptt:
         assert_array_equal(lanes, lengths)
 
 
+@pytest.mark.parametrize(
+    "sizes", [[513] * 40, [530] * 33, [1_026] * 20, [700], [900], [10_000, *[515] * 99]]
+)
+def test_a_lane_has_four_chunks_or_is_a_whole_sequence(sizes):
+    lengths = np.array(sizes)
+    lanes = lane_lengths(lengths, longest_lane(lengths, 32, 128), 128)
+    assert lanes.min() >= min(512, lengths.min())
+
+
 def test_a_small_book_has_few_long_lanes():
     lengths = np.array([3_000])
-    lanes = lane_lengths(lengths, longest_lane(lengths, 32, 128))
+    lanes = lane_lengths(lengths, longest_lane(lengths, 32, 128), 128)
     assert lanes.min() >= 500
 
 
@@ -62,22 +71,22 @@ def test_chunks_are_counted_as_they_come(rng, n_sequences, error, bptt):
 
 
 def test_lanes_hold_every_step_once_with_its_target_and_weight():
-    lengths = np.array([3, 10, 1, 7])
-    steps = RaggedArray.from_lengths(np.arange(21), lengths)
+    lengths = np.array([3, 11, 1, 7])
+    steps = RaggedArray.from_lengths(np.arange(22), lengths)
     targets, weights = (
-        steps.with_values(np.arange(21) + 100),
+        steps.with_values(np.arange(22) + 100),
         steps.with_values(-steps.values),
     )
-    lanes = in_lanes(Examples(EncodedSequences(steps), targets, weights), 4)
-    assert lanes.lengths.tolist() == [3, 4, 4, 2, 1, 4, 3]
-    assert_array_equal(lanes.sequences.steps.values, np.arange(21))
-    assert_array_equal(lanes.targets.values, np.arange(21) + 100)
+    lanes = in_lanes(Examples(EncodedSequences(steps), targets, weights), 4, 1)
+    assert lanes.lengths.tolist() == [3, 6, 5, 1, 7]
+    assert_array_equal(lanes.sequences.steps.values, np.arange(22))
+    assert_array_equal(lanes.targets.values, np.arange(22) + 100)
     assert_array_equal(lanes.targets.offsets, lanes.sequences.steps.offsets)
-    assert_array_equal(lanes.weights.values, -np.arange(21))
+    assert_array_equal(lanes.weights.values, -np.arange(22))
 
 
 def test_short_sequences_are_not_cut():
     steps = RaggedArray.from_lengths(np.arange(6), np.array([2, 4]))
-    lanes = in_lanes(Examples(EncodedSequences(steps), steps), 4)
+    lanes = in_lanes(Examples(EncodedSequences(steps), steps), 4, 1)
     assert lanes.lengths.tolist() == [2, 4]
     assert lanes.weights is None
