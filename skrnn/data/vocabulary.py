@@ -26,14 +26,9 @@ class Vocabulary:
         Token → id, from ``N_RESERVED`` on.
     counts : int64 ndarray of shape (n_ids,)
         How often each id was seen in training (0 for the reserved ones).
-    n_left_out : int
-        Distinct tokens of training that have no id of their own.
     """
 
-    def __init__(
-        self, tokens: Sequence[Hashable], counts: Sequence[int], n_left_out: int = 0
-    ):
-        self.n_left_out = n_left_out
+    def __init__(self, tokens: Sequence[Hashable], counts: Sequence[int]):
         self.ids = {token: i for i, token in enumerate(tokens, start=N_RESERVED)}
         self.counts = np.concatenate(
             [np.zeros(N_RESERVED, dtype=np.int64), np.asarray(counts, dtype=np.int64)]
@@ -60,11 +55,7 @@ class Vocabulary:
         ]
         kept.sort()
         kept = kept[:max_size]
-        return cls(
-            [tokens[i] for *_, i in kept],
-            [-count for count, *_ in kept],
-            len(tokens) - len(kept),
-        )
+        return cls([tokens[i] for *_, i in kept], [-count for count, *_ in kept])
 
     def __len__(self) -> int:
         return len(self.ids) + N_RESERVED

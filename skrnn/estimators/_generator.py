@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,7 @@ class BaseSequenceGenerator(SequenceWriter):
     bptt: int
     min_count: int
     max_vocabulary: int | None
+    _left_out: frozenset[Hashable]  # tokens of training that are not in the vocabulary
 
     # --- fitting ---------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class BaseSequenceGenerator(SequenceWriter):
         """
         if not self._writes_tokens:
             return 0.0
-        n_sharing = max(1, self._input_codec.vocabulary.n_left_out)
+        n_sharing = max(1, len(self._left_out))
         assert isinstance(examples.targets, RaggedArray)
         unknown = np.append(0, np.cumsum(examples.targets.values == UNKNOWN))
         return np.diff(unknown[examples.targets.offsets]) * np.log(n_sharing)
@@ -218,6 +220,7 @@ class BaseSequenceGenerator(SequenceWriter):
         return TargetCodec(min_count=self.min_count, max_size=self.max_vocabulary)
 
     def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
+        self._left_out = frozenset()
         if self._writes_tokens:
             self.vocabulary_ = self._input_codec.vocabulary.ids
             if not self.vocabulary_:
@@ -243,6 +246,15 @@ class BaseSequenceGenerator(SequenceWriter):
         assert isinstance(network, LanguageModel)
         if self._writes_tokens and self.min_count == 1 and self.max_vocabulary is None:
             network.silence_unknown()
+
+    def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
+        super()._prepare_criterion(criterion, train)
+        if not self._writes_tokens:
+            return
+        left_out = frozenset(train.X.steps.values) - self.vocabulary_.keys()
+        if left_out:
+            self._left_out = self._left_out | left_out
+            self.net_.module_.hear_unknown()
 
     def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         if not self._writes_tokens:

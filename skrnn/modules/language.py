@@ -109,6 +109,12 @@ class LanguageModel(nn.Module):
         elif self.embedding is not None:
             self.embedding.weight[UNKNOWN] = 0.0
 
+    @torch.no_grad()
+    def hear_unknown(self) -> None:
+        """Let the unknown token be read by its vector, where training has some."""
+        if self.tied:
+            self.silent.fill_(False)
+
     def embed(self, inputs: Tensor) -> Tensor:
         """Return vectors ``(B, T, input_size)`` of ids ``(B, T)`` or features (B, T, C)."""
         x = inputs if self.embedding is None else self.embedding(inputs)

@@ -119,9 +119,24 @@ def test_left_out_tokens_have_equal_parts_of_the_unknown_ones_probability(
 ):
     model = make_generator(max_vocabulary=1).fit(["aab", "aac", "aad", "aae"] * 3)
     shared = model.score_samples(["a", "ab", "cb"])
-    model._input_codec.vocabulary.n_left_out = 1
+    model._left_out = frozenset()
     alone = model.score_samples(["a", "ab", "cb"])
     assert_allclose(alone - shared, np.array([0, 1, 2]) * np.log(4), atol=1e-12)
+
+
+@pytest.mark.parametrize("tie_weights", [False, True])
+def test_tokens_of_later_calls_share_the_unknown_ones_probability(
+    make_generator, tie_weights
+):
+    model = make_generator(tie_weights=tie_weights).partial_fit(["aaa"] * 8)
+    assert not model.net_.module_.embed(torch.tensor([[1]])).any()
+    for _ in range(2):
+        model.partial_fit(["ab", "ac", "ad"] * 4)
+    assert model._left_out == set("bcd")
+    assert model.net_.module_.embed(torch.tensor([[1]])).any()
+    shared = model.score_samples(["ab"])
+    model._left_out = frozenset()
+    assert_allclose(model.score_samples(["ab"]) - shared, np.log(3), atol=1e-12)
 
 
 def test_a_small_vocabulary_is_no_way_to_a_good_score(rng, make_generator):
