@@ -465,12 +465,15 @@ def _open_sequences(
         checked = CheckedSequences(steps, Form("tokens", "list", None))
         return _Opened(checked, values, lambda steps: rebuild(list(steps)))
     arrays = [_as_array(sequence, i) for i, sequence in enumerate(sequences)]
-    width = int(np.prod(arrays[0].shape[1:]))
+    first = int(np.argmax(lengths > 0))
+    width = int(np.prod(arrays[first].shape[1:]))
     for i, array in enumerate(arrays):
-        if np.prod(array.shape[1:]) != width:
+        if not len(array) and array.ndim == 1:
+            arrays[i] = np.zeros((0, width), arrays[first].dtype)
+        elif np.prod(array.shape[1:]) != width:
             raise ValueError(
                 f"X[{i}] has {int(np.prod(array.shape[1:]))} features, expected {width} "
-                "(as X[0] has)"
+                f"(as X[{first}] has)"
             )
     steps = RaggedArray.from_sequences(
         [array.reshape(len(array), width) for array in arrays]

@@ -341,6 +341,8 @@ def test_lists_of_sets_may_have_no_steps():
     back = [list(map(list, song)) for song in stepwise.inverse_transform(chords)]
     assert back == songs
     assert stepwise.transform([[]])[0].shape == (0, 3)
+    nothing, one = stepwise.inverse_transform([[], np.array([[0, 0, 1]])])
+    assert (list(nothing), list(one)) == ([], [(64,)])
     assert StepwiseTransformer(MultiLabelBinarizer()).fit_transform(songs)[3].shape == (
         0,
         3,

@@ -27,8 +27,10 @@ from skrnn.generation.sampling import (
 from skrnn.modules.language import UNKNOWN
 from skrnn.training.seeding import draw_seed
 
-#: Prompts that are written on together, and logits that they may have together.
-MAX_ROWS, MAX_LOGITS = 1024, 1 << 22
+#: Prompts that are written on together, and logits that they may have together. A GPU is
+#: as fast with many as with few.
+MAX_ROWS = {"cpu": 1024, "cuda": 1 << 14}
+MAX_LOGITS = {"cpu": 1 << 22, "cuda": 1 << 26}
 
 
 class Writing(NamedTuple):
@@ -59,7 +61,8 @@ class SequenceWriter(BaseNetworkEstimator):
         continuations : ndarray of object of shape (n_sequences,)
             As from ``generate``.
         """
-        return self.generate(X, temperature=0.0)
+        asked = self._check_writing("predict", None, temperature=0.0)
+        return self._continue(X, asked, name="X")
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of what follows each sequence.
@@ -76,7 +79,7 @@ class SequenceWriter(BaseNetworkEstimator):
             it is none that training has not seen. For features
             ``(n_sequences, n_features)``, each one's own.
         """
-        inputs = self._prompts(X)
+        inputs = self._prompts(X, name="X")
         logits, _ = self.net_.read(inputs)
         if not self._writes_tokens:
             return logits.sigmoid().cpu().numpy()
@@ -128,17 +131,15 @@ class SequenceWriter(BaseNetworkEstimator):
             was.
         """
         asked = self._check_writing(
-            n_steps, temperature, top_k, top_p, stop, random_state
+            "generate",
+            random_state,
+            n_steps=n_steps,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=stop,
         )
-        inputs = self._prompts(prompts)
-        rows, steps = [], []
-        for block in self._blocks(inputs.lengths):
-            for some, chosen in self._write(inputs.take(block), block, asked):
-                rows.append(block[some.cpu().numpy()])
-                steps.append(chosen.cpu().numpy())
-        if not rows:  # only tokens can end at once
-            rows = steps = [np.empty(0, np.int64)]
-        return self._as_given(np.concatenate(rows), np.concatenate(steps), len(inputs))
+        return self._continue(prompts, asked, name="prompts")
 
     def stream(
         self,
@@ -169,9 +170,15 @@ class SequenceWriter(BaseNetworkEstimator):
             A token of ``vocabulary_``, or a step's features.
         """
         asked = self._check_writing(
-            n_steps, temperature, top_k, top_p, stop, random_state
+            "stream",
+            random_state,
+            n_steps=n_steps,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=stop,
         )
-        return self._stream(self._prompts([prompt]), asked)
+        return self._stream(self._prompts([prompt], name="[prompt]"), asked)
 
     def sample(
         self,
@@ -219,14 +226,16 @@ class SequenceWriter(BaseNetworkEstimator):
 
     def _check_writing(
         self,
-        n_steps: int | None,
-        temperature: float,
-        top_k: int | None,
-        top_p: float | None,
-        stop: Hashable | None,
+        method: str,
         random_state: Any,
+        *,
+        n_steps: int | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
     ) -> Writing:
-        """Return what is asked for, or raise a ValueError that names what cannot be."""
+        """Return what a method is asked for, or raise a ValueError that names what not."""
         check_is_fitted(self, "net_")
         n_steps = self.n_steps if n_steps is None else n_steps
         asked = {
@@ -242,7 +251,7 @@ class SequenceWriter(BaseNetworkEstimator):
             "top_p": [Interval(Real, 0, 1, closed="right"), None],
         }
         validate_parameter_constraints(
-            constraints, asked, caller_name=f"{type(self).__name__}.generate"
+            constraints, asked, caller_name=f"{type(self).__name__}.{method}"
         )
         choices = {"top_k": top_k, "top_p": top_p, "stop": stop}
         for name, value in choices.items():
@@ -265,7 +274,7 @@ class SequenceWriter(BaseNetworkEstimator):
         if not known:
             raise ValueError(f"stop={stop!r} is no token of vocabulary_")
 
-    def _prompts(self, prompts: Any, name: str = "prompts") -> RaggedArray:
+    def _prompts(self, prompts: Any, name: str) -> RaggedArray:
         """Return what the network reads of each prompt."""
         return self._inputs_of(self._open(prompts, name))
 
@@ -306,9 +315,22 @@ class SequenceWriter(BaseNetworkEstimator):
 
     # --- writing ---------------------------------------------------------------------
 
+    def _continue(self, prompts: Any, asked: Writing, name: str) -> NDArray[np.object_]:
+        """Return what follows each prompt, in the form in which X came."""
+        inputs = self._prompts(prompts, name)
+        rows, steps = [], []
+        for block in self._blocks(inputs.lengths):
+            for some, chosen in self._write(inputs.take(block), block, asked):
+                rows.append(block[some.cpu().numpy()])
+                steps.append(chosen.cpu().numpy())
+        if not rows:  # only tokens can end at once
+            rows = steps = [np.empty(0, np.int64)]
+        return self._as_given(np.concatenate(rows), np.concatenate(steps), len(inputs))
+
     def _blocks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return the indices of prompts that are written on together, similar lengths."""
-        n_rows = max(1, min(MAX_ROWS, MAX_LOGITS // self._n_outputs()))
+        device = "cpu" if torch.device(self.net_.device).type == "cpu" else "cuda"
+        n_rows = max(1, min(MAX_ROWS[device], MAX_LOGITS[device] // self._n_outputs()))
         order = np.argsort(lengths, kind="stable")
         return np.split(order, np.arange(n_rows, len(order), n_rows))
 

@@ -367,7 +367,8 @@ def test_what_is_written_depends_on_no_other_prompt(make_generator, monkeypatch)
     assert_array_equal(fewer[:7], written[:7])
     longer = model.generate(prompts, 100, random_state=1)
     assert [text[:12] for text in longer] == written.tolist()
-    monkeypatch.setattr(_writing, "MAX_ROWS", 4)
+    monkeypatch.setitem(_writing.MAX_ROWS, "cpu", 4)
+    monkeypatch.setitem(_writing.MAX_ROWS, "cuda", 4)
     assert_array_equal(model.generate(prompts, 12, random_state=1), written)
 
 
@@ -543,6 +544,11 @@ def test_prompts_of_another_kind_are_refused(make_generator, chords):
         model.generate([""])
     with pytest.raises(ValueError, match="has 3 features"):
         model.score([np.zeros((0, 3))])
+    for method in (model.predict, model.predict_proba):
+        with pytest.raises(ValueError, match=r"^X holds token sequences"):
+            method(["a"])
+    with pytest.raises(ValueError, match=r"Generator\.stream must be an int"):
+        model.stream(chords[0], n_steps=0)
     for useless in ({"stop": "a"}, {"top_k": 3}, {"top_p": 0.5}):
         with pytest.raises(ValueError, match=f"{next(iter(useless))}=.* is of no use"):
             model.generate(chords, **useless)
@@ -607,7 +613,7 @@ def test_texts_after_token_lists_are_refused(make_generator, chords):
 def test_a_text_may_be_split_already_but_no_token_is_split_again(make_generator):
     model = make_generator().fit(TEXTS)
     assert model.score([["a", "b"]]) == model.score(["ab"])
-    with pytest.raises(ValueError, match=r"prompts\[0\], step 0 is 'ab'"):
+    with pytest.raises(ValueError, match=r"\[prompt\]\[0\], step 0 is 'ab'"):
         model.stream(["ab"])  # a list of prompts
     with pytest.raises(ValueError, match=r"X\[1\], step 1 is 'bc'"):
         model.score([["a"], ["a", "bc"]])
