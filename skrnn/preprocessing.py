@@ -446,7 +446,7 @@ def _open_sequences(
     """Sequences of any length, one by one."""
     if not sequences:
         raise ValueError("X has 0 sequences, at least 1 is required")
-    is_frame = isinstance(sequences[0], pd.DataFrame)
+    is_frame = any(isinstance(sequence, pd.DataFrame) for sequence in sequences)
     for i, sequence in enumerate(sequences):
         if isinstance(sequence, str | bytes | Mapping) or not hasattr(
             sequence, "__len__"

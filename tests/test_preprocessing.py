@@ -349,6 +349,9 @@ def test_lists_of_sets_may_have_no_steps():
     )
     with pytest.raises(ValueError, match="X has no steps"):
         StepwiseTransformer(MultiLabelBinarizer()).fit([[], []])
+    frames = [[], pd.DataFrame({"note": [[1], [2]]})]
+    with pytest.raises(ValueError, match=r"X\[0\] has no steps"):
+        StepwiseTransformer(MultiLabelBinarizer()).fit(frames)
 
 
 # --- errors --------------------------------------------------------------------------

@@ -243,18 +243,19 @@ class BaseSequenceGenerator(SequenceWriter):
         return None, None  # a language model's first layer is its last one's, too
 
     def _prepare_network(self, network: torch.nn.Module, vectors: Any) -> None:
-        assert isinstance(network, LanguageModel)
-        if self._writes_tokens and self.min_count == 1 and self.max_vocabulary is None:
-            network.silence_unknown()
+        """Leave the drawn vectors as they are: language models take no ``embeddings``."""
 
     def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
         super()._prepare_criterion(criterion, train)
         if not self._writes_tokens:
             return
-        left_out = frozenset(train.X.steps.values) - self.vocabulary_.keys()
-        if left_out:
-            self._left_out = self._left_out | left_out
-            self.net_.module_.hear_unknown()
+        network = self.net_.module_
+        assert isinstance(network, LanguageModel)
+        self._left_out |= frozenset(train.X.steps.values) - self.vocabulary_.keys()
+        if self._left_out:
+            network.hear_unknown()
+        else:
+            network.silence_unknown()
 
     def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         if not self._writes_tokens:

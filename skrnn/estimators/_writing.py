@@ -19,6 +19,7 @@ from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._base import BaseNetworkEstimator
 from skrnn.estimators._parameters import NON_NEGATIVE, POSITIVE_INT
 from skrnn.generation.sampling import (
+    MOST_TEMPERATURE,
     Chances,
     Sampling,
     write_features,
@@ -76,7 +77,7 @@ class SequenceWriter(BaseNetworkEstimator):
         -------
         probabilities : float32 ndarray of shape (n_sequences, n_tokens + 1)
             Of the tokens in the order of ``vocabulary_``, and last of the end, given that
-            it is none that training has not seen. For features
+            it is one of these. For features
             ``(n_sequences, n_features)``, each one's own.
         """
         inputs = self._prompts(X, name="X")
@@ -211,16 +212,17 @@ class SequenceWriter(BaseNetworkEstimator):
             {"n_samples": n_samples},
             caller_name=f"{type(self).__name__}.sample",
         )
-        nothing = "" if self._strings else []
-        return self.generate(
-            [nothing] * n_samples,
-            n_steps,
+        asked = self._check_writing(
+            "sample",
+            random_state,
+            n_steps=n_steps,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             stop=stop,
-            random_state=random_state,
         )
+        nothing = "" if self._strings else []
+        return self._continue([nothing] * n_samples, asked, name="prompts")
 
     # --- what is asked for -----------------------------------------------------------
 
@@ -260,7 +262,8 @@ class SequenceWriter(BaseNetworkEstimator):
                     f"{name}={value!r} is of no use: steps are features, not tokens"
                 )
         self._check_stop(stop)
-        how = Sampling(float(temperature), None if top_k is None else int(top_k), top_p)
+        temperature = float(min(temperature, MOST_TEMPERATURE))
+        how = Sampling(temperature, None if top_k is None else int(top_k), top_p)
         seed = 0 if how.is_greedy else draw_seed(random_state)  # which moves numpy's own
         return Writing(how, int(n_steps), stop, seed)
 
@@ -343,7 +346,7 @@ class SequenceWriter(BaseNetworkEstimator):
         chances = None
         if not how.is_greedy:
             shape = () if self._writes_tokens else (logits.shape[1],)
-            chances = Chances(asked.seed, indices, shape, device)
+            chances = Chances(asked.seed, indices, shape, asked.n_steps, device)
         if not self._writes_tokens:
             rows = torch.arange(len(logits))
             for features in write_features(

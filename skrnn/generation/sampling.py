@@ -61,6 +61,8 @@ class Chances:
         The sequences' indices.
     shape : tuple of int
         Shape of what a sequence needs for one step.
+    n_steps : int
+        Most steps that will be drawn, where that is known.
     device : torch.device or str
         Where they are wanted.
     """
@@ -70,6 +72,7 @@ class Chances:
         seed: int,
         indices: NDArray[np.int64],
         shape: tuple[int, ...] = (),
+        n_steps: int = N_DRAWN,
         device: torch.device | str = "cpu",
     ):
         self.streams = [
@@ -77,7 +80,7 @@ class Chances:
             for index in indices.tolist()
         ]
         a_step = len(indices) * math.prod(shape)
-        n_drawn = min(N_DRAWN, max(1, MOST_DRAWN // a_step))
+        n_drawn = min(N_DRAWN, n_steps, max(1, MOST_DRAWN // a_step))
         self.drawn = np.empty((len(indices), n_drawn, *shape))
         self.used = n_drawn
         self.device = device
@@ -114,9 +117,8 @@ def choose_token(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tenso
         ordered = ordered.masked_fill(before >= how.top_p, 0.0)
         probabilities = torch.zeros_like(ordered).scatter_(1, order, ordered)
     below = probabilities.cumsum(1, dtype=torch.float64)  # (B, C)
-    total = below[:, -1]
-    wanted = torch.minimum(chances * total, torch.nextafter(total, 0 * total))
-    return torch.searchsorted(below, wanted[:, None], right=True)[:, 0]
+    wanted = chances[:, None] * below[:, -1:]  # less than all, as chances are than 1
+    return torch.searchsorted(below, wanted, right=True)[:, 0]
 
 
 def choose_features(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.codecs import EncodedSequences
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.training.batching import Examples, count_chunks
 
 #: How many batches of lanes are tried, and how much longer than even their lanes are.
@@ -41,32 +41,24 @@ def longest_lane(lengths: NDArray[np.int64], rows: int, bptt: int) -> int:
     return int(tried[cost <= 1.02 * cost.min()].max())
 
 
-def _n_lanes(lengths: NDArray[np.int64], longest: int, bptt: int) -> NDArray[np.int64]:
-    """Return into how many equal lanes each sequence is cut, of whole four chunks each."""
-    most = np.maximum(lengths // (LEAST_CHUNKS * bptt), 1)
-    return np.minimum(-(-lengths // longest), most)
-
-
 def lane_lengths(
     lengths: NDArray[np.int64], longest: int, bptt: int
 ) -> NDArray[np.int64]:
-    """Return the lengths of the lanes into which sequences are cut, the last one's apart.
+    """Return the lengths of the lanes into which sequences are cut.
 
-    A sequence's lanes are equally long, but for its last one, which may be shorter. They
-    may be longer than ``longest`` where they would have too few chunks.
+    A sequence's lanes differ by a step at most. They are longer than ``longest`` where
+    they would have fewer than `LEAST_CHUNKS` chunks.
     """
-    parts = _n_lanes(lengths, longest, bptt)
-    return np.repeat(-(-lengths // parts), parts)
+    most = np.maximum(lengths // (LEAST_CHUNKS * bptt), 1)
+    parts = np.minimum(-(-lengths // longest), most)
+    place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    size, rest = np.divmod(lengths, parts)
+    return np.repeat(size, parts) + (place < np.repeat(rest, parts))
 
 
 def in_lanes(examples: Examples, longest: int, bptt: int) -> Examples:
     """Return the examples with those longer than ``longest`` cut into equal parts."""
-    lengths = examples.lengths
-    parts = _n_lanes(lengths, longest, bptt)
-    sizes = lane_lengths(lengths, longest, bptt)
-    place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-    starts = np.repeat(examples.sequences.steps.offsets[:-1], parts) + place * sizes
-    offsets = np.append(starts, examples.sequences.steps.offsets[-1])
+    offsets = offsets_of(lane_lengths(examples.lengths, longest, bptt))
 
     def cut(ragged: Any) -> Any:
         return None if ragged is None else RaggedArray(ragged.values, offsets)

@@ -155,11 +155,18 @@ def test_a_token_that_training_lacks_is_read_as_zeros(make_generator, tie_weight
         network = fitted.net_.module_
         assert not network.embed(torch.tensor([[1]])).any()
         assert network.embed(torch.tensor([[2]])).any()
+    for nothing_left_out in ({"max_vocabulary": 1000}, {"min_count": 2}):
+        model = make_generator(tie_weights=tie_weights, **nothing_left_out).fit(TEXTS)
+        assert not model.net_.module_.embed(torch.tensor([[1]])).any()
     rare = make_generator(tie_weights=tie_weights, min_count=9).fit(["abc"] * 9 + ["abz"])
     assert rare.net_.module_.embed(torch.tensor([[1]])).any()
 
 
 # --- books ---------------------------------------------------------------------------
+
+
+def test_a_book_in_large_batches_can_be_learned(make_generator):
+    make_generator(max_epochs=1, bptt=8, batch_size=512).fit(["abcd" * 1017])
 
 
 def test_a_book_is_scored_in_chunks_as_in_one(make_generator, monkeypatch):
@@ -178,7 +185,7 @@ def test_a_book_is_read_in_lanes_that_hold_all_its_steps(make_generator):
     checked = model._check_X([book], fitted=True)
     data = type("Data", (), {"X": checked})
     examples = model._make_examples(data, None)
-    assert examples.lengths.tolist() == [126, 126, 126, 123]  # 500 and the end
+    assert examples.lengths.tolist() == [126, 125, 125, 125]  # 500 and the end
     late, targets = examples.sequences.steps.values, examples.targets.values
     assert late[0] == 0
     assert_array_equal(late[1:], targets[:-1])
@@ -549,6 +556,9 @@ def test_prompts_of_another_kind_are_refused(make_generator, chords):
             method(["a"])
     with pytest.raises(ValueError, match=r"Generator\.stream must be an int"):
         model.stream(chords[0], n_steps=0)
+    with pytest.raises(ValueError, match=r"Generator\.sample must be an int"):
+        model.sample(2, n_steps=0)
+    assert len(model.sample(2, 3, temperature=10**400)) == 2
     for useless in ({"stop": "a"}, {"top_k": 3}, {"top_p": 0.5}):
         with pytest.raises(ValueError, match=f"{next(iter(useless))}=.* is of no use"):
             model.generate(chords, **useless)

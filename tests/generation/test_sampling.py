@@ -100,6 +100,7 @@ def test_chances_are_the_same_however_many_are_drawn_at_once(monkeypatch):
     monkeypatch.setattr(sampling, "MOST_DRAWN", 60)
     few = Chances(3, np.arange(4), (5,))
     assert few.drawn.shape == (4, 3, 5)
+    assert Chances(3, np.arange(4), (), n_steps=1).drawn.shape == (4, 1)
     for _ in range(100):
         assert_close(few.draw(rows), many.draw(rows), rtol=0, atol=0)
 

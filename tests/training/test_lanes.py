@@ -53,6 +53,11 @@ def test_a_lane_has_four_chunks_or_is_a_whole_sequence(sizes):
     assert lanes.min() >= min(512, lengths.min())
 
 
+def test_a_cut_must_save_more_than_the_state_is_worth():
+    assert longest_lane(np.full(33, 500), 32, 16) > 200
+    assert longest_lane(np.array([20_000]), 32, 16) >= 625  # one batch of lanes, not two
+
+
 def test_a_small_book_has_few_long_lanes():
     lengths = np.array([3_000])
     lanes = lane_lengths(lengths, longest_lane(lengths, 32, 128), 128)
@@ -70,19 +75,45 @@ def test_chunks_are_counted_as_they_come(rng, n_sequences, error, bptt):
     assert len(batches) == pytest.approx(come, rel=error, abs=1)
 
 
-def test_lanes_hold_every_step_once_with_its_target_and_weight():
-    lengths = np.array([3, 11, 1, 7])
-    steps = RaggedArray.from_lengths(np.arange(22), lengths)
-    targets, weights = (
-        steps.with_values(np.arange(22) + 100),
-        steps.with_values(-steps.values),
-    )
-    lanes = in_lanes(Examples(EncodedSequences(steps), targets, weights), 4, 1)
-    assert lanes.lengths.tolist() == [3, 6, 5, 1, 7]
-    assert_array_equal(lanes.sequences.steps.values, np.arange(22))
-    assert_array_equal(lanes.targets.values, np.arange(22) + 100)
+@pytest.mark.parametrize(
+    ("sizes", "rows", "bptt"),
+    [
+        ([19_589], 256, 32),
+        ([199], 64, 2),
+        ([4_069, *[21] * 50], 512, 8),
+        ([2_772, *[31] * 40], 256, 8),
+        ([264_142], 1024, 64),
+        ([3, 2_001, 1, 700], 32, 16),
+    ],
+)
+def test_lanes_hold_every_step_once_with_its_target_and_weight(sizes, rows, bptt):
+    lengths = np.array(sizes)
+    values = np.arange(lengths.sum())
+    steps = RaggedArray.from_lengths(values, lengths)
+    targets, weights = steps.with_values(values + 100), steps.with_values(-values)
+    longest = longest_lane(lengths, rows, bptt)
+    whole = Examples(EncodedSequences(steps), targets, weights)
+    lanes = in_lanes(whole, longest, bptt)
+    assert_array_equal(lanes.lengths, lane_lengths(lengths, longest, bptt))
+    assert lanes.lengths.sum() == lengths.sum()
+    assert len(lanes) > len(lengths)
+    assert set(steps.offsets) <= set(lanes.sequences.steps.offsets)  # none is in two
+    of = np.searchsorted(steps.offsets, lanes.sequences.steps.offsets[:-1], "right") - 1
+    assert (lanes.lengths >= np.minimum(4 * bptt, lengths[of])).all()
+    assert_array_equal(lanes.sequences.steps.values, values)
+    assert_array_equal(lanes.targets.values, values + 100)
     assert_array_equal(lanes.targets.offsets, lanes.sequences.steps.offsets)
-    assert_array_equal(lanes.weights.values, -np.arange(22))
+    assert_array_equal(lanes.weights.values, -values)
+
+
+def test_lanes_of_any_lengths_are_cuts_of_their_sequences(rng):
+    for _ in range(300):
+        lengths = rng.integers(1, 10 ** rng.integers(2, 6), rng.integers(1, 30))
+        rows, bptt = 2 ** int(rng.integers(2, 11)), 2 ** int(rng.integers(1, 8))
+        lanes = lane_lengths(lengths, longest_lane(lengths, rows, bptt), bptt)
+        assert lanes.min() >= min(4 * bptt, lengths.min())
+        assert set(lengths.cumsum()) <= set(lanes.cumsum())
+        assert lanes.sum() == lengths.sum()
 
 
 def test_short_sequences_are_not_cut():
