@@ -36,7 +36,7 @@ class KerasLanguageModel:
         return self
 
     def _in_chunks(self, ids):
-        """Return (n_chunks * n_lanes, bptt): the first chunk of all lanes, the second, ..."""
+        """Return (n_chunks * n_lanes, bptt): the first chunk of all streams, the second, ..."""
         return (
             ids.reshape(self.n_lanes, -1, self.bptt).swapaxes(0, 1).reshape(-1, self.bptt)
         )

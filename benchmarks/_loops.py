@@ -4,7 +4,7 @@
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
 `TranslatorLoop` is the same for pairs of sequences, with a decoder that goes step by step.
-`LanguageLoop` is the bare loop over the ready lanes of a book, its state carried along.
+`LanguageLoop` is the bare loop over the ready streams of a book, its state carried along.
 `DenseLoop` is the bare loop over one ready tensor of equal lengths. `kernel_pass` is the
 recurrent layer's own cost and nothing else.
 """
@@ -232,7 +232,7 @@ class CharacterModel(nn.Module):
 
 
 class LanguageLoop:
-    """The bare loop of truncated back-propagation, over lanes that are ready tensors."""
+    """The bare loop of truncated back-propagation, over streams that are ready tensors."""
 
     def __init__(self, n_tokens, sizes, *, bptt):
         torch.manual_seed(0)

@@ -18,8 +18,8 @@ from ._report import fit_over_seeds, print_table, progress, run_program
 #: One change at a time from the defaults.
 CHANGES = (
     {},
-    {"characters": None},
-    {"characters": "ngrams"},
+    {"char_encoder": None},
+    {"char_encoder": "ngrams"},
     {"pooling": "last"},
     {"pooling": "mean"},
     {"pooling": "attention"},
@@ -34,8 +34,8 @@ CHANGES = (
     {"num_layers": 2},
 )
 #: With so many words a run takes minutes; the rest is left to the smaller data sets.
-OF_CLINC150 = {"characters", "pooling", "label_smoothing"}
-ONLY_WORDS = {"characters", "bidirectional", "hidden_size", "num_layers"}
+OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
+ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
 HEADER = ("changed", "validation accuracy", "fit (s)")
 
 
@@ -58,7 +58,7 @@ def japanese_vowels(quick, seeds):
     X, y = load_japanese_vowels()["train"]
     n_splits, rows = (2 if quick else 5), []
     for change in CHANGES:
-        if "characters" in change:
+        if "char_encoder" in change:
             continue
         text = _described(change)
         progress(f"JapaneseVowels: {text}")

@@ -107,7 +107,7 @@ def training(quick, seeds):
                 of_keras,
             ]
         ],
-        f"All: LSTM of {SIZES[1]} units, vectors of {SIZES[0]}, {N_LANES} lanes, chunks of "
+        f"All: LSTM of {SIZES[1]} units, vectors of {SIZES[0]}, {N_LANES} streams, chunks of "
         f"{BPTT} steps, the state carried along, clipping, no dropout. The bare loop (fused "
         "AdamW) and Keras's stateful LSTM get ready tensors, and Keras is built and compiled "
         "before; skrnn's is the whole fit on the string. Medians; ratios within a round: "
@@ -225,7 +225,7 @@ def _write_without_end(n_few, n_many, seed):
         return logits, state
 
     model.net_.step = watched
-    steps = model.stream("", n_steps=n_many, random_state=seed)
+    steps = model.stream("", max_length=n_many, random_state=seed)
     n_written = sum(1 for _ in islice(steps, n_few))
     few, state = peak_memory(), sizes[-1]
     more, seconds = timed_call(lambda: sum(1 for _ in steps))

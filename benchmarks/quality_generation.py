@@ -163,7 +163,7 @@ def brackets(quick, seeds):
     for name, model in models.items():
         progress(f"brackets: {name}")
         _, seconds = timed_call(lambda model=model: model.fit(texts))
-        written = model.sample(N_SAMPLES, n_steps=LONGEST, random_state=seeds[0])
+        written = model.sample(N_SAMPLES, max_length=LONGEST, random_state=seeds[0])
         right[name] = float(np.mean([is_matched(text) for text in written]))
         length = np.mean([len(text) for text in written])
         rows.append([name, f"{right[name]:.4f}", f"{length:.0f}", f"{seconds:.0f}"])
@@ -192,8 +192,11 @@ def make_brackets(n_texts, seed):
     texts = []
     while len(texts) < n_texts:
         text, still_open = "", []
-        chances, types = generator.random(LONGEST), generator.integers(3, size=LONGEST)
-        for chance, which in zip(chances, types, strict=True):
+        random_streams, types = (
+            generator.random(LONGEST),
+            generator.integers(3, size=LONGEST),
+        )
+        for chance, which in zip(random_streams, types, strict=True):
             if not still_open and text and chance < 0.2:
                 texts.append(text)
                 break

@@ -11,7 +11,7 @@ import torch
 from skrnn import SequenceClassifier, SequenceTagger
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
-from skrnn.training.batching import Examples, TrainingBatches, padding_share
+from skrnn.training.batching import EncodedDataset, TrainingBatches, padding_share
 
 from ._loops import (
     CELLS,
@@ -73,7 +73,7 @@ def as_ids(sequences):
 AS_LOOP = {
     "hidden_size": 128,
     "embedding_dim": 64,
-    "characters": None,
+    "char_encoder": None,
     "dropout": 0,
     "batch_size": BATCH_SIZE,
     "early_stopping": False,
@@ -264,7 +264,7 @@ def padding(quick, seeds):
     sequences, _ = make_ragged_tokens(1_000 if quick else 4_000, seeds[0])
     lengths = [len(sequence) for sequence in sequences]
     steps = RaggedArray.from_lengths(np.concatenate(sequences), lengths)
-    examples = Examples(EncodedSequences(steps))
+    examples = EncodedDataset(EncodedSequences(steps))
     rows, shares = [], {}
     for batch_size in (32, 64, 128):
         generator = torch.Generator().manual_seed(seeds[0])

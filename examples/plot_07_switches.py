@@ -28,7 +28,7 @@ from skrnn import FeedForwardTagger, SequenceTagger
 settings = {"crf": False, "dropout": 0.0, "lr": 0.01, "max_epochs": 40, "random_state": 0}
 models = {
     "recurrent": SequenceTagger(hidden_size=32, bidirectional=False, **settings),
-    "window": FeedForwardTagger(window=10, **settings),
+    "window": FeedForwardTagger(context=10, **settings),
 }
 for name, model in models.items():
     model.fit(X_train, y_train)

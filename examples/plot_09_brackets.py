@@ -58,7 +58,7 @@ models = {
 samples = {}
 for name, model in models.items():
     model.fit(texts)
-    samples[name] = model.sample(1000, n_steps=40, random_state=1)
+    samples[name] = model.sample(1000, max_length=40, random_state=1)
     print(f"{name}: perplexity {model.perplexity(texts):.3f}, for example")
     print(f"  {samples[name][0]}")
 

@@ -154,7 +154,7 @@ print(f"perplexity {composer.perplexity(tunes):.2f}")
 # decides, and `random_state` fixes it.
 
 start = ["64:1"]
-written = composer.generate([start] * 3, n_steps=60, temperature=0.9, random_state=3)
+written = composer.generate([start] * 3, max_length=60, temperature=0.9, random_state=3)
 compositions = [
     [(int(pitch), Fraction(beats)) for pitch, beats in (note.split(":") for note in tune)]
     for tune in (start + rest for rest in written)

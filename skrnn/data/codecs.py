@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.ragged import RaggedArray
-from skrnn.data.vocabulary import SPELLINGS, UNKNOWN, Vocabulary, distinct_tokens
+from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class TokenCodec:
         Whether ``"The"`` and ``"the"`` share an id; the spelling keeps the case.
     min_count, max_size :
         As in ``Vocabulary.learn``.
-    characters : {None, "cnn", "ngrams"}
+    char_encoder : {None, "cnn", "ngrams"}
         How words are spelled, if at all.
     """
 
@@ -149,12 +149,12 @@ class TokenCodec:
         lowercase: bool = True,
         min_count: int = 1,
         max_size: int | None = None,
-        characters: str | None = None,
+        char_encoder: str | None = None,
     ):
         self.lowercase = lowercase
         self.min_count = min_count
         self.max_size = max_size
-        self.characters = characters
+        self.char_encoder = char_encoder
         self.vector_size: int | None = None
 
     def fit(
@@ -175,8 +175,8 @@ class TokenCodec:
         self.vocabulary = Vocabulary.learn(
             forms, counts, min_count=self.min_count, max_size=self.max_size
         )
-        if self.characters is not None:
-            self.spelling = SPELLINGS[self.characters](words)
+        if self.char_encoder is not None:
+            self.spelling = CHAR_FEATURES[self.char_encoder](words)
         if embeddings is not None:
             self.vector_size = self._size_of_vectors(forms, embeddings)
         return self
@@ -196,7 +196,7 @@ class TokenCodec:
         if embeddings is not None and self.vector_size is not None:
             vectors = self._look_outside(forms, ids, embeddings)
         encoded = steps.with_values(ids[form_of_word][codes])
-        if self.characters is None:
+        if self.char_encoder is None:
             return EncodedSequences(encoded, vectors=vectors)
         return EncodedSequences(encoded, codes, self.spelling.encode(words), vectors)
 

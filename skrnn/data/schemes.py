@@ -100,7 +100,7 @@ def allowed_moves(
     return np.array(follow), np.array(first), np.array(last)
 
 
-def has_ways(
+def has_valid_path(
     moves: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]],
 ) -> bool:
     """Tell whether sequences of one and of two steps can keep to ``allowed_moves``."""
@@ -123,10 +123,10 @@ def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     for i, tag in enumerate(tags):
         prefix, kind = split_tag(tag)
         inside = prefix != "O" and prefix not in BEGINNING
-        goes_on = not ended and inside and kind == kind_before
-        if not ended and not goes_on:
+        continues = not ended and inside and kind == kind_before
+        if not ended and not continues:
             found.append((start, i, kind_before))
-        if not goes_on:
+        if not continues:
             start = i
         if prefix != "O" and prefix in ENDING:
             found.append((start, i + 1, kind))
@@ -162,7 +162,7 @@ def repair(scheme_name: str, tags: Sequence[str]) -> list[str]:
     return repaired
 
 
-def first_breach(scheme_name: str, tags: Sequence[str]) -> int | None:
+def first_violation(scheme_name: str, tags: Sequence[str]) -> int | None:
     """Return the first step that may not follow the one before, if there is one.
 
     ``len(tags)`` where the last tag leaves an entity open.

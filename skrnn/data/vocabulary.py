@@ -76,7 +76,7 @@ def distinct_tokens(
     return codes.astype(np.int64), list(distinct)
 
 
-class CharacterSpelling:
+class CharacterFeatures:
     """Spells a word as the ids of its characters, between a begin and an end mark.
 
     Words beyond ``max_characters`` lose their middle.
@@ -105,7 +105,7 @@ class CharacterSpelling:
         return pad_rows(rows)
 
 
-class NgramSpelling:
+class NgramFeatures:
     """Spells a word as hashed ids of its character n-grams.
 
     The hashing trick of fastText: no n-gram is unknown, some share an id.
@@ -157,4 +157,4 @@ def pad_rows(rows: list[list[int]]) -> NDArray[np.int64]:
     return table
 
 
-SPELLINGS = {"cnn": CharacterSpelling, "ngrams": NgramSpelling}
+CHAR_FEATURES = {"cnn": CharacterFeatures, "ngrams": NgramFeatures}

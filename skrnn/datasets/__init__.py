@@ -5,7 +5,7 @@ readers ``read_*`` and read your files; generators are called ``make_*``.
 """
 
 from skrnn.datasets._generators import (
-    make_adding,
+    make_adding_problem,
     make_delayed_recall,
     make_switches,
     make_waves,
@@ -23,7 +23,7 @@ from skrnn.datasets._sentences import make_sentences
 
 __all__ = [
     "load_japanese_vowels",
-    "make_adding",
+    "make_adding_problem",
     "make_delayed_recall",
     "make_sentences",
     "make_switches",

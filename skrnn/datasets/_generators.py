@@ -14,7 +14,7 @@ from skrnn.data.ragged import RaggedArray, offsets_of
 
 
 def make_delayed_recall(
-    n_sequences: int = 500,
+    n_samples: int = 500,
     *,
     n_classes: int = 2,
     n_distractors: int = 4,
@@ -30,7 +30,7 @@ def make_delayed_recall(
 
     Parameters
     ----------
-    n_sequences : int, default=500
+    n_samples : int, default=500
         Number of sequences.
     n_classes : int, default=2
         Number of cues, and of classes, from 2 to 26.
@@ -45,10 +45,10 @@ def make_delayed_recall(
 
     Returns
     -------
-    X : list of n_sequences sequences
+    X : list of n_samples sequences
         Token lists, cues "A", "B", ... and distractors "a", "b", ...; or float32 arrays
         ``(n_steps_i, n_classes + n_distractors)``.
-    y : ndarray of str of shape (n_sequences,)
+    y : ndarray of str of shape (n_samples,)
         The cue.
 
     References
@@ -73,8 +73,8 @@ def make_delayed_recall(
     if encoding not in ("tokens", "one_hot"):
         raise ValueError(f'encoding must be "tokens" or "one_hot", got {encoding!r}')
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_sequences, min_steps, max_steps)
-    cues = random.randint(n_classes, size=n_sequences)
+    offsets = _draw_offsets(random, n_samples, min_steps, max_steps)
+    cues = random.randint(n_classes, size=n_samples)
     ids = random.randint(n_classes, n_classes + n_distractors, size=offsets[-1])
     ids[offsets[:-1]] = cues
     tokens = [chr(ord("A") + i) for i in range(n_classes)]
@@ -87,8 +87,8 @@ def make_delayed_recall(
     return [sequence.tolist() for sequence in steps], y
 
 
-def make_adding(
-    n_sequences: int = 500,
+def make_adding_problem(
+    n_samples: int = 500,
     *,
     min_steps: int = 10,
     max_steps: int = 20,
@@ -102,7 +102,7 @@ def make_adding(
 
     Parameters
     ----------
-    n_sequences : int, default=500
+    n_samples : int, default=500
         Number of sequences.
     min_steps, max_steps : int, default=10 and 20
         Bounds of the lengths, at least 2, both included. Longer ones are harder.
@@ -113,7 +113,7 @@ def make_adding(
     -------
     X : list of float32 ndarray of shape (n_steps_i, 2)
         Numbers, uniform in [0, 1), and marks, 0 or 1.
-    y : float64 ndarray of shape (n_sequences,)
+    y : float64 ndarray of shape (n_samples,)
         The sums, in [0, 2).
 
     Notes
@@ -131,14 +131,14 @@ def make_adding(
 
     Examples
     --------
-    >>> from skrnn.datasets import make_adding
-    >>> X, y = make_adding(random_state=0)
+    >>> from skrnn.datasets import make_adding_problem
+    >>> X, y = make_adding_problem(random_state=0)
     >>> values, marks = X[0].T
     >>> bool(abs(values[marks == 1].sum() - y[0]) < 1e-6)
     True
     """
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_sequences, min_steps, max_steps, least=2)
+    offsets = _draw_offsets(random, n_samples, min_steps, max_steps, least=2)
     half = np.diff(offsets) // 2
     first = offsets[:-1] + random.randint(half)
     second = offsets[:-1] + half + random.randint(np.diff(offsets) - half)
@@ -150,7 +150,7 @@ def make_adding(
 
 
 def make_waves(
-    n_sequences: int = 300,
+    n_samples: int = 300,
     *,
     n_classes: int = 3,
     noise: float = 0.3,
@@ -164,7 +164,7 @@ def make_waves(
 
     Parameters
     ----------
-    n_sequences : int, default=300
+    n_samples : int, default=300
         Number of sequences.
     n_classes : int, default=3
         Number of frequencies, at least 2. Class ``k`` has ``(k + 1) / (4 * n_classes)``
@@ -180,23 +180,23 @@ def make_waves(
     -------
     X : list of float32 ndarray of shape (n_steps_i, 1)
         The waves.
-    y : int64 ndarray of shape (n_sequences,)
+    y : int64 ndarray of shape (n_samples,)
         The classes, 0 to ``n_classes - 1``.
 
     Examples
     --------
     >>> from skrnn.datasets import make_waves
-    >>> X, y = make_waves(n_sequences=3, random_state=0)
+    >>> X, y = make_waves(n_samples=3, random_state=0)
     >>> [sequence.shape for sequence in X], y.tolist()
     ([(32, 1), (35, 1), (20, 1)], [1, 1, 2])
     """
     check_scalar(n_classes, "n_classes", Integral, min_val=2)
     check_scalar(noise, "noise", Real, min_val=0)
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_sequences, min_steps, max_steps)
+    offsets = _draw_offsets(random, n_samples, min_steps, max_steps)
     lengths = np.diff(offsets)
-    y = random.randint(n_classes, size=n_sequences)
-    phase = random.uniform(size=n_sequences)
+    y = random.randint(n_classes, size=n_samples)
+    phase = random.uniform(size=n_samples)
     step = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     frequency = (y + 1) / (4 * n_classes)
     cycles = np.repeat(frequency, lengths) * step + np.repeat(phase, lengths)
@@ -205,7 +205,7 @@ def make_waves(
 
 
 def make_switches(
-    n_sequences: int = 200,
+    n_samples: int = 200,
     *,
     rate: float = 0.1,
     noise: float = 0.1,
@@ -220,7 +220,7 @@ def make_switches(
 
     Parameters
     ----------
-    n_sequences : int, default=200
+    n_samples : int, default=200
         Number of sequences.
     rate : float in (0, 1), default=0.1
         Share of steps that have a pulse; fewer need a longer memory.
@@ -242,7 +242,7 @@ def make_switches(
     Examples
     --------
     >>> from skrnn.datasets import make_switches
-    >>> X, y = make_switches(n_sequences=1, noise=0, rate=0.2, random_state=6)
+    >>> X, y = make_switches(n_samples=1, noise=0, rate=0.2, random_state=6)
     >>> X[0][:7, 0].tolist()
     [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
     >>> y[0][:7].tolist()
@@ -251,7 +251,7 @@ def make_switches(
     check_scalar(rate, "rate", Real, min_val=0, max_val=1, include_boundaries="neither")
     check_scalar(noise, "noise", Real, min_val=0)
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_sequences, min_steps, max_steps)
+    offsets = _draw_offsets(random, n_samples, min_steps, max_steps)
     pulses = random.uniform(size=offsets[-1]) < rate
     so_far = np.cumsum(pulses)
     before = np.repeat(so_far[offsets[:-1]] - pulses[offsets[:-1]], np.diff(offsets))
@@ -265,13 +265,13 @@ def make_switches(
 
 def _draw_offsets(
     random: np.random.RandomState,
-    n_sequences: int,
+    n_samples: int,
     min_steps: int,
     max_steps: int,
     least: int = 1,
 ) -> NDArray[np.int64]:
     """Return where sequences of random lengths begin, and where the last one ends."""
-    check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
+    check_scalar(n_samples, "n_samples", Integral, min_val=1)
     check_scalar(min_steps, "min_steps", Integral, min_val=least)
     check_scalar(max_steps, "max_steps", Integral, min_val=min_steps)
-    return offsets_of(random.randint(min_steps, max_steps + 1, size=n_sequences))
+    return offsets_of(random.randint(min_steps, max_steps + 1, size=n_samples))

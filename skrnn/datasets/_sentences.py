@@ -41,7 +41,7 @@ LONGEST_CLAUSE = max(len(clause.split()) for clause in CLAUSES) + 2
 
 
 def make_sentences(
-    n_sequences: int = 500,
+    n_samples: int = 500,
     *,
     min_steps: int = 12,
     max_steps: int = 18,
@@ -57,7 +57,7 @@ def make_sentences(
 
     Parameters
     ----------
-    n_sequences : int, default=500
+    n_samples : int, default=500
         Number of sentences.
     min_steps, max_steps : int, default=12 and 18
         Bounds of the number of words, at least 11, both included. Remarks that say
@@ -67,9 +67,9 @@ def make_sentences(
 
     Returns
     -------
-    X : list of n_sequences str
+    X : list of n_samples str
         The sentences, in lower case and without punctuation.
-    y : ndarray of str of shape (n_sequences,)
+    y : ndarray of str of shape (n_samples,)
         "negative" or "positive".
 
     Examples
@@ -81,12 +81,12 @@ def make_sentences(
     positive: today somehow well the story was not very bad but quite funny
     positive: well yesterday i feared a really empty story and found it warm
     """
-    check_scalar(n_sequences, "n_sequences", Integral, min_val=1)
+    check_scalar(n_samples, "n_samples", Integral, min_val=1)
     check_scalar(min_steps, "min_steps", Integral, min_val=LONGEST_CLAUSE)
     check_scalar(max_steps, "max_steps", Integral, min_val=min_steps)
     random = check_random_state(random_state)
-    positive = random.randint(2, size=n_sequences)
-    n_words = random.randint(min_steps, max_steps + 1, size=n_sequences)
+    positive = random.randint(2, size=n_samples)
+    n_words = random.randint(min_steps, max_steps + 1, size=n_samples)
     X = [
         _make_sentence(random, bool(holds), n)
         for holds, n in zip(positive, n_words, strict=True)

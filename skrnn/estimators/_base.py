@@ -35,7 +35,7 @@ from skrnn.data.ragged import RaggedArray
 from skrnn.data.targets import check_weights
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._parameters import (
-    AUTO_CHARACTERS,
+    AUTO_CHAR_ENCODER,
     AUTO_MAX_EPOCHS,
     AUTO_MIN_EPOCHS,
     AUTO_WEIGHT_DECAY,
@@ -45,11 +45,11 @@ from skrnn.estimators._parameters import (
 )
 from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.networks import build_network
-from skrnn.training.batching import Examples
+from skrnn.training.batching import EncodedDataset
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
-    GradientClipping,
+    GradientNormClipping,
     LearningRate,
     check_callbacks,
 )
@@ -100,7 +100,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     #: Whether a sequence without steps is left out of fitting instead of refused.
     _allow_empty: ClassVar[bool] = False
     #: Size of a spelling's vector.
-    _characters_dim: ClassVar[int] = 60
+    _char_dim: ClassVar[int] = 60
     #: Parameters that a network cannot change once it is built.
     _building: ClassVar[set[str]] = BUILDING
     net_: SequenceNet
@@ -120,7 +120,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        """Return the network's arguments beside ``source`` and ``n_outputs``."""
+        """Return the network's arguments beside ``input_layer`` and ``n_outputs``."""
 
     @abstractmethod
     def _check_y(
@@ -165,12 +165,14 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> None:
         """Change the weights that are not drawn; ``vectors`` are pre-trained ones."""
         codec = self._input_codec
-        if isinstance(network.source, TokenEmbedding) and isinstance(codec, TokenCodec):
+        if isinstance(network.input_layer, TokenEmbedding) and isinstance(
+            codec, TokenCodec
+        ):
             counts = torch.from_numpy(codec.vocabulary.counts)
-            network.source.singletons.copy_(counts == 1)
+            network.input_layer.singletons.copy_(counts == 1)
             if vectors is not None:
-                network.source.load_vectors(torch.from_numpy(vectors))
-            network.source.silence_untrained()
+                network.input_layer.load_vectors(torch.from_numpy(vectors))
+            network.input_layer.zero_untrained()
 
     def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
         """Tell the loss what it needs to know of the training data."""
@@ -213,24 +215,22 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         TypeError
             If X is no container of sequences, or mixes kinds of them.
         """
-        going_on = self.warm_start and hasattr(self, "net_")
-        with self._kept_on_failure(going_on):
-            data = self._check_data(X, y, sample_weight, going_on)
+        warm = self.warm_start and hasattr(self, "net_")
+        with self._kept_on_failure(warm):
+            data = self._check_data(X, y, sample_weight, warm)
             validation = self._check_validation(X_val, y_val)
             train, validation = self._hold_out(data, validation)
-            if not going_on:
+            if not warm:
                 self._fit_codecs(train, every_y=data)
-            self._train(
-                train, validation, going_on, self._max_epochs(train.X.steps.lengths)
-            )
+            self._train(train, validation, warm, self._max_epochs(train.X.steps.lengths))
         return self
 
     def _partial_fit(
         self, X: Any, y: Any, sample_weight: Any, classes: Any = None
     ) -> BaseNetworkEstimator:
         """Train one pass at a constant rate; the first call fixes what is learned."""
-        going_on = hasattr(self, "net_")
-        with self._kept_on_failure(going_on):
+        warm = hasattr(self, "net_")
+        with self._kept_on_failure(warm):
             if self.early_stopping is True:
                 raise ValueError("early_stopping=True is of no use in partial_fit")
             if self._class_weight_is_balanced():
@@ -238,20 +238,20 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
                     'class_weight="balanced" cannot be used in partial_fit, which sees '
                     "one part of the data at a time; pass a dict of weights"
                 )
-            data = self._check_data(X, y, sample_weight, going_on)
-            if not going_on:
+            data = self._check_data(X, y, sample_weight, warm)
+            if not warm:
                 self._fit_codecs(data, every_y=data, classes=classes)
-            self._train(data, None, going_on, 1, in_parts=True)
+            self._train(data, None, warm, 1, in_parts=True)
         return self
 
     @contextmanager
-    def _kept_on_failure(self, going_on: bool) -> Iterator[None]:
+    def _kept_on_failure(self, warm: bool) -> Iterator[None]:
         """Put everything back as it was if fitting fails or is interrupted."""
         before = dict(vars(self))
-        trained = before["net_"].snapshot() if going_on else None
+        trained = before["net_"].snapshot() if warm else None
         try:
             self._check_parameters()
-            if going_on:
+            if warm:
                 self._check_unchanged()
             else:  # what is learned now depends on nothing learned before
                 self.__dict__.pop("net_", None)
@@ -294,16 +294,14 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     def _class_weight_is_balanced(self) -> bool:
         return False
 
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, going_on: bool
-    ) -> CheckedData:
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, warm: bool) -> CheckedData:
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
                 "target y is None"
             )
-        checked = self._check_X(X, fitted=going_on)
-        if going_on:
+        checked = self._check_X(X, fitted=warm)
+        if warm:
             self._check_like_fit(X, checked)
         else:
             named = None if checked.form.kind == "tokens" else checked.named
@@ -347,7 +345,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"{len(data)} sequences"
             )
         indices = np.arange(len(data))
-        if self.validation_split == "last":
+        if self.validation_strategy == "last":
             return self._split(data, indices[:-n_held_out], indices[-n_held_out:])
         train, held_out = train_test_split(
             indices,
@@ -400,10 +398,10 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             lowercase=not single if self.lowercase == "auto" else self.lowercase,
             min_count=self.min_count,
             max_size=self.max_vocabulary,
-            characters=(
-                (AUTO_CHARACTERS if spelled else None)
-                if self.characters == "auto"
-                else self.characters
+            char_encoder=(
+                (AUTO_CHAR_ENCODER if spelled else None)
+                if self.char_encoder == "auto"
+                else self.char_encoder
             ),
         )
 
@@ -411,7 +409,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         self,
         train: CheckedData,
         validation: CheckedData | None,
-        going_on: bool,
+        warm: bool,
         epochs: int,
         in_parts: bool = False,
     ) -> None:
@@ -424,7 +422,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             held_out = self._make_examples(
                 validation, self._validation_weights(validation, train, scale), "y_val"
             )
-        if not going_on:
+        if not warm:
             self.net_ = self._build_net(train.X.steps.lengths)
         net = self.net_
         self._prepare_criterion(net.criterion_, train)
@@ -436,7 +434,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         net.set_learning_rate(self.lr)
         done = len(net.history)
         net.partial_fit(examples, held_out, epochs=epochs)
-        self.n_epochs_ = len(net.history) - done
+        self.n_iter_ = len(net.history) - done
         self.n_parameters_ = net.n_parameters
 
     @property
@@ -445,9 +443,11 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self, "net_")
         return history_frame(self.net_.history)
 
-    def _make_examples(self, data: CheckedData, weight: Any, name: str = "y") -> Examples:
+    def _make_examples(
+        self, data: CheckedData, weight: Any, name: str = "y"
+    ) -> EncodedDataset:
         """Return what batches are cut from; ``name`` is what messages call y."""
-        return Examples(
+        return EncodedDataset(
             self._encode_inputs(data.X.steps),
             self._encode_targets(data, name),
             weight,
@@ -489,10 +489,10 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _build_net(self, lengths: NDArray[np.int64]) -> SequenceNet:
         seed = draw_seed(self.random_state)
-        source, vectors = self._source()
+        layer, vectors = self._input_layer()
         config = {"n_outputs": self._n_outputs(), **self._network_config(lengths)}
-        if source is not None:
-            config["source"] = source
+        if layer is not None:
+            config["input_layer"] = layer
         network = build_network(self._network_kind, config, make_generator(seed))
         self._prepare_network(network, vectors)
         criterion, arguments = self._criterion()
@@ -512,26 +512,26 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         return net.initialize()
 
-    def _source(self) -> tuple[dict[str, Any] | None, NDArray[np.float32] | None]:
+    def _input_layer(self) -> tuple[dict[str, Any] | None, NDArray[np.float32] | None]:
         """Return the arguments of the network's first layer, and its vectors."""
         codec = self._input_codec
         if isinstance(codec, NumericCodec):
             return {"n_features": self._form.n_features}, None
         vectors = None if self.embeddings is None else codec.vectors(self.embeddings)
-        source: dict[str, Any] = {
+        layer: dict[str, Any] = {
             "n_ids": len(codec.vocabulary),
             "embedding_dim": (
                 self.embedding_dim if vectors is None else vectors.shape[1]
             ),
             "frozen": self.freeze_embeddings,
         }
-        if codec.characters is not None:
-            source |= {
-                "characters": codec.characters,
-                "n_spelling_ids": codec.spelling.n_ids,
-                "characters_dim": self._characters_dim,
+        if codec.char_encoder is not None:
+            layer |= {
+                "char_encoder": codec.char_encoder,
+                "n_char_ids": codec.spelling.n_ids,
+                "char_dim": self._char_dim,
             }
-        return source, vectors
+        return layer, vectors
 
     def _optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
         weight_decay = self.weight_decay
@@ -551,8 +551,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         self, schedule: str, n_updates: int, validation: CheckedData | None
     ) -> list[Any]:
         callbacks: list[Any] = [("lr_schedule", LearningRate(schedule, n_updates))]
-        if self.gradient_clip is not None:
-            callbacks.append(("gradient_clip", GradientClipping(self.gradient_clip)))
+        if self.max_grad_norm is not None:
+            callbacks.append(("max_grad_norm", GradientNormClipping(self.max_grad_norm)))
         if validation is not None:
             patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
             score = self._scorer(validation) if self.scoring is not None else None
@@ -625,7 +625,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self, "net_")
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
-        examples = Examples(self._encode_inputs(checked.steps))
+        examples = EncodedDataset(self._encode_inputs(checked.steps))
         return self.net_.predict_outputs(examples), checked
 
     def __sklearn_tags__(self) -> Any:

@@ -33,7 +33,7 @@ def feed_forward_config(
     """Return the network's arguments; the window may be the longest sequence."""
     return {
         **config_of(estimator, FeedForwardParameters),
-        "n_steps": int(lengths.max() if estimator.n_steps is None else estimator.n_steps),
+        "window": int(lengths.max() if estimator.window is None else estimator.window),
         "hidden_layer_sizes": layer_sizes(estimator.hidden_layer_sizes),
     }
 
@@ -75,7 +75,7 @@ class FeedForwardClassifier(
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels.
-    n_steps_ : int
+    window_ : int
         Steps of the window.
     {attributes}
 
@@ -97,7 +97,7 @@ class FeedForwardClassifier(
 
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
         config = feed_forward_config(self, lengths)
-        self.n_steps_ = config["n_steps"]
+        self.window_ = config["window"]
         return config
 
 
@@ -126,7 +126,7 @@ class FeedForwardRegressor(
 
     Attributes
     ----------
-    n_steps_ : int
+    window_ : int
         Steps of the window.
     {attributes}
 
@@ -152,7 +152,7 @@ class FeedForwardRegressor(
 
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
         config = feed_forward_config(self, lengths)
-        self.n_steps_ = config["n_steps"]
+        self.window_ = config["window"]
         return config
 
 
@@ -168,7 +168,7 @@ class FeedForwardTagger(
 ):
     """Feed-forward network that labels each step from its neighbours.
 
-    The baseline for ``SequenceTagger``, on the same X and y: what lies beyond ``window``
+    The baseline for ``SequenceTagger``, on the same X and y: what lies beyond ``context``
     steps cannot help it.
 
     Parameters
@@ -202,7 +202,7 @@ class FeedForwardTagger(
     >>> from skrnn import FeedForwardTagger
     >>> X = [["the", "can"], ["we", "can", "see"], ["the", "sea"], ["we", "see"]] * 4
     >>> y = [["D", "N"], ["P", "V", "V"], ["D", "N"], ["P", "V"]] * 4
-    >>> model = FeedForwardTagger(window=1, max_epochs=30, random_state=0).fit(X, y)
+    >>> model = FeedForwardTagger(context=1, max_epochs=30, random_state=0).fit(X, y)
     >>> model.predict([["the", "can"], ["we", "can", "see"]]).tolist()
     [['D', 'N'], ['P', 'V', 'V']]
     """

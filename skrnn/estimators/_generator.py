@@ -31,9 +31,9 @@ from skrnn.estimators._parameters import (
 )
 from skrnn.estimators._writing import SequenceWriter
 from skrnn.modules.language import UNKNOWN, LanguageModel
-from skrnn.training.batching import Examples, count_chunks
-from skrnn.training.lanes import in_lanes, lane_lengths, longest_lane
+from skrnn.training.batching import EncodedDataset, count_chunks
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
+from skrnn.training.streams import in_streams, longest_stream, stream_lengths
 
 
 class BaseSequenceGenerator(SequenceWriter):
@@ -41,9 +41,9 @@ class BaseSequenceGenerator(SequenceWriter):
 
     _auto_updates: ClassVar[int] = 4000
     _allow_empty = True
-    _building = BUILDING - {"n_steps"}  # how many to write, not how many to see
+    _building = BUILDING
     tokenizer: Any
-    n_steps: int
+    max_length: int
     bptt: int
     min_count: int
     max_vocabulary: int | None
@@ -178,7 +178,7 @@ class BaseSequenceGenerator(SequenceWriter):
             )
         return result - self._shared(examples), examples.lengths
 
-    def _shared(self, examples: Examples) -> NDArray[np.float64] | float:
+    def _shared(self, examples: EncodedDataset) -> NDArray[np.float64] | float:
         """Return what sequences lose in nats as unknown tokens share one probability.
 
         Each of the training data's left-out tokens has an equal part of it. Otherwise the
@@ -206,7 +206,7 @@ class BaseSequenceGenerator(SequenceWriter):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        names = {"n_steps", "window"} & self.get_params(deep=False).keys()
+        names = {"max_length", "window"} & self.get_params(deep=False).keys()
         validate_parameter_constraints(
             {name: [POSITIVE_INT] for name in names},
             {name: getattr(self, name) for name in names},
@@ -239,7 +239,7 @@ class BaseSequenceGenerator(SequenceWriter):
             return int(self._input_codec.n_outputs)
         return int(self._form.n_features or 1)
 
-    def _source(self) -> tuple[None, None]:
+    def _input_layer(self) -> tuple[None, None]:
         return None, None  # a language model's first layer is its last one's, too
 
     def _prepare_network(self, network: torch.nn.Module, vectors: Any) -> None:
@@ -253,9 +253,9 @@ class BaseSequenceGenerator(SequenceWriter):
         assert isinstance(network, LanguageModel)
         self._left_out |= frozenset(train.X.steps.values) - self.vocabulary_.keys()
         if self._left_out:
-            network.hear_unknown()
+            network.enable_unknown()
         else:
-            network.silence_unknown()
+            network.zero_unknown()
 
     def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         if not self._writes_tokens:
@@ -275,27 +275,29 @@ class BaseSequenceGenerator(SequenceWriter):
 
     def _examples_of(
         self, steps: RaggedArray, weight: NDArray[np.float32] | None = None
-    ) -> Examples:
+    ) -> EncodedDataset:
         """Return sequences with themselves, one step later, as targets."""
         targets = self._input_codec.encode(steps) if self._writes_tokens else steps
         weights = None
         if weight is not None:
             weights = targets.with_values(np.repeat(weight, targets.lengths))
-        return Examples(EncodedSequences(_one_step_late(targets)), targets, weights)
+        return EncodedDataset(EncodedSequences(_one_step_late(targets)), targets, weights)
 
-    def _make_examples(self, data: CheckedData, weight: Any, name: str = "y") -> Examples:
+    def _make_examples(
+        self, data: CheckedData, weight: Any, name: str = "y"
+    ) -> EncodedDataset:
         examples = self._examples_of(data.X.steps, weight)
         if name != "y":
             return examples
-        return in_lanes(examples, self._lane_steps(examples.lengths), int(self.bptt))
+        return in_streams(examples, self._stream_steps(examples.lengths), int(self.bptt))
 
     def _n_targets(self, data: CheckedData) -> NDArray[np.int64]:
         lengths = data.X.steps.lengths
         return lengths + 1 if self._writes_tokens else lengths  # the end
 
-    def _lane_steps(self, lengths: NDArray[np.int64]) -> int:
+    def _stream_steps(self, lengths: NDArray[np.int64]) -> int:
         """Return the longest stretch of a sequence that is one row of a batch."""
-        return longest_lane(lengths, self._batch_size(lengths), int(self.bptt))
+        return longest_stream(lengths, self._batch_size(lengths), int(self.bptt))
 
     def _batch_size(self, lengths: NDArray[np.int64]) -> int:
         if self.batch_size != "auto":
@@ -303,8 +305,8 @@ class BaseSequenceGenerator(SequenceWriter):
         return auto_batch_size(max(len(lengths), int(lengths.sum()) // int(self.bptt)))
 
     def _n_batches(self, lengths: NDArray[np.int64]) -> int:
-        lanes = lane_lengths(lengths, self._lane_steps(lengths), int(self.bptt))
-        return count_chunks(lanes, self._batch_size(lengths), int(self.bptt))
+        streams = stream_lengths(lengths, self._stream_steps(lengths), int(self.bptt))
+        return count_chunks(streams, self._batch_size(lengths), int(self.bptt))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -377,7 +379,7 @@ class SequenceGenerator(
     >>> from skrnn import SequenceGenerator
     >>> X = ["abcabcabc", "bcabca", "cabcab"] * 10
     >>> model = SequenceGenerator(hidden_size=32, lr=0.01, max_epochs=20, random_state=0)
-    >>> model.fit(X).generate(["a", "bc"], n_steps=4, temperature=0).tolist()
+    >>> model.fit(X).generate(["a", "bc"], max_length=4, temperature=0).tolist()
     ['bcab', 'abca']
     """
 
@@ -432,7 +434,7 @@ class FeedForwardGenerator(
     >>> from skrnn import FeedForwardGenerator
     >>> X = ["abcabcabc", "bcabca", "cabcab"] * 10
     >>> model = FeedForwardGenerator(window=2, max_epochs=20, random_state=0).fit(X)
-    >>> model.generate(["a", "bc"], n_steps=4, temperature=0).tolist()
+    >>> model.generate(["a", "bc"], max_length=4, temperature=0).tolist()
     ['bcab', 'abca']
     """
 
@@ -440,7 +442,6 @@ class FeedForwardGenerator(
 
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
         config = config_of(self, LanguageWindowParameters)
-        config["n_steps"] = config.pop("window")
         config["hidden_layer_sizes"] = layer_sizes(self.hidden_layer_sizes)
         config["embedding_dim"] = self.embedding_dim if self._writes_tokens else None
         return config

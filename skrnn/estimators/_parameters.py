@@ -47,11 +47,11 @@ NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 #: What a network cannot change once it is built.
 BUILDING = {
     *("cell", "hidden_size", "num_layers", "bidirectional", "dropout", "pooling"),
-    *("hidden_layer_sizes", "activation", "n_steps"),
+    *("hidden_layer_sizes", "activation", "window"),
     *("loss", "quantiles", "instance_norm", "target_feature", "label_smoothing"),
     *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
-    *("embedding_dim", "characters", "optimizer", "weight_decay", "device"),
-    *("freeze_embeddings", "crf", "scheme", "window", "attention", "tie_weights"),
+    *("embedding_dim", "char_encoder", "optimizer", "weight_decay", "device"),
+    *("freeze_embeddings", "crf", "scheme", "context", "attention", "tie_weights"),
     *("target_type", "target_tokenizer", "target_min_count", "target_max_vocabulary"),
 }
 
@@ -64,18 +64,18 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "max_vocabulary": [POSITIVE_INT, None],
     "embedding_dim": [POSITIVE_INT],
     "embeddings": [None, HasMethods(["__getitem__", "__contains__"])],
-    "characters": [StrOptions({"auto", "cnn", "ngrams"}), None],
+    "char_encoder": [StrOptions({"auto", "cnn", "ngrams"}), None],
     "max_epochs": [POSITIVE_INT, StrOptions({"auto"})],
     "batch_size": [POSITIVE_INT, StrOptions({"auto"})],
     "lr": [POSITIVE],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
     "weight_decay": [NON_NEGATIVE, StrOptions({"auto"})],
     "lr_schedule": [StrOptions(set(SCHEDULES))],
-    "gradient_clip": [POSITIVE, None],
+    "max_grad_norm": [POSITIVE, None],
     "callbacks": [None, list, tuple],
     "early_stopping": ["boolean", StrOptions({"auto"})],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "validation_split": [StrOptions({"random", "last"})],
+    "validation_strategy": [StrOptions({"random", "last"})],
     "n_iter_no_change": [POSITIVE_INT],
     "scoring": [None, str, callable],
     "warm_start": ["boolean"],
@@ -89,7 +89,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "pooling": [StrOptions(set(POOLINGS))],
     "hidden_layer_sizes": ["array-like", POSITIVE_INT],
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "n_steps": [POSITIVE_INT, None],
+    "window": [POSITIVE_INT, None],
     "dropout": [RATE],
     "class_weight": [dict, list, StrOptions({"balanced"}), None],
     "label_smoothing": [RATE],
@@ -101,7 +101,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "crf": ["boolean"],
     "scheme": [StrOptions(set(SCHEMES)), None],
     "invalid_tags": [StrOptions({"raise", "repair"})],
-    "window": [NON_NEGATIVE_INT],
+    "context": [NON_NEGATIVE_INT],
     "attention": [StrOptions(set(ATTENTIONS)), None],
     "tie_weights": ["boolean"],
     "target_type": [StrOptions({"auto", "numeric", "tokens"})],
@@ -133,7 +133,7 @@ class FeedForwardParameters:
 
     hidden_layer_sizes: int | Sequence[int] = (128,)
     activation: str = "relu"
-    n_steps: int | None = None
+    window: int | None = None
     dropout: float = 0.3
 
 
@@ -154,7 +154,7 @@ class WindowParameters:
 
     hidden_layer_sizes: int | Sequence[int] = (128,)
     activation: str = "relu"
-    window: int = 2
+    context: int = 2
     dropout: float = 0.5
 
 
@@ -233,7 +233,7 @@ class GeneratorParameters:
     """How long sequences are read and written."""
 
     bptt: int = 128
-    n_steps: int = 100
+    max_length: int = 100
 
 
 @parameters
@@ -266,7 +266,7 @@ class TokenParameters:
     embedding_dim: int = 100
     embeddings: Any = None
     freeze_embeddings: bool = False
-    characters: str | None = "auto"
+    char_encoder: str | None = "auto"
 
 
 @parameters
@@ -279,7 +279,7 @@ class LoopParameters:
     optimizer: str | type[Optimizer] = "adamw"
     weight_decay: float | str = 0.0
     lr_schedule: str = "one_cycle"
-    gradient_clip: float | None = 1.0
+    max_grad_norm: float | None = 1.0
 
 
 @parameters
@@ -296,7 +296,7 @@ class CommonParameters:
 
     early_stopping: bool | str = "auto"
     validation_fraction: float = 0.1
-    validation_split: str = "random"
+    validation_strategy: str = "random"
     n_iter_no_change: int = 10
     scoring: Any = None
     callbacks: Any = None
@@ -351,7 +351,7 @@ pooling : {{"last", "mean", "max", "attention"}}, default={{pooling}}
     "tagging_recurrent": RECURRENT,
     "window": f"""\
 {DENSE}
-window : int, default=2
+context : int, default=2
     Neighbours on each side that a step is seen with; zeros stand beyond the ends.
 {DENSE_DROPOUT}""",
     "tagger": """\
@@ -372,8 +372,8 @@ class_weight : dict, "balanced" or None, default=None
     Weight of each class's steps: its odds at a step are multiplied by it.""",
     "feed_forward": f"""\
 {DENSE}
-n_steps : int, default=None
-    Window: the last ``n_steps`` steps of each sequence are seen, zeros stand in front
+window : int, default=None
+    The last ``window`` steps of each sequence are seen, zeros stand in front
     of shorter ones. None takes the longest training sequence.
 {DENSE_DROPOUT}""",
     "tokens": """\
@@ -400,10 +400,10 @@ embeddings : mapping of token to vector, default=None
 freeze_embeddings : bool, default=False
     Whether all tokens' vectors stay as they are at the start of training. Tokens that
     ``embeddings`` lacks then tell themselves apart by their spelling alone.
-characters : {"auto", "cnn", "ngrams"} or None, default="auto"
+char_encoder : {"auto", "cnn", "ngrams"} or None, default="auto"
     How a token's spelling is read beside its vector, so that an unknown word keeps its
     spelling: convolutions over its characters, the mean of its hashed character
-    n-grams, or not at all. "auto": {auto_characters} for words, None for single characters and
+    n-grams, or not at all. "auto": {auto_char_encoder} for words, None for single characters and
     for tokens that are no strings.""",
     "loop": """\
 max_epochs : int or "auto", default="auto"
@@ -422,7 +422,7 @@ weight_decay : float or "auto", default={weight_decay}
 lr_schedule : {"one_cycle", "cosine", "constant", "plateau"}, default="one_cycle"
     Course of the learning rate over the updates; "plateau" halves it when the loss has
     not improved for two epochs.
-gradient_clip : float or None, default=1.0
+max_grad_norm : float or None, default=1.0
     Largest norm of all gradients together; None lets them be.""",
     "label_smoothing": """\
 label_smoothing : float in [0, 1), default={label_smoothing}
@@ -435,7 +435,7 @@ early_stopping : bool or "auto", default="auto"
     passed to ``fit``.
 validation_fraction : float in (0, 1), default=0.1
     Share of the sequences held out where ``X_val`` is not passed.
-validation_split : {"random", "last"}, default="random"
+validation_strategy : {"random", "last"}, default="random"
     Which sequences are held out. "last" suits overlapping windows of a series, which
     leak through a random choice.
 n_iter_no_change : int, default=10
@@ -520,7 +520,7 @@ bptt : int, default={bptt}
     Steps of a chunk, at least 2: a longer sequence is read chunk by chunk, its state
     carried on, and gradients are cut between them. More see further back and take more
     memory.
-n_steps : int, default={n_steps}
+max_length : int, default={max_length}
     Most steps that are written, where a method is not told.""",
     "level": LEVELS,
     "regression": f"""\
@@ -541,7 +541,7 @@ vocabulary_ : dict
     Token → id; absent for numeric sequences.
 n_parameters_ : int
     Trained numbers of the network.
-n_epochs_ : int
+n_iter_ : int
     Epochs of the last ``fit``; ``history_`` has those of all since the network was built.
 history_ : DataFrame
     One row an epoch: train_loss (with label smoothing and dropout), valid_loss, lr, dur
@@ -552,11 +552,11 @@ history_ : DataFrame
 AUTO_MIN_EPOCHS, AUTO_MAX_EPOCHS = 12, 100
 #: What ``weight_decay="auto"`` means for "adamw".
 AUTO_WEIGHT_DECAY = 0.3
-#: What ``characters="auto"`` means for words.
-AUTO_CHARACTERS = "cnn"
+#: What ``char_encoder="auto"`` means for words.
+AUTO_CHAR_ENCODER = "cnn"
 
 #: What the texts show in quotes.
-QUOTED = {"pooling", "auto_characters", "attention"}
+QUOTED = {"pooling", "auto_char_encoder", "attention"}
 
 T = TypeVar("T", bound=Any)
 
@@ -568,7 +568,7 @@ def documented(cls: T) -> T:
     """
     values: dict[str, Any] = {field.name: field.default for field in fields(cls)}
     values |= {
-        "auto_characters": AUTO_CHARACTERS,
+        "auto_char_encoder": AUTO_CHAR_ENCODER,
         "auto_weight_decay": AUTO_WEIGHT_DECAY,
         "auto_updates": f"{cls._auto_updates:,}",
         "auto_min_epochs": AUTO_MIN_EPOCHS,

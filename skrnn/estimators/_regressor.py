@@ -28,7 +28,7 @@ from skrnn.estimators._parameters import (
 from skrnn.training.losses import LOSSES
 
 
-class LevelledEstimator(BaseNetworkEstimator):
+class InstanceNormEstimator(BaseNetworkEstimator):
     """Abstract base of estimators with ``instance_norm``."""
 
     instance_norm: str | None
@@ -47,7 +47,7 @@ class LevelledEstimator(BaseNetworkEstimator):
         return codec.levels(X.steps) if isinstance(codec, NumericCodec) else None
 
 
-class BaseSequenceRegressor(RegressorMixin, LevelledEstimator):
+class BaseSequenceRegressor(RegressorMixin, InstanceNormEstimator):
     """Abstract base: scaled targets, regression losses, quantiles."""
 
     _auto_updates = 1000

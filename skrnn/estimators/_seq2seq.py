@@ -34,13 +34,13 @@ from skrnn.estimators._parameters import (
     documented,
     parameters,
 )
-from skrnn.estimators._regressor import LevelledEstimator
+from skrnn.estimators._regressor import InstanceNormEstimator
 from skrnn.generation.beam import beam_search
 from skrnn.generation.greedy import greedy_search
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.metrics import token_error_rate
 from skrnn.modules.translation import TranslationNetwork
-from skrnn.training.batching import Examples
+from skrnn.training.batching import EncodedDataset
 from skrnn.training.losses import SquaredError, StepCrossEntropy
 
 #: Log-probabilities of one step of a search; more sources at once are cut into parts.
@@ -60,7 +60,7 @@ class LabelSmoothing:
 @parameters
 class Seq2SeqTransformer(
     TransformerMixin,
-    LevelledEstimator,
+    InstanceNormEstimator,
     CommonParameters,
     LabelSmoothing,
     LevelParameters,
@@ -301,7 +301,7 @@ class Seq2SeqTransformer(
         ends = np.full(len(written), self._target_codec.end)
         ids = np.insert(written.values, written.offsets[1:], ends)
         checked = self._check_X(X, fitted=True)
-        examples = Examples(
+        examples = EncodedDataset(
             self._encode_inputs(checked.steps),
             RaggedArray.from_lengths(ids, lengths + 1),
             forced=True,
@@ -332,7 +332,7 @@ class Seq2SeqTransformer(
         self._check_like_fit(X, checked)
         targets = self._check_y(y, checked, fitted=True)
         self._check_like_targets(targets)
-        examples = Examples(
+        examples = EncodedDataset(
             self._encode_inputs(checked.steps),
             self._target_codec.encode(targets),
             forced=True,
@@ -441,7 +441,7 @@ class Seq2SeqTransformer(
                 found.append(hypotheses)
             return joined(found)
 
-        examples = Examples(self._encode_inputs(checked.steps))
+        examples = EncodedDataset(self._encode_inputs(checked.steps))
         return self.net_.search(examples, search)
 
     def _max_lengths(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -505,22 +505,22 @@ class Seq2SeqTransformer(
         self,
         train: CheckedData,
         validation: CheckedData | None,
-        going_on: bool,
+        warm: bool,
         epochs: int,
         in_parts: bool = False,
     ) -> None:
         self._check_like_targets(train.y)
-        self._fit_limits(train, going_on)
-        super()._train(train, validation, going_on, epochs, in_parts)
+        self._fit_limits(train, warm)
+        super()._train(train, validation, warm, epochs, in_parts)
 
-    def _fit_limits(self, train: CheckedData, going_on: bool) -> None:
+    def _fit_limits(self, train: CheckedData, warm: bool) -> None:
         """Learn how long targets may be, and widen it where training goes on."""
         if not isinstance(train.y, RaggedArray):
             return
         sources, targets = train.X.steps.lengths, train.y.lengths
         longest_source, longest_target = int(sources.max()), max(1, int(targets.max()))
         may_be_empty = bool(targets.min() == 0)
-        if going_on:
+        if warm:
             longest_source = max(longest_source, self._longest_source)
             longest_target = max(longest_target, self._longest_target)
             may_be_empty |= self._may_be_empty

@@ -18,8 +18,8 @@ from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import (
     allowed_moves,
     check_tags,
-    first_breach,
-    has_ways,
+    first_violation,
+    has_valid_path,
     repair,
 )
 from skrnn.data.target_codecs import StepLabelCodec
@@ -43,7 +43,7 @@ from skrnn.modules.crf import (
     best_path,
     marginals,
 )
-from skrnn.training.batching import Examples
+from skrnn.training.batching import EncodedDataset
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
 
@@ -53,7 +53,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
     _auto_updates = 4000
     _allow_empty = True
     #: The spelling of an unknown word is most of what is known of it.
-    _characters_dim = 100
+    _char_dim = 100
     crf: bool
     scheme: str | None
     invalid_tags: str
@@ -239,7 +239,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             return steps.with_values(nothing), checked
         if len(filled) < len(steps):
             steps = steps.take(filled)
-        examples = Examples(self._encode_inputs(steps))
+        examples = EncodedDataset(self._encode_inputs(steps))
         values = self.net_.predict_steps(examples, decode).values
         return checked.steps.with_values(values), checked
 
@@ -257,19 +257,19 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         return self._in_scheme(self.scheme, labels, name)
 
     def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
-        """Return labels that keep to the scheme, or raise an error for the first breach."""
+        """Return labels that keep to the scheme, or raise an error for the first violation."""
         repaired: list[Any] = []
         for i, row in enumerate(labels):
-            breach = first_breach(scheme, row.tolist())
-            if breach is None:
+            violation = first_violation(scheme, row.tolist())
+            if violation is None:
                 repaired += row.tolist()
             elif self.invalid_tags == "repair":
                 repaired += repair(scheme, row.tolist())
             else:
-                before = "the start" if breach == 0 else repr(row[breach - 1])
-                tag = "the end" if breach == len(row) else repr(row[breach])
+                before = "the start" if violation == 0 else repr(row[violation - 1])
+                tag = "the end" if violation == len(row) else repr(row[violation])
                 raise ValueError(
-                    f"{name}[{i}], step {breach}: {tag} behind {before} breaks "
+                    f"{name}[{i}], step {violation}: {tag} behind {before} breaks "
                     f'scheme="{scheme}"; invalid_tags="repair" mends it'
                 )
         return labels.with_values(object_array(repaired))
@@ -294,7 +294,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         super()._prepare_network(network, vectors)
         if self.crf and self.scheme is not None:
             moves = allowed_moves(self.scheme, self.classes_.tolist())
-            if not has_ways(moves):
+            if not has_valid_path(moves):
                 warnings.warn(
                     f'scheme="{self.scheme}" leaves short sequences no labels: y has '
                     'neither "O" nor a tag for an entity of one step',

@@ -19,8 +19,8 @@ from skrnn.data.tokenizers import check_tokenizer
 from skrnn.estimators._base import BaseNetworkEstimator
 from skrnn.estimators._parameters import NON_NEGATIVE, POSITIVE_INT
 from skrnn.generation.sampling import (
-    MOST_TEMPERATURE,
-    Chances,
+    MAX_TEMPERATURE,
+    RandomStreams,
     Sampling,
     write_features,
     write_tokens,
@@ -38,7 +38,7 @@ class Writing(NamedTuple):
     """What is asked for: how steps are chosen, how many, before what to stop, by which seed."""
 
     how: Sampling
-    n_steps: int
+    max_length: int
     stop: Hashable | None
     seed: int
 
@@ -47,10 +47,10 @@ class SequenceWriter(BaseNetworkEstimator):
     """Abstract base: what writes on from prompts, one step after the other."""
 
     _strings: bool  # whether X was strings in fit
-    n_steps: int
+    max_length: int
 
     def predict(self, X: Any) -> NDArray[np.object_]:
-        """Return the most probable next token again and again, ``n_steps`` times.
+        """Return the most probable next token again and again, ``max_length`` times.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class SequenceWriter(BaseNetworkEstimator):
     def generate(
         self,
         prompts: Any,
-        n_steps: int | None = None,
+        max_length: int | None = None,
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -103,10 +103,10 @@ class SequenceWriter(BaseNetworkEstimator):
         ----------
         prompts :
             Beginnings, as X for ``fit``; one may be empty.
-        n_steps : int, default=None
-            Most steps to write; None takes the parameter ``n_steps``.
+        max_length : int, default=None
+            Most steps to write; None takes the parameter ``max_length``.
         temperature : float, default=1.0
-            Less than 1 prefers what is probable, more evens chances out, 0 always takes
+            Less than 1 prefers what is probable, more evens random_streams out, 0 always takes
             the most probable.
         top_k : int, default=None
             Choose among this many tokens, the most probable ones. Not for features.
@@ -117,13 +117,13 @@ class SequenceWriter(BaseNetworkEstimator):
             Writing also ends before this token. Not for features.
         random_state : int, RandomState or None, default=None
             Fixes what is written, of each prompt by its index alone: the others may be
-            changed, and ``n_steps`` raised. None writes something else each time.
+            changed, and ``max_length`` raised. None writes something else each time.
 
         Returns
         -------
         continuations : ndarray of object of shape (n_sequences,)
             What was written, without the prompts: strings, token lists, or float32 arrays
-            ``(n_steps, n_features)``, as X was in ``fit``. The end is not part of it.
+            ``(max_length, n_features)``, as X was in ``fit``. The end is not part of it.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class SequenceWriter(BaseNetworkEstimator):
         asked = self._check_writing(
             "generate",
             random_state,
-            n_steps=n_steps,
+            max_length=max_length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -145,7 +145,7 @@ class SequenceWriter(BaseNetworkEstimator):
     def stream(
         self,
         prompt: Any,
-        n_steps: int | None = None,
+        max_length: int | None = None,
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -156,13 +156,13 @@ class SequenceWriter(BaseNetworkEstimator):
         """Yield the steps that go on from one prompt, as they are written.
 
         The state is kept and nothing else: memory does not grow. Tokens go on until the
-        end or ``stop`` comes, or after ``n_steps``.
+        end or ``stop`` comes, or after ``max_length``.
 
         Parameters
         ----------
         prompt :
             One sequence, as an element of X in ``fit``; may be empty.
-        n_steps, temperature, top_k, top_p, stop, random_state :
+        max_length, temperature, top_k, top_p, stop, random_state :
             As for ``generate``.
 
         Yields
@@ -173,7 +173,7 @@ class SequenceWriter(BaseNetworkEstimator):
         asked = self._check_writing(
             "stream",
             random_state,
-            n_steps=n_steps,
+            max_length=max_length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -184,7 +184,7 @@ class SequenceWriter(BaseNetworkEstimator):
     def sample(
         self,
         n_samples: int = 1,
-        n_steps: int | None = None,
+        max_length: int | None = None,
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -198,7 +198,7 @@ class SequenceWriter(BaseNetworkEstimator):
         ----------
         n_samples : int, default=1
             How many.
-        n_steps, temperature, top_k, top_p, stop, random_state :
+        max_length, temperature, top_k, top_p, stop, random_state :
             As for ``generate``.
 
         Returns
@@ -215,7 +215,7 @@ class SequenceWriter(BaseNetworkEstimator):
         asked = self._check_writing(
             "sample",
             random_state,
-            n_steps=n_steps,
+            max_length=max_length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -231,7 +231,7 @@ class SequenceWriter(BaseNetworkEstimator):
         method: str,
         random_state: Any,
         *,
-        n_steps: int | None = None,
+        max_length: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -239,15 +239,15 @@ class SequenceWriter(BaseNetworkEstimator):
     ) -> Writing:
         """Return what a method is asked for, or raise a ValueError that names what not."""
         check_is_fitted(self, "net_")
-        n_steps = self.n_steps if n_steps is None else n_steps
+        max_length = self.max_length if max_length is None else max_length
         asked = {
-            "n_steps": n_steps,
+            "max_length": max_length,
             "temperature": temperature,
             "top_k": top_k,
             "top_p": top_p,
         }
         constraints = {
-            "n_steps": [POSITIVE_INT],
+            "max_length": [POSITIVE_INT],
             "temperature": [NON_NEGATIVE],
             "top_k": [POSITIVE_INT, None],
             "top_p": [Interval(Real, 0, 1, closed="right"), None],
@@ -262,10 +262,10 @@ class SequenceWriter(BaseNetworkEstimator):
                     f"{name}={value!r} is of no use: steps are features, not tokens"
                 )
         self._check_stop(stop)
-        temperature = float(min(temperature, MOST_TEMPERATURE))
+        temperature = float(min(temperature, MAX_TEMPERATURE))
         how = Sampling(temperature, None if top_k is None else int(top_k), top_p)
         seed = 0 if how.is_greedy else draw_seed(random_state)  # which moves numpy's own
-        return Writing(how, int(n_steps), stop, seed)
+        return Writing(how, int(max_length), stop, seed)
 
     def _check_stop(self, stop: Hashable | None) -> None:
         if stop is None:
@@ -343,14 +343,21 @@ class SequenceWriter(BaseNetworkEstimator):
         """Yield, step by step, the rows that are still written and their next steps."""
         logits, state = self.net_.read(inputs)
         how, device = asked.how, logits.device
-        chances = None
+        random_streams = None
         if not how.is_greedy:
             shape = () if self._writes_tokens else (logits.shape[1],)
-            chances = Chances(asked.seed, indices, shape, asked.n_steps, device)
+            random_streams = RandomStreams(
+                asked.seed, indices, shape, asked.max_length, device
+            )
         if not self._writes_tokens:
             rows = torch.arange(len(logits))
             for features in write_features(
-                self.net_.step, logits, state, asked.n_steps, how=how, chances=chances
+                self.net_.step,
+                logits,
+                state,
+                asked.max_length,
+                how=how,
+                random_streams=random_streams,
             ):
                 yield rows, features
             return
@@ -361,9 +368,9 @@ class SequenceWriter(BaseNetworkEstimator):
             self.net_.step,
             logits,
             state,
-            asked.n_steps,
+            asked.max_length,
             how=how,
-            chances=chances,
+            random_streams=random_streams,
             ends=torch.tensor(ends, device=device),
             never=torch.arange(UNKNOWN + 1, device=device),
         )

@@ -18,9 +18,9 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 #: Less leaves no chance, more nothing but chance, and either would leave float32.
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 1e-30, 1e30
-#: Steps for which chances are drawn at once, at most, and numbers that these may be.
-N_DRAWN, MOST_DRAWN = 64, 1 << 20
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-30, 1e30
+#: Steps for which random_streams are drawn at once, at most, and numbers that these may be.
+N_DRAWN, MAX_DRAWN = 64, 1 << 20
 
 
 class Sampling(NamedTuple):
@@ -44,10 +44,10 @@ class Sampling(NamedTuple):
     @property
     def is_greedy(self) -> bool:
         """Whether nothing is left to chance."""
-        return self.temperature < LEAST_TEMPERATURE
+        return self.temperature < MIN_TEMPERATURE
 
 
-class Chances:
+class RandomStreams:
     """Numbers drawn evenly from [0, 1): a stream of its own for each sequence.
 
     A sequence's numbers depend on the seed and its index alone. What is written for it
@@ -61,7 +61,7 @@ class Chances:
         The sequences' indices.
     shape : tuple of int
         Shape of what a sequence needs for one step.
-    n_steps : int
+    max_length : int
         Most steps that will be drawn, where that is known.
     device : torch.device or str
         Where they are wanted.
@@ -72,7 +72,7 @@ class Chances:
         seed: int,
         indices: NDArray[np.int64],
         shape: tuple[int, ...] = (),
-        n_steps: int = N_DRAWN,
+        max_length: int = N_DRAWN,
         device: torch.device | str = "cpu",
     ):
         self.streams = [
@@ -80,7 +80,7 @@ class Chances:
             for index in indices.tolist()
         ]
         a_step = len(indices) * math.prod(shape)
-        n_drawn = min(N_DRAWN, n_steps, max(1, MOST_DRAWN // a_step))
+        n_drawn = min(N_DRAWN, max_length, max(1, MAX_DRAWN // a_step))
         self.drawn = np.empty((len(indices), n_drawn, *shape))
         self.used = n_drawn
         self.device = device
@@ -97,15 +97,15 @@ class Chances:
         return torch.from_numpy(numbers).to(self.device)
 
 
-def choose_token(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tensor:
+def choose_token(logits: Tensor, how: Sampling, random_streams: Tensor | None) -> Tensor:
     """Return a token ``(B,)`` for each row of logits ``(B, C)`` and chance ``(B,)``.
 
-    Without chances, or if greedy, it is the most probable one.
+    Without random_streams, or if greedy, it is the most probable one.
     """
-    if chances is None or how.is_greedy:
+    if random_streams is None or how.is_greedy:
         return logits.argmax(1)
     logits = (logits - logits.amax(1, keepdim=True)) / min(
-        how.temperature, MOST_TEMPERATURE
+        how.temperature, MAX_TEMPERATURE
     )
     if how.top_k is not None and how.top_k < logits.shape[1]:
         best, places = logits.topk(how.top_k)
@@ -117,26 +117,30 @@ def choose_token(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tenso
         ordered = ordered.masked_fill(before >= how.top_p, 0.0)
         probabilities = torch.zeros_like(ordered).scatter_(1, order, ordered)
     below = probabilities.cumsum(1, dtype=torch.float64)  # (B, C)
-    wanted = chances[:, None] * below[:, -1:]  # less than all, as chances are than 1
+    wanted = (
+        random_streams[:, None] * below[:, -1:]
+    )  # less than all, as random_streams are than 1
     return torch.searchsorted(below, wanted, right=True)[:, 0]
 
 
-def choose_features(logits: Tensor, how: Sampling, chances: Tensor | None) -> Tensor:
+def choose_features(
+    logits: Tensor, how: Sampling, random_streams: Tensor | None
+) -> Tensor:
     """Return 0/1 features ``(B, F)``, each by its own probability and chance."""
-    if chances is None or how.is_greedy:
+    if random_streams is None or how.is_greedy:
         return (logits > 0).to(logits.dtype)
-    probabilities = (logits / min(how.temperature, MOST_TEMPERATURE)).sigmoid()
-    return (chances < probabilities).to(logits.dtype)
+    probabilities = (logits / min(how.temperature, MAX_TEMPERATURE)).sigmoid()
+    return (random_streams < probabilities).to(logits.dtype)
 
 
 def write_tokens(
     step: Step,
     logits: Tensor,
     state: State,
-    n_steps: int,
+    max_length: int,
     *,
     how: Sampling,
-    chances: Chances | None,
+    random_streams: RandomStreams | None,
     ends: Tensor,
     never: Tensor,
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -150,19 +154,19 @@ def write_tokens(
         For the first token.
     state : tuple of tensors (B, ...)
         Behind what has been read.
-    n_steps : int
+    max_length : int
         Most tokens to write.
     how : Sampling
         How tokens are chosen.
-    chances : Chances or None
+    random_streams : RandomStreams or None
         Of the B sequences; None always takes the most probable.
     ends, never : int64 tensors
         Tokens that end a sequence (they are not yielded), and that are never written.
     """
     rows = torch.arange(len(logits), device=logits.device)
-    for t in range(n_steps):
+    for t in range(max_length):
         logits = logits.index_fill(1, never, -torch.inf)
-        drawn = None if chances is None else chances.draw(rows)
+        drawn = None if random_streams is None else random_streams.draw(rows)
         tokens = choose_token(logits, how, drawn)
         going = ~torch.isin(tokens, ends)
         if not bool(going.all()):
@@ -171,7 +175,7 @@ def write_tokens(
             if not len(rows):
                 return
         yield rows, tokens
-        if t + 1 < n_steps:
+        if t + 1 < max_length:
             logits, state = step(tokens[:, None], state)
 
 
@@ -179,16 +183,16 @@ def write_features(
     step: Step,
     logits: Tensor,
     state: State,
-    n_steps: int,
+    max_length: int,
     *,
     how: Sampling,
-    chances: Chances | None,
+    random_streams: RandomStreams | None,
 ) -> Iterator[Tensor]:
     """Yield the next steps ``(B, F)``; the arguments are those of ``write_tokens``."""
     rows = torch.arange(len(logits))
-    for t in range(n_steps):
-        drawn = None if chances is None else chances.draw(rows)
+    for t in range(max_length):
+        drawn = None if random_streams is None else random_streams.draw(rows)
         features = choose_features(logits, how, drawn)
         yield features
-        if t + 1 < n_steps:
+        if t + 1 < max_length:
             logits, state = step(features[:, None], state)

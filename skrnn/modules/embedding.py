@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from skrnn.modules.characters import SPELLERS, CharacterCNN, NgramBag
+from skrnn.modules.char_encoder import CHAR_ENCODERS, CharacterCNN, NgramBag
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.initialization import embedding_scale, small_normal_
 
@@ -45,11 +45,11 @@ class TokenEmbedding(nn.Module):
         Size of the vocabulary, the padding and unknown ids included.
     embedding_dim : int
         Size of a token's vector.
-    characters : {None, "cnn", "ngrams"}
+    char_encoder : {None, "cnn", "ngrams"}
         How spellings are read.
-    n_spelling_ids : int
+    n_char_ids : int
         Number of character or n-gram ids.
-    characters_dim : int
+    char_dim : int
         Size of a spelling's vector.
     dropout : float
         Rate at which values of the vectors are dropped in training.
@@ -65,9 +65,9 @@ class TokenEmbedding(nn.Module):
         n_ids: int,
         embedding_dim: int,
         *,
-        characters: str | None = None,
-        n_spelling_ids: int = 0,
-        characters_dim: int = 0,
+        char_encoder: str | None = None,
+        n_char_ids: int = 0,
+        char_dim: int = 0,
         dropout: float = 0.0,
         frozen: bool = False,
     ):
@@ -75,10 +75,10 @@ class TokenEmbedding(nn.Module):
         self.embedding = nn.Embedding(n_ids, embedding_dim, padding_idx=0)
         self.embedding.weight.requires_grad_(not frozen)
         self.register_buffer("singletons", torch.zeros(n_ids, dtype=torch.bool))
-        self.speller: CharacterCNN | NgramBag | None = (
-            SPELLERS[characters](n_spelling_ids, characters_dim) if characters else None
+        self.char_encoder: CharacterCNN | NgramBag | None = (
+            CHAR_ENCODERS[char_encoder](n_char_ids, char_dim) if char_encoder else None
         )
-        self.output_size = embedding_dim + (characters_dim if characters else 0)
+        self.output_size = embedding_dim + (char_dim if char_encoder else 0)
         self.dropout = Dropout(dropout)
         self.generator: Generator | None = None
 
@@ -102,12 +102,12 @@ class TokenEmbedding(nn.Module):
         self.singletons &= ~known  # a vector says more than that its token is rare
 
     @torch.no_grad()
-    def silence_untrained(self) -> None:
+    def zero_untrained(self) -> None:
         """Zero what no training example will reach, lest it be noise in predictions."""
         if not self.singletons.any():
             self.embedding.weight[UNKNOWN] = 0.0
-        if self.speller is not None:
-            self.speller.silence_untrained()
+        if self.char_encoder is not None:
+            self.char_encoder.zero_untrained()
 
     def forward(
         self,
@@ -139,10 +139,12 @@ class TokenEmbedding(nn.Module):
         x = self.embedding(ids)  # (B, T, E)
         if vectors is not None:
             x[outside] = vectors[inputs[outside] - self.embedding.num_embeddings]
-        if self.speller is not None:
+        if self.char_encoder is not None:
             assert words is not None  # spelled tokens come with their words
             assert spelling is not None
-            read = spelling if spelling.is_floating_point() else self.speller(spelling)
+            read = (
+                spelling if spelling.is_floating_point() else self.char_encoder(spelling)
+            )
             spelled = read.index_select(0, words.reshape(-1))
             x = torch.cat([x, spelled.view(*words.shape, -1)], dim=-1)  # (B, T, E + C)
         return self.dropout(x)
@@ -154,11 +156,11 @@ class TokenEmbedding(nn.Module):
         Words are taken in the order of their spelling, so that a word's vector does not
         depend on the order in which a user's texts come.
         """
-        assert self.speller is not None
+        assert self.char_encoder is not None
         order = torch.arange(len(spelling), device=spelling.device)
         for column in range(spelling.shape[1] - 1, -1, -1):
             order = order[spelling[order, column].argsort(stable=True)]
-        vectors = [self.speller(spelling[part]) for part in order.split(n_words)]
+        vectors = [self.char_encoder(spelling[part]) for part in order.split(n_words)]
         joined = torch.cat(vectors)  # (W, C)
         return torch.empty_like(joined).index_copy_(0, order, joined)
 
@@ -173,10 +175,10 @@ class TokenEmbedding(nn.Module):
         return inputs.masked_fill(forgotten, UNKNOWN)
 
 
-def build_source(
-    source: Mapping[str, Any], dropout: float
+def build_input_layer(
+    input_layer: Mapping[str, Any], dropout: float
 ) -> FeatureInput | TokenEmbedding:
     """Return the first layer for numeric features or for tokens."""
-    if "n_features" in source:
-        return FeatureInput(**source)
-    return TokenEmbedding(**source, dropout=dropout)
+    if "n_features" in input_layer:
+        return FeatureInput(**input_layer)
+    return TokenEmbedding(**input_layer, dropout=dropout)

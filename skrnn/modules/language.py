@@ -99,7 +99,7 @@ class LanguageModel(nn.Module):
             self.silent.fill_(False)
 
     @torch.no_grad()
-    def silence_unknown(self) -> None:
+    def zero_unknown(self) -> None:
         """Let the unknown token be read as zeros, where training has none.
 
         A tied vector is trained all the same: no output is to be like it.
@@ -110,7 +110,7 @@ class LanguageModel(nn.Module):
             self.embedding.weight[UNKNOWN] = 0.0
 
     @torch.no_grad()
-    def hear_unknown(self) -> None:
+    def enable_unknown(self) -> None:
         """Let the unknown token be read by its vector, where training has some."""
         if self.tied:
             self.silent.fill_(False)
@@ -208,7 +208,7 @@ class RecurrentLanguageModel(LanguageModel):
 
 
 class WindowLanguageModel(LanguageModel):
-    """The baseline: the last ``n_steps`` inputs through dense layers.
+    """The baseline: the last ``window`` inputs through dense layers.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class WindowLanguageModel(LanguageModel):
         As in ``LanguageModel``.
     dropout : float
         Rate on inputs and behind each hidden layer.
-    n_steps : int
+    window : int
         Steps of the window; zeros stand before a sequence's begin.
     hidden_layer_sizes : tuple of int
         Units of each hidden layer, at least one.
@@ -234,13 +234,13 @@ class WindowLanguageModel(LanguageModel):
         *,
         n_outputs: int,
         embedding_dim: int | None,
-        n_steps: int,
+        window: int,
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         tie_weights: bool,
         dropout: float,
     ):
-        width = n_steps * (embedding_dim or n_outputs)
+        width = window * (embedding_dim or n_outputs)
         super().__init__(
             n_outputs=n_outputs,
             embedding_dim=embedding_dim,
@@ -248,17 +248,17 @@ class WindowLanguageModel(LanguageModel):
             tie_weights=tie_weights,
             dropout=dropout,
         )
-        self.n_steps = n_steps
+        self.window = window
         self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
 
     def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Return ``(B, T, output_size)`` for the output layer, and the state behind."""
         n_sequences, n_steps, *rest = inputs.shape
-        before = self.n_steps - 1
+        before = self.window - 1
         if state is None:
             state = (inputs.new_zeros((n_sequences, before, *rest)),)
         seen = torch.cat([state[0], inputs], dim=1)  # (B, W - 1 + T[, C])
         x = self.embed(seen)  # (B, W - 1 + T, E)
-        near = torch.cat([x[:, i : i + n_steps] for i in range(self.n_steps)], dim=-1)
+        near = torch.cat([x[:, i : i + n_steps] for i in range(self.window)], dim=-1)
         after = (seen[:, seen.shape[1] - before :],)
         return self.hidden(near), after

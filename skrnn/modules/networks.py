@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from skrnn.modules.crf import ConditionalRandomField, PathScores, StepScores
 from skrnn.modules.dense import hidden_layers
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import build_source
+from skrnn.modules.embedding import build_input_layer
 from skrnn.modules.initialization import materialize
 from skrnn.modules.language import RecurrentLanguageModel, WindowLanguageModel
 from skrnn.modules.masking import gather_steps, length_mask
@@ -30,7 +30,7 @@ class SequenceNetwork(nn.Module):
 
     Parameters
     ----------
-    source : dict
+    input_layer : dict
         Arguments of ``FeatureInput`` (``n_features``) or of ``TokenEmbedding``.
     n_outputs : int
         Columns of the result.
@@ -45,7 +45,7 @@ class SequenceNetwork(nn.Module):
     def __init__(
         self,
         *,
-        source: Mapping[str, Any],
+        input_layer: Mapping[str, Any],
         n_outputs: int,
         hidden_size: int,
         cell: str,
@@ -55,9 +55,9 @@ class SequenceNetwork(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.source = build_source(source, dropout)
+        self.input_layer = build_input_layer(input_layer, dropout)
         self.encoder = RecurrentEncoder(
-            self.source.output_size,
+            self.input_layer.output_size,
             hidden_size,
             cell=cell,
             num_layers=num_layers,
@@ -77,7 +77,7 @@ class SequenceNetwork(nn.Module):
         vectors: Tensor | None = None,
     ) -> Tensor:
         """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
+        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
         outputs, state = self.encoder(x, lengths)  # (B, T, H), (B, H)
         pooled = self.pooling(outputs, state, lengths)  # (B, H)
         return self.head(self.dropout(pooled))  # (B, n_outputs)
@@ -88,9 +88,9 @@ class FeedForwardNetwork(nn.Module):
 
     Parameters
     ----------
-    source, n_outputs, dropout :
+    input_layer, n_outputs, dropout :
         As in ``SequenceNetwork``.
-    n_steps : int
+    window : int
         Steps of the window; shorter sequences get zeros in front.
     hidden_layer_sizes : tuple of int
         Units of each hidden layer.
@@ -101,17 +101,17 @@ class FeedForwardNetwork(nn.Module):
     def __init__(
         self,
         *,
-        source: Mapping[str, Any],
+        input_layer: Mapping[str, Any],
         n_outputs: int,
-        n_steps: int,
+        window: int,
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         dropout: float,
     ):
         super().__init__()
-        self.n_steps = n_steps
-        self.source = build_source(source, dropout)
-        size = n_steps * self.source.output_size
+        self.window = window
+        self.input_layer = build_input_layer(input_layer, dropout)
+        size = window * self.input_layer.output_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)
 
@@ -124,12 +124,12 @@ class FeedForwardNetwork(nn.Module):
         vectors: Tensor | None = None,
     ) -> Tensor:
         """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
-        steps = torch.arange(self.n_steps, device=lengths.device) - self.n_steps
-        steps = lengths[:, None] + steps  # (B, n_steps), negative before the first step
-        window = gather_steps(x, steps.clamp(min=0))
-        window = window.masked_fill((steps < 0)[..., None], 0.0)  # (B, n_steps, F)
-        return self.head(self.hidden(window.flatten(1)))  # (B, n_outputs)
+        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
+        steps = torch.arange(self.window, device=lengths.device) - self.window
+        steps = lengths[:, None] + steps  # (B, window), negative before the first step
+        seen = gather_steps(x, steps.clamp(min=0))
+        seen = seen.masked_fill((steps < 0)[..., None], 0.0)  # (B, window, F)
+        return self.head(self.hidden(seen.flatten(1)))  # (B, n_outputs)
 
 
 class TaggingNetwork(nn.Module):
@@ -137,7 +137,7 @@ class TaggingNetwork(nn.Module):
 
     Parameters
     ----------
-    source, hidden_size, cell, num_layers, bidirectional, dropout :
+    input_layer, hidden_size, cell, num_layers, bidirectional, dropout :
         As in ``SequenceNetwork``.
     n_outputs : int
         Number of labels.
@@ -148,7 +148,7 @@ class TaggingNetwork(nn.Module):
     def __init__(
         self,
         *,
-        source: Mapping[str, Any],
+        input_layer: Mapping[str, Any],
         n_outputs: int,
         crf: bool,
         hidden_size: int,
@@ -158,9 +158,9 @@ class TaggingNetwork(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.source = build_source(source, dropout)
+        self.input_layer = build_input_layer(input_layer, dropout)
         self.encoder = RecurrentEncoder(
-            self.source.output_size,
+            self.input_layer.output_size,
             hidden_size,
             cell=cell,
             num_layers=num_layers,
@@ -180,7 +180,7 @@ class TaggingNetwork(nn.Module):
         vectors: Tensor | None = None,
     ) -> StepScores | PathScores:
         """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
-        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
+        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
         outputs, _ = self.encoder(x, lengths)  # (B, T, H)
         logits = self.head(self.dropout(outputs))  # (B, T, C)
         return self.crf(logits, lengths) if self.crf else StepScores(logits, lengths)
@@ -191,9 +191,9 @@ class WindowTaggingNetwork(nn.Module):
 
     Parameters
     ----------
-    source, n_outputs, crf :
+    input_layer, n_outputs, crf :
         As in ``TaggingNetwork``.
-    window : int
+    context : int
         Neighbours on each side; beyond a sequence's ends they are zeros.
     hidden_layer_sizes, activation, dropout :
         As in ``FeedForwardNetwork``.
@@ -202,18 +202,18 @@ class WindowTaggingNetwork(nn.Module):
     def __init__(
         self,
         *,
-        source: Mapping[str, Any],
+        input_layer: Mapping[str, Any],
         n_outputs: int,
         crf: bool,
-        window: int,
+        context: int,
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         dropout: float,
     ):
         super().__init__()
-        self.window = window
-        self.source = build_source(source, dropout)
-        size = (2 * window + 1) * self.source.output_size
+        self.context = context
+        self.input_layer = build_input_layer(input_layer, dropout)
+        size = (2 * context + 1) * self.input_layer.output_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
@@ -227,11 +227,11 @@ class WindowTaggingNetwork(nn.Module):
         vectors: Tensor | None = None,
     ) -> StepScores | PathScores:
         """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
-        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
+        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
         n_steps = x.shape[1]
         x = x.masked_fill(~length_mask(lengths, n_steps)[..., None], 0.0)
-        x = F.pad(x, (0, 0, self.window, self.window))  # (B, T + 2 W, F)
-        near = [x[:, i : i + n_steps] for i in range(2 * self.window + 1)]
+        x = F.pad(x, (0, 0, self.context, self.context))  # (B, T + 2 W, F)
+        near = [x[:, i : i + n_steps] for i in range(2 * self.context + 1)]
         logits = self.head(self.hidden(torch.cat(near, dim=-1)))  # (B, T, C)
         return self.crf(logits, lengths) if self.crf else StepScores(logits, lengths)
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from skrnn.modules.crf import StepScores
 from skrnn.modules.decoder import Decoder, DecoderState
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import build_source
+from skrnn.modules.embedding import build_input_layer
 from skrnn.modules.initialization import embedding_scale, small_normal_, xavier_
 from skrnn.modules.recurrent import RecurrentEncoder
 
@@ -25,7 +25,7 @@ class EncoderDecoder(nn.Module):
     def __init__(
         self,
         *,
-        source: Mapping[str, Any],
+        input_layer: Mapping[str, Any],
         input_size: int,
         output_size: int,
         hidden_size: int,
@@ -36,9 +36,9 @@ class EncoderDecoder(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.source = build_source(source, dropout)
+        self.input_layer = build_input_layer(input_layer, dropout)
         self.encoder = RecurrentEncoder(
-            self.source.output_size,
+            self.input_layer.output_size,
             hidden_size,
             cell=cell,
             num_layers=num_layers,
@@ -66,7 +66,7 @@ class EncoderDecoder(nn.Module):
         vectors: Tensor | None = None,
     ) -> DecoderState:
         """Return where a decoder starts from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.source(inputs, words, spelling, vectors)  # (B, T, F)
+        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
         outputs, state = self.encoder(x, lengths)  # (B, T, M), (B, M)
         return self.decoder.start(self.dropout(outputs), state, lengths)
 
@@ -76,7 +76,7 @@ class TranslationNetwork(EncoderDecoder):
 
     Parameters
     ----------
-    source, hidden_size, cell, num_layers, bidirectional, dropout :
+    input_layer, hidden_size, cell, num_layers, bidirectional, dropout :
         As in ``SequenceNetwork``; the decoder reads in one direction.
     n_outputs : int
         Target ids: padding, unknown, tokens, and last the end.
@@ -169,7 +169,7 @@ class ForecastNetwork(EncoderDecoder):
 
     Parameters
     ----------
-    source, hidden_size, cell, num_layers, bidirectional, attention, dropout :
+    input_layer, hidden_size, cell, num_layers, bidirectional, attention, dropout :
         As in ``TranslationNetwork``.
     n_outputs : int
         Numbers in all, ``horizon`` times those of a step.

@@ -1,6 +1,6 @@
 """Batches: padding begins here.
 
-An ``Examples`` holds encoded sequences with their targets. ``TrainingBatches`` cuts it
+An ``EncodedDataset`` holds encoded sequences with their targets. ``TrainingBatches`` cuts it
 into shuffled batches of similar lengths, ``prediction_batches`` into batches whose
 make-up depends on the sequences alone and not on the user's order. Everything is
 indexed by whole batches; there is no loop over samples or steps.
@@ -36,7 +36,7 @@ MAX_ROWS = 256
 
 
 @dataclass(frozen=True)
-class Examples:
+class EncodedDataset:
     """Encoded sequences with targets and weights.
 
     Attributes
@@ -72,12 +72,12 @@ class Examples:
         return self.lengths
 
 
-class Piece(NamedTuple):
+class MicroBatch(NamedTuple):
     """What one call of the network takes.
 
     ``inputs`` are the network's ``forward`` arguments by name. ``n_targets`` is what its
     loss is a sum of: sequences, or real steps where each has a target; ``indices`` are
-    those of its sequences. A piece that ``goes_on`` starts from the state behind the
+    those of its sequences. A piece that ``carries_state`` starts from the state behind the
     piece before, whose first rows it has.
     """
 
@@ -86,10 +86,10 @@ class Piece(NamedTuple):
     weights: Tensor | None
     n_targets: int
     indices: NDArray[np.int64]
-    goes_on: bool = False
+    carries_state: bool = False
 
 
-class Batch(list[Piece]):
+class Batch(list[MicroBatch]):
     """The pieces whose gradients make one optimizer step."""
 
     @property
@@ -139,7 +139,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        examples: Examples,
+        examples: EncodedDataset,
         batch_size: int,
         generator: torch.Generator,
         device: torch.device | str = "cpu",
@@ -231,7 +231,7 @@ class PredictionBatches:
 
     def __init__(
         self,
-        examples: Examples,
+        examples: EncodedDataset,
         device: torch.device | str = "cpu",
         chunk: int | None = None,
         spell: Callable[[Tensor], Tensor] | None = None,
@@ -317,7 +317,7 @@ def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 16) -> NDArray[n
 class Collator:
     """Cuts padded batches out of flat arrays that stay on the device."""
 
-    def __init__(self, examples: Examples, device: torch.device | str):
+    def __init__(self, examples: EncodedDataset, device: torch.device | str):
         sequences = examples.sequences
         self.device = device
         self.offsets = sequences.steps.offsets
@@ -340,7 +340,7 @@ class Collator:
 
     def chunks(
         self, indices: NDArray[np.int64], n_steps: int, first: int
-    ) -> Iterator[Piece]:
+    ) -> Iterator[MicroBatch]:
         """Yield the sequences in chunks of ``n_steps`` steps, the first one shorter.
 
         The longest sequence stands first; those that have ended leave.
@@ -351,12 +351,12 @@ class Collator:
         start, stop = 0, first
         while start < lengths[0]:
             here = indices[lengths > start]
-            yield self(here, start, stop)._replace(goes_on=start > 0)
+            yield self(here, start, stop)._replace(carries_state=start > 0)
             start, stop = stop, stop + n_steps
 
     def __call__(
         self, indices: NDArray[np.int64], start: int = 0, stop: int | None = None
-    ) -> Piece:
+    ) -> MicroBatch:
         """Return the sequences at ``indices``, padded to the longest of them.
 
         Or their steps from ``start`` to ``stop``, where all of them have some.
@@ -398,7 +398,7 @@ class Collator:
             shape = (*positions.shape, *values.shape[1:])
             return values.index_select(0, flat).view(shape)  # (B, T[, F])
 
-        return Piece(
+        return MicroBatch(
             batch,
             pick(self.targets, self.by_step),
             pick(self.weights, self.weights_by_step),
@@ -408,7 +408,7 @@ class Collator:
 
     def _forced(
         self, batch: dict[str, Tensor], indices: NDArray[np.int64], chosen: Tensor
-    ) -> Piece:
+    ) -> MicroBatch:
         """Return a piece whose network is given the targets one step late."""
         assert self.forced is not None
         assert self.targets is not None
@@ -422,7 +422,7 @@ class Collator:
         weights = None
         if self.weights is not None:
             weights = self.weights.index_select(0, chosen)[:, None]  # (B, 1)
-        return Piece(batch, targets, weights, int(lengths.sum()), indices)
+        return MicroBatch(batch, targets, weights, int(lengths.sum()), indices)
 
 
 def to_device(array: NDArray, device: torch.device | str) -> Tensor:

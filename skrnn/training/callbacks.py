@@ -78,7 +78,7 @@ class LearningRate(Callback):
             self.stepper_.step(row.get("valid_loss", row["train_loss"]))
 
 
-class GradientClipping(Callback):
+class GradientNormClipping(Callback):
     """Scales gradients down to a largest norm (Pascanu, Mikolov & Bengio 2013)."""
 
     def __init__(self, max_norm: float):

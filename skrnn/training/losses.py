@@ -88,7 +88,7 @@ class PathLikelihood(nn.Module):
     adjustment. ICLR.
     """
 
-    LEAST_WEIGHT = 1e-6
+    MIN_WEIGHT = 1e-6
     log_weights: Tensor | None
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class PathLikelihood(nn.Module):
     def weigh(self, weights: Tensor | None) -> None:
         """Take the weight of each class ``(C,)``; None weighs all alike."""
         if weights is not None:
-            weights = weights.clamp(min=self.LEAST_WEIGHT).log()
+            weights = weights.clamp(min=self.MIN_WEIGHT).log()
         self.log_weights = weights
 
     def forward(self, outputs: PathScores, targets: Tensor) -> Tensor:

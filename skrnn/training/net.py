@@ -30,8 +30,8 @@ from skrnn.training.batching import (
     MAX_ROWS,
     Batch,
     Collator,
-    Examples,
-    Piece,
+    EncodedDataset,
+    MicroBatch,
     PredictionBatches,
     TrainingBatches,
     max_steps,
@@ -64,12 +64,12 @@ def check_finite(loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise ValueError(
             f"The training loss became {loss} in epoch {epoch}. Try a smaller lr, a "
-            "smaller gradient_clip, features scaled to about unit size, or "
+            "smaller max_grad_norm, features scaled to about unit size, or "
             'cell="lstm" in place of a ReLU cell'
         )
 
 
-def targets_of_a_batch(X: Examples, n_batches: int) -> float | None:
+def targets_of_a_batch(X: EncodedDataset, n_batches: int) -> float | None:
     """Return the mean number of targets of a batch; None with one for each sequence."""
     if not isinstance(X.targets, RaggedArray):
         return None
@@ -83,7 +83,7 @@ CHUNK = 4096
 
 
 class SequenceNet(NeuralNet):
-    """A skorch net over ``Examples``.
+    """A skorch net over ``EncodedDataset``.
 
     Differs from skorch's where ragged data needs it: batches come ready-made in pieces
     whose gradients add up; losses are one value a sequence, weighted; a user's
@@ -157,7 +157,11 @@ class SequenceNet(NeuralNet):
     # --- training --------------------------------------------------------------------
 
     def partial_fit(
-        self, X: Examples, y: Examples | None = None, classes: None = None, **kwargs: Any
+        self,
+        X: EncodedDataset,
+        y: EncodedDataset | None = None,
+        classes: None = None,
+        **kwargs: Any,
     ) -> SequenceNet:
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
         self.notify("on_train_begin", X=X, y=y)
@@ -174,8 +178,8 @@ class SequenceNet(NeuralNet):
 
     def fit_loop(
         self,
-        X: Examples,
-        y: Examples | None = None,
+        X: EncodedDataset,
+        y: EncodedDataset | None = None,
         epochs: int | None = None,
         **fit_params: Any,
     ) -> SequenceNet:
@@ -206,11 +210,11 @@ class SequenceNet(NeuralNet):
         check_finite(self.validation_step(few)["loss"].item(), len(self.history))
         return self
 
-    def updates_of_an_epoch(self, X: Examples) -> int:
+    def updates_of_an_epoch(self, X: EncodedDataset) -> int:
         """Return the number of batches of one epoch (about that with chunks)."""
         return len(self._training_batches(X))
 
-    def _training_batches(self, X: Examples) -> TrainingBatches:
+    def _training_batches(self, X: EncodedDataset) -> TrainingBatches:
         return TrainingBatches(
             X, self.batch_size, self.order_generator_, self.device, self.bptt
         )
@@ -266,18 +270,18 @@ class SequenceNet(NeuralNet):
             )
         return {"loss": total / batch.n_targets, "y_pred": None}
 
-    def _piece_loss(self, piece: Piece, outputs: Any) -> Tensor:
+    def _piece_loss(self, piece: MicroBatch, outputs: Any) -> Tensor:
         """Return the weighted sum of a piece's losses, one a sequence or one a step."""
         losses = self.criterion_(outputs, piece.targets)
         return losses.sum() if piece.weights is None else (losses * piece.weights).sum()
 
-    def _run(self, piece: Piece, before: State) -> tuple[Any, State]:
+    def _run(self, piece: MicroBatch, before: State) -> tuple[Any, State]:
         """Return a piece's outputs, and the state behind it, cut off from gradients.
 
         ``before`` is the state behind the piece before, from which some pieces go on.
         """
         inputs: dict[str, Any] = piece.inputs
-        if piece.goes_on:
+        if piece.carries_state:
             n_sequences = len(inputs["lengths"])
             inputs = inputs | {"state": tuple(part[:n_sequences] for part in before)}
         outputs = self.module_(**inputs)
@@ -285,22 +289,22 @@ class SequenceNet(NeuralNet):
             return outputs, ()
         return outputs, tuple(part.detach() for part in outputs.state)
 
-    def _through(self, batch: Batch) -> Iterator[tuple[Piece, Any]]:
+    def _through(self, batch: Batch) -> Iterator[tuple[MicroBatch, Any]]:
         """Yield the pieces of a batch with their outputs."""
         state: State = ()
         for piece in batch:
             outputs, state = self._run(piece, state)
             yield piece, outputs
 
-    def _prediction_batches(self, examples: Examples) -> PredictionBatches:
+    def _prediction_batches(self, examples: EncodedDataset) -> PredictionBatches:
         chunk = None if self.bptt is None else max(CHUNK, self.bptt)
-        source = getattr(self.module_, "source", None)
-        spell = source.spell if isinstance(source, TokenEmbedding) else None
+        layer = getattr(self.module_, "input_layer", None)
+        spell = layer.spell if isinstance(layer, TokenEmbedding) else None
         return PredictionBatches(examples, self.device, chunk, spell)
 
     # --- prediction ------------------------------------------------------------------
 
-    def predict_outputs(self, examples: Examples) -> NDArray[np.float32]:
+    def predict_outputs(self, examples: EncodedDataset) -> NDArray[np.float32]:
         """Return the network's outputs ``(n_sequences, n_outputs)`` in user's order."""
         batches = self._prediction_batches(examples)
         result: NDArray[np.float32] | None = None
@@ -314,7 +318,7 @@ class SequenceNet(NeuralNet):
         return result
 
     def predict_steps(
-        self, examples: Examples, decode: Callable[[Any], Tensor]
+        self, examples: EncodedDataset, decode: Callable[[Any], Tensor]
     ) -> RaggedArray:
         """Return what ``decode`` makes of the outputs, step by step, in user's order.
 
@@ -337,7 +341,7 @@ class SequenceNet(NeuralNet):
         assert values is not None  # the door refuses empty X
         return steps.with_values(values)
 
-    def score_targets(self, examples: Examples) -> NDArray[np.float64]:
+    def score_targets(self, examples: EncodedDataset) -> NDArray[np.float64]:
         """Return each sequence's loss ``(n_sequences,)``, the sum over its steps."""
         result = np.zeros(len(examples))
         with torch.inference_mode():
@@ -354,7 +358,7 @@ class SequenceNet(NeuralNet):
         Sequences of one length are read together: behind padding no state is real.
         """
         lengths = inputs.lengths
-        collator = Collator(Examples(EncodedSequences(inputs)), self.device)
+        collator = Collator(EncodedDataset(EncodedSequences(inputs)), self.device)
         order, logits, states = [], [], []
         with torch.inference_mode():
             for length in np.unique(lengths):
@@ -378,7 +382,7 @@ class SequenceNet(NeuralNet):
         with torch.inference_mode():
             return self.module_.read(inputs, state)
 
-    def attention(self, examples: Examples) -> list[NDArray[np.float32]]:
+    def attention(self, examples: EncodedDataset) -> list[NDArray[np.float32]]:
         """Return each pair's attention ``(n_target_steps, n_steps)``, in user's order."""
         result: list[Any] = [None] * len(examples)
         batches = self._prediction_batches(examples)
@@ -397,7 +401,7 @@ class SequenceNet(NeuralNet):
         return result
 
     def search(
-        self, examples: Examples, search: Callable[[Any, Any, NDArray], Hypotheses]
+        self, examples: EncodedDataset, search: Callable[[Any, Any, NDArray], Hypotheses]
     ) -> Hypotheses:
         """Return what ``search(network, inputs, indices)`` writes, in user's order."""
         batches = self._prediction_batches(examples)

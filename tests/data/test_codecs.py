@@ -131,7 +131,7 @@ def test_tokens_become_ids_of_one_vocabulary():
 
 def test_lower_casing_joins_ids_and_keeps_the_spelling():
     X = tokens([["The", "the"], ["THE", "cat"]])
-    codec = TokenCodec(lowercase=True, characters="cnn").fit(X)
+    codec = TokenCodec(lowercase=True, char_encoder="cnn").fit(X)
     encoded = codec.encode(X)
     the, cat = codec.vocabulary.ids["the"], codec.vocabulary.ids["cat"]
     assert encoded.steps.values.tolist() == [the, the, the, cat]
@@ -154,9 +154,9 @@ def test_tokens_that_are_no_strings_are_not_lower_cased():
     assert codec.encode(X).steps.values.tolist() == [2, 3, 2]
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
-def test_an_unknown_word_keeps_its_spelling(characters):
-    codec = TokenCodec(characters=characters).fit(tokens([["cat", "dog"]]))
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_an_unknown_word_keeps_its_spelling(char_encoder):
+    codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["cat", "dog"]]))
     encoded = codec.encode(tokens([["cog", "dot"]]))
     assert encoded.steps.values.tolist() == [UNKNOWN, UNKNOWN]
     first, second = encoded.spelling[encoded.words]
@@ -165,7 +165,7 @@ def test_an_unknown_word_keeps_its_spelling(characters):
 
 
 def test_words_that_min_count_leaves_out_still_teach_the_alphabet():
-    codec = TokenCodec(min_count=2, characters="cnn").fit(tokens([["a", "a", "xyz"]]))
+    codec = TokenCodec(min_count=2, char_encoder="cnn").fit(tokens([["a", "a", "xyz"]]))
     assert set(codec.vocabulary.ids) == {"a"}
     assert set("axyz") <= set(codec.spelling.characters)
 
@@ -176,17 +176,17 @@ def test_max_size_keeps_the_most_frequent():
 
 
 def test_encoding_does_not_change_the_vocabulary():
-    codec = TokenCodec(characters="cnn").fit(tokens([["a", "b"]]))
+    codec = TokenCodec(char_encoder="cnn").fit(tokens([["a", "b"]]))
     before = dict(codec.vocabulary.ids), codec.spelling.n_ids
     codec.encode(tokens([["c", "ß"]]))
     assert (codec.vocabulary.ids, codec.spelling.n_ids) == before
 
 
-@pytest.mark.parametrize("characters", [None, "cnn"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn"])
 def test_taking_sequences_takes_their_words_along(characters, rng):
     words = ["a", "bb", "ccc", "dd"]
     X = [[words[i] for i in rng.integers(0, 4, size=n)] for n in [3, 1, 4, 2]]
-    codec = TokenCodec(characters=characters).fit(tokens(X))
+    codec = TokenCodec(char_encoder=char_encoder).fit(tokens(X))
     taken = codec.encode(tokens(X)).take(np.array([2, 0]))
     expected = codec.encode(tokens([X[2], X[0]]))
     assert len(taken) == 2
@@ -239,11 +239,11 @@ def encode_outside(X, embeddings, **options):
     return codec, codec.encode(tokens(X), embeddings)
 
 
-@pytest.mark.parametrize("characters", [None, "cnn"])
-def test_tokens_that_only_the_vectors_know_have_ids_beyond_the_vocabulary(characters):
+@pytest.mark.parametrize("char_encoder", [None, "cnn"])
+def test_tokens_that_only_the_vectors_know_have_ids_beyond_the_vocabulary(char_encoder):
     vectors = {"a": [9, 9], "c": [1, 2], "d": [3, 4], "zebra": [5, 6]}
     codec, encoded = encode_outside(
-        [["d", "a", "e"], ["c", "d"]], vectors, characters=characters
+        [["d", "a", "e"], ["c", "d"]], vectors, char_encoder=char_encoder
     )
     n_ids = len(codec.vocabulary)
     own = codec.vocabulary.ids["a"]

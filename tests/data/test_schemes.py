@@ -14,7 +14,7 @@ from skrnn.data.schemes import (
     allowed_moves,
     check_tags,
     entities,
-    first_breach,
+    first_violation,
     repair,
     split_tag,
 )
@@ -82,7 +82,7 @@ INVALID = {
     ("scheme", "tags"), [(scheme, tags) for scheme in VALID for tags in VALID[scheme]]
 )
 def test_tags_that_keep_to_the_scheme_have_no_breach(scheme, tags):
-    assert first_breach(scheme, tags.split()) is None
+    assert first_violation(scheme, tags.split()) is None
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_tags_that_keep_to_the_scheme_have_no_breach(scheme, tags):
     [(scheme, *case) for scheme in INVALID for case in INVALID[scheme]],
 )
 def test_the_first_breach_is_found(scheme, tags, step):
-    assert first_breach(scheme, tags.split()) == step
+    assert first_violation(scheme, tags.split()) == step
 
 
 @EVERY_SCHEME
 def test_no_tags_break_no_scheme(scheme):
-    assert first_breach(scheme, []) is None
+    assert first_violation(scheme, []) is None
     assert repair(scheme, []) == []
     assert entities([]) == []
 
@@ -117,7 +117,7 @@ def test_allowed_moves_are_those_of_sequences_without_a_breach(scheme, shuffle, 
             and last[ids[-1]]
             and all(follow[a, b] for a, b in itertools.pairwise(ids))
         )
-        assert allowed == (first_breach(scheme, sequence) is None), sequence
+        assert allowed == (first_violation(scheme, sequence) is None), sequence
         n_allowed += allowed
     assert 0 < n_allowed < len(tags) ** 3
 
@@ -147,7 +147,7 @@ def test_entities_of_valid_tags_are_those_of_a_strict_reading(scheme):
     tags = tags_of(SCHEMES[scheme].prefixes)
     n_entities = 0
     for sequence in all_sequences(tags, 4 if len(tags) < 9 else 3)[1:]:
-        if first_breach(scheme, sequence) is None:
+        if first_violation(scheme, sequence) is None:
             if scheme == "IOE1" and begins_with_its_end(sequence):
                 continue
             tokens = seqeval.scheme.Tokens(list(sequence), strict)
@@ -174,7 +174,7 @@ def test_repaired_tags_keep_to_the_scheme_and_name_the_same_entities(scheme):
     for sequence in any_sequences(3000, tags_of(EVERY_PREFIX)):
         repaired = repair(scheme, sequence)
         check_tags(scheme, repaired)
-        assert first_breach(scheme, repaired) is None, sequence
+        assert first_violation(scheme, repaired) is None, sequence
         assert entities(repaired) == entities(sequence), sequence
         broken += repaired != sequence
     assert broken > 1000
@@ -185,7 +185,7 @@ def test_repair_leaves_valid_tags_alone_and_is_done_after_once(scheme):
     tags = tags_of(SCHEMES[scheme].prefixes)
     for sequence in all_sequences(tags, 3):
         repaired = repair(scheme, sequence)
-        if first_breach(scheme, sequence) is None:
+        if first_violation(scheme, sequence) is None:
             assert repaired == list(sequence)
         assert repair(scheme, repaired) == repaired
 

@@ -13,8 +13,8 @@ from skrnn.data.vocabulary import (
     N_RESERVED,
     PADDING,
     UNKNOWN,
-    CharacterSpelling,
-    NgramSpelling,
+    CharacterFeatures,
+    NgramFeatures,
     Vocabulary,
     distinct_tokens,
     pad_rows,
@@ -85,34 +85,34 @@ def test_distinct_tokens_rebuild_the_steps(rng):
 
 
 def test_a_word_is_spelled_between_two_marks():
-    spelling = CharacterSpelling(["ab", "c"])
+    spelling = CharacterFeatures(["ab", "c"])
     table = spelling.encode(["ab", "c", ""])
-    begin, end = CharacterSpelling.BEGIN, CharacterSpelling.END
+    begin, end = CharacterFeatures.BEGIN, CharacterFeatures.END
     a, b, c = (spelling.characters[x] for x in "abc")
     assert table.tolist() == [[begin, a, b, end], [begin, c, end, 0], [begin, end, 0, 0]]
     assert table.max() < spelling.n_ids
 
 
 def test_characters_never_seen_are_unknown():
-    spelling = CharacterSpelling(["ab"])
+    spelling = CharacterFeatures(["ab"])
     assert spelling.encode(["aß"])[0, 2] == UNKNOWN
     assert spelling.characters["a"] != UNKNOWN
 
 
 def test_a_long_word_loses_its_middle():
-    spelling = CharacterSpelling(["abcdefgh"], max_characters=4)
+    spelling = CharacterFeatures(["abcdefgh"], max_characters=4)
     whole, cut = spelling.encode(["abgh", "abcdefgh"])
     assert cut.tolist() == whole.tolist()
 
 
 def test_the_spelling_of_tokens_that_are_no_strings_is_their_text():
-    spelling = CharacterSpelling([12, "12"])
+    spelling = CharacterFeatures([12, "12"])
     first, second = spelling.encode([12, "12"])
     assert first.tolist() == second.tolist()
 
 
 def test_ngrams_are_hashed_substrings_of_the_word():
-    spelling = NgramSpelling(n_buckets=50, sizes=(2, 3))
+    spelling = NgramFeatures(n_buckets=50, sizes=(2, 3))
     rows = spelling.encode(["cat", "a"])
     grams = {"<c", "ca", "at", "t>", "<ca", "cat", "at>"}
     expected = sorted(1 + zlib.crc32(g.encode()) % 50 for g in grams)
@@ -123,12 +123,12 @@ def test_ngrams_are_hashed_substrings_of_the_word():
 
 
 def test_a_repeated_ngram_counts_once():
-    spelling = NgramSpelling(sizes=(2,))
+    spelling = NgramFeatures(sizes=(2,))
     assert np.count_nonzero(spelling.encode(["aaaa"])) == len({"<a", "aa", "a>"})
 
 
 def test_only_the_start_of_a_very_long_word_is_cut_into_ngrams():
-    spelling = NgramSpelling(sizes=(2,), max_characters=3)
+    spelling = NgramFeatures(sizes=(2,), max_characters=3)
     np.testing.assert_array_equal(spelling.encode(["abc"]), spelling.encode(["abcdef"]))
 
 

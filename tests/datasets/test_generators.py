@@ -8,7 +8,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from skrnn.datasets import (
-    make_adding,
+    make_adding_problem,
     make_delayed_recall,
     make_sentences,
     make_switches,
@@ -16,7 +16,7 @@ from skrnn.datasets import (
 )
 
 GENERATORS = [
-    make_adding,
+    make_adding_problem,
     make_delayed_recall,
     make_sentences,
     make_switches,
@@ -47,7 +47,7 @@ def test_the_same_random_state_gives_the_same_sequences(make):
 
 @pytest.mark.parametrize("make", GENERATORS)
 def test_parameters_out_of_range_are_named(make):
-    with pytest.raises(ValueError, match="n_sequences == 0, must be >= 1"):
+    with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
         make(0)
     with pytest.raises(ValueError, match="min_steps == 0, must be >="):
         make(min_steps=0)
@@ -86,7 +86,7 @@ def test_delayed_recall_refuses_unknown_encodings_and_class_counts():
 
 
 def test_adding_marks_one_number_in_each_half_and_asks_for_their_sum():
-    X, y = make_adding(200, min_steps=2, max_steps=7, random_state=0)
+    X, y = make_adding_problem(200, min_steps=2, max_steps=7, random_state=0)
     for sequence, total in zip(X, y, strict=True):
         first, second = np.flatnonzero(sequence[:, 1])
         assert first < len(sequence) // 2 <= second
@@ -95,13 +95,13 @@ def test_adding_marks_one_number_in_each_half_and_asks_for_their_sum():
 
 
 def test_always_answering_one_has_the_stated_error_on_adding():
-    _, y = make_adding(20_000, random_state=0)
+    _, y = make_adding_problem(20_000, random_state=0)
     assert abs(np.mean((y - 1) ** 2) - 1 / 6) < 0.005
 
 
 def test_adding_needs_two_steps():
     with pytest.raises(ValueError, match="min_steps == 1, must be >= 2"):
-        make_adding(min_steps=1)
+        make_adding_problem(min_steps=1)
 
 
 def test_waves_without_noise_have_the_stated_frequency():
@@ -153,7 +153,7 @@ def test_each_pulse_turns_the_switch():
 
 
 def test_pulses_of_the_switch_have_the_stated_rate_and_noise():
-    arguments = {"n_sequences": 300, "rate": 0.1, "random_state": 0}
+    arguments = {"n_samples": 300, "rate": 0.1, "random_state": 0}
     clean, y = make_switches(noise=0, **arguments)
     noisy, y_noisy = make_switches(noise=0.4, **arguments)
     assert [a.tolist() for a in y] == [a.tolist() for a in y_noisy]

@@ -225,18 +225,18 @@ BAD_PARAMETERS = {
     "min_count": [0, 1.5],
     "max_vocabulary": [0, -1],
     "embedding_dim": [0, -5],
-    "characters": ["lstm", True],
+    "char_encoder": ["lstm", True],
     "max_epochs": [0, -1, 2.5, "many"],
     "batch_size": [0, -32, "all"],
     "lr": [0, -0.1, "high", None],
     "optimizer": ["adm", None],
     "weight_decay": [-1.0],
     "lr_schedule": ["cosin", None],
-    "gradient_clip": [0.0, -1.0],
+    "max_grad_norm": [0.0, -1.0],
     "callbacks": ["log", 3],
     "early_stopping": ["yes", 1.5],
     "validation_fraction": [0.0, 1.0, 5],
-    "validation_split": ["first"],
+    "validation_strategy": ["first"],
     "n_iter_no_change": [0],
     "scoring": [3],
     "warm_start": ["yes", 3],
@@ -254,7 +254,7 @@ BAD_RECURRENT = {
 BAD_FEED_FORWARD = {
     "hidden_layer_sizes": [(0,), (4, -1), (2.5,), 0, "a", None],
     "activation": ["gelu", None],
-    "n_steps": [0, -1, 1.5],
+    "window": [0, -1, 1.5],
 }
 
 
@@ -461,7 +461,7 @@ def test_a_validation_label_outside_the_classes_is_named(make_classifier):
 @pytest.mark.parametrize("split", ["random", "last"])
 def test_a_validation_part_of_everything_is_refused(make_estimator, split):
     model = make_estimator(
-        early_stopping=True, validation_fraction=0.99, validation_split=split
+        early_stopping=True, validation_fraction=0.99, validation_strategy=split
     )
     with pytest.raises(ValueError, match=r"validation_fraction=0.99 holds out all of 12"):
         model.fit([ok] * 12, [0, 1] * 6)
@@ -569,7 +569,7 @@ def state_of(model, X):
         model.history_.copy(),
         model.predict(X),
         set(vars(model)),
-        model.n_epochs_,
+        model.n_iter_,
     )
 
 
@@ -664,7 +664,7 @@ def test_fitting_leaves_data_and_global_random_numbers_alone(
 # --- divergence ----------------------------------------------------------------------
 
 
-DIVERGENT = {"lr": 1e20, "gradient_clip": None, "optimizer": "sgd"}
+DIVERGENT = {"lr": 1e20, "max_grad_norm": None, "optimizer": "sgd"}
 
 
 @pytest.mark.parametrize("batch_size", [8, 24])
@@ -684,7 +684,7 @@ def test_diverging_training_is_an_error_with_advice(
 
 def test_an_exploding_relu_cell_is_named_as_such(make_recurrent, numbers, y):
     model = make_recurrent(
-        cell="rnn_relu", lr=1e6, gradient_clip=None, optimizer="sgd", max_epochs=50
+        cell="rnn_relu", lr=1e6, max_grad_norm=None, optimizer="sgd", max_epochs=50
     )
     with pytest.raises(ValueError, match='cell="lstm" in place of a ReLU cell'):
         model.fit(numbers, y)

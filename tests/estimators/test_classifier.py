@@ -237,7 +237,7 @@ def test_every_optimizer_and_schedule_lowers_the_loss(optimizer, lr, schedule):
 
 def test_the_default_number_of_epochs_is_bounded(make_classifier, numbers, labels):
     model = make_classifier(max_epochs="auto", batch_size="auto").fit(numbers, labels)
-    assert 10 <= model.n_epochs_ <= 100
+    assert 10 <= model.n_iter_ <= 100
 
 
 def test_the_cpu_can_be_asked_for(make_classifier, X, labels):
@@ -249,7 +249,7 @@ def test_the_cpu_can_be_asked_for(make_classifier, X, labels):
 
 
 def vectors_of(model):
-    weight = model.net_.module_.source.embedding.weight.detach().numpy()
+    weight = model.net_.module_.input_layer.embedding.weight.detach().numpy()
     return {token: weight[i] for token, i in model.vocabulary_.items()}
 
 
@@ -280,26 +280,28 @@ def test_embeddings_start_from_the_given_vectors(
     assert np.ptp(vectors["ash"]) > 0
 
 
-@pytest.mark.parametrize("characters", [None, "cnn", "ngrams"])
-def test_every_kind_of_spelling_can_be_learned_from(make_classifier, words, characters):
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+def test_every_kind_of_spelling_can_be_learned_from(make_classifier, words, char_encoder):
     y = ["e" in "".join(sequence[:1]) for sequence in words]
-    model = make_classifier(characters=characters, max_epochs=30, lr=0.03, dropout=0.0)
+    model = make_classifier(
+        char_encoder=char_encoder, max_epochs=30, lr=0.03, dropout=0.0
+    )
     losses = model.fit(words, y).history_["train_loss"]
     assert losses.iloc[-1] < 0.8 * losses.iloc[0]
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
-def test_spelling_tells_unseen_words_apart(characters):
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_spelling_tells_unseen_words_apart(char_encoder):
     rng = np.random.default_rng(0)
     stems = ["".join(rng.choice(list("bcdfgklmnprst"), size=4)) for _ in range(200)]
     X = [[stem + ending] for stem in stems for ending in ("ation", "ly")]
     y = ["noun", "adverb"] * 200
     model = SequenceClassifier(
-        hidden_size=8, characters=characters, max_epochs=5, lr=0.01, random_state=0
+        hidden_size=8, char_encoder=char_encoder, max_epochs=5, lr=0.01, random_state=0
     ).fit(X[:300], y[:300])
     assert model.score(X[300:], y[300:]) > 0.9
     blind = SequenceClassifier(
-        hidden_size=8, characters=None, max_epochs=5, lr=0.01, random_state=0
+        hidden_size=8, char_encoder=None, max_epochs=5, lr=0.01, random_state=0
     ).fit(X[:300], y[:300])
     assert blind.score(X[300:], y[300:]) == 0.5
 
@@ -325,10 +327,13 @@ def test_strings_are_split_into_the_vocabulary(make_classifier, params, vocabula
 
 def test_spelling_is_not_read_for_characters_by_default(make_classifier):
     X, y = ["ab", "ba"] * 4, [0, 1] * 4
-    assert make_classifier(tokenizer="char").fit(X, y).net_.module_.source.speller is None
+    assert (
+        make_classifier(tokenizer="char").fit(X, y).net_.module_.input_layer.char_encoder
+        is None
+    )
     letters = make_classifier().fit([list(x) for x in X], y)
-    assert letters.net_.module_.source.speller is None
-    assert make_classifier().fit(X, y).net_.module_.source.speller is not None
+    assert letters.net_.module_.input_layer.char_encoder is None
+    assert make_classifier().fit(X, y).net_.module_.input_layer.char_encoder is not None
 
 
 # --- quiet ---------------------------------------------------------------------------
@@ -381,13 +386,13 @@ def test_skorchs_own_early_stopping_may_stop_training(make_classifier, X, labels
     stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=100.0)
     stopper.set_params(sink=lambda text: None)
     model = make_classifier(callbacks=[stopper], max_epochs=20).fit(X, labels)
-    assert model.n_epochs_ < 5
+    assert model.n_iter_ < 5
     assert len(model.predict(X)) == 24
 
 
 def test_the_history_has_a_row_for_each_epoch(make_classifier, X, labels):
     model = make_classifier(max_epochs=4).fit(X, labels)
-    assert model.n_epochs_ == 4
+    assert model.n_iter_ == 4
     assert model.history_.index.tolist() == [1, 2, 3, 4]
     assert {"train_loss", "lr", "dur"} <= set(model.history_.columns)
     assert "valid_loss" not in model.history_

@@ -71,7 +71,7 @@ def test_watching_does_not_change_the_course_of_training(
 def test_too_few_sequences_are_all_trained_on_with_a_warning(
     make_estimator, X, y, split, outputs
 ):
-    model = make_estimator(early_stopping=True, validation_split=split)
+    model = make_estimator(early_stopping=True, validation_strategy=split)
     with pytest.warns(UserWarning, match="6 sequences are too few to hold some out"):
         model.fit(X[:6], y[:6])
     plain = make_estimator().fit(X[:6], y[:6])
@@ -109,7 +109,7 @@ def test_the_validation_fraction_is_held_out(make_estimator, signed, fraction, n
 
 
 def test_the_last_sequences_are_held_out_where_asked(make_estimator, signed):
-    model = make_estimator(early_stopping=True, validation_split="last")
+    model = make_estimator(early_stopping=True, validation_strategy="last")
     assert held_out_of(model.fit(signed, [0, 1] * 20)) == [36, 37, 38, 39]
 
 
@@ -131,7 +131,7 @@ def test_a_random_split_keeps_the_shares_of_classes(make_classifier, signed):
 
 def test_classes_that_are_held_out_altogether_are_still_classes(make_classifier, signed):
     y = ["a", "b"] * 18 + ["c"] * 4
-    model = make_classifier(early_stopping=True, validation_split="last")
+    model = make_classifier(early_stopping=True, validation_strategy="last")
     assert model.fit(signed, y).classes_.tolist() == ["a", "b", "c"]
     assert np.isfinite(model.history_["valid_loss"]).all()
 
@@ -207,7 +207,7 @@ def test_training_stops_when_nothing_improves(
         **RESTLESS | {"max_epochs": 60, "lr_schedule": schedule}, n_iter_no_change=3
     ).fit(numbers, y, X_val=held_out, y_val=held_out_y)
     losses = model.history_["valid_loss"]
-    assert model.n_epochs_ == losses.idxmin() + 3 < 60
+    assert model.n_iter_ == losses.idxmin() + 3 < 60
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
@@ -217,7 +217,7 @@ def test_an_annealing_schedule_is_run_to_its_end(
     model = make_estimator(
         **RESTLESS | {"max_epochs": 20, "lr_schedule": schedule}, n_iter_no_change=1
     ).fit(numbers, y, X_val=held_out, y_val=held_out_y)
-    assert model.n_epochs_ == 20
+    assert model.n_iter_ == 20
     assert model.history_["lr"].iloc[-1] < 0.001
 
 
@@ -247,7 +247,7 @@ def test_validation_data_may_lack_the_class_that_has_a_weight(
 
 def test_the_validation_loss_carries_sample_weights(make_classifier, signed):
     y = ["a", "b"] * 20
-    params = {"early_stopping": True, "validation_split": "last", "lr": 1e-9}
+    params = {"early_stopping": True, "validation_strategy": "last", "lr": 1e-9}
     losses = []
     for last in (1.0, 3.0):
         weights = np.ones(40)

@@ -59,15 +59,15 @@ def test_an_integer_is_one_hidden_layer():
 
 def test_the_window_is_the_longest_training_sequence(numbers, labels):
     model = FeedForwardClassifier(hidden_layer_sizes=4, max_epochs=1)
-    assert model.fit(numbers, labels).n_steps_ == 6
-    assert model.set_params(n_steps=2).fit(numbers, labels).n_steps_ == 2
+    assert model.fit(numbers, labels).window_ == 6
+    assert model.set_params(window=2).fit(numbers, labels).window_ == 2
 
 
 @pytest.mark.parametrize("kind", ["numbers", "words"])
 def test_only_the_last_steps_are_seen(request, labels, kind):
     X = request.getfixturevalue(kind)
     model = FeedForwardClassifier(
-        hidden_layer_sizes=4, n_steps=2, max_epochs=2, random_state=0
+        hidden_layer_sizes=4, window=2, max_epochs=2, random_state=0
     ).fit(X, labels)
     expected = model.predict_proba(X)
     last = [sequence[-2:] for sequence in X]

@@ -63,10 +63,10 @@ def test_the_probabilities_of_all_short_texts_and_their_beginnings_sum_to_one(
     nothing = model.predict_proba([""])[0, -1]
     assert 0 < total + nothing < 1
     # what begins with two tokens and goes on, or holds what training has not seen
-    going_on = 1 - model.predict_proba(["aa", "ab", "ba", "bb"])[:, -1]
+    warm = 1 - model.predict_proba(["aa", "ab", "ba", "bb"])[:, -1]
     known = np.exp(model.score_samples(["aa", "ab", "ba", "bb"]))
     beginnings = known / model.predict_proba(["aa", "ab", "ba", "bb"])[:, -1]
-    whole = total + nothing + (beginnings * going_on).sum()
+    whole = total + nothing + (beginnings * warm).sum()
     assert whole == pytest.approx(1, abs=0.05)  # less the unknown ones'
     assert whole <= 1 + 1e-6
 
@@ -210,10 +210,10 @@ def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monke
     monkeypatch.setattr(skrnn.training.net.SequenceNet, "_run", watched)
     model.fit(["abcabcabcabc", "bca", "cab"])
     pieces = seen[:-1]  # the last one tries the trained network
-    assert {piece.goes_on for piece, *_ in pieces} == {False, True}
-    assert all(state is None for piece, state, _ in pieces if not piece.goes_on)
+    assert {piece.carries_state for piece, *_ in pieces} == {False, True}
+    assert all(state is None for piece, state, _ in pieces if not piece.carries_state)
     for (_, _, after), (piece, state, _) in pairwise(pieces):
-        if piece.goes_on:
+        if piece.carries_state:
             for part, expected in zip(state, after, strict=True):
                 assert_array_equal(part, expected[: len(piece.indices)])
                 assert not part.requires_grad
@@ -306,11 +306,11 @@ def test_writing_goes_on_as_the_whole_prefix_would(make_generator):
 
 
 def test_predict_is_greedy_and_stops_after_n_steps(make_generator):
-    model = make_generator(n_steps=4).fit(TEXTS)
+    model = make_generator(max_length=4).fit(TEXTS)
     assert_array_equal(
         model.predict(["a", "b"]), model.generate(["a", "b"], temperature=0)
     )
-    model.set_params(n_steps=2)
+    model.set_params(max_length=2)
     assert max(map(len, model.predict(["a", "b"]))) <= 2
 
 
@@ -522,7 +522,7 @@ def test_it_learns_what_it_reads_better_than_the_frequencies_say():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_steps": 0}, "'n_steps' parameter"),
+        ({"max_length": 0}, "'max_length' parameter"),
         ({"temperature": -1.0}, "'temperature' parameter"),
         ({"top_k": 0}, "'top_k' parameter"),
         ({"top_p": 0.0}, "'top_p' parameter"),
@@ -555,9 +555,9 @@ def test_prompts_of_another_kind_are_refused(make_generator, chords):
         with pytest.raises(ValueError, match=r"^X holds token sequences"):
             method(["a"])
     with pytest.raises(ValueError, match=r"Generator\.stream must be an int"):
-        model.stream(chords[0], n_steps=0)
+        model.stream(chords[0], max_length=0)
     with pytest.raises(ValueError, match=r"Generator\.sample must be an int"):
-        model.sample(2, n_steps=0)
+        model.sample(2, max_length=0)
     assert len(model.sample(2, 3, temperature=10**400)) == 2
     for useless in ({"stop": "a"}, {"top_k": 3}, {"top_p": 0.5}):
         with pytest.raises(ValueError, match=f"{next(iter(useless))}=.* is of no use"):
@@ -686,8 +686,8 @@ def test_more_bad_input_is_named(make_generator, chords):
         model.generate(["a"], stop=(["a"],))
     with pytest.raises(TypeError, match="X must be a list of sequences"):
         make_generator().fit(None)
-    with pytest.raises(ValueError, match="n_steps"):
-        make_generator(n_steps=None).fit(TEXTS)
+    with pytest.raises(ValueError, match="max_length"):
+        make_generator(max_length=None).fit(TEXTS)
     with pytest.raises(ValueError, match="window"):
         make(FeedForwardGenerator, window=0).fit(TEXTS)
     with pytest.raises(ValueError, match="no steps to score"):

@@ -210,24 +210,26 @@ def test_one_sequence_is_enough_to_fit(make_estimator, X, y, outputs):
 # --- tokens never seen ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("characters", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
 def test_unseen_tokens_and_characters_are_no_error(
     make_estimator, words, y, outputs, characters
 ):
-    model = make_estimator(characters=characters).fit(words, y)
+    model = make_estimator(char_encoder=char_encoder).fit(words, y)
     predicted = outputs(model, [["§ẞ", "日本"], ["sequoia"], ["oak", "🌳"], [""]])
     assert np.isfinite(predicted).all()
 
 
 def test_without_spelling_all_unseen_tokens_are_one(make_estimator, words, y, outputs):
-    model = make_estimator(characters=None).fit(words, y)
+    model = make_estimator(char_encoder=None).fit(words, y)
     first, second = outputs(model, [["sequoia", "oak"], ["baobab", "oak"]])
     assert_allclose(first, second, rtol=1e-6)
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
-def test_with_spelling_unseen_words_differ(make_estimator, words, y, outputs, characters):
-    model = make_estimator(characters=characters).fit(words, y)
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_with_spelling_unseen_words_differ(
+    make_estimator, words, y, outputs, char_encoder
+):
+    model = make_estimator(char_encoder=char_encoder).fit(words, y)
     first, second = outputs(model, [["elms", "oak"], ["oaks", "oak"]])
     assert not np.allclose(first, second, rtol=1e-6)
 

@@ -18,7 +18,7 @@ def copy_weights(recurrent, feed_forward):
     """Give a feed-forward network the weights of a one-directional tanh cell."""
     cell = recurrent.net_.module_.encoder.forward_layers[0]
     target = feed_forward.net_.module_
-    target.source.load_state_dict(recurrent.net_.module_.source.state_dict())
+    target.input_layer.load_state_dict(recurrent.net_.module_.input_layer.state_dict())
     with torch.no_grad():
         target.hidden[0].weight.copy_(cell.weight_ih_l0)
         target.hidden[0].bias.copy_(cell.bias_ih_l0 + cell.bias_hh_l0)

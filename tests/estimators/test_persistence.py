@@ -118,7 +118,7 @@ def test_a_fresh_process_predicts_and_learns_the_same_bits(
     shared = {"max_epochs": 2, "batch_size": 8, "embedding_dim": 4, "random_state": 0}
     classifiers = [
         SequenceClassifier(hidden_size=4, **shared),
-        SequenceClassifier(hidden_size=4, cell="gru", characters="ngrams", **shared),
+        SequenceClassifier(hidden_size=4, cell="gru", char_encoder="ngrams", **shared),
         FeedForwardClassifier(hidden_layer_sizes=4, **shared),
     ]
     regressors = [SequenceRegressor(hidden_size=4, loss="quantile", **shared)]

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrnn import FeedForwardRegressor, SequenceRegressor
-from skrnn.datasets import make_adding
+from skrnn.datasets import make_adding_problem
 
 LOSSES = ["squared_error", "absolute_error", "huber", "quantile"]
 
@@ -241,12 +241,12 @@ def test_a_trend_goes_on_beyond_the_levels_of_training(make_regressor, norm):
 
 
 def test_recurrence_adds_two_marked_numbers_far_apart():
-    X, y = make_adding(800, min_steps=4, max_steps=8, random_state=0)
+    X, y = make_adding_problem(800, min_steps=4, max_steps=8, random_state=0)
     shared = {"max_epochs": 25, "lr": 0.02, "random_state": 0}
     shared |= {"dropout": 0.0, "weight_decay": 0.0}
     model = SequenceRegressor(hidden_size=8, **shared).fit(X[:600], y[:600])
     assert model.score(X[600:], y[600:]) > 0.8
-    longer, sums = make_adding(200, min_steps=9, max_steps=12, random_state=1)
+    longer, sums = make_adding_problem(200, min_steps=9, max_steps=12, random_state=1)
     window = FeedForwardRegressor(hidden_layer_sizes=8, **shared).fit(X[:600], y[:600])
     assert model.score(longer, sums) > 0.5 > window.score(longer, sums)
 

@@ -510,7 +510,7 @@ def test_numpys_numbers_are_parameters(make_estimator, X, y, outputs):
     if "cell" in make_estimator().get_params():
         whole |= {"hidden_size": 4, "num_layers": 1}
     else:
-        whole |= {"hidden_layer_sizes": 4, "n_steps": 5}
+        whole |= {"hidden_layer_sizes": 4, "window": 5}
     plain = make_estimator(**whole, lr=0.5, dropout=0.25).fit(X, y)
     numpys = {name: np.int64(value) for name, value in whole.items()}
     model = make_estimator(**numpys, lr=np.float32(0.5), dropout=np.float32(0.25))

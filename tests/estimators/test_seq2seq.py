@@ -692,8 +692,8 @@ def test_contradictions_of_no_weight_are_not_learned():
 def test_going_on_keeps_the_vocabularies(X, y, way):
     model = make_char(warm_start=way == "warm_start").fit(X, y)
     vocabularies = dict(model.vocabulary_), dict(model.target_vocabulary_)
-    going_on = model.partial_fit if way == "partial_fit" else model.fit
-    going_on(["xyz", "ab"], ["zyx", "ba"])
+    warm = model.partial_fit if way == "partial_fit" else model.fit
+    warm(["xyz", "ab"], ["zyx", "ba"])
     assert (model.vocabulary_, model.target_vocabulary_) == vocabularies
     assert len(model.history_) > 2
     assert not set("".join(model.transform(["xyz"]))) & set("xyz")
@@ -702,14 +702,14 @@ def test_going_on_keeps_the_vocabularies(X, y, way):
 @pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
 def test_going_on_with_longer_targets_allows_longer_ones(X, y, way):
     model = make_char(warm_start=way == "warm_start").fit(X, y)
-    going_on = model.partial_fit if way == "partial_fit" else model.fit
+    warm = model.partial_fit if way == "partial_fit" else model.fit
     longest = max(map(len, y))
     for targets, expected in [(["a" * 30, "b"], 30), (["ab", "b"], 30)]:
-        going_on(["ab", "ba"], targets)
+        warm(["ab", "ba"], targets)
         model.net_.module_.head.bias.data[-1] = -100.0  # it never wants to end
         assert set(map(len, model.transform(X))) == {expected}
     assert longest < 30
-    going_on(["ab" * 6, "ba"], ["ab", "b"])
+    warm(["ab" * 6, "ba"], ["ab", "b"])
     model.net_.module_.head.bias.data[-1] = -100.0
     assert set(map(len, model.transform(["ab" * 6, "ab" * 12]))) == {30, 60}
 
@@ -740,9 +740,9 @@ def test_targets_of_unknown_tokens_alone_are_refused(X, y, case):
     targets = UNKNOWN[case]
     model = make_char(warm_start=True).fit(X, y)
     before = dict(vars(model))
-    for going_on in (model.partial_fit, model.fit):
+    for warm in (model.partial_fit, model.fit):
         with pytest.raises(ValueError, match="y holds nothing but tokens that are unkno"):
-            going_on(X[:2], targets)
+            warm(X[:2], targets)
         assert vars(model) == before
     with pytest.raises(ValueError, match="y_val holds nothing but tokens that are unk"):
         make_char().fit(X, y, X_val=X[:2], y_val=targets)
@@ -751,7 +751,7 @@ def test_targets_of_unknown_tokens_alone_are_refused(X, y, case):
 
 
 def test_a_held_out_part_teaches_no_token_and_no_length(X, y):
-    held_out = {"early_stopping": True, "validation_split": "last"}
+    held_out = {"early_stopping": True, "validation_strategy": "last"}
     X, y = [*X, "abcd" * 5, "ab"], [*y, "xyz" * 9, ""]
     model = make_char(validation_fraction=2 / len(X), **held_out).fit(X, y)
     assert set(model.target_vocabulary_) == set("abcd")
@@ -763,7 +763,7 @@ def test_a_held_out_part_teaches_no_token_and_no_length(X, y):
 
 def test_a_held_out_part_has_no_part_in_the_scale(windows):
     X, y = windows
-    held_out = {"early_stopping": True, "validation_split": "last"}
+    held_out = {"early_stopping": True, "validation_strategy": "last"}
     n_train = len(X) - max(1, round(0.1 * len(X)))
     other = y.copy()
     other[n_train:] = 1000
@@ -817,19 +817,19 @@ def test_training_stops_early(X, y, scoring):
         max_epochs=40,
         lr=0.2,
     ).fit(X, y)
-    assert model.n_epochs_ < 40
+    assert model.n_iter_ < 40
 
 
 def test_forecasts_stop_early(windows):
     X, y = windows
-    model = make(early_stopping=True, validation_split="last").fit(X, y)
+    model = make(early_stopping=True, validation_strategy="last").fit(X, y)
     assert model.history_["valid_loss"].notna().all()
 
 
 def test_pretrained_vectors_of_the_source_are_taken(X, y):
     vectors = {letter: np.full(3, i, np.float32) for i, letter in enumerate("abcd")}
     model = make_char(embeddings=vectors, freeze_embeddings=True).fit(X, y)
-    weight = model.net_.module_.source.state_dict()
+    weight = model.net_.module_.input_layer.state_dict()
     table = next(w for name, w in weight.items() if w.shape == (6, 3))
     for letter, i in model.vocabulary_.items():
         assert table[i].tolist() == vectors[letter].tolist()
@@ -1045,7 +1045,7 @@ def test_a_grid_search_finds_what_it_should(form, n_jobs):
     if form == "lists":
         X, y = [text.split() for text in X], [text.split() for text in y]
     search = GridSearchCV(
-        make(characters=None, **LEARNS),
+        make(char_encoder=None, **LEARNS),
         {"lr": [1e-7, 0.05]},
         cv=2,
         n_jobs=n_jobs,

@@ -68,7 +68,7 @@ def test_a_network_cannot_change_while_training_goes_on(change):
 def test_weights_of_partial_fit_keep_their_size():
     def trained(weight):
         weights = np.full(len(LABELS), weight)
-        model = small(optimizer="sgd", gradient_clip=None)
+        model = small(optimizer="sgd", max_grad_norm=None)
         return model.partial_fit(TEXTS, LABELS, sample_weight=weights)
 
     assert not np.array_equal(
@@ -127,8 +127,8 @@ def test_sequences_of_one_step_do_not_ruin_the_scale_of_forecasts(rng):
 def test_integers_are_not_spelled_by_default():
     X = [[10, 11], [11, 12], [12], [10]] * 3
     model = small(input_type="tokens").fit(X, LABELS)
-    assert model.net_.module_.source.speller is None
-    assert small().fit(TEXTS, LABELS).net_.module_.source.speller is not None
+    assert model.net_.module_.input_layer.char_encoder is None
+    assert small().fit(TEXTS, LABELS).net_.module_.input_layer.char_encoder is not None
 
 
 def test_words_keep_the_marks_of_their_script():
@@ -142,7 +142,7 @@ def test_words_keep_the_marks_of_their_script():
 def test_vectors_of_cased_words_are_found_for_lower_cased_tokens():
     vectors = {"Good": np.ones(3), "BAD": -np.ones(3)}
     model = small(embeddings=vectors, max_epochs=1, lr=1e-9).fit(TEXTS, LABELS)
-    weight = model.net_.module_.source.embedding.weight
+    weight = model.net_.module_.input_layer.embedding.weight
     np.testing.assert_allclose(weight[model.vocabulary_["good"]].detach(), 1, atol=1e-5)
     np.testing.assert_allclose(weight[model.vocabulary_["bad"]].detach(), -1, atol=1e-5)
 
@@ -175,10 +175,10 @@ def told_apart(first, last):
 
 
 @pytest.mark.parametrize("kind", [SequenceClassifier, FeedForwardClassifier])
-@pytest.mark.parametrize("characters", [None, "cnn"])
-def test_words_that_only_the_vectors_know_are_understood(kind, characters):
+@pytest.mark.parametrize("char_encoder", [None, "cnn"])
+def test_words_that_only_the_vectors_know_are_understood(kind, char_encoder):
     seen, unseen = told_apart(0, 20), told_apart(20, 40)
-    model = kind(characters=characters, max_epochs=25, **BY_VECTORS).fit(*seen)
+    model = kind(char_encoder=char_encoder, max_epochs=25, **BY_VECTORS).fit(*seen)
     assert model.score(*unseen) > 0.95
     probabilities = model.predict_proba(unseen[0])
     backwards = model.predict_proba(unseen[0][::-1])[::-1]
@@ -195,14 +195,14 @@ def test_words_that_only_the_vectors_know_are_understood(kind, characters):
 def test_rare_words_that_the_vectors_know_are_learned_from():
     X, y = told_apart(0, 40)
     model = small(
-        embeddings=VECTORS, max_vocabulary=1, max_epochs=25, lr=0.02, characters=None
+        embeddings=VECTORS, max_vocabulary=1, max_epochs=25, lr=0.02, char_encoder=None
     )
     assert len(model.fit(X, y).vocabulary_) == 1
     assert model.score(X, y) > 0.95
 
 
 def test_vectors_that_are_set_after_a_fit_without_them_change_nothing():
-    model = small(characters=None).fit(TEXTS, LABELS)
+    model = small(char_encoder=None).fit(TEXTS, LABELS)
     unseen = [["never", "seen"]]
     before = model.predict_proba(unseen)
     model.set_params(embeddings={"never": np.ones(4), "seen": np.ones(4)})
@@ -212,7 +212,7 @@ def test_vectors_that_are_set_after_a_fit_without_them_change_nothing():
 def test_frozen_tokens_without_a_vector_are_alike():
     vectors = {"good": np.ones(3)}
     model = small(embeddings=vectors, freeze_embeddings=True).fit(TEXTS, LABELS)
-    weight = model.net_.module_.source.embedding.weight
+    weight = model.net_.module_.input_layer.embedding.weight
     lacking = [i for token, i in model.vocabulary_.items() if token != "good"]
     assert not weight[lacking].any()
     assert weight[model.vocabulary_["good"]].tolist() == [1, 1, 1]
@@ -225,7 +225,7 @@ def test_taggers_and_validation_know_words_by_their_vectors(kind):
         [[k] * len(x) for x, k in zip(*pair, strict=True)]
         for pair in ((X, kinds), (unseen, others))
     )
-    model = kind(characters=None, max_epochs=15, **BY_VECTORS)
+    model = kind(char_encoder=None, max_epochs=15, **BY_VECTORS)
     model.fit(X, y, X_val=unseen, y_val=y_unseen)
     assert model.score(unseen, y_unseen) > 0.95
     last = model.history_.iloc[-1]
@@ -265,12 +265,14 @@ def test_many_vectors_are_shown_by_their_number():
 def test_words_are_spelled_once_in_a_prediction_and_mean_the_same(monkeypatch):
     X = [["oak", "Elm"], ["ash"], ["oak", "yew", "elm"]] * 4
     model = SequenceClassifier(
-        hidden_size=4, max_epochs=1, characters="cnn", random_state=0
+        hidden_size=4, max_epochs=1, char_encoder="cnn", random_state=0
     ).fit(X, [0, 1, 1] * 4)
-    speller = model.net_.module_.source.speller
+    char_encoder = model.net_.module_.input_layer.char_encoder
     calls = []
-    speller.register_forward_hook(lambda module, inputs, output: calls.append(output))
+    char_encoder.register_forward_hook(
+        lambda module, inputs, output: calls.append(output)
+    )
     expected = model.predict_proba(X)
     assert [len(output) for output in calls] == [5]
-    monkeypatch.setattr(model.net_.module_.source, "spell", None)
+    monkeypatch.setattr(model.net_.module_.input_layer, "spell", None)
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)

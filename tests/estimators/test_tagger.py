@@ -29,7 +29,7 @@ from skorch.callbacks import Callback
 
 from skrnn import FeedForwardTagger, SequenceTagger
 from skrnn.data.ragged import object_array
-from skrnn.data.schemes import allowed_moves, first_breach
+from skrnn.data.schemes import allowed_moves, first_violation
 from skrnn.datasets import make_switches
 from skrnn.metrics import entity_f1_score, entity_f1_scorer, step_accuracy_scorer
 from skrnn.preprocessing import StepwiseTransformer
@@ -546,21 +546,21 @@ def test_no_steps_cannot_be_scored(make_tagger, words, y_words):
 # --- tokens --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("characters", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
 def test_unseen_tokens_and_characters_are_no_error(
-    make_tagger, words, y_words, characters
+    make_tagger, words, y_words, char_encoder
 ):
-    model = make_tagger(characters=characters).fit(words, y_words)
+    model = make_tagger(char_encoder=char_encoder).fit(words, y_words)
     X = [["§ẞ", "日本"], ["sequoia"], ["oak", "🌳"], [""]]
     assert [len(row) for row in model.predict(X)] == [2, 1, 2, 1]
     assert np.isfinite(outputs(model, X)).all()
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
-def test_case_is_seen_though_words_are_lower_cased(make_tagger, characters):
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_case_is_seen_though_words_are_lower_cased(make_tagger, char_encoder):
     X = [["may", "oak"], ["May", "Oak"]] * 12
     y = [["m", "t"], ["M", "T"]] * 12
-    model = make_tagger(characters=characters, max_epochs=15, lr=0.02, dropout=0.0)
+    model = make_tagger(char_encoder=char_encoder, max_epochs=15, lr=0.02, dropout=0.0)
     assert set(model.fit(X, y).vocabulary_) == {"may", "oak"}
     assert model.score(X, y) == 1
 
@@ -591,7 +591,7 @@ def test_frozen_embeddings_stay_as_they_are(make_tagger, words, y_words, frozen)
     untrained = make_tagger(embeddings=vectors, freeze_embeddings=frozen, lr=1e-12)
     untrained.fit(words, y_words)
     before, after = (
-        m.net_.module_.source.embedding.weight.detach().numpy()
+        m.net_.module_.input_layer.embedding.weight.detach().numpy()
         for m in (untrained, model)
     )
     changed = (before != after).any(1)
@@ -607,7 +607,7 @@ def test_frozen_embeddings_stay_as_they_are(make_tagger, words, y_words, frozen)
     total = sum(p.numel() for p in model.net_.module_.parameters())
     assert total - model.n_parameters_ == n_weights
     back = pickle.loads(pickle.dumps(model)).partial_fit(words, y_words)
-    trained_on = back.net_.module_.source.embedding.weight.detach().numpy()
+    trained_on = back.net_.module_.input_layer.embedding.weight.detach().numpy()
     assert (trained_on == after).all() == frozen
 
 
@@ -704,7 +704,7 @@ def test_labels_unseen_in_training_are_named_in_validation(make_tagger, words, y
 
 def test_a_label_of_the_held_out_part_is_a_class(make_tagger, words, y_words):
     y = [*y_words[:23], ["rare"] * len(words[23])]
-    model = make_tagger(early_stopping=True, validation_split="last").fit(words, y)
+    model = make_tagger(early_stopping=True, validation_strategy="last").fit(words, y)
     assert model.classes_.tolist() == ["rare", "u", "v", "w"]
 
 
@@ -770,7 +770,7 @@ def test_a_parameter_out_of_its_range_is_named(make_tagger, words, y_words, name
 @pytest.mark.parametrize("window", [-1, 1.5])
 def test_a_window_out_of_its_range_is_named(words, y_words, window):
     with pytest.raises(ValueError, match="The 'window' parameter of FeedForwardTagger"):
-        make("window", window=window).fit(words, y_words)
+        make("window", context=window).fit(words, y_words)
 
 
 # --- schemes -------------------------------------------------------------------------
@@ -796,10 +796,10 @@ def test_with_a_crf_nothing_is_predicted_that_breaks_the_scheme(
 ):
     model = make_crf(scheme="IOB2").fit(places, ENTITIES)
     predicted = model.predict(strange)
-    assert all(first_breach("IOB2", row) is None for row in predicted)
+    assert all(first_violation("IOB2", row) is None for row in predicted)
     assert len({tuple(row) for row in predicted}) > 20
     free = make_crf().fit(places, ENTITIES).predict(strange)
-    assert any(first_breach("IOB2", row) is not None for row in free)
+    assert any(first_violation("IOB2", row) is not None for row in free)
     follow, first, _ = allowed_moves("IOB2", model.classes_.tolist())
     for proba in model.predict_proba(strange):
         assert not proba[0, ~first].any()
@@ -811,7 +811,7 @@ def test_open_entities_are_closed_at_the_end(make_crf, places, strange, scheme):
     last, single = {"IOBES": "ES", "BILOU": "LU"}[scheme]
     y = [["B-x", f"{last}-x", "O"], [f"{single}-y"], ["O", "B-y", "I-y", f"{last}-y"]]
     predicted = make_crf(scheme=scheme).fit(places, y * 6).predict(strange)
-    assert all(first_breach(scheme, row) is None for row in predicted)
+    assert all(first_violation(scheme, row) is None for row in predicted)
     assert len({tuple(row) for row in predicted}) > 20
     assert {"O", f"{single}-y"} < set(flat(predicted))
 
@@ -819,7 +819,7 @@ def test_open_entities_are_closed_at_the_end(make_crf, places, strange, scheme):
 def test_the_scheme_is_kept_however_large_the_features_are(make_crf, places, strange):
     model = make_crf(scheme="IOB2").fit([1e6 * x for x in places], ENTITIES)
     predicted = model.predict([1e6 * x for x in strange])
-    assert all(first_breach("IOB2", row) is None for row in predicted)
+    assert all(first_violation("IOB2", row) is None for row in predicted)
 
 
 @pytest.mark.parametrize(
@@ -927,7 +927,9 @@ def test_probabilities_and_labels_are_those_of_all_paths(make_crf, scheme):
         paths, scores = path_scores(model, sequence)
         if scheme is not None:
             names = model.classes_
-            valid = [first_breach(scheme, names[list(p)].tolist()) is None for p in paths]
+            valid = [
+                first_violation(scheme, names[list(p)].tolist()) is None for p in paths
+            ]
             scores = np.where(valid, scores, -np.inf)
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
@@ -1450,14 +1452,14 @@ def test_neighbouring_words_are_used(variant):
 
 
 def test_a_window_of_no_neighbours_sees_each_step_alone(numbers):
-    model = make("window", window=0).fit(numbers, label(numbers))
+    model = make("window", context=0).fit(numbers, label(numbers))
     alone = [x[i : i + 1] for x in numbers for i in range(len(x))]
     assert_allclose(outputs(model, alone), outputs(model, numbers), rtol=1e-5, atol=1e-6)
 
 
 def test_a_window_sees_no_farther_than_its_neighbours(rng):
     X = [rng.normal(size=(9, 2)) for _ in range(24)]
-    model = make("window", window=2).fit(X, label(X))
+    model = make("window", context=2).fit(X, label(X))
     changed = X[0].copy()
     changed[8] += 100
     before, after = model.predict_proba([X[0]])[0], model.predict_proba([changed])[0]
@@ -1477,7 +1479,7 @@ def test_memory_is_learned_where_a_window_cannot_see_it():
     )
     assert recurrent.fit(X[train], y[train]).score(X[test], y[test]) > 0.95
     for crf in (False, True):
-        window = FeedForwardTagger(window=2, crf=crf, lr=0.02, max_epochs=8, **params)
+        window = FeedForwardTagger(context=2, crf=crf, lr=0.02, max_epochs=8, **params)
         assert window.fit(X[train], y[train]).score(X[test], y[test]) < 0.65
 
 

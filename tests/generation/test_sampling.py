@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from skrnn.generation import sampling
 from skrnn.generation.sampling import (
-    Chances,
+    RandomStreams,
     Sampling,
     choose_features,
     choose_token,
@@ -83,31 +83,36 @@ def test_the_ends_of_chance_choose_what_is_possible():
 
 def test_a_sequence_has_chances_of_its_own():
     indices = np.array([4, 0, 7])
-    chances, alone = Chances(3, indices, (2,)), Chances(3, np.array([7]), (2,))
+    random_streams, alone = (
+        RandomStreams(3, indices, (2,)),
+        RandomStreams(3, np.array([7]), (2,)),
+    )
     rows = torch.arange(3)
     for t in range(150):
-        drawn = chances.draw(rows)
+        drawn = random_streams.draw(rows)
         assert drawn.shape == (len(rows), 2)
         assert_close(drawn[-1], alone.draw(torch.arange(1))[0], rtol=0, atol=0)
         if t in (20, 100):
             rows = rows[1:]  # one has ended
-    one, other = (Chances(seed, indices, (2,)).draw(torch.arange(3)) for seed in (3, 4))
+    one, other = (
+        RandomStreams(seed, indices, (2,)).draw(torch.arange(3)) for seed in (3, 4)
+    )
     assert not (one == other).any()
 
 
 def test_chances_are_the_same_however_many_are_drawn_at_once(monkeypatch):
-    many, rows = Chances(3, np.arange(4), (5,)), torch.arange(4)
-    monkeypatch.setattr(sampling, "MOST_DRAWN", 60)
-    few = Chances(3, np.arange(4), (5,))
+    many, rows = RandomStreams(3, np.arange(4), (5,)), torch.arange(4)
+    monkeypatch.setattr(sampling, "MAX_DRAWN", 60)
+    few = RandomStreams(3, np.arange(4), (5,))
     assert few.drawn.shape == (4, 3, 5)
-    assert Chances(3, np.arange(4), (), n_steps=1).drawn.shape == (4, 1)
+    assert RandomStreams(3, np.arange(4), (), max_length=1).drawn.shape == (4, 1)
     for _ in range(100):
         assert_close(few.draw(rows), many.draw(rows), rtol=0, atol=0)
 
 
 def test_chances_are_even_within_and_across_sequences():
-    chances = Chances(0, np.arange(500))
-    drawn = torch.stack([chances.draw(torch.arange(500)) for _ in range(100)])
+    random_streams = RandomStreams(0, np.arange(500))
+    drawn = torch.stack([random_streams.draw(torch.arange(500)) for _ in range(100)])
     shares = torch.histc(drawn.float(), 10, 0, 1) / drawn.numel()
     assert_close(shares, torch.full((10,), 0.1), atol=0.006, rtol=0)
     correlations = torch.corrcoef(drawn)[~torch.eye(100, dtype=torch.bool)]
@@ -148,7 +153,7 @@ def test_rows_leave_as_they_end_and_the_end_is_not_written():
             (torch.arange(3),),
             10,
             how=Sampling(),
-            chances=Chances(0, np.arange(3)),
+            random_streams=RandomStreams(0, np.arange(3)),
             ends=torch.tensor([8]),
             never=torch.tensor([0, 1]),
         )
@@ -165,7 +170,7 @@ def test_what_is_never_written_is_not_however_probable():
         (),
         1,
         how=Sampling(),
-        chances=Chances(0, np.arange(500)),
+        random_streams=RandomStreams(0, np.arange(500)),
         ends=torch.tensor([9]),
         never=torch.tensor([0, 1]),
     )
@@ -181,7 +186,7 @@ def test_features_are_written_for_all_steps():
             (),
             3,
             how=Sampling(),
-            chances=Chances(0, np.arange(2), (3,)),
+            random_streams=RandomStreams(0, np.arange(2), (3,)),
         )
     )
     assert [step.mean().item() for step in steps] == [1.0, 0.0, 0.0]

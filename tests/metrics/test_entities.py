@@ -10,7 +10,7 @@ import seqeval.metrics
 import seqeval.scheme
 from numpy.testing import assert_allclose
 
-from skrnn.data.schemes import SCHEMES, entities, first_breach, repair
+from skrnn.data.schemes import SCHEMES, entities, first_violation, repair
 from skrnn.metrics import (
     entity_f1_score,
     entity_precision_score,
@@ -90,7 +90,7 @@ def counts(rows, scheme=None):
 def rows_that_keep_to(scheme):
     """Return all rows of up to 4 steps, two types, that keep to the scheme."""
     rows = all_rows(scheme, 4, "xy")
-    return [row for row in rows if first_breach(scheme, row) is None]
+    return [row for row in rows if first_violation(scheme, row) is None]
 
 
 @pytest.mark.parametrize("scheme", [None, "IOB2"])

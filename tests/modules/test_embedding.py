@@ -33,16 +33,16 @@ def test_tokens_become_their_vectors_and_padding_zeros():
     assert not x[1, 2].any()
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
 @torch.no_grad()
-def test_the_spelling_stands_beside_the_vector(characters):
-    module = make(characters=characters, n_spelling_ids=9, characters_dim=3)
+def test_the_spelling_stands_beside_the_vector(char_encoder):
+    module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=3)
     spelling = torch.tensor([[2, 4, 3, 0], [2, 5, 6, 3]])
     words = torch.tensor([[0, 1, 0], [1, 1, 0]])
     x = module(IDS, words, spelling)
     assert x.shape == (2, 3, module.output_size) == (2, 3, 7)
     assert torch.equal(x[..., :4], module.embedding.weight[IDS])
-    assert torch.equal(x[..., 4:], module.speller(spelling)[words])
+    assert torch.equal(x[..., 4:], module.char_encoder(spelling)[words])
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -14,7 +14,7 @@ COMMON = {"n_outputs": 7, "embedding_dim": 5, "tie_weights": False, "dropout": 0
 KINDS = {
     "language": {"hidden_size": 6, "cell": "lstm", "num_layers": 2},
     "window_language": {
-        "n_steps": 3,
+        "window": 3,
         "hidden_layer_sizes": (6,),
         "activation": "relu",
     },

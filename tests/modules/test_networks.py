@@ -15,13 +15,13 @@ from skrnn.modules.recurrent import CELLS
 LENGTHS = torch.tensor([3, 1, 6, 2])
 NUMERIC = {"n_features": 2}
 TOKENS = {"n_ids": 6, "embedding_dim": 3}
-SPELLED = TOKENS | {"characters": "cnn", "n_spelling_ids": 9, "characters_dim": 4}
-NGRAMS = SPELLED | {"characters": "ngrams"}
+SPELLED = TOKENS | {"char_encoder": "cnn", "n_char_ids": 9, "char_dim": 4}
+NGRAMS = SPELLED | {"char_encoder": "ngrams"}
 
 
-def recurrent(source=NUMERIC, **options):
+def recurrent(input_layer=NUMERIC, **options):
     return {
-        "source": source,
+        "input_layer": input_layer,
         "n_outputs": 3,
         "hidden_size": 4,
         "cell": "lstm",
@@ -32,20 +32,20 @@ def recurrent(source=NUMERIC, **options):
     } | options
 
 
-def feed_forward(source=NUMERIC, **options):
+def feed_forward(input_layer=NUMERIC, **options):
     return {
-        "source": source,
+        "input_layer": input_layer,
         "n_outputs": 3,
-        "n_steps": 4,
+        "window": 4,
         "hidden_layer_sizes": (5,),
         "activation": "tanh",
         "dropout": 0.0,
     } | options
 
 
-def tagging(source=NUMERIC, **options):
+def tagging(input_layer=NUMERIC, **options):
     return {
-        "source": source,
+        "input_layer": input_layer,
         "n_outputs": 3,
         "crf": False,
         "hidden_size": 4,
@@ -56,12 +56,12 @@ def tagging(source=NUMERIC, **options):
     } | options
 
 
-def window_tagging(source=NUMERIC, **options):
+def window_tagging(input_layer=NUMERIC, **options):
     return {
-        "source": source,
+        "input_layer": input_layer,
         "n_outputs": 3,
         "crf": False,
-        "window": 2,
+        "context": 2,
         "hidden_layer_sizes": (5,),
         "activation": "tanh",
         "dropout": 0.0,
@@ -85,7 +85,7 @@ CONFIGS = [
     ("tagging", tagging()),
     ("tagging", tagging(SPELLED, crf=True, bidirectional=True, num_layers=2)),
     ("window_tagging", window_tagging(NGRAMS)),
-    ("window_tagging", window_tagging(crf=True, window=0)),
+    ("window_tagging", window_tagging(crf=True, context=0)),
 ]
 
 
@@ -161,7 +161,7 @@ def test_a_sequences_logits_do_not_depend_on_its_neighbours(
 def test_the_baseline_is_a_dense_network_over_the_last_steps(
     n_steps, activation, generator
 ):
-    config = feed_forward(n_steps=n_steps, activation=activation)
+    config = feed_forward(window=n_steps, activation=activation)
     network = build("feed_forward", config)
     x = torch.randn(4, 6, 2, generator=generator)
     window = np.zeros((4, n_steps, 2), dtype=np.float32)
@@ -183,12 +183,12 @@ def test_the_baseline_is_a_dense_network_over_the_last_steps(
 @pytest.mark.parametrize("n_steps", [2, 8])
 @torch.no_grad()
 def test_the_baselines_window_of_tokens_has_zero_vectors_in_front(n_steps):
-    config = feed_forward(TOKENS, n_steps=n_steps, hidden_layer_sizes=())
+    config = feed_forward(TOKENS, window=n_steps, hidden_layer_sizes=())
     network = build("feed_forward", config)
     ids = torch.tensor([[2, 3, 4], [5, 0, 0]])
     logits = network(ids, torch.tensor([3, 1]))
     weight = network.head.weight.view(3, n_steps, 3)
-    vectors = network.source.embedding.weight
+    vectors = network.input_layer.embedding.weight
     for row, tokens in zip(logits, [[2, 3, 4], [5]], strict=True):
         last = tokens[-n_steps:]
         expected = sum(
@@ -230,7 +230,7 @@ def test_one_step_through_a_plain_cell_is_one_hidden_layer(cell, generator):
     recurrence = build("recurrent", recurrent(cell=cell))
     dense = build(
         "feed_forward",
-        feed_forward(n_steps=1, hidden_layer_sizes=(4,), activation=cell[4:]),
+        feed_forward(window=1, hidden_layer_sizes=(4,), activation=cell[4:]),
     )
     layer = recurrence.encoder.forward_layers[0]
     dense.hidden[0].weight.copy_(layer.weight_ih_l0)
@@ -290,7 +290,7 @@ def test_the_padding_of_a_tagging_network_has_no_influence(kind, crf, filling, g
 def test_the_tagging_baseline_is_a_dense_network_over_each_steps_neighbours(
     window, sizes, generator
 ):
-    config = window_tagging(window=window, hidden_layer_sizes=sizes)
+    config = window_tagging(context=window, hidden_layer_sizes=sizes)
     network = build("window_tagging", config)
     x = torch.randn(4, 6, 2, generator=generator)
     got = network(x, LENGTHS).logits
@@ -308,11 +308,11 @@ def test_the_tagging_baseline_is_a_dense_network_over_each_steps_neighbours(
 
 @torch.no_grad()
 def test_the_tagging_baselines_window_of_tokens_has_zero_vectors_beyond_the_ends():
-    config = window_tagging(TOKENS, window=1, hidden_layer_sizes=())
+    config = window_tagging(TOKENS, context=1, hidden_layer_sizes=())
     network = build("window_tagging", config)
     logits = network(torch.tensor([[2, 3, 4], [5, 0, 0]]), torch.tensor([3, 1])).logits
     before, at, after = network.head.weight.view(3, 3, 3).unbind(1)
-    v = network.source.embedding.weight
+    v = network.input_layer.embedding.weight
     expected = {
         (0, 0): at @ v[2] + after @ v[3],
         (0, 1): before @ v[2] + at @ v[3] + after @ v[4],

@@ -18,7 +18,7 @@ N_IDS, N_OUTPUTS, END = 7, 6, 5
 LENGTHS = torch.tensor([4, 1, 3])
 TARGET_LENGTHS = torch.tensor([2, 5, 1])  # the end included
 CONFIG = {
-    "source": {"n_ids": N_IDS, "embedding_dim": 3, "frozen": False},
+    "input_layer": {"n_ids": N_IDS, "embedding_dim": 3, "frozen": False},
     "n_outputs": N_OUTPUTS,
     "target_dim": 3,
     "hidden_size": 4,
@@ -225,7 +225,7 @@ def test_gradients_of_the_loss_equal_numeric_ones(attention, tie_weights, genera
     for name, weight in network.named_parameters():
         if name == "embedding.weight":
             place = (2, 0)  # row 0 begins targets and is no trained vector
-        elif name.startswith("source"):
+        elif name.startswith("input_layer"):
             place = (int(batch["inputs"][0, 0]), 1)
         else:
             place = tuple(n - 1 for n in weight.shape)
@@ -249,7 +249,7 @@ def test_a_forecast_has_its_steps_one_after_the_other(
 ):
     network = make_network(
         "forecast",
-        source={"n_features": 2},
+        input_layer={"n_features": 2},
         n_outputs=horizon * n_numbers,
         horizon=horizon,
         attention=attention,
@@ -267,7 +267,9 @@ def test_a_forecast_has_its_steps_one_after_the_other(
 
 
 def test_a_forecast_does_not_see_padding(generator):
-    network = make_network("forecast", source={"n_features": 2}, n_outputs=3, horizon=3)
+    network = make_network(
+        "forecast", input_layer={"n_features": 2}, n_outputs=3, horizon=3
+    )
     inputs = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
     behind = torch.arange(4) >= LENGTHS[:, None]
     other = inputs.masked_fill(behind[..., None], 100.0)

@@ -9,12 +9,12 @@ import torch
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.modules.networks import build_network
-from skrnn.training.batching import Examples
+from skrnn.training.batching import EncodedDataset
 from skrnn.training.losses import SquaredError
 from skrnn.training.net import SequenceNet
 
 CONFIG = {
-    "source": {"n_features": 2},
+    "input_layer": {"n_features": 2},
     "n_outputs": 1,
     "hidden_size": 4,
     "cell": "lstm",
@@ -58,6 +58,6 @@ def make_examples():
         steps = RaggedArray.from_lengths(values, lengths)
         targets = np.array([[s[:, 0].mean()] for s in steps], dtype=np.float32)
         weights = rng.uniform(0.5, 2, size=n).astype(np.float32) if weighted else None
-        return Examples(EncodedSequences(steps), targets, weights)
+        return EncodedDataset(EncodedSequences(steps), targets, weights)
 
     return make

@@ -13,7 +13,7 @@ from skrnn.training.batching import (
     MIN_ROWS,
     Batch,
     Collator,
-    Examples,
+    EncodedDataset,
     PredictionBatches,
     TrainingBatches,
     fingerprints,
@@ -39,10 +39,10 @@ def token_lists(lengths, seed=0):
     return [[words[i] for i in rng.integers(0, len(words), size=n)] for n in lengths]
 
 
-def encode_tokens(X, characters=None):
+def encode_tokens(X, char_encoder=None):
     flat = object_array([token for sequence in X for token in sequence])
     steps = RaggedArray.from_lengths(flat, [len(s) for s in X])
-    return TokenCodec(characters=characters, min_count=2).fit(steps).encode(steps)
+    return TokenCodec(char_encoder=char_encoder, min_count=2).fit(steps).encode(steps)
 
 
 def log_normal_lengths(n, seed=0):
@@ -103,7 +103,7 @@ def test_batches_are_not_sorted_by_length():
 
 def test_torchs_global_generator_is_not_touched():
     before = torch.get_rng_state()
-    list(TrainingBatches(Examples(numeric(LENGTHS)), 2, make_generator(0)))
+    list(TrainingBatches(EncodedDataset(numeric(LENGTHS)), 2, make_generator(0)))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -111,12 +111,12 @@ def test_torchs_global_generator_is_not_touched():
 def test_little_of_a_batch_is_padding(n):
     lengths = log_normal_lengths(n)
     assert 18 < lengths.mean() < 22
-    batches = TrainingBatches(Examples(numeric(lengths)), 32, make_generator(0))
+    batches = TrainingBatches(EncodedDataset(numeric(lengths)), 32, make_generator(0))
     assert padding_share(batches) < 0.10
 
 
 def test_the_share_of_padding_is_counted_in_steps():
-    batches = TrainingBatches(Examples(numeric([1, 3])), 2, make_generator(0))
+    batches = TrainingBatches(EncodedDataset(numeric([1, 3])), 2, make_generator(0))
     assert padding_share(batches) == pytest.approx(2 / 6)
 
 
@@ -141,7 +141,7 @@ def test_numeric_batches_equal_a_padding_loop(n_features, rng):
     lengths = log_normal_lengths(50)
     sequences = numeric(lengths, n_features)
     targets, weights = np.arange(50), rng.uniform(size=50).astype(np.float32)
-    examples = Examples(sequences, targets, weights)
+    examples = EncodedDataset(sequences, targets, weights)
     seen = []
     for batch in TrainingBatches(examples, 8, make_generator(0)):
         for piece in batch:
@@ -157,20 +157,20 @@ def test_batches_of_tokens_equal_a_padding_loop():
     X = token_lists(log_normal_lengths(50))
     sequences = encode_tokens(X)
     for batch in TrainingBatches(
-        Examples(sequences, np.arange(50)), 8, make_generator(0)
+        EncodedDataset(sequences, np.arange(50)), 8, make_generator(0)
     ):
         for piece in batch:
             assert_padded(piece, [sequences.steps[i] for i in piece.targets.tolist()])
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
-def test_a_batch_brings_the_spelling_of_its_own_words(characters):
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_a_batch_brings_the_spelling_of_its_own_words(char_encoder):
     X = token_lists(log_normal_lengths(40))
-    sequences = encode_tokens(X, characters)
+    sequences = encode_tokens(X, char_encoder)
     table = sequences.spelling[sequences.words]
     spelled = sequences.steps.with_values(table)
     for batch in TrainingBatches(
-        Examples(sequences, np.arange(40)), 4, make_generator(0)
+        EncodedDataset(sequences, np.arange(40)), 4, make_generator(0)
     ):
         piece = only_piece(batch)
         words, spelling = piece.inputs["words"], piece.inputs["spelling"]
@@ -186,7 +186,7 @@ def test_a_batch_brings_the_spelling_of_its_own_words(characters):
 
 def test_targets_may_have_columns():
     targets = np.arange(10.0).reshape(5, 2)
-    examples = Examples(numeric(LENGTHS), targets)
+    examples = EncodedDataset(numeric(LENGTHS), targets)
     batch = next(iter(TrainingBatches(examples, 5, make_generator(0))))
     piece = only_piece(batch)
     lengths = [LENGTHS[int(row[0] // 2)] for row in piece.targets]
@@ -198,7 +198,7 @@ def test_padding_a_batch_leaves_the_data_alone():
     sequences = numeric(LENGTHS)
     before = sequences.steps.values.copy()
     for _ in range(2):
-        list(TrainingBatches(Examples(sequences), 3, make_generator(0)))
+        list(TrainingBatches(EncodedDataset(sequences), 3, make_generator(0)))
     np.testing.assert_array_equal(sequences.steps.values, before)
 
 
@@ -221,7 +221,7 @@ def numbered(lengths):
 def by_step(lengths, seed=0):
     weights = np.random.default_rng(seed).uniform(size=sum(lengths)).astype(np.float32)
     targets = numbered(lengths)
-    return Examples(numeric(lengths), targets, targets.with_values(weights))
+    return EncodedDataset(numeric(lengths), targets, targets.with_values(weights))
 
 
 def rows_of(piece):
@@ -266,7 +266,7 @@ def test_a_piece_of_ragged_targets_counts_real_steps():
 
 def test_ragged_targets_may_have_a_weight_for_each_sequence():
     weights = np.arange(5, dtype=np.float32)
-    examples = Examples(numeric(LENGTHS), numbered(LENGTHS), weights)
+    examples = EncodedDataset(numeric(LENGTHS), numbered(LENGTHS), weights)
     first = np.cumsum([0, *LENGTHS[:-1]]).tolist()
     for batch in TrainingBatches(examples, 3, make_generator(0)):
         for piece in batch:
@@ -309,7 +309,7 @@ def test_predictions_are_batched_with_ragged_targets_too():
 def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, rng):
     lengths = rng.integers(1, longest + 1, size=500)
     batches = TrainingBatches(
-        Examples(numeric(lengths, 1)), batch_size, make_generator(0)
+        EncodedDataset(numeric(lengths, 1)), batch_size, make_generator(0)
     )
     seen = 0
     for batch in batches:
@@ -324,7 +324,7 @@ def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, r
 
 def test_one_very_long_sequence_does_not_pad_the_others_to_its_length():
     batches = TrainingBatches(
-        Examples(numeric([10] * 31 + [60_000])), 32, make_generator(0)
+        EncodedDataset(numeric([10] * 31 + [60_000])), 32, make_generator(0)
     )
     shapes = [piece.inputs["inputs"].shape[:2] for batch in batches for piece in batch]
     assert sorted(shapes) == [(1, 60_000), (31, 10)]
@@ -335,12 +335,12 @@ def test_an_array_that_runs_backwards_becomes_a_tensor():
 
 
 def test_a_batch_that_fits_is_one_piece():
-    batches = TrainingBatches(Examples(numeric([5] * 64)), 32, make_generator(0))
+    batches = TrainingBatches(EncodedDataset(numeric([5] * 64)), 32, make_generator(0))
     assert [len(batch) for batch in batches] == [1, 1]
 
 
 def test_a_batch_counts_the_targets_of_all_its_pieces():
-    examples = Examples(numeric(LENGTHS))
+    examples = EncodedDataset(numeric(LENGTHS))
     pieces = [p for b in TrainingBatches(examples, 2, make_generator(0)) for p in b]
     assert Batch(pieces).n_targets == 5
 
@@ -381,18 +381,22 @@ def test_prediction_batches_do_not_depend_on_the_users_order(lengths):
 
 
 def prediction(X):
-    return PredictionBatches(Examples(EncodedSequences(RaggedArray.from_sequences(X))))
+    return PredictionBatches(
+        EncodedDataset(EncodedSequences(RaggedArray.from_sequences(X)))
+    )
 
 
-@pytest.mark.parametrize("characters", [None, "cnn", "ngrams"])
-def test_prediction_batches_of_words_do_not_depend_on_the_users_order(characters):
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+def test_prediction_batches_of_words_do_not_depend_on_the_users_order(char_encoder):
     X = token_lists(np.random.default_rng(0).integers(1, 4, size=900))
-    expected = content(PredictionBatches(Examples(encode_tokens(X, characters))))
+    expected = content(PredictionBatches(EncodedDataset(encode_tokens(X, char_encoder))))
     assert len(expected) > 1
     for seed in range(3):
         _, other = shuffled(X, seed)
-        got = content(PredictionBatches(Examples(encode_tokens(other, characters))))
-        if characters == "cnn":
+        got = content(
+            PredictionBatches(EncodedDataset(encode_tokens(other, char_encoder)))
+        )
+        if char_encoder == "cnn":
             assert [len(rows) for rows in got] == [len(rows) for rows in expected]
         assert got == expected
 
@@ -413,7 +417,7 @@ def test_prediction_batches_of_words_do_not_depend_on_the_users_order(characters
 )
 def test_prediction_batches_keep_within_rows_and_steps(lengths):
     sequences = numeric(lengths, 1)
-    batches = PredictionBatches(Examples(sequences))
+    batches = PredictionBatches(EncodedDataset(sequences))
     assert sorted(np.concatenate(batches.order).tolist()) == list(range(len(lengths)))
     n_batches = 0
     for indices, batch in zip(batches.order, batches, strict=True):
@@ -431,7 +435,7 @@ def test_prediction_batches_keep_within_rows_and_steps(lengths):
 def test_prediction_batches_have_little_padding():
     total = real = 0
     lengths = log_normal_lengths(2000)
-    for batch in PredictionBatches(Examples(numeric(lengths, 1))):
+    for batch in PredictionBatches(EncodedDataset(numeric(lengths, 1))):
         total += only_piece(batch).inputs["inputs"].numel()
         real += int(only_piece(batch).inputs["lengths"].sum())
     assert real == lengths.sum()
@@ -473,10 +477,10 @@ def test_equal_sequences_have_equal_fingerprints():
     assert numbers[0] == numbers[2] != numbers[1]
 
 
-@pytest.mark.parametrize("characters", ["cnn", "ngrams"])
-def test_fingerprints_tell_words_of_one_id_by_their_spelling(characters):
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_fingerprints_tell_words_of_one_id_by_their_spelling(char_encoder):
     X = [["be", "a"], ["Be", "a"], ["a", "be"], ["rare", "a"], ["odd", "a"], ["be", "a"]]
-    sequences = encode_tokens(X, characters)
+    sequences = encode_tokens(X, char_encoder)
     ids = [tuple(s.tolist()) for s in sequences.steps]
     assert ids[0] == ids[1]
     assert ids[3] == ids[4]
@@ -521,7 +525,7 @@ def forced(lengths=LENGTHS, target_lengths=TARGET_LENGTHS, *, weighted=False, se
     ids = rng.integers(2, 9, size=sum(target_lengths))
     weights = rng.random(len(lengths)).astype(np.float32) if weighted else None
     targets = RaggedArray.from_lengths(ids, target_lengths)
-    return Examples(numeric(lengths), targets, weights, forced=True)
+    return EncodedDataset(numeric(lengths), targets, weights, forced=True)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -554,7 +558,7 @@ def test_forced_examples_know_two_lengths():
     examples = forced()
     assert examples.lengths.tolist() == LENGTHS
     assert examples.target_lengths.tolist() == TARGET_LENGTHS
-    assert Examples(examples.sequences).target_lengths.tolist() == LENGTHS
+    assert EncodedDataset(examples.sequences).target_lengths.tolist() == LENGTHS
 
 
 def test_sources_of_one_length_are_sorted_by_their_targets():

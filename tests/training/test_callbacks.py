@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
-    GradientClipping,
+    GradientNormClipping,
     LearningRate,
     check_callbacks,
     cosine,
@@ -148,7 +148,7 @@ def test_gradients_are_clipped_as_torch_clips_them(max_norm, make_net, generator
     twin = copy.deepcopy(net.module_)
     for ours, theirs in zip(net.module_.parameters(), twin.parameters(), strict=True):
         theirs.grad = ours.grad.clone()
-    GradientClipping(max_norm).on_grad_computed(net)
+    GradientNormClipping(max_norm).on_grad_computed(net)
     clip_grad_norm_(twin.parameters(), max_norm)
     for ours, theirs in zip(net.module_.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-7)
@@ -158,7 +158,7 @@ def test_weights_without_a_gradient_are_passed_over(make_net):
     net = make_net()
     weight = next(net.module_.parameters())
     weight.grad = torch.full_like(weight, 3.0)
-    GradientClipping(1.0).on_grad_computed(net)
+    GradientNormClipping(1.0).on_grad_computed(net)
     assert float(weight.grad.norm()) == pytest.approx(1.0)
 
 
@@ -171,7 +171,7 @@ def test_gradients_are_clipped_before_each_update(make_net, make_examples):
             norms.append(float(torch.cat(grads).norm()))
 
     net = make_net()
-    train(net, [GradientClipping(1e-3), Norm()], make_examples(), epochs=1)
+    train(net, [GradientNormClipping(1e-3), Norm()], make_examples(), epochs=1)
     assert norms == pytest.approx([1e-3] * 4, rel=1e-4)
 
 

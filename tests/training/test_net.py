@@ -16,7 +16,7 @@ from skrnn.generation.hypotheses import Hypotheses
 from skrnn.modules.crf import best_path, marginals
 from skrnn.modules.networks import build_network
 from skrnn.training import batching
-from skrnn.training.batching import Batch, Collator, Examples
+from skrnn.training.batching import Batch, Collator, EncodedDataset
 from skrnn.training.losses import (
     CrossEntropy,
     PathLikelihood,
@@ -110,7 +110,7 @@ def test_the_validation_loss_is_weighted_like_the_training_loss(
 
 def test_the_validation_loss_is_not_smoothed(make_net, make_examples):
     examples = make_examples(8)
-    examples = Examples(examples.sequences, np.arange(8) % 3)
+    examples = EncodedDataset(examples.sequences, np.arange(8) % 3)
     options = {"network": {"n_outputs": 3}, "optimizer": torch.optim.SGD, "lr": 1e-12}
     rows = []
     for smoothing in (0.0, 0.3):
@@ -180,7 +180,7 @@ def test_a_loss_that_is_not_finite_is_an_error_with_advice(make_net, make_exampl
     with pytest.raises(
         ValueError, match=r"training loss became inf in epoch 1. Try a smaller lr"
     ):
-        make_net().partial_fit(Examples(examples.sequences, targets), epochs=3)
+        make_net().partial_fit(EncodedDataset(examples.sequences, targets), epochs=3)
 
 
 def test_a_last_update_that_was_too_large_is_noticed(make_net, make_examples):
@@ -248,7 +248,7 @@ def test_outputs_have_the_same_bits_in_any_order(make_net, make_examples):
     examples, net = make_examples(700, longest=30), make_net()
     outputs = net.predict_outputs(examples)
     order = np.random.default_rng(0).permutation(700)
-    shuffled = Examples(examples.sequences.take(order))
+    shuffled = EncodedDataset(examples.sequences.take(order))
     np.testing.assert_array_equal(net.predict_outputs(shuffled), outputs[order])
 
 
@@ -266,7 +266,7 @@ def test_prediction_takes_read_only_data(make_net, make_examples):
     steps = examples.sequences.steps
     values = steps.values.copy()
     values.flags.writeable = False
-    read_only = Examples(EncodedSequences(steps.with_values(values)))
+    read_only = EncodedDataset(EncodedSequences(steps.with_values(values)))
     net = make_net()
     np.testing.assert_array_equal(
         net.predict_outputs(read_only), net.predict_outputs(examples)
@@ -279,7 +279,7 @@ def test_prediction_takes_read_only_data(make_net, make_examples):
 def make_tagging_net(*, crf=False, seed=0, **options):
     """Return an initialized net that labels steps."""
     config = {
-        "source": {"n_features": 2},
+        "input_layer": {"n_features": 2},
         "n_outputs": 3,
         "crf": crf,
         "hidden_size": 4,
@@ -303,7 +303,7 @@ def labelled(make_examples, n=30, *, weighted=False, **options):
     targets = sequences.steps.with_values(rng.integers(3, size=n_steps))
     weights = rng.uniform(0.5, 2, size=n_steps).astype(np.float32)
     weights = sequences.steps.with_values(weights) if weighted else None
-    return Examples(sequences, targets, weights)
+    return EncodedDataset(sequences, targets, weights)
 
 
 def scores_of(net, sequence):
@@ -377,7 +377,7 @@ def test_paths_of_a_whole_sequence_are_averaged_over_steps_too(
     monkeypatch.setitem(batching.MAX_STEPS, "cpu", most)
     examples = labelled(make_examples)
     weights = np.random.default_rng(0).uniform(size=30).astype(np.float32)
-    examples = Examples(examples.sequences, examples.targets, weights)
+    examples = EncodedDataset(examples.sequences, examples.targets, weights)
     net = make_tagging_net(crf=True, lr=1e-12)
     each = step_losses_of_paths(net, examples)
     net.partial_fit(examples, examples, epochs=1)
@@ -424,7 +424,9 @@ def test_steps_have_the_same_bits_in_any_order(make_examples):
     examples, net = make_examples(600, longest=30), make_tagging_net()
     result = net.predict_steps(examples, logits_of)
     order = np.random.default_rng(0).permutation(600)
-    shuffled = net.predict_steps(Examples(examples.sequences.take(order)), logits_of)
+    shuffled = net.predict_steps(
+        EncodedDataset(examples.sequences.take(order)), logits_of
+    )
     np.testing.assert_array_equal(shuffled.values, result.take(order).values)
 
 
@@ -563,7 +565,7 @@ def test_the_criterion_is_in_evaluation_mode_after_training(make_net, make_examp
 # --- pairs of sequences --------------------------------------------------------------
 
 TRANSLATION = {
-    "source": {"n_features": 2},
+    "input_layer": {"n_features": 2},
     "n_outputs": 6,
     "target_dim": 3,
     "hidden_size": 4,
@@ -601,7 +603,7 @@ def make_pairs(n=30, seed=0, longest=9, *, weighted=False):
         rng.integers(2, 5, size=target_lengths.sum()), target_lengths
     )
     weights = rng.uniform(0.5, 2, size=n).astype(np.float32) if weighted else None
-    return Examples(EncodedSequences(steps), targets, weights, forced=True)
+    return EncodedDataset(EncodedSequences(steps), targets, weights, forced=True)
 
 
 def scores_one_by_one(net, pairs):
@@ -664,7 +666,9 @@ def test_the_attention_of_a_pair_does_not_depend_on_its_company():
         assert weights.shape == (pairs.target_lengths[i], pairs.lengths[i])
         np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-5)
         one = np.array([i])
-        alone = Examples(pairs.sequences.take(one), pairs.targets.take(one), forced=True)
+        alone = EncodedDataset(
+            pairs.sequences.take(one), pairs.targets.take(one), forced=True
+        )
         np.testing.assert_allclose(net.attention(alone)[0], weights, rtol=1e-4, atol=1e-6)
 
 
@@ -678,7 +682,7 @@ def test_found_sequences_come_in_the_users_order(monkeypatch):
         tokens = np.broadcast_to(indices[:, None, None], (len(indices), 1, lengths.max()))
         return Hypotheses(tokens, lengths, -indices[:, None].astype(float))
 
-    found = net.search(Examples(pairs.sequences), search)
+    found = net.search(EncodedDataset(pairs.sequences), search)
     assert found.tokens[:, 0, 0].tolist() == list(range(30))
     assert found.lengths[:, 0].tolist() == pairs.lengths.tolist()
     assert found.log_probabilities[:, 0].tolist() == [-i for i in range(30)]

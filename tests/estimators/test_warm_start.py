@@ -21,7 +21,7 @@ def test_two_warm_fits_equal_one_of_as_many_epochs(make_estimator, X, y, outputs
     model.set_params(max_epochs=3).fit(X, y)
     assert_array_equal(outputs(model, X), outputs(whole, X))
     assert_array_equal(model.history_["train_loss"], whole.history_["train_loss"])
-    assert model.n_epochs_ == 3
+    assert model.n_iter_ == 3
     assert model.history_.index.tolist() == [1, 2, 3, 4, 5]
 
 
@@ -84,7 +84,7 @@ def test_calls_of_partial_fit_equal_epochs_at_a_constant_rate(
         assert model.partial_fit(X, y) is model
     assert_array_equal(outputs(model, X), outputs(whole, X))
     assert len(model.history_) == 4
-    assert model.n_epochs_ == 1
+    assert model.n_iter_ == 1
 
 
 def test_partial_fit_learns_over_a_stream(make_classifier):
@@ -175,10 +175,17 @@ def test_a_users_own_schedule_goes_on(make_estimator, X, y):
 
 
 @pytest.mark.parametrize("how", ["fit", "partial_fit"])
-@pytest.mark.parametrize("name", ["dropout", "embedding_dim", "tokenizer", "characters"])
+@pytest.mark.parametrize(
+    "name", ["dropout", "embedding_dim", "tokenizer", "char_encoder"]
+)
 def test_a_network_cannot_be_rebuilt_by_going_on(make_estimator, words, y, how, name):
     model = make_estimator(warm_start=True).fit(words, y)
-    other = {"dropout": 0.77, "embedding_dim": 9, "tokenizer": "char", "characters": None}
+    other = {
+        "dropout": 0.77,
+        "embedding_dim": 9,
+        "tokenizer": "char",
+        "char_encoder": None,
+    }
     model.set_params(**{name: other[name]})
     with pytest.raises(ValueError, match=f"{name} was .* when the network was built"):
         getattr(model, how)(words, y)

@@ -1,7 +1,7 @@
 """Spelling: a vector for each distinct word of a batch, from its characters.
 
 A new way to read a spelling is one class with ``forward(spelling)`` and one row in
-``SPELLERS``. Each works on distinct words only; the token embedding spreads the result.
+``CHAR_ENCODERS``. Each works on distinct words only; the token embedding spreads the result.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CharacterCNN(nn.Module):
         small_normal_(self.embedding.weight, generator, scale=0.3)
 
     @torch.no_grad()
-    def silence_untrained(self) -> None:
+    def zero_untrained(self) -> None:
         """Zero the unknown character, which no training word has."""
         self.embedding.weight[UNKNOWN] = 0.0
 
@@ -66,7 +66,7 @@ class NgramBag(nn.Module):
         small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
 
     @torch.no_grad()
-    def silence_untrained(self) -> None:
+    def zero_untrained(self) -> None:
         """Leave all: n-grams share ids by hashing, so none is known to be untrained."""
 
     def forward(self, spelling: Tensor) -> Tensor:
@@ -74,4 +74,4 @@ class NgramBag(nn.Module):
         return self.embedding(spelling)  # (W, F)
 
 
-SPELLERS = {"cnn": CharacterCNN, "ngrams": NgramBag}
+CHAR_ENCODERS = {"cnn": CharacterCNN, "ngrams": NgramBag}
