@@ -20,14 +20,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_feature_names_in,
-    _check_sample_weight,
-    check_array,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_array, check_is_fitted
 
+from skrnn._sklearn import (
+    check_feature_names,
+    check_feature_names_in,
+    check_sample_weight,
+)
 from skrnn.data.checks import CheckedSequences, Form, check_same_form
 from skrnn.data.frames import sequences_from_frame, sliding_windows
 from skrnn.data.ragged import RaggedArray, object_array
@@ -225,7 +224,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         """
         check_is_fitted(self)
         if self._form.container == "columns":
-            columns = _check_feature_names_in(self, input_features)
+            columns = check_feature_names_in(self, input_features)
             names = self.transformer_.get_feature_names_out()
             return columns if len(names) == 1 else names
         return self.transformer_.get_feature_names_out(input_features)
@@ -256,7 +255,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         if not reset:
             check_same_form(opened.checked, self._form, estimator=self)
         if reset or opened.named is not None:
-            _check_feature_names(self, opened.named, reset=reset)
+            check_feature_names(self, opened.named, reset=reset)
         if reset:
             self._form = opened.checked.form
             self.__dict__.pop("n_features_in_", None)
@@ -272,7 +271,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             if (labels := _one_dimensional(y)) is not None:
                 arguments["y"] = np.repeat(labels, lengths, axis=0)
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, np.empty((len(lengths), 1)))
+            weight = check_sample_weight(sample_weight, np.empty((len(lengths), 1)))
             arguments["sample_weight"] = np.repeat(weight, lengths)
         self.transformer_ = _clone_inner(self.transformer)
         with config_context(transform_output="default"):

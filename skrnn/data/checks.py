@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.validation import _get_feature_names, check_array
+from sklearn.utils.validation import check_array
 
+from skrnn._sklearn import get_feature_names
 from skrnn.data.ragged import RaggedArray, object_array
 
 Kind = Literal["numeric", "tokens"]
@@ -264,7 +265,7 @@ def _check_columns(
         values.reshape(-1, 1), np.full(n_sequences, n_steps, dtype=np.int64)
     )
     _check_finite(steps, name, advice)
-    named = X if _get_feature_names(X) is not None else None
+    named = X if get_feature_names(X) is not None else None
     return CheckedSequences(steps, Form("numeric", "columns", n_steps), named)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_array, column_or_1d
+from sklearn.utils.validation import check_array, column_or_1d
 
+from skrnn._sklearn import check_sample_weight
 from skrnn.data.checks import (
     Advice,
     Split,
@@ -243,7 +244,7 @@ def check_weights(sample_weight: Any, n_sequences: int) -> NDArray | None:
     """Return non-negative float64 weights ``(n_sequences,)``, or None."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(
+    return check_sample_weight(
         sample_weight,
         np.empty((n_sequences, 1)),
         dtype=np.float64,

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import validate_parameter_constraints
-from sklearn.utils.validation import (
-    _check_feature_names,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
+from skrnn._sklearn import (
+    check_feature_names,
+    safe_indexing,
+    validate_parameter_constraints,
+)
 from skrnn.data.checks import CheckedSequences, check_same_form, check_sequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec, TokenCodec
 from skrnn.data.ragged import RaggedArray
@@ -74,7 +74,7 @@ class CheckedData:
 
     def take(self, indices: NDArray, *, with_raw: bool) -> CheckedData:
         """Return some of the sequences, copying the user's own only where asked."""
-        raw = (_safe_indexing(part, indices) for part in self.raw)
+        raw = (safe_indexing(part, indices) for part in self.raw)
         return CheckedData(
             replace(self.X, steps=self.X.steps.take(indices)),
             self.y.take(indices) if isinstance(self.y, RaggedArray) else self.y[indices],
@@ -305,7 +305,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             self._check_like_fit(X, checked)
         else:
             named = None if checked.form.kind == "tokens" else checked.named
-            _check_feature_names(self, named, reset=True)
+            check_feature_names(self, named, reset=True)
         weight = check_weights(sample_weight, len(checked.steps))
         data = CheckedData(checked, self._check_y(y, checked), weight, (X, y))
         return data.without_empty("X")
@@ -319,9 +319,9 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             raise ValueError("X_val is of no use with early_stopping=False")
         checked = self._check_X(X_val, name="X_val")
         if checked.form.container == "columns":
-            _check_feature_names(self, X_val, reset=False)
+            check_feature_names(self, X_val, reset=False)
         elif checked.named is not None:
-            _check_feature_names(self, checked.named, reset=False)
+            check_feature_names(self, checked.named, reset=False)
         y = self._check_y(y_val, checked, name="y_val")
         return CheckedData(checked, y, None, (X_val, y_val)).without_empty("X_val")
 
@@ -616,9 +616,9 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     def _check_names(self, X: Any, checked: CheckedSequences) -> None:
         """Compare feature names where X is of the container that fit knows them from."""
         if checked.form.container == "columns":
-            _check_feature_names(self, X, reset=False)
+            check_feature_names(self, X, reset=False)
         elif checked.named is not None and self._form.container == "list":
-            _check_feature_names(self, checked.named, reset=False)
+            check_feature_names(self, checked.named, reset=False)
 
     def _outputs(self, X: Any) -> tuple[NDArray[np.float32], CheckedSequences]:
         """Return the network's outputs for X ``(n_sequences, n_outputs)``."""

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skrnn._sklearn import validate_parameter_constraints
 from skrnn.data.checks import CheckedSequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec
 from skrnn.data.ragged import RaggedArray

@@ -16,9 +16,9 @@ from textwrap import indent
 from typing import Any, TypeVar
 
 import torch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
+from skrnn._sklearn import HasMethods, Interval, StrOptions
 from skrnn.data.schemes import SCHEMES
 from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.dense import ACTIVATIONS

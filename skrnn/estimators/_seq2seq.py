@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.metrics import r2_score
-from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._sklearn import validate_parameter_constraints
 from skrnn.data.checks import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.target_codecs import NumberCodec, TargetCodec

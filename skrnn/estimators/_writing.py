@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._sklearn import Interval, validate_parameter_constraints
 from skrnn.data.checks import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.target_codecs import TargetCodec

@@ -183,7 +183,7 @@ def test_encoding_does_not_change_the_vocabulary():
 
 
 @pytest.mark.parametrize("char_encoder", [None, "cnn"])
-def test_taking_sequences_takes_their_words_along(characters, rng):
+def test_taking_sequences_takes_their_words_along(char_encoder, rng):
     words = ["a", "bb", "ccc", "dd"]
     X = [[words[i] for i in rng.integers(0, 4, size=n)] for n in [3, 1, 4, 2]]
     codec = TokenCodec(char_encoder=char_encoder).fit(tokens(X))
@@ -191,7 +191,7 @@ def test_taking_sequences_takes_their_words_along(characters, rng):
     expected = codec.encode(tokens([X[2], X[0]]))
     assert len(taken) == 2
     np.testing.assert_array_equal(taken.steps.values, expected.steps.values)
-    if characters:
+    if char_encoder:
         spelled = codec.spelling.encode([*X[2], *X[0]])
         np.testing.assert_array_equal(taken.spelling[taken.words], spelled)
 
@@ -250,7 +250,7 @@ def test_tokens_that_only_the_vectors_know_have_ids_beyond_the_vocabulary(char_e
     assert encoded.steps.values.tolist() == [n_ids + 1, own, 1, n_ids, n_ids + 1]
     assert encoded.vectors.tolist() == [[1, 2], [3, 4]]
     assert encoded.vectors.dtype == np.float32
-    assert (encoded.spelling is None) == (characters is None)
+    assert (encoded.spelling is None) == (char_encoder is None)
     taken = encoded.take(np.array([1]))
     assert taken.steps.values.tolist() == [n_ids, n_ids + 1]
     assert taken.vectors is encoded.vectors

@@ -212,7 +212,7 @@ def test_one_sequence_is_enough_to_fit(make_estimator, X, y, outputs):
 
 @pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
 def test_unseen_tokens_and_characters_are_no_error(
-    make_estimator, words, y, outputs, characters
+    make_estimator, words, y, outputs, char_encoder
 ):
     model = make_estimator(char_encoder=char_encoder).fit(words, y)
     predicted = outputs(model, [["§ẞ", "日本"], ["sequoia"], ["oak", "🌳"], [""]])

@@ -767,10 +767,10 @@ def test_a_parameter_out_of_its_range_is_named(make_tagger, words, y_words, name
         make_tagger(**{name: value}).fit(words, y_words)
 
 
-@pytest.mark.parametrize("window", [-1, 1.5])
-def test_a_window_out_of_its_range_is_named(words, y_words, window):
-    with pytest.raises(ValueError, match="The 'window' parameter of FeedForwardTagger"):
-        make("window", context=window).fit(words, y_words)
+@pytest.mark.parametrize("context", [-1, 1.5])
+def test_a_context_out_of_its_range_is_named(words, y_words, context):
+    with pytest.raises(ValueError, match="The 'context' parameter of FeedForwardTagger"):
+        make("window", context=context).fit(words, y_words)
 
 
 # --- schemes -------------------------------------------------------------------------
