@@ -7,7 +7,7 @@ branch of ``check_sequences``. The door for y and for weights is ``targets``.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
@@ -76,7 +76,16 @@ class CheckedSequences:
     steps: RaggedArray
     form: Form
     named: Any = None
-    strings: bool = False
+    texts: list[str] | None = None
+
+    def take(self, indices: NDArray) -> CheckedSequences:
+        """Return some of the sequences."""
+        texts = None if self.texts is None else [self.texts[i] for i in indices.tolist()]
+        return replace(self, steps=self.steps.take(indices), texts=texts)
+
+    def with_steps(self, steps: RaggedArray) -> CheckedSequences:
+        """Return the same sequences over other steps."""
+        return replace(self, steps=steps)
 
 
 def open_rows(container: Any, name: str) -> list[Any]:
@@ -130,7 +139,7 @@ def check_sequences(
     *,
     input_type: str = "auto",
     split: Split | None = None,
-    allow_empty: bool = False,
+    empty: str = "raise",
     estimator: object = None,
     name: str = "X",
     advice: Advice = OF_X,
@@ -205,9 +214,10 @@ def check_sequences(
         if input_type == "auto":
             _check_all_strings(steps, name, advice)
         form = Form("tokens", "list", None)
-    if not allow_empty:
+    if empty == "raise" or (empty == "tokens" and kind == "numeric"):
         _check_no_empty(steps, name)
-    return CheckedSequences(steps, form, named, strings=kind == "strings")
+    texts = sequences if kind == "strings" else None
+    return CheckedSequences(steps, form, named, texts)
 
 
 def check_same_form(

@@ -28,6 +28,9 @@ class FeatureInput(nn.Module):
         super().__init__()
         self.output_size = n_features
 
+    def prepare(self) -> None:
+        """Keep the layer as it is: features bring no counts or vectors."""
+
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the features ``(B, T, F)``."""
         return inputs["features"]
@@ -87,6 +90,22 @@ class TokenEmbedding(nn.Module):
         weight = self.embedding.weight
         small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
         self.singletons.zero_()
+
+    @torch.no_grad()
+    def prepare(self, counts: Tensor, vectors: Tensor | None = None) -> None:
+        """Take what is known of the tokens before training.
+
+        Parameters
+        ----------
+        counts : int64 tensor of shape (n_ids,)
+            How often training has each token.
+        vectors : float tensor of shape (n_ids, embedding_dim), optional
+            Pre-trained vectors, rows of NaN where there is none.
+        """
+        self.singletons.copy_(counts == 1)
+        if vectors is not None:
+            self.load_vectors(vectors)
+        self.zero_untrained()
 
     @torch.no_grad()
     def load_vectors(self, vectors: Tensor) -> None:
