@@ -413,7 +413,7 @@ class Seq2SeqTransformer(
         def search(
             network: TranslationNetwork, inputs: dict[str, Any], indices: NDArray
         ) -> Hypotheses:
-            state = network.encode(**inputs)
+            state = network.encode(inputs)
             device = inputs["lengths"].device
             longest = torch.from_numpy(limits[indices]).to(device)
             found = []
