@@ -30,7 +30,8 @@ from skrnn.estimators._parameters import (
     parameters,
 )
 from skrnn.estimators._writing import SequenceWriter
-from skrnn.modules.language import UNKNOWN, LanguageModel
+from skrnn.modules.embedding import UNKNOWN
+from skrnn.modules.networks.language import LanguageModel
 from skrnn.training.batching import EncodedDataset, count_chunks
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
 from skrnn.training.streams import in_streams, longest_stream, stream_lengths

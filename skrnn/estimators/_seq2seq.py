@@ -39,7 +39,7 @@ from skrnn.generation.beam import beam_search
 from skrnn.generation.greedy import greedy_search
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.metrics import token_error_rate
-from skrnn.modules.translation import TranslationNetwork
+from skrnn.modules.networks.encoder_decoder import TranslationNetwork
 from skrnn.training.batching import EncodedDataset
 from skrnn.training.losses import SquaredError, StepCrossEntropy
 
@@ -467,7 +467,7 @@ class Seq2SeqTransformer(
 
     @property
     def _network_kind(self) -> str:  # type: ignore[override]
-        return "forecast" if self._is_numeric else "translation"
+        return "horizon" if self._is_numeric else "translation"
 
     def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
         config = config_of(self, EncoderDecoderParameters)

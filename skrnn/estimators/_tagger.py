@@ -37,12 +37,8 @@ from skrnn.estimators._parameters import (
     parameters,
 )
 from skrnn.metrics import step_accuracy_score
-from skrnn.modules.crf import (
-    ConditionalRandomField,
-    StepScores,
-    best_path,
-    marginals,
-)
+from skrnn.modules.crf import ConditionalRandomField, best_path, marginals
+from skrnn.modules.outputs import StepScores
 from skrnn.training.batching import EncodedDataset
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 

@@ -25,7 +25,7 @@ from skrnn.generation.sampling import (
     write_features,
     write_tokens,
 )
-from skrnn.modules.language import UNKNOWN
+from skrnn.modules.embedding import UNKNOWN
 from skrnn.training.seeding import draw_seed
 
 #: Prompts that are written on together, and logits that they may have together. A GPU is

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from skrnn.modules.crf import PathScores, StepScores, best_path, marginals
+from skrnn.modules.crf import best_path, marginals
 from skrnn.modules.networks import build_network, empty_network
+from skrnn.modules.outputs import PathScores, StepScores
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
