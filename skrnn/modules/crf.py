@@ -7,13 +7,14 @@ that have ended leave the product, so padding costs nothing.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from skrnn.modules.masking import length_mask
+from skrnn.modules.outputs import PathScores
 
 #: Score of a forbidden transition; finite, so that no gradient becomes NaN.
 FORBIDDEN = -1e4
@@ -25,41 +26,6 @@ TINY = 1e-300
 #: Numbers in one comparison of all pairs of labels (more leave a core's cache), and its
 #: least rows (fewer leave its vector units idle).
 PAIRS, MIN_ROWS = 1 << 18, 32
-
-
-class StepScores(NamedTuple):
-    """What a tagging network without a CRF says of a batch.
-
-    Attributes
-    ----------
-    logits : (B, T, C)
-        A score for each label of each step, undefined in the padding.
-    lengths : (B,)
-        Real steps of each sequence.
-    """
-
-    logits: Tensor
-    lengths: Tensor
-
-
-class PathScores(NamedTuple):
-    """What a tagging network with a CRF says of a batch.
-
-    Attributes
-    ----------
-    logits, lengths :
-        As in ``StepScores``.
-    transitions : (C, C)
-        Score of going from one label (row) to another (column).
-    start, end : (C,)
-        Scores of the first and of the last label.
-    """
-
-    logits: Tensor
-    lengths: Tensor
-    transitions: Tensor
-    start: Tensor
-    end: Tensor
 
 
 class ConditionalRandomField(nn.Module):

@@ -7,6 +7,7 @@ behind the recurrent layers and feeds nothing back. In generation ``step`` goes 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from skrnn.modules.attention import (
     attend,
 )
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.recurrent import Hidden, RecurrentLayers
+from skrnn.modules.recurrent import LayerStates, RecurrentLayers
 
 
 class Memory(NamedTuple):
@@ -58,7 +59,7 @@ class DecoderState(NamedTuple):
         Of the ``S`` sources.
     """
 
-    hidden: Hidden
+    hidden: LayerStates
     memory: Memory
 
     def take(self, sources: Tensor, hypotheses: Tensor) -> DecoderState:
@@ -120,8 +121,7 @@ class Decoder(nn.Module):
         self.layers = RecurrentLayers(
             input_size, hidden_size, cell=cell, num_layers=num_layers, dropout=dropout
         )
-        n_numbers = self.layers.n_states * num_layers * hidden_size
-        self.bridge = nn.Linear(memory_size, n_numbers)
+        self.bridge = nn.Linear(memory_size, math.prod(self.layers.state_shape))
         self.attention: GeneralAttention | AdditiveAttention | None = (
             ATTENTIONS[attention](hidden_size, memory_size) if attention else None
         )
@@ -143,7 +143,7 @@ class Decoder(nn.Module):
             Real steps.
         """
         bridged = torch.tanh(self.bridge(state))  # (B, S * L * H)
-        parts = bridged.view(len(state), self.layers.n_states, *self.layers.shape)
+        parts = bridged.view(len(state), *self.layers.state_shape)
         hidden = tuple(p.transpose(0, 1).contiguous() for p in parts.unbind(1))
         if self.attention is None:
             return DecoderState(hidden, Memory(None, None, lengths))

@@ -18,7 +18,8 @@ from skrnn.modules.initialization import embedding_scale, small_normal_
 #: ``"previous"`` and ``"target_lengths"`` (teacher forcing), and ``"state"``.
 Inputs = Mapping[str, Any]
 
-UNKNOWN = 1  # the id of unseen tokens; 0 pads
+#: Ids that are no token's: of padding, and of tokens outside the vocabulary.
+PADDING, UNKNOWN = 0, 1
 
 
 class FeatureInput(nn.Module):

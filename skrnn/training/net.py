@@ -24,8 +24,8 @@ from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.embedding import TokenEmbedding
-from skrnn.modules.language import State
 from skrnn.modules.networks import empty_network
+from skrnn.modules.outputs import State
 from skrnn.training.batching import (
     MAX_ROWS,
     Batch,

@@ -12,7 +12,6 @@ from skrnn.modules import crf
 from skrnn.modules.crf import (
     FORBIDDEN,
     ConditionalRandomField,
-    PathScores,
     best_path,
     log_likelihood,
     log_partition,
@@ -20,6 +19,7 @@ from skrnn.modules.crf import (
     path_score,
 )
 from skrnn.modules.initialization import materialize
+from skrnn.modules.outputs import PathScores
 
 LENGTHS = torch.tensor([3, 1, 5, 2, 5, 4, 1])
 DTYPES = pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skrnn.modules.language import PADDING
+from skrnn.modules.embedding import PADDING
 from skrnn.modules.networks import build_network
 from skrnn.training.seeding import make_generator
 

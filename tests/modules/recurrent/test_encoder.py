@@ -1,8 +1,9 @@
-"""The recurrent engine against torch's own on packed sequences, and against numpy."""
+"""The encoder against torch's own layers on packed sequences."""
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -10,13 +11,19 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from skrnn.modules.initialization import materialize
 from skrnn.modules.masking import length_mask
-from skrnn.modules.recurrent import CELLS, RecurrentEncoder, RecurrentLayers
+from skrnn.modules.recurrent import CELLS, Cell, RecurrentEncoder
 
 N_FEATURES, HIDDEN = 3, 4
+TORCH = {
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
+    "rnn_tanh": partial(nn.RNN, nonlinearity="tanh"),
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+}
 LENGTHS = torch.tensor([3, 1, 6, 2, 6])
 ARCHITECTURES = pytest.mark.parametrize(
     ("cell", "num_layers", "bidirectional"),
-    [(c, n, b) for c in CELLS for n in (1, 2, 3) for b in (False, True)],
+    [(c, n, b) for c in TORCH for n in (1, 2, 3) for b in (False, True)],
 )
 
 
@@ -42,7 +49,7 @@ def torch_twin(encoder, cell, num_layers, bidirectional):
 
     The names map torch's parameter to the encoder's.
     """
-    twin = CELLS[cell](
+    twin = TORCH[cell](
         N_FEATURES,
         HIDDEN,
         num_layers=num_layers,
@@ -55,7 +62,7 @@ def torch_twin(encoder, cell, num_layers, bidirectional):
         for suffix, layers in directions:
             for i, layer in enumerate(layers):
                 for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-                    ours = getattr(layer, f"{name}_l0")
+                    ours = getattr(layer.rnn, f"{name}_l0")
                     theirs = f"{name}_l{i}{suffix}"
                     getattr(twin, theirs).copy_(ours)
                     names[theirs] = ours
@@ -105,7 +112,7 @@ def test_outputs_and_gradients_equal_torchs_on_packed_sequences(
 
 
 @ARCHITECTURES
-def test_what_stands_in_the_padding_does_not_count(
+def test_values_in_the_padding_do_not_change_outputs(
     cell, num_layers, bidirectional, generator
 ):
     encoder = make_encoder(cell, num_layers, bidirectional)
@@ -121,7 +128,7 @@ def test_what_stands_in_the_padding_does_not_count(
 
 
 @ARCHITECTURES
-def test_what_stands_in_the_padding_does_not_count_in_gradients(
+def test_values_in_the_padding_do_not_change_gradients(
     cell, num_layers, bidirectional, generator
 ):
     encoder = make_encoder(cell, num_layers, bidirectional)
@@ -139,9 +146,9 @@ def test_what_stands_in_the_padding_does_not_count_in_gradients(
         torch.testing.assert_close(second, first, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", TORCH)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_a_sequence_alone_gives_what_it_gives_in_any_batch(
+def test_a_sequence_alone_gives_the_same_outputs_as_in_any_batch(
     cell, bidirectional, generator
 ):
     encoder = make_encoder(cell, 2, bidirectional)
@@ -152,68 +159,6 @@ def test_a_sequence_alone_gives_what_it_gives_in_any_batch(
             alone, alone_state = encoder(x[i : i + 1, :n], LENGTHS[i : i + 1])
             torch.testing.assert_close(alone[0], outputs[i, :n], rtol=1e-5, atol=1e-6)
             torch.testing.assert_close(alone_state[0], state[i], rtol=1e-5, atol=1e-6)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def lstm_by_hand(x, w, u, b):
-    """Run Hochreiter & Schmidhuber's cell with forget gate, gates in order i, f, g, o."""
-    h = c = np.zeros(HIDDEN)
-    outputs = []
-    for step in x:
-        i, f, g, o = np.split(w @ step + u @ h + b, 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    return np.array(outputs)
-
-
-def gru_by_hand(x, w, u, b_w, b_u):
-    """Run Cho et al.'s cell as cuDNN has it, gates in order r, z, n."""
-    h = np.zeros(HIDDEN)
-    outputs = []
-    for step in x:
-        r_x, z_x, n_x = np.split(w @ step + b_w, 3)
-        r_h, z_h, n_h = np.split(u @ h + b_u, 3)
-        r, z = sigmoid(r_x + r_h), sigmoid(z_x + z_h)
-        h = (1 - z) * np.tanh(n_x + r * n_h) + z * h
-        outputs.append(h)
-    return np.array(outputs)
-
-
-def simple_by_hand(x, w, u, b, activation):
-    h = np.zeros(HIDDEN)
-    outputs = []
-    for step in x:
-        h = activation(w @ step + u @ h + b)
-        outputs.append(h)
-    return np.array(outputs)
-
-
-BY_HAND = {
-    "lstm": lambda x, w, u, b, c: lstm_by_hand(x, w, u, b + c),
-    "gru": gru_by_hand,
-    "rnn_tanh": lambda x, w, u, b, c: simple_by_hand(x, w, u, b + c, np.tanh),
-    "rnn_relu": lambda x, w, u, b, c: simple_by_hand(
-        x, w, u, b + c, lambda a: np.maximum(a, 0)
-    ),
-}
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_the_cell_is_the_one_of_the_textbook(cell, rng):
-    encoder = make_encoder(cell)
-    layer = encoder.forward_layers[0]
-    x = rng.normal(size=(5, N_FEATURES))
-    weights = [
-        getattr(layer, f"{name}_l0").detach().double().numpy()
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    ]
-    with torch.no_grad():
-        outputs, _ = encoder(torch.from_numpy(x).float()[None], torch.tensor([5]))
-    np.testing.assert_allclose(outputs[0], BY_HAND[cell](x, *weights), atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "rnn_tanh"])
@@ -229,7 +174,7 @@ def test_gradients_equal_numeric_ones(cell, generator):
     assert torch.autograd.gradcheck(loss, x.requires_grad_())
 
 
-def test_dropout_stands_between_layers_and_only_in_training(generator):
+def test_dropout_is_between_layers_and_only_in_training(generator):
     encoder = make_encoder("gru", num_layers=2, dropout=0.5)
     single = make_encoder("gru", num_layers=1, dropout=0.5)
     x = batch(generator)
@@ -250,21 +195,14 @@ def test_the_output_size_counts_directions(bidirectional):
     assert encoder.forward_layers[1].input_size == encoder.output_size
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_is_a_layer_of_torch(cell, generator):
-    with torch.device("meta"):
-        encoder = RecurrentEncoder(N_FEATURES, HIDDEN, cell=cell)
-    materialize(encoder, generator)
-    assert isinstance(encoder.forward_layers[0], nn.RNNBase)
-    assert len(encoder.backward_layers) == 0
-
-
-def test_a_relu_state_that_explodes_in_the_padding_poisons_nothing(generator):
+def test_a_relu_state_that_would_overflow_in_the_padding_leaves_gradients_finite(
+    generator,
+):
     with torch.device("meta"):
         encoder = RecurrentEncoder(2, 4, cell="rnn_relu")
     materialize(encoder, generator)
     with torch.no_grad():
-        encoder.forward_layers[0].weight_hh_l0.mul_(3.0)
+        encoder.forward_layers[0].rnn.weight_hh_l0.mul_(3.0)
     inputs = torch.zeros(2, 600, 2)
     inputs[0, :3] = 1.0
     outputs, state = encoder(inputs, torch.tensor([3, 600]))
@@ -274,45 +212,67 @@ def test_a_relu_state_that_explodes_in_the_padding_poisons_nothing(generator):
     assert all(torch.isfinite(p.grad).all() for p in encoder.parameters())
 
 
-# --- going on from a state -----------------------------------------------------------
+# --- a cell that is added at run time --------------------------------------------------
 
 
-def make_layers(cell, num_layers):
-    """Return layers that go on from a state, and torch's own with the same weights."""
-    layers = RecurrentLayers(
-        N_FEATURES, HIDDEN, cell=cell, num_layers=num_layers, dropout=0.0
-    )
-    twin = CELLS[cell](N_FEATURES, HIDDEN, num_layers=num_layers, batch_first=True)
+class Sums(Cell):
+    """Two states that grow without bound: sums of inputs, and sums of those sums."""
+
+    n_states = 2
+    is_bounded = False
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.weight = nn.Parameter(torch.empty(hidden_size, input_size))
+
+    def forward(self, x, state=None):
+        first, second = state or (x.new_zeros(len(x), self.hidden_size),) * 2
+        first = first[:, None] + (x @ self.weight.T).cumsum(1)
+        second = second[:, None] + first.cumsum(1)
+        return second, (first[:, -1], second[:, -1])
+
+
+@pytest.fixture
+def sums(monkeypatch):
+    """Add the cell to the table, and return its name."""
+    monkeypatch.setitem(CELLS, "sums", Sums)
+    return "sums"
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_an_unbounded_cell_reads_real_steps_only(
+    sums, num_layers, bidirectional, generator
+):
+    encoder = make_encoder(sums, num_layers, bidirectional)
+    mask = length_mask(LENGTHS, 6)[..., None]
+    x = batch(generator).masked_fill(~mask, torch.nan).requires_grad_()
+    outputs, state = encoder(x, LENGTHS)
+    outputs = outputs.masked_fill(~mask, 0.0)
+    (outputs.square().sum() + state.sum()).backward()
+    gradients = [w.grad.clone() for w in encoder.parameters()]
+
+    encoder.zero_grad()
+    for i, n in enumerate(LENGTHS.tolist()):
+        alone = x.detach()[i : i + 1, :n].requires_grad_()
+        expected, expected_state = encoder(alone, LENGTHS[i : i + 1])
+        (expected.square().sum() + expected_state.sum()).backward()
+        torch.testing.assert_close(outputs[i, :n], expected[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(state[i], expected_state[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(x.grad[i, :n], alone.grad[0], rtol=1e-4, atol=1e-5)
+        assert not x.grad[i, n:].any()
+    for weight, gradient in zip(encoder.parameters(), gradients, strict=True):
+        torch.testing.assert_close(gradient, weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_an_unbounded_cell_accepts_more_padding_than_the_longest_sequence_needs(
+    sums, generator
+):
+    encoder = make_encoder(sums)
+    x = batch(generator)
     with torch.no_grad():
-        for i, layer in enumerate(layers.layers):
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-                getattr(layer, f"{name}_l0").copy_(getattr(twin, f"{name}_l{i}"))
-    return layers, twin
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("num_layers", [1, 3])
-def test_layers_that_go_on_equal_torchs_from_any_state(cell, num_layers, generator):
-    layers, twin = make_layers(cell, num_layers)
-    x = batch(generator)
-    hidden = tuple(
-        torch.randn(num_layers, len(x), HIDDEN, generator=generator)
-        for _ in range(layers.n_states)
-    )
-    outputs, after = layers(x, hidden)
-    expected, state = twin(x, hidden if cell == "lstm" else hidden[0])
-    torch.testing.assert_close(outputs, expected)
-    torch.testing.assert_close(after, state if cell == "lstm" else (state,))
-
-
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("num_layers", [1, 3])
-def test_a_sequence_in_two_parts_equals_the_whole(cell, num_layers, generator):
-    layers, _ = make_layers(cell, num_layers)
-    x = batch(generator)
-    start = layers.zeros(len(x), x)
-    whole, end = layers(x, start)
-    first, between = layers(x[:, :2], start)
-    second, after = layers(x[:, 2:], between)
-    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
-    torch.testing.assert_close(after, end)
+        outputs, state = encoder(x, LENGTHS)
+        wide, wide_state = encoder(torch.cat([x, x], dim=1), LENGTHS)
+    assert wide.shape == (5, 12, HIDDEN)
+    torch.testing.assert_close(wide[:, :6], outputs, rtol=0, atol=0)
+    torch.testing.assert_close(wide_state, state, rtol=0, atol=0)

@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from skrnn.modules.attention import ATTENTIONS
+from skrnn.modules.embedding import UNKNOWN
 from skrnn.modules.networks import build_network
 from skrnn.modules.recurrent import CELLS
-from skrnn.modules.translation import UNKNOWN
 from skrnn.training.losses import StepCrossEntropy
 
 N_IDS, N_OUTPUTS, END = 7, 6, 5
@@ -249,7 +249,7 @@ def test_a_forecast_has_its_steps_one_after_the_other(
     attention, horizon, n_numbers, generator
 ):
     network = make_network(
-        "forecast",
+        "horizon",
         input_layer={"n_features": 2},
         n_outputs=horizon * n_numbers,
         horizon=horizon,
@@ -270,7 +270,7 @@ def test_a_forecast_has_its_steps_one_after_the_other(
 
 def test_a_forecast_does_not_see_padding(generator):
     network = make_network(
-        "forecast", input_layer={"n_features": 2}, n_outputs=3, horizon=3
+        "horizon", input_layer={"n_features": 2}, n_outputs=3, horizon=3
     )
     inputs = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
     behind = torch.arange(4) >= LENGTHS[:, None]

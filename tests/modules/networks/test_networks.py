@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from skrnn.modules.crf import PathScores, StepScores, best_path, marginals
+from skrnn.modules.crf import best_path, marginals
 from skrnn.modules.networks import build_network, empty_network
+from skrnn.modules.outputs import PathScores, StepScores
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
@@ -238,7 +239,7 @@ def test_one_step_through_a_plain_cell_is_one_hidden_layer(cell, generator):
         "feed_forward",
         feed_forward(window=1, hidden_layer_sizes=(4,), activation=cell[4:]),
     )
-    layer = recurrence.encoder.forward_layers[0]
+    layer = recurrence.encoder.forward_layers[0].rnn
     dense.hidden[0].weight.copy_(layer.weight_ih_l0)
     dense.hidden[0].bias.copy_(layer.bias_ih_l0 + layer.bias_hh_l0)
     dense.head.load_state_dict(recurrence.head.state_dict())

@@ -1,84 +1,69 @@
-"""The whole encoder–decoder networks: tokens out, or numbers out."""
+"""Many to many, unaligned: a sequence in, tokens or a horizon of numbers out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from skrnn.modules.crf import StepScores
 from skrnn.modules.decoder import Decoder, DecoderState
-from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import Inputs, build_input_layer
+from skrnn.modules.embedding import UNKNOWN, Inputs
 from skrnn.modules.initialization import embedding_scale, small_normal_, xavier_
-from skrnn.modules.recurrent import RecurrentEncoder
-
-UNKNOWN = 1  # never written; 0 pads, and as a decoder input begins a target
-
-
-class EncoderDecoder(nn.Module):
-    """Abstract base: reads a source, and starts a decoder from what it read."""
-
-    def __init__(
-        self,
-        *,
-        input_layer: Mapping[str, Any],
-        input_size: int,
-        output_size: int,
-        hidden_size: int,
-        cell: str,
-        num_layers: int,
-        bidirectional: bool,
-        attention: str | None,
-        dropout: float,
-    ):
-        super().__init__()
-        self.input_layer = build_input_layer(input_layer, dropout)
-        self.encoder = RecurrentEncoder(
-            self.input_layer.output_size,
-            hidden_size,
-            cell=cell,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-        )
-        self.decoder = Decoder(
-            input_size,
-            hidden_size,
-            self.encoder.output_size,
-            output_size,
-            cell=cell,
-            num_layers=num_layers,
-            attention=attention,
-            dropout=dropout,
-        )
-        self.dropout = Dropout(dropout)
-
-    def encode(self, inputs: Inputs) -> DecoderState:
-        """Return the state from which a decoder starts."""
-        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
-        outputs, state = self.encoder(x, lengths)  # (B, T, M), (B, M)
-        return self.decoder.start(self.dropout(outputs), state, lengths)
+from skrnn.modules.networks.encoding import EncodingNetwork
+from skrnn.modules.outputs import StepScores
 
 
-class TranslationNetwork(EncoderDecoder):
-    """Many to many, unaligned: a sequence in, tokens out.
+class EncoderDecoder(EncodingNetwork):
+    """Abstract base: encodes a source sequence and starts a decoder from it.
 
     Parameters
     ----------
-    input_layer, hidden_size, cell, num_layers, bidirectional, dropout :
-        As in ``SequenceNetwork``; the decoder reads in one direction.
+    input_size, output_size :
+        Of the decoder.
+    attention : str or None
+        As in ``Decoder``.
+    **encoding : dict
+        Arguments of ``EncodingNetwork``; the decoder has the same cell, hidden size and
+        number of layers, in one direction.
+    """
+
+    def __init__(
+        self, *, input_size: int, output_size: int, attention: str | None, **encoding: Any
+    ):
+        super().__init__(**encoding)
+        self.decoder = Decoder(
+            input_size,
+            encoding["hidden_size"],
+            self.encoder.output_size,
+            output_size,
+            cell=encoding["cell"],
+            num_layers=encoding["num_layers"],
+            attention=attention,
+            dropout=encoding["dropout"],
+        )
+
+    def encode(self, inputs: Inputs) -> DecoderState:
+        """Return the state from which a decoder starts."""
+        outputs, state = self.encode_steps(inputs)  # (B, T, M), (B, M)
+        return self.decoder.start(self.dropout(outputs), state, inputs["lengths"])
+
+
+class TranslationNetwork(EncoderDecoder):
+    """Generates target tokens.
+
+    Parameters
+    ----------
     n_outputs : int
-        Target ids: padding, unknown, tokens, and last the end.
+        Target ids: padding (as a decoder input it begins a target), unknown, tokens, and
+        last the end.
     target_dim : int
         Size of a target token's vector.
-    attention : {"general", "additive", None}
-        As in ``Decoder``.
     tie_weights : bool
-        Whether target tokens' vectors are the output layer's rows too.
+        Whether the target tokens' vectors are also the rows of the output layer.
+    **config : dict
+        Arguments of ``EncoderDecoder`` other than the decoder's sizes.
 
     References
     ----------
@@ -111,10 +96,10 @@ class TranslationNetwork(EncoderDecoder):
         return StepScores(self._score(self.dropout(outputs)), inputs["target_lengths"])
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Return log-probabilities ``(S, K, n_outputs)`` of what follows ``(S, K)``.
+        """Return log-probabilities ``(S, K, n_outputs)`` of the token after ``(S, K)``.
 
-        Padding and the unknown token are never written; what probability they have is
-        not given to others, so that a target's is the same here as in ``forward``.
+        Padding and the unknown token are never generated. Their probability is not
+        given to other tokens, so that a target's is the same here as in ``forward``.
         """
         outputs, state = self.decoder.step(self._embed(tokens), state)
         log_probabilities = self._score(outputs).log_softmax(-1)
@@ -136,22 +121,22 @@ class TranslationNetwork(EncoderDecoder):
         return self.dropout(self.embedding(tokens))
 
 
-class ForecastNetwork(EncoderDecoder):
-    """A sequence in, ``horizon`` steps of numbers out, written by a decoder.
+class HorizonNetwork(EncoderDecoder):
+    """Decodes ``horizon`` steps of numbers.
 
-    The decoder is fed a learned vector for each step ahead instead of its own last
-    answer, so an early mistake is not repeated and one call writes the whole horizon.
+    The decoder's input is a learned vector for each step ahead instead of its own last
+    output, so an early error is not repeated and one call decodes the whole horizon.
 
     Parameters
     ----------
-    input_layer, hidden_size, cell, num_layers, bidirectional, attention, dropout :
-        As in ``TranslationNetwork``.
     n_outputs : int
         Numbers in all, ``horizon`` times those of a step.
     horizon : int
         Steps ahead.
     target_dim : int
         Size of a step's vector.
+    **config : dict
+        Arguments of ``EncoderDecoder`` other than the decoder's sizes.
     """
 
     def __init__(self, *, n_outputs: int, horizon: int, target_dim: int, **config: Any):
@@ -165,7 +150,7 @@ class ForecastNetwork(EncoderDecoder):
         xavier_(self.ahead, generator)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Return ``(B, n_outputs)``, the steps ahead one after the other."""
+        """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
         state = self.encode(inputs)
         n_sequences = len(inputs["lengths"])
         steps = self.ahead.expand(n_sequences, *self.ahead.shape)  # (B, horizon, E)

@@ -1,46 +1,25 @@
-"""Language models: networks that say what follows, step by step, and carry a state."""
+"""Language models: scores of the next step, and a state to continue from."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from skrnn.modules.dense import hidden_layers
+from skrnn.modules.dense import concatenate_windows, hidden_layers
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import Inputs
+from skrnn.modules.embedding import PADDING, UNKNOWN, Inputs
 from skrnn.modules.initialization import embedding_scale, small_normal_
+from skrnn.modules.outputs import LanguageScores, State
 from skrnn.modules.recurrent import RecurrentLayers
-
-#: Padding, which as an input begins a sequence and never follows; and unseen tokens.
-PADDING, UNKNOWN = 0, 1
-
-#: What a language model keeps between steps: tensors ``(B, ...)``.
-State = tuple[Tensor, ...]
-
-
-class LanguageScores(NamedTuple):
-    """What a language model says of a batch.
-
-    Attributes
-    ----------
-    logits : (B, T, C)
-        A score for each token, or each feature, that may follow each step.
-    lengths : (B,)
-        Real steps of each sequence.
-    state : tuple of (B, ...)
-        Behind the last step of the batch, real only where no padding is.
-    """
-
-    logits: Tensor
-    lengths: Tensor
-    state: State
 
 
 class LanguageModel(nn.Module):
-    """Abstract base: inputs as vectors, and the output layer.
+    """Abstract base: the embedding of inputs, and the output layer.
+
+    As an input, padding begins a sequence; no step is followed by it.
 
     Parameters
     ----------
@@ -49,9 +28,9 @@ class LanguageModel(nn.Module):
     embedding_dim : int or None
         Size of a token's vector; None takes steps of ``n_outputs`` features as they are.
     output_size : int
-        Features that the output layer sees.
+        Features of the output layer's input.
     tie_weights : bool
-        Whether tokens' vectors are the output layer's rows too.
+        Whether the tokens' vectors are also the rows of the output layer.
     dropout : float
         Rate on inputs.
 
@@ -70,7 +49,7 @@ class LanguageModel(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.silent: Tensor
+        self.unknown_enabled: Tensor
         self.embedding = (
             nn.Embedding(n_outputs, embedding_dim, padding_idx=0)
             if embedding_dim
@@ -86,7 +65,7 @@ class LanguageModel(nn.Module):
                 else nn.Linear(output_size, self.input_size)
             )
             self.bias = nn.Parameter(torch.empty(n_outputs))
-            self.register_buffer("silent", torch.zeros((), dtype=torch.bool))
+            self.register_buffer("unknown_enabled", torch.ones((), dtype=torch.bool))
         else:
             self.head = nn.Linear(output_size, n_outputs)
 
@@ -97,30 +76,32 @@ class LanguageModel(nn.Module):
             small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
         if self.tied:
             nn.init.zeros_(self.bias)
-            self.silent.fill_(False)
+            self.unknown_enabled.fill_(True)
 
     @torch.no_grad()
     def zero_unknown(self) -> None:
-        """Let the unknown token be read as zeros, where training has none.
+        """Embed the unknown token as zeros, for training data that have none.
 
-        A tied vector is trained all the same: no output is to be like it.
+        A tied vector keeps its values: as a row of the output layer it is trained not to
+        be the next token.
         """
         if self.tied:
-            self.silent.fill_(True)
+            self.unknown_enabled.fill_(False)
         elif self.embedding is not None:
             self.embedding.weight[UNKNOWN] = 0.0
 
     @torch.no_grad()
     def enable_unknown(self) -> None:
-        """Let the unknown token be read by its vector, where training has some."""
+        """Embed the unknown token by its vector, for training data that have some."""
         if self.tied:
-            self.silent.fill_(False)
+            self.unknown_enabled.fill_(True)
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return vectors ``(B, T, input_size)`` of ids ``(B, T)`` or features (B, T, C)."""
         x = inputs if self.embedding is None else self.embedding(inputs)
         if self.tied:
-            x = x.masked_fill((self.silent & (inputs == UNKNOWN))[..., None], 0.0)
+            is_zero = ~self.unknown_enabled & (inputs == UNKNOWN)  # (B, T)
+            x = x.masked_fill(is_zero[..., None], 0.0)
         return self.dropout(x)
 
     def score(self, outputs: Tensor) -> Tensor:
@@ -136,7 +117,11 @@ class LanguageModel(nn.Module):
         return logits
 
     def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Return ``(B, T, output_size)`` for the output layer, and the state behind."""
+        """Return ``(B, T, output_size)`` for the output layer, and the state after it.
+
+        ``inputs`` are ids ``(B, T)`` or features ``(B, T, C)``; a state of None starts
+        sequences.
+        """
         raise NotImplementedError
 
     def forward(self, inputs: Inputs) -> LanguageScores:
@@ -149,22 +134,22 @@ class LanguageModel(nn.Module):
         return LanguageScores(self.score(outputs), inputs["lengths"], after)
 
     def read(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Return logits ``(B, C)`` of what follows the last step, and the state there."""
+        """Return logits ``(B, C)`` of the step after the last, and the state there."""
         outputs, after = self.run(inputs, state)
         return self.score(outputs[:, -1:])[:, 0], after
 
 
 class RecurrentLanguageModel(LanguageModel):
-    """Recurrent layers between the tokens' vectors and the output layer.
+    """Recurrent layers between the embedding and the output layer.
 
     Parameters
     ----------
-    n_outputs, embedding_dim, tie_weights :
-        As in ``LanguageModel``.
-    dropout : float
-        Rate on inputs, between layers and before the output layer.
     hidden_size, cell, num_layers :
         As in ``RecurrentLayers``.
+    dropout : float
+        Rate on inputs, between layers and before the output layer.
+    **outer : dict
+        ``n_outputs``, ``embedding_dim`` and ``tie_weights``, as in ``LanguageModel``.
 
     References
     ----------
@@ -175,21 +160,13 @@ class RecurrentLanguageModel(LanguageModel):
     def __init__(
         self,
         *,
-        n_outputs: int,
-        embedding_dim: int | None,
         hidden_size: int,
         cell: str,
         num_layers: int,
-        tie_weights: bool,
         dropout: float,
+        **outer: Any,
     ):
-        super().__init__(
-            n_outputs=n_outputs,
-            embedding_dim=embedding_dim,
-            output_size=hidden_size,
-            tie_weights=tie_weights,
-            dropout=dropout,
-        )
+        super().__init__(output_size=hidden_size, dropout=dropout, **outer)
         self.layers = RecurrentLayers(
             self.input_size,
             hidden_size,
@@ -199,7 +176,7 @@ class RecurrentLanguageModel(LanguageModel):
         )
 
     def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Return ``(B, T, hidden_size)`` for the output layer, and the state behind."""
+        """Return ``(B, T, hidden_size)`` for the output layer, and the state after it."""
         x = self.embed(inputs)  # (B, T, E)
         if state is None:
             hidden = self.layers.zeros(len(x), like=x)
@@ -217,14 +194,12 @@ class WindowLanguageModel(LanguageModel):
     ----------
     n_outputs, embedding_dim, tie_weights :
         As in ``LanguageModel``.
-    dropout : float
-        Rate on inputs and behind each hidden layer.
     window : int
-        Steps of the window; zeros stand before a sequence's begin.
-    hidden_layer_sizes : tuple of int
-        Units of each hidden layer, at least one.
-    activation : {"identity", "logistic", "tanh", "relu"}
-        What follows each hidden layer.
+        Steps of the window; padding comes before a sequence's begin.
+    hidden_layer_sizes, activation :
+        As in ``FeedForwardNetwork``.
+    dropout : float
+        Rate on inputs and after each hidden layer.
 
     References
     ----------
@@ -255,13 +230,10 @@ class WindowLanguageModel(LanguageModel):
         self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
 
     def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Return ``(B, T, output_size)`` for the output layer, and the state behind."""
+        """Return ``(B, T, output_size)`` for the output layer, and the state after it."""
         n_sequences, n_steps, *rest = inputs.shape
-        before = self.window - 1
         if state is None:
-            state = (inputs.new_zeros((n_sequences, before, *rest)),)
-        seen = torch.cat([state[0], inputs], dim=1)  # (B, W - 1 + T[, C])
-        x = self.embed(seen)  # (B, W - 1 + T, E)
-        near = torch.cat([x[:, i : i + n_steps] for i in range(self.window)], dim=-1)
-        after = (seen[:, seen.shape[1] - before :],)
-        return self.hidden(near), after
+            state = (inputs.new_zeros((n_sequences, self.window - 1, *rest)),)
+        steps = torch.cat([state[0], inputs], dim=1)  # (B, W - 1 + T[, C])
+        windows = concatenate_windows(self.embed(steps), self.window)  # (B, T, W * E)
+        return self.hidden(windows), (steps[:, n_steps:],)
