@@ -36,7 +36,13 @@ class Tokenizer(NamedTuple):
     """A way to split a string and its way back."""
 
     split: Callable[[str], list[str]]
-    join: Callable[[Sequence[Hashable]], str]
+    joiner: Callable[[Sequence[Hashable]], str]
+
+    def learn_spacing(self, texts):
+        return None
+
+    def join(self, tokens, spacing=None):
+        return self.joiner(tokens)
 
 
 def split_words(text: str) -> list[str]:

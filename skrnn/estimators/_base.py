@@ -103,7 +103,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the network for training sequences of these lengths."""
 
     @abstractmethod
-    def _make_loss(self, train: CheckedData) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         """Return the class of the loss and its arguments."""
 
     def _make_dataset(
@@ -190,9 +192,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         options = {name: given[name] for name in INPUT_PARAMETERS if name in given}
         return Inputs(**options, **self._input_options)
 
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, warm: bool
-    ) -> CheckedData:
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, warm: bool) -> CheckedData:
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
@@ -471,7 +471,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"last call, {fitted.tolist()}"
             )
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
+    def _partial_fit(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any = None
+    ) -> None:
         """Train one pass at a constant rate; the first call fixes what is learned."""
         if self.early_stopping is True:
             raise ValueError("early_stopping=True has no effect in partial_fit")

@@ -180,7 +180,9 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
         return make_class_targets(y)
 
-    def _make_loss(self, train: CheckedData) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         loss = BinaryCrossEntropy if self._targets.independent else CrossEntropy
         return loss, {"label_smoothing": float(self.label_smoothing)}
 
@@ -206,13 +208,21 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    PARAMS
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels.
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

@@ -70,7 +70,14 @@ class FeedForwardClassifier(
 
     Parameters
     ----------
-    PARAMS
+    Network: hidden_layer_sizes, activation, window, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
@@ -78,7 +85,8 @@ class FeedForwardClassifier(
         Labels.
     window_ : int
         Steps of the window.
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -117,13 +125,21 @@ class FeedForwardRegressor(
 
     Parameters
     ----------
-    PARAMS
+    Network: hidden_layer_sizes, activation, window, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, instance_norm, target_feature.
+    Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
+        lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
     window_ : int
         Steps of the window.
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -172,7 +188,14 @@ class FeedForwardTagger(
 
     Parameters
     ----------
-    PARAMS
+    Network: hidden_layer_sizes, activation, context, dropout, crf.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, scheme, invalid_tags.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
@@ -180,7 +203,8 @@ class FeedForwardTagger(
         Labels.
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column).
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

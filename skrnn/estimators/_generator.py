@@ -204,7 +204,9 @@ class GenerationTask(BaseSequenceEstimator):
         """Return each sequence's log-likelihood, and its number of scored steps."""
         targets = self._targets.encode_steps(self._check_steps(X).steps)
         result = np.zeros(len(targets))
-        filled = np.flatnonzero(targets.lengths)  # without tokens there is no end to score
+        filled = np.flatnonzero(
+            targets.lengths
+        )  # without tokens there is no end to score
         if len(filled):
             real = targets if len(filled) == len(targets) else targets.take(filled)
             result[filled] = -score_targets(self.net_, self._dataset(real))
@@ -450,7 +452,9 @@ class GenerationTask(BaseSequenceEstimator):
             return TokenContinuations(self._inputs)
         return FeatureContinuations(self._inputs)
 
-    def _make_loss(self, train: CheckedData) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         loss = StepCrossEntropy if self._targets.generates_tokens else StepBernoulli
         return loss, {}
 
@@ -508,11 +512,18 @@ class SequenceGenerator(
 
     Parameters
     ----------
-    PARAMS
+    Network: cell, hidden_size, num_layers, tie_weights, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim.
+    Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
+        max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: max_length, callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -563,11 +574,18 @@ class FeedForwardGenerator(
 
     Parameters
     ----------
-    PARAMS
+    Network: hidden_layer_sizes, activation, window, tie_weights, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim.
+    Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
+        max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: max_length, callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

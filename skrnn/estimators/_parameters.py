@@ -657,7 +657,7 @@ class OtherParameters:
     device: str | torch.device = parameter(
         "auto",
         [str, torch.device],
-        "Where the network runs, as torch names it; \"auto\" takes a GPU where there is one.",
+        'Where the network runs, as torch names it; "auto" takes a GPU where there is one.',
         kind="str",
         architecture=True,
     )
@@ -670,6 +670,7 @@ class OtherParameters:
 
 
 # --- what estimators combine ---------------------------------------------------------
+
 
 @parameters
 class RecurrentParameters(

@@ -78,9 +78,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         self._fit(X, y, sample_weight, Validation(X_val, y_val, sample_weight_val))
         return self
 
-    def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> RegressionTask:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegressionTask:
         """Train one pass over X at the constant rate ``lr``.
 
         The vocabulary and the scale of y are those of the first call.
@@ -170,7 +168,9 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
         return NumberTargets(self._inputs)
 
-    def _make_loss(self, train: CheckedData) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         options = {"quantiles": tuple(self._quantiles)} if self.loss == "quantile" else {}
         return LOSSES[self.loss], options
 
@@ -197,11 +197,19 @@ class SequenceRegressor(
 
     Parameters
     ----------
-    PARAMS
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, instance_norm, target_feature.
+    Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
+        lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

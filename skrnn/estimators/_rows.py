@@ -95,9 +95,9 @@ def groups_of(cls: type) -> dict[str, list[str]]:
     by_group: dict[str, list[str]] = {group: [] for group in GROUPS}
     for name in rows_of(cls):
         owner = next(
-            base for base in reversed(cls.__mro__) if name in vars(base).get(
-                "__annotations__", {}
-            ) and "_group" in vars(base)
+            base
+            for base in reversed(cls.__mro__)
+            if name in vars(base).get("__annotations__", {}) and "_group" in vars(base)
         )
         by_group[vars(owner)["_group"]].append(name)
     return by_group
@@ -167,7 +167,9 @@ T = TypeVar("T", bound=Any)
 def estimator(cls: T) -> T:
     """Make a final estimator: generate its signature and its docstring's parameters."""
     cls = parameters(cls)
-    source = (cls.__doc__ or "").replace(ATTRIBUTES_LINE, indent(ATTRIBUTES, "    ").strip())
+    source = (cls.__doc__ or "").replace(
+        ATTRIBUTES_LINE, indent(ATTRIBUTES, "    ").strip()
+    )
     section = re.compile(r"(    Parameters\n    -+\n).*?(?=\n\n    [A-Z])", re.DOTALL)
     text = "\n".join(documented_rows(cls))
     cls.__doc__ = section.sub(lambda found: found[1] + indent(text, "    "), source, 1)

@@ -337,7 +337,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
         return TokenTargets(**config_of(self, TargetParameters))
 
-    def _make_loss(self, train: CheckedData) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
 
     def __sklearn_tags__(self) -> Any:
@@ -380,13 +382,24 @@ class Seq2SeqTransformer(
 
     Parameters
     ----------
-    PARAMS
+    Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
+        dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, target_tokenizer, target_min_count,
+        target_max_vocabulary.
+    Training: label_smoothing, max_epochs, batch_size, lr, optimizer, weight_decay,
+        lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: beam_size, max_length, length_penalty, callbacks, warm_start, verbose, device,
+        random_state.
 
     Attributes
     ----------
     target_vocabulary_ : dict
         Target token → id.
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

@@ -32,7 +32,8 @@ from skrnn.estimators._parameters import (
 )
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.metrics import step_accuracy_score
-from skrnn.modules.crf import StepScores, best_path, marginals
+from skrnn.modules.crf import best_path, marginals
+from skrnn.modules.outputs import StepScores
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
@@ -244,7 +245,9 @@ class TaggingTask(BaseSequenceEstimator):
             whole_paths=self.crf,
         )
 
-    def _make_loss(self, train: CheckedData) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         if not self.crf:
             return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
         weights = self._targets.class_weights(train, self._class_weight)
@@ -289,7 +292,14 @@ class SequenceTagger(
 
     Parameters
     ----------
-    PARAMS
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, crf.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, scheme, invalid_tags.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
@@ -298,7 +308,8 @@ class SequenceTagger(
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column),
         -inf where the scheme forbids it.
-    ATTRS
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

@@ -97,24 +97,26 @@ class RandomStreams:
         return torch.from_numpy(numbers).to(self.device)
 
 
-def choose_token(logits: Tensor, how: Sampling, random_streams: Tensor | None) -> Tensor:
+def choose_token(
+    logits: Tensor, sampling: Sampling, random_streams: Tensor | None
+) -> Tensor:
     """Return a token ``(B,)`` for each row of logits ``(B, C)`` and chance ``(B,)``.
 
     Without random_streams, or if greedy, it is the most probable one.
     """
-    if random_streams is None or how.is_greedy:
+    if random_streams is None or sampling.is_greedy:
         return logits.argmax(1)
     logits = (logits - logits.amax(1, keepdim=True)) / min(
-        how.temperature, MAX_TEMPERATURE
+        sampling.temperature, MAX_TEMPERATURE
     )
-    if how.top_k is not None and how.top_k < logits.shape[1]:
-        best, places = logits.topk(how.top_k)
+    if sampling.top_k is not None and sampling.top_k < logits.shape[1]:
+        best, places = logits.topk(sampling.top_k)
         logits = torch.full_like(logits, -torch.inf).scatter_(1, places, best)
     probabilities = logits.softmax(1)
-    if how.top_p is not None and how.top_p < 1:
+    if sampling.top_p is not None and sampling.top_p < 1:
         ordered, order = probabilities.sort(1, descending=True)
         before = ordered.cumsum(1, dtype=torch.float64) - ordered  # of more probable ones
-        ordered = ordered.masked_fill(before >= how.top_p, 0.0)
+        ordered = ordered.masked_fill(before >= sampling.top_p, 0.0)
         probabilities = torch.zeros_like(ordered).scatter_(1, order, ordered)
     below = probabilities.cumsum(1, dtype=torch.float64)  # (B, C)
     wanted = (
@@ -124,22 +126,22 @@ def choose_token(logits: Tensor, how: Sampling, random_streams: Tensor | None) -
 
 
 def choose_features(
-    logits: Tensor, how: Sampling, random_streams: Tensor | None
+    logits: Tensor, sampling: Sampling, random_streams: Tensor | None
 ) -> Tensor:
     """Return 0/1 features ``(B, F)``, each by its own probability and chance."""
-    if random_streams is None or how.is_greedy:
+    if random_streams is None or sampling.is_greedy:
         return (logits > 0).to(logits.dtype)
-    probabilities = (logits / min(how.temperature, MAX_TEMPERATURE)).sigmoid()
+    probabilities = (logits / min(sampling.temperature, MAX_TEMPERATURE)).sigmoid()
     return (random_streams < probabilities).to(logits.dtype)
 
 
-def write_tokens(
+def generate_tokens(
     step: Step,
     logits: Tensor,
     state: State,
     max_length: int,
     *,
-    how: Sampling,
+    sampling: Sampling,
     random_streams: RandomStreams | None,
     ends: Tensor,
     never: Tensor,
@@ -156,7 +158,7 @@ def write_tokens(
         Behind what has been read.
     max_length : int
         Most tokens to write.
-    how : Sampling
+    sampling : Sampling
         How tokens are chosen.
     random_streams : RandomStreams or None
         Of the B sequences; None always takes the most probable.
@@ -167,7 +169,7 @@ def write_tokens(
     for t in range(max_length):
         logits = logits.index_fill(1, never, -torch.inf)
         drawn = None if random_streams is None else random_streams.draw(rows)
-        tokens = choose_token(logits, how, drawn)
+        tokens = choose_token(logits, sampling, drawn)
         going = ~torch.isin(tokens, ends)
         if not bool(going.all()):
             rows, tokens = rows[going], tokens[going]
@@ -179,20 +181,20 @@ def write_tokens(
             logits, state = step(tokens[:, None], state)
 
 
-def write_features(
+def generate_features(
     step: Step,
     logits: Tensor,
     state: State,
     max_length: int,
     *,
-    how: Sampling,
+    sampling: Sampling,
     random_streams: RandomStreams | None,
 ) -> Iterator[Tensor]:
-    """Yield the next steps ``(B, F)``; the arguments are those of ``write_tokens``."""
+    """Yield the next steps ``(B, F)``; the arguments are those of ``generate_tokens``."""
     rows = torch.arange(len(logits))
     for t in range(max_length):
         drawn = None if random_streams is None else random_streams.draw(rows)
-        features = choose_features(logits, how, drawn)
+        features = choose_features(logits, sampling, drawn)
         yield features
         if t + 1 < max_length:
             logits, state = step(features[:, None], state)

@@ -36,7 +36,9 @@ class CheckedTargets(NamedTuple):
     def take(self, indices: NDArray) -> CheckedTargets:
         """Return some of the sequences."""
         values = self.values
-        values = values.take(indices) if isinstance(values, RaggedArray) else values[indices]
+        values = (
+            values.take(indices) if isinstance(values, RaggedArray) else values[indices]
+        )
         texts = None if self.texts is None else [self.texts[i] for i in indices.tolist()]
         return CheckedTargets(values, texts)
 

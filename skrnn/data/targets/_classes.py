@@ -124,7 +124,9 @@ class MultilabelTargets(Targets):
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
         """Learn the number of labels; warn where each row has exactly one."""
         matrix = every.y.values
-        self.classes = np.arange(matrix.shape[1]) if classes is None else np.asarray(classes)
+        self.classes = (
+            np.arange(matrix.shape[1]) if classes is None else np.asarray(classes)
+        )
         if matrix.shape[1] > 1 and (matrix.sum(1) == 1).all():
             warnings.warn(
                 f"{every.name} has exactly one 1 in each of its {len(matrix)} rows and is "

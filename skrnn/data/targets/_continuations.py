@@ -109,7 +109,9 @@ class TokenContinuations(Continuations):
 
     def observe(self, train: CheckedData) -> None:
         """Note which tokens of training the vocabulary leaves out."""
-        self.left_out |= frozenset(train.X.steps.values) - self.codec.vocabulary.ids.keys()
+        self.left_out |= (
+            frozenset(train.X.steps.values) - self.codec.vocabulary.ids.keys()
+        )
 
     def encode_steps(self, steps: RaggedArray) -> RaggedArray:
         """Return ids with an end."""

@@ -104,9 +104,7 @@ class NumberTargets(Targets):
         result = outputs.astype(np.float64) * self.scale + self.mean
         level = self.inputs.level_and_scale(X.steps)
         if level is not None:
-            shift, scale = (
-                part.reshape(-1, *[1] * (outputs.ndim - 1)) for part in level
-            )
+            shift, scale = (part.reshape(-1, *[1] * (outputs.ndim - 1)) for part in level)
             result = result * scale + shift
         return result.reshape(*outputs.shape[:-1], *self.shape)
 

@@ -69,38 +69,30 @@ class LanguageModel(nn.Module):
         else:
             self.head = nn.Linear(output_size, n_outputs)
 
+    @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
-        """Draw the tokens' vectors."""
+        """Draw the tokens' vectors; the unknown token's is read as zeros.
+
+        A tied vector has values all the same: as a row of the output layer it is trained
+        not to be the next token. It is read once training has met the unknown token.
+        """
         if self.embedding is not None:
             weight = self.embedding.weight
             small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
+            if not self.tied:
+                weight[UNKNOWN] = 0.0  # until training meets the unknown token
         if self.tied:
             nn.init.zeros_(self.bias)
-            self.unknown_enabled.fill_(True)
-
-    @torch.no_grad()
-    def zero_unknown(self) -> None:
-        """Embed the unknown token as zeros, for training data that have none.
-
-        A tied vector keeps its values: as a row of the output layer it is trained not to
-        be the next token.
-        """
-        if self.tied:
             self.unknown_enabled.fill_(False)
-        elif self.embedding is not None:
-            self.embedding.weight[UNKNOWN] = 0.0
-
-    @torch.no_grad()
-    def enable_unknown(self) -> None:
-        """Embed the unknown token by its vector, for training data that have some."""
-        if self.tied:
-            self.unknown_enabled.fill_(True)
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return vectors ``(B, T, input_size)`` of ids ``(B, T)`` or features (B, T, C)."""
         x = inputs if self.embedding is None else self.embedding(inputs)
         if self.tied:
-            is_zero = ~self.unknown_enabled & (inputs == UNKNOWN)  # (B, T)
+            is_unknown = inputs == UNKNOWN  # (B, T)
+            if self.training:
+                self.unknown_enabled |= is_unknown.any()
+            is_zero = ~self.unknown_enabled & is_unknown
             x = x.masked_fill(is_zero[..., None], 0.0)
         return self.dropout(x)
 
