@@ -21,7 +21,7 @@ from skrnn.data.containers import (
     check_sequences,
     is_missing,
     is_sequence,
-    unwrap_column,
+    open_rows,
 )
 from skrnn.data.ragged import RaggedArray, object_array
 
@@ -139,9 +139,7 @@ def check_step_targets(
     strings : bool
     """
     check_length(y, len(lengths), name)
-    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
-        y = unwrap_column(y)
-    rows = list(y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y)
+    rows = open_rows(y, name)
     strings = isinstance(rows[0], str)
     labels: list[Any] = []
     X_name = name.replace("y", "X", 1)
@@ -218,7 +216,7 @@ def check_target_sequences(
         y,
         input_type=target_type,
         split=split,
-        allow_empty=True,
+        empty="keep",
         name=name,
         advice=OF_TARGETS,
     )
@@ -234,9 +232,7 @@ def check_target_sequences(
         )
     if lengths[0] == 0:
         raise ValueError(f"{name} has targets without steps")
-    if isinstance(y, pd.DataFrame):
-        y = unwrap_column(y)
-    rows = list(y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y)
+    rows = open_rows(y, name)
     return np.array(rows, dtype=np.float64)
 
 

@@ -29,8 +29,8 @@ from skrnn._sklearn import (
     safe_indexing,
     validate_parameter_constraints,
 )
-from skrnn.data.containers import CheckedSequences, check_same_form, check_sequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec, TokenCodec
+from skrnn.data.containers import CheckedSequences, check_same_form, check_sequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.targets import check_weights
 from skrnn.data.tokenizers import check_tokenizer
@@ -317,7 +317,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             raise ValueError("X_val and y_val must be passed together")
         if self.early_stopping is False:
             raise ValueError("X_val is of no use with early_stopping=False")
-        checked = self._check_X(X_val, name="X_val")
+        checked = self._check_X(X_val, name="X_val", in_order=True)
         if checked.form.container == "columns":
             check_feature_names(self, X_val, reset=False)
         elif checked.named is not None:
@@ -589,15 +589,22 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
     # --- predicting ------------------------------------------------------------------
 
     def _check_X(
-        self, X: Any, name: str = "X", *, fitted: bool = False
+        self, X: Any, name: str = "X", *, fitted: bool = False, in_order: bool = False
     ) -> CheckedSequences:
-        """Open X as the parameters say, once fitted as they said in ``fit``."""
+        """Validate X as the parameters say, once fitted as they said in ``fit``.
+
+        ``in_order`` brings the columns of a frame of fields into the order of ``fit``, as
+        ``fitted`` does.
+        """
         settings = self._built_with if fitted else self.get_params(deep=False)
         return check_sequences(
             X,
             input_type=settings["input_type"],
             split=check_tokenizer(settings["tokenizer"]).split,
-            allow_empty=self._allow_empty,
+            empty="keep" if self._allow_empty else "raise",
+            feature_names=(
+                vars(self).get("feature_names_in_") if fitted or in_order else None
+            ),
             estimator=self,
             name=name,
         )
@@ -617,7 +624,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         """Compare feature names where X is of the container that fit knows them from."""
         if checked.form.container == "columns":
             check_feature_names(self, X, reset=False)
-        elif checked.named is not None and self._form.container == "list":
+        elif checked.named is not None and self._form.container == checked.form.container:
             check_feature_names(self, checked.named, reset=False)
 
     def _outputs(self, X: Any) -> tuple[NDArray[np.float32], CheckedSequences]:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn._sklearn import validate_parameter_constraints
-from skrnn.data.containers import CheckedSequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.target_codecs import TargetCodec
 from skrnn.estimators._base import CheckedData, auto_batch_size
@@ -194,9 +194,9 @@ class BaseSequenceGenerator(SequenceWriter):
     # --- hooks -----------------------------------------------------------------------
 
     def _check_X(
-        self, X: Any, name: str = "X", *, fitted: bool = False
+        self, X: Any, name: str = "X", *, fitted: bool = False, in_order: bool = False
     ) -> CheckedSequences:
-        checked = super()._check_X(X, name, fitted=fitted)
+        checked = super()._check_X(X, name, fitted=fitted, in_order=in_order)
         if checked.form.kind == "numeric":
             _check_binary(checked.steps, name)
         return checked
@@ -214,7 +214,7 @@ class BaseSequenceGenerator(SequenceWriter):
         )
 
     def _make_input_codec(self, X: CheckedSequences) -> Any:
-        self._strings = X.strings
+        self._strings = X.texts is not None
         if X.form.kind == "numeric":
             return NumericCodec()
         return TargetCodec(min_count=self.min_count, max_size=self.max_vocabulary)

@@ -294,9 +294,9 @@ class SequenceWriter(BaseNetworkEstimator):
 
     def _check_form(self, checked: CheckedSequences, name: str) -> None:
         super()._check_form(checked, name)
-        if not self._writes_tokens or checked.strings == self._strings:
+        if not self._writes_tokens or (checked.texts is not None) == self._strings:
             return
-        if checked.strings:
+        if checked.texts is not None:
             raise ValueError(
                 f"{name} holds strings, but {type(self).__name__} was fitted on token "
                 "lists"
