@@ -6,7 +6,7 @@ how its features are normalised. Containers are parsed in ``containers``.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,13 +77,25 @@ class Inputs:
 
     # --- validation ------------------------------------------------------------------
 
-    def check(self, X: Any, *, estimator: object, name: str = "X") -> CheckedSequences:
-        """Validate the user's X and return it as flat steps."""
+    def check(
+        self,
+        X: Any,
+        *,
+        estimator: object,
+        name: str = "X",
+        feature_names: Sequence[str] | None = None,
+    ) -> CheckedSequences:
+        """Validate the user's X and return it as flat steps.
+
+        ``feature_names`` are those of ``fit``, whose order a frame of fields is brought
+        into.
+        """
         return check_sequences(
             X,
             input_type=self.input_type,
             split=check_tokenizer(self.tokenizer).split,
             empty="keep" if self.empty == "keep" else "tokens",
+            feature_names=feature_names,
             estimator=estimator,
             name=name,
         )
@@ -96,7 +108,7 @@ class Inputs:
         if not len(X.steps.values) and form.kind == "numeric" and form.width == 1:
             return self._like_fitted_kind(X)  # empty lists could be of any kind
         if X.named is not None and (
-            form.container == "columns" or self.form.container == "list"
+            form.container == "columns" or self.form.container == form.container
         ):
             check_feature_names(estimator, X.named, reset=False)
         self.check_form(X, estimator=estimator, name=name)

@@ -198,7 +198,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
                 "target y is None"
             )
-        checked = self._inputs.check(X, estimator=self)
+        names = self._feature_names if warm else None
+        checked = self._inputs.check(X, estimator=self, feature_names=names)
         if warm:
             checked = self._inputs.check_like_fit(checked, estimator=self)
         else:
@@ -220,7 +221,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             return None
         if given.X is None or given.y is None:
             raise ValueError("X_val and y_val must be passed together")
-        X = self._inputs.check(given.X, estimator=self, name="X_val")
+        X = self._inputs.check(
+            given.X, estimator=self, name="X_val", feature_names=self._feature_names
+        )
         if X.named is not None:
             check_feature_names(self, X.named, reset=False)
         data = CheckedData(
@@ -335,6 +338,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         """One row an epoch of all training so far."""
         check_is_fitted(self)
         return history_frame(self.net_.history)
+
+    @property
+    def _feature_names(self) -> Any:
+        return vars(self).get("feature_names_in_")
 
     @property
     def _embeddings(self) -> Any:
@@ -492,7 +499,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         if self._scored is not None and self._scored[0] is X:
             return self._scored[1]
-        checked = self._inputs.check(X, estimator=self, name=name)
+        checked = self._inputs.check(
+            X, estimator=self, name=name, feature_names=self._feature_names
+        )
         return self._inputs.check_like_fit(checked, estimator=self, name=name)
 
     def _encode(self, X: CheckedSequences) -> EncodedSequences:

@@ -718,9 +718,10 @@ def test_frames_of_steps_keep_the_order_of_their_columns(make_estimator, numbers
 def test_a_frame_of_several_columns_of_sequences_is_refused(make_estimator):
     texts = pd.DataFrame({"title": ["a", "c"], "text": ["d", "e f"]})
     arrays = pd.DataFrame({"title": [1, 2], "text": [np.ones(3), np.ones(2)]})
-    for frame in (texts, arrays):
-        with pytest.raises(TypeError, match=r"2 columns, and 'text' holds whole"):
-            make_estimator().fit(frame, [0, 1])
+    with pytest.raises(TypeError, match=r"2 columns, and X\['text'\] holds whole texts"):
+        make_estimator().fit(texts, [0, 1])
+    with pytest.raises(TypeError, match="X holds whole sequences in column 'text'"):
+        make_estimator().fit(arrays, [0, 1])
 
 
 def test_a_y_that_overflows_is_refused(make_regressor, numbers, amounts):

@@ -1,11 +1,12 @@
-"""Before the network: scikit-learn's transformers on every step, frames and windows.
+"""StepwiseTransformer: scikit-learn's transformers, applied to every step.
 
-This file owns ``StepwiseTransformer``. Unlike an estimator's X, what it takes may be
-float64, hold NaN, or have dicts for steps: the inner transformer decides about that.
+Unlike the X of an estimator, its X may be float64, hold NaN, or have dicts as steps: the
+inner transformer decides about that.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.pipeline import Pipeline
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
@@ -27,12 +29,19 @@ from skrnn._sklearn import (
     check_feature_names_in,
     check_sample_weight,
 )
-from skrnn.data.containers import CheckedSequences, Form, check_same_form
-from skrnn.data.frames import sequences_from_frame, sliding_windows
+from skrnn.data.containers import (
+    CheckedSequences,
+    Form,
+    check_same_form,
+    field_arrays,
+    is_sequence,
+    open_rows,
+    read_container,
+    rows_hold_tokens,
+)
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.steps import shown, to_array
 from skrnn.data.targets import check_length
-
-__all__ = ["StepwiseTransformer", "sequences_from_frame", "sliding_windows"]
 
 
 def _inner_has(method: str) -> Callable[[StepwiseTransformer], bool]:
@@ -143,8 +152,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         ValueError
             If X is empty, has an empty sequence of numbers, or unequal feature counts.
         """
-        opened = self._open(X, reset=True)
-        self._fit_inner("fit", opened, y, sample_weight)
+        self._fit_inner("fit", self._read(X, reset=True), y, sample_weight)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -164,11 +172,12 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         X_new : container of X
             Sequences of arrays ``(n_steps_i, n_features_out)``.
         """
-        opened = self._open(X, reset=True)
+        read = self._read(X, reset=True)
         if not hasattr(_clone_inner(self.transformer), "fit_transform"):
-            self._fit_inner("fit", opened, y, sample_weight)
-            return self._apply("transform", opened)
-        return opened.close(self._fit_inner("fit_transform", opened, y, sample_weight))
+            self._fit_inner("fit", read, y, sample_weight)
+            return self._apply("transform", read)
+        result = self._fit_inner("fit_transform", read, y, sample_weight)
+        return self._restore("transform", read, result)
 
     def transform(self, X: Any) -> Any:
         """Transform every step.
@@ -184,7 +193,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             Sequences of arrays ``(n_steps_i, n_features_out)``.
         """
         check_is_fitted(self)
-        return self._apply("transform", self._open(X, reset=False))
+        return self._apply("transform", self._read(X, reset=False))
 
     @available_if(_inner_has("inverse_transform"))
     def inverse_transform(self, X: Any) -> Any:
@@ -201,8 +210,13 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             The sequences as they were, as far as the transformer can tell.
         """
         check_is_fitted(self)
-        opened = _open(X, flat=False, may_be_empty=True, estimator=self)
-        return self._apply("inverse_transform", opened)
+        names = None
+        if self._form.container == "fields":
+            names = self._names_after("transform")
+        read = _read_steps(
+            X, as_list=False, may_be_empty=True, names=names, estimator=self
+        )
+        return self._apply("inverse_transform", read)
 
     @available_if(_inner_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -246,40 +260,92 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         """
         return self
 
-    def _open(self, X: Any, *, reset: bool) -> _Opened:
+    def _read(self, X: Any, *, reset: bool) -> _Steps:
         fitting = _clone_inner(self.transformer) if reset else self.transformer_
-        flat = not _takes_arrays(fitting)
-        opened = _open(X, flat=flat, may_be_empty=flat, estimator=self)
-        if reset and not len(opened.values):
+        as_list = not _takes_arrays(fitting)
+        names = None if reset else vars(self).get("feature_names_in_")
+        read = _read_steps(
+            X, as_list=as_list, may_be_empty=as_list, names=names, estimator=self
+        )
+        if reset and not len(read.values):
             raise ValueError("X has no steps: all its sequences are empty")
         if not reset:
-            check_same_form(opened.checked, self._form, estimator=self)
-        if reset or opened.named is not None:
-            check_feature_names(self, opened.named, reset=reset)
+            check_same_form(read.checked, self._form, estimator=self)
+            read = self._as_in_fit(read)
+        if reset or read.named is not None:
+            check_feature_names(self, read.named, reset=reset)
         if reset:
-            self._form = opened.checked.form
+            self._form = read.checked.form
             self.__dict__.pop("n_features_in_", None)
             if self._form.width is not None:
                 self.n_features_in_ = self._form.width
-        return opened
+        return read
 
-    def _fit_inner(self, method: str, opened: _Opened, y: Any, sample_weight: Any) -> Any:
-        lengths = opened.checked.steps.lengths
-        arguments = {}
+    def _as_in_fit(self, read: _Steps) -> _Steps:
+        """Return features with the names of ``fit``, or without where it knew none."""
+        fitted, given = (f.container == "fields" for f in (self._form, read.checked.form))
+        if given and not fitted:
+            return read._replace(values=read.values.to_numpy(), named=None)
+        if fitted and isinstance(read.values, np.ndarray):
+            names = vars(self).get("feature_names_in_")
+            return read._replace(values=pd.DataFrame(read.values, columns=names))
+        return read
+
+    def _fit_inner(self, method: str, read: _Steps, y: Any, sample_weight: Any) -> Any:
+        lengths = read.checked.steps.lengths
+        self.transformer_ = _clone_inner(self.transformer)
+        arguments: dict[str, Any] = {}
+        labels = None
         if y is not None:
             check_length(y, len(lengths))
-            if (labels := _one_dimensional(y)) is not None:
-                arguments["y"] = np.repeat(labels, lengths, axis=0)
+            labels = _one_dimensional(y)
+        if labels is not None:
+            arguments["y"] = np.repeat(labels, lengths, axis=0)
+        elif get_tags(self.transformer_).target_tags.required:
+            raise ValueError(
+                f"{type(self.transformer_).__name__} requires y to be passed: one label "
+                "or number a sequence"
+            )
+        elif _needs_argument(getattr(self.transformer_, method), "y"):
+            arguments["y"] = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, np.empty((len(lengths), 1)))
             arguments["sample_weight"] = np.repeat(weight, lengths)
-        self.transformer_ = _clone_inner(self.transformer)
         with config_context(transform_output="default"):
-            return getattr(self.transformer_, method)(opened.values, **arguments)
+            return getattr(self.transformer_, method)(read.values, **arguments)
 
-    def _apply(self, method: str, opened: _Opened) -> Any:
-        with config_context(transform_output="default"):
-            return opened.close(getattr(self.transformer_, method)(opened.values))
+    def _apply(self, method: str, read: _Steps) -> Any:
+        if not len(read.values):
+            result = self._no_steps(method)
+        else:
+            with config_context(transform_output="default"):
+                result = getattr(self.transformer_, method)(read.values)
+        return self._restore(method, read, result)
+
+    def _no_steps(self, method: str) -> Any:
+        """Return what the transformer would give for no steps, which few accept."""
+        if method == "inverse_transform":
+            as_list = self._form.width is None
+            return [] if as_list else np.zeros((0, self._form.n_features or 1))
+        if hasattr(self.transformer_, "get_feature_names_out"):
+            return np.zeros((0, len(self.transformer_.get_feature_names_out())))
+        return self.transformer_.transform([])
+
+    def _restore(self, method: str, read: _Steps, result: Any) -> Any:
+        """Return the transformed steps in the container of X."""
+        names = getattr(result, "columns", None)
+        if names is None and read.checked.form.container == "fields":
+            names = self._names_after(method)
+        return read.restore(result, names)
+
+    def _names_after(self, method: str) -> Any:
+        """Return the names of transformed features, or None where nobody knows them."""
+        if method == "inverse_transform":
+            return vars(self).get("feature_names_in_")
+        try:
+            return self.transformer_.get_feature_names_out()
+        except (AttributeError, ValueError):  # one step of a Pipeline may not know them
+            return None
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "transformer_")
@@ -310,39 +376,57 @@ def _clone_inner(transformer: Any) -> Any:
 
 
 def _takes_arrays(transformer: Any) -> bool:
-    """Tell whether a transformer takes 2-D arrays, and not a list of strings or sets."""
-    while isinstance(transformer, Pipeline):
-        transformer = transformer.steps[0][1]
+    """Return whether a transformer takes 2-D arrays; others take a list of steps."""
+    while (first := _first_inner(transformer)) is not None:
+        transformer = first
     return transformer == "passthrough" or get_tags(transformer).input_tags.two_d_array
+
+
+def _first_inner(transformer: Any) -> Any:
+    """Return the transformer that gets the steps inside a meta-estimator, or None."""
+    if isinstance(transformer, FrozenEstimator):
+        return transformer.estimator
+    if isinstance(transformer, Pipeline):
+        return transformer.steps[0][1]
+    if isinstance(transformer, FeatureUnion):
+        return transformer.transformer_list[0][1]
+    return None
+
+
+def _needs_argument(method: Callable, name: str) -> bool:
+    """Return whether a method has such a parameter after X, without a default."""
+    _, *others = inspect.signature(method).parameters.values()
+    return any(p.name == name and p.default is p.empty for p in others)
 
 
 def _one_dimensional(y: Any) -> NDArray | None:
     """Return y as a 1-D array if it has one label or number for each sequence."""
-    if isinstance(y, list | tuple) and any(
-        hasattr(label, "__len__") and not isinstance(label, str) for label in y
-    ):
+    rows = open_rows(y, "y")
+    if any(hasattr(label, "__len__") and not isinstance(label, str) for label in rows):
         return None
-    labels = np.asarray(y)
+    labels = np.asarray(rows)
     return labels if labels.ndim == 1 else None
 
 
-# --- containers: opened to flat steps, closed again ----------------------------------
+# --- steps as the inner transformer takes them ---------------------------------------
 
 
-class _Opened(NamedTuple):
-    """The steps of X, and the way back.
+class _Steps(NamedTuple):
+    """The steps of X.
 
-    ``values`` is what the inner transformer gets: an array or a frame ``(total_steps,
+    ``values`` is passed to the inner transformer: an array or a frame ``(total_steps,
     n_features)``, or a list of steps. ``named`` is what may have feature names.
+    ``one_dimensional`` says that all sequences are 1-D.
     """
 
     checked: CheckedSequences
     values: Any
-    rebuild: Callable[[RaggedArray], Any]
+    rebuild: Callable[[RaggedArray, Any], Any]
     named: Any = None
+    one_dimensional: bool = False
 
-    def close(self, result: Any) -> Any:
-        """Return the transformed steps in the container that X came in."""
+    def restore(self, result: Any, names: Any) -> Any:
+        """Return the transformed steps in the container of X."""
         if issparse(result):
             result = result.toarray()
         values = object_array(result) if isinstance(result, list) else np.asarray(result)
@@ -351,79 +435,47 @@ class _Opened(NamedTuple):
                 f"the transformer gave {len(values)} rows for "
                 f"{len(self.checked.steps.values)} steps; it must keep every step"
             )
-        return self.rebuild(self.checked.steps.with_values(values))
+        if self.one_dimensional and values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        return self.rebuild(self.checked.steps.with_values(values), names)
 
 
-def _open(X: Any, *, flat: bool, may_be_empty: bool, estimator: object) -> _Opened:
+def _read_steps(
+    X: Any, *, as_list: bool, may_be_empty: bool, names: Any, estimator: object
+) -> _Steps:
     """Return any accepted X as flat steps.
 
-    ``flat`` wants a list of them; ``may_be_empty`` allows sequences without steps.
+    ``as_list`` wants a list of them; ``may_be_empty`` allows sequences without steps;
+    ``names`` is the order of the columns of a frame of fields.
     """
-    if issparse(X):
-        check_array(X, estimator=estimator, input_name="X")  # raises for sparse X
-    if isinstance(X, str | bytes | Mapping):
-        raise TypeError(
-            f"X must be a list of sequences, an array, a Series or a DataFrame, got "
-            f"{type(X).__name__}"
-        )
-    if isinstance(X, pd.DataFrame) and X.shape == (len(X), 1) and len(X):
-        first = X.iloc[0, 0]
-        if isinstance(first, list | tuple | pd.DataFrame) or np.ndim(first) > 0:
-            opened = _open(
-                X.iloc[:, 0], flat=flat, may_be_empty=may_be_empty, estimator=estimator
-            )
-            return opened._replace(rebuild=lambda r: opened.rebuild(r).to_frame())
-    if isinstance(X, pd.Series) and not pd.api.types.is_numeric_dtype(X.dtype):
-        index, name = X.index, X.name
-        return _open_sequences(
-            X.tolist(),
-            lambda sequences: pd.Series(object_array(sequences), index=index, name=name),
-            flat=flat,
-            may_be_empty=may_be_empty,
-        )
-    if isinstance(X, list | tuple):
-        return _open_sequences(list(X), type(X), flat=flat, may_be_empty=may_be_empty)
-    if not hasattr(X, "__array__"):
-        raise TypeError(
-            f"X must be a list of sequences, an array, a Series or a DataFrame, got "
-            f"{type(X).__name__}"
-        )
-    array = np.asarray(X)
-    if array.ndim == 1 and array.dtype == object:
-        return _open_sequences(
-            list(array), object_array, flat=flat, may_be_empty=may_be_empty
-        )
-    if array.ndim < 3:
-        return _open_columns(X, array, estimator)
-    return _open_stacked(array)
+    layout, content, rebuild = read_container(X)
+    if layout == "columns":
+        return _steps_of_columns(content, X, rebuild, estimator)
+    if layout == "array":
+        return _steps_of_array(content, rebuild)
+    if layout == "fields":
+        if not as_list:
+            return _steps_of_fields(content, rebuild, names, may_be_empty)
+        content = open_rows(content, "X")
+    return _steps_of_list(content, rebuild, as_list=as_list, may_be_empty=may_be_empty)
 
 
-def _open_columns(X: Any, array: NDArray, estimator: object) -> _Opened:
+def _steps_of_columns(X: Any, given: Any, rebuild: Callable, estimator: object) -> _Steps:
     """Rows are univariate series, one column a step."""
     values = check_array(
         X,
-        dtype=None if array.dtype.kind in "UT" else "numeric",
+        dtype=None if rows_hold_tokens(X, "auto", "X") else "numeric",
         ensure_all_finite=False,
         estimator=estimator,
         input_name="X",
     )
     n_sequences, n_steps = values.shape
-    index, columns = getattr(X, "index", None), getattr(X, "columns", None)
-
-    def rebuild(steps: RaggedArray) -> Any:
-        values = steps.values.reshape(n_sequences, n_steps, -1)
-        if values.shape[2] > 1:
-            return values
-        if isinstance(X, pd.DataFrame):
-            return pd.DataFrame(values[:, :, 0], index=index, columns=columns)
-        return values[:, :, 0]
-
     steps = RaggedArray.from_lengths(values.reshape(-1, 1), np.full(n_sequences, n_steps))
     form = Form("numeric", "columns", n_steps)
-    return _Opened(CheckedSequences(steps, form), steps.values, rebuild, X)
+    return _Steps(CheckedSequences(steps, form), steps.values, rebuild, given)
 
 
-def _open_stacked(array: NDArray) -> _Opened:
+def _steps_of_array(array: NDArray, rebuild: Callable) -> _Steps:
     """A 3-D array, or more dimensions whose steps are flattened."""
     if 0 in array.shape:
         raise ValueError(f"X has shape {array.shape}, every dimension must be at least 1")
@@ -432,37 +484,45 @@ def _open_stacked(array: NDArray) -> _Opened:
         array.reshape(n_sequences * n_steps, -1), np.full(n_sequences, n_steps)
     )
     form = Form("numeric", "array", steps.values.shape[1])
-    return _Opened(
-        CheckedSequences(steps, form),
-        steps.values,
-        lambda steps: steps.values.reshape(n_sequences, n_steps, -1),
-    )
+    return _Steps(CheckedSequences(steps, form), steps.values, rebuild)
 
 
-def _open_sequences(
-    sequences: list, rebuild: Callable[[list], Any], *, flat: bool, may_be_empty: bool
-) -> _Opened:
+def _steps_of_fields(
+    frame: pd.DataFrame, rebuild: Callable, names: Any, may_be_empty: bool
+) -> _Steps:
+    """Columns of 1-D sequences: a step is a row of a frame with the same columns."""
+    columns, lengths, frame = field_arrays(frame, names, "X")
+    if not may_be_empty:
+        _check_not_empty(lengths)
+    arrays = {j: np.concatenate(cells) for j, cells in enumerate(columns)}
+    values = pd.DataFrame(arrays).set_axis(frame.columns, axis=1)
+    rows = RaggedArray.from_lengths(np.arange(len(values)), lengths)
+    form = Form("numeric", "fields", values.shape[1])
+    return _Steps(CheckedSequences(rows, form), values, rebuild, frame)
+
+
+def _steps_of_list(
+    sequences: list, rebuild: Callable, *, as_list: bool, may_be_empty: bool
+) -> _Steps:
     """Sequences of any length, one by one."""
     if not sequences:
         raise ValueError("X has 0 sequences, at least 1 is required")
-    is_frame = any(isinstance(sequence, pd.DataFrame) for sequence in sequences)
     for i, sequence in enumerate(sequences):
-        if isinstance(sequence, str | bytes | Mapping) or not hasattr(
-            sequence, "__len__"
-        ):
+        if isinstance(sequence, str | bytes) or not is_sequence(sequence):
             raise TypeError(
                 f"X[{i}] is {type(sequence).__name__}, expected a sequence of steps"
             )
-        if len(sequence) == 0 and (is_frame or not may_be_empty):
-            raise ValueError(f"X[{i}] has no steps, every sequence needs at least one")
     lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+    is_frame = any(isinstance(sequence, pd.DataFrame) for sequence in sequences)
+    if is_frame or not may_be_empty:
+        _check_not_empty(lengths)
     if is_frame:
-        return _open_frames(sequences, lengths, rebuild)
-    if flat or isinstance(next(chain.from_iterable(sequences), None), Mapping):
+        return _steps_of_frames(sequences, lengths, rebuild)
+    if as_list or isinstance(next(chain.from_iterable(sequences), None), Mapping):
         values = list(chain.from_iterable(sequences))
         steps = RaggedArray.from_lengths(object_array(values), lengths)
         checked = CheckedSequences(steps, Form("tokens", "list", None))
-        return _Opened(checked, values, lambda steps: rebuild(list(steps)))
+        return _Steps(checked, values, rebuild)
     arrays = [_as_array(sequence, i) for i, sequence in enumerate(sequences)]
     first = int(np.argmax(lengths > 0))
     width = int(np.prod(arrays[first].shape[1:]))
@@ -477,38 +537,45 @@ def _open_sequences(
     steps = RaggedArray.from_sequences(
         [array.reshape(len(array), width) for array in arrays]
     )
-    one_dimensional = all(array.ndim == 1 for array in arrays)
 
-    def split(steps: RaggedArray) -> Any:
-        if steps.values.ndim == 1 and steps.values.dtype == object:  # dicts brought back
-            return rebuild([sequence.tolist() for sequence in steps])
-        if one_dimensional and steps.values.ndim == 2 and steps.values.shape[1] == 1:
-            steps = steps.with_values(steps.values[:, 0])
-        return rebuild(list(steps))
+    def split(steps: RaggedArray, names: Any) -> Any:
+        if steps.values.ndim == 1 and steps.values.dtype == object:  # dicts again
+            return rebuild([sequence.tolist() for sequence in steps], names)
+        return rebuild(steps, names)
 
     checked = CheckedSequences(steps, Form("numeric", "list", width))
-    return _Opened(checked, steps.values, split)
+    one_dimensional = all(array.ndim == 1 for array in arrays)
+    return _Steps(checked, steps.values, split, one_dimensional=one_dimensional)
 
 
-def _open_frames(
-    frames: list, lengths: NDArray[np.int64], rebuild: Callable[[list], Any]
-) -> _Opened:
+def _steps_of_frames(
+    frames: list, lengths: NDArray[np.int64], rebuild: Callable
+) -> _Steps:
     """Sequences that are frames, one row a step: columns may be of different types."""
     for i, frame in enumerate(frames):
         columns = getattr(frame, "columns", None)
         if columns is None or not columns.equals(frames[0].columns):
             raise ValueError(
-                f"X[{i}] has the columns {None if columns is None else columns.tolist()},"
-                f" expected {frames[0].columns.tolist()} (as X[0] has)"
+                f"X[{i}] has the columns "
+                f"{shown(None if columns is None else columns.tolist())}, expected "
+                f"{shown(frames[0].columns.tolist())} (as X[0] has)"
             )
     values = pd.concat(frames, ignore_index=True)
     rows = RaggedArray.from_lengths(np.arange(len(values)), lengths)
     checked = CheckedSequences(rows, Form("numeric", "list", values.shape[1]))
-    return _Opened(checked, values, lambda steps: rebuild(list(steps)), values)
+    return _Steps(checked, values, rebuild, values)
+
+
+def _check_not_empty(lengths: NDArray[np.int64]) -> None:
+    empty = np.flatnonzero(lengths == 0)
+    if len(empty):
+        raise ValueError(f"X[{empty[0]}] has no steps, every sequence needs at least one")
 
 
 def _as_array(sequence: Any, i: int) -> NDArray:
     try:
-        return np.asarray(sequence)
+        return to_array(sequence)
     except ValueError as error:
-        raise ValueError(f"X[{i}] is no array (n_steps, n_features): {error}") from error
+        raise ValueError(
+            f"X[{i}] is no array (n_steps, n_features): {str(error)[:200]}"
+        ) from error
