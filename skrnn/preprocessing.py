@@ -31,8 +31,15 @@ from skrnn.data.checks import CheckedSequences, Form, check_same_form
 from skrnn.data.frames import sequences_from_frame, sliding_windows
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import check_length
+from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 
-__all__ = ["StepwiseTransformer", "sequences_from_frame", "sliding_windows"]
+__all__ = [
+    "CharTokenizer",
+    "StepwiseTransformer",
+    "WordTokenizer",
+    "sequences_from_frame",
+    "sliding_windows",
+]
 
 
 def _inner_has(method: str) -> Callable[[StepwiseTransformer], bool]:

@@ -55,10 +55,19 @@ BUILDING = {
     *("target_type", "target_tokenizer", "target_min_count", "target_max_vocabulary"),
 }
 
+#: What ``check_tokenizer`` takes.
+TOKENIZER = [
+    StrOptions({"word", "char"}),
+    callable,
+    HasMethods(["split", "join", "learn_spacing"]),
+    HasMethods(["encode", "decode"]),
+    HasMethods(["tokenize"]),
+]
+
 #: Allowed values of every parameter that some estimator has.
 CONSTRAINTS: dict[str, list[Any]] = {
     "input_type": [StrOptions({"auto", "numeric", "tokens"})],
-    "tokenizer": [StrOptions({"word", "char"}), callable],
+    "tokenizer": TOKENIZER,
     "lowercase": ["boolean", StrOptions({"auto"})],
     "min_count": [POSITIVE_INT],
     "max_vocabulary": [POSITIVE_INT, None],
@@ -105,7 +114,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "attention": [StrOptions(set(ATTENTIONS)), None],
     "tie_weights": ["boolean"],
     "target_type": [StrOptions({"auto", "numeric", "tokens"})],
-    "target_tokenizer": [StrOptions({"word", "char"}), callable],
+    "target_tokenizer": TOKENIZER,
     "target_min_count": [POSITIVE_INT],
     "target_max_vocabulary": [POSITIVE_INT, None],
     "beam_size": [POSITIVE_INT],
