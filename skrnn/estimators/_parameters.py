@@ -40,10 +40,10 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 TOKENIZER = [
     OneOf(("word", "char")),
-    HasMethods(["split", "join"]),
     callable,
+    HasMethods(["split", "join", "learn_spacing"]),
     HasMethods(["encode", "decode"]),
-    HasMethods(["tokenize", "detokenize"]),
+    HasMethods(["tokenize"]),
 ]
 TOKENIZER_KIND = '{"word", "char"}, callable or tokenizer'
 
