@@ -22,8 +22,8 @@ from skrnn.generation.sampling import (
     MAX_TEMPERATURE,
     RandomStreams,
     Sampling,
-    write_features,
-    write_tokens,
+    generate_features,
+    generate_tokens,
 )
 from skrnn.modules.embedding import UNKNOWN
 from skrnn.training.seeding import draw_seed
@@ -351,12 +351,12 @@ class SequenceWriter(BaseNetworkEstimator):
             )
         if not self._writes_tokens:
             rows = torch.arange(len(logits))
-            for features in write_features(
+            for features in generate_features(
                 self.net_.step,
                 logits,
                 state,
                 asked.max_length,
-                how=how,
+                sampling=how,
                 random_streams=random_streams,
             ):
                 yield rows, features
@@ -364,12 +364,12 @@ class SequenceWriter(BaseNetworkEstimator):
         ends = [self._input_codec.end]
         if asked.stop is not None:
             ends.append(self.vocabulary_[asked.stop])
-        yield from write_tokens(
+        yield from generate_tokens(
             self.net_.step,
             logits,
             state,
             asked.max_length,
-            how=how,
+            sampling=how,
             random_streams=random_streams,
             ends=torch.tensor(ends, device=device),
             never=torch.arange(UNKNOWN + 1, device=device),

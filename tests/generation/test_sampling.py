@@ -13,8 +13,8 @@ from skrnn.generation.sampling import (
     Sampling,
     choose_features,
     choose_token,
-    write_features,
-    write_tokens,
+    generate_features,
+    generate_tokens,
 )
 
 PROBABILITIES = torch.tensor([0.1, 0.4, 0.2, 0.3])
@@ -102,7 +102,7 @@ def test_a_sequence_has_chances_of_its_own():
 
 def test_chances_are_the_same_however_many_are_drawn_at_once(monkeypatch):
     many, rows = RandomStreams(3, np.arange(4), (5,)), torch.arange(4)
-    monkeypatch.setattr(sampling, "MAX_DRAWN", 60)
+    monkeypatch.setattr(sampling, "MAX_NUMBERS_DRAWN", 60)
     few = RandomStreams(3, np.arange(4), (5,))
     assert few.drawn.shape == (4, 3, 5)
     assert RandomStreams(3, np.arange(4), (), max_length=1).drawn.shape == (4, 1)
@@ -147,12 +147,12 @@ def test_rows_leave_as_they_end_and_the_end_is_not_written():
     logits = torch.full((3, 9), -20.0)
     logits[:, 2] = 20.0
     written = list(
-        write_tokens(
+        generate_tokens(
             counting(ends_at),
             logits,
             (torch.arange(3),),
             10,
-            how=Sampling(),
+            sampling=Sampling(),
             random_streams=RandomStreams(0, np.arange(3)),
             ends=torch.tensor([8]),
             never=torch.tensor([0, 1]),
@@ -164,12 +164,12 @@ def test_rows_leave_as_they_end_and_the_end_is_not_written():
 
 def test_what_is_never_written_is_not_however_probable():
     logits = torch.tensor([[50.0, 40.0, 0.0, 0.0]]).expand(500, -1)
-    (_, tokens), *_ = write_tokens(
+    (_, tokens), *_ = generate_tokens(
         lambda inputs, state: (logits, state),
         logits,
         (),
         1,
-        how=Sampling(),
+        sampling=Sampling(),
         random_streams=RandomStreams(0, np.arange(500)),
         ends=torch.tensor([9]),
         never=torch.tensor([0, 1]),
@@ -180,12 +180,12 @@ def test_what_is_never_written_is_not_however_probable():
 def test_features_are_written_for_all_steps():
     logits = torch.full((2, 3), 20.0)
     steps = list(
-        write_features(
+        generate_features(
             lambda inputs, state: (-logits, state),
             logits,
             (),
             3,
-            how=Sampling(),
+            sampling=Sampling(),
             random_streams=RandomStreams(0, np.arange(2), (3,)),
         )
     )

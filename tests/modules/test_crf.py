@@ -152,8 +152,8 @@ def test_marginals_are_the_shares_of_the_paths_through_a_label(
 @pytest.mark.parametrize("few", [False, True])
 def test_the_best_path_is_the_best_of_all(n_labels, few, dtype, generator, monkeypatch):
     if few:  # sequences in one comparison
-        monkeypatch.setattr(crf, "PAIRS", 1)
-        monkeypatch.setattr(crf, "MIN_ROWS", 2)
+        monkeypatch.setattr(crf, "MAX_PAIRS", 1)
+        monkeypatch.setattr(crf, "MIN_SEQUENCES", 2)
     scores = draw(generator, n_labels, dtype=dtype)
     got = best_path(scores).tolist()
     for row, (paths, values, _) in enumerate(enumerate_paths(scores)):
