@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from skrnn.modules.char_encoder import CHAR_ENCODERS
+from skrnn.data.vocabulary import CHAR_FEATURES, CharacterFeatures
+from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
+from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.initialization import materialize
 
 N_IDS, SIZE = 9, 7
@@ -91,3 +94,37 @@ def test_a_bag_is_the_mean_of_its_ngrams():
     np.testing.assert_allclose(
         char_encoder(table(WORDS, 9)), expected, rtol=1e-5, atol=1e-6
     )
+
+
+class FirstLetter(CharEncoder):
+    """The vector of a word's first character."""
+
+    def __init__(self, n_ids, output_size):
+        super().__init__(n_ids, output_size)
+        self.embedding = nn.Embedding(n_ids, output_size)
+
+    def forward(self, characters):
+        return self.embedding(characters[:, 1])  # after the mark of a word's begin
+
+
+def test_a_char_encoder_that_is_added_at_run_time_reads_its_features(monkeypatch):
+    monkeypatch.setitem(CHAR_ENCODERS, "first", FirstLetter)
+    monkeypatch.setitem(CHAR_FEATURES, "first", CharacterFeatures)
+    words = ["cat", "cow", "dog"]
+    features = CHAR_FEATURES["first"](words)
+    layer = TokenEmbedding(
+        5, 2, char_encoder="first", n_char_ids=features.n_ids, char_dim=3
+    )
+    inputs = {
+        "tokens": torch.tensor([[2, 3, 4]]),
+        "words": torch.tensor([[0, 1, 2]]),
+        "characters": torch.from_numpy(features.encode(words)),
+    }
+    cat, cow, dog = layer(inputs)[0, :, 2:]
+    assert torch.equal(cat, cow)
+    assert not torch.equal(cat, dog)
+    layer.zero_untrained()  # nothing to zero is no error
+
+
+def test_every_char_encoder_has_a_row_for_the_features_that_it_reads():
+    assert CHAR_ENCODERS.keys() == CHAR_FEATURES.keys()
