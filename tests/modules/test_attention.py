@@ -70,7 +70,7 @@ def test_weights_are_the_softmax_over_real_steps(name, generator):
 
 
 @pytest.mark.parametrize("garbage", [torch.nan, torch.inf, -torch.inf, 1e30])
-def test_scores_of_padding_do_not_count(garbage, generator):
+def test_scores_do_not_depend_on_the_padding(garbage, generator):
     scores = torch.randn(3, 2, 5, generator=generator)
     padding = torch.arange(5) >= LENGTHS[:, None]
     other = scores.masked_fill(padding[:, None], garbage)
@@ -99,7 +99,7 @@ def test_gradients_equal_numeric_ones(name, generator):
     assert torch.autograd.gradcheck(context, (queries, memory, *attention.parameters()))
 
 
-def test_additive_scores_without_gradients_are_made_a_few_steps_at_once(
+def test_additive_scores_without_gradients_are_computed_a_few_steps_at_once(
     generator, monkeypatch
 ):
     attention = make_attention("additive", generator)

@@ -17,7 +17,7 @@ def make(**options):
     return materialize(module, torch.Generator().manual_seed(0)).eval()
 
 
-def test_features_pass_as_they_are(generator):
+def test_features_pass_unchanged(generator):
     x = torch.randn(2, 3, 5, generator=generator)
     module = FeatureInput(5)
     assert module({"features": x}) is x
@@ -97,7 +97,7 @@ def test_no_token_is_a_singleton_at_first():
 
 
 @torch.no_grad()
-def test_given_vectors_replace_drawn_ones_where_there_are_some():
+def test_pretrained_vectors_replace_initial_ones_except_where_missing():
     module = make()
     drawn = module.embedding.weight.clone()
     vectors = torch.full((6, 4), torch.nan)

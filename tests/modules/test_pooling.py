@@ -60,7 +60,7 @@ def test_pooling_equals_a_loop_over_sequences(pooling, outputs, state):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("garbage", [1e6, -1e6])
-def test_pooling_does_not_see_the_padding(pooling, garbage, outputs, state):
+def test_pooling_does_not_depend_on_the_padding(pooling, garbage, outputs, state):
     module = make(pooling)
     padding = torch.arange(7) >= LENGTHS[:, None]
     results = []
