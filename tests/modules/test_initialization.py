@@ -42,7 +42,7 @@ def test_embeddings_are_small_and_the_padding_is_zero(generator):
     )
 
 
-def test_a_part_may_draw_its_own_weights_and_linear_layers_are_xaviers(generator):
+def test_a_module_draws_its_own_weights_and_linear_layers_are_xavier(generator):
     class Own(nn.Module):
         def __init__(self):
             super().__init__()

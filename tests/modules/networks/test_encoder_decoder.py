@@ -1,4 +1,4 @@
-"""The encoder–decoder networks: teacher forcing equals writing, and padding is nothing."""
+"""The encoder–decoder networks: teacher forcing equals generation; padding is masked."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def source_of(batch):
     return {"tokens": batch["tokens"], "lengths": batch["lengths"]}
 
 
-# --- writing -------------------------------------------------------------------------
+# --- generation ----------------------------------------------------------------------
 
 
 @ARCHITECTURES
 @pytest.mark.parametrize("tie_weights", [False, True])
-def test_a_forced_target_has_the_probability_that_writing_gives_it(
+def test_teacher_forcing_gives_the_probabilities_of_generation(
     cell, num_layers, attention, tie_weights, generator
 ):
     network = make_network(
@@ -91,7 +91,7 @@ def test_a_forced_target_has_the_probability_that_writing_gives_it(
             )
 
 
-def test_padding_and_the_unknown_token_are_never_written(generator):
+def test_padding_and_the_unknown_token_are_never_generated(generator):
     network = make_network()
     batch, _ = draw(generator)
     found, _ = network.step(batch["previous"][:, :1], network.encode(source_of(batch)))
@@ -100,7 +100,7 @@ def test_padding_and_the_unknown_token_are_never_written(generator):
     assert (found.exp().sum(-1) < 1).all()
 
 
-def test_a_step_does_not_see_what_comes_later(generator):
+def test_a_step_does_not_depend_on_later_ones(generator):
     network = make_network()
     batch, _ = draw(generator)
     first = network(batch).logits
@@ -115,24 +115,24 @@ def test_a_step_does_not_see_what_comes_later(generator):
 
 
 @ARCHITECTURES
-def test_what_stands_in_the_padding_does_not_count(
-    cell, num_layers, attention, generator
-):
+def test_scores_do_not_depend_on_the_padding(cell, num_layers, attention, generator):
     network = make_network(cell=cell, num_layers=num_layers, attention=attention)
     batch, _ = draw(generator)
-    behind_source = torch.arange(4) >= LENGTHS[:, None]
-    behind_target = torch.arange(5) >= TARGET_LENGTHS[:, None]
+    is_padding_source = torch.arange(4) >= LENGTHS[:, None]
+    is_padding_target = torch.arange(5) >= TARGET_LENGTHS[:, None]
     other = {
         **batch,
-        "tokens": batch["tokens"].masked_fill(behind_source, N_IDS - 1),
-        "previous": batch["previous"].masked_fill(behind_target, 2),
+        "tokens": batch["tokens"].masked_fill(is_padding_source, N_IDS - 1),
+        "previous": batch["previous"].masked_fill(is_padding_target, 2),
     }
-    first, second = (network(b).logits[~behind_target] for b in (batch, other))
+    first, second = (network(b).logits[~is_padding_target] for b in (batch, other))
     torch.testing.assert_close(second, first, rtol=1e-9, atol=0)
 
 
 @ARCHITECTURES
-def test_a_pair_scores_alone_as_in_company(cell, num_layers, attention, generator):
+def test_a_pair_alone_has_the_same_scores_as_in_a_batch(
+    cell, num_layers, attention, generator
+):
     network = make_network(cell=cell, num_layers=num_layers, attention=attention)
     batch, _ = draw(generator)
     together = network(batch).logits
@@ -148,14 +148,14 @@ def test_a_pair_scores_alone_as_in_company(cell, num_layers, attention, generato
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_attention_looks_at_real_steps_only(attention, generator):
+def test_attention_weighs_real_steps_only(attention, generator):
     network = make_network(attention=attention)
     batch, _ = draw(generator)
     weights = network.attention(batch)
     assert weights.shape == (3, 5, 4)
     torch.testing.assert_close(weights.sum(2), torch.ones(3, 5, dtype=torch.float64))
-    behind = torch.arange(4) >= LENGTHS[:, None]
-    assert (weights.transpose(1, 2)[behind] == 0).all()
+    is_padding = torch.arange(4) >= LENGTHS[:, None]
+    assert (weights.transpose(1, 2)[is_padding] == 0).all()
 
 
 # --- weights -------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_gradients_of_the_loss_equal_numeric_ones(attention, tie_weights, genera
     loss().backward()
     for name, weight in network.named_parameters():
         if name == "embedding.weight":
-            place = (2, 0)  # row 0 begins targets and is no trained vector
+            place = (2, 0)  # row 0 begins targets and is not trained
         elif name.startswith("input_layer"):
             place = (int(batch["tokens"][0, 0]), 1)
         else:
@@ -240,12 +240,12 @@ def test_gradients_of_the_loss_equal_numeric_ones(attention, tie_weights, genera
         assert got == pytest.approx(numeric, rel=1e-4, abs=1e-7), name
 
 
-# --- forecasts -----------------------------------------------------------------------
+# --- a horizon -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("attention", [*ATTENTIONS, None])
 @pytest.mark.parametrize(("horizon", "n_numbers"), [(1, 1), (4, 1), (3, 2)])
-def test_a_forecast_has_its_steps_one_after_the_other(
+def test_a_horizon_equals_one_step_after_the_other(
     attention, horizon, n_numbers, generator
 ):
     network = make_network(
@@ -268,13 +268,13 @@ def test_a_forecast_has_its_steps_one_after_the_other(
         torch.testing.assert_close(steps[:, t], expected, rtol=1e-9, atol=0)
 
 
-def test_a_forecast_does_not_see_padding(generator):
+def test_a_horizon_does_not_depend_on_padding(generator):
     network = make_network(
         "horizon", input_layer={"n_features": 2}, n_outputs=3, horizon=3
     )
     inputs = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
-    behind = torch.arange(4) >= LENGTHS[:, None]
-    other = inputs.masked_fill(behind[..., None], 100.0)
+    is_padding = torch.arange(4) >= LENGTHS[:, None]
+    other = inputs.masked_fill(is_padding[..., None], 100.0)
     first, second = (
         network({"features": x, "lengths": LENGTHS}) for x in (inputs, other)
     )

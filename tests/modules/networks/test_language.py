@@ -1,4 +1,4 @@
-"""Language models: what they see, what they drop, and that steps equal whole sequences."""
+"""Language models: their context, their dropout, and steps against whole sequences."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(model, ids, state=None):
     return model(inputs if state is None else inputs | {"state": state})
 
 
-def test_chunks_and_steps_give_what_the_whole_gives(kind, ids):
+def test_chunks_and_steps_give_the_scores_of_the_whole_sequence(kind, ids):
     model = build(kind)
     whole = run(model, ids)
     first = run(model, ids[:, :5])
@@ -55,7 +55,7 @@ def test_chunks_and_steps_give_what_the_whole_gives(kind, ids):
         assert_close(part, expected)
 
 
-def test_nothing_later_is_seen(kind, ids):
+def test_scores_do_not_depend_on_later_steps(kind, ids):
     model = build(kind)
     before = run(model, ids).logits
     ids[:, 5] = ids[:, 5] % 6 + 1
@@ -80,7 +80,7 @@ def test_padding_never_follows(kind, ids, tie_weights):
     assert logits[..., PADDING + 1 :].isfinite().all()
 
 
-def test_features_all_may_follow(kind):
+def test_no_feature_is_masked(kind):
     model = build(kind, embedding_dim=None)
     inputs = {"features": torch.ones(2, 4, 7), "lengths": torch.tensor([4, 4])}
     assert model(inputs).logits.isfinite().all()
@@ -98,7 +98,7 @@ def test_tied_rows_are_the_vectors(kind, ids):
 def test_values_before_the_output_layer_are_dropped_at_the_stated_rate(kind):
     model = build(kind, dropout=0.3, **_positive(kind))
     for name, parameter in model.named_parameters():
-        if name.startswith("hidden"):  # no ReLU unit is silent
+        if name.startswith("hidden"):  # every ReLU unit is active
             torch.nn.init.constant_(parameter, 0.1)
     inputs = torch.randint(1, 7, (20, 400), generator=make_generator(2))
     outputs, _ = model.train().run(inputs, None)
