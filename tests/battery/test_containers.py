@@ -36,7 +36,7 @@ CUBES = {
     "3-D array": lambda X: X,
     "tuple of arrays": tuple,
     "object array": lambda X: object_array(list(X)),
-    "(n, 1) object array": lambda X: column(list(X)),
+    "object column": lambda X: column(list(X)),
     "Series": lambda X: pd.Series(list(X), index=range(5, 5 + len(X))),
     "one-column frame": lambda X: pd.DataFrame({"sequence": list(X)}),
     "nested lists": lambda X: X.tolist(),
@@ -55,13 +55,13 @@ SQUARES = {
     "nested lists": lambda X: X.tolist(),
     "Series of lists": lambda X: pd.Series(X.tolist()),
     "object array": lambda X: object_array(list(X)),
-    "(n, 1) object array": lambda X: column(list(X)),
+    "object column": lambda X: column(list(X)),
     "one-column frame": lambda X: pd.DataFrame({"sequence": list(X)}),
 }
 RAGGED = {
     "tuple": tuple,
     "object array": object_array,
-    "(n, 1) object array": column,
+    "object column": column,
     "Series": lambda X: pd.Series(X, index=range(50, 50 + len(X))),
     "one-column frame": lambda X: pd.DataFrame({"sequence": X}),
     "nested lists": lambda X: [x.tolist() for x in X],
@@ -151,7 +151,7 @@ TOKENS = {
     "2-D object array": lambda X: X.astype(object),
     "frame of tokens": pd.DataFrame,
     "object array of lists": lambda X: object_array(X.tolist()),
-    "(n, 1) object array of lists": lambda X: column(X.tolist()),
+    "object column of lists": lambda X: column(X.tolist()),
     "Series of lists": lambda X: pd.Series(X.tolist(), index=range(9, 33)),
     "one-column frame of lists": lambda X: pd.DataFrame({"words": X.tolist()}),
 }
@@ -159,8 +159,8 @@ TEXTS = {
     "tuple": tuple,
     "array": np.array,
     "object array": lambda X: np.array(X, dtype=object),
-    "(n, 1) array": lambda X: np.array(X)[:, None],
-    "(n, 1) object array": lambda X: np.array(X, dtype=object)[:, None],
+    "column": lambda X: np.array(X)[:, None],
+    "object column": lambda X: np.array(X, dtype=object)[:, None],
     "Series": lambda X: pd.Series(X, index=range(9, 33)),
     "Series of objects": lambda X: pd.Series(X, dtype=object),
     "one-column frame": lambda X: pd.DataFrame({"text": X}),
@@ -228,7 +228,7 @@ SEQUENCE_TARGETS = {
     "tuples": lambda y: tuple(map(tuple, y)),
     "arrays": lambda y: [np.array(row) for row in y],
     "one-column frame": lambda y: pd.DataFrame({"target": y}),
-    "(n, 1) object array": column,
+    "object column": column,
 }
 
 
