@@ -255,6 +255,12 @@ def make_recurrent(request):
 
 
 @pytest.fixture
+def all_cases():
+    """Return the whole table."""
+    return CASES
+
+
+@pytest.fixture
 def case(request):
     """Return the case that the test asked for."""
     for name in request.fixturenames:
