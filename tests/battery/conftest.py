@@ -236,6 +236,12 @@ def make_many_to_many(request):
     return request.param
 
 
+@_one_of(_answering("itself"))
+def make_generator(request):
+    """Return each generator's case in turn."""
+    return request.param
+
+
 @_one_of([case for case in CASES if case.answer != "itself"])
 def make_supervised(request):
     """Return the case of each estimator that needs a y in turn."""
