@@ -147,6 +147,11 @@ class Case:
         """Fit a small estimator to X and targets that suit it."""
         return self(**params).fit(X, self.targets(X))
 
+    def validation(self, X):
+        """Return the arguments of ``fit`` that pass X as held-out data."""
+        y = self.targets(X)
+        return {"X_val": X} if y is None else {"X_val": X, "y_val": y}
+
     def answers(self, model, X):
         """Return the predictions as plain Python, whatever container they came in."""
         return [

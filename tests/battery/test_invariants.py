@@ -209,7 +209,7 @@ def test_the_number_of_features_is_that_of_a_step_or_of_the_columns(
 def test_another_number_of_columns_is_refused_after_columns_only(make_estimator, cube):
     square = cube[:, :, 0].copy()
     model = make_estimator.fit(square)
-    with pytest.raises(ValueError, match="X has 4 features, but .* is expecting 5"):
+    with pytest.raises(ValueError, match=r"X has 4 features, but .* is expecting 5"):
         model.predict(square[:, :4])
     assert len(model.predict(list(square[:, :4]))) == 24
     assert len(model.predict(square[:, :4, None])) == 24
