@@ -56,6 +56,8 @@ class Answer:
     targets: Callable[[Any], Any]
     #: (model, X) -> continuous outputs, one array for each sequence.
     outputs: Callable[[Any, Any], list[np.ndarray]]
+    #: X and y that a small estimator learns in a few epochs.
+    learnable: tuple[list[list[str]], Any]
 
 
 def labels_for(X):
@@ -93,14 +95,31 @@ def score_and_continue(model, X):
     return list(np.c_[model.score_samples(X), model.predict_proba(X)])
 
 
+COMPASS = [["north"], ["east"], ["south"], ["west"]] * 10
 ANSWERS = {
-    "label": Answer(labels_for, lambda model, X: list(model.predict_proba(X))),
-    "number": Answer(amounts_for, lambda model, X: list(model.predict(X)[:, None])),
-    "step labels": Answer(
-        step_labels_for, lambda model, X: [p.ravel() for p in model.predict_proba(X)]
+    "label": Answer(
+        labels_for,
+        lambda model, X: list(model.predict_proba(X)),
+        learnable=(COMPASS, ["n", "e", "s", "w"] * 10),
     ),
-    "tokens": Answer(token_lists_for, score_fixed_targets),
-    "itself": Answer(lambda X: None, score_and_continue),
+    "number": Answer(
+        amounts_for,
+        lambda model, X: list(model.predict(X)[:, None]),
+        learnable=(COMPASS, [1.0, 1.0, -1.0, -1.0] * 10),
+    ),
+    "step labels": Answer(
+        step_labels_for,
+        lambda model, X: [p.ravel() for p in model.predict_proba(X)],
+        learnable=(COMPASS, [["n"], ["e"], ["s"], ["w"]] * 10),
+    ),
+    "tokens": Answer(
+        token_lists_for,
+        score_fixed_targets,
+        learnable=(COMPASS, [["n"], ["e"], ["s"], ["w"]] * 10),
+    ),
+    "itself": Answer(
+        lambda X: None, score_and_continue, learnable=([["a", "b", "c"]] * 40, None)
+    ),
 }
 
 
@@ -146,6 +165,11 @@ class Case:
     def fit(self, X, **params):
         """Fit a small estimator to X and targets that suit it."""
         return self(**params).fit(X, self.targets(X))
+
+    @property
+    def learnable(self):
+        """X and y that the estimator learns in a few epochs."""
+        return ANSWERS[self.answer].learnable
 
     def validation(self, X):
         """Return the arguments of ``fit`` that pass X as held-out data."""

@@ -135,20 +135,9 @@ def test_a_weight_of_k_is_worth_k_samples_on_average(make_many_to_one, outputs):
     assert np.corrcoef(weighted.ravel(), several.ravel())[0, 1] > 0.98
 
 
-CONTRADICTIONS = {  # kind of answer -> (X, right y, wrong y)
-    "label": ([["plus"], ["minus"]] * 20, ["+", "-"] * 20, ["-", "+"] * 20),
-    "number": ([["plus"], ["minus"]] * 20, [1.0, -1.0] * 20, [-1.0, 1.0] * 20),
-    "step labels": (
-        [["plus"], ["minus"]] * 20,
-        [["+"], ["-"]] * 20,
-        [["-"], ["+"]] * 20,
-    ),
-    "tokens": ([["plus"], ["minus"]] * 20, [["+"], ["-"]] * 20, [["-"], ["+"]] * 20),
-}
-
-
 def test_contradictions_of_no_weight_are_not_learned(make_supervised):
-    X, y, wrong = CONTRADICTIONS[make_supervised.answer]
+    X, y = make_supervised.learnable
+    wrong = y[1:] + y[:1]
     weights = np.r_[np.ones(40), np.zeros(40)]
     model = make_supervised(max_epochs=40, batch_size=40, lr=0.05, dropout=0.0)
     model.fit(X + X, y + wrong, sample_weight=weights)
