@@ -265,6 +265,12 @@ def make_many_to_many(request):
     return request.param
 
 
+@_one_of(_answering("label", "number", "tokens"))
+def make_unaligned(request):
+    """Return the case of each estimator whose answer is not one a step in turn."""
+    return request.param
+
+
 @_one_of(_answering("itself"))
 def make_generator(request):
     """Return each generator's case in turn."""
