@@ -20,6 +20,7 @@ from skrnn.datasets._readers import (
     read_text,
 )
 from skrnn.datasets._sentences import make_sentences
+from skrnn.datasets._vectors import read_vectors
 
 __all__ = [
     "load_japanese_vowels",
@@ -34,4 +35,5 @@ __all__ = [
     "read_lines",
     "read_pitches",
     "read_text",
+    "read_vectors",
 ]
