@@ -43,7 +43,8 @@ from skrnn.modules.crf import (
     best_path,
     marginals,
 )
-from skrnn.training.batching import EncodedDataset
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
 
@@ -240,7 +241,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         if len(filled) < len(steps):
             steps = steps.take(filled)
         examples = EncodedDataset(self._encode_inputs(steps))
-        values = self.net_.predict_steps(examples, decode).values
+        values = predict_steps(self.net_, examples, decode).values
         return checked.steps.with_values(values), checked
 
     # --- hooks -----------------------------------------------------------------------
