@@ -113,9 +113,7 @@ class SequenceNet(NeuralNet):
         for name in [name for name in vars(self) if name.startswith("criterion__")]:
             delattr(self, name)
         self.criterion = criterion
-        vars(self).update(
-            {f"criterion__{name}": value for name, value in options.items()}
-        )
+        vars(self).update({f"criterion__{name}": value for name, value in options.items()})
         self.initialize_criterion()
         self.criterion_.to(self.device)
 

@@ -103,7 +103,8 @@ def _longest_ranks(
     even = (ends - 1 + middle[:, None]) * (n_sequences / pool)
     # of ``pool`` evenly drawn numbers the largest is below x in a share of x ** pool
     top = n_sequences * middle ** (1 / pool)
-    ranks, weights = [even.ravel(), top], [np.ones(n_pools * POOL)]
+    ranks: list[NDArray] = [even.ravel(), top]
+    weights = [np.ones(n_pools * POOL)]
     if n_last:
         n_batches = -(-n_last // batch_size)
         # the smaller batch may stand at each place

@@ -64,6 +64,7 @@ class Updates:
         self.state: tuple[Tensor, ...] = ()
         self.n_updates = self.n_skipped = 0  # of this epoch
         self.n_in_a_row = 0
+        self.last = self.named = ""  # why, and of which sequences, one was skipped
         self.warned = False
 
     def step(self, batch: Batch) -> dict[str, Any]:
@@ -88,10 +89,20 @@ class Updates:
         return {"loss": loss, "y_pred": None}
 
     def end_epoch(self) -> None:
-        """Record the skipped updates; a ValueError if there was no other."""
+        """Record the skipped updates; warn once, and raise where there was no other."""
         self.net.history.record("skipped_updates", self.n_skipped)
         if self.n_skipped and self.n_skipped == self.n_updates:
             raise ValueError(self._message("for all its updates"))
+        if self.n_skipped and not self.warned:
+            self.warned = True
+            warnings.warn(
+                f"{self.n_skipped} of {self.n_updates} updates in epoch "
+                f"{len(self.net.history)} were skipped: {self.last} for {self.named}. Cut "
+                "or leave out sequences that are far longer than others or have extreme "
+                f"values, or try {advice(self.net)}. The history counts skipped_updates; "
+                "later ones are not warned of",
+                stacklevel=2,
+            )
         self.n_updates = self.n_skipped = 0
 
     def _compute_gradient(
@@ -121,7 +132,7 @@ class Updates:
         return loss
 
     def _skip(self, batch: Batch, error: NotFinite) -> None:
-        """Leave an update out: warn once, and raise a ValueError after too many."""
+        """Leave an update out; a ValueError after too many in a row."""
         self.n_skipped += 1
         self.n_in_a_row += 1
         self.last = str(error)
@@ -129,15 +140,8 @@ class Updates:
         self.state = tuple(part.nan_to_num(0.0, 0.0, 0.0) for part in self.state)
         if self.n_in_a_row == MAX_SKIPPED:
             raise ValueError(self._message(f"for {MAX_SKIPPED} updates in a row"))
-        if not self.warned and len(self.dataset) > 1:
-            self.warned = True
-            warnings.warn(
-                f"An update in epoch {len(self.net.history)} was skipped: {error}. Its "
-                f"sequences are {self._name(batch)}. The history counts such updates as "
-                "skipped_updates; cut or leave out sequences that are far longer than "
-                f"others or have extreme values, or try {advice(self.net)}",
-                stacklevel=2,
-            )
+        if not self.warned:
+            self.named = self._name(batch)
 
     def _name(self, batch: Batch) -> str:
         """Return the sequences of a batch by their places in X, the longest first."""

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skrnn.modules.crf import log_likelihood
-from skrnn.modules.outputs import PathScores, StepScores
+from skrnn.modules.crf import PathScores, StepScores, log_likelihood
 from skrnn.training.losses import (
     LOSSES,
     AbsoluteError,
