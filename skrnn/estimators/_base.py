@@ -45,15 +45,18 @@ from skrnn.estimators._parameters import (
 )
 from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.networks import build_network
-from skrnn.training.batching import EncodedDataset
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
-    GradientNormClipping,
     LearningRate,
-    check_callbacks,
+    ValidationScore,
+    prepare_callbacks,
+    print_log,
 )
-from skrnn.training.net import SequenceNet, print_log, resolve_device
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import predict_outputs
+from skrnn.training.net import SequenceNet, resolve_device
+from skrnn.training.order import count_batches
 from skrnn.training.seeding import draw_seed, make_generator
 
 
@@ -429,7 +432,8 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         net.batch_size = self._batch_size(train.X.steps.lengths)
         net.bptt = self._steps_of_a_chunk()
         net.verbose = int(self.verbose)
-        n_updates = epochs * net.updates_of_an_epoch(examples)
+        net.max_grad_norm = self.max_grad_norm
+        n_updates = epochs * count_batches(examples.lengths, net.batch_size, net.bptt)
         net.use_callbacks(self._make_callbacks(schedule, n_updates, validation))
         net.set_learning_rate(self.lr)
         done = len(net.history)
@@ -551,15 +555,23 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         self, schedule: str, n_updates: int, validation: CheckedData | None
     ) -> list[Any]:
         callbacks: list[Any] = [("lr_schedule", LearningRate(schedule, n_updates))]
-        if self.max_grad_norm is not None:
-            callbacks.append(("max_grad_norm", GradientNormClipping(self.max_grad_norm)))
+        scoring = validation is not None and self.scoring is not None
         if validation is not None:
             patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
-            score = self._scorer(validation) if self.scoring is not None else None
-            callbacks.append(("early_stopping", EarlyStopping(patience, score)))
+            if scoring:
+                score = ValidationScore(self._scorer(validation))
+                callbacks.append(("valid_score", score))
+            monitor = "valid_score" if scoring else "valid_loss"
+            callbacks.append(("early_stopping", EarlyStopping(patience, monitor)))
         if self.verbose:
             callbacks.append(("print_log", print_log()))
-        return [*callbacks, *check_callbacks(self.callbacks or [])]
+        own = prepare_callbacks(
+            self.callbacks or [],
+            schedule=schedule,
+            validation=validation is not None,
+            scoring=scoring,
+        )
+        return [*callbacks, *own]
 
     def _scorer(self, validation: CheckedData) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
@@ -626,7 +638,7 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         checked = self._check_X(X, fitted=True)
         self._check_like_fit(X, checked)
         examples = EncodedDataset(self._encode_inputs(checked.steps))
-        return self.net_.predict_outputs(examples), checked
+        return predict_outputs(self.net_, examples), checked
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -665,7 +677,11 @@ def scale_to_mean_1(weight: NDArray, counts: NDArray | None = None) -> float:
 def history_frame(history: Any) -> pd.DataFrame:
     """Return skorch's history as one row an epoch, the callbacks' numbers included."""
     rows = [
-        {k: v for k, v in row.items() if np.isscalar(v) and not k.endswith("_count")}
+        {
+            name: value
+            for name, value in row.items()
+            if np.isscalar(value) and not name.endswith(("_count", "_best"))
+        }
         for row in history
     ]
     return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()

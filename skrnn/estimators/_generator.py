@@ -32,9 +32,10 @@ from skrnn.estimators._parameters import (
 from skrnn.estimators._writing import SequenceWriter
 from skrnn.modules.embedding import UNKNOWN
 from skrnn.modules.networks.language import LanguageModel
-from skrnn.training.batching import EncodedDataset, count_chunks
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import score_targets
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
-from skrnn.training.streams import in_streams, longest_stream, stream_lengths
+from skrnn.training.streams import StreamPlan, in_streams, plan_streams
 
 
 class BaseSequenceGenerator(SequenceWriter):
@@ -172,10 +173,10 @@ class BaseSequenceGenerator(SequenceWriter):
         result = np.zeros(len(examples))
         filled = np.flatnonzero(examples.lengths)
         if len(filled) == len(examples):
-            result = -self.net_.score_targets(examples)
+            result = -score_targets(self.net_, examples)
         elif len(filled):  # without tokens there is no end to score
-            result[filled] = -self.net_.score_targets(
-                self._examples_of(steps.take(filled))
+            result[filled] = -score_targets(
+                self.net_, self._examples_of(steps.take(filled))
             )
         return result - self._shared(examples), examples.lengths
 
@@ -290,15 +291,15 @@ class BaseSequenceGenerator(SequenceWriter):
         examples = self._examples_of(data.X.steps, weight)
         if name != "y":
             return examples
-        return in_streams(examples, self._stream_steps(examples.lengths), int(self.bptt))
+        return in_streams(examples, self._plan_streams(examples.lengths).lengths)
 
     def _n_targets(self, data: CheckedData) -> NDArray[np.int64]:
         lengths = data.X.steps.lengths
         return lengths + 1 if self._writes_tokens else lengths  # the end
 
-    def _stream_steps(self, lengths: NDArray[np.int64]) -> int:
-        """Return the longest stretch of a sequence that is one row of a batch."""
-        return longest_stream(lengths, self._batch_size(lengths), int(self.bptt))
+    def _plan_streams(self, lengths: NDArray[np.int64]) -> StreamPlan:
+        """Return how sequences are cut into rows of batches."""
+        return plan_streams(lengths, self._batch_size(lengths), int(self.bptt))
 
     def _batch_size(self, lengths: NDArray[np.int64]) -> int:
         if self.batch_size != "auto":
@@ -306,8 +307,7 @@ class BaseSequenceGenerator(SequenceWriter):
         return auto_batch_size(max(len(lengths), int(lengths.sum()) // int(self.bptt)))
 
     def _n_batches(self, lengths: NDArray[np.int64]) -> int:
-        streams = stream_lengths(lengths, self._stream_steps(lengths), int(self.bptt))
-        return count_chunks(streams, self._batch_size(lengths), int(self.bptt))
+        return self._plan_streams(lengths).n_updates
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -40,7 +40,9 @@ from skrnn.generation.greedy import greedy_search
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.metrics import token_error_rate
 from skrnn.modules.networks.encoder_decoder import TranslationNetwork
-from skrnn.training.batching import EncodedDataset
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import attention_weights, score_targets
+from skrnn.training.inference import search as search_targets
 from skrnn.training.losses import SquaredError, StepCrossEntropy
 
 #: Log-probabilities of one step of a search; more sources at once are cut into parts.
@@ -306,7 +308,9 @@ class Seq2SeqTransformer(
             RaggedArray.from_lengths(ids, lengths + 1),
             forced=True,
         )
-        return object_array([weights[:-1] for weights in self.net_.attention(examples)])
+        return object_array(
+            [weights[:-1] for weights in attention_weights(self.net_, examples)]
+        )
 
     def log_likelihood(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Return the log-probability of each target given its source.
@@ -337,7 +341,7 @@ class Seq2SeqTransformer(
             self._target_codec.encode(targets),
             forced=True,
         )
-        return -self.net_.score_targets(examples)
+        return -score_targets(self.net_, examples)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return 1 − token error rate, or R² for numeric targets.
@@ -442,7 +446,7 @@ class Seq2SeqTransformer(
             return joined(found)
 
         examples = EncodedDataset(self._encode_inputs(checked.steps))
-        return self.net_.search(examples, search)
+        return search_targets(self.net_, examples, search)
 
     def _max_lengths(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how many tokens may be written for sources of these lengths."""

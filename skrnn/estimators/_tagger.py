@@ -39,7 +39,8 @@ from skrnn.estimators._parameters import (
 from skrnn.metrics import step_accuracy_score
 from skrnn.modules.crf import ConditionalRandomField, best_path, marginals
 from skrnn.modules.outputs import StepScores
-from skrnn.training.batching import EncodedDataset
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
 
@@ -236,7 +237,7 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         if len(filled) < len(steps):
             steps = steps.take(filled)
         examples = EncodedDataset(self._encode_inputs(steps))
-        values = self.net_.predict_steps(examples, decode).values
+        values = predict_steps(self.net_, examples, decode).values
         return checked.steps.with_values(values), checked
 
     # --- hooks -----------------------------------------------------------------------

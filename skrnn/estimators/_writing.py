@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from skrnn.generation.sampling import (
     generate_tokens,
 )
 from skrnn.modules.embedding import UNKNOWN
+from skrnn.training.inference import read_prompts
+from skrnn.training.inference import step as read_step
 from skrnn.training.seeding import draw_seed
 
 #: Prompts that are written on together, and logits that they may have together. A GPU is
@@ -81,7 +84,7 @@ class SequenceWriter(BaseNetworkEstimator):
             ``(n_sequences, n_features)``, each one's own.
         """
         inputs = self._prompts(X, name="X")
-        logits, _ = self.net_.read(inputs)
+        logits, _ = read_prompts(self.net_, inputs)
         if not self._writes_tokens:
             return logits.sigmoid().cpu().numpy()
         return logits[:, UNKNOWN + 1 :].softmax(1).cpu().numpy()
@@ -341,7 +344,7 @@ class SequenceWriter(BaseNetworkEstimator):
         self, inputs: RaggedArray, indices: NDArray[np.int64], asked: Writing
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield, step by step, the rows that are still written and their next steps."""
-        logits, state = self.net_.read(inputs)
+        logits, state = read_prompts(self.net_, inputs)
         how, device = asked.how, logits.device
         random_streams = None
         if not how.is_greedy:
@@ -352,7 +355,7 @@ class SequenceWriter(BaseNetworkEstimator):
         if not self._writes_tokens:
             rows = torch.arange(len(logits))
             for features in generate_features(
-                self.net_.step,
+                partial(read_step, self.net_),
                 logits,
                 state,
                 asked.max_length,
@@ -365,7 +368,7 @@ class SequenceWriter(BaseNetworkEstimator):
         if asked.stop is not None:
             ends.append(self.vocabulary_[asked.stop])
         yield from generate_tokens(
-            self.net_.step,
+            partial(read_step, self.net_),
             logits,
             state,
             asked.max_length,

@@ -8,20 +8,16 @@ import torch
 
 from skrnn.data.codecs import EncodedSequences, TokenCodec
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.training.batching import (
-    MAX_ROWS,
-    MIN_ROWS,
+from skrnn.training.collate import (
     Batch,
     Collator,
-    EncodedDataset,
     PredictionBatches,
     TrainingBatches,
-    fingerprints,
-    max_steps,
     padding_share,
     to_device,
-    training_order,
 )
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.order import MAX_ROWS, MIN_ROWS, max_steps
 from skrnn.training.seeding import make_generator
 
 LENGTHS = [3, 1, 6, 2, 6]
@@ -51,54 +47,12 @@ def log_normal_lengths(n, seed=0):
     return np.clip(lengths.astype(np.int64), 1, 116)
 
 
-def only_piece(batch):
+def only_part(batch):
     assert len(batch) == 1
     return batch[0]
 
 
-# --- the order of an epoch -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(("n", "batch_size"), [(1, 4), (7, 4), (8, 4), (500, 3), (9, 50)])
-def test_every_sequence_comes_exactly_once_an_epoch(n, batch_size):
-    lengths = log_normal_lengths(n)
-    generator = make_generator(0)
-    for _ in range(2):
-        order = training_order(lengths, batch_size, generator)
-        assert sorted(np.concatenate(order).tolist()) == list(range(n))
-        assert len(order) == -(-n // batch_size)
-        sizes = sorted(map(len, order), reverse=True)
-        assert set(sizes[:-1]) <= {batch_size}
-
-
-def test_the_order_differs_from_epoch_to_epoch_and_is_reproducible():
-    lengths = log_normal_lengths(100)
-    generator = make_generator(0)
-    first, second = (np.concatenate(training_order(lengths, 8, generator)) for _ in "12")
-    assert first.tolist() != second.tolist()
-    again = np.concatenate(training_order(lengths, 8, make_generator(0)))
-    assert again.tolist() == first.tolist()
-    other = np.concatenate(training_order(lengths, 8, make_generator(1)))
-    assert other.tolist() != first.tolist()
-
-
-def test_a_sequence_meets_other_neighbours_at_each_epoch():
-    lengths = np.full(64, 5)
-    generator = make_generator(0)
-    companies = set()
-    for _ in range(5):
-        for batch in training_order(lengths, 8, generator):
-            if 0 in batch:
-                companies.add(tuple(sorted(batch.tolist())))
-    assert len(companies) == 5
-
-
-def test_batches_are_not_sorted_by_length():
-    lengths = log_normal_lengths(640)
-    order = training_order(lengths, 32, make_generator(0))
-    longest = [lengths[batch].max() for batch in order]
-    assert longest != sorted(longest)
-    assert longest != sorted(longest, reverse=True)
+# --- an epoch ------------------------------------------------------------------------
 
 
 def test_torchs_global_generator_is_not_touched():
@@ -123,23 +77,23 @@ def test_the_share_of_padding_is_counted_in_steps():
 # --- the content of a batch ----------------------------------------------------------
 
 
-def steps_of(piece):
+def steps_of(part):
     """Return the padded tokens or features of a micro-batch."""
-    (name,) = {"tokens", "features"} & piece.inputs.keys()
-    return piece.inputs[name]
+    (name,) = {"tokens", "features"} & part.inputs.keys()
+    return part.inputs[name]
 
 
-def assert_padded(piece, sequences):
-    """Hold a piece against sequences that a loop has padded."""
+def assert_padded(part, sequences):
+    """Compare a micro-batch with sequences that a loop has padded."""
     n_steps = max(map(len, sequences))
     shape = (len(sequences), n_steps, *np.shape(sequences[0])[1:])
     expected = np.zeros(shape, dtype=np.asarray(sequences[0]).dtype)
     for row, sequence in zip(expected, sequences, strict=True):
         row[: len(sequence)] = sequence
-    np.testing.assert_array_equal(steps_of(piece), expected)
-    assert steps_of(piece).numpy().dtype == expected.dtype
-    assert piece.inputs["lengths"].tolist() == [len(s) for s in sequences]
-    assert piece.n_targets == len(sequences)
+    np.testing.assert_array_equal(steps_of(part), expected)
+    assert steps_of(part).numpy().dtype == expected.dtype
+    assert part.inputs["lengths"].tolist() == [len(s) for s in sequences]
+    assert part.n_targets == len(sequences)
 
 
 @pytest.mark.parametrize("n_features", [1, 3])
@@ -150,11 +104,11 @@ def test_numeric_batches_equal_a_padding_loop(n_features, rng):
     examples = EncodedDataset(sequences, targets, weights)
     seen = []
     for batch in TrainingBatches(examples, 8, make_generator(0)):
-        for piece in batch:
-            indices = piece.targets.numpy()
-            assert_padded(piece, [sequences.steps[i] for i in indices])
-            np.testing.assert_array_equal(piece.weights, weights[indices])
-            assert set(piece.inputs) == {"features", "lengths"}
+        for part in batch:
+            indices = part.targets.numpy()
+            assert_padded(part, [sequences.steps[i] for i in indices])
+            np.testing.assert_array_equal(part.weights, weights[indices])
+            assert set(part.inputs) == {"features", "lengths"}
             seen.extend(indices.tolist())
     assert sorted(seen) == list(range(50))
 
@@ -165,8 +119,8 @@ def test_batches_of_tokens_equal_a_padding_loop():
     for batch in TrainingBatches(
         EncodedDataset(sequences, np.arange(50)), 8, make_generator(0)
     ):
-        for piece in batch:
-            assert_padded(piece, [sequences.steps[i] for i in piece.targets.tolist()])
+        for part in batch:
+            assert_padded(part, [sequences.steps[i] for i in part.targets.tolist()])
 
 
 @pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
@@ -178,13 +132,13 @@ def test_a_batch_holds_the_characters_of_its_own_words(char_encoder):
     for batch in TrainingBatches(
         EncodedDataset(sequences, np.arange(40)), 4, make_generator(0)
     ):
-        piece = only_piece(batch)
-        words, characters = piece.inputs["words"], piece.inputs["characters"]
-        assert words.shape == steps_of(piece).shape
-        n_distinct = len({w for i in piece.targets.tolist() for w in X[i]})
+        part = only_part(batch)
+        words, characters = part.inputs["words"], part.inputs["characters"]
+        assert words.shape == steps_of(part).shape
+        n_distinct = len({w for i in part.targets.tolist() for w in X[i]})
         assert len(characters) == n_distinct
         assert (characters != 0).any(0).all()  # no column of padding alone
-        for row, i in enumerate(piece.targets.tolist()):
+        for row, i in enumerate(part.targets.tolist()):
             got = characters[words[row, : len(X[i])]].numpy()
             np.testing.assert_array_equal(got, of_step[i][:, : got.shape[1]])
             assert not of_step[i][:, got.shape[1] :].any()
@@ -194,10 +148,10 @@ def test_targets_may_have_columns():
     targets = np.arange(10.0).reshape(5, 2)
     examples = EncodedDataset(numeric(LENGTHS), targets)
     batch = next(iter(TrainingBatches(examples, 5, make_generator(0))))
-    piece = only_piece(batch)
-    lengths = [LENGTHS[int(row[0] // 2)] for row in piece.targets]
-    assert lengths == piece.inputs["lengths"].tolist()
-    assert piece.weights is None
+    part = only_part(batch)
+    lengths = [LENGTHS[int(row[0] // 2)] for row in part.targets]
+    assert lengths == part.inputs["lengths"].tolist()
+    assert part.weights is None
 
 
 def test_padding_a_batch_leaves_the_data_alone():
@@ -220,7 +174,7 @@ def test_read_only_arrays_are_copied():
 
 
 def numbered(lengths):
-    """Return targets that tell the place of each step in the flat array."""
+    """Return targets that hold the place of each step in the flat array."""
     return RaggedArray.from_lengths(np.arange(sum(lengths)), lengths)
 
 
@@ -230,10 +184,10 @@ def by_step(lengths, seed=0):
     return EncodedDataset(numeric(lengths), targets, targets.with_values(weights))
 
 
-def rows_of(piece):
+def rows_of(part):
     """Yield each row's targets at its real steps."""
-    lengths = piece.inputs["lengths"].tolist()
-    for row, n in zip(piece.targets, lengths, strict=True):
+    lengths = part.inputs["lengths"].tolist()
+    for row, n in zip(part.targets, lengths, strict=True):
         yield row[:n].numpy()
 
 
@@ -242,32 +196,30 @@ def test_ragged_targets_are_cut_as_their_sequences_are():
     examples = by_step(lengths)
     seen = []
     for batch in TrainingBatches(examples, 8, make_generator(0)):
-        for piece in batch:
-            shape = steps_of(piece).shape[:2]
-            assert piece.targets.shape == piece.weights.shape == shape
-            assert piece.targets.dtype == torch.int64
-            assert piece.weights.dtype == torch.float32
-            for row, steps in enumerate(rows_of(piece)):
+        for part in batch:
+            shape = steps_of(part).shape[:2]
+            assert part.targets.shape == part.weights.shape == shape
+            assert part.targets.dtype == torch.int64
+            assert part.weights.dtype == torch.float32
+            for row, steps in enumerate(rows_of(part)):
                 n = len(steps)
                 np.testing.assert_array_equal(
-                    steps_of(piece)[row, :n],
+                    steps_of(part)[row, :n],
                     examples.sequences.steps.values[steps],
                 )
                 np.testing.assert_array_equal(
-                    piece.weights[row, :n], examples.weights.values[steps]
+                    part.weights[row, :n], examples.weights.values[steps]
                 )
                 seen += steps.tolist()
     assert sorted(seen) == list(range(sum(lengths)))
 
 
-def test_a_piece_of_ragged_targets_counts_real_steps():
+def test_a_micro_batch_of_ragged_targets_counts_real_steps():
     batches = TrainingBatches(by_step(LENGTHS), 2, make_generator(0))
-    pieces = [piece for batch in batches for piece in batch]
-    assert [p.n_targets for p in pieces] == [
-        int(p.inputs["lengths"].sum()) for p in pieces
-    ]
-    assert Batch(pieces).n_targets == sum(LENGTHS)
-    assert any(p.targets.numel() > p.n_targets for p in pieces)
+    parts = [part for batch in batches for part in batch]
+    assert [p.n_targets for p in parts] == [int(p.inputs["lengths"].sum()) for p in parts]
+    assert Batch(parts).n_targets == sum(LENGTHS)
+    assert any(p.targets.numel() > p.n_targets for p in parts)
 
 
 def test_ragged_targets_may_have_a_weight_for_each_sequence():
@@ -275,26 +227,26 @@ def test_ragged_targets_may_have_a_weight_for_each_sequence():
     examples = EncodedDataset(numeric(LENGTHS), numbered(LENGTHS), weights)
     first = np.cumsum([0, *LENGTHS[:-1]]).tolist()
     for batch in TrainingBatches(examples, 3, make_generator(0)):
-        for piece in batch:
-            assert piece.weights.shape == (len(piece.targets),)
-            places = [first.index(int(row[0])) for row in piece.targets]
-            assert piece.weights.tolist() == places
+        for part in batch:
+            assert part.weights.shape == (len(part.targets),)
+            places = [first.index(int(row[0])) for row in part.targets]
+            assert part.weights.tolist() == places
 
 
-def test_targets_in_the_padding_are_ones_that_the_loss_can_read():
+def test_targets_in_the_padding_are_valid_targets():
     for batch in TrainingBatches(by_step(LENGTHS), 5, make_generator(0)):
-        piece = only_piece(batch)
-        for row, steps in zip(piece.targets, rows_of(piece), strict=True):
+        part = only_part(batch)
+        for row, steps in zip(part.targets, rows_of(part), strict=True):
             assert set(row.tolist()) == set(steps.tolist())
 
 
-def test_a_large_batch_of_ragged_targets_is_cut_into_pieces_without_a_loss(rng):
+def test_the_micro_batches_of_a_large_batch_hold_every_target_once(rng):
     lengths = rng.integers(1, 900, size=100)
     batches = TrainingBatches(by_step(lengths), 100, make_generator(0))
     (batch,) = batches
     assert len(batch) > 1
     assert batch.n_targets == sum(lengths)
-    seen = [step for piece in batch for steps in rows_of(piece) for step in steps]
+    seen = [step for part in batch for steps in rows_of(part) for step in steps]
     assert sorted(seen) == list(range(sum(lengths)))
 
 
@@ -303,16 +255,18 @@ def test_predictions_are_batched_with_ragged_targets_too():
     batches = PredictionBatches(by_step(lengths))
     offsets = numbered(lengths).offsets
     for indices, batch in zip(batches.order, batches, strict=True):
-        first = [int(steps[0]) for steps in rows_of(only_piece(batch))]
+        first = [int(steps[0]) for steps in rows_of(only_part(batch))]
         assert first == offsets[indices].tolist()
 
 
-# --- pieces --------------------------------------------------------------------------
+# --- micro-batches --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_size", [8, 33, 128, 500])
 @pytest.mark.parametrize("longest", [5, 100, 900])
-def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, rng):
+def test_a_large_batch_is_cut_into_micro_batches_of_bounded_size(
+    batch_size, longest, rng
+):
     lengths = rng.integers(1, longest + 1, size=500)
     batches = TrainingBatches(
         EncodedDataset(numeric(lengths, 1)), batch_size, make_generator(0)
@@ -321,8 +275,8 @@ def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, r
     for batch in batches:
         assert batch.n_targets <= batch_size
         seen += batch.n_targets
-        for piece in batch:
-            rows, n_steps = steps_of(piece).shape[:2]
+        for part in batch:
+            rows, n_steps = steps_of(part).shape[:2]
             assert rows <= MIN_ROWS or rows * n_steps <= max_steps("cpu")
     assert seen == 500
     assert len(batches) == -(-500 // batch_size)
@@ -332,23 +286,23 @@ def test_one_very_long_sequence_does_not_pad_the_others_to_its_length():
     batches = TrainingBatches(
         EncodedDataset(numeric([10] * 31 + [60_000])), 32, make_generator(0)
     )
-    shapes = [steps_of(piece).shape[:2] for batch in batches for piece in batch]
+    shapes = [steps_of(part).shape[:2] for batch in batches for part in batch]
     assert sorted(shapes) == [(1, 60_000), (31, 10)]
 
 
-def test_an_array_that_runs_backwards_becomes_a_tensor():
+def test_an_array_with_negative_strides_becomes_a_tensor():
     assert to_device(np.arange(3.0)[::-1], "cpu").tolist() == [2, 1, 0]
 
 
-def test_a_batch_that_fits_is_one_piece():
+def test_a_batch_that_fits_is_one_micro_batch():
     batches = TrainingBatches(EncodedDataset(numeric([5] * 64)), 32, make_generator(0))
     assert [len(batch) for batch in batches] == [1, 1]
 
 
-def test_a_batch_counts_the_targets_of_all_its_pieces():
+def test_a_batch_counts_the_targets_of_all_its_micro_batches():
     examples = EncodedDataset(numeric(LENGTHS))
-    pieces = [p for b in TrainingBatches(examples, 2, make_generator(0)) for p in b]
-    assert Batch(pieces).n_targets == 5
+    parts = [p for b in TrainingBatches(examples, 2, make_generator(0)) for p in b]
+    assert Batch(parts).n_targets == 5
 
 
 # --- prediction ----------------------------------------------------------------------
@@ -363,11 +317,11 @@ def content(batches):
     """Return every batch as the list of its rows."""
     result = []
     for batch in batches:
-        piece = only_piece(batch)
-        x, n = steps_of(piece).numpy(), piece.inputs["lengths"].tolist()
+        part = only_part(batch)
+        x, n = steps_of(part).numpy(), part.inputs["lengths"].tolist()
         rows = [x[i, : n[i]].tobytes() for i in range(len(n))]
-        if "words" in piece.inputs:
-            words, characters = piece.inputs["words"], piece.inputs["characters"]
+        if "words" in part.inputs:
+            words, characters = part.inputs["words"], part.inputs["characters"]
             rows = [
                 row + characters[words[i, : n[i]]].numpy().tobytes()
                 for i, row in enumerate(rows)
@@ -427,9 +381,9 @@ def test_prediction_batches_keep_within_rows_and_steps(lengths):
     assert sorted(np.concatenate(batches.order).tolist()) == list(range(len(lengths)))
     n_batches = 0
     for indices, batch in zip(batches.order, batches, strict=True):
-        piece = only_piece(batch)
-        assert_padded(piece, [sequences.steps[i] for i in indices])
-        rows, n_steps = steps_of(piece).shape[:2]
+        part = only_part(batch)
+        assert_padded(part, [sequences.steps[i] for i in indices])
+        rows, n_steps = steps_of(part).shape[:2]
         assert rows <= MAX_ROWS
         assert rows == 1 or rows * n_steps <= max_steps("cpu")
         n_batches += 1
@@ -442,85 +396,14 @@ def test_prediction_batches_have_little_padding():
     total = real = 0
     lengths = log_normal_lengths(2000)
     for batch in PredictionBatches(EncodedDataset(numeric(lengths, 1))):
-        total += steps_of(only_piece(batch)).numel()
-        real += int(only_piece(batch).inputs["lengths"].sum())
+        total += steps_of(only_part(batch)).numel()
+        real += int(only_part(batch).inputs["lengths"].sum())
     assert real == lengths.sum()
     assert 1 - real / total < 0.10
 
 
-# --- fingerprints --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_features", [1, 3])
-@pytest.mark.parametrize("chunk", [1, 7, 1 << 16])
-def test_a_fingerprint_depends_on_the_content_alone(n_features, chunk):
-    lengths = log_normal_lengths(200)
-    sequences = numeric(lengths, n_features)
-    numbers = fingerprints(sequences)
-    assert len(set(numbers.tolist())) == 200
-    order, _ = shuffled(lengths, 0)
-    other = fingerprints(sequences.take(order), chunk=chunk)
-    np.testing.assert_array_equal(other, numbers[order])
-
-
-def test_fingerprints_tell_order_and_small_changes():
-    X = [
-        [1.0, 2.0],
-        [2.0, 1.0],
-        [1.0, 2.0000002],
-        [1.0],
-        [1.0, 2.0, 0.0],
-        [0.0, 0.0],
-        [0.0],
-    ]
-    steps = RaggedArray.from_sequences([np.float32(x) for x in X])
-    assert len(set(fingerprints(EncodedSequences(steps)).tolist())) == len(X)
-
-
-def test_equal_sequences_have_equal_fingerprints():
-    X = [["a", "b"], ["b"], ["a", "b"]]
-    numbers = fingerprints(encode_tokens(X, "cnn"))
-    assert numbers[0] == numbers[2] != numbers[1]
-
-
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
-def test_fingerprints_distinguish_words_of_one_id_by_their_characters(char_encoder):
-    X = [["be", "a"], ["Be", "a"], ["a", "be"], ["rare", "a"], ["odd", "a"], ["be", "a"]]
-    sequences = encode_tokens(X, char_encoder)
-    ids = [tuple(s.tolist()) for s in sequences.steps]
-    assert ids[0] == ids[1]
-    assert ids[3] == ids[4]
-    assert len(set(fingerprints(sequences).tolist())) == 5
-
-
-def test_the_fingerprint_of_a_word_does_not_depend_on_longer_ones():
-    X = [["be", "be"], ["extraordinary", "be"]]
-    sequences = encode_tokens(X, "cnn")
-    narrow = EncodedSequences(
-        sequences.steps.take([0]),
-        sequences.words[:2],
-        sequences.characters[:, : int((sequences.characters[0] != 0).sum())],
-    )
-    assert fingerprints(narrow)[0] == fingerprints(sequences)[0]
-
-
-def test_sequences_without_steps_have_fingerprints_too():
-    numbers = fingerprints(numeric([0, 2, 0, 1]))
-    assert numbers.shape == (4,)
-    assert numbers[0] == numbers[2] == 0
-    assert fingerprints(numeric([0])).tolist() == [0]
-
-
-def test_the_batch_left_over_is_not_always_that_of_the_longest_sequences(generator):
-    lengths = np.arange(1, 34)
-    short = [
-        next(batch for batch in training_order(lengths, 8, generator) if len(batch) < 8)
-        for _ in range(20)
-    ]
-    assert len({int(lengths[batch].max()) for batch in short}) > 1
-
-
 # --- forced targets ------------------------------------------------------------------
+
 
 TARGET_LENGTHS = [2, 5, 1, 4, 3]
 
@@ -537,45 +420,27 @@ def forced(lengths=LENGTHS, target_lengths=TARGET_LENGTHS, *, weighted=False, se
 @pytest.mark.parametrize("weighted", [False, True])
 def test_forced_batches_equal_a_padding_loop(weighted):
     examples = forced(weighted=weighted)
-    piece = Collator(examples, "cpu")(np.array([4, 0, 2]))
+    part = Collator(examples, "cpu")(np.array([4, 0, 2]))
     targets = [examples.targets[i] for i in (4, 0, 2)]
-    assert piece.inputs["target_lengths"].tolist() == [3, 2, 1]
-    assert piece.targets.shape == piece.inputs["previous"].shape == (3, 3)
+    assert part.inputs["target_lengths"].tolist() == [3, 2, 1]
+    assert part.targets.shape == part.inputs["previous"].shape == (3, 3)
     for row, target in enumerate(targets):
         n = len(target)
-        assert piece.targets[row, :n].tolist() == target.tolist()
-        assert piece.inputs["previous"][row, :n].tolist() == [0, *target[:-1]]
-    assert piece.inputs["lengths"].tolist() == [6, 3, 6]
-    assert piece.n_targets == 3 + 2 + 1
-    assert piece.indices.tolist() == [4, 0, 2]
+        assert part.targets[row, :n].tolist() == target.tolist()
+        assert part.inputs["previous"][row, :n].tolist() == [0, *target[:-1]]
+    assert part.inputs["lengths"].tolist() == [6, 3, 6]
+    assert part.n_targets == 3 + 2 + 1
+    assert part.indices.tolist() == [4, 0, 2]
     if weighted:
         expected = examples.weights[[4, 0, 2], None]
-        np.testing.assert_array_equal(piece.weights, expected)
+        np.testing.assert_array_equal(part.weights, expected)
     else:
-        assert piece.weights is None
+        assert part.weights is None
 
 
 def test_a_forced_batch_counts_the_steps_of_its_targets():
     batches = TrainingBatches(forced(), 2, make_generator(0))
     assert sum(batch.n_targets for batch in batches) == sum(TARGET_LENGTHS)
-
-
-def test_forced_examples_know_two_lengths():
-    examples = forced()
-    assert examples.lengths.tolist() == LENGTHS
-    assert examples.target_lengths.tolist() == TARGET_LENGTHS
-    assert EncodedDataset(examples.sequences).target_lengths.tolist() == LENGTHS
-
-
-def test_sources_of_one_length_are_sorted_by_their_targets():
-    rng = np.random.default_rng(0)
-    lengths, target_lengths = rng.integers(1, 9, size=(2, 640))
-    batches = training_order(lengths, 16, make_generator(0), target_lengths)
-    assert sorted(np.concatenate(batches).tolist()) == list(range(640))
-    # within a pool: in the order of the batches' shortest pairs all pairs are sorted
-    pairs = [sorted(zip(lengths[b], target_lengths[b], strict=True)) for b in batches]
-    joined = [pair for batch in sorted(pairs) for pair in batch]
-    assert joined == sorted(joined)
 
 
 def test_little_of_a_forced_batch_is_padding():
@@ -585,9 +450,9 @@ def test_little_of_a_forced_batch_is_padding():
     batches = TrainingBatches(
         forced(lengths.tolist(), target_lengths.tolist()), 32, make_generator(0)
     )
-    pieces = [piece for batch in batches for piece in batch]
-    total = sum(piece.targets.numel() for piece in pieces)
-    real = sum(piece.n_targets for piece in pieces)
+    parts = [part for batch in batches for part in batch]
+    total = sum(part.targets.numel() for part in parts)
+    real = sum(part.n_targets for part in parts)
     assert real == target_lengths.sum()
     assert padding_share(batches) < 0.1
     assert 1 - real / total < 0.25
@@ -595,7 +460,7 @@ def test_little_of_a_forced_batch_is_padding():
 
 @pytest.mark.parametrize("longer", ["source", "target"])
 @pytest.mark.parametrize("make", ["training", "prediction"])
-def test_pieces_are_of_bounded_size_on_both_sides(longer, make):
+def test_micro_batches_are_of_bounded_size_on_both_sides(longer, make):
     short, long = [2] * 300, np.random.default_rng(0).integers(1, 200, 300).tolist()
     pair = (long, short) if longer == "source" else (short, long)
     examples = forced(*pair)
@@ -603,12 +468,12 @@ def test_pieces_are_of_bounded_size_on_both_sides(longer, make):
         batches = list(TrainingBatches(examples, 300, make_generator(0)))
     else:
         batches = list(PredictionBatches(examples))
-    pieces = [piece for batch in batches for piece in batch]
-    assert sorted(np.concatenate([p.indices for p in pieces])) == list(range(300))
-    for piece in pieces:
-        rows = len(piece.indices)
-        for part in (steps_of(piece), piece.targets):
-            assert part.shape[1] * rows <= max_steps("cpu") + 200 * MIN_ROWS
+    parts = [part for batch in batches for part in batch]
+    assert sorted(np.concatenate([p.indices for p in parts])) == list(range(300))
+    for part in parts:
+        rows = len(part.indices)
+        for side in (steps_of(part), part.targets):
+            assert side.shape[1] * rows <= max_steps("cpu") + 200 * MIN_ROWS
 
 
 def test_forced_prediction_batches_have_every_pair_once():
