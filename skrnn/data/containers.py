@@ -127,6 +127,11 @@ def read_container(X: Any, name: str = "X") -> Container:
         return _read_table(array)
     if array.dtype.kind in "mM":
         raise TypeError(f"{name} holds dates or times, expected numbers or tokens")
+    if array.dtype.names is not None:
+        raise TypeError(
+            f"{name} is a structured array, expected numbers or tokens; pass "
+            f"numpy.lib.recfunctions.structured_to_unstructured({name})"
+        )
     if array.ndim == 1 and array.dtype.kind in "OUTS":
         return _list_container(array.tolist(), object_array)
     raise _one_dimensional(array, name)
@@ -149,8 +154,8 @@ def _check_is_container(X: Any, name: str) -> None:
 
 def _remedy_for(X: Any, name: str) -> str | None:
     """Return how to make a container of what is none; None if X is one."""
-    kind, module = type(X).__name__, type(X).__module__
-    if kind == "PackedSequence" and module.startswith("torch"):
+    kind = type(X).__name__
+    if _is_packed(X):
         return f"; pass torch.nn.utils.rnn.unpack_sequence({name})"
     if getattr(X, "is_nested", False) is True:
         return f"; pass the nested tensor's sequences as list({name}.unbind())"
@@ -170,6 +175,10 @@ def _remedy_for(X: Any, name: str) -> str | None:
     if is_foreign_frame(X) or hasattr(X, "__array__") or hasattr(X, "iloc"):
         return None
     return f"; pass list({name})" if isinstance(X, Iterable) else ""
+
+
+def _is_packed(X: Any) -> bool:
+    return type(X).__name__ == "PackedSequence"
 
 
 def _is_awkward(X: Any) -> bool:
@@ -517,7 +526,7 @@ def _kind_of(
 ) -> Literal["numeric", "tokens", "strings"]:
     """Return the kind of X, which its first step decides that is not missing."""
     if not set(map(type, sequences)) <= PLAIN | {str, np.ndarray}:
-        _check_no_missing_sequence(sequences, name)
+        _check_each_sequence(sequences, name)
     first = sequences[0]
     if isinstance(first, str):
         if input_type == "numeric":
@@ -545,12 +554,18 @@ def _kind_of(
     return "tokens" if no_steps else "numeric"
 
 
-def _check_no_missing_sequence(sequences: Sequence, name: str) -> None:
+def _check_each_sequence(sequences: Sequence, name: str) -> None:
+    """Raise an error that names the first sequence that is missing, or a container."""
     for i, sequence in enumerate(sequences):
         if is_missing(sequence):
             texts = any(isinstance(other, str) for other in sequences)
             remedy = 'fill it, for example by fillna("")' if texts else "leave it out"
             raise ValueError(f"{name}[{i}] is missing ({sequence!r}); {remedy}")
+        if _is_packed(sequence):
+            raise TypeError(
+                f"{name}[{i}] is PackedSequence, expected a sequence"
+                f"{_remedy_for(sequence, f'{name}[{i}]')}"
+            )
 
 
 def _no_sequence(first: object, name: str) -> str:
@@ -560,13 +575,7 @@ def _no_sequence(first: object, name: str) -> str:
             f"{message}. Expected 2D array or a list of sequences, got 1D: Reshape your "
             "data, a single sequence x is passed as [x]"
         )
-    if isinstance(first, Mapping):
-        return (
-            f"{message}; pass frames or arrays, or lists of dicts to StepwiseTransformer"
-        )
-    if isinstance(first, Set):
-        return f"{message}; a set has no order, pass lists"
-    return f"{message}; pass lists" if isinstance(first, Iterable) else message
+    return message + (_remedy_for(first, f"{name}[0]") or "")
 
 
 def _list_form(sequences: Sequence, steps: RaggedArray) -> Form:
