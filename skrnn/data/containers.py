@@ -397,12 +397,7 @@ def _check_fields(
     with np.errstate(over="ignore"):  # becomes inf, refused with its place
         values = np.stack(
             [
-                np.concatenate(
-                    [
-                        to_float32(cell, f"{name}[{shown(column)}]", i, advice)
-                        for i, cell in enumerate(cells)
-                    ]
-                )
+                to_float32(np.concatenate(cells), f"{name}[{shown(column)}]")
                 for column, cells in zip(frame.columns, columns, strict=True)
             ],
             axis=1,

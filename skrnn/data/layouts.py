@@ -24,7 +24,7 @@ from skrnn.data.columns import (
     is_foreign_frame,
 )
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import is_missing, is_sequence, shown, to_array
+from skrnn.data.steps import is_missing, is_sequence, shown, to_array, to_float32
 
 Layout = Literal["list", "columns", "array", "fields"]
 
@@ -173,6 +173,8 @@ def _list_container(sequences: list, make: Callable[[list], Any]) -> Container:
 def _read_series(X: pd.Series, name: str) -> Container:
     if pd.api.types.is_numeric_dtype(X.dtype):
         raise _one_dimensional(np.empty(len(X)), name)
+    if column_kind(X) == "dates":
+        raise TypeError(f"{name} holds dates or times, expected numbers or tokens")
     return _list_container(
         X.tolist(),
         lambda sequences: pd.Series(object_array(sequences), X.index, name=X.name),
@@ -343,7 +345,7 @@ def field_arrays(
         frame = _in_order(frame, feature_names, name)
     columns = [
         [_field(cell, name, i, column) for i, cell in enumerate(frame.iloc[:, j])]
-        for j, column in enumerate(frame.columns)
+        for j, column in enumerate(map(shown, frame.columns))
     ]
     lengths = np.array([[len(cell) for cell in cells] for cells in columns], np.int64)
     unequal = np.argwhere(lengths != lengths[0])
@@ -357,13 +359,21 @@ def field_arrays(
     return columns, lengths[0], frame
 
 
-def _field(cell: Any, name: str, i: int, column: Any) -> NDArray:
-    place = f"row {i} of {name}, column {shown(column)}"
+def _field(cell: Any, name: str, i: int, column: str) -> NDArray:
+    if type(cell) is np.ndarray and cell.ndim == 1 and cell.dtype.kind in "biufc":
+        return cell
+    place = f"row {i} of {name}, column {column}"
     if is_missing(cell):
         raise ValueError(f"{place} is missing ({cell!r}); leave that row out")
     if isinstance(cell, str) or not is_sequence(cell):
         raise TypeError(f"{place} is {type(cell).__name__}, expected a sequence")
-    array = to_array(cell)
+    if isinstance(next(iter(cell), None), str):
+        raise TypeError(
+            f"{place} holds tokens, and {name} has other columns; a frame of several "
+            f"columns must hold numbers. Pass the one column of tokens, as "
+            f"{name}[{column}]"
+        )
+    array = _numbers(cell, place)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -371,12 +381,15 @@ def _field(cell: Any, name: str, i: int, column: Any) -> NDArray:
             f"{place} has shape {array.shape}; the sequences in the columns of a frame "
             "must be 1-D, one column a feature"
         )
-    if array.size and array.dtype.kind not in "biufc" and isinstance(cell[0], str):
-        raise TypeError(
-            f"{place} holds tokens, and {name} has other columns; a frame of several "
-            f"columns must hold numbers. Pass the one column of tokens, as "
-            f"{name}[{shown(column)}]"
-        )
+    return array
+
+
+def _numbers(cell: Any, place: str) -> NDArray:
+    """Return an array of the cell's own dtype, float64 where it holds objects."""
+    single = to_float32(cell, place)  # raises where a step is no number
+    array = to_array(cell)
+    if array.dtype == object:
+        return np.where(np.isnan(single), np.nan, array).astype(np.float64)
     return array
 
 

@@ -239,6 +239,8 @@ def _check_steps(values: Any, place: str, advice: Advice) -> None:
 def _remedy_for(step: Any, advice: Advice) -> str:
     """Return what to do about a step that is no number; empty if it may be one."""
     whole = f'or set {advice.type_parameter}="tokens" to look up each as one token'
+    if is_missing(step):
+        return ""
     if isinstance(step, bytes):
         return "decode bytes to strings, as token.decode()"
     if isinstance(step, DATES):
