@@ -258,8 +258,10 @@ def _kind_of(
                 raise TypeError(f"{name}[{i}] has steps of type dict; {advice.dicts}")
             if not is_missing(step):
                 return "tokens" if isinstance(step, str) else "numeric"
-    no_steps = empty == "tokens" and not any(map(len, sequences))
-    return "tokens" if no_steps else "numeric"
+    could_be_tokens = all(
+        is_sequence(s) and not len(s) and getattr(s, "ndim", 1) == 1 for s in sequences
+    )
+    return "tokens" if empty == "tokens" and could_be_tokens else "numeric"
 
 
 def _check_each_sequence(sequences: Sequence, name: str) -> None:

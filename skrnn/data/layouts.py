@@ -232,8 +232,13 @@ def _rebuild_array(steps: RaggedArray, names: Sequence[str] | None) -> NDArray:
 def _fields_of(
     steps: RaggedArray, names: Sequence[str] | None, frame: pd.DataFrame
 ) -> Any:
-    """Return steps as a frame, one column a feature; without names, as a Series."""
+    """Return steps as a frame, one column a feature; without names, as a Series.
+
+    A single feature of a single column keeps its name.
+    """
     values = steps.values
+    if names is None and values.shape[1:] == (1,) and frame.shape[1] == 1:
+        names = frame.columns
     if names is None or values.ndim != 2 or values.shape[1] != len(names):
         return pd.Series(object_array(list(steps)), index=frame.index)
     columns = {

@@ -494,3 +494,42 @@ def test_containers_of_the_same_features_may_be_exchanged(fitted, later):
 def test_other_features_and_kinds_are_refused_later(fitted, later, message):
     with pytest.raises(ValueError, match=message):
         check_same_form(check(later), form_of(fitted), estimator=Fitted())
+
+
+def test_feature_names_are_compared_by_the_caller_and_ordered_here():
+    X = pd.DataFrame({"a": [[1, 2]], "b": [[3, 4]]})
+    checked = check(X[["b", "a"]], feature_names=["a", "b"])
+    assert checked.steps.values.tolist() == [[1, 3], [2, 4]]
+    check_same_form(checked, check(RAGGED).form, estimator=Fitted())
+    with pytest.raises(ValueError, match="X has 2 features, but Fitted is expecting 1"):
+        check_same_form(checked, check(UNIVARIATE).form, estimator=Fitted())
+
+
+# --- sequences without steps ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "X", [["", "a"], [["a"], []], [[], ["a"]], [np.array(["a"]), []]]
+)
+def test_tokens_may_be_empty_where_only_numbers_may_not(X):
+    checked = check(X, empty="tokens")
+    assert checked.form.kind == "tokens"
+    assert checked.steps.lengths.tolist() == [len(row) for row in X]
+
+
+@pytest.mark.parametrize(
+    "X", [[[1.0], []], [np.zeros((0, 2)), np.ones((1, 2))], [np.ones((0, 2))]]
+)
+def test_numbers_may_not_be_empty_where_tokens_may(X):
+    with pytest.raises(ValueError, match=r"X\[.\] has no steps"):
+        check(X, empty="tokens")
+
+
+@pytest.mark.parametrize("X", [[[]], [(), []], pd.Series([[]])])
+def test_empty_lists_alone_are_tokens_where_these_may_be_empty(X):
+    checked = check(X, empty="tokens")
+    assert checked.form == Form("tokens", "list", None)
+    assert len(checked.steps.values) == 0
+    check_same_form(checked, form_of(TOKENS), estimator=Fitted())
+    with pytest.raises(ValueError, match=r"X\[0\] has no steps"):
+        check_same_form(checked, form_of(RAGGED), estimator=Fitted())
