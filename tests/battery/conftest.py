@@ -271,6 +271,18 @@ def make_unaligned(request):
     return request.param
 
 
+@_one_of(_answering("step labels"))
+def make_tagger(request):
+    """Return each tagger's case in turn."""
+    return request.param
+
+
+@_one_of(_answering("step labels", "itself"))
+def make_stepwise(request):
+    """Return the case of each tagger and generator in turn."""
+    return request.param
+
+
 @_one_of(_answering("itself"))
 def make_generator(request):
     """Return each generator's case in turn."""
