@@ -307,6 +307,24 @@ def make_recurrent(request):
     return request.param
 
 
+@_one_of([case for case in CASES if case.has("pooling")])
+def make_pooled(request):
+    """Return the case of each estimator that pools the steps in turn."""
+    return request.param
+
+
+@_one_of([case for case in CASES if case.has("attention")])
+def make_attentive(request):
+    """Return the case of each estimator with a decoder in turn."""
+    return request.param
+
+
+@_one_of([case for case in CASES if case.has("cell") and case.answer == "itself"])
+def make_recurrent_generator(request):
+    """Return each recurrent generator's case in turn."""
+    return request.param
+
+
 @pytest.fixture
 def all_cases():
     """Return the whole table."""
