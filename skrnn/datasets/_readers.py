@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import groupby
@@ -320,54 +319,3 @@ def read_abc(path: Any) -> list[str]:
     if not tunes:
         raise ValueError(f'{path} has no tune: no line begins with "X:"')
     return ["\n".join(tune) for tune in tunes]
-
-
-def read_pitches(path: Any) -> list[list[list[int]]]:
-    r"""Read pieces of music as lists of the pitches that sound at each step.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A file of JSON lines: each line is a piece, a list of steps, each a list of MIDI
-        pitches from 0 to 127 (60 is middle C). A step may be silent.
-
-    Returns
-    -------
-    pieces : list of n_pieces lists of steps
-        As in the file.
-
-    Raises
-    ------
-    ValueError
-        If a line is no JSON, or no list of lists of pitches; the line is named.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> from skrnn.datasets import read_pitches
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = pathlib.Path(folder, "chords.jsonl")
-    ...     _ = file.write_text("[[60, 64], []]\n[[62]]\n", encoding="utf-8")
-    ...     read_pitches(file)
-    [[[60, 64], []], [[62]]]
-    """
-    pieces = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            piece = json.loads(line)
-        except (ValueError, RecursionError) as error:  # also of thousands of digits
-            raise ValueError(f"{path}, line {number} is no JSON: {error}") from error
-        if not isinstance(piece, list) or not all(map(_is_chord, piece)):
-            raise ValueError(
-                f"{path}, line {number} is no list of lists of pitches from 0 to 127"
-            )
-        pieces.append(piece)
-    return pieces
-
-
-def _is_chord(step: object) -> bool:
-    return isinstance(step, list) and all(
-        type(pitch) is int and 0 <= pitch <= 127 for pitch in step
-    )

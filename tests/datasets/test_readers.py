@@ -1,4 +1,4 @@
-"""Reading files: columns, texts, lines, tunes and chords."""
+"""Reading files: columns, texts, lines and tunes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from skrnn.datasets import (
     read_conll,
     read_conllu,
     read_lines,
-    read_pitches,
     read_text,
 )
 
@@ -222,9 +221,9 @@ def test_a_column_of_conllu_that_is_not_read_is_an_error(write):
         read_conllu(write(UNIVERSAL), column="head")
 
 
-# --- texts, tunes and chords ---------------------------------------------------------
+# --- texts and tunes -----------------------------------------------------------------
 
-READERS = [read_text, read_lines, read_abc, read_pitches, read_conll, read_conllu]
+READERS = [read_text, read_lines, read_abc, read_conll, read_conllu]
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -244,21 +243,3 @@ def test_tunes_begin_with_their_number_and_end_at_a_blank_line(write):
     assert read_abc(write(text)) == ["X:1\nK:C\nCDE|", "X: 2\nGAB|", "X:3\nC|"]
     with pytest.raises(ValueError, match="has no tune"):
         read_abc(write("C D E"))
-
-
-def test_chords_are_lists_of_pitches(write):
-    assert read_pitches(write("[[60, 64], []]\n\n[[0]]")) == [[[60, 64], []], [[0]]]
-
-
-@pytest.mark.parametrize(
-    "line", ["{}", "[60]", "[[128]]", "[[-1]]", "[[60.0]]", "[[true]]", '[["C"]]']
-)
-def test_a_line_without_chords_is_named(write, line):
-    with pytest.raises(ValueError, match="line 2 is no list of lists of pitches"):
-        read_pitches(write(f"[[60]]\n{line}"))
-
-
-@pytest.mark.parametrize("line", ["[[60]", "[" * 100_000, f"[[{'9' * 5_000}]]"])
-def test_a_line_that_is_no_json_is_named(write, line):
-    with pytest.raises(ValueError, match="line 2 is no JSON"):
-        read_pitches(write(f"[[60]]\n{line}"))
