@@ -151,7 +151,8 @@ def beam_one_by_one(model, sources):
     found = []
     for source in sources:
         ids = torch.tensor([[model.vocabulary_[letter] for letter in source]])
-        state = network.encode(ids, torch.tensor([len(source)]))
+        lengths = torch.tensor([len(source)])
+        state = network.encode({"tokens": ids, "lengths": lengths})
         best = _search_one(network, state, end)
         found.append([(total, [tokens[i] for i in row]) for total, row in best])
     return found

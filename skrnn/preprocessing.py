@@ -27,7 +27,7 @@ from skrnn._sklearn import (
     check_feature_names_in,
     check_sample_weight,
 )
-from skrnn.data.checks import CheckedSequences, Form, check_same_form
+from skrnn.data.containers import CheckedSequences, Form, check_same_form
 from skrnn.data.frames import sequences_from_frame, sliding_windows
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import check_length

@@ -26,9 +26,9 @@ class EncodedSequences:
     steps : RaggedArray
         float32 ``(total_steps, n_features)`` or int64 ids ``(total_steps,)``.
     words : int64 ndarray of shape (total_steps,), optional
-        With spelling: each step's row in ``spelling``.
-    spelling : int64 ndarray of shape (n_distinct_words, n_characters), optional
-        The characters (or n-grams) of this X's distinct words, zeros behind.
+        With a char encoder: each step's row in ``characters``.
+    characters : int64 ndarray of shape (n_distinct_words, n_characters), optional
+        The characters (or n-grams) of this X's distinct words, zeros after them.
     vectors : float32 ndarray of shape (n_outside, dim), optional
         Pre-trained vectors of this X's tokens that are not in the vocabulary; their ids
         are counted on from the vocabulary's.
@@ -36,7 +36,7 @@ class EncodedSequences:
 
     steps: RaggedArray
     words: NDArray[np.int64] | None = None
-    spelling: NDArray[np.int64] | None = None
+    characters: NDArray[np.int64] | None = None
     vectors: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """Long frames as sequences, and series as windows.
 
 This file turns tables that hold time in their rows into the forms of X that estimators
-take. It checks the tables; what X may be is decided in ``checks``.
+take. It checks the tables; what X may be is decided in ``containers``.
 """
 
 from __future__ import annotations

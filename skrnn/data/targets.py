@@ -1,7 +1,7 @@
 """The door for y and for weights: a target a sequence, a label a step, or sequences.
 
 Behind this file there are only plain numpy arrays and RaggedArrays, as behind
-``checks``, the door for X.
+``containers``, the door for X.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, column_or_1d
 
 from skrnn._sklearn import check_sample_weight
-from skrnn.data.checks import (
+from skrnn.data.containers import (
     Advice,
     Split,
     check_sequences,

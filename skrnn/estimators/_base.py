@@ -29,7 +29,7 @@ from skrnn._sklearn import (
     safe_indexing,
     validate_parameter_constraints,
 )
-from skrnn.data.checks import CheckedSequences, check_same_form, check_sequences
+from skrnn.data.containers import CheckedSequences, check_same_form, check_sequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec, TokenCodec
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.targets import check_weights

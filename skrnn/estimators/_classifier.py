@@ -12,7 +12,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.target_codecs import IndicatorCodec, LabelCodec
 from skrnn.data.targets import check_class_targets
 from skrnn.estimators._base import BaseNetworkEstimator, CheckedData

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn._sklearn import validate_parameter_constraints
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.codecs import EncodedSequences, NumericCodec
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.target_codecs import TargetCodec

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.codecs import NumericCodec, TokenCodec
 from skrnn.data.target_codecs import NumberCodec
 from skrnn.data.targets import check_number_targets

@@ -15,7 +15,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import validate_parameter_constraints
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.target_codecs import NumberCodec, TargetCodec
 from skrnn.data.targets import check_target_sequences
@@ -413,7 +413,7 @@ class Seq2SeqTransformer(
         def search(
             network: TranslationNetwork, inputs: dict[str, Any], indices: NDArray
         ) -> Hypotheses:
-            state = network.encode(**inputs)
+            state = network.encode(inputs)
             device = inputs["lengths"].device
             longest = torch.from_numpy(limits[indices]).to(device)
             found = []

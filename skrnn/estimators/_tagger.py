@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import (
     allowed_moves,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import Interval, validate_parameter_constraints
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.target_codecs import TargetCodec
 from skrnn.data.tokenizers import check_tokenizer

@@ -1,7 +1,8 @@
-"""Spelling: a vector for each distinct word of a batch, from its characters.
+"""Character encoders: a vector for each distinct word of a batch, from its characters.
 
-A new way to read a spelling is one class with ``forward(spelling)`` and one row in
-``CHAR_ENCODERS``. Each works on distinct words only; the token embedding spreads the result.
+A new character encoder is one class with ``forward(characters)`` and one row in
+``CHAR_ENCODERS``. It sees distinct words only; the token embedding spreads the result
+over the steps.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ class CharacterCNN(nn.Module):
         """Zero the unknown character, which no training word has."""
         self.embedding.weight[UNKNOWN] = 0.0
 
-    def forward(self, spelling: Tensor) -> Tensor:
+    def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""
         # a matrix product over windows: torch would compile and keep a convolution for
         # each new shape, and shapes differ from batch to batch
-        x = self.embedding(spelling)  # (W, C, D)
+        x = self.embedding(characters)  # (W, C, D)
         x = F.pad(x, (0, 0, self.WIDTH // 2, self.WIDTH // 2))  # (W, C + 2, D)
-        n_places = spelling.shape[1]
+        n_places = characters.shape[1]
         windows = torch.cat([x[:, i : i + n_places] for i in range(self.WIDTH)], dim=-1)
         y = self.filters(windows)  # (W, C, F)
-        y = y.masked_fill((spelling == 0)[..., None], -torch.inf)
+        y = y.masked_fill((characters == 0)[..., None], -torch.inf)
         return torch.relu(y.max(1).values)  # (W, F)
 
 
@@ -69,9 +70,9 @@ class NgramBag(nn.Module):
     def zero_untrained(self) -> None:
         """Leave all: n-grams share ids by hashing, so none is known to be untrained."""
 
-    def forward(self, spelling: Tensor) -> Tensor:
+    def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_ngrams)``."""
-        return self.embedding(spelling)  # (W, F)
+        return self.embedding(characters)  # (W, F)
 
 
 CHAR_ENCODERS = {"cnn": CharacterCNN, "ngrams": NgramBag}

@@ -1,4 +1,4 @@
-"""The first layer: features as they are, or tokens as vectors with their spelling."""
+"""The input layer: features as they are, or token vectors with character features."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from skrnn.modules.char_encoder import CHAR_ENCODERS, CharacterCNN, NgramBag
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.initialization import embedding_scale, small_normal_
 
+#: A padded batch by name, as the collator makes it. ``"tokens"`` int64 ``(B, T)`` or
+#: ``"features"`` float32 ``(B, T, F)``, ``"lengths"`` int64 ``(B,)``; optional are
+#: ``"words"`` int64 ``(B, T)`` (rows of ``"characters"``), ``"characters"``, ``"vectors"``,
+#: ``"previous"`` and ``"target_lengths"`` (teacher forcing), and ``"state"``.
+Inputs = Mapping[str, Any]
+
 UNKNOWN = 1  # the id of unseen tokens; 0 pads
 
 
@@ -22,19 +28,13 @@ class FeatureInput(nn.Module):
         super().__init__()
         self.output_size = n_features
 
-    def forward(
-        self,
-        inputs: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> Tensor:
-        """Return ``inputs`` ``(B, T, F)``."""
-        return inputs
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return the features ``(B, T, F)``."""
+        return inputs["features"]
 
 
 class TokenEmbedding(nn.Module):
-    """A vector for each token, beside one made from its spelling.
+    """A vector for each token, beside one made from its characters.
 
     In training, a token seen only once in the training data becomes the unknown id half
     of the time, so that the unknown id learns what rare tokens mean.
@@ -46,11 +46,11 @@ class TokenEmbedding(nn.Module):
     embedding_dim : int
         Size of a token's vector.
     char_encoder : {None, "cnn", "ngrams"}
-        How spellings are read.
+        Layer that encodes the characters of a word.
     n_char_ids : int
         Number of character or n-gram ids.
     char_dim : int
-        Size of a spelling's vector.
+        Size of the vector made from a word's characters.
     dropout : float
         Rate at which values of the vectors are dropped in training.
     frozen : bool
@@ -109,76 +109,70 @@ class TokenEmbedding(nn.Module):
         if self.char_encoder is not None:
             self.char_encoder.zero_untrained()
 
-    def forward(
-        self,
-        inputs: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> Tensor:
-        """Return ``(B, T, output_size)`` from token ids ``(B, T)``.
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, T, output_size)``.
 
         Parameters
         ----------
-        inputs : int64 tensor of shape (B, T)
-            Token ids, 0 in the padding; from ``n_ids`` on, rows of ``vectors``.
-        words : int64 tensor of shape (B, T), optional
-            Each step's row in ``spelling``.
-        spelling : tensor of shape (n_words, n_characters) or (n_words, C), optional
-            The batch's distinct words: int64 ids of their characters, or what ``spell``
-            made of them.
-        vectors : float tensor of shape (n_outside, embedding_dim), optional
-            Pre-trained vectors of tokens that are not in the vocabulary.
+        inputs : mapping
+            ``"tokens"`` : int64 tensor of shape (B, T)
+                Token ids, 0 in the padding; from ``n_ids`` on, rows of ``"vectors"``.
+            ``"words"`` : int64 tensor of shape (B, T), with a char encoder
+                Each step's row in ``"characters"``.
+            ``"characters"`` : tensor of shape (n_words, n_characters) or (n_words, C)
+                The batch's distinct words: int64 ids of their characters, or the vectors
+                that ``encode_characters`` made from these.
+            ``"vectors"`` : float tensor of shape (n_outside, embedding_dim), optional
+                Pre-trained vectors of tokens outside the vocabulary.
         """
-        ids = inputs
+        tokens, vectors = inputs["tokens"], inputs.get("vectors")
+        ids = tokens
         if vectors is not None:
-            outside = inputs >= self.embedding.num_embeddings  # (B, T)
-            ids = inputs.masked_fill(outside, UNKNOWN)
+            outside = tokens >= self.embedding.num_embeddings  # (B, T)
+            ids = tokens.masked_fill(outside, UNKNOWN)
         if self.training:
             ids = self._forget_singletons(ids)
         x = self.embedding(ids)  # (B, T, E)
         if vectors is not None:
-            x[outside] = vectors[inputs[outside] - self.embedding.num_embeddings]
+            x[outside] = vectors[tokens[outside] - self.embedding.num_embeddings]
         if self.char_encoder is not None:
-            assert words is not None  # spelled tokens come with their words
-            assert spelling is not None
-            read = (
-                spelling if spelling.is_floating_point() else self.char_encoder(spelling)
-            )
-            spelled = read.index_select(0, words.reshape(-1))
-            x = torch.cat([x, spelled.view(*words.shape, -1)], dim=-1)  # (B, T, E + C)
+            words, characters = inputs["words"], inputs["characters"]
+            if not characters.is_floating_point():
+                characters = self.char_encoder(characters)  # (W, C)
+            by_step = characters.index_select(0, words.reshape(-1))  # (B * T, C)
+            x = torch.cat([x, by_step.view(*words.shape, -1)], dim=-1)  # (B, T, E + C)
         return self.dropout(x)
 
     @torch.no_grad()
-    def spell(self, spelling: Tensor, n_words: int = 4096) -> Tensor:
-        """Return the vectors ``(n_words, C)`` of distinct words, some at a time.
+    def encode_characters(self, characters: Tensor, n_words: int = 4096) -> Tensor:
+        """Return the vectors ``(W, C)`` of all distinct words, ``n_words`` at a time.
 
-        Words are taken in the order of their spelling, so that a word's vector does not
-        depend on the order in which a user's texts come.
+        Words are sorted by their characters first, so that a word's vector does not
+        depend on the order of the user's texts.
         """
         assert self.char_encoder is not None
-        order = torch.arange(len(spelling), device=spelling.device)
-        for column in range(spelling.shape[1] - 1, -1, -1):
-            order = order[spelling[order, column].argsort(stable=True)]
-        vectors = [self.char_encoder(spelling[part]) for part in order.split(n_words)]
+        order = torch.arange(len(characters), device=characters.device)
+        for column in range(characters.shape[1] - 1, -1, -1):
+            order = order[characters[order, column].argsort(stable=True)]
+        vectors = [self.char_encoder(characters[part]) for part in order.split(n_words)]
         joined = torch.cat(vectors)  # (W, C)
         return torch.empty_like(joined).index_copy_(0, order, joined)
 
-    def _forget_singletons(self, inputs: Tensor) -> Tensor:
+    def _forget_singletons(self, ids: Tensor) -> Tensor:
         draw = torch.rand(
-            inputs.shape,
+            ids.shape,
             dtype=torch.float32,
-            device=inputs.device,
+            device=ids.device,
             generator=self.generator,
         )
-        forgotten = self.singletons[inputs] & (draw < self.UNKNOWN_RATE)
-        return inputs.masked_fill(forgotten, UNKNOWN)
+        forgotten = self.singletons[ids] & (draw < self.UNKNOWN_RATE)
+        return ids.masked_fill(forgotten, UNKNOWN)
 
 
 def build_input_layer(
     input_layer: Mapping[str, Any], dropout: float
 ) -> FeatureInput | TokenEmbedding:
-    """Return the first layer for numeric features or for tokens."""
+    """Return the input layer for numeric features or for tokens."""
     if "n_features" in input_layer:
         return FeatureInput(**input_layer)
     return TokenEmbedding(**input_layer, dropout=dropout)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from skrnn.modules.dense import hidden_layers
 from skrnn.modules.dropout import Dropout
+from skrnn.modules.embedding import Inputs
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.recurrent import RecurrentLayers
 
@@ -27,14 +28,14 @@ class LanguageScores(NamedTuple):
     ----------
     logits : (B, T, C)
         A score for each token, or each feature, that may follow each step.
-    lengths : (B,) or None
+    lengths : (B,)
         Real steps of each sequence.
     state : tuple of (B, ...)
         Behind the last step of the batch, real only where no padding is.
     """
 
     logits: Tensor
-    lengths: Tensor | None
+    lengths: Tensor
     state: State
 
 
@@ -138,12 +139,14 @@ class LanguageModel(nn.Module):
         """Return ``(B, T, output_size)`` for the output layer, and the state behind."""
         raise NotImplementedError
 
-    def forward(
-        self, inputs: Tensor, lengths: Tensor | None, state: State | None = None
-    ) -> LanguageScores:
-        """Return scores of what follows each step of ids (B, T) or features (B, T, C)."""
-        outputs, after = self.run(inputs, state)
-        return LanguageScores(self.score(outputs), lengths, after)
+    def forward(self, inputs: Inputs) -> LanguageScores:
+        """Return scores of the step after each step, and the state after the last one.
+
+        ``inputs["state"]``, where given, is the state to start from.
+        """
+        steps = inputs["features" if self.embedding is None else "tokens"]
+        outputs, after = self.run(steps, inputs.get("state"))
+        return LanguageScores(self.score(outputs), inputs["lengths"], after)
 
     def read(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Return logits ``(B, C)`` of what follows the last step, and the state there."""

@@ -1,7 +1,7 @@
-"""The whole networks: ``forward`` takes a batch's entries by name and gives logits.
+"""The whole networks: ``forward(inputs)`` takes a batch by name and returns logits.
 
-Each keeps in ``config`` what it was built from, plain Python, so that it can be built
-again beside its weights.
+Each network keeps the arguments that built it in ``config``, as plain Python, so that it
+can be rebuilt beside its weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from skrnn.modules.crf import ConditionalRandomField, PathScores, StepScores
 from skrnn.modules.dense import hidden_layers
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import build_input_layer
+from skrnn.modules.embedding import Inputs, build_input_layer
 from skrnn.modules.initialization import materialize
 from skrnn.modules.language import RecurrentLanguageModel, WindowLanguageModel
 from skrnn.modules.masking import gather_steps, length_mask
@@ -68,16 +68,9 @@ class SequenceNetwork(nn.Module):
         self.dropout = Dropout(dropout)
         self.head = nn.Linear(self.encoder.output_size, n_outputs)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> Tensor:
-        """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return logits ``(B, n_outputs)`` of each sequence."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
         outputs, state = self.encoder(x, lengths)  # (B, T, H), (B, H)
         pooled = self.pooling(outputs, state, lengths)  # (B, H)
         return self.head(self.dropout(pooled))  # (B, n_outputs)
@@ -115,16 +108,9 @@ class FeedForwardNetwork(nn.Module):
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> Tensor:
-        """Return logits ``(B, n_outputs)`` from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return logits ``(B, n_outputs)`` of each sequence."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
         steps = torch.arange(self.window, device=lengths.device) - self.window
         steps = lengths[:, None] + steps  # (B, window), negative before the first step
         seen = gather_steps(x, steps.clamp(min=0))
@@ -171,16 +157,9 @@ class TaggingNetwork(nn.Module):
         self.head = nn.Linear(self.encoder.output_size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
 
-    def forward(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> StepScores | PathScores:
-        """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
-        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
+    def forward(self, inputs: Inputs) -> StepScores | PathScores:
+        """Return scores ``(B, T, n_outputs)`` of each step."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
         outputs, _ = self.encoder(x, lengths)  # (B, T, H)
         logits = self.head(self.dropout(outputs))  # (B, T, C)
         return self.crf(logits, lengths) if self.crf else StepScores(logits, lengths)
@@ -218,16 +197,9 @@ class WindowTaggingNetwork(nn.Module):
         self.head = nn.Linear(size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
 
-    def forward(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> StepScores | PathScores:
-        """Return scores ``(B, T, n_outputs)`` from ids (B, T) or features (B, T, F)."""
-        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
+    def forward(self, inputs: Inputs) -> StepScores | PathScores:
+        """Return scores ``(B, T, n_outputs)`` of each step."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
         n_steps = x.shape[1]
         x = x.masked_fill(~length_mask(lengths, n_steps)[..., None], 0.0)
         x = F.pad(x, (0, 0, self.context, self.context))  # (B, T + 2 W, F)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from skrnn.modules.crf import StepScores
 from skrnn.modules.decoder import Decoder, DecoderState
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import build_input_layer
+from skrnn.modules.embedding import Inputs, build_input_layer
 from skrnn.modules.initialization import embedding_scale, small_normal_, xavier_
 from skrnn.modules.recurrent import RecurrentEncoder
 
@@ -57,16 +57,9 @@ class EncoderDecoder(nn.Module):
         )
         self.dropout = Dropout(dropout)
 
-    def encode(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> DecoderState:
-        """Return where a decoder starts from ids ``(B, T)`` or features (B, T, F)."""
-        x = self.input_layer(inputs, words, spelling, vectors)  # (B, T, F)
+    def encode(self, inputs: Inputs) -> DecoderState:
+        """Return the state from which a decoder starts."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
         outputs, state = self.encoder(x, lengths)  # (B, T, M), (B, M)
         return self.decoder.start(self.dropout(outputs), state, lengths)
 
@@ -108,23 +101,14 @@ class TranslationNetwork(EncoderDecoder):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        previous: Tensor,
-        target_lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> StepScores:
+    def forward(self, inputs: Inputs) -> StepScores:
         """Return scores ``(B, U, n_outputs)`` of each target step, the end included.
 
-        ``previous`` ``(B, U)`` holds the target one step late, 0 first.
+        ``inputs["previous"]`` ``(B, U)`` holds the targets shifted by one step, 0 first.
         """
-        state = self.encode(inputs, lengths, words, spelling, vectors)
-        outputs = self.decoder(self._embed(previous), state)  # (B, U, E)
-        return StepScores(self._score(self.dropout(outputs)), target_lengths)
+        state = self.encode(inputs)
+        outputs = self.decoder(self._embed(inputs["previous"]), state)  # (B, U, E)
+        return StepScores(self._score(self.dropout(outputs)), inputs["target_lengths"])
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return log-probabilities ``(S, K, n_outputs)`` of what follows ``(S, K)``.
@@ -137,19 +121,10 @@ class TranslationNetwork(EncoderDecoder):
         log_probabilities[..., : UNKNOWN + 1] = -torch.inf
         return log_probabilities, state
 
-    def attention(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        previous: Tensor,
-        target_lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> Tensor:
-        """Return ``(B, U, T)``: how much each target step looks at each source step."""
-        state = self.encode(inputs, lengths, words, spelling, vectors)
-        return self.decoder.weights(self._embed(previous), state)
+    def attention(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, U, T)``: the weight of each source step at each target step."""
+        state = self.encode(inputs)
+        return self.decoder.weights(self._embed(inputs["previous"]), state)
 
     def _score(self, outputs: Tensor) -> Tensor:
         """Return logits ``(..., n_outputs)`` of the decoder's outputs."""
@@ -189,16 +164,10 @@ class ForecastNetwork(EncoderDecoder):
         """Draw the vectors of the steps ahead."""
         xavier_(self.ahead, generator)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        lengths: Tensor,
-        words: Tensor | None = None,
-        spelling: Tensor | None = None,
-        vectors: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``, the steps ahead one after the other."""
-        state = self.encode(inputs, lengths, words, spelling, vectors)
-        steps = self.ahead.expand(len(lengths), *self.ahead.shape)  # (B, horizon, E)
+        state = self.encode(inputs)
+        n_sequences = len(inputs["lengths"])
+        steps = self.ahead.expand(n_sequences, *self.ahead.shape)  # (B, horizon, E)
         outputs = self.decoder(steps, state)  # (B, horizon, H)
         return self.head(self.dropout(outputs)).flatten(1)

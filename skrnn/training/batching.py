@@ -75,7 +75,7 @@ class EncodedDataset:
 class MicroBatch(NamedTuple):
     """What one call of the network takes.
 
-    ``inputs`` are the network's ``forward`` arguments by name. ``n_targets`` is what its
+    ``inputs`` is the network's argument. ``n_targets`` is what its
     loss is a sum of: sequences, or real steps where each has a target; ``indices`` are
     those of its sequences. A piece that ``carries_state`` starts from the state behind the
     piece before, whose first rows it has.
@@ -220,8 +220,8 @@ def cut_batch(
 class PredictionBatches:
     """The batches of a prediction, always the same for the same sequences.
 
-    Sequences longer than ``chunk`` come in pieces that go on from each other. ``spell``
-    makes vectors of all distinct words once, instead of each batch of its own.
+    Sequences longer than ``chunk`` come in chunks that carry the state. ``encode_characters``
+    encodes all distinct words once, instead of each batch its own.
 
     Attributes
     ----------
@@ -234,9 +234,9 @@ class PredictionBatches:
         examples: EncodedDataset,
         device: torch.device | str = "cpu",
         chunk: int | None = None,
-        spell: Callable[[Tensor], Tensor] | None = None,
+        encode_characters: Callable[[Tensor], Tensor] | None = None,
     ):
-        self.spell = spell
+        self.encode_characters = encode_characters
         # forced targets that are longer than their sources count in what fits
         self.lengths = lengths = np.maximum(examples.lengths, examples.target_lengths)
         self.chunk = chunk
@@ -248,8 +248,8 @@ class PredictionBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.spell is not None and self.collator.words is not None:
-            self.collator.spelled = self.spell(self.collator.spelling)
+        if self.encode_characters is not None and self.collator.words is not None:
+            self.collator.encoded = self.encode_characters(self.collator.characters)
         for indices in self.order:
             if self.chunk is not None and self.lengths[indices].max() > self.chunk:
                 yield Batch(self.collator.chunks(indices, self.chunk, self.chunk))
@@ -289,19 +289,19 @@ def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 16) -> NDArray[n
         return np.zeros(len(steps), dtype=np.uint64)
     width = int(np.prod(steps.values.shape[1:], dtype=np.int64))
     result = np.zeros(len(steps), dtype=np.uint64)
-    if sequences.spelling is not None:
-        column = np.arange(sequences.spelling.shape[1], dtype=np.uint64)
+    if sequences.characters is not None:
+        column = np.arange(sequences.characters.shape[1], dtype=np.uint64)
         factor = (column + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)
         factor ^= factor >> np.uint64(32)
-        spelled = sequences.spelling.astype(np.uint64) @ factor  # zeros do not count
+        by_word = sequences.characters.astype(np.uint64) @ factor  # zeros do not count
     nonempty = np.flatnonzero(steps.lengths)
     cuts = np.flatnonzero(np.diff(steps.offsets[nonempty] // chunk)) + 1
     for part in np.split(nonempty, cuts):
         first, last = steps.offsets[part[0]], steps.offsets[part[-1] + 1]
         values = np.ascontiguousarray(steps.values[first:last]).reshape(-1)
         bits = values.view(f"u{values.itemsize}").astype(np.uint64)
-        if sequences.words is not None:  # words of one id differ in their spelling
-            bits ^= spelled[sequences.words[first:last]]
+        if sequences.words is not None:  # words of one id differ in their characters
+            bits ^= by_word[sequences.words[first:last]]
         starts = (steps.offsets[part] - first) * width
         position = np.arange(len(bits)) - np.repeat(starts, steps.lengths[part] * width)
         mixed = (position.astype(np.uint64) + np.uint64(1)) * np.uint64(
@@ -322,6 +322,8 @@ class Collator:
         self.device = device
         self.offsets = sequences.steps.offsets
         self.values = to_device(sequences.steps.values, device)
+        #: the inputs' name in a batch: ids are tokens, numbers are features
+        self.name = "features" if self.values.is_floating_point() else "tokens"
         targets = examples.targets
         self.by_step = isinstance(targets, RaggedArray) and not examples.forced
         self.forced: NDArray[np.int64] | None = None
@@ -331,12 +333,12 @@ class Collator:
         self.weights = _optional(examples.weights, device)
         self.weights_by_step = isinstance(examples.weights, RaggedArray)
         self.words = sequences.words
-        #: what was made of the spelling of all distinct words, where that is known before
-        self.spelled: Tensor | None = None
+        #: vectors of all distinct words, where they are encoded before the batches are cut
+        self.encoded: Tensor | None = None
         self.vectors = _optional(sequences.vectors, device)
-        if sequences.spelling is not None:
-            self.spelling = to_device(sequences.spelling, device)
-            self.n_characters = (sequences.spelling != 0).sum(1)
+        if sequences.characters is not None:
+            self.characters = to_device(sequences.characters, device)
+            self.n_characters = (sequences.characters != 0).sum(1)
 
     def chunks(
         self, indices: NDArray[np.int64], n_steps: int, first: int
@@ -376,17 +378,17 @@ class Collator:
             inputs.masked_fill_(
                 padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
             )
-        batch = {"inputs": inputs, "lengths": to_device(lengths, self.device)}
+        batch = {self.name: inputs, "lengths": to_device(lengths, self.device)}
         if self.vectors is not None:
             batch["vectors"] = self.vectors
-        if self.spelled is not None and self.words is not None:
+        if self.encoded is not None and self.words is not None:
             batch["words"] = to_device(self.words[positions], self.device)
-            batch["spelling"] = self.spelled
+            batch["characters"] = self.encoded
         elif self.words is not None:
-            words, spelled = np.unique(self.words[positions], return_inverse=True)
-            batch["words"] = to_device(spelled.reshape(positions.shape), self.device)
-            rows = self.spelling.index_select(0, to_device(words, self.device))
-            batch["spelling"] = rows[:, : int(self.n_characters[words].max())]
+            words, of_step = np.unique(self.words[positions], return_inverse=True)
+            batch["words"] = to_device(of_step.reshape(positions.shape), self.device)
+            rows = self.characters.index_select(0, to_device(words, self.device))
+            batch["characters"] = rows[:, : int(self.n_characters[words].max())]
         chosen = to_device(indices, self.device)
         if self.forced is not None:
             return self._forced(batch, indices, chosen)
@@ -446,6 +448,7 @@ def padding_share(batches: TrainingBatches) -> float:
     total = real = 0
     for batch in batches:
         for piece in batch:
-            total += piece.inputs["inputs"].shape[0] * piece.inputs["inputs"].shape[1]
-            real += int(piece.inputs["lengths"].sum())
+            lengths = piece.inputs["lengths"]
+            total += len(lengths) * int(lengths.max())
+            real += int(lengths.sum())
     return 1 - real / total

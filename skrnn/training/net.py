@@ -284,7 +284,7 @@ class SequenceNet(NeuralNet):
         if piece.carries_state:
             n_sequences = len(inputs["lengths"])
             inputs = inputs | {"state": tuple(part[:n_sequences] for part in before)}
-        outputs = self.module_(**inputs)
+        outputs = self.module_(inputs)
         if self.bptt is None:
             return outputs, ()
         return outputs, tuple(part.detach() for part in outputs.state)
@@ -299,8 +299,8 @@ class SequenceNet(NeuralNet):
     def _prediction_batches(self, examples: EncodedDataset) -> PredictionBatches:
         chunk = None if self.bptt is None else max(CHUNK, self.bptt)
         layer = getattr(self.module_, "input_layer", None)
-        spell = layer.spell if isinstance(layer, TokenEmbedding) else None
-        return PredictionBatches(examples, self.device, chunk, spell)
+        encode = layer.encode_characters if isinstance(layer, TokenEmbedding) else None
+        return PredictionBatches(examples, self.device, chunk, encode)
 
     # --- prediction ------------------------------------------------------------------
 
@@ -310,7 +310,7 @@ class SequenceNet(NeuralNet):
         result: NDArray[np.float32] | None = None
         with torch.inference_mode():
             for indices, batch in zip(batches.order, batches, strict=True):
-                outputs = self.module_(**batch[0].inputs).cpu().numpy()
+                outputs = self.module_(batch[0].inputs).cpu().numpy()
                 if result is None:
                     result = np.empty((len(examples), *outputs.shape[1:]), np.float32)
                 result[indices] = outputs
@@ -329,7 +329,7 @@ class SequenceNet(NeuralNet):
         values: NDArray | None = None
         with torch.inference_mode():
             for indices, batch in zip(batches.order, batches, strict=True):
-                decoded = decode(self.module_(**batch[0].inputs)).cpu().numpy()
+                decoded = decode(self.module_(batch[0].inputs)).cpu().numpy()
                 if values is None:
                     shape = (len(steps.values), *decoded.shape[2:])
                     values = np.empty(shape, decoded.dtype)
@@ -367,7 +367,9 @@ class SequenceNet(NeuralNet):
                 for rows in np.split(same, np.arange(n_rows, len(same), n_rows)):
                     state: State | None = None
                     for piece in collator.chunks(rows, CHUNK, CHUNK):
-                        last, state = self.module_.read(piece.inputs["inputs"], state)
+                        last, state = self.module_.read(
+                            piece.inputs[collator.name], state
+                        )
                     assert state is not None  # each sequence has a step, its begin
                     order.append(rows)
                     logits.append(last)
@@ -389,7 +391,7 @@ class SequenceNet(NeuralNet):
         with torch.inference_mode():
             for indices, batch in zip(batches.order, batches, strict=True):
                 inputs = batch[0].inputs
-                weights = self.module_.attention(**inputs).cpu().numpy()
+                weights = self.module_.attention(inputs).cpu().numpy()
                 sizes = zip(
                     indices.tolist(),
                     inputs["target_lengths"].tolist(),

@@ -126,7 +126,7 @@ def test_tokens_become_ids_of_one_vocabulary():
     assert [s.tolist() for s in encoded.steps] == [[3], [UNKNOWN, 2]]
     assert encoded.steps.values.dtype == np.int64
     assert encoded.words is None
-    assert encoded.spelling is None
+    assert encoded.characters is None
 
 
 def test_lower_casing_joins_ids_and_keeps_the_spelling():
@@ -136,10 +136,10 @@ def test_lower_casing_joins_ids_and_keeps_the_spelling():
     the, cat = codec.vocabulary.ids["the"], codec.vocabulary.ids["cat"]
     assert encoded.steps.values.tolist() == [the, the, the, cat]
     assert codec.vocabulary.counts[the] == 3
-    spelled = [tuple(row) for row in encoded.spelling[encoded.words]]
+    spelled = [tuple(row) for row in encoded.characters[encoded.words]]
     assert len(set(spelled)) == 4
     table = codec.spelling.encode(X.values)
-    np.testing.assert_array_equal(encoded.spelling[encoded.words], table)
+    np.testing.assert_array_equal(encoded.characters[encoded.words], table)
 
 
 def test_without_lower_casing_every_form_has_its_id():
@@ -159,9 +159,9 @@ def test_an_unknown_word_keeps_its_spelling(char_encoder):
     codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["cat", "dog"]]))
     encoded = codec.encode(tokens([["cog", "dot"]]))
     assert encoded.steps.values.tolist() == [UNKNOWN, UNKNOWN]
-    first, second = encoded.spelling[encoded.words]
+    first, second = encoded.characters[encoded.words]
     assert first.tolist() != second.tolist()
-    assert len(encoded.spelling) == 2
+    assert len(encoded.characters) == 2
 
 
 def test_words_that_min_count_leaves_out_still_teach_the_alphabet():
@@ -193,7 +193,7 @@ def test_taking_sequences_takes_their_words_along(char_encoder, rng):
     np.testing.assert_array_equal(taken.steps.values, expected.steps.values)
     if char_encoder:
         spelled = codec.spelling.encode([*X[2], *X[0]])
-        np.testing.assert_array_equal(taken.spelling[taken.words], spelled)
+        np.testing.assert_array_equal(taken.characters[taken.words], spelled)
 
 
 # --- pre-trained vectors -------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_tokens_that_only_the_vectors_know_have_ids_beyond_the_vocabulary(char_e
     assert encoded.steps.values.tolist() == [n_ids + 1, own, 1, n_ids, n_ids + 1]
     assert encoded.vectors.tolist() == [[1, 2], [3, 4]]
     assert encoded.vectors.dtype == np.float32
-    assert (encoded.spelling is None) == (char_encoder is None)
+    assert (encoded.characters is None) == (char_encoder is None)
     taken = encoded.take(np.array([1]))
     assert taken.steps.values.tolist() == [n_ids, n_ids + 1]
     assert taken.vectors is encoded.vectors

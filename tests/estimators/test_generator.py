@@ -81,9 +81,9 @@ def test_a_score_is_the_sum_of_the_steps_log_probabilities(make_generator):
     known = sum(np.log(p[c]) for p, c in zip(steps, chosen, strict=True))
     # predict_proba leaves out what padding and the unknown token have
     inputs = model._inputs_of(model._check_X([text], fitted=True).steps)
-    logits = network(
-        skrnn.training.net.torch.from_numpy(inputs.values)[None], None
-    ).logits
+    tokens = skrnn.training.net.torch.from_numpy(inputs.values)[None]
+    lengths = skrnn.training.net.torch.from_numpy(inputs.lengths)
+    logits = network({"tokens": tokens, "lengths": lengths}).logits
     kept = logits.detach().softmax(-1)[0, :, 2:].sum(-1).log().sum()
     assert_allclose(model.score_samples([text])[0], known + float(kept), rtol=1e-4)
 
@@ -199,7 +199,7 @@ def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monke
     def watched(net, piece, before):
         given = {}
         forward = net.module_.forward
-        net.module_.forward = lambda **inputs: given.update(inputs) or forward(**inputs)
+        net.module_.forward = lambda inputs: given.update(inputs) or forward(inputs)
         try:
             outputs, after = run(net, piece, before)
         finally:

@@ -274,5 +274,5 @@ def test_words_are_spelled_once_in_a_prediction_and_mean_the_same(monkeypatch):
     )
     expected = model.predict_proba(X)
     assert [len(output) for output in calls] == [5]
-    monkeypatch.setattr(model.net_.module_.input_layer, "spell", None)
+    monkeypatch.setattr(model.net_.module_.input_layer, "encode_characters", None)
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)

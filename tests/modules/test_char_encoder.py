@@ -1,4 +1,4 @@
-"""Vectors from spellings."""
+"""Character encoders."""
 
 from __future__ import annotations
 

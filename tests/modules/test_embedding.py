@@ -1,4 +1,4 @@
-"""The first layer."""
+"""The input layer."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def make(**options):
 def test_features_pass_as_they_are(generator):
     x = torch.randn(2, 3, 5, generator=generator)
     module = FeatureInput(5)
-    assert module(x) is x
+    assert module({"features": x}) is x
     assert module.output_size == 5
 
 
 @torch.no_grad()
 def test_tokens_become_their_vectors_and_padding_zeros():
     module = make()
-    x = module(IDS)
+    x = module({"tokens": IDS})
     assert x.shape == (2, 3, 4)
     assert torch.equal(x, module.embedding.weight[IDS])
     assert not x[1, 2].any()
@@ -35,14 +35,14 @@ def test_tokens_become_their_vectors_and_padding_zeros():
 
 @pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
 @torch.no_grad()
-def test_the_spelling_stands_beside_the_vector(char_encoder):
+def test_character_features_follow_the_token_vector(char_encoder):
     module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=3)
-    spelling = torch.tensor([[2, 4, 3, 0], [2, 5, 6, 3]])
+    characters = torch.tensor([[2, 4, 3, 0], [2, 5, 6, 3]])
     words = torch.tensor([[0, 1, 0], [1, 1, 0]])
-    x = module(IDS, words, spelling)
+    x = module({"tokens": IDS, "words": words, "characters": characters})
     assert x.shape == (2, 3, module.output_size) == (2, 3, 7)
     assert torch.equal(x[..., :4], module.embedding.weight[IDS])
-    assert torch.equal(x[..., 4:], module.char_encoder(spelling)[words])
+    assert torch.equal(x[..., 4:], module.char_encoder(characters)[words])
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -54,7 +54,7 @@ def test_ids_beyond_the_vocabulary_are_rows_of_the_given_vectors(training):
     given = torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
     n_ids = module.embedding.num_embeddings
     ids = torch.tensor([[2, n_ids + 1], [n_ids, 0]])
-    x = module(ids, vectors=given)
+    x = module({"tokens": ids, "vectors": given})
     assert torch.equal(x[0, 1], given[1])
     assert torch.equal(x[1, 0], given[0])
     assert torch.equal(x[0, 0], module.embedding.weight[2])
@@ -68,9 +68,9 @@ def test_singletons_become_unknown_half_of_the_time_and_only_in_training():
     module.singletons[3] = True
     ids = torch.tensor([2, 3]).repeat(1000)[None]
     vectors = module.embedding.weight
-    assert torch.equal(module(ids), vectors[ids])
+    assert torch.equal(module({"tokens": ids}), vectors[ids])
     module.train()
-    x = module(ids)
+    x = module({"tokens": ids})
     forgotten = (x == vectors[UNKNOWN]).all(-1)[0]
     assert not forgotten[0::2].any()
     assert 0.45 < forgotten[1::2].float().mean() < 0.55
@@ -86,7 +86,7 @@ def test_singletons_are_drawn_from_the_modules_generator():
     before = torch.get_rng_state()
     for seed in (0, 0, 1):
         module.generator = torch.Generator().manual_seed(seed)
-        draws.append(module(torch.full((1, 50), 3)))
+        draws.append(module({"tokens": torch.full((1, 50), 3)}))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
@@ -110,7 +110,7 @@ def test_given_vectors_replace_drawn_ones_where_there_are_some():
 
 def test_the_padding_vector_gets_no_gradient():
     module = make()
-    module(IDS).sum().backward()
+    module({"tokens": IDS}).sum().backward()
     gradient = module.embedding.weight.grad
     assert not gradient[0].any()
     assert gradient[2].tolist() == [2.0] * 4
@@ -120,7 +120,7 @@ def test_the_padding_vector_gets_no_gradient():
 def test_values_are_dropped_in_training_only():
     module = make(dropout=0.5)
     module.dropout.generator = torch.Generator().manual_seed(0)
-    plain = module(IDS)
-    dropped = module.train()(IDS)
+    plain = module({"tokens": IDS})
+    dropped = module.train()({"tokens": IDS})
     assert ((dropped == 0) | torch.isclose(dropped, 2 * plain)).all()
     assert ((dropped == 0) & (plain != 0)).any()

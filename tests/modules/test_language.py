@@ -35,11 +35,17 @@ def ids():
     return torch.randint(1, 7, (3, 8), generator=make_generator(1))
 
 
+def run(model, ids, state=None):
+    lengths = torch.full((len(ids),), ids.shape[1])
+    inputs = {"tokens": ids, "lengths": lengths}
+    return model(inputs if state is None else inputs | {"state": state})
+
+
 def test_chunks_and_steps_give_what_the_whole_gives(kind, ids):
     model = build(kind)
-    whole = model(ids, None)
-    first = model(ids[:, :5], None)
-    second = model(ids[:, 5:], None, first.state)
+    whole = run(model, ids)
+    first = run(model, ids[:, :5])
+    second = run(model, ids[:, 5:], first.state)
     assert_close(torch.cat([first.logits, second.logits], 1), whole.logits)
     logits, state = model.read(ids[:, :7], None)
     assert_close(logits, whole.logits[:, 6])
@@ -51,32 +57,33 @@ def test_chunks_and_steps_give_what_the_whole_gives(kind, ids):
 
 def test_nothing_later_is_seen(kind, ids):
     model = build(kind)
-    before = model(ids, None).logits
+    before = run(model, ids).logits
     ids[:, 5] = ids[:, 5] % 6 + 1
-    after = model(ids, None).logits
+    after = run(model, ids).logits
     assert_close(after[:, :5], before[:, :5])
     assert not torch.allclose(after[:, 5], before[:, 5])
 
 
 def test_the_window_ends_where_it_should(ids):
     model = build("window_language")
-    before = model(ids, None).logits
+    before = run(model, ids).logits
     ids[:, 2] = ids[:, 2] % 6 + 1
-    after = model(ids, None).logits
+    after = run(model, ids).logits
     changed = (after != before).any(2).any(0)
     assert changed.tolist() == [False, False, True, True, True, False, False, False]
 
 
 @pytest.mark.parametrize("tie_weights", [False, True])
 def test_padding_never_follows(kind, ids, tie_weights):
-    logits = build(kind, tie_weights=tie_weights)(ids, None).logits
+    logits = run(build(kind, tie_weights=tie_weights), ids).logits
     assert (logits[..., PADDING] == -torch.inf).all()
     assert logits[..., PADDING + 1 :].isfinite().all()
 
 
 def test_features_all_may_follow(kind):
     model = build(kind, embedding_dim=None)
-    assert model(torch.ones(2, 4, 7), None).logits.isfinite().all()
+    inputs = {"features": torch.ones(2, 4, 7), "lengths": torch.tensor([4, 4])}
+    assert model(inputs).logits.isfinite().all()
 
 
 def test_tied_rows_are_the_vectors(kind, ids):

@@ -15,8 +15,8 @@ from skrnn.modules.recurrent import CELLS
 LENGTHS = torch.tensor([3, 1, 6, 2])
 NUMERIC = {"n_features": 2}
 TOKENS = {"n_ids": 6, "embedding_dim": 3}
-SPELLED = TOKENS | {"char_encoder": "cnn", "n_char_ids": 9, "char_dim": 4}
-NGRAMS = SPELLED | {"char_encoder": "ngrams"}
+CHARACTERS = TOKENS | {"char_encoder": "cnn", "n_char_ids": 9, "char_dim": 4}
+NGRAMS = CHARACTERS | {"char_encoder": "ngrams"}
 
 
 def recurrent(input_layer=NUMERIC, **options):
@@ -78,15 +78,19 @@ TAGGERS = pytest.mark.parametrize("kind", ["tagging", "window_tagging"])
 
 CONFIGS = [
     ("recurrent", recurrent()),
-    ("recurrent", recurrent(SPELLED, num_layers=2, bidirectional=True, cell="gru")),
+    ("recurrent", recurrent(CHARACTERS, num_layers=2, bidirectional=True, cell="gru")),
     ("recurrent", recurrent(NGRAMS, pooling="attention", cell="rnn_relu")),
     ("feed_forward", feed_forward()),
-    ("feed_forward", feed_forward(SPELLED, hidden_layer_sizes=())),
+    ("feed_forward", feed_forward(CHARACTERS, hidden_layer_sizes=())),
     ("tagging", tagging()),
-    ("tagging", tagging(SPELLED, crf=True, bidirectional=True, num_layers=2)),
+    ("tagging", tagging(CHARACTERS, crf=True, bidirectional=True, num_layers=2)),
     ("window_tagging", window_tagging(NGRAMS)),
     ("window_tagging", window_tagging(crf=True, context=0)),
 ]
+
+
+def numeric(x, lengths=LENGTHS):
+    return {"features": x, "lengths": lengths}
 
 
 def build(kind, config, seed=0):
@@ -148,10 +152,10 @@ def test_a_sequences_logits_do_not_depend_on_its_neighbours(
     config = recurrent(cell=cell, pooling=pooling, bidirectional=bidirectional)
     network = build("recurrent", config)
     x = torch.randn(4, 6, 2, generator=generator)
-    together = network(x, LENGTHS)
+    together = network(numeric(x))
     assert together.shape == (4, 3)
     for i, n in enumerate(LENGTHS.tolist()):
-        alone = network(x[i : i + 1, :n], LENGTHS[i : i + 1])
+        alone = network(numeric(x[i : i + 1, :n], LENGTHS[i : i + 1]))
         torch.testing.assert_close(alone[0], together[i], rtol=1e-5, atol=1e-6)
 
 
@@ -177,7 +181,7 @@ def test_the_baseline_is_a_dense_network_over_the_last_steps(
     dense, head = network.hidden[0], network.head
     hidden = f(window.reshape(4, -1) @ dense.weight.numpy().T + dense.bias.numpy())
     expected = hidden @ head.weight.numpy().T + head.bias.numpy()
-    np.testing.assert_allclose(network(x, LENGTHS), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(network(numeric(x)), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("n_steps", [2, 8])
@@ -186,7 +190,7 @@ def test_the_baselines_window_of_tokens_has_zero_vectors_in_front(n_steps):
     config = feed_forward(TOKENS, window=n_steps, hidden_layer_sizes=())
     network = build("feed_forward", config)
     ids = torch.tensor([[2, 3, 4], [5, 0, 0]])
-    logits = network(ids, torch.tensor([3, 1]))
+    logits = network({"tokens": ids, "lengths": torch.tensor([3, 1])})
     weight = network.head.weight.view(3, n_steps, 3)
     vectors = network.input_layer.embedding.weight
     for row, tokens in zip(logits, [[2, 3, 4], [5]], strict=True):
@@ -205,12 +209,14 @@ def test_the_baseline_may_have_any_number_of_layers():
 
 @pytest.mark.parametrize("kind", MAKERS)
 @torch.no_grad()
-def test_a_spelled_network_reads_words_by_their_characters(kind):
-    network = build(kind, MAKERS[kind](SPELLED))
+def test_a_network_with_a_char_encoder_tells_unknown_words_apart(kind):
+    network = build(kind, MAKERS[kind](CHARACTERS))
     ids, lengths = torch.tensor([[1, 1], [1, 1]]), torch.tensor([2, 2])
     words = torch.tensor([[0, 1], [1, 0]])
-    spelling = torch.tensor([[2, 4, 3], [2, 5, 3]])
-    outputs = network(ids, lengths, words, spelling)
+    characters = torch.tensor([[2, 4, 3], [2, 5, 3]])
+    outputs = network(
+        {"tokens": ids, "lengths": lengths, "words": words, "characters": characters}
+    )
     first, second = outputs.logits if isinstance(outputs, StepScores) else outputs
     assert not torch.allclose(first, second)
 
@@ -219,9 +225,9 @@ def test_a_spelled_network_reads_words_by_their_characters(kind):
 def test_dropout_before_the_head_works_in_training_only(generator):
     network = build("recurrent", recurrent(dropout=0.5))
     x = torch.randn(4, 6, 2, generator=generator)
-    assert torch.equal(network(x, LENGTHS), network(x, LENGTHS))
+    assert torch.equal(network(numeric(x)), network(numeric(x)))
     network.train()
-    assert not torch.equal(network(x, LENGTHS), network(x, LENGTHS))
+    assert not torch.equal(network(numeric(x)), network(numeric(x)))
 
 
 @pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu"])
@@ -236,11 +242,9 @@ def test_one_step_through_a_plain_cell_is_one_hidden_layer(cell, generator):
     dense.hidden[0].weight.copy_(layer.weight_ih_l0)
     dense.hidden[0].bias.copy_(layer.bias_ih_l0 + layer.bias_hh_l0)
     dense.head.load_state_dict(recurrence.head.state_dict())
-    x, lengths = (
-        torch.randn(5, 1, 2, generator=generator),
-        torch.ones(5, dtype=torch.int64),
-    )
-    torch.testing.assert_close(recurrence(x, lengths), dense(x, lengths))
+    x = torch.randn(5, 1, 2, generator=generator)
+    inputs = numeric(x, torch.ones(5, dtype=torch.int64))
+    torch.testing.assert_close(recurrence(inputs), dense(inputs))
 
 
 # --- a label for every step ----------------------------------------------------------
@@ -250,10 +254,10 @@ def test_one_step_through_a_plain_cell_is_one_hidden_layer(cell, generator):
 @torch.no_grad()
 def test_a_tagging_network_scores_every_label_of_every_step(kind, generator):
     x = torch.randn(4, 6, 2, generator=generator)
-    without = build(kind, MAKERS[kind]())(x, LENGTHS)
+    without = build(kind, MAKERS[kind]())(numeric(x))
     assert type(without) is StepScores
     network = build(kind, MAKERS[kind](crf=True))
-    scores = network(x, LENGTHS)
+    scores = network(numeric(x))
     assert type(scores) is PathScores
     assert scores.transitions.shape == (3, 3)
     assert scores.start.shape == scores.end.shape == (3,)
@@ -261,7 +265,7 @@ def test_a_tagging_network_scores_every_label_of_every_step(kind, generator):
         assert outputs.logits.shape == (4, 6, 3)
         assert outputs.lengths is LENGTHS
     network.crf.transitions.normal_(generator=generator)
-    assert torch.equal(network(x, LENGTHS).transitions, network.crf.transitions)
+    assert torch.equal(network(numeric(x)).transitions, network.crf.transitions)
 
 
 @TAGGERS
@@ -273,9 +277,9 @@ def test_the_padding_of_a_tagging_network_has_no_influence(kind, crf, filling, g
     network = build(kind, MAKERS[kind](crf=crf, **bidirectional))
     x = torch.randn(4, 6, 2, generator=generator)
     x[torch.arange(6) >= LENGTHS[:, None]] = filling
-    together = network(x, LENGTHS)
+    together = network(numeric(x))
     for i, n in enumerate(LENGTHS.tolist()):
-        alone = network(x[i : i + 1, :n], LENGTHS[i : i + 1])
+        alone = network(numeric(x[i : i + 1, :n], LENGTHS[i : i + 1]))
         torch.testing.assert_close(
             alone.logits[0], together.logits[i, :n], rtol=1e-5, atol=1e-6
         )
@@ -293,7 +297,7 @@ def test_the_tagging_baseline_is_a_dense_network_over_each_steps_neighbours(
     config = window_tagging(context=window, hidden_layer_sizes=sizes)
     network = build("window_tagging", config)
     x = torch.randn(4, 6, 2, generator=generator)
-    got = network(x, LENGTHS).logits
+    got = network(numeric(x)).logits
     for sequence, logits, n in zip(x.numpy(), got.numpy(), LENGTHS.tolist(), strict=True):
         for step in range(n):
             near = range(step - window, step + window + 1)
@@ -310,7 +314,8 @@ def test_the_tagging_baseline_is_a_dense_network_over_each_steps_neighbours(
 def test_the_tagging_baselines_window_of_tokens_has_zero_vectors_beyond_the_ends():
     config = window_tagging(TOKENS, context=1, hidden_layer_sizes=())
     network = build("window_tagging", config)
-    logits = network(torch.tensor([[2, 3, 4], [5, 0, 0]]), torch.tensor([3, 1])).logits
+    tokens, lengths = torch.tensor([[2, 3, 4], [5, 0, 0]]), torch.tensor([3, 1])
+    logits = network({"tokens": tokens, "lengths": lengths}).logits
     before, at, after = network.head.weight.view(3, 3, 3).unbind(1)
     v = network.input_layer.embedding.weight
     expected = {
@@ -329,8 +334,8 @@ def test_dropout_of_a_tagging_network_works_in_training_only(kind, generator):
     network = build(kind, MAKERS[kind](dropout=0.5))
     x = torch.randn(4, 6, 2, generator=generator)
     real = torch.arange(6) < LENGTHS[:, None]
-    first, second = (network(x, LENGTHS).logits[real] for _ in range(2))
+    first, second = (network(numeric(x)).logits[real] for _ in range(2))
     assert torch.equal(first, second)
     network.train()
-    first, second = (network(x, LENGTHS).logits[real] for _ in range(2))
+    first, second = (network(numeric(x)).logits[real] for _ in range(2))
     assert not torch.equal(first, second)

@@ -48,11 +48,11 @@ def make_network(kind="translation", **options):
 
 def draw(generator):
     """Return a batch of ids, targets, and the targets one step late."""
-    inputs = torch.randint(2, N_IDS, (3, 4), generator=generator)
+    tokens = torch.randint(2, N_IDS, (3, 4), generator=generator)
     targets = torch.randint(2, END, (3, 5), generator=generator)
     targets[torch.arange(3), TARGET_LENGTHS - 1] = END
     return {
-        "inputs": inputs,
+        "tokens": tokens,
         "lengths": LENGTHS,
         "previous": F.pad(targets[:, :-1], (1, 0)),
         "target_lengths": TARGET_LENGTHS,
@@ -60,7 +60,7 @@ def draw(generator):
 
 
 def source_of(batch):
-    return {"inputs": batch["inputs"], "lengths": batch["lengths"]}
+    return {"tokens": batch["tokens"], "lengths": batch["lengths"]}
 
 
 # --- writing -------------------------------------------------------------------------
@@ -76,11 +76,11 @@ def test_a_forced_target_has_the_probability_that_writing_gives_it(
     )
     batch, _ = draw(generator)
     with torch.no_grad():
-        scores = network(**batch)
+        scores = network(batch)
         assert scores.logits.shape == (3, 5, N_OUTPUTS)
         assert scores.lengths is TARGET_LENGTHS
         expected = scores.logits.log_softmax(-1)
-        state = network.encode(**source_of(batch))
+        state = network.encode(source_of(batch))
         for t in range(5):
             found, state = network.step(batch["previous"][:, t : t + 1], state)
             torch.testing.assert_close(
@@ -94,7 +94,7 @@ def test_a_forced_target_has_the_probability_that_writing_gives_it(
 def test_padding_and_the_unknown_token_are_never_written(generator):
     network = make_network()
     batch, _ = draw(generator)
-    found, _ = network.step(batch["previous"][:, :1], network.encode(**source_of(batch)))
+    found, _ = network.step(batch["previous"][:, :1], network.encode(source_of(batch)))
     assert (found[..., : UNKNOWN + 1] == -torch.inf).all()
     assert (found[..., UNKNOWN + 1 :] > -torch.inf).all()
     assert (found.exp().sum(-1) < 1).all()
@@ -103,10 +103,10 @@ def test_padding_and_the_unknown_token_are_never_written(generator):
 def test_a_step_does_not_see_what_comes_later(generator):
     network = make_network()
     batch, _ = draw(generator)
-    first = network(**batch).logits
+    first = network(batch).logits
     later = batch["previous"].clone()
     later[:, 3] = END
-    other = network(**{**batch, "previous": later}).logits
+    other = network({**batch, "previous": later}).logits
     assert torch.equal(other[:, :3], first[:, :3])
     assert not torch.allclose(other[:, 3], first[:, 3])
 
@@ -124,10 +124,10 @@ def test_what_stands_in_the_padding_does_not_count(
     behind_target = torch.arange(5) >= TARGET_LENGTHS[:, None]
     other = {
         **batch,
-        "inputs": batch["inputs"].masked_fill(behind_source, N_IDS - 1),
+        "tokens": batch["tokens"].masked_fill(behind_source, N_IDS - 1),
         "previous": batch["previous"].masked_fill(behind_target, 2),
     }
-    first, second = (network(**b).logits[~behind_target] for b in (batch, other))
+    first, second = (network(b).logits[~behind_target] for b in (batch, other))
     torch.testing.assert_close(second, first, rtol=1e-9, atol=0)
 
 
@@ -135,14 +135,15 @@ def test_what_stands_in_the_padding_does_not_count(
 def test_a_pair_scores_alone_as_in_company(cell, num_layers, attention, generator):
     network = make_network(cell=cell, num_layers=num_layers, attention=attention)
     batch, _ = draw(generator)
-    together = network(**batch).logits
+    together = network(batch).logits
     for i, (n, u) in enumerate(zip(LENGTHS, TARGET_LENGTHS, strict=True)):
-        alone = network(
-            batch["inputs"][i : i + 1, :n],
-            LENGTHS[i : i + 1],
-            batch["previous"][i : i + 1, :u],
-            TARGET_LENGTHS[i : i + 1],
-        ).logits
+        one = {
+            "tokens": batch["tokens"][i : i + 1, :n],
+            "lengths": LENGTHS[i : i + 1],
+            "previous": batch["previous"][i : i + 1, :u],
+            "target_lengths": TARGET_LENGTHS[i : i + 1],
+        }
+        alone = network(one).logits
         torch.testing.assert_close(alone[0], together[i, :u], rtol=1e-9, atol=0)
 
 
@@ -150,7 +151,7 @@ def test_a_pair_scores_alone_as_in_company(cell, num_layers, attention, generato
 def test_attention_looks_at_real_steps_only(attention, generator):
     network = make_network(attention=attention)
     batch, _ = draw(generator)
-    weights = network.attention(**batch)
+    weights = network.attention(batch)
     assert weights.shape == (3, 5, 4)
     torch.testing.assert_close(weights.sum(2), torch.ones(3, 5, dtype=torch.float64))
     behind = torch.arange(4) >= LENGTHS[:, None]
@@ -175,10 +176,10 @@ def test_tied_weights_are_one_parameter():
 def test_tied_vectors_and_output_rows_change_together(again, generator):
     network = again(make_network(tie_weights=True))
     batch, _ = draw(generator)
-    first = network(**batch).logits
+    first = network(batch).logits
     with torch.no_grad():
         network.embedding.weight[END] += 1
-    changed = (network(**batch).logits != first)[:, 0]  # before END could be fed
+    changed = (network(batch).logits != first)[:, 0]  # before END could be fed
     assert changed[:, END].all()
     assert not changed[:, :END].any()
 
@@ -188,7 +189,7 @@ def test_a_network_survives_pickling(tie_weights, generator):
     network = make_network(tie_weights=tie_weights)
     batch, _ = draw(generator)
     again = pickle.loads(pickle.dumps(network))
-    assert torch.equal(again(**batch).logits, network(**batch).logits)
+    assert torch.equal(again(batch).logits, network(batch).logits)
     assert len(list(again.parameters())) == len(list(network.parameters()))
 
 
@@ -219,14 +220,14 @@ def test_gradients_of_the_loss_equal_numeric_ones(attention, tie_weights, genera
     loss_of = StepCrossEntropy(label_smoothing=0.1).double()
 
     def loss():
-        return loss_of(network(**batch), targets).sum()
+        return loss_of(network(batch), targets).sum()
 
     loss().backward()
     for name, weight in network.named_parameters():
         if name == "embedding.weight":
             place = (2, 0)  # row 0 begins targets and is no trained vector
         elif name.startswith("input_layer"):
-            place = (int(batch["inputs"][0, 0]), 1)
+            place = (int(batch["tokens"][0, 0]), 1)
         else:
             place = tuple(n - 1 for n in weight.shape)
         with torch.no_grad():
@@ -255,9 +256,10 @@ def test_a_forecast_has_its_steps_one_after_the_other(
         attention=attention,
     )
     inputs = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
-    outputs = network(inputs, LENGTHS)
+    batch = {"features": inputs, "lengths": LENGTHS}
+    outputs = network(batch)
     assert outputs.shape == (3, horizon * n_numbers)
-    state = network.encode(inputs, LENGTHS)
+    state = network.encode(batch)
     steps = outputs.view(3, horizon, n_numbers)
     for t in range(horizon):
         ahead = network.ahead[t].expand(3, 1, -1)
@@ -273,5 +275,7 @@ def test_a_forecast_does_not_see_padding(generator):
     inputs = torch.randn(3, 4, 2, generator=generator, dtype=torch.float64)
     behind = torch.arange(4) >= LENGTHS[:, None]
     other = inputs.masked_fill(behind[..., None], 100.0)
-    first, second = network(inputs, LENGTHS), network(other, LENGTHS)
+    first, second = (
+        network({"features": x, "lengths": LENGTHS}) for x in (inputs, other)
+    )
     torch.testing.assert_close(second, first, rtol=1e-9, atol=0)

@@ -123,6 +123,12 @@ def test_the_share_of_padding_is_counted_in_steps():
 # --- the content of a batch ----------------------------------------------------------
 
 
+def steps_of(piece):
+    """Return the padded tokens or features of a micro-batch."""
+    (name,) = {"tokens", "features"} & piece.inputs.keys()
+    return piece.inputs[name]
+
+
 def assert_padded(piece, sequences):
     """Hold a piece against sequences that a loop has padded."""
     n_steps = max(map(len, sequences))
@@ -130,8 +136,8 @@ def assert_padded(piece, sequences):
     expected = np.zeros(shape, dtype=np.asarray(sequences[0]).dtype)
     for row, sequence in zip(expected, sequences, strict=True):
         row[: len(sequence)] = sequence
-    np.testing.assert_array_equal(piece.inputs["inputs"], expected)
-    assert piece.inputs["inputs"].numpy().dtype == expected.dtype
+    np.testing.assert_array_equal(steps_of(piece), expected)
+    assert steps_of(piece).numpy().dtype == expected.dtype
     assert piece.inputs["lengths"].tolist() == [len(s) for s in sequences]
     assert piece.n_targets == len(sequences)
 
@@ -148,7 +154,7 @@ def test_numeric_batches_equal_a_padding_loop(n_features, rng):
             indices = piece.targets.numpy()
             assert_padded(piece, [sequences.steps[i] for i in indices])
             np.testing.assert_array_equal(piece.weights, weights[indices])
-            assert set(piece.inputs) == {"inputs", "lengths"}
+            assert set(piece.inputs) == {"features", "lengths"}
             seen.extend(indices.tolist())
     assert sorted(seen) == list(range(50))
 
@@ -164,24 +170,24 @@ def test_batches_of_tokens_equal_a_padding_loop():
 
 
 @pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
-def test_a_batch_brings_the_spelling_of_its_own_words(char_encoder):
+def test_a_batch_holds_the_characters_of_its_own_words(char_encoder):
     X = token_lists(log_normal_lengths(40))
     sequences = encode_tokens(X, char_encoder)
-    table = sequences.spelling[sequences.words]
-    spelled = sequences.steps.with_values(table)
+    table = sequences.characters[sequences.words]
+    of_step = sequences.steps.with_values(table)
     for batch in TrainingBatches(
         EncodedDataset(sequences, np.arange(40)), 4, make_generator(0)
     ):
         piece = only_piece(batch)
-        words, spelling = piece.inputs["words"], piece.inputs["spelling"]
-        assert words.shape == piece.inputs["inputs"].shape
+        words, characters = piece.inputs["words"], piece.inputs["characters"]
+        assert words.shape == steps_of(piece).shape
         n_distinct = len({w for i in piece.targets.tolist() for w in X[i]})
-        assert len(spelling) == n_distinct
-        assert (spelling != 0).any(0).all()  # no column of padding alone
+        assert len(characters) == n_distinct
+        assert (characters != 0).any(0).all()  # no column of padding alone
         for row, i in enumerate(piece.targets.tolist()):
-            got = spelling[words[row, : len(X[i])]].numpy()
-            np.testing.assert_array_equal(got, spelled[i][:, : got.shape[1]])
-            assert not spelled[i][:, got.shape[1] :].any()
+            got = characters[words[row, : len(X[i])]].numpy()
+            np.testing.assert_array_equal(got, of_step[i][:, : got.shape[1]])
+            assert not of_step[i][:, got.shape[1] :].any()
 
 
 def test_targets_may_have_columns():
@@ -237,14 +243,14 @@ def test_ragged_targets_are_cut_as_their_sequences_are():
     seen = []
     for batch in TrainingBatches(examples, 8, make_generator(0)):
         for piece in batch:
-            shape = piece.inputs["inputs"].shape[:2]
+            shape = steps_of(piece).shape[:2]
             assert piece.targets.shape == piece.weights.shape == shape
             assert piece.targets.dtype == torch.int64
             assert piece.weights.dtype == torch.float32
             for row, steps in enumerate(rows_of(piece)):
                 n = len(steps)
                 np.testing.assert_array_equal(
-                    piece.inputs["inputs"][row, :n],
+                    steps_of(piece)[row, :n],
                     examples.sequences.steps.values[steps],
                 )
                 np.testing.assert_array_equal(
@@ -316,7 +322,7 @@ def test_a_large_batch_is_cut_into_pieces_of_bounded_size(batch_size, longest, r
         assert batch.n_targets <= batch_size
         seen += batch.n_targets
         for piece in batch:
-            rows, n_steps = piece.inputs["inputs"].shape[:2]
+            rows, n_steps = steps_of(piece).shape[:2]
             assert rows <= MIN_ROWS or rows * n_steps <= max_steps("cpu")
     assert seen == 500
     assert len(batches) == -(-500 // batch_size)
@@ -326,7 +332,7 @@ def test_one_very_long_sequence_does_not_pad_the_others_to_its_length():
     batches = TrainingBatches(
         EncodedDataset(numeric([10] * 31 + [60_000])), 32, make_generator(0)
     )
-    shapes = [piece.inputs["inputs"].shape[:2] for batch in batches for piece in batch]
+    shapes = [steps_of(piece).shape[:2] for batch in batches for piece in batch]
     assert sorted(shapes) == [(1, 60_000), (31, 10)]
 
 
@@ -358,12 +364,12 @@ def content(batches):
     result = []
     for batch in batches:
         piece = only_piece(batch)
-        x, n = piece.inputs["inputs"].numpy(), piece.inputs["lengths"].tolist()
+        x, n = steps_of(piece).numpy(), piece.inputs["lengths"].tolist()
         rows = [x[i, : n[i]].tobytes() for i in range(len(n))]
         if "words" in piece.inputs:
-            words, spelling = piece.inputs["words"], piece.inputs["spelling"]
+            words, characters = piece.inputs["words"], piece.inputs["characters"]
             rows = [
-                row + spelling[words[i, : n[i]]].numpy().tobytes()
+                row + characters[words[i, : n[i]]].numpy().tobytes()
                 for i, row in enumerate(rows)
             ]
         result.append(rows)
@@ -423,7 +429,7 @@ def test_prediction_batches_keep_within_rows_and_steps(lengths):
     for indices, batch in zip(batches.order, batches, strict=True):
         piece = only_piece(batch)
         assert_padded(piece, [sequences.steps[i] for i in indices])
-        rows, n_steps = piece.inputs["inputs"].shape[:2]
+        rows, n_steps = steps_of(piece).shape[:2]
         assert rows <= MAX_ROWS
         assert rows == 1 or rows * n_steps <= max_steps("cpu")
         n_batches += 1
@@ -436,7 +442,7 @@ def test_prediction_batches_have_little_padding():
     total = real = 0
     lengths = log_normal_lengths(2000)
     for batch in PredictionBatches(EncodedDataset(numeric(lengths, 1))):
-        total += only_piece(batch).inputs["inputs"].numel()
+        total += steps_of(only_piece(batch)).numel()
         real += int(only_piece(batch).inputs["lengths"].sum())
     assert real == lengths.sum()
     assert 1 - real / total < 0.10
@@ -478,7 +484,7 @@ def test_equal_sequences_have_equal_fingerprints():
 
 
 @pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
-def test_fingerprints_tell_words_of_one_id_by_their_spelling(char_encoder):
+def test_fingerprints_distinguish_words_of_one_id_by_their_characters(char_encoder):
     X = [["be", "a"], ["Be", "a"], ["a", "be"], ["rare", "a"], ["odd", "a"], ["be", "a"]]
     sequences = encode_tokens(X, char_encoder)
     ids = [tuple(s.tolist()) for s in sequences.steps]
@@ -493,7 +499,7 @@ def test_the_fingerprint_of_a_word_does_not_depend_on_longer_ones():
     narrow = EncodedSequences(
         sequences.steps.take([0]),
         sequences.words[:2],
-        sequences.spelling[:, : int((sequences.spelling[0] != 0).sum())],
+        sequences.characters[:, : int((sequences.characters[0] != 0).sum())],
     )
     assert fingerprints(narrow)[0] == fingerprints(sequences)[0]
 
@@ -601,7 +607,7 @@ def test_pieces_are_of_bounded_size_on_both_sides(longer, make):
     assert sorted(np.concatenate([p.indices for p in pieces])) == list(range(300))
     for piece in pieces:
         rows = len(piece.indices)
-        for part in (piece.inputs["inputs"], piece.targets):
+        for part in (steps_of(piece), piece.targets):
             assert part.shape[1] * rows <= max_steps("cpu") + 200 * MIN_ROWS
 
 

@@ -36,13 +36,17 @@ def assert_same_weights(first, second):
         assert torch.equal(weight, second[name]), name
 
 
+def batch_of_one(x):
+    return {"features": x, "lengths": torch.tensor([x.shape[1]])}
+
+
 def one_by_one(net, examples):
     """Return the outputs of each sequence, run alone."""
     outputs = []
     with torch.no_grad():
         for sequence in examples.sequences.steps:
             x = torch.from_numpy(sequence.copy())[None]
-            outputs.append(net.module_(x, torch.tensor([len(sequence)]))[0].numpy())
+            outputs.append(net.module_(batch_of_one(x))[0].numpy())
     return np.array(outputs)
 
 
@@ -66,7 +70,7 @@ def test_an_epoch_is_plain_pytorch_over_the_same_batches(make_net, make_examples
         total = torch.zeros(())
         for i in indices:
             x = torch.from_numpy(examples.sequences.steps[i].copy())[None]
-            error = twin(x, torch.tensor([x.shape[1]])) - float(examples.targets[i, 0])
+            error = twin(batch_of_one(x)) - float(examples.targets[i, 0])
             total = total + float(examples.weights[i]) * error.square().sum()
         optimizer.zero_grad()
         (total / len(indices)).backward()
@@ -308,7 +312,7 @@ def labelled(make_examples, n=30, *, weighted=False, **options):
 
 def scores_of(net, sequence):
     x = torch.from_numpy(sequence.copy())[None]
-    return net.module_(x, torch.tensor([len(sequence)]))
+    return net.module_(batch_of_one(x))
 
 
 def logits_of(scores):
@@ -612,12 +616,12 @@ def scores_one_by_one(net, pairs):
     for source, target in zip(pairs.sequences.steps, pairs.targets, strict=True):
         previous = torch.tensor([[0, *target[:-1]]])
         with torch.no_grad():
-            scores = net.module_(
-                torch.tensor(source)[None],
-                torch.tensor([len(source)]),
-                previous,
-                torch.tensor([len(target)]),
-            )
+            inputs = batch_of_one(torch.tensor(source)[None])
+            inputs |= {
+                "previous": previous,
+                "target_lengths": torch.tensor([len(target)]),
+            }
+            scores = net.module_(inputs)
         log_probabilities = scores.logits[0].double().log_softmax(-1)
         result.append(-sum(log_probabilities[t, i].item() for t, i in enumerate(target)))
     return np.array(result)

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from skrnn.data.checks import Form, check_same_form, check_sequences
+from skrnn.data.containers import Form, check_same_form, check_sequences
 from skrnn.data.ragged import RaggedArray, object_array
 
 RAGGED = [np.array([[1, 2], [3, 4], [5, 6]]), np.array([[7, 8], [9, 10]])]

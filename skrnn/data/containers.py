@@ -79,6 +79,52 @@ class CheckedSequences:
     strings: bool = False
 
 
+def open_rows(container: Any, name: str) -> list[Any]:
+    """Return the rows of any container, for y and for metrics.
+
+    Parameters
+    ----------
+    container : list, tuple, ndarray, Series, DataFrame or RaggedArray
+        One row a sequence. A 2-D container of one column that holds texts or sequences is
+        that column.
+    name : str
+        What messages call the container.
+
+    Returns
+    -------
+    rows : list of length n_sequences
+        Scalars, strings, lists or arrays, as the user gave them.
+
+    Raises
+    ------
+    TypeError
+        If it is no container of rows.
+    ValueError
+        If it is a masked array with a masked cell.
+    """
+    if isinstance(container, str | bytes):
+        raise TypeError(
+            f"{name} is one string; pass a list of strings, one for each sequence"
+        )
+    if isinstance(container, list | tuple | RaggedArray):
+        return list(container)
+    if isinstance(container, Mapping) or not _is_container(container):
+        raise TypeError(
+            f"{name} must be a list, an array, a Series or a DataFrame with one row a "
+            f"sequence, got {type(container).__name__}"
+        )
+    container = unwrap_column(container)
+    if isinstance(container, list):
+        return container
+    masked = np.argwhere(np.ma.getmaskarray(container)) if np.ma.isMA(container) else []
+    if len(masked):
+        raise ValueError(f"{name}{masked[0].tolist()} is masked: a missing value")
+    array = np.asarray(container)
+    if array.ndim == 0:
+        raise TypeError(f"{name} is a single value, expected one row a sequence")
+    return list(array)
+
+
 def check_sequences(
     X: Any,
     *,
@@ -214,6 +260,11 @@ def unwrap_column(X: Any) -> Any:
             X = X.iloc[:, 0]
     if isinstance(X, pd.Series) and not pd.api.types.is_numeric_dtype(X.dtype):
         return X.tolist()
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] == 1:
+        cells = X[:, 0].tolist() if X.dtype.kind in "OUT" else []
+        present = (cell for cell in cells if not is_missing(cell))
+        if hasattr(next(present, None), "__len__"):
+            return cells
     return X
 
 
