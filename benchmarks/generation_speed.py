@@ -216,15 +216,16 @@ def _stream_without_end(n_few, n_many, seed):
     """Print as JSON the peaks of memory after few and after many steps."""
     model = without_end(generator(SIZES, 1).fit([make_text(20_000, seed)]))
     sizes = []
-    step = model.net_.step
+    network = model.net_.module_
+    read = network.read
 
     def watched(inputs, state):
-        logits, state = step(inputs, state)
+        logits, state = read(inputs, state)
         sizes.append(sum(part.untyped_storage().nbytes() for part in state))
         del sizes[:-1]
         return logits, state
 
-    model.net_.step = watched
+    network.read = watched
     steps = model.stream("", max_length=n_many, random_state=seed)
     n_generated = sum(1 for _ in islice(steps, n_few))
     few, state = peak_memory(), sizes[-1]

@@ -9,7 +9,7 @@ import datetime
 import numpy as np
 
 from skrnn import Seq2SeqTransformer
-from skrnn.data.tokenizers import split_words
+from skrnn.data.tokenizers import WordTokenizer
 from skrnn.metrics import bleu_score, chrf_score, exact_match_score, token_error_rate
 
 from ._data import load_cmudict, load_tatoeba, shorten
@@ -225,7 +225,7 @@ def tatoeba(quick, seeds):
 def _print_by_length(splits, translated, summaries):
     """Print BLEU and chrF of all sentences, and by the number of English tokens."""
     X, references = splits["test"]
-    lengths = np.array([len(split_words(text)) for text in X])
+    lengths = np.array([len(WordTokenizer().split(text)) for text in X])
     groups = {f"{len(X):,} sentences": np.full(len(X), True)}
     for shortest, longest in SENTENCE_LENGTHS:
         inside = (shortest <= lengths) & (lengths <= longest)

@@ -1,7 +1,7 @@
-"""Speed of training and search of Seq2SeqTransformer, compared with plain PyTorch.
+"""How fast Seq2SeqTransformer trains and writes, against plain PyTorch.
 
-Run `python -m benchmarks.seq2seq_speed [--quick] [--seeds ...]`. The pairs are
-artificial: letters and phones, as short as the words of a dictionary.
+Run `python -m benchmarks.seq2seq_speed [--quick] [--seeds ...]`. The pairs are made up:
+letters and phones, as short as the words of a dictionary.
 """
 
 import string
@@ -27,15 +27,15 @@ MIN_LETTERS, MAX_LETTERS, MAX_PHONES = 3, 14, 20
 BEAM_SIZE, N_SOURCES = 5, 450
 LOOP, FUSED, SKRNN = "A: packed loop", "A, fused Adam", "B: skrnn"
 
-#: Embedding, hidden units and batch: those of the other tables of speed, and the defaults.
+#: Embedding, hidden units and batch: what the other tables of speed use, and the defaults.
 SIZES = {"small": (64, 128, 32), "default": (100, 256, 64)}
 
 
 def make_words(n_words, seed):
     """Return words, lists of letters, and phones, lists of strings.
 
-    Lengths are uniform from 3 to 14 letters. Each letter has its phone, and another one at
-    the beginning of a word; a vowel after a vowel is silent.
+    Lengths are uniform from 3 to 14 letters. Each letter has its phone, another one at the
+    beginning of a word; a vowel behind a vowel is silent.
     """
     generator = np.random.default_rng(seed)
     words, phones = [], []
@@ -72,10 +72,10 @@ def training(quick, seeds):
     """Compare training on pairs of sequences."""
     n_words, n_epochs, repeats = (200, 1, 1) if quick else (2_000, 1, 3)
     X, y = make_words(n_words, seeds[0])
-    n_tokens = n_epochs * sum(len(phones) + 1 for phones in y)  # ends included
+    n_tokens = n_epochs * sum(len(phones) + 1 for phones in y)  # and the ends
     sources, n_letters = _as_ids(X)
     targets, n_phones = _as_ids([[*phones, "end"] for phones in y])
-    rows, goals = [], []
+    rows, bars = [], []
     for size, (embedding_dim, hidden_size, batch_size) in SIZES.items():
         progress(f"training speed of pairs, {size}")
 
@@ -97,22 +97,22 @@ def training(quick, seeds):
         text = f"{hidden_size} units, vectors of {embedding_dim}, batch {batch_size}"
         rows.append([text, *rates, f"{faster:.2f}", f"{of_fused:.2f}"])
         claim = f"training of pairs, {hidden_size} units: B / A"
-        goals.append(at_least(claim, faster.median, 3.0, 2))
+        bars.append(at_least(claim, faster.median, 3.0, 2))
     print_table(
         f"Training on {n_words:,} pairs of {MIN_LETTERS} to {MAX_LETTERS} letters and their "
         f"phones ({n_tokens:,} target tokens, {n_epochs} epoch)",
         ("sizes", f"{LOOP} (target tokens/s)", FUSED, SKRNN, "B / A", "B / A fused"),
         rows,
         "Both sides: bidirectional LSTM, LSTM decoder, Luong's attention, teacher forcing, no "
-        "dropout. A packs the sources, decodes the targets step by step and gets prepared "
+        "dropout. A packs the sources, goes step by step through the targets and gets ready "
         "tensors of ids; B is the whole fit on lists of letters and phones. Medians; ratios "
         f"within a round: median (lowest–highest) of {repeats} alternated rounds.",
     )
-    return goals
+    return bars
 
 
 def beam(quick, seeds):
-    """Compare beam search over all sources at once and over one after the other."""
+    """Compare writing with a beam, all sources at once and one by one."""
     n_words, n_epochs, repeats = (200, 1, 1) if quick else (2_000, 10, 3)
     n_sources = 20 if quick else N_SOURCES
     X, y = make_words(n_words + n_sources, seeds[0])
@@ -126,7 +126,7 @@ def beam(quick, seeds):
         "one": lambda: beam_one_by_one(model, sources),
         "all": lambda: model.predict_n_best(sources, BEAM_SIZE),
     }
-    progress("beam: search")
+    progress("beam: writing")
     seconds = time_alternately(tasks, repeats)
     faster = ratio_by_round(seconds["one"], seconds["all"])
     rates = [f"{n_sources / np.median(seconds[key]):,.0f}" for key in tasks]
@@ -137,7 +137,7 @@ def beam(quick, seeds):
         [[*rates, f"{faster:.2f}"]],
         "The same fitted network, 256 units, and the same results: all "
         f"{BEAM_SIZE} hypotheses of every source. One by one, the hypotheses of a source still "
-        f"share each call of the network. It gives {right:.0%} of the targets correctly. Median "
+        f"share each call of the network. It writes {right:.0%} of the sources rightly. Median "
         f"(lowest–highest) of {repeats} alternated rounds.",
     )
     return [at_least("beam 5: one by one / all at once", faster.median, 10.0, 1)]
@@ -165,21 +165,21 @@ def _search_one(network, state, end):
     for t in range(MAX_PHONES + 1):
         scores, state = network.step(last, state)  # (1, K, V)
         totals = scores[0].double() + torch.tensor([[total] for total, _ in live])
-        if t == MAX_PHONES:  # only the end may follow
+        if t == MAX_PHONES:  # nothing but the end may follow
             totals[:, :end] = -torch.inf
         n_candidates = min(2 * BEAM_SIZE, totals.numel())
         values, indices = totals.flatten().topk(n_candidates)
-        continued, parents = [], []
+        going, parents = [], []
         for rank in range(n_candidates):
             value, index = values[rank].item(), indices[rank].item()
             parent, token = divmod(index, scores.shape[2])
             if token != end:
-                continued.append((value, [*live[parent][1], token]))
+                going.append((value, [*live[parent][1], token]))
                 parents.append(parent)
             elif rank < BEAM_SIZE:
                 finished.append((value, live[parent][1]))
         finished = sorted(finished, key=lambda pair: -pair[0])[:BEAM_SIZE]
-        live, parents = continued[:BEAM_SIZE], parents[:BEAM_SIZE]
+        live, parents = going[:BEAM_SIZE], parents[:BEAM_SIZE]
         worst = finished[-1][0] if len(finished) == BEAM_SIZE else -np.inf
         if t == MAX_PHONES or live[0][0] <= worst:
             break
@@ -189,20 +189,20 @@ def _search_one(network, state, end):
 
 
 def _check_same(model, sources):
-    """Raise unless both sides find the same, in float64, where no scores are equal."""
+    """Raise unless both sides write the same, in float64, where none are even."""
     network = model.net_.module_.double()
     targets, log_probabilities = model.predict_n_best(sources, BEAM_SIZE)
     found = beam_one_by_one(model, sources)
     network.float()
     for i, pairs in enumerate(found):
         if [tokens for _, tokens in pairs] != targets[i]:
-            raise AssertionError(f"different hypotheses for {''.join(sources[i])}")
+            raise AssertionError(f"other hypotheses for {''.join(sources[i])}")
         totals = [total for total, _ in pairs]
         np.testing.assert_allclose(totals, log_probabilities[i, : len(pairs)], rtol=1e-6)
 
 
 def _as_ids(sequences):
-    """Return tensors of ids from 1 on, and the number of ids with padding."""
+    """Return ready tensors of ids from 1 on, and how many ids there are with padding."""
     ids = {
         token: i for i, token in enumerate(sorted({t for s in sequences for t in s}), 1)
     }

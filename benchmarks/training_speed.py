@@ -11,7 +11,8 @@ import torch
 from skrnn import SequenceClassifier, SequenceTagger
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
-from skrnn.training.batching import EncodedDataset, TrainingBatches, padding_share
+from skrnn.training.collate import TrainingBatches, padding_share
+from skrnn.training.dataset import EncodedDataset
 
 from ._loops import (
     CELLS,

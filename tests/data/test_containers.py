@@ -39,7 +39,7 @@ def assert_numeric(checked, sequences, n_features):
     assert checked.steps.lengths.tolist() == [len(s) for s in sequences]
     assert checked.form.kind == "numeric"
     assert checked.form.n_features == n_features
-    assert not checked.strings
+    assert checked.texts is None
 
 
 # --- containers of numbers -----------------------------------------------------------
@@ -96,7 +96,8 @@ def test_every_container_of_ragged_sequences_gives_the_same_steps(X):
 def test_a_sequence_of_numbers_has_one_feature(X):
     checked = check(X)
     assert_numeric(checked, UNIVARIATE, 1)
-    assert checked.form == Form("numeric", "list", 1)
+    is_frame = isinstance(X, pd.DataFrame)
+    assert checked.form == Form("numeric", "fields" if is_frame else "list", 1)
 
 
 @pytest.mark.parametrize("make", [np.array, torch.tensor, read_only, np.asfortranarray])
@@ -198,7 +199,7 @@ def test_every_container_of_strings_gives_the_same_tokens(X):
     assert checked.steps.values.dtype == object
     assert checked.form == Form("tokens", "list", None)
     assert checked.form.n_features is None
-    assert checked.strings
+    assert checked.texts == TEXTS
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_every_container_of_token_lists_gives_the_same_tokens(X):
     checked = check(X)
     assert [s.tolist() for s in checked.steps] == TOKENS
     assert checked.form == Form("tokens", "list", None)
-    assert not checked.strings
+    assert checked.texts is None
 
 
 @pytest.mark.parametrize(
@@ -327,7 +328,7 @@ def test_the_number_of_sequences_without_steps_is_told():
 
 @pytest.mark.parametrize("X", [[["a"], []], [[], [1.0]], ["a", ""]])
 def test_sequences_without_steps_are_accepted_where_asked(X):
-    lengths = check(X, allow_empty=True).steps.lengths
+    lengths = check(X, empty="keep").steps.lengths
     assert lengths.tolist() == [len(s) for s in X]
 
 
@@ -398,7 +399,7 @@ def test_steps_of_other_features_are_named(X, message):
     ("X", "message"),
     [
         ([[1, 2], ["a"]], r"X\[1\] is no numeric array .*steps are strings"),
-        ([[1, 2], [1, "a"]], r"X\[1\] is no numeric array .*steps are strings"),
+        ([[1, 2], [1, "a"]], r"X\[1\], step 0 is 1 \(int\), but step 1 is 'a'"),
         ([[1, 2], "a b"], r"X\[1\] is str, but X\[0\] is a numeric sequence"),
         ([[1, 2], 3], r"X\[1\] is int, but X\[0\] is a numeric sequence"),
         ([[1, 2], np.array(3.0)], r"X\[1\] is ndarray"),
@@ -431,7 +432,7 @@ def test_a_bare_string_is_refused(X):
         (torch.ones(3), "Expected 2D array, got 1D"),
         ([1.0, 2.0], r"X\[0\] is float, expected a sequence.*1D.*passed as \[x\]"),
         ([np.array(1.0)], r"X\[0\] is ndarray, expected a sequence"),
-        (pd.Series([1.0, 2.0]), "2-dimensional container"),
+        (pd.Series([1.0, 2.0]), "X is 1-D: 2 numbers.*Expected 2D array, got 1D"),
         ([{"a": 1}], r"X\[0\] is dict, expected a sequence"),
         ([{1, 2}], r"X\[0\] is set, expected a sequence"),
         ([{"a", "b"}], r"X\[0\] is set, expected a sequence"),

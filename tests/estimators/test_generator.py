@@ -22,11 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from skorch.callbacks import Callback
 
-import skrnn.training.net
 from skrnn import FeedForwardGenerator, SequenceGenerator
 from skrnn.data.ragged import object_array
 from skrnn.estimators import _writing
+from skrnn.modules.language import RecurrentLanguageModel
 from skrnn.preprocessing import StepwiseTransformer
+from skrnn.training import inference
 
 TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
 SMALL = {
@@ -81,8 +82,8 @@ def test_a_score_is_the_sum_of_the_steps_log_probabilities(make_generator):
     known = sum(np.log(p[c]) for p, c in zip(steps, chosen, strict=True))
     # predict_proba leaves out what padding and the unknown token have
     inputs = model._inputs_of(model._check_X([text], fitted=True).steps)
-    tokens = skrnn.training.net.torch.from_numpy(inputs.values)[None]
-    lengths = skrnn.training.net.torch.from_numpy(inputs.lengths)
+    tokens = torch.from_numpy(inputs.values)[None]
+    lengths = torch.from_numpy(inputs.lengths)
     logits = network({"tokens": tokens, "lengths": lengths}).logits
     kept = logits.detach().softmax(-1)[0, :, 2:].sum(-1).log().sum()
     assert_allclose(model.score_samples([text])[0], known + float(kept), rtol=1e-4)
@@ -173,7 +174,7 @@ def test_a_book_is_scored_in_chunks_as_in_one(make_generator, monkeypatch):
     model = make_generator(bptt=8).fit(TEXTS)
     book = ["abcab" * 60]
     whole, following = model.score_samples(book), model.predict_proba(book)
-    monkeypatch.setattr(skrnn.training.net, "CHUNK", 10)
+    monkeypatch.setattr(inference, "CHUNK", 10)
     assert_allclose(model.score_samples(book), whole, rtol=1e-5)
     assert_allclose(model.predict_proba(book), following, rtol=1e-4)
 
@@ -193,31 +194,23 @@ def test_a_book_is_read_in_lanes_that_hold_all_its_steps(make_generator):
 
 def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monkeypatch):
     model = make(SequenceGenerator, bptt=4, batch_size=2, max_epochs=1, dropout=0.0)
-    seen = []
-    run = skrnn.training.net.SequenceNet._run
+    calls = []
+    forward = RecurrentLanguageModel.forward
 
-    def watched(net, piece, before):
-        given = {}
-        forward = net.module_.forward
-        net.module_.forward = lambda inputs: given.update(inputs) or forward(inputs)
-        try:
-            outputs, after = run(net, piece, before)
-        finally:
-            del net.module_.forward
-        seen.append((piece, given.get("state"), after))
-        return outputs, after
+    def watched(network, inputs):
+        outputs = forward(network, inputs)
+        calls.append((len(inputs["lengths"]), inputs.get("state"), outputs.state))
+        return outputs
 
-    monkeypatch.setattr(skrnn.training.net.SequenceNet, "_run", watched)
+    monkeypatch.setattr(RecurrentLanguageModel, "forward", watched)
     model.fit(["abcabcabcabc", "bca", "cab"])
-    pieces = seen[:-1]  # the last one tries the trained network
-    assert {piece.carries_state for piece, *_ in pieces} == {False, True}
-    assert all(state is None for piece, state, _ in pieces if not piece.carries_state)
-    for (_, _, after), (piece, state, _) in pairwise(pieces):
-        if piece.carries_state:
+    updates = calls[:-1]  # the last one tries the trained network
+    assert {state is None for _, state, _ in updates} == {False, True}
+    for (_, _, after), (n_sequences, state, _) in pairwise(updates):
+        if state is not None:
             for part, expected in zip(state, after, strict=True):
-                assert_array_equal(part, expected[: len(piece.indices)])
+                assert_array_equal(part, expected.detach()[:n_sequences])
                 assert not part.requires_grad
-    assert model.net_.carried_ == ()
 
 
 def test_one_count_of_updates_serves_epochs_and_schedule():
@@ -229,7 +222,7 @@ def test_one_count_of_updates_serves_epochs_and_schedule():
 
 
 def test_scores_of_two_threads_do_not_meet(make_generator, monkeypatch):
-    monkeypatch.setattr(skrnn.training.net, "CHUNK", 50)
+    monkeypatch.setattr(inference, "CHUNK", 50)
     model = make_generator(bptt=8).fit(TEXTS)
     books = [["abcab" * 300], ["bacba" * 310]]
     expected = [model.score_samples(book) for book in books]

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 import skorch.callbacks
 import torch
-from torch.nn.utils import clip_grad_norm_
 
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
-    GradientNormClipping,
     LearningRate,
-    check_callbacks,
+    ValidationScore,
     cosine,
     one_cycle,
+    prepare_callbacks,
 )
 
 
@@ -73,7 +72,9 @@ def test_cosine_goes_down_to_nearly_nothing():
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
 @pytest.mark.parametrize("epochs", [1, 5])
-def test_a_schedule_is_walked_from_end_to_end(schedule, epochs, make_net, make_examples):
+def test_a_schedule_runs_from_its_start_to_its_end(
+    schedule, epochs, make_net, make_examples
+):
     net, recorder = make_net(lr=0.02), Recorder()
     n_updates = 4 * epochs
     train(
@@ -137,44 +138,6 @@ def test_a_plateau_of_the_training_loss_counts_without_validation(
     assert net.history[-1, "lr"] == pytest.approx(0.25e-6)
 
 
-# --- clipping ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("max_norm", [1e-3, 0.5, 1e6])
-def test_gradients_are_clipped_as_torch_clips_them(max_norm, make_net, generator):
-    net = make_net()
-    for weight in net.module_.parameters():
-        weight.grad = torch.randn(weight.shape, generator=generator)
-    twin = copy.deepcopy(net.module_)
-    for ours, theirs in zip(net.module_.parameters(), twin.parameters(), strict=True):
-        theirs.grad = ours.grad.clone()
-    GradientNormClipping(max_norm).on_grad_computed(net)
-    clip_grad_norm_(twin.parameters(), max_norm)
-    for ours, theirs in zip(net.module_.parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-7)
-
-
-def test_weights_without_a_gradient_are_passed_over(make_net):
-    net = make_net()
-    weight = next(net.module_.parameters())
-    weight.grad = torch.full_like(weight, 3.0)
-    GradientNormClipping(1.0).on_grad_computed(net)
-    assert float(weight.grad.norm()) == pytest.approx(1.0)
-
-
-def test_gradients_are_clipped_before_each_update(make_net, make_examples):
-    norms = []
-
-    class Norm(skorch.callbacks.Callback):
-        def on_grad_computed(self, net, **kwargs):
-            grads = [p.grad.flatten() for p in net.module_.parameters()]
-            norms.append(float(torch.cat(grads).norm()))
-
-    net = make_net()
-    train(net, [GradientNormClipping(1e-3), Norm()], make_examples(), epochs=1)
-    assert norms == pytest.approx([1e-3] * 4, rel=1e-4)
-
-
 # --- early stopping ------------------------------------------------------------------
 
 
@@ -209,9 +172,17 @@ def test_without_patience_training_runs_to_the_end_and_keeps_the_best(
 def test_a_score_counts_instead_of_the_loss_where_given(make_net, make_examples):
     scores = iter([0.1, 0.9, 0.5, 0.2])
     net, recorder = make_net(), Recorder()
-    stopping = EarlyStopping(2, lambda net: next(scores))
-    train(net, [recorder, stopping], make_examples(), make_examples(9, seed=1), epochs=9)
+    score = ValidationScore(lambda net: next(scores))
+    stopping = EarlyStopping(2, "valid_score")
+    train(
+        net,
+        [recorder, score, stopping],
+        make_examples(),
+        make_examples(9, seed=1),
+        epochs=9,
+    )
     assert net.history[:, "valid_score"] == [0.1, 0.9, 0.5, 0.2]
+    assert net.history[:, "valid_score_best"] == [True, True, False, False]
     assert_same_weights(net.module_.state_dict(), recorder.weights[1])
 
 
@@ -249,22 +220,30 @@ def test_a_validation_loss_that_is_nan_is_an_error(make_net, make_examples):
 # --- the user's callbacks ------------------------------------------------------------
 
 
-def test_skorchs_own_early_stopping_ends_training(make_net, make_examples):
-    net = make_net()
-    stopping = skorch.callbacks.EarlyStopping(patience=2, sink=lambda text: None)
-    losses = Losses([5.0, 4.0, 4.5, 4.5, 4.5])
-    train(net, [losses, stopping], make_examples(), make_examples(9), epochs=5)
-    assert len(net.history) == 4
-    assert not net.module_.training
+def prepare(callbacks, schedule="constant", validation=True, scoring=True):
+    return prepare_callbacks(
+        callbacks, schedule=schedule, validation=validation, scoring=scoring
+    )
 
 
 def test_callbacks_classes_and_named_pairs_are_accepted():
     recorder = Recorder()
-    given = (recorder, Recorder, ("name", recorder), ("name", Recorder))
-    assert check_callbacks(given) == list(given)
+    given = (recorder, Recorder, ("name", recorder), ("other", Recorder))
+    first, second, (name, third), (other, fourth) = prepare(given)
+    assert first is third is recorder
+    assert isinstance(second, Recorder)
+    assert isinstance(fourth, Recorder)
+    assert (name, other) == ("name", "other")
 
 
 @pytest.mark.parametrize("wrong", [print, "epoch_timer", ("name", 3), int, None])
-def test_what_is_no_callback_is_named(wrong):
+def test_what_is_not_a_callback_is_named(wrong):
     with pytest.raises(TypeError, match=r"callbacks\[1\] must be a skorch callback"):
-        check_callbacks([Recorder(), wrong])
+        prepare([Recorder(), wrong])
+
+
+def test_a_callback_of_skorch_is_copied_and_keeps_its_settings():
+    given = skorch.callbacks.LRScheduler("StepLR", step_size=3)
+    (used,) = prepare([given])
+    assert used is not given
+    assert used.get_params() == given.get_params()

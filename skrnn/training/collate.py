@@ -1,0 +1,282 @@
+"""Batches: padding begins here.
+
+A ``Collator`` cuts padded micro-batches out of an ``EncodedDataset``; ``TrainingBatches``
+and ``PredictionBatches`` iterate over them in the order that ``order`` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from skrnn.data.ragged import RaggedArray
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.order import (
+    count_batches,
+    cut_batch,
+    max_steps,
+    prediction_order,
+    training_order,
+)
+
+
+class MicroBatch(NamedTuple):
+    """Padded sequences for one call of the network.
+
+    Attributes
+    ----------
+    inputs : dict
+        The network's argument.
+    targets, weights : tensors, optional
+    n_targets : int
+        Number of terms of its loss: sequences, or real steps where each has a target.
+    indices : int64 ndarray
+        Of its sequences in the dataset.
+    carries_state : bool
+        Whether it starts from the state after the micro-batch before, of which it holds
+        the first rows.
+    """
+
+    inputs: dict[str, Tensor]
+    targets: Tensor | None
+    weights: Tensor | None
+    n_targets: int
+    indices: NDArray[np.int64]
+    carries_state: bool = False
+
+
+class Batch(list[MicroBatch]):
+    """The micro-batches whose gradients make one optimizer step."""
+
+    @property
+    def n_targets(self) -> int:
+        """Targets of all micro-batches."""
+        return sum(part.n_targets for part in self)
+
+
+class TrainingBatches:
+    """An epoch's batches, drawn anew by each ``iter``.
+
+    With ``bptt`` longer sequences are cut into chunks of that many steps, each a batch of
+    its own that carries the state of the one before (truncated back-propagation through
+    time). The place of the first cut changes from batch to batch.
+    """
+
+    def __init__(
+        self,
+        dataset: EncodedDataset,
+        batch_size: int,
+        generator: torch.Generator,
+        device: torch.device | str = "cpu",
+        bptt: int | None = None,
+    ):
+        self.bptt = bptt
+        self.lengths = dataset.lengths
+        self.target_lengths = dataset.target_lengths
+        self.batch_size = batch_size
+        self.generator = generator
+        self.max_steps = max_steps(device)
+        self.collator = Collator(dataset, device)
+
+    def __len__(self) -> int:
+        return count_batches(self.lengths, self.batch_size, self.bptt)
+
+    def __iter__(self) -> Iterator[Batch]:
+        longer = np.maximum(self.lengths, self.target_lengths)
+        for indices in training_order(
+            self.lengths, self.batch_size, self.generator, self.target_lengths
+        ):
+            if self.bptt is not None and longer[indices].max() > self.bptt:
+                first = torch.randint(
+                    self.bptt // 2, self.bptt, (), generator=self.generator, device="cpu"
+                )
+                for chunk in self.collator.chunks(indices, self.bptt, 1 + int(first)):
+                    yield Batch([chunk])
+                continue
+            parts = cut_batch(indices, longer[indices], self.max_steps)
+            yield Batch(map(self.collator, parts))
+
+
+class PredictionBatches:
+    """The batches of a prediction, always the same for the same sequences.
+
+    Sequences longer than ``chunk`` come in chunks that carry the state. ``encode_characters``
+    encodes all distinct words once, instead of each batch its own.
+
+    Attributes
+    ----------
+    order : list of int64 ndarrays
+        The sequences of each batch.
+    """
+
+    def __init__(
+        self,
+        dataset: EncodedDataset,
+        device: torch.device | str = "cpu",
+        chunk: int | None = None,
+        encode_characters: Callable[[Tensor], Tensor] | None = None,
+    ):
+        self.encode_characters = encode_characters
+        self.lengths = np.maximum(dataset.lengths, dataset.target_lengths)
+        self.chunk = chunk
+        self.order = prediction_order(dataset, max_steps(device))
+        self.collator = Collator(dataset, device)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.encode_characters is not None and self.collator.words is not None:
+            self.collator.encoded = self.encode_characters(self.collator.characters)
+        for indices in self.order:
+            if self.chunk is not None and self.lengths[indices].max() > self.chunk:
+                yield Batch(self.collator.chunks(indices, self.chunk, self.chunk))
+            else:
+                yield Batch([self.collator(indices)])
+
+
+class Collator:
+    """Cuts padded batches out of flat arrays that stay on the device."""
+
+    def __init__(self, dataset: EncodedDataset, device: torch.device | str):
+        sequences = dataset.sequences
+        self.device = device
+        self.offsets = sequences.steps.offsets
+        self.values = to_device(sequences.steps.values, device)
+        #: the inputs' name in a batch: ids are tokens, numbers are features
+        self.name = "features" if self.values.is_floating_point() else "tokens"
+        targets = dataset.targets
+        self.by_step = isinstance(targets, RaggedArray) and not dataset.forced
+        self.forced: NDArray[np.int64] | None = None
+        if isinstance(targets, RaggedArray) and dataset.forced:
+            self.forced = targets.offsets
+        self.targets = _optional(dataset.targets, device)
+        self.weights = _optional(dataset.weights, device)
+        self.weights_by_step = isinstance(dataset.weights, RaggedArray)
+        self.words = sequences.words
+        #: vectors of all distinct words, where they are encoded before the batches are cut
+        self.encoded: Tensor | None = None
+        self.vectors = _optional(sequences.vectors, device)
+        if sequences.characters is not None:
+            self.characters = to_device(sequences.characters, device)
+            self.n_characters = (sequences.characters != 0).sum(1)
+
+    def chunks(
+        self, indices: NDArray[np.int64], n_steps: int, first: int
+    ) -> Iterator[MicroBatch]:
+        """Yield the sequences in chunks of ``n_steps`` steps, the first one shorter.
+
+        The sequences are sorted, the longest first, and leave where they end.
+        """
+        lengths = self.offsets[indices + 1] - self.offsets[indices]
+        order = np.argsort(-lengths, kind="stable")
+        indices, lengths = indices[order], lengths[order]
+        start, stop = 0, first
+        while start < lengths[0]:
+            here = indices[lengths > start]
+            yield self(here, start, stop)._replace(carries_state=start > 0)
+            start, stop = stop, stop + n_steps
+
+    def __call__(
+        self, indices: NDArray[np.int64], start: int = 0, stop: int | None = None
+    ) -> MicroBatch:
+        """Return the sequences at ``indices``, padded to the longest of them.
+
+        With ``start`` and ``stop`` only their steps from ``start`` to ``stop``; each of
+        them must have some.
+        """
+        starts = self.offsets[indices] + start
+        lengths = self.offsets[indices + 1] - starts
+        if stop is not None:
+            lengths = np.minimum(lengths, stop - start)
+        n_steps = int(lengths.max())
+        steps = np.arange(n_steps)
+        positions = starts[:, None] + np.minimum(steps, lengths[:, None] - 1)  # (B, T)
+        shape = (*positions.shape, *self.values.shape[1:])
+        flat = to_device(positions.reshape(-1), self.device)
+        inputs = self.values.index_select(0, flat).view(shape)  # (B, T[, F])
+        if int(lengths.min()) < n_steps:
+            padding = to_device(steps >= lengths[:, None], self.device)
+            inputs.masked_fill_(
+                padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
+            )
+        batch = {self.name: inputs, "lengths": to_device(lengths, self.device)}
+        if self.vectors is not None:
+            batch["vectors"] = self.vectors
+        if self.encoded is not None and self.words is not None:
+            batch["words"] = to_device(self.words[positions], self.device)
+            batch["characters"] = self.encoded
+        elif self.words is not None:
+            words, of_step = np.unique(self.words[positions], return_inverse=True)
+            batch["words"] = to_device(of_step.reshape(positions.shape), self.device)
+            rows = self.characters.index_select(0, to_device(words, self.device))
+            batch["characters"] = rows[:, : int(self.n_characters[words].max())]
+        chosen = to_device(indices, self.device)
+        if self.forced is not None:
+            return self._forced(batch, indices, chosen)
+
+        def pick(values: Tensor | None, by_step: bool) -> Tensor | None:
+            """Return the values of sequences, or of steps, which the padding repeats."""
+            if values is None or not by_step:
+                return None if values is None else values.index_select(0, chosen)
+            shape = (*positions.shape, *values.shape[1:])
+            return values.index_select(0, flat).view(shape)  # (B, T[, F])
+
+        return MicroBatch(
+            batch,
+            pick(self.targets, self.by_step),
+            pick(self.weights, self.weights_by_step),
+            int(lengths.sum()) if self.by_step else len(indices),
+            indices,
+        )
+
+    def _forced(
+        self, batch: dict[str, Tensor], indices: NDArray[np.int64], chosen: Tensor
+    ) -> MicroBatch:
+        """Return sequences whose network reads the targets, shifted by one step."""
+        assert self.forced is not None
+        assert self.targets is not None
+        starts = self.forced[indices]
+        lengths = self.forced[indices + 1] - starts
+        steps = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)  # (B, U)
+        flat = to_device((starts[:, None] + steps).reshape(-1), self.device)
+        targets = self.targets.index_select(0, flat).view(steps.shape)  # (B, U)
+        batch["previous"] = F.pad(targets[:, :-1], (1, 0))  # 0 begins a target
+        batch["target_lengths"] = to_device(lengths, self.device)
+        weights = None
+        if self.weights is not None:
+            weights = self.weights.index_select(0, chosen)[:, None]  # (B, 1)
+        return MicroBatch(batch, targets, weights, int(lengths.sum()), indices)
+
+
+def to_device(array: NDArray, device: torch.device | str) -> Tensor:
+    """Return an array as a tensor; copy what torch cannot share.
+
+    That is a read-only array (a memmap), or one with negative strides.
+    """
+    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
+
+
+def _optional(
+    array: NDArray | RaggedArray | None, device: torch.device | str
+) -> Tensor | None:
+    if isinstance(array, RaggedArray):
+        array = array.values
+    return None if array is None else to_device(array, device)
+
+
+def padding_share(batches: TrainingBatches) -> float:
+    """Return the share of steps in one epoch's batches that are padding."""
+    total = real = 0
+    for batch in batches:
+        for part in batch:
+            lengths = part.inputs["lengths"]
+            total += len(lengths) * int(lengths.max())
+            real += int(lengths.sum())
+    return 1 - real / total

@@ -1,0 +1,210 @@
+"""Inference: functions over a fitted net. Padding ends here.
+
+Nothing is kept on the net between calls, so that threads may share one. Results come in the
+user's order, and dropout is off, also where a callback predicts in the middle of an epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
+from skrnn.generation.hypotheses import Hypotheses, joined
+from skrnn.modules.embedding import TokenEmbedding
+from skrnn.modules.networks.language import State
+from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.order import MAX_ROWS, max_steps
+
+if TYPE_CHECKING:
+    from skrnn.training.net import SequenceNet
+
+#: Steps after which a long sequence is cut where no gradient is wanted.
+CHUNK = 4096
+
+
+# --- the network over a batch -----------------------------------------------------------
+
+
+def run(net: SequenceNet, micro_batch: MicroBatch, state: State) -> tuple[Any, State]:
+    """Return the network's outputs, and the state after them, detached.
+
+    ``state`` is the one after the micro-batch before; it is read where the micro-batch
+    carries state.
+    """
+    inputs: dict[str, Any] = micro_batch.inputs
+    if micro_batch.carries_state:
+        n_sequences = len(micro_batch.indices)
+        inputs = inputs | {"state": tuple(part[:n_sequences] for part in state)}
+    outputs = net.module_(inputs)
+    if net.bptt is None:
+        return outputs, ()
+    return outputs, tuple(part.detach() for part in outputs.state)
+
+
+def run_batch(net: SequenceNet, batch: Batch) -> Iterator[tuple[MicroBatch, Any]]:
+    """Yield each micro-batch with the network's outputs."""
+    state: State = ()
+    for micro_batch in batch:
+        outputs, state = run(net, micro_batch, state)
+        yield micro_batch, outputs
+
+
+def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionBatches:
+    """Return the batches of a prediction; distinct words are encoded once for all."""
+    chunk = None if net.bptt is None else max(CHUNK, net.bptt)
+    layer = getattr(net.module_, "input_layer", None)
+    encode = layer.encode_characters if isinstance(layer, TokenEmbedding) else None
+    return PredictionBatches(dataset, net.device, chunk, encode)
+
+
+@contextmanager
+def evaluation(net: SequenceNet) -> Iterator[None]:
+    """Turn gradients and dropout off; a net in training returns to it."""
+    training = net.module_.training
+    if training:
+        net._set_training(False)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if training:
+            net._set_training(True)
+
+
+def _inputs(
+    net: SequenceNet, dataset: EncodedDataset
+) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
+    """Yield each batch's indices and the network's argument."""
+    batches = prediction_batches(net, dataset)
+    for indices, batch in zip(batches.order, batches, strict=True):
+        yield indices, batch[0].inputs
+
+
+# --- outputs ----------------------------------------------------------------------------
+
+
+def predict_outputs(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float32]:
+    """Return the network's outputs ``(n_sequences, n_outputs)``."""
+    result: NDArray[np.float32] | None = None
+    with evaluation(net):
+        for indices, inputs in _inputs(net, dataset):
+            outputs = net.module_(inputs).cpu().numpy()
+            if result is None:
+                result = np.empty((len(dataset), *outputs.shape[1:]), np.float32)
+            result[indices] = outputs
+    assert result is not None  # input validation refuses empty X
+    return result
+
+
+def predict_steps(
+    net: SequenceNet, dataset: EncodedDataset, decode: Callable[[Any], Tensor]
+) -> RaggedArray:
+    """Return ``decode(outputs)``, ``(B, T, ...)`` for a batch, for each real step."""
+    steps = dataset.sequences.steps
+    values: NDArray | None = None
+    with evaluation(net):
+        for indices, inputs in _inputs(net, dataset):
+            decoded = decode(net.module_(inputs)).cpu().numpy()
+            if values is None:
+                shape = (len(steps.values), *decoded.shape[2:])
+                values = np.empty(shape, decoded.dtype)
+            lengths = steps.lengths[indices]
+            place = np.arange(decoded.shape[1])
+            real = place < lengths[:, None]  # (B, T)
+            rows = (steps.offsets[indices][:, None] + place)[real]
+            values[rows] = decoded[real]
+    assert values is not None  # input validation refuses empty X
+    return steps.with_values(values)
+
+
+def score_targets(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float64]:
+    """Return the loss of each sequence ``(n_sequences,)``, summed over its steps."""
+    result = np.zeros(len(dataset))
+    with evaluation(net):
+        for batch in prediction_batches(net, dataset):
+            for micro_batch, outputs in run_batch(net, batch):
+                losses = net.criterion_(outputs, micro_batch.targets)
+                by_sequence = losses.double().reshape(len(losses), -1).sum(1)
+                result[micro_batch.indices] += by_sequence.cpu().numpy()
+    return result
+
+
+# --- encoder and decoder ------------------------------------------------------------------
+
+
+def attention_weights(
+    net: SequenceNet, dataset: EncodedDataset
+) -> list[NDArray[np.float32]]:
+    """Return the attention ``(n_target_steps, n_steps)`` of each pair."""
+    result: list[Any] = [None] * len(dataset)
+    with evaluation(net):
+        for indices, inputs in _inputs(net, dataset):
+            weights = net.module_.attention(inputs).cpu().numpy()
+            sizes = zip(
+                indices.tolist(),
+                inputs["target_lengths"].tolist(),
+                inputs["lengths"].tolist(),
+                strict=True,
+            )
+            for row, (i, n_targets, n_steps) in enumerate(sizes):
+                result[i] = weights[row, :n_targets, :n_steps].copy()
+    return result
+
+
+def search(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    search: Callable[[Any, Any, NDArray], Hypotheses],
+) -> Hypotheses:
+    """Return the hypotheses that ``search(network, inputs, indices)`` finds."""
+    order, found = [], []
+    with evaluation(net):
+        for indices, inputs in _inputs(net, dataset):
+            order.append(indices)
+            found.append(search(net.module_, inputs, indices))
+    return joined(found).take(np.argsort(np.concatenate(order)))
+
+
+# --- language models ----------------------------------------------------------------------
+
+
+def read_prompts(net: SequenceNet, prompts: RaggedArray) -> tuple[Tensor, State]:
+    """Return logits ``(n, C)`` after the last step of each prompt, and the states there.
+
+    Prompts of one length are read together: after padding no state is real.
+    """
+    lengths = prompts.lengths
+    collator = Collator(EncodedDataset(EncodedSequences(prompts)), net.device)
+    order, logits, states = [], [], []
+    with evaluation(net):
+        for length in np.unique(lengths):
+            same = np.flatnonzero(lengths == length)
+            n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))
+            for rows in np.split(same, np.arange(n_rows, len(same), n_rows)):
+                state: State | None = None
+                for chunk in collator.chunks(rows, CHUNK, CHUNK):
+                    last, state = net.module_.read(chunk.inputs[collator.name], state)
+                assert state is not None  # each prompt has a step, its begin
+                order.append(rows)
+                logits.append(last)
+                states.append(state)
+        back = torch.from_numpy(np.argsort(np.concatenate(order))).to(net.device)
+        joined_states = zip(*states, strict=True)
+        return torch.cat(logits)[back], tuple(
+            torch.cat(parts)[back] for parts in joined_states
+        )
+
+
+def step(net: SequenceNet, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+    """Return logits ``(n, C)`` after one more step ``(n, 1[, F])``, and the state there."""
+    with evaluation(net):
+        return net.module_.read(inputs, state)

@@ -1,0 +1,210 @@
+"""Updates of the weights: gradient norm, clipping, and what is done where one is not finite.
+
+A single sequence can overflow: one text of 10,000 steps among thousands of short ones. Its
+update is skipped, since it would leave no weight finite; training that overflows again and
+again ends with an error.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from skorch.utils import TeeGenerator
+from torch import Tensor
+
+from skrnn.training.collate import Batch, TrainingBatches
+from skrnn.training.dataset import EncodedDataset
+
+if TYPE_CHECKING:
+    from skrnn.training.net import SequenceNet
+
+#: Updates in a row that may be skipped.
+MAX_SKIPPED = 10
+#: Sequences that a warning names, and that are tried after the last update.
+N_NAMED, N_TRIED = 5, 16
+#: Steps from which a message calls a sequence long.
+LONG = 1000
+#: Cells whose gates keep gradients in bounds.
+GATED = ("lstm", "gru")
+
+
+class NotFinite(Exception):
+    """The loss or the gradient of an update is not finite."""
+
+    def __init__(self, loss: Tensor, what: str, value: float):
+        super().__init__(f"the {what} became {value}")
+        self.loss = loss
+
+
+class Updates:
+    """The updates of one training, and what one hands on to the next.
+
+    Parameters
+    ----------
+    net : SequenceNet
+    dataset : EncodedDataset
+        The training data.
+    n_batches : int
+        Batches of an epoch.
+    """
+
+    def __init__(self, net: SequenceNet, dataset: EncodedDataset, n_batches: int):
+        self.net = net
+        self.dataset = dataset
+        self.weights = list(net.module_.parameters())
+        # Where each step has a target, a batch of short sequences has few of them. All
+        # count alike: what is minimized is the mean over the epoch's steps, and not the
+        # mean over batches of their means, in which short sequences would weigh more.
+        n_targets = dataset.n_targets
+        self.n_targets = None if n_targets is None else n_targets / n_batches
+        self.state: tuple[Tensor, ...] = ()
+        self.n_updates = self.n_skipped = 0  # of this epoch
+        self.n_in_a_row = 0
+        self.last = self.named = ""  # why, and of which sequences, one was skipped
+        self.warned = False
+
+    def step(self, batch: Batch) -> dict[str, Any]:
+        """Update the weights, unless the loss or the gradient is not finite."""
+        self.n_updates += 1
+        before, loss = self.state, None
+
+        def closure() -> Tensor:
+            """Compute the gradient; some optimizers do so several times an update."""
+            nonlocal loss
+            again = loss is not None
+            one = self._compute_gradient(batch, before, check=not again)
+            loss = loss if again else one
+            return one
+
+        try:
+            self.net._step_optimizer(closure)
+        except NotFinite as error:
+            self._skip(batch, error)
+            return {"loss": error.loss, "y_pred": None, "skipped": True}
+        self.n_in_a_row = 0
+        return {"loss": loss, "y_pred": None}
+
+    def end_epoch(self) -> None:
+        """Record the skipped updates; warn once, and raise where there was no other."""
+        self.net.history.record("skipped_updates", self.n_skipped)
+        if self.n_skipped and self.n_skipped == self.n_updates:
+            raise ValueError(self._message("for all its updates"))
+        if self.n_skipped and not self.warned:
+            self.warned = True
+            warnings.warn(
+                f"{self.n_skipped} of {self.n_updates} updates in epoch "
+                f"{len(self.net.history)} were skipped: {self.last} for {self.named}. Cut "
+                "or leave out sequences that are far longer than others or have extreme "
+                f"values, or try {advice(self.net)}. The history counts skipped_updates; "
+                "later ones are not warned of",
+                stacklevel=2,
+            )
+        self.n_updates = self.n_skipped = 0
+
+    def _compute_gradient(
+        self, batch: Batch, state: tuple[Tensor, ...], *, check: bool
+    ) -> Tensor:
+        """Compute and clip the gradient, and return the mean loss."""
+        net = self.net
+        net._zero_grad_optimizer()
+        n_targets = self.n_targets or batch.n_targets
+        loss, self.state = net.add_gradients(batch, n_targets, state)
+        gradients = [w.grad for w in self.weights if w.grad is not None]
+        # one transfer from the device for both numbers
+        norm, value = torch.stack([joint_norm(gradients, loss), loss]).tolist()
+        if check and not math.isfinite(value):
+            raise NotFinite(loss, "loss", value)
+        if check and not math.isfinite(norm):
+            raise NotFinite(loss, "norm of the gradient", norm)
+        if net.max_grad_norm is not None and net.max_grad_norm < norm < math.inf:
+            with torch.no_grad():
+                torch._foreach_mul_(gradients, net.max_grad_norm / norm)
+        net.notify(
+            "on_grad_computed",
+            named_parameters=TeeGenerator(net.get_all_learnable_params()),
+            batch=batch,
+            training=True,
+        )
+        return loss
+
+    def _skip(self, batch: Batch, error: NotFinite) -> None:
+        """Leave an update out; a ValueError after too many in a row."""
+        self.n_skipped += 1
+        self.n_in_a_row += 1
+        self.last = str(error)
+        # the next chunk of a stream starts from a finite state
+        self.state = tuple(part.nan_to_num(0.0, 0.0, 0.0) for part in self.state)
+        if self.n_in_a_row == MAX_SKIPPED:
+            raise ValueError(self._message(f"for {MAX_SKIPPED} updates in a row"))
+        if not self.warned:
+            self.named = self._name(batch)
+
+    def _name(self, batch: Batch) -> str:
+        """Return the sequences of a batch by their places in X, the longest first."""
+        indices = np.concatenate([part.indices for part in batch])
+        lengths = self.dataset.lengths[indices]
+        order = np.argsort(-lengths, kind="stable")
+        longest: dict[int, int] = {}  # of several streams of one sequence
+        for i, n in zip(
+            self.dataset.origin_of(indices)[order], lengths[order], strict=True
+        ):
+            longest.setdefault(int(i), int(n))
+        names = [f"X[{i}] ({n:,} step{'s' * (n > 1)})" for i, n in longest.items()]
+        if len(names) > N_NAMED:
+            names[N_NAMED:] = [f"{len(names) - N_NAMED} shorter ones"]
+        return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+    def _message(self, how_often: str) -> str:
+        message = (
+            f"Training diverged: {self.last} in epoch {len(self.net.history)} "
+            f"{how_often}. Try {advice(self.net)}"
+        )
+        longest = int(self.dataset.lengths.max())
+        if self.net.bptt is None and longest >= LONG:
+            message += f", or shorter sequences (the longest has {longest:,} steps)"
+        return message
+
+
+def joint_norm(tensors: list[Tensor], like: Tensor) -> Tensor:
+    """Return the norm of all tensors as if they were one vector, on ``like``'s device."""
+    if not tensors:
+        return torch.zeros_like(like)
+    with torch.no_grad():
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+
+
+def check_trained(net: SequenceNet, batches: TrainingBatches) -> None:
+    """Raise a ValueError if the last update was too large.
+
+    Some short sequences are tried: a very long one may overflow where others do not.
+    """
+    few = np.arange(len(batches.lengths))
+    if len(few) > N_TRIED:
+        few = np.argpartition(batches.lengths, N_TRIED)[:N_TRIED]
+    inputs = batches.collator(few, 0, net.bptt)
+    with torch.inference_mode():
+        losses = net.criterion_(net.module_(inputs.inputs), inputs.targets)
+        by_sequence = losses.reshape(len(few), -1).sum(1)
+        norm = joint_norm(list(net.module_.parameters()), by_sequence[0])
+    if norm.isfinite() and by_sequence.isfinite().any():
+        return
+    raise ValueError(
+        f"Training diverged: the loss became {by_sequence[0].item()} in epoch "
+        f"{len(net.history)} after the last update. Try {advice(net)}"
+    )
+
+
+def advice(net: SequenceNet) -> str:
+    """Return what to try where training diverges, other than what is in use."""
+    config = net.module_.config
+    ways = ["a smaller lr"]
+    ways.append("a smaller max_grad_norm" if net.max_grad_norm else "max_grad_norm=1.0")
+    if "n_features" in config.get("input_layer", {}):
+        ways.append("features scaled to about unit size")
+    if config.get("cell", "lstm") not in GATED:
+        ways.append('cell="lstm"')
+    return ", ".join(ways[:-1]) + f" or {ways[-1]}"
