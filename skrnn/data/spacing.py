@@ -158,20 +158,20 @@ class SpacingRules:
         return self.habit(left, right) if gap is None else gap
 
     def habit(self, left: str, right: str) -> str:
-        """Return the spacing that a pair has by its marks and kinds."""
+        """Return the spacing that a pair has by its marks and kinds.
+
+        Of two marks, one that opens decides what is after it, and others what is before them.
+        """
         a, b = traits_of(left), traits_of(right)
         if "mark" not in (a.kind, b.kind):
             return self.kinds.get((a.kind, b.kind), _default(a, b))
-        sides = []
+        keys = []
         if b.kind == "mark":
-            sides.append((self.before, (a.kind, right), ("any", right)))
+            keys += [(self.before, (a.kind, right)), (self.before, ("any", right))]
         if a.kind == "mark":
-            sides.append((self.after, (left, b.kind), (left, "any")))
-        for table, special, _ in sides:
-            if special in table:
-                return table[special]
-        general = {table[key] for table, _, key in sides if key in table}
-        return general.pop() if len(general) == 1 else _default(a, b)
+            of_left = [(self.after, (left, b.kind)), (self.after, (left, "any"))]
+            keys = of_left + keys if a.after == TOGETHER else keys + of_left
+        return next((table[key] for table, key in keys if key in table), _default(a, b))
 
 
 def _default(left: Traits, right: Traits) -> str:

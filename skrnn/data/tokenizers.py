@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from inspect import signature
 from itertools import pairwise
 from numbers import Integral
@@ -326,12 +326,19 @@ class SubwordTokenizer:
     def _encode(self, text: str) -> Sequence[Any]:
         if hasattr(self.tokenizer, "token_to_id"):
             return self.tokenizer.encode(text, add_special_tokens=False).tokens
-        if "out_type" in signature(self.tokenizer.encode).parameters:
+        if self._takes_out_type:
             return self.tokenizer.encode(text, out_type=str)
         encoded = self.tokenizer.encode(text)
         return getattr(encoded, "ids", encoded)
 
-    @property
+    @cached_property
+    def _takes_out_type(self) -> bool:
+        try:
+            return "out_type" in signature(self.tokenizer.encode).parameters
+        except ValueError:  # a compiled function without a signature
+            return False
+
+    @cached_property
     def _has_ids(self) -> bool:
         pieces = self._encode("A few words, to see: 1 2 3.")
         return any(isinstance(piece, Integral) for piece in pieces)

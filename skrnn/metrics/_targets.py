@@ -258,9 +258,8 @@ def _texts(
 ) -> tuple[list[list[str]], list[str]]:
     """Return each sequence's references and its prediction as texts."""
     references, predictions = check_references(y_true, y_pred, multiple_references)
-    return [list(map(_text_of, several)) for several in references], list(
-        map(_text_of, predictions)
-    )
+    texts = [list(map(_text_of, several)) for several in references]
+    return texts, list(map(_text_of, predictions))
 
 
 def _text_of(sequence: Any) -> str:

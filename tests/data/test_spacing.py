@@ -73,9 +73,10 @@ def test_a_mark_beside_a_new_kind_has_its_spacing_beside_all_kinds():
     assert join_tokens(["5", "?", "。"], spacing) == "5 ?。"
 
 
-def test_two_marks_whose_habits_differ_have_their_default_spacing():
-    spacing = WordTokenizer().learn_spacing(["a (b", 'c "d"'])
+def test_of_two_marks_the_one_that_opens_or_else_the_second_decides():
+    spacing = WordTokenizer().learn_spacing(["a (b", 'c "d"', "« e », f ?"])
     assert join_tokens(["(", '"', "e", '"'], spacing) == '("e"'
+    assert join_tokens(["«", "(", "b", "»", "?"], spacing) == "« (b » ?"
 
 
 def test_what_words_do_is_learned_where_they_are_pieces():
