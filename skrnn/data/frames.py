@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.containers import open_series
+from skrnn.data.layouts import open_series
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.steps import shown, to_array
 

@@ -29,6 +29,8 @@ DATES = (
     np.timedelta64,
     pd.Period,
 )
+NO_ARRAY = "is no numeric array (n_steps, n_features)"
+OF_DATES = "make them numbers, such as seconds"
 MAX_SHOWN = 80
 
 
@@ -169,19 +171,20 @@ def to_float32(
         _raise_no_numeric_sequence(values, place, f"{name}[0]")
     try:
         array = to_array(values)
-        if array.dtype.kind in "biuf":
-            return array.astype(np.float32, copy=False)
-        if array.dtype.kind == "c":
-            raise ValueError("Complex data not supported")
-        _check_steps_are_numbers(values, array, place, advice)
-        return array.astype(np.float32)
-    except _WrongStep as error:
-        raise TypeError(str(error)) from None
     except (ValueError, TypeError, RuntimeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(
-            f"{place} is no numeric array (n_steps, n_features): {str(error)[:200]}"
-        ) from error
+        _check_steps(values, place, advice)
+        raise ValueError(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float32, copy=False)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{place} {NO_ARRAY}: Complex data not supported")
+    if array.dtype.kind in "mM":
+        raise TypeError(f"{place} {NO_ARRAY}: its steps are dates or times; {OF_DATES}")
+    _check_steps(values, place, advice)
+    try:
+        return np.where(pd.isna(array), np.nan, array).astype(np.float32)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
 
 
 def check_finite(steps: RaggedArray, name: str, advice: Advice = OF_X) -> None:
@@ -200,10 +203,6 @@ def check_finite(steps: RaggedArray, name: str, advice: Advice = OF_X) -> None:
     )
 
 
-class _WrongStep(TypeError):
-    """A message that names its place already."""
-
-
 def _raise_no_numeric_sequence(values: object, place: str, first: str) -> None:
     if isinstance(values, bytes):
         raise TypeError(
@@ -216,27 +215,19 @@ def _raise_no_numeric_sequence(values: object, place: str, first: str) -> None:
     )
 
 
-def _check_steps_are_numbers(
-    values: Any, array: NDArray, place: str, advice: Advice
-) -> None:
+def _check_steps(values: Any, place: str, advice: Advice) -> None:
     """Raise a TypeError that names a step that is no number, and the remedy."""
-    if array.dtype.kind in "mM":
-        raise TypeError("its steps are dates or times; make them numbers")
-    if array.ndim == 0:
-        raise ValueError("it is a single number")
     steps = list(values)
     strings = [i for i, step in enumerate(steps) if isinstance(step, str)]
-    if len(strings) == len(steps):
-        raise TypeError("its steps are strings, not numbers")
+    if strings and len(strings) == len(steps):
+        raise TypeError(f"{place} {NO_ARRAY}: its steps are strings, not numbers")
     for i, step in enumerate(steps):
-        if isinstance(step, str) or is_missing(step) or _is_number(step):
-            continue
         remedy = _remedy_for(step, advice)
         if remedy:
-            raise _WrongStep(f"{place}, step {i} is {shown(step)}; {remedy}")
+            raise TypeError(f"{place}, step {i} is {shown(step)}; {remedy}")
     if strings:
         other = next(i for i, step in enumerate(steps) if not isinstance(step, str))
-        raise _WrongStep(
+        raise TypeError(
             f"{place}, step {other} is {shown(steps[other])} "
             f"({type(steps[other]).__name__}), but step {strings[0]} is "
             f"{shown(steps[strings[0]])}: its steps are strings and numbers. Make "
@@ -245,17 +236,15 @@ def _check_steps_are_numbers(
         )
 
 
-def _is_number(step: object) -> bool:
-    return isinstance(step, int | float | np.number | np.bool_)
-
-
 def _remedy_for(step: Any, advice: Advice) -> str:
     """Return what to do about a step that is no number; empty if it may be one."""
     whole = f'or set {advice.type_parameter}="tokens" to look up each as one token'
+    if is_missing(step):
+        return ""
     if isinstance(step, bytes):
         return "decode bytes to strings, as token.decode()"
     if isinstance(step, DATES):
-        return "dates and times are no numbers; make them numbers, such as seconds"
+        return f"dates and times are no numbers: {OF_DATES}"
     if isinstance(step, Mapping):
         return f"steps of type dict are no numbers; {advice.dicts}"
     if isinstance(step, Set):

@@ -411,7 +411,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             char_dim=self._char_dim,
         )
         config = {"n_outputs": self._targets.n_outputs, **config, "input_layer": layer}
-        network = build_network(kind, config, generator)
+        network: Any = build_network(kind, config, generator)
         state = codec.layer_state(self._embeddings)
         network.input_layer.prepare(**{k: torch.from_numpy(v) for k, v in state.items()})
         return network

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from textwrap import fill, indent
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 from skrnn._sklearn import StrOptions, validate_parameter_constraints
 
@@ -161,10 +161,9 @@ ATTRIBUTES_LINE = (
     "    history_."
 )
 
-T = TypeVar("T", bound=Any)
 
 
-def estimator(cls: T) -> T:
+def estimator(cls: Any) -> Any:
     """Make a final estimator: generate its signature and its docstring's parameters."""
     cls = parameters(cls)
     source = (cls.__doc__ or "").replace(

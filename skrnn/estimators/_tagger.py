@@ -222,7 +222,7 @@ class TaggingTask(BaseSequenceEstimator):
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose conditional random field keeps to the scheme."""
-        network = self._build_network(kind, config, generator)
+        network: Any = self._build_network(kind, config, generator)
         if not self.crf or self.scheme is None:
             return network
         moves = allowed_moves(self.scheme, self.classes_.tolist())

@@ -175,9 +175,7 @@ class Decoder(nn.Module):
         n_sources, n_hypotheses, size = inputs.shape
         x = inputs.reshape(n_sources * n_hypotheses, 1, size)
         x, hidden = self.layers(x, state.hidden)
-        x = x.view(
-            n_sources, n_hypotheses, -1
-        )  # (S, K, H): hypotheses as attention's steps
+        x = x.view(n_sources, n_hypotheses, -1)  # (S, K, H): hypotheses as steps
         return self._read(x, state.memory), DecoderState(hidden, state.memory)
 
     def weights(self, inputs: Tensor, state: DecoderState) -> Tensor:

@@ -4,4 +4,10 @@ from skrnn.data.frames import sequences_from_frame, sliding_windows
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 from skrnn.preprocessing._stepwise import StepwiseTransformer
 
-__all__ = ["CharTokenizer", "StepwiseTransformer", "WordTokenizer", "sequences_from_frame", "sliding_windows"]
+__all__ = [
+    "CharTokenizer",
+    "StepwiseTransformer",
+    "WordTokenizer",
+    "sequences_from_frame",
+    "sliding_windows",
+]

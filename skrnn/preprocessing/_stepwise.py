@@ -33,14 +33,11 @@ from skrnn.data.containers import (
     CheckedSequences,
     Form,
     check_same_form,
-    field_arrays,
-    is_sequence,
-    open_rows,
-    read_container,
     rows_hold_tokens,
 )
+from skrnn.data.layouts import field_arrays, open_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import shown, to_array
+from skrnn.data.steps import is_sequence, shown, to_array
 from skrnn.data.targets import check_length
 
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skrnn.modules.crf import log_likelihood
-from skrnn.modules.outputs import PathScores, StepScores
 from skrnn.modules.masking import length_mask
+from skrnn.modules.outputs import PathScores, StepScores
 
 
 class CrossEntropy(nn.Module):

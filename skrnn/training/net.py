@@ -113,7 +113,8 @@ class SequenceNet(NeuralNet):
         for name in [name for name in vars(self) if name.startswith("criterion__")]:
             delattr(self, name)
         self.criterion = criterion
-        vars(self).update({f"criterion__{name}": value for name, value in options.items()})
+        for name, value in options.items():
+            setattr(self, f"criterion__{name}", value)
         self.initialize_criterion()
         self.criterion_.to(self.device)
 

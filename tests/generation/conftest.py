@@ -15,7 +15,7 @@ N_CODES = 97
 
 
 class History(NamedTuple):
-    """The source of each row, and the tokens of each hypothesis."""
+    """The source of each row, and a number made of each hypothesis's tokens."""
 
     source: Tensor
     code: Tensor

@@ -128,3 +128,14 @@ def test_a_char_encoder_that_is_added_at_run_time_reads_its_features(monkeypatch
 
 def test_every_char_encoder_has_a_row_for_the_features_that_it_reads():
     assert CHAR_ENCODERS.keys() == CHAR_FEATURES.keys()
+
+
+@torch.no_grad()
+def test_untrained_characters_are_zeros_and_ngrams_stay():
+    cnn, ngrams = make("cnn"), make("ngrams")
+    before = [module.embedding.weight.clone() for module in (cnn, ngrams)]
+    cnn.zero_untrained()
+    ngrams.zero_untrained()
+    before[0][1] = 0.0  # the unknown character
+    assert torch.equal(cnn.embedding.weight, before[0])
+    assert torch.equal(ngrams.embedding.weight, before[1])

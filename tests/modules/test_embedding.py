@@ -179,3 +179,18 @@ def test_characters_encoded_beforehand_give_the_same_vectors(char_encoder):
     encoded = module.encode_characters(characters, n_words=2)
     assert torch.equal(encoded, module.encode_characters(characters))
     torch.testing.assert_close(module(inputs | {"characters": encoded}), at_once)
+
+
+@torch.no_grad()
+def test_words_are_encoded_in_an_order_of_their_own():
+    module = make(char_encoder="ngrams", n_char_ids=9, char_dim=3)
+    characters = torch.tensor([[2, 5], [3, 1], [2, 4], [4, 0], [3, 0]])
+    calls = []
+    module.char_encoder.register_forward_pre_hook(
+        lambda encoder, arguments: calls.append(arguments[0].tolist())
+    )
+    vectors = module.encode_characters(characters, n_words=2)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    reordered = module.encode_characters(characters[order], n_words=2)
+    assert calls[:3] == calls[3:] == [[[2, 4], [2, 5]], [[3, 0], [3, 1]], [[4, 0]]]
+    assert torch.equal(reordered, vectors[order])

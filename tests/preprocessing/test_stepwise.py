@@ -12,12 +12,13 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction import DictVectorizer
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
@@ -354,6 +355,199 @@ def test_lists_of_sets_may_have_no_steps():
         StepwiseTransformer(MultiLabelBinarizer()).fit(frames)
 
 
+@pytest.mark.parametrize(
+    ("inner", "X"),
+    [
+        (DictVectorizer(), [[{"a": 1}, {"b": 2}], [{"a": 3}]]),
+        (TfidfVectorizer(), [["a dog", "two dogs"], ["a cat"]]),
+        (CountVectorizer(), [["a dog", "two dogs"], ["a cat"]]),
+        (MultiLabelBinarizer(), [[{1}, {2}], [{1, 2}]]),
+        (
+            make_pipeline(DictVectorizer(sparse=False), MinMaxScaler()),
+            [[{"a": 1}, {"b": 2}], [{"a": 3}]],
+        ),
+        (FeatureUnion([("tfidf", TfidfVectorizer())]), [["a dog", "two dogs"], ["cat"]]),
+        (FrozenEstimator(DictVectorizer().fit([{"a": 1}, {"b": 2}])), [[{"a": 1}]]),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_sequences_without_steps_have_the_features_of_others(inner, X):
+    stepwise = StepwiseTransformer(inner).fit(X)
+    n_features = stepwise.transform(X)[0].shape[1]
+    nothing = stepwise.transform([[], []])
+    assert [x.shape for x in nothing] == [(0, n_features)] * 2
+    assert [x.shape for x in stepwise.transform([[], X[0]])] == [
+        (0, n_features),
+        (len(X[0]), n_features),
+    ]
+
+
+def test_sequences_without_steps_are_brought_back():
+    X = [[{"a": 1}, {"b": 2}], [{"a": 3}]]
+    stepwise = StepwiseTransformer(DictVectorizer()).fit(X)
+    back = stepwise.inverse_transform([np.zeros((0, 2)), np.zeros((0, 2))])
+    assert [list(x) for x in back] == [[], []]
+    scaled = StepwiseTransformer(StandardScaler()).fit([np.ones((2, 3))])
+    assert [x.shape for x in scaled.inverse_transform([np.zeros((0, 3))])] == [(0, 3)]
+
+
+# --- meta-estimators inside ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda scaler: FrozenEstimator(scaler),
+        lambda scaler: make_pipeline(FrozenEstimator(scaler), "passthrough"),
+        lambda scaler: make_pipeline(FrozenEstimator(scaler)),
+        lambda scaler: FeatureUnion([("frozen", FrozenEstimator(scaler))]),
+        lambda scaler: ColumnTransformer(
+            [("frozen", FrozenEstimator(scaler), [0, 1, 2])]
+        ),
+        lambda scaler: FrozenEstimator(make_pipeline(scaler)),
+        lambda scaler: FunctionTransformer(scaler.transform),
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("y", [None, [0, 1, 0, 1, 1]])
+def test_a_fitted_transformer_is_applied_as_it_is(sequences, inner, y):
+    scaler = StandardScaler().fit([[0.0, 1, 2], [2, 3, 4]])
+    stepwise = StepwiseTransformer(inner(scaler))
+    expected = [scaler.transform(sequence) for sequence in sequences]
+    assert_same_sequences(stepwise.fit_transform(sequences, y), expected)
+    assert_same_sequences(stepwise.fit(sequences, y).transform(sequences), expected)
+
+
+@pytest.mark.parametrize(
+    "inner", [FrozenEstimator(CountVectorizer().fit(["a dog", "cat"])), TfidfVectorizer()]
+)
+def test_a_transformer_of_texts_inside_another_gets_a_list_of_texts(inner):
+    for outer in (inner, make_pipeline(inner), FeatureUnion([("counts", inner)])):
+        stepwise = StepwiseTransformer(outer).fit([["dog", "cat"], ["dog"]])
+        assert stepwise.transform([["dog"]])[0].shape == (1, 2)
+
+
+# --- frames of fields ----------------------------------------------------------------
+
+
+@pytest.fixture
+def fields(sequences):
+    return pd.DataFrame(
+        {
+            name: object_array([np.array(sequence[:, j]) for sequence in sequences])
+            for j, name in enumerate(["pulse", "heat", "load"])
+        },
+        index=list("uvwxy"),
+    )
+
+
+def steps_of(frame):
+    return [np.stack(list(row), axis=1) for row in frame.itertuples(index=False)]
+
+
+@pytest.mark.parametrize(
+    ("inner", "names"),
+    [
+        (StandardScaler(), ["pulse", "heat", "load"]),
+        ("passthrough", ["pulse", "heat", "load"]),
+        (PCA(2), ["pca0", "pca1"]),
+        (PolynomialFeatures(1), ["1", "pulse", "heat", "load"]),
+        (make_pipeline(StandardScaler(), PCA(1)), ["pca0"]),
+        (FrozenEstimator(StandardScaler().fit(np.eye(3))), None),
+        (FunctionTransformer(np.abs), ["pulse", "heat", "load"]),
+        (FunctionTransformer(lambda X: X.to_numpy()[:, :2]), None),
+    ],
+    ids=range(8),
+)
+@pytest.mark.filterwarnings("ignore:X has feature names, but StandardScaler:UserWarning")
+def test_a_frame_of_fields_gives_one_column_a_feature(sequences, fields, inner, names):
+    rows = pd.DataFrame(np.concatenate(sequences), columns=list(fields))
+    rowwise = FunctionTransformer() if inner == "passthrough" else clone(inner)
+    expected = np.split(
+        np.asarray(rowwise.fit(rows, None).transform(rows)), [4, 5, 11, 13]
+    )
+    stepwise = StepwiseTransformer(inner)
+    for result in (stepwise.fit_transform(fields), stepwise.transform(fields)):
+        assert result.index.tolist() == list("uvwxy")
+        if names is None and isinstance(result, pd.Series):
+            assert_same_sequences(result.tolist(), expected)
+            continue
+        if names is not None:
+            assert list(result.columns) == names
+        assert_same_sequences(steps_of(result), expected)
+
+
+def test_fields_come_in_any_order_and_by_name_only(fields):
+    stepwise = StepwiseTransformer(StandardScaler()).fit(fields)
+    expected = stepwise.transform(fields)
+    assert stepwise.feature_names_in_.tolist() == ["pulse", "heat", "load"]
+    assert stepwise.n_features_in_ == 3
+    again = stepwise.transform(fields[["load", "pulse", "heat"]])
+    assert list(again.columns) == list(expected.columns)
+    assert_same_sequences(steps_of(again), steps_of(expected))
+    back = stepwise.inverse_transform(expected[["heat", "load", "pulse"]])
+    assert_same_sequences(steps_of(back), steps_of(fields))
+    with pytest.raises(ValueError, match=r"X lacks the columns \['heat'\]"):
+        stepwise.transform(fields[["pulse", "load"]])
+
+
+def test_fields_and_arrays_are_exchanged_without_a_warning(sequences, fields):
+    expected = StepwiseTransformer(StandardScaler()).fit_transform(sequences)
+    named = StepwiseTransformer(StandardScaler()).fit(fields)
+    assert_same_sequences(named.transform(sequences), expected)
+    unnamed = StepwiseTransformer(StandardScaler()).fit(sequences)
+    assert_same_sequences(steps_of(unnamed.transform(fields)), expected)
+
+
+def test_columns_of_fields_are_chosen_by_name(fields):
+    inner = ColumnTransformer([("scaled", StandardScaler(), ["heat"])], remainder="drop")
+    result = StepwiseTransformer(inner).fit_transform(fields)
+    assert list(result.columns) == ["scaled__heat"]
+    values = np.concatenate(result["scaled__heat"].tolist())
+    np.testing.assert_allclose([values.mean(), values.std()], [0, 1], atol=1e-12)
+
+
+def test_one_column_of_sequences_stays_one_column(fields):
+    for inner in (StandardScaler(), FunctionTransformer(lambda X: X.to_numpy() * 2)):
+        result = StepwiseTransformer(inner).fit_transform(fields[["heat"]])
+        assert list(result.columns) == ["heat"]
+        assert result.loc["v", "heat"].shape == (1,)
+
+
+def test_fields_go_through_a_pipeline_and_a_search(fields, labels):
+    pipeline = make_pipeline(
+        StepwiseTransformer(StandardScaler()), LastValues(), LogisticRegression()
+    )
+    search = GridSearchCV(
+        pipeline, {"stepwisetransformer__transformer": [StandardScaler(), PCA(1)]}, cv=2
+    )
+    search.fit(fields, labels)
+    expected = search.predict_proba(fields)
+    np.testing.assert_array_equal(search.predict_proba(fields.iloc[:, ::-1]), expected)
+
+
+class LastValues(LastStepOfEach):
+    """Makes a row of the last steps of fields."""
+
+    def transform(self, X):
+        return np.array([[cell[-1] for cell in row] for row in X.itertuples(index=False)])
+
+
+def test_a_list_of_steps_cannot_be_made_of_several_columns(fields):
+    with pytest.raises(TypeError, match=r"X has 3 columns of sequences, expected one"):
+        StepwiseTransformer(MultiLabelBinarizer()).fit(fields)
+
+
+# --- masked and missing values -------------------------------------------------------
+
+
+def test_masked_cells_reach_the_imputer_as_missing():
+    masked = np.ma.array([[1, 2], [3, 4]], mask=[[False, True], [False, False]])
+    for X in (masked, list(masked), masked[..., None]):
+        result = StepwiseTransformer(SimpleImputer()).fit_transform(X)
+        np.testing.assert_allclose(np.ravel(result[0])[1], 8 / 3)
+
+
 # --- errors --------------------------------------------------------------------------
 
 
@@ -375,6 +569,18 @@ def test_lists_of_sets_may_have_no_steps():
         ({"a": [1]}, TypeError, "X must be a list of sequences, .* got dict"),
         (np.ones((2, 0, 3)), ValueError, r"X has shape \(2, 0, 3\)"),
         (np.ones(4), ValueError, "Expected 2D array, got 1D array instead"),
+        (iter([[1.0]]), TypeError, r"got list_iterator; pass list\(X\)"),
+        (pd.DataFrame({"id": [1]}).groupby("id"), TypeError, "sequences_from_frame"),
+        (
+            pd.DataFrame({"a": [1.0], "w": ["x"]}),
+            TypeError,
+            "X holds strings in column 'w', such as 'x'",
+        ),
+        (
+            pd.DataFrame({"a": [[1.0]], "b": [[1.0, 2.0]]}),
+            ValueError,
+            "row 0 of X: column 'a' has 1 steps, but column 'b' has 2",
+        ),
     ],
 )
 def test_what_is_no_container_of_sequences_is_named(X, error, message):
