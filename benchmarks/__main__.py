@@ -13,7 +13,7 @@ from . import (
     seq2seq_speed,
     training_speed,
 )
-from ._report import machine_line, make_parser, print_bars, run_parts
+from ._report import machine_line, make_parser, print_goals, run_parts
 
 PROGRAMS = {
     module.__name__.rpartition(".")[2]: module
@@ -34,7 +34,7 @@ PROGRAMS = {
 
 
 def main(argv=None):
-    """Run the chosen programs and hold what they measured against the bars."""
+    """Run the chosen programs and compare the figures with their goals."""
     parser = make_parser(__doc__, prog="python -m benchmarks")
     parser.add_argument(
         "--only",
@@ -46,12 +46,12 @@ def main(argv=None):
     )
     arguments = parser.parse_args(argv)
     print(machine_line())
-    bars = []
+    goals = []
     for name in arguments.only:
         print(f"\n## {name}")
-        bars += run_parts(PROGRAMS[name].PARTS, arguments.quick, arguments.seeds)
-    print("\n## all bars")
-    print_bars(bars, arguments.quick)
+        goals += run_parts(PROGRAMS[name].PARTS, arguments.quick, arguments.seeds)
+    print("\n## all goals")
+    print_goals(goals, arguments.quick)
 
 
 if __name__ == "__main__":

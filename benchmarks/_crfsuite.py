@@ -1,4 +1,4 @@
-"""The peer of taggers: CRFsuite over hand-made features; nothing here knows skrnn.
+"""The peer of the taggers: CRFsuite over hand-made features, without skrnn.
 
 The features are the usual ones: the word, its prefixes and suffixes, its shape, case and
 digits, and the same, affixes aside, of its neighbours up to two steps away.
@@ -12,7 +12,7 @@ from ._report import import_peer, progress, timed_call
 
 AFFIXES = (1, 2, 3, 4)  # characters
 OFFSETS = (-2, -1, 1, 2)  # the neighbours that a step sees, beside itself
-REPEATED = re.compile(r"(.)(?=\1)")  # a character before its like
+REPEATED = re.compile(r"(.)(?=\1)")  # a character before the same one
 C1, C2_GRID = 0.1, (0.01, 0.1)  # the L1 penalty, and the L2 penalties to choose from
 
 
@@ -33,7 +33,7 @@ class CRFsuiteTagger:
         self.max_iterations = max_iterations
 
     def fit(self, X, y):
-        """Fit on token lists and tag lists; making the features is part of it."""
+        """Compute the features, and fit on token lists and tag lists."""
         crfsuite = import_peer("sklearn_crfsuite", "sklearn-crfsuite")
         self.model_ = crfsuite.CRF(
             algorithm="lbfgs",
@@ -68,7 +68,7 @@ def sentence_features(tokens):
 
 @lru_cache(maxsize=1 << 17)
 def word_features(token):
-    """Return what is said of a token and of its neighbours: word, shape, case, digits."""
+    """Return the features that neighbours share: word, shape, case, digits."""
     shape = word_shape(token)
     kinds = ("isupper", "istitle", "isdigit")
     return (
@@ -109,7 +109,7 @@ def _shape_of(character):
 
 @dataclass(frozen=True)
 class FittedPeer:
-    """The peer that validation chose, the seconds of its own fit and its score there."""
+    """The peer chosen on the validation file, its fit seconds and validation score."""
 
     tagger: CRFsuiteTagger
     seconds: float
@@ -127,7 +127,7 @@ def fit_crfsuite(train, valid, measure, max_iterations=100):
     candidates = []
     for c2 in C2_GRID:
         progress(f"CRFsuite, c2={c2:g}")
-        # every fit makes its features anew
+        # every fit computes its features again
         word_features.cache_clear()
         affix_features.cache_clear()
         tagger = CRFsuiteTagger(C1, c2, max_iterations)

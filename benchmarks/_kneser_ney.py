@@ -1,10 +1,9 @@
-"""The peer of language models: a modified Kneser–Ney n-gram; nothing here knows skrnn.
+"""The peer of language models: a modified Kneser–Ney n-gram model, without skrnn.
 
 Interpolated, with three discounts an order and lower orders counted by the tokens that
 come before (Chen & Goodman 1999, An empirical study of smoothing techniques for language
 modeling, section 3). Sequences have a begin, which is given, and an end, which is scored.
-No row of Python is run for a token: an n-gram is the number of its place in the text, and
-all n-grams of one order are numbered at once.
+There is no Python loop over tokens: all n-grams of one order are numbered at once.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ ORDERS = range(2, 31)
 
 @dataclass(frozen=True)
 class KneserNey:
-    """An n-gram model of one order, and what it says of held-out sequences.
+    """An n-gram model of one order, and its scores of held-out sequences.
 
     `nats_by_step` are the negative log-probabilities of each token and end, in the order
     of the sequences.
@@ -28,7 +27,7 @@ class KneserNey:
 
     @property
     def nats(self):
-        """Mean of a step."""
+        """Mean over the steps."""
         return float(self.nats_by_step.mean())
 
     def __str__(self):
@@ -36,7 +35,7 @@ class KneserNey:
 
 
 def choose_order(train, valid, orders=ORDERS):
-    """Return the `KneserNey` that is best on `valid`, with what it says of it.
+    """Return the `KneserNey` that is best on `valid`, with its scores there.
 
     Orders are tried one after the other, until one is worse than the one before.
     """
@@ -75,7 +74,7 @@ def nats_by_step(train, held_out, order):
         if not inside.any():
             break
         counts = _counts(grams, place, inside, fitted, size, order)
-        # one place stands for all n-grams of a number
+        # one place represents all n-grams of a number
         shown = np.zeros(len(counts), np.int64)
         shown[gram[inside]] = np.flatnonzero(inside)
         seen = np.flatnonzero(counts)
@@ -86,7 +85,7 @@ def nats_by_step(train, held_out, order):
         total = np.bincount(of_context, counts[seen], minlength=n_contexts)
         left_over = np.bincount(
             of_context, discounts[kind[seen]], minlength=n_contexts
-        )  # what the discounts of a context's n-grams take away
+        )  # the mass that the discounts of a context's n-grams free
         here = np.flatnonzero(scored & _has(place, size))
         before = np.roll(context, 1)[here]
         here, before = here[total[before] > 0], before[total[before] > 0]
@@ -103,7 +102,7 @@ def _join(train, held_out, ids):
     text, place : int64 ndarrays
         Ids, and each one's place in its sequence, 0 for the begin.
     n_fitted : int
-        How much of it is training data.
+        Length of the training part.
     """
     unseen = len(ids) + 2
     rows = [
@@ -117,8 +116,8 @@ def _join(train, held_out, ids):
 def _number(text, place, order):
     """Return for each size from 0 on the number of the n-gram that ends at each place.
 
-    Where a sequence has fewer tokens before, the shorter n-gram's number stands, and
-    means nothing.
+    Where a sequence has fewer tokens before, the number is that of the shorter n-gram,
+    and is not used.
     """
     grams = [np.zeros(len(text), np.int64)]
     width = int(text.max()) + 1
@@ -130,15 +129,15 @@ def _number(text, place, order):
 
 
 def _has(place, size):
-    """Tell where an n-gram of this size ends that predicts a token or an end."""
+    """Return where an n-gram of this size ends that predicts a token or an end."""
     return (place >= size - 1) & (place > 0)
 
 
 def _counts(grams, place, inside, fitted, size, order):
-    """Return how often each n-gram of a size counts in training, int64.
+    """Return the training count of each n-gram of a size, int64.
 
-    The longest, and those that nothing can precede, count as often as they occur, others
-    once for each token that precedes them somewhere.
+    The longest, and those at the begin of a sequence, count as often as they occur,
+    others once for each distinct token that precedes them.
     """
     gram = grams[size]
     n_grams = int(gram.max()) + 1
@@ -153,7 +152,7 @@ def _counts(grams, place, inside, fitted, size, order):
 
 
 def _discounts(counts):
-    """Return what is taken from a count of 0, 1, 2 and of 3 or more, (4,)."""
+    """Return the discounts of a count of 0, 1, 2 and of 3 or more, (4,)."""
     n1, n2, n3, n4 = (float((counts == k).sum()) for k in (1, 2, 3, 4))
     if not n1 or not n2 or not n3:
         return np.array([0, 0.5, 0.5, 0.5])  # too few n-grams to estimate from

@@ -1,12 +1,12 @@
-"""The reference sides of the speed benchmark, in plain PyTorch: nothing here knows skrnn.
+"""The reference sides of the speed benchmarks, in plain PyTorch, without skrnn.
 
-`PackedLoop` is the training loop that tutorials teach and that a competent user writes: a
+`PackedLoop` is the usual training loop of tutorials and competent users: a
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
-`TranslatorLoop` is the same for pairs of sequences, with a decoder that goes step by step.
-`LanguageLoop` is the bare loop over the ready streams of a book, its state carried along.
-`DenseLoop` is the bare loop over one ready tensor of equal lengths. `kernel_pass` is the
-recurrent layer's own cost and nothing else.
+`TranslatorLoop` is the same for pairs of sequences, with a decoder of single steps.
+`LanguageLoop` is the bare loop over prepared streams of a book, with a carried state.
+`DenseLoop` is the bare loop over one prepared tensor of equal lengths. `kernel_pass` is the
+cost of the recurrent layer alone.
 """
 
 import torch
@@ -18,7 +18,7 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class TokenDataset(Dataset):
-    """Ready tensors of token ids, one a sequence, and labels of sequences or of steps."""
+    """Tensors of token ids, one a sequence, and labels of sequences or of steps."""
 
     def __init__(self, sequences, labels):
         self.sequences = sequences
@@ -41,7 +41,7 @@ def collate(samples):
 def collate_steps(samples):
     """Pad the samples of a batch: ids (B, T), lengths (B,), labels (B, T).
 
-    Labels are padded with what `cross_entropy` leaves out.
+    Labels are padded with the index that `cross_entropy` ignores.
     """
     sequences, labels = zip(*samples, strict=True)
     lengths = torch.tensor([len(sequence) for sequence in sequences])
@@ -108,7 +108,7 @@ class PackedLoop:
         self.batch_size = batch_size
 
     def fit(self, sequences, labels, n_epochs):
-        """Train on ready tensors of ids and labels: (n_sequences,), or (n_steps_i,) each."""
+        """Train on prepared tensors of ids and labels: (n_sequences,), or (n_steps_i,) each."""
         dataset = TokenDataset(sequences, labels)
         loader = DataLoader(
             dataset, self.batch_size, shuffle=True, collate_fn=self.collate
@@ -160,7 +160,7 @@ class PackedTranslator(nn.Module):
         self.head = nn.Linear(hidden_size, n_targets)
 
     def encode(self, inputs, lengths):
-        """Return the outputs (B, T, 2H), where the decoder starts, and the padding (B, T)."""
+        """Return the outputs (B, T, 2H), the decoder's first state, the padding (B, T)."""
         packed = pack_padded_sequence(
             self.source(inputs), lengths, batch_first=True, enforce_sorted=False
         )
@@ -197,7 +197,7 @@ class TranslatorLoop:
         self.batch_size = batch_size
 
     def fit(self, sources, targets, n_epochs):
-        """Train on ready tensors of ids; targets have the end as their last step."""
+        """Train on prepared tensors of ids; targets have the end as their last step."""
         loader = DataLoader(
             TokenDataset(sources, targets),
             self.batch_size,
@@ -226,13 +226,13 @@ class CharacterModel(nn.Module):
         self.head = nn.Linear(hidden_size, n_tokens)
 
     def forward(self, inputs, state=None):
-        """Return logits (B, T, C) of ids (B, T), and the state behind them."""
+        """Return logits (B, T, C) of ids (B, T), and the state after them."""
         outputs, state = self.recurrent(self.embedding(inputs), state)
         return self.head(outputs), state
 
 
 class LanguageLoop:
-    """The bare loop of truncated back-propagation, over streams that are ready tensors."""
+    """The bare loop of truncated back-propagation, over prepared streams."""
 
     def __init__(self, n_tokens, sizes, *, bptt):
         torch.manual_seed(0)
@@ -242,7 +242,7 @@ class LanguageLoop:
         self.bptt = bptt
 
     def fit(self, inputs, targets, n_epochs):
-        """Train on ids (n_lanes, n_steps) and what follows them."""
+        """Train on ids (n_streams, n_steps) and the ids that follow them."""
         self.model.train()
         for _ in range(n_epochs):
             state = None
@@ -260,10 +260,10 @@ class LanguageLoop:
         return self
 
     @torch.inference_mode()
-    def write(self, prompts, n_steps):
+    def generate(self, prompts, n_steps):
         """Return ids (n_prompts, n_steps), the most probable each time.
 
-        All that is written so far is read again for each step.
+        The whole prefix is read again for each step.
         """
         self.model.eval()
         for _ in range(n_steps):
@@ -286,7 +286,7 @@ class DenseClassifier(nn.Module):
 
 
 class DenseLoop:
-    """The bare training loop over one ready tensor."""
+    """The bare training loop over one prepared tensor."""
 
     def __init__(self, n_features, hidden_size, n_classes, batch_size=32):
         torch.manual_seed(0)
@@ -310,7 +310,7 @@ class DenseLoop:
 
 
 def kernel_batches(lengths, batch_size, n_features, hidden_size):
-    """Return ready dense batches, shaped as sequences sorted by length would be.
+    """Return prepared dense batches, shaped as sequences sorted by length would be.
 
     Returns
     -------
@@ -329,7 +329,7 @@ def kernel_batches(lengths, batch_size, n_features, hidden_size):
 
 
 def kernel_pass(layers, batches):
-    """Run each recurrent layer forward and backward over every ready batch."""
+    """Run each recurrent layer forward and backward over every prepared batch."""
     for inputs, gradients in batches:
         for layer in layers:
             outputs, _ = layer(inputs)  # (B, T, H)

@@ -1,4 +1,4 @@
-"""The methods that skrnn is measured against; none of them needs skrnn.
+"""The methods that skrnn is compared with; none of them uses skrnn.
 
 Where a peer has a setting, it is chosen on validation data, as a careful user would; the
 peer is fitted on the training file alone, as the networks are.
@@ -100,8 +100,8 @@ class NearestNeighbourDTW:
         """Return the squared distances, (n_training,), from a series to all kept ones.
 
         All training series advance together along the anti-diagonals `i + j = d` of their
-        cost matrices: `total[i + 1]` holds row i, row 0 stands for the border. Those that
-        are done leave from the right, since the longest stand first.
+        cost matrices: `total[i + 1]` holds row i, row 0 is the border. Finished
+        series leave from the right, since the longest come first.
         """
         n, longest = len(x), self.lengths_[0]
         columns = np.ascontiguousarray(x.T, dtype=np.float32)  # (F, n)
@@ -118,7 +118,7 @@ class NearestNeighbourDTW:
             )  # rows i of this anti-diagonal
             start = (
                 longest - 1 - (d - low)
-            )  # where column j = d - i stands in reversed time
+            )  # the place of column j = d - i in reversed time
             cost = np.zeros((high - low, active), dtype=np.float32)
             for mine, theirs in zip(columns, self.reversed_, strict=True):
                 step = mine[low:high, None] - theirs[start : start + high - low, :active]

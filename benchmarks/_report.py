@@ -1,4 +1,4 @@
-"""What the benchmarks share: command line, tables, bars, paired timing, memory."""
+"""Shared parts of the benchmarks: command line, tables, goals, paired timing, memory."""
 
 import argparse
 import importlib
@@ -19,7 +19,7 @@ from ._data import DataAbsent
 
 
 class PeerAbsent(Exception):
-    """A library that skrnn is measured against is not installed."""
+    """A library that skrnn is compared with is not installed."""
 
 
 def import_peer(module, package):
@@ -27,12 +27,12 @@ def import_peer(module, package):
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise PeerAbsent(f"wants the package {package}; pip install {package}") from None
+        raise PeerAbsent(f"needs the package {package}; pip install {package}") from None
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A measured figure held against the bar it has to reach."""
+class Goal:
+    """A measured figure and the goal that it has to reach."""
 
     claim: str
     wanted: str
@@ -41,19 +41,19 @@ class Bar:
 
 
 def at_least(claim, measured, bound, digits=3):
-    """Return the `Bar` of a figure that must not be smaller than `bound`."""
+    """Return the `Goal` of a figure that must be at least `bound`."""
     wanted = f"≥ {bound:.{digits}f}"
-    return Bar(claim, wanted, f"{measured:.{digits}f}", bool(measured >= bound))
+    return Goal(claim, wanted, f"{measured:.{digits}f}", bool(measured >= bound))
 
 
 def at_most(claim, measured, bound, digits=3):
-    """Return the `Bar` of a figure that must not be larger than `bound`."""
+    """Return the `Goal` of a figure that must be at most `bound`."""
     wanted = f"≤ {bound:.{digits}f}"
-    return Bar(claim, wanted, f"{measured:.{digits}f}", bool(measured <= bound))
+    return Goal(claim, wanted, f"{measured:.{digits}f}", bool(measured <= bound))
 
 
 def machine_line():
-    """Return one line on what the figures were measured with."""
+    """Return one line about the machine, threads and versions."""
     return (
         f"{_processor()} ({torch.backends.cpu.get_cpu_capability()}), {joblib.cpu_count()} cores; "
         f"torch {torch.__version__}, {torch.get_num_threads()} threads; "
@@ -90,27 +90,27 @@ def print_table(title, header, rows, note=None):
     sys.stdout.flush()
 
 
-def print_bars(bars, quick):
-    """Print every bar with what was measured and whether it was met."""
-    if bars:
+def print_goals(goals, quick):
+    """Print every goal with the measured figure and whether it was met."""
+    if goals:
         rows = [
-            (b.claim, b.wanted, b.measured, "met" if b.met else "MISSED") for b in bars
+            (g.claim, g.wanted, g.measured, "met" if g.met else "missed") for g in goals
         ]
         note = (
             "A quick run shows that the programs work; its figures mean nothing."
             if quick
             else None
         )
-        print_table("Bars", ("claim", "bar", "measured", ""), rows, note)
+        print_table("Goals", ("claim", "goal", "measured", ""), rows, note)
 
 
 def progress(text):
-    """Say on the error stream, which keeps the tables clean, what is being measured."""
+    """Print the current measurement to the error stream, apart from the tables."""
     print(f"... {text}", file=sys.stderr, flush=True)
 
 
 class EpochProgress(Callback):
-    """Says after each epoch how far training is."""
+    """Prints the progress of training after each epoch."""
 
     def __init__(self, name):
         self.name = name
@@ -124,7 +124,7 @@ class EpochProgress(Callback):
 
 
 def make_parser(description, prog=None):
-    """Return a command line with what every benchmark takes."""
+    """Return a command-line parser with the options of every benchmark."""
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument(
         "--quick", action="store_true", help="a smoke run; its figures mean nothing"
@@ -136,7 +136,7 @@ def make_parser(description, prog=None):
 
 
 def run_program(description, parts: Sequence[Callable], argv=None):
-    """Run the parts of one program as its command line says, and print the bars."""
+    """Run the parts that the command line of a program selects; print the goals."""
     parser = make_parser(description)
     by_name = {part.__name__: part for part in parts}
     parser.add_argument(
@@ -150,27 +150,28 @@ def run_program(description, parts: Sequence[Callable], argv=None):
     arguments = parser.parse_args(argv)
     print(machine_line())
     chosen = [by_name[name] for name in arguments.parts]
-    print_bars(run_parts(chosen, arguments.quick, arguments.seeds), arguments.quick)
+    print_goals(run_parts(chosen, arguments.quick, arguments.seeds), arguments.quick)
 
 
 def run_parts(parts, quick, seeds=None):
-    """Run each `part(quick, seeds)`, and return the bars of all.
+    """Run each `part(quick, seeds)`, and return the goals of all.
 
-    A part whose data or peer is absent says so and is skipped."""
+    A part whose data or peer is absent is skipped with a message.
+    """
     seeds = seeds or ([0] if quick else [0, 1, 2, 3, 4])
-    bars = []
+    goals = []
     for part in parts:
         try:
-            bars += part(quick, seeds)
+            goals += part(quick, seeds)
         except (DataAbsent, PeerAbsent) as absent:
             print(f"\nskipped {part.__name__.replace('_', ' ')}: {absent}")
-    return bars
+    return goals
 
 
 def time_alternately(tasks: dict[str, Callable], repeats):
-    """Time tasks in turn, A, B, A, B, ..., so that the machine's drift meets them all.
+    """Time tasks in turn, A, B, A, B, ..., so that drift of the machine affects all alike.
 
-    Every task runs once before, untimed, to fill caches.
+    Every task runs once untimed before, to fill caches.
 
     Returns
     -------
@@ -187,7 +188,7 @@ def time_alternately(tasks: dict[str, Callable], repeats):
 
 
 def timed_call(task):
-    """Return what `task()` returns, and the seconds it took."""
+    """Return the result of `task()` and its seconds."""
     start = time.perf_counter()
     result = task()
     return result, time.perf_counter() - start
@@ -215,7 +216,7 @@ def ratio_by_round(numerators, denominators):
 
 
 def mean_and_sd(values, digits=4):
-    """Return "mean ± sd" over seeds (the sample standard deviation), of one the value."""
+    """Return "mean ± sd" over seeds (the sample standard deviation), or a single value."""
     mean = f"{statistics.fmean(values):.{digits}f}"
     if len(values) == 1:
         return mean
@@ -225,7 +226,7 @@ def mean_and_sd(values, digits=4):
 def peak_memory():
     """Return the most memory this process has held at once, in bytes.
 
-    Linux hands `ru_maxrss` from a parent down to its child, so the process's own
+    On Linux a child inherits `ru_maxrss` from its parent, so the process's own
     high-water mark is read there, and `ru_maxrss` elsewhere.
     """
     try:

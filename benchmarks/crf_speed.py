@@ -1,7 +1,7 @@
-"""How fast the conditional random field is, against pytorch-crf.
+"""Speed of the conditional random field, compared with pytorch-crf.
 
 Run `python -m benchmarks.crf_speed [--quick] [--seeds ...]`. Both sides get the same
-ready scores, and have to give the same losses, gradients and paths.
+scores, and must return the same losses, gradients and paths.
 """
 
 from functools import partial
@@ -23,15 +23,15 @@ from ._report import (
 
 N_LABELS = (17, 127)
 BATCH_SIZE = 32
-LOSS_BARS = {17: 2.0, 127: 5.0}
-PATH_BAR = 5.0
+LOSS_GOALS = {17: 2.0, 127: 5.0}
+PATH_GOAL = 5.0
 PEER, PEER_BATCHES, SKRNN = "pytorch-crf", "pytorch-crf, batches of 32", "skrnn"
 
 
 def loss(quick, seeds):
     """Time the negative log-likelihood of a batch, forward and backward."""
     repeats = 3 if quick else 50
-    rows, bars = [], []
+    rows, goals = [], []
     for n_labels in N_LABELS:
         progress(f"CRF loss, {n_labels} labels")
         theirs, ours = _fields(n_labels, seeds[0])
@@ -47,7 +47,7 @@ def loss(quick, seeds):
         faster = ratio_by_round(seconds[PEER], seconds[SKRNN])
         rows.append([n_labels, *_milliseconds(seconds, 2), f"{faster:.2f}"])
         claim = f"CRF loss, {n_labels} labels: pytorch-crf / skrnn"
-        bars.append(at_least(claim, faster.median, LOSS_BARS[n_labels], 2))
+        goals.append(at_least(claim, faster.median, LOSS_GOALS[n_labels], 2))
     print_table(
         f"CRF loss, forward and backward, a batch of {BATCH_SIZE} sequences of 14 to 20 steps",
         ("labels", f"{PEER} (ms)", f"{SKRNN} (ms)", "ratio"),
@@ -55,13 +55,13 @@ def loss(quick, seeds):
         f"Medians; the ratio within a round: median (lowest–highest) of {repeats} "
         "alternated rounds.",
     )
-    return bars
+    return goals
 
 
 def viterbi(quick, seeds):
     """Time the best paths of 1,000 sequences."""
     n_sequences, repeats = (100, 2) if quick else (1_000, 7)
-    rows, bars = [], []
+    rows, goals = [], []
     for n_labels in N_LABELS:
         progress(f"Viterbi, {n_labels} labels")
         theirs, ours = _fields(n_labels, seeds[0])
@@ -78,7 +78,7 @@ def viterbi(quick, seeds):
         faster = ratio_by_round(seconds[best], seconds[SKRNN])
         rows.append([n_labels, *_milliseconds(seconds, 0), f"{faster:.2f}"])
         claim = f"Viterbi, {n_labels} labels: pytorch-crf / skrnn"
-        bars.append(at_least(claim, faster.median, PATH_BAR, 2))
+        goals.append(at_least(claim, faster.median, PATH_GOAL, 2))
     print_table(
         f"Viterbi, {n_sequences:,} sequences of 3 to 35 steps",
         (
@@ -93,7 +93,7 @@ def viterbi(quick, seeds):
         "pytorch-crf's two: all sequences in one call, or 32 in each, cut to their longest. "
         f"Median (lowest–highest) of {repeats} alternated rounds.",
     )
-    return bars
+    return goals
 
 
 def _fields(n_labels, seed):
@@ -109,11 +109,11 @@ def _fields(n_labels, seed):
     return theirs, ours
 
 
-def _scores(n_sequences, least, most, n_labels):
+def _scores(n_sequences, shortest, longest, n_labels):
     """Return logits (B, T, C) and lengths (B,); the first sequence is the longest."""
-    lengths = torch.randint(least, most + 1, (n_sequences,))
-    lengths[0] = most
-    return torch.randn(n_sequences, most, n_labels), lengths
+    lengths = torch.randint(shortest, longest + 1, (n_sequences,))
+    lengths[0] = longest
+    return torch.randn(n_sequences, longest, n_labels), lengths
 
 
 def _mask(lengths):
@@ -150,7 +150,7 @@ def _our_paths(field, logits, lengths):
 
 
 def _check_paths(theirs, ours, logits, lengths):
-    """Raise unless both sides give the same paths, in float64, where none are even."""
+    """Raise unless both sides return the same paths, in float64, where no scores are equal."""
     exact = logits.double()
     their_paths = _their_paths(theirs.double(), exact, _mask(lengths), len(logits))
     if their_paths != _our_paths(ours.double(), exact, lengths):

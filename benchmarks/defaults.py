@@ -1,4 +1,4 @@
-"""Why the defaults are what they are: validation accuracy as one parameter changes.
+"""How the defaults were chosen: validation accuracy as one parameter changes.
 
 Run `python -m benchmarks.defaults [--quick] [--seeds ...]`. Test files are not read.
 """
@@ -33,7 +33,7 @@ CHANGES = (
     {"hidden_size": 256},
     {"num_layers": 2},
 )
-#: With so many words a run takes minutes; the rest is left to the smaller data sets.
+#: With so many words a run takes minutes; other changes are tried on smaller data.
 OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
 ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
 HEADER = ("changed", "validation accuracy", "fit (s)")
@@ -47,7 +47,7 @@ def clinc150(quick, seeds):
 
 
 def names(quick, seeds):
-    """Characters: 18 countries; spelling and larger networks are left to the words."""
+    """Characters: 18 countries; without the changes that concern words alone."""
     changes = [change for change in CHANGES if not change.keys() & ONLY_WORDS]
     _table("names", load_names(), changes, quick, seeds, tokenizer="char")
     return []

@@ -1,7 +1,7 @@
-"""How fast SequenceGenerator trains and writes, and what writing without end costs.
+"""Speed of training and generation of SequenceGenerator, and memory of endless generation.
 
-Run `python -m benchmarks.generation_speed [--quick] [--seeds ...]`. The text is made up:
-characters that depend on the one before.
+Run `python -m benchmarks.generation_speed [--quick] [--seeds ...]`. The text is
+artificial: each character depends on the one before.
 """
 
 import json
@@ -32,13 +32,13 @@ from ._report import (
 
 CHARACTERS = string.printable[:65]
 SIZES = (100, 256)  # embedding and hidden units, the defaults
-N_LANES, BPTT = 32, 128
-WRITING_SIZES, N_PROMPTS = (64, 128), 64
+N_STREAMS, BPTT = 32, 128
+GENERATION_SIZES, N_PROMPTS = (64, 128), 64
 KIB = 1024
 
 
 def make_text(n_characters, seed):
-    """Return a text in which each character has 8 that may follow."""
+    """Return a text in which each character may be followed by 8."""
     generator = np.random.default_rng(seed)
     n = len(CHARACTERS)
     following = generator.integers(n, size=(n, 8))
@@ -54,7 +54,7 @@ def generator(sizes, n_epochs):
     return SequenceGenerator(
         embedding_dim=embedding_dim,
         hidden_size=hidden_size,
-        batch_size=N_LANES,
+        batch_size=N_STREAMS,
         bptt=BPTT,
         dropout=0,
         early_stopping=False,
@@ -66,9 +66,9 @@ def generator(sizes, n_epochs):
 def training(quick, seeds):
     """Compare training on a book."""
     n_chunks, n_epochs, repeats = (2, 1, 1) if quick else (12, 2, 5)
-    n_characters = N_LANES * BPTT * n_chunks
+    n_characters = N_STREAMS * BPTT * n_chunks
     text = make_text(n_characters, seeds[0])
-    inputs, targets = as_lanes(text)
+    inputs, targets = as_streams(text)
     n_tokens = len(CHARACTERS) + 3  # padding, unknown, end
     progress("training speed on a book")
     tasks = {
@@ -77,13 +77,13 @@ def training(quick, seeds):
         ),
         "skrnn": lambda: generator(SIZES, n_epochs).fit([text]),
     }
-    bars, peer = [], _keras_or_none(n_tokens)
+    goals, peer = [], _keras_or_none(n_tokens)
     if peer is not None:
         arrays = inputs.numpy(), targets.numpy()
         tasks["keras"] = lambda: peer.fit(*arrays, n_epochs)
     seconds = time_alternately(tasks, repeats)
     of_bare = ratio_by_round(seconds["bare"], seconds["skrnn"])
-    bars.append(
+    goals.append(
         at_least("training on a book: skrnn / bare loop", of_bare.median, 0.85, 2)
     )
     rates = {
@@ -94,7 +94,7 @@ def training(quick, seeds):
         ratio = ratio_by_round(seconds["keras"], seconds["skrnn"])
         of_keras = f"{ratio:.2f}"
         claim = f"training on a book: skrnn / Keras ({peer.backend})"
-        bars.append(at_least(claim, ratio.median, 3.0, 2))
+        goals.append(at_least(claim, ratio.median, 3.0, 2))
     print_table(
         f"Training on a book of {n_characters:,} characters, {n_epochs} epochs (characters/s)",
         ("bare loop", "Keras", "skrnn", "skrnn / bare loop", "skrnn / Keras"),
@@ -107,60 +107,60 @@ def training(quick, seeds):
                 of_keras,
             ]
         ],
-        f"All: LSTM of {SIZES[1]} units, vectors of {SIZES[0]}, {N_LANES} streams, chunks of "
+        f"All: LSTM of {SIZES[1]} units, vectors of {SIZES[0]}, {N_STREAMS} streams, chunks of "
         f"{BPTT} steps, the state carried along, clipping, no dropout. The bare loop (fused "
-        "AdamW) and Keras's stateful LSTM get ready tensors, and Keras is built and compiled "
+        "AdamW) and Keras's stateful LSTM get prepared tensors, and Keras is built and compiled "
         "before; skrnn's is the whole fit on the string. Medians; ratios within a round: "
         f"median (lowest–highest) of {repeats} alternated rounds.",
     )
-    return bars
+    return goals
 
 
 def _keras_or_none(n_tokens):
     try:
-        return KerasLanguageModel(n_tokens, SIZES, n_lanes=N_LANES, bptt=BPTT)
+        return KerasLanguageModel(n_tokens, SIZES, n_streams=N_STREAMS, bptt=BPTT)
     except PeerAbsent as absent:
-        progress(f"without Keras: {absent}")
+        progress(f"without Keras, which {absent}")
         return None
 
 
 def without_end(model):
-    """Return the fitted generator with an end that is never written."""
+    """Return the fitted generator with an end that is never generated."""
     model.net_.module_.head.bias.data[-1] = -1e9
     return model
 
 
-def as_lanes(text):
-    """Return ids (n_lanes, n_steps) and what follows them, int64 tensors."""
+def as_streams(text):
+    """Return ids (n_streams, n_steps) and the ids that follow them, int64 tensors."""
     places = {character: i for i, character in enumerate(CHARACTERS, 2)}
     targets = torch.tensor([places[character] for character in text])
     inputs = targets.roll(1)
     inputs[0] = 0
-    return inputs.reshape(N_LANES, -1), targets.reshape(N_LANES, -1)
+    return inputs.reshape(N_STREAMS, -1), targets.reshape(N_STREAMS, -1)
 
 
-def writing(quick, seeds):
-    """Compare writing on with a kept state and with a prefix that is read again."""
+def generation(quick, seeds):
+    """Compare generation with a kept state and with a prefix that is read again."""
     n_steps = 50 if quick else 1_000
-    model = without_end(generator(WRITING_SIZES, 1).fit([make_text(20_000, seeds[0])]))
-    loop = LanguageLoop(len(CHARACTERS) + 3, WRITING_SIZES, bptt=BPTT)
+    model = without_end(generator(GENERATION_SIZES, 1).fit([make_text(20_000, seeds[0])]))
+    loop = LanguageLoop(len(CHARACTERS) + 3, GENERATION_SIZES, bptt=BPTT)
     prompts = list(CHARACTERS[:N_PROMPTS])
     ids = torch.arange(2, 2 + N_PROMPTS)[:, None]
-    progress("writing, the state kept")
+    progress("generation, the state kept")
     repeats = 1 if quick else 3
     fast = time_alternately(
         {"skrnn": lambda: model.generate(prompts, n_steps, random_state=0)}, repeats
     )["skrnn"]
-    progress("writing, the prefix read again")
-    loop.write(ids, 5)
-    _, slow = timed_call(lambda: loop.write(ids, n_steps))
-    written = model.generate(prompts, n_steps, random_state=0)
-    if set(map(len, written)) != {n_steps}:
-        raise AssertionError("some prompts were not written on to the last step")
+    progress("generation, the prefix read again")
+    loop.generate(ids, 5)
+    _, slow = timed_call(lambda: loop.generate(ids, n_steps))
+    generated = model.generate(prompts, n_steps, random_state=0)
+    if set(map(len, generated)) != {n_steps}:
+        raise AssertionError("some prompts were not continued to the last step")
     n_characters = N_PROMPTS * n_steps
     ratio = slow / np.median(fast)
     print_table(
-        f"Writing {n_steps:,} characters on {N_PROMPTS} prompts",
+        f"Generating {n_steps:,} characters for {N_PROMPTS} prompts",
         ("prefix read again (characters/s)", "skrnn", "ratio"),
         [
             [
@@ -169,17 +169,17 @@ def writing(quick, seeds):
                 f"{ratio:.1f}",
             ]
         ],
-        f"The same sizes, {WRITING_SIZES[1]} units; all prompts in one batch on both sides. The "
-        f"loop's one run took {slow:.0f} s; skrnn's is the median of {repeats}, and draws its "
-        "characters where the loop takes the most probable. The end is forbidden.",
+        f"The same sizes, {GENERATION_SIZES[1]} units; all prompts in one batch on both sides. The "
+        f"loop's one run took {slow:.0f} s; skrnn's is the median of {repeats}, and samples its "
+        "characters where the loop takes the most probable. The end token is forbidden.",
     )
-    return [at_least("writing: state kept / prefix read again", ratio, 20.0, 1)]
+    return [at_least("generation: state kept / prefix read again", ratio, 20.0, 1)]
 
 
-def endless(quick, seeds):
-    """Measure memory while one text goes on and on."""
+def stream_memory(quick, seeds):
+    """Measure the memory of one long stream."""
     n_few, n_many = (200, 2_000) if quick else (1_000, 100_000)
-    progress("writing without end")
+    progress("memory of a long stream")
     child = run_in_child(
         "benchmarks.generation_speed", "--child", n_few, n_many, seeds[0]
     )
@@ -199,12 +199,12 @@ def endless(quick, seeds):
                 f"{child['rate']:,.0f}",
             ]
         ],
-        "One stream of one process, whose end is forbidden; the state is "
+        "One stream in one process, whose end token is forbidden; the state is "
         f"{child['state']:,} bytes at both points.",
     )
     return [
         at_most(
-            f"{n_many:,} steps written: growth of the peak (KiB)",
+            f"{n_many:,} steps: growth of the peak (KiB)",
             child["growth"] / KIB,
             1024,
             0,
@@ -212,7 +212,7 @@ def endless(quick, seeds):
     ]
 
 
-def _write_without_end(n_few, n_many, seed):
+def _stream_without_end(n_few, n_many, seed):
     """Print as JSON the peaks of memory after few and after many steps."""
     model = without_end(generator(SIZES, 1).fit([make_text(20_000, seed)]))
     sizes = []
@@ -227,22 +227,22 @@ def _write_without_end(n_few, n_many, seed):
 
     network.read = watched
     steps = model.stream("", max_length=n_many, random_state=seed)
-    n_written = sum(1 for _ in islice(steps, n_few))
+    n_generated = sum(1 for _ in islice(steps, n_few))
     few, state = peak_memory(), sizes[-1]
     more, seconds = timed_call(lambda: sum(1 for _ in steps))
     many = peak_memory()
-    if n_written + more != n_many:
-        raise AssertionError(f"{n_written + more} steps were written, not {n_many}")
+    if n_generated + more != n_many:
+        raise AssertionError(f"{n_generated + more} steps were generated, not {n_many}")
     if sizes[-1] != state:
         raise AssertionError(f"the state grew from {state} to {sizes[-1]} bytes")
     figures = {"few": few, "many": many, "growth": many - few, "state": state}
     print(json.dumps({**figures, "rate": (n_many - n_few) / seconds}))
 
 
-PARTS = (training, writing, endless)
+PARTS = (training, generation, stream_memory)
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        _write_without_end(*map(int, sys.argv[2:]))
+        _stream_without_end(*map(int, sys.argv[2:]))
     else:
         run_program(__doc__, PARTS)

@@ -26,7 +26,7 @@ from ._report import (
     timed_call,
 )
 
-SAMPLE_RATE, WINDOW, HOP, N_FFT, N_BANDS = 8_000, 200, 80, 512, 40  # 25 ms each 10 ms
+SAMPLE_RATE, WINDOW, HOP, N_FFT, N_BANDS = 8_000, 200, 80, 512, 40  # 25 ms every 10 ms
 
 
 def mel_filters():
@@ -84,7 +84,7 @@ def spoken_digits(quick, seeds):
         "Spoken digits (600 training, 300 test recordings)",
         ("method", "test accuracy", "fit (s)"),
         rows,
-        f"{N_BANDS} log-mel bands of 25 ms each 10 ms, {min(n_frames)} to {max(n_frames)} frames, "
+        f"{N_BANDS} log-mel bands, a 25 ms window every 10 ms, {min(n_frames)} to {max(n_frames)} frames, "
         "standardised; chance is 0.10. The seconds of 1-NN DTW are those of its predictions.",
     )
     recurrent, forward = means[SequenceClassifier], means[FeedForwardClassifier]

@@ -120,25 +120,25 @@ def plaid(quick, seeds):
 
 
 _SCALED = (
-    "The networks stand in a Pipeline behind StepwiseTransformer(StandardScaler()). The seconds of "
+    "The networks follow StepwiseTransformer(StandardScaler()) in a Pipeline. The seconds of "
     "1-NN DTW are those of its predictions; its fit costs nothing."
 )
 
 
 def _magnitude_and_sign(samples):
-    """Return two features of each sample: most currents are a thousandth of the largest."""
+    """Return two features of each sample, as most currents are tiny beside the largest."""
     return np.hstack([np.log10(np.abs(samples) + 1e-6), np.arcsinh(10 * samples)])
 
 
 def _frames(X):
-    """Return sequences of frames, what is left over at the end cut off."""
+    """Return sequences of frames, without the samples that are left over at the end."""
     return [x[: len(x) // FRAME * FRAME].reshape(len(x) // FRAME, -1) for x in X]
 
 
 def _networks(name, splits, quick, seeds, before=(), **parameters):
     """Return both networks' rows, and the recurrent one's scores and seconds.
 
-    ``before`` are the transformers that stand before the network in a Pipeline.
+    ``before`` are the transformers before the network in a Pipeline.
     """
     if quick:
         parameters["max_epochs"] = 2

@@ -1,4 +1,4 @@
-"""How probable SequenceGenerator finds held-out texts and music, beside n-grams.
+"""Likelihood of held-out texts and music under SequenceGenerator and n-gram models.
 
 Run `python -m benchmarks.quality_generation [--quick] [--seeds ...]`. One seed is run, the
 first: a book takes a quarter of an hour.
@@ -18,8 +18,8 @@ from skrnn.preprocessing import StepwiseTransformer
 from ._data import load_chorales, load_names, load_shakespeare, load_tunes
 from ._kneser_ney import choose_order, nats_by_step
 from ._report import (
-    Bar,
     EpochProgress,
+    Goal,
     at_least,
     at_most,
     print_table,
@@ -39,14 +39,14 @@ BRACKETS_SETTINGS = {
     "lr": 0.005,
     "max_epochs": 20,
 }
-#: For the window, which sees too little whatever its training.
+#: For the window, which sees too few steps however long it is trained.
 WINDOW_EPOCHS = 5
 N_SAMPLES = 1_000
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is measured on one data set, in which unit, and which parameters are no defaults."""
+    """One data set: the unit of its scores, published figures, changed parameters."""
 
     name: str
     unit: str
@@ -58,7 +58,7 @@ class Task:
         return nats if self.unit == "nats" else nats / math.log(2)
 
 
-#: Chosen on the validation file; one thread takes twice the seconds of its bar.
+#: Chosen on the validation file; on one thread it takes twice the seconds of its goal.
 SHAKESPEARE = Task(
     "Tiny Shakespeare",
     "nats",
@@ -108,7 +108,7 @@ def tunes(quick, seeds):
 
 
 def chorales(quick, seeds):
-    """Chords of four voices, 88 notes that sound or do not."""
+    """Chords of four voices: 88 notes, on or off."""
     pieces = load_chorales()
     if quick:
         pieces = {split: X[:20] for split, X in pieces.items()}
@@ -147,7 +147,7 @@ def chorales(quick, seeds):
 
 
 def brackets(quick, seeds):
-    """Brackets that close what was opened, nested deeper than a window can see."""
+    """Matched brackets, nested deeper than the window of the baseline."""
     n_texts = 100 if quick else N_TEXTS
     texts = make_brackets(n_texts, seeds[0])
     always = {**BRACKETS_SETTINGS, "random_state": seeds[0]}
@@ -163,17 +163,17 @@ def brackets(quick, seeds):
     for name, model in models.items():
         progress(f"brackets: {name}")
         _, seconds = timed_call(lambda model=model: model.fit(texts))
-        written = model.sample(N_SAMPLES, max_length=LONGEST, random_state=seeds[0])
-        right[name] = float(np.mean([is_matched(text) for text in written]))
-        length = np.mean([len(text) for text in written])
+        samples = model.sample(N_SAMPLES, max_length=LONGEST, random_state=seeds[0])
+        right[name] = float(np.mean([is_matched(text) for text in samples]))
+        length = np.mean([len(text) for text in samples])
         rows.append([name, f"{right[name]:.4f}", f"{length:.0f}", f"{seconds:.0f}"])
     print_table(
         f"Brackets: {n_texts:,} texts of 2 to {LONGEST} characters, {len(BRACKETS)} types, up "
         f"to {DEEPEST} open at once",
         ("network", "samples without a mismatch", "mean characters", "fit (s)"),
         rows,
-        f"{N_SAMPLES:,} samples of up to {LONGEST} characters at temperature 1; a bracket that "
-        "closes another than the last one that is open spoils its whole sample. "
+        f"{N_SAMPLES:,} samples of up to {LONGEST} characters at temperature 1; one bracket "
+        "that does not close the last open one makes its whole sample wrong. "
         f"Default parameters, but {_listed(BRACKETS_SETTINGS)}, and 128 units of the "
         "recurrent networks; "
         f"max_epochs={WINDOW_EPOCHS} for the window.",
@@ -182,25 +182,21 @@ def brackets(quick, seeds):
 
 
 def make_brackets(n_texts, seed):
-    """Return texts of brackets that all close, lists of strings.
+    """Return texts in which all brackets close, a list of strings.
 
-    Inside others a bracket opens a little less often than one closes, where both are
-    possible; where none is open the text ends one time in five. Longer texts than
-    `LONGEST` are left out.
+    Where both are possible a bracket opens a little less often than one closes; where
+    none is open the text ends one time in five. Texts longer than `LONGEST` are dropped.
     """
     generator = np.random.default_rng(seed)
     texts = []
     while len(texts) < n_texts:
         text, still_open = "", []
-        random_streams, types = (
-            generator.random(LONGEST),
-            generator.integers(3, size=LONGEST),
-        )
-        for chance, which in zip(random_streams, types, strict=True):
-            if not still_open and text and chance < 0.2:
+        draws, types = generator.random(LONGEST), generator.integers(3, size=LONGEST)
+        for draw, which in zip(draws, types, strict=True):
+            if not still_open and text and draw < 0.2:
                 texts.append(text)
                 break
-            if not still_open or (len(still_open) < DEEPEST and chance < 0.48):
+            if not still_open or (len(still_open) < DEEPEST and draw < 0.48):
                 still_open.append("([{"[which])
                 text += still_open[-1]
             else:
@@ -209,7 +205,7 @@ def make_brackets(n_texts, seed):
 
 
 def is_matched(text):
-    """Tell whether every closing bracket closes the last one that is open."""
+    """Return whether every closing bracket closes the last open one."""
     still_open = []
     for mark in text:
         if mark in BRACKETS:
@@ -265,7 +261,7 @@ def _compare(task, splits, quick, seeds):
 
 
 def _settings(parameters):
-    """Return what the recurrent network and the baseline beside it were given."""
+    """Describe the parameters of the recurrent network and of the baseline."""
     both = "Default parameters of both networks"
     return (
         f"{both}, but of SequenceGenerator {_listed(parameters)}" if parameters else both
@@ -277,7 +273,7 @@ def _listed(parameters):
 
 
 def _below_peer(claim, score, peer):
-    return Bar(claim, f"< {peer:.3f} (Kneser–Ney)", f"{score:.3f}", bool(score < peer))
+    return Goal(claim, f"< {peer:.3f} (Kneser–Ney)", f"{score:.3f}", bool(score < peer))
 
 
 PARTS = (shakespeare, names, tunes, chorales, brackets)

@@ -1,4 +1,4 @@
-"""Forecasts of sunspots and prices, against persistence and a tuned ridge.
+"""Forecasts of sunspots and prices, compared with persistence and a tuned ridge.
 
 Run `python -m benchmarks.quality_regression [--quick] [--seeds ...]`. The last fifth of
 each series is the test part, in time order. Windows are fixed: 132 months (one solar
@@ -71,7 +71,7 @@ _METHODS = {
     "plain": "SequenceRegressor(instance_norm=None)",
     "cautious": 'SequenceRegressor(instance_norm="last", ...)',
 }
-#: The parameters of each network, beside the defaults. "cautious" was chosen for prices
+#: The parameters of each network that differ from the defaults. "cautious" was chosen for prices
 #: on the last fifth of their training parts.
 _NETWORKS = {
     "shifted": {"instance_norm": "last"},

@@ -9,13 +9,13 @@ import datetime
 import numpy as np
 
 from skrnn import Seq2SeqTransformer
-from skrnn.data.tokenizers import split_words
+from skrnn.data.tokenizers import WordTokenizer
 from skrnn.metrics import bleu_score, chrf_score, exact_match_score, token_error_rate
 
 from ._data import load_cmudict, load_tatoeba, shorten
 from ._report import (
-    Bar,
     EpochProgress,
+    Goal,
     at_least,
     at_most,
     import_peer,
@@ -27,7 +27,7 @@ from ._report import (
 
 BEAM_SIZES = (1, 5)
 
-#: How dates are written: in Latin, Cyrillic, Greek, Japanese and Arabic script.
+#: Locales of the dates, in Latin, Cyrillic, Greek, Japanese and Arabic script.
 LOCALES = [
     "en_US",
     "de_DE",
@@ -53,10 +53,10 @@ SETTINGS = {
 
 #: English tokens of the sentences that are scored together.
 SENTENCE_LENGTHS = ((3, 5), (6, 8), (9, 12))
-#: As many epochs as half an hour allows on two cores with AVX-512; so few passes over so many
-#: words bear less dropout, as the validation file says, too.
+#: As many epochs as half an hour allows on two cores with AVX-512; so few epochs need less
+#: dropout, which the validation file confirms.
 CMUDICT = {"dropout": 0.15, "max_epochs": 21}
-#: The curve: training for as many epochs goes on once more, its rate annealed anew.
+#: Fits one after the other: the second resumes for as many epochs, its rate annealed again.
 N_FITS = 2
 #: Fewer units, words and epochs than by default: the output layer over all words takes most
 #: of the time.
@@ -82,9 +82,9 @@ def cmudict(quick, seeds):
             for split in ("valid", "test"):
                 progress(f"cmudict: {row[0]}, {split}")
                 X, references = splits[split]
-                written = model.transform(X)
+                y_pred = model.transform(X)
                 right, phone_error = (
-                    score(references, written, multiple_references=True)
+                    score(references, y_pred, multiple_references=True)
                     for score in (exact_match_score, token_error_rate)
                 )
                 word_error[fit, split, beam_size] = 1 - right
@@ -110,12 +110,12 @@ def cmudict(quick, seeds):
 
 
 def dates(quick, seeds):
-    """Bring dates that are written out, in ten languages, into ISO's form."""
+    """Convert dates in words, in ten languages, to ISO format."""
     n_train, n_test = (400, 100) if quick else (10_000, 1_000)
     X, y = draw_dates(n_train + n_test, seeds[0])
     row, score = _match("dates", X, y, n_train, quick, seeds[0])
     _print_matches(
-        f"Dates written out → ISO, {n_train:,} to train, {n_test:,} to test",
+        f"Dates in words → ISO, {n_train:,} to train, {n_test:,} to test",
         [row],
         f"Full and long forms of days from {FIRST_DAY} to {LAST_DAY}, no day twice, in the "
         f"locales {', '.join(LOCALES)}; for example {', '.join(X[:5])}.",
@@ -127,22 +127,22 @@ def reverse_and_sort(quick, seeds):
     """Reverse, and sort, the digits of a string."""
     n_train, n_test = (400, 100) if quick else (10_000, 1_000)
     X = draw_digits(n_train + n_test, seeds[0])
-    rows, bars = [], []
+    rows, goals = [], []
     for name, change in (("reverse", reversed), ("sort", sorted)):
         y = ["".join(change(text)) for text in X]
         row, score = _match(name, X, y, n_train, quick, seeds[0])
         rows.append(row)
-        bars.append(at_least(f"{name} digits: exact match", score, 0.99))
+        goals.append(at_least(f"{name} digits: exact match", score, 0.99))
     _print_matches(
         f"Strings of 1 to {MAX_DIGITS} digits, {n_train:,} to train, {n_test:,} to test",
         rows,
         "No string twice.",
     )
-    return bars
+    return goals
 
 
 def draw_dates(n_dates, seed):
-    """Return days as Babel writes them out and in ISO's form, lists of strings."""
+    """Return days in words, by Babel, and in ISO format, lists of strings."""
     format_date = import_peer("babel.dates", "babel").format_date
     generator = np.random.default_rng(seed)
     days = np.arange(FIRST_DAY.toordinal(), LAST_DAY.toordinal() + 1)
@@ -159,7 +159,7 @@ def draw_dates(n_dates, seed):
 
 
 def draw_digits(n_strings, seed):
-    """Return strings of digits, all lengths alike often but for the few short ones."""
+    """Return strings of digits; all lengths are equally frequent but the few short ones."""
     generator = np.random.default_rng(seed)
     distinct = {}
     while len(distinct) < n_strings:
@@ -169,7 +169,7 @@ def draw_digits(n_strings, seed):
 
 
 def _match(name, X, y, n_train, quick, seed):
-    """Fit on the first strings and write the others; return a table's row and the score."""
+    """Fit on the first strings and predict the others; return a table's row and the score."""
     model = Seq2SeqTransformer(
         **{**SETTINGS, **({"max_epochs": 2} if quick else {})},
         tokenizer="char",
@@ -202,7 +202,7 @@ def tatoeba(quick, seeds):
     import_peer("sacrebleu.metrics", "sacrebleu")
     splits = shorten(load_tatoeba(), quick)
     X, references = splits["test"]
-    written, summaries = {}, []
+    translated, summaries = {}, []
     for attention in ("general", None):
         name = f"attention={attention!r}"
         model = Seq2SeqTransformer(
@@ -213,30 +213,30 @@ def tatoeba(quick, seeds):
         )
         _, seconds = timed_call(lambda model=model: model.fit(*splits["train"]))
         progress(f"tatoeba, {name}: test")
-        written[name] = model.transform(X).tolist()
+        translated[name] = model.transform(X).tolist()
         summaries.append((f"{model.n_parameters_:,}", f"{seconds:.0f}"))
-    _print_by_length(splits, written, summaries)
-    _print_translations(X, references, written)
-    p = _share_not_better(references, *written.values(), seeds[0])
+    _print_by_length(splits, translated, summaries)
+    _print_translations(X, references, translated)
+    p = _share_not_better(references, *translated.values(), seeds[0])
     claim = "Tatoeba: p that attention's BLEU is not higher"
-    return [Bar(claim, "< 0.010", f"{p:.3f}", p < 0.01)]
+    return [Goal(claim, "< 0.010", f"{p:.3f}", p < 0.01)]
 
 
-def _print_by_length(splits, written, summaries):
+def _print_by_length(splits, translated, summaries):
     """Print BLEU and chrF of all sentences, and by the number of English tokens."""
     X, references = splits["test"]
-    lengths = np.array([len(split_words(text)) for text in X])
+    lengths = np.array([len(WordTokenizer().split(text)) for text in X])
     groups = {f"{len(X):,} sentences": np.full(len(X), True)}
-    for least, most in SENTENCE_LENGTHS:
-        inside = (least <= lengths) & (lengths <= most)
-        groups[f"{inside.sum()} of {least} to {most} tokens"] = inside
+    for shortest, longest in SENTENCE_LENGTHS:
+        inside = (shortest <= lengths) & (lengths <= longest)
+        groups[f"{inside.sum()} of {shortest} to {longest} tokens"] = inside
     rows = [
         [
             name,
             *(_bleu_and_chrf(references, texts, some) for some in groups.values()),
             *rest,
         ]
-        for (name, texts), rest in zip(written.items(), summaries, strict=True)
+        for (name, texts), rest in zip(translated.items(), summaries, strict=True)
     ]
     print_table(
         f"Tatoeba, English → German, {len(splits['train'][0]):,} pairs to train",
@@ -257,13 +257,13 @@ def _bleu_and_chrf(references, texts, some):
     return " / ".join(f"{score:.1f}" for score in scores)
 
 
-def _print_translations(X, references, written):
+def _print_translations(X, references, translated):
     """Print some of the translations, evenly from the whole test file."""
     rows = [
-        [X[i], references[i][0], *(texts[i] for texts in written.values())]
+        [X[i], references[i][0], *(texts[i] for texts in translated.values())]
         for i in range(0, len(X), -(-len(X) // N_SAMPLES))
     ]
-    print_table("Samples of the test file", ("source", "a reference", *written), rows)
+    print_table("Samples of the test file", ("source", "a reference", *translated), rows)
 
 
 def _share_not_better(references, texts, others, seed):
@@ -291,13 +291,13 @@ def _share_not_better(references, texts, others, seed):
 
 
 def _bleu_counts(references, texts):
-    """Return what BLEU is made of, int64 (n_sentences, 10).
+    """Return the counts behind BLEU, int64 (n_sentences, 10).
 
     Matches of the four orders, n-grams of the four orders, length, reference length.
     """
     from sacrebleu.metrics import BLEU
 
-    metric = BLEU(effective_order=True)  # else it warns of single sentences
+    metric = BLEU(effective_order=True)  # it warns about single sentences otherwise
     scores = map(metric.sentence_score, texts, references)
     return np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in scores])
 

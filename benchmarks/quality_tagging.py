@@ -2,7 +2,7 @@
 
 Run `python -m benchmarks.quality_tagging [--quick] [--seeds ...]`. A fit takes minutes, so
 two seeds at most are run. The networks see the training file only; the validation file
-chooses CRFsuite's penalties, and says how well it does that the networks have to match.
+chooses CRFsuite's penalties, and gives the score that the networks have to match.
 """
 
 import math
@@ -31,15 +31,15 @@ from ._report import (
     timed_call,
 )
 
-#: Lengths of the runs that are tried, in passes, to match CRFsuite on the validation file.
+#: Epochs of the runs that try to match CRFsuite on the validation file.
 SHORT_RUNS = (3, 5, 8, 12)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is measured on one data set, and what others have reported.
+    """One data set: its measure, published figures, changed parameters.
 
-    `measure(y_true, y_pred)` gives the score; `parameters` are those that are no defaults.
+    `measure(y_true, y_pred)` gives the score; `parameters` are those that differ from the defaults.
     """
 
     name: str
@@ -90,13 +90,13 @@ def ewt_parts_of_speech(quick, seeds):
 
 
 def wnut17_entities(quick, seeds):
-    """Entities that training has hardly seen, 6 types."""
+    """Entities that are rare in training, 6 types."""
     score, _ = _compare(WNUT, load_wnut17(), quick, seeds)
     return [at_least("W-NUT 2017 entities: F1", score, 0.18)]
 
 
 def switches(quick, seeds):
-    """A device's state at each step of a noisy sensor that sees it being switched."""
+    """State of a device at each step of a noisy sensor that records its switching."""
     n_sequences, max_epochs = (50, 2) if quick else (1_000, 30)
     make = partial(make_switches, noise=0.1, min_steps=30, max_steps=60)
     train, test = make(n_sequences, random_state=0), make(200, random_state=1)
@@ -132,7 +132,7 @@ def switches(quick, seeds):
 
 
 def _compare(task, splits, quick, seeds):
-    """Print a task's tables; return the mean test score, and the ratio of `_race`."""
+    """Print a task's tables; return the mean test score, and the ratio of `_time_to_match`."""
     splits = shorten(splits, quick)
     progress(f"{task.name}: CRFsuite")
     peer = fit_crfsuite(
@@ -163,16 +163,16 @@ def _compare(task, splits, quick, seeds):
         "CRFsuite: L-BFGS, 100 iterations, on one core; its seconds are those of the chosen "
         f"penalties alone, features included. {task.published}.",
     )
-    return measured[SequenceTagger], _race(task, splits, peer, quick, seeds[0])
+    return measured[SequenceTagger], _time_to_match(task, splits, peer, quick, seeds[0])
 
 
-def _race(task, splits, peer, quick, seed):
-    """Print how soon short runs match CRFsuite's validation score.
+def _time_to_match(task, splits, peer, quick, seed):
+    """Print the time until short runs match CRFsuite's validation score.
 
     Returns
     -------
     ratio : float
-        Seconds of the first that does over those of CRFsuite's fit; inf if none does.
+        Seconds of the first that matches it over those of CRFsuite's fit; inf if none does.
     """
     rows, ratio = [], math.inf
     X, y = splits["valid"]

@@ -1,4 +1,4 @@
-"""What ten times the sequences cost: fit time, and memory beyond the data itself.
+"""Cost of ten times the sequences: fit time, and memory beyond the data itself.
 
 Run `python -m benchmarks.scaling [--quick] [--seeds ...]`.
 """
@@ -26,7 +26,7 @@ MIB = 2**20
 
 
 def fit(X, y, n_epochs):
-    """Fit with a stated batch size, as "auto" grows with the data."""
+    """Fit with a fixed batch size, as "auto" grows with the data."""
     model = SequenceClassifier(
         batch_size=32, max_epochs=n_epochs, early_stopping=False, random_state=0
     )
@@ -73,12 +73,12 @@ def memory(quick, seeds):
         "Memory of a fit with default parameters, batch 32 (MiB)",
         ("sequences", "epochs", *_MEMORY_COLUMNS.values()),
         rows,
-        "Beyond the data is the process's peak (interpreter, libraries, network, optimizer, "
-        "batches) less X's own Python objects (the list, its lists, every distinct str once) "
-        "and less the encoded arrays (8 bytes a token, a sequence's offset and its label). "
+        "Beyond the data: the process's peak (interpreter, libraries, network, optimizer, "
+        "batches) minus X's own Python objects (the list, its lists, every distinct str once) "
+        "and minus the encoded arrays (8 bytes a token, a sequence's offset and its label). "
         f"With ten times the sequences it grows by {growth:.1f} %; against as many updates on "
-        f"the few sequences, by {by_data:.1f} %. Added by the fit is how far it raised the peak "
-        "that building X and a fit of 20 sequences had left.",
+        f"the few sequences, by {by_data:.1f} %. Added by the fit: the rise over the peak after "
+        "building X and a fit of 20 sequences.",
     )
     return [
         at_most(
@@ -98,7 +98,7 @@ _MEMORY_COLUMNS = {
 
 def measure_fit_memory(n_sequences, n_epochs, seed):
     """Return the bytes that a fit of `n_sequences` needs, in a fresh process."""
-    fit(*_make(20, seed), n_epochs=1)  # loads what any fit loads
+    fit(*_make(20, seed), n_epochs=1)  # imports the modules that any fit needs
     X, y = _make(n_sequences, seed)
     n_steps = sum(map(len, X))
     before = peak_memory()

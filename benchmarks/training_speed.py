@@ -1,4 +1,4 @@
-"""How fast skrnn trains and predicts, against a hand-written PyTorch loop.
+"""Speed of training and prediction, compared with a hand-written PyTorch loop.
 
 Run `python -m benchmarks.training_speed [--quick] [--seeds ...]`.
 """
@@ -35,7 +35,7 @@ from ._report import (
 
 N_TOKENS, N_CLASSES, N_TAGS, BATCH_SIZE = 5_000, 5, 17, 32
 LOOP, FUSED, SKRNN, KERNEL = "A: packed loop", "A, fused Adam", "B: skrnn", "C: kernel"
-SPEEDUP_BARS = {"lstm": 4.0, "gru": 2.3}
+SPEEDUP_GOALS = {"lstm": 4.0, "gru": 2.3}
 
 
 def make_ragged_tokens(n_sequences, seed):
@@ -43,7 +43,7 @@ def make_ragged_tokens(n_sequences, seed):
 
     Lengths are lognormal with mean 20, cut off at 116 steps, as in a corpus of short
     texts. Half the tokens of a sequence come from its class's fifth of the vocabulary, so
-    that there is something to learn.
+    that the labels can be learned.
     """
     generator = np.random.default_rng(seed)
     spread = 0.6
@@ -60,17 +60,17 @@ def make_ragged_tokens(n_sequences, seed):
 
 
 def as_words(sequences):
-    """Return the sequences as a user would hold them, lists of strings."""
+    """Return the sequences as a user has them, lists of strings."""
     words = [f"w{index}" for index in range(N_TOKENS)]
     return [[words[i] for i in sequence] for sequence in sequences]
 
 
 def as_ids(sequences):
-    """Return the sequences as ready tensors; 0 is for padding, 1 for unknown words."""
+    """Return the sequences as tensors of ids; 0 is for padding, 1 for unknown words."""
     return [torch.from_numpy(sequence + 2) for sequence in sequences]
 
 
-#: The network of `PackedLoop`, in skrnn's words.
+#: The network of `PackedLoop`, as parameters of skrnn.
 AS_LOOP = {
     "hidden_size": 128,
     "embedding_dim": 64,
@@ -112,7 +112,7 @@ def ragged_tokens(quick, seeds):
         "targets": torch.from_numpy(labels),
     }
     kinds = [(cell, both) for cell in ("lstm", "gru") for both in (False, True)]
-    training, prediction, bars = [], [], []
+    training, prediction, goals = [], [], []
     for cell, bidirectional in kinds:
         name = ("Bi" if bidirectional else "") + cell.upper()
         progress(f"training and prediction speed: {name}")
@@ -128,17 +128,17 @@ def ragged_tokens(quick, seeds):
         training.append(
             [name, *medians, f"{speedup:.2f}", f"{of_fused:.2f}", f"{of_kernel:.2f}"]
         )
-        bars.append(
-            at_least(f"training, {name}: B / A", speedup.median, SPEEDUP_BARS[cell], 2)
+        goals.append(
+            at_least(f"training, {name}: B / A", speedup.median, SPEEDUP_GOALS[cell], 2)
         )
         if cell == "lstm":
-            bars.append(at_least(f"training, {name}: B / C", of_kernel.median, 0.60, 2))
+            goals.append(at_least(f"training, {name}: B / C", of_kernel.median, 0.60, 2))
 
         rows, faster = _time_prediction(
             cell, bidirectional, data, n_epochs, repeats, n_steps
         )
         prediction.append([name, *rows])
-        bars.append(at_least(f"prediction, {name}: B / A", faster.median, 3.0, 2))
+        goals.append(at_least(f"prediction, {name}: B / A", faster.median, 3.0, 2))
     print_table(
         f"Training on {n_sequences:,} ragged token sequences ({n_steps:,} tokens, {n_epochs} epochs)",
         (
@@ -153,10 +153,10 @@ def ragged_tokens(quick, seeds):
         ),
         training,
         "Real tokens a second, medians; ratios within a round: median (lowest–highest) of "
-        f"{repeats} alternated rounds. A gets ready tensors of ids; B is the whole fit on lists of "
-        "words, its vocabulary and encoding included, which is to B's disadvantage. A with Adam's "
-        "fused kernel, which few loops ask for, stands beside it. C is the recurrent layer alone, "
-        "forward and backward, over ready dense batches sorted by length.",
+        f"{repeats} alternated rounds. A gets prepared tensors of ids; B is the whole fit on lists of "
+        "words, vocabulary and encoding included, which is to B's disadvantage. The next column is "
+        "A with Adam's fused kernel, which few loops ask for. C is the recurrent layer alone, "
+        "forward and backward, over prepared dense batches sorted by length.",
     )
     print_table(
         f"Prediction of the same {n_sequences:,} sequences",
@@ -169,9 +169,9 @@ def ragged_tokens(quick, seeds):
             "B / A at 256",
         ),
         prediction,
-        "B starts from lists of words, A from ready tensors of ids.",
+        "B starts from lists of words, A from prepared tensors of ids.",
     )
-    return bars
+    return goals
 
 
 def _time_training(cell, bidirectional, data, n_epochs, repeats):
@@ -234,7 +234,7 @@ def tagging(quick, seeds):
         )
         return loop.fit(ids, targets, n_epochs)
 
-    rows, bars = [], []
+    rows, goals = [], []
     for name, bidirectional in (("LSTM", False), ("BiLSTM", True)):
         progress(f"training speed with tags: {name}")
         tasks = {
@@ -247,7 +247,7 @@ def tagging(quick, seeds):
         speedup = ratio_by_round(seconds[LOOP], seconds[SKRNN])
         of_fused = ratio_by_round(seconds[FUSED], seconds[SKRNN])
         rows.append([name, *rates, f"{speedup:.2f}", f"{of_fused:.2f}"])
-        bars.append(
+        goals.append(
             at_least(f"training with tags, {name}: B / A", speedup.median, 4.0, 2)
         )
     print_table(
@@ -255,9 +255,9 @@ def tagging(quick, seeds):
         f"token sequences ({n_steps:,} tokens, {n_epochs} epochs)",
         ("cell", f"{LOOP} (tokens/s)", FUSED, SKRNN, "B / A", "B / A fused"),
         rows,
-        "As above: A gets ready tensors of ids and tags, B lists of words and tags.",
+        "As above: A gets prepared tensors of ids and tags, B lists of words and tags.",
     )
-    return bars
+    return goals
 
 
 def padding(quick, seeds):

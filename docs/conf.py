@@ -17,18 +17,33 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx_copybutton",
+    "sphinx_design",  # grids and cards
     "sphinx_gallery.gen_gallery",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_templates", "inventories"]
 default_role = "code"
 nitpicky = False  # inherited docstrings refer to pages of scikit-learn
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings name types and shapes
 numpydoc_show_class_members = False  # the class template lists them
+
+# Names of other projects that the pages cite. The lists are local, so that the build needs no
+# network; the links lead to the projects' sites. A new citation is a line in one of the files.
+intersphinx_mapping = {
+    name: (site, f"inventories/{name}.txt")
+    for name, site in {
+        "numpy": "https://numpy.org/doc/stable/",
+        "pandas": "https://pandas.pydata.org/docs/",
+        "sklearn": "https://scikit-learn.org/stable/",
+        "skorch": "https://skorch.readthedocs.io/en/stable/",
+        "torch": "https://docs.pytorch.org/docs/stable/",
+    }.items()
+}
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -48,12 +63,17 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = f"skrnn {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["skrnn.css"]
 html_theme_options = {
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
 }
-html_sidebars = {"changelog": [], "concepts": [], "evidence": [], "install": []}
+html_sidebars = {
+    page: [] for page in ("benchmarks", "changelog", "glossary", "index", "install")
+}
 
 
 def prepare_docstring(app, what, name, obj, options, lines):

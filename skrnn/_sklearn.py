@@ -18,6 +18,7 @@ from sklearn.utils.validation import _get_feature_names as get_feature_names
 __all__ = [
     "HasMethods",
     "Interval",
+    "SequenceOf",
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
@@ -26,3 +27,27 @@ __all__ = [
     "safe_indexing",
     "validate_parameter_constraints",
 ]
+
+
+class SequenceOf(HasMethods):
+    """A constraint: a list, tuple or array whose elements all satisfy another one.
+
+    It extends ``HasMethods`` because scikit-learn accepts only its own constraints.
+    """
+
+    def __init__(self, element: Interval, min_size: int = 1):
+        super().__init__(["__iter__", "__len__"])
+        self.element = element
+        self.min_size = min_size
+
+    def is_satisfied_by(self, val: object) -> bool:
+        """Return whether ``val`` is long enough and each of its elements is allowed."""
+        if isinstance(val, str) or not super().is_satisfied_by(val):
+            return False
+        elements = list(val)  # type: ignore[call-overload]
+        return len(elements) >= self.min_size and all(
+            self.element.is_satisfied_by(one) for one in elements
+        )
+
+    def __str__(self) -> str:
+        return f"a sequence of at least {self.min_size} of: {self.element}"

@@ -50,23 +50,26 @@ class EncodedSequences:
         return replace(self, steps=self.steps.take(indices), words=words)
 
 
-class NumericCodec:
-    """Passes features through, shifted and scaled sequence by sequence where asked.
+class FeatureCodec:
+    """Passes features through; one of them normalised sequence by sequence where asked.
 
     Parameters
     ----------
     instance_norm : {None, "last", "standard"}
-        None leaves values alone. "last" subtracts each sequence's last step, "standard"
-        its mean; both divide by the sequence's root mean square distance from that.
+        None leaves values alone. "last" subtracts each sequence's last value of the
+        target feature, "standard" its mean; both divide by the sequence's root mean
+        square distance from that.
     target_feature : int
-        The feature whose level is added back to the prediction.
+        The feature that is normalised, and whose level is added back to the prediction.
+        The others stay as they are: what is constant within a sequence (a category, a
+        holiday) would vanish.
 
     Notes
     -----
     A nearly constant sequence is divided by ``FLOOR`` times the training data's overall
-    distance, lest noise be blown up, and one of fewer than ``FEW`` steps, which has no
-    deviation to speak of, by all of that distance. Values are float32: a level that is a
-    million times larger than the changes leaves little of them.
+    distance, so that noise does not grow, and one of fewer than ``FEW`` steps, whose
+    deviation is not reliable, by all of that distance. Values are float32: a level that
+    is a million times larger than the changes leaves little of them.
 
     References
     ----------
@@ -75,72 +78,83 @@ class NumericCodec:
     """
 
     FLOOR, FEW = 0.01, 3
+    vocabulary = None
 
     def __init__(self, instance_norm: str | None = None, target_feature: int = 0):
         self.instance_norm = instance_norm
         self.target_feature = target_feature
 
-    def fit(self, steps: RaggedArray) -> NumericCodec:
+    def fit(self, steps: RaggedArray, embeddings: Any = None) -> FeatureCodec:
         """Learn the training data's overall distance from the sequences' levels."""
+        self.n_features = steps.values.shape[1]
         if self.instance_norm is None:
             return self
-        n_features = steps.values.shape[1]
-        if self.target_feature >= n_features:
+        if self.target_feature >= self.n_features:
             raise ValueError(
-                f"target_feature={self.target_feature}, but X has {n_features} features"
+                f"target_feature={self.target_feature}, but X has {self.n_features} "
+                "features"
             )
         _, squares = self._level(steps)
-        overall = np.sqrt(np.average(squares, axis=0, weights=steps.lengths))
-        self.overall = np.where(overall > 0, overall, 1.0)
+        overall = float(np.sqrt(np.average(squares, weights=steps.lengths)))
+        self.overall = overall if overall > 0 else 1.0
         return self
 
-    def encode(self, steps: RaggedArray) -> EncodedSequences:
-        """Return the (normalised) features."""
-        if self.instance_norm is None:
+    def encode(self, steps: RaggedArray, embeddings: Any = None) -> EncodedSequences:
+        """Return the features, the target feature normalised."""
+        normalised = self.level_and_scale(steps)
+        if normalised is None:
             return EncodedSequences(steps)
-        shift, scale = self._level_and_scale(steps)
-        values = steps.values - np.repeat(shift, steps.lengths, axis=0)
-        values /= np.repeat(scale.astype(np.float32), steps.lengths, axis=0)
+        level, scale = (
+            np.repeat(part[:, 0].astype(np.float32), steps.lengths) for part in normalised
+        )
+        values = steps.values.copy()
+        values[:, self.target_feature] -= level
+        values[:, self.target_feature] /= scale
         return EncodedSequences(steps.with_values(values))
 
-    def levels(self, steps: RaggedArray) -> tuple[NDArray, NDArray] | None:
-        """Return each sequence's shift and scale ``(n_sequences, 1)`` for y, if any."""
+    def layer_config(self, **token_options: Any) -> dict[str, Any]:
+        """Return the arguments of the network's input layer."""
+        return {"n_features": self.n_features}
+
+    def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
+        """Return what the input layer is given beside its drawn weights: nothing."""
+        return {}
+
+    def level_and_scale(self, steps: RaggedArray) -> tuple[NDArray, NDArray] | None:
+        """Return each sequence's float64 level and scale ``(n_sequences, 1)``, if any."""
         if self.instance_norm is None:
             return None
-        shift, scale = self._level_and_scale(steps)
-        column = slice(self.target_feature, self.target_feature + 1)
-        return shift[:, column].astype(np.float64), scale[:, column]
-
-    def _level_and_scale(self, steps: RaggedArray) -> tuple[NDArray, NDArray]:
         level, squares = self._level(steps)
         scale = np.maximum(np.sqrt(squares), self.FLOOR * self.overall)
-        few = steps.lengths[:, None] < self.FEW
-        return level, np.where(few, self.overall, scale)
+        scale = np.where(steps.lengths < self.FEW, self.overall, scale)
+        return level.astype(np.float64)[:, None], scale[:, None]
 
     def _level(self, steps: RaggedArray) -> tuple[NDArray[np.float32], NDArray]:
         """Return each sequence's level, and the mean square distance from it."""
-        starts, lengths = steps.offsets[:-1], steps.lengths[:, None]
+        starts, lengths = steps.offsets[:-1], steps.lengths
+        values = steps.values[:, self.target_feature]
         if self.instance_norm == "last":
-            level = steps.values[steps.offsets[1:] - 1]
+            level = values[steps.offsets[1:] - 1]
         else:
-            sums = np.add.reduceat(steps.values, starts, axis=0, dtype=np.float64)
-            level = (sums / lengths).astype(np.float32)
-        distance = steps.values - np.repeat(level, steps.lengths, axis=0)
-        squares = np.add.reduceat(np.square(distance, dtype=np.float64), starts, axis=0)
+            level = (np.add.reduceat(values, starts, dtype=np.float64) / lengths).astype(
+                np.float32
+            )
+        distance = values - np.repeat(level, lengths)
+        squares = np.add.reduceat(np.square(distance, dtype=np.float64), starts)
         return level, squares / lengths
 
 
 class TokenCodec:
-    """Maps tokens to ids, and words to their spelling.
+    """Maps tokens to ids, and words to character features.
 
     Parameters
     ----------
     lowercase : bool
-        Whether ``"The"`` and ``"the"`` share an id; the spelling keeps the case.
+        Whether ``"The"`` and ``"the"`` share an id; character features keep the case.
     min_count, max_size :
         As in ``Vocabulary.learn``.
     char_encoder : {None, "cnn", "ngrams"}
-        How words are spelled, if at all.
+        Which character features words have, if any.
     """
 
     def __init__(
@@ -156,6 +170,33 @@ class TokenCodec:
         self.max_size = max_size
         self.char_encoder = char_encoder
         self.vector_size: int | None = None
+
+    def layer_config(
+        self, *, embedding_dim: int, frozen: bool, char_dim: int
+    ) -> dict[str, Any]:
+        """Return the arguments of the network's input layer."""
+        config: dict[str, Any] = {
+            "n_ids": len(self.vocabulary),
+            "embedding_dim": self.vector_size or embedding_dim,
+            "frozen": frozen,
+        }
+        if self.char_encoder is not None:
+            config |= {
+                "char_encoder": self.char_encoder,
+                "n_char_ids": self.characters.n_ids,
+                "char_dim": char_dim,
+            }
+        return config
+
+    def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
+        """Return tokens' counts and, where given, vectors for the input layer."""
+        state: dict[str, NDArray] = {"counts": self.vocabulary.counts}
+        if embeddings is not None:
+            state["vectors"] = self.vectors(embeddings)
+        return state
+
+    def level_and_scale(self, steps: RaggedArray) -> None:
+        """Return None: tokens have no level."""
 
     def fit(
         self, steps: RaggedArray, embeddings: Mapping[Hashable, Any] | None = None
@@ -176,7 +217,7 @@ class TokenCodec:
             forms, counts, min_count=self.min_count, max_size=self.max_size
         )
         if self.char_encoder is not None:
-            self.spelling = CHAR_FEATURES[self.char_encoder](words)
+            self.characters = CHAR_FEATURES[self.char_encoder](words)
         if embeddings is not None:
             self.vector_size = self._size_of_vectors(forms, embeddings)
         return self
@@ -184,7 +225,7 @@ class TokenCodec:
     def encode(
         self, steps: RaggedArray, embeddings: Mapping[Hashable, Any] | None = None
     ) -> EncodedSequences:
-        """Return ids, and the spelling of this X's distinct words.
+        """Return ids, and the character features of this X's distinct words.
 
         ``embeddings`` gives vectors to tokens that the vocabulary lacks, if ``fit`` knew
         vectors, too.
@@ -198,7 +239,7 @@ class TokenCodec:
         encoded = steps.with_values(ids[form_of_word][codes])
         if self.char_encoder is None:
             return EncodedSequences(encoded, vectors=vectors)
-        return EncodedSequences(encoded, codes, self.spelling.encode(words), vectors)
+        return EncodedSequences(encoded, codes, self.characters.encode(words), vectors)
 
     def vectors(self, embeddings: Mapping[Hashable, Any]) -> NDArray[np.float32]:
         """Return the vocabulary's vectors ``(n_ids, dim)``, NaN where there is none.

@@ -1,7 +1,7 @@
 """Long frames as sequences, and series as windows.
 
-This file turns tables that hold time in their rows into the forms of X that estimators
-take. It checks the tables; what X may be is decided in ``checks``.
+This file makes an X of tables whose rows are steps. ``containers`` decides which X is
+valid.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
+from skrnn.data.layouts import open_series
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
+from skrnn.data.steps import shown, to_array
 
 # --- sequences of a long frame -------------------------------------------------------
 
@@ -31,33 +33,32 @@ def sequences_from_frame(
 ) -> Any:
     """Group the rows of a long frame, one row a step, into sequences.
 
-    The sequences come in a Series indexed by their ids, in order of first appearance.
-    A Series is an X that every estimator, splitter and search takes, and the ids stay
-    with their sequences.
+    The result has one row a sequence, indexed by its id, in order of first appearance.
+    Every estimator, splitter and search takes it as X; ids stay with their sequences, and
+    names with their features.
 
     Parameters
     ----------
     frame : DataFrame of shape (total_steps, n_columns)
         One row for each step of each sequence, in any order.
     by : column name or list of column names
-        What identifies a sequence.
+        Columns that identify a sequence.
     time : column name, default=None
-        What orders the steps of a sequence: numbers, dates or anything else that can be
-        sorted. None keeps the order of the rows.
+        Column that orders the steps of a sequence: numbers, dates or other values that
+        can be sorted. None keeps the order of the rows.
     features : column name or list of column names, default=None
-        The columns of a step. A list, also of one, makes sequences
-        ``(n_steps_i, n_features)`` of numbers. One name makes 1-D sequences ``(n_steps_i,)``,
-        and token lists if the column is not numeric. None takes all other columns, as a
-        list.
+        Columns that make a step. A list of numeric columns, also of one, makes a
+        DataFrame. One name makes a Series, of token lists if the column is not numeric.
+        None takes all other columns, as a list.
     target : column name or list of column names, default=None
-        What has one value for each sequence, repeated in all its rows.
+        Columns with one value a sequence, repeated in all its rows.
 
     Returns
     -------
-    X : Series of shape (n_sequences,)
-        The sequences, indexed by id; by a MultiIndex where ``by`` is a list. Arrays are
-        float32 if all features are, else float64; integers stay integers in 1-D
-        sequences.
+    X : DataFrame of shape (n_sequences, n_features) or Series of shape (n_sequences,)
+        The sequences, indexed by id; by a MultiIndex where ``by`` is a list. A cell is a
+        1-D array of the column's dtype ``(n_steps_i,)``, float64 where a nullable column
+        has missing values, or a token list.
     y : Series of shape (n_sequences,) or DataFrame of shape (n_sequences, n_targets)
         The targets, with the index of X. Only where ``target`` is given.
 
@@ -78,12 +79,16 @@ def sequences_from_frame(
     ...         "patient": ["b", "b", "a", "b"],
     ...         "day": [2, 1, 1, 3],
     ...         "pulse": [71.0, 70.0, 88.0, 72.0],
+    ...         "heat": [37.1, 37.0, 39.5, 37.2],
     ...         "ill": ["no", "no", "yes", "no"],
     ...     }
     ... )
     >>> X, y = sequences_from_frame(frame, by="patient", time="day", target="ill")
-    >>> X["b"].ravel()
-    array([70., 71., 72.])
+    >>> X
+                         pulse                heat
+    patient
+    b        [70.0, 71.0, 72.0]  [37.0, 37.1, 37.2]
+    a                    [88.0]              [39.5]
     >>> y.to_dict()
     {'b': 'no', 'a': 'yes'}
     """
@@ -111,16 +116,10 @@ def sequences_from_frame(
     if not isinstance(by, list):
         index = index.get_level_values(0)
     if isinstance(features, list):
-        values = _feature_values(frame[columns])
-    else:
-        values = _step_values(frame[features])
-    steps = RaggedArray.from_lengths(values[order], lengths)
-    sequences = [s.tolist() for s in steps] if values.dtype == object else list(steps)
-    X = pd.Series(
-        object_array(sequences),
-        index=index,
-        name=None if isinstance(features, list) else features,
-    )
+        _check_numeric(frame[columns])
+    cells = {name: _sequences(frame[name], order, lengths) for name in columns}
+    X = pd.DataFrame(cells, index=index)
+    X = X if isinstance(features, list) else X[features]
     if target is None:
         return X
     y = _one_for_each(frame[targets], order, lengths, index)
@@ -128,7 +127,7 @@ def sequences_from_frame(
 
 
 def _as_names(names: Any) -> Any:
-    """Return several columns as a list, be they an Index or an array."""
+    """Return an Index or an array of names as a list."""
     return list(names) if isinstance(names, pd.Index | np.ndarray) else names
 
 
@@ -142,7 +141,7 @@ def _columns(frame: pd.DataFrame, names: Any, parameter: str) -> list[Hashable]:
             hint = "; reset_index() makes it one" if name in frame.index.names else ""
             raise ValueError(
                 f"{parameter}={name!r} is not a column of the frame, which has "
-                f"{frame.columns.tolist()}{hint}"
+                f"{shown(frame.columns.tolist())}{hint}"
             )
     return listed
 
@@ -185,31 +184,30 @@ def _order_of_steps(
 
 
 def _shown(value: Any) -> str:
-    """Return a value or an id as the user would write it."""
+    """Return a short representation of a value or an id."""
     if isinstance(value, tuple) and len(value) == 1:
         value = value[0]
-    return repr(value.item() if isinstance(value, np.generic) else value)
+    return shown(value.item() if isinstance(value, np.generic) else value)
 
 
-def _feature_values(columns: pd.DataFrame) -> NDArray[np.floating]:
-    """Return ``(total_steps, n_features)`` numbers."""
+def _check_numeric(columns: pd.DataFrame) -> None:
     for name, dtype in columns.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype):
             raise TypeError(
                 f"features: column {name!r} has dtype {dtype}, expected numbers. Encode "
                 f"or leave it out, or pass features={name!r} to make token lists of it"
             )
-    single = all(dtype == np.float32 for dtype in columns.dtypes)
-    return columns.to_numpy(np.float32 if single else np.float64, na_value=np.nan)
 
 
-def _step_values(column: pd.Series) -> NDArray:
-    """Return ``(total_steps,)`` numbers, or tokens in an object array."""
+def _sequences(
+    column: pd.Series, order: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    """Return one 1-D array of numbers, or one token list, a sequence."""
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=object)
-    if column.isna().any():
-        return _feature_values(column.to_frame())[:, 0]
-    return column.to_numpy()
+        steps = RaggedArray.from_lengths(column.to_numpy(dtype=object)[order], lengths)
+        return object_array([sequence.tolist() for sequence in steps])
+    steps = RaggedArray.from_lengths(to_array(column)[order], lengths)
+    return object_array(list(steps))
 
 
 def _one_for_each(
@@ -218,7 +216,7 @@ def _one_for_each(
     lengths: NDArray[np.int64],
     index: pd.Index,
 ) -> pd.DataFrame:
-    """Return one row for each sequence, after seeing that it holds for all its steps."""
+    """Return the targets of each sequence; raise a ValueError if one changes within."""
     first = order[offsets_of(lengths)[:-1]]
     for name in columns:
         codes = pd.factorize(columns[name])[0]
@@ -228,7 +226,7 @@ def _one_for_each(
             values = columns[name].iloc[[first[group], order[changes[0]]]].tolist()
             raise ValueError(
                 f"target={name!r} changes within the sequence {_shown(index[group])}: "
-                f"{values[0]!r} and {values[1]!r}"
+                f"{shown(values[0])} and {shown(values[1])}"
             )
     return columns.iloc[first].set_axis(index, axis=0)
 
@@ -244,25 +242,24 @@ def sliding_windows(
     stride: int = 1,
     target: Any = None,
 ) -> tuple[NDArray, NDArray]:
-    """Cut a series into windows and what follows each of them, for forecasting.
+    """Cut a series into windows and the steps that follow each of them, for forecasting.
 
-    Window ``i`` holds the steps from ``i * stride`` on; its target is what follows,
-    from step ``i * stride + window`` on.
+    Window ``i`` starts at step ``i * stride``, its target at step ``i * stride + window``.
 
     Parameters
     ----------
     series : array-like, Series or DataFrame of shape (n_steps,) or (n_steps, n_features)
         Numbers in order of time.
     window : int
-        Steps of a window, at least 1. A longer one sees more of the past and leaves
+        Steps of a window, at least 1. A longer one covers more of the past and leaves
         fewer windows.
     horizon : int, default=1
         Steps to forecast, at least 1.
     stride : int, default=1
-        Steps from the start of a window to the next; more gives fewer windows that
-        overlap less.
+        Steps from the start of a window to the next, at least 1. A larger one gives
+        fewer windows, which overlap less.
     target : column name (DataFrame) or index (array), default=None
-        The feature to forecast. It may be left out where there is one feature only.
+        The feature to forecast. None takes the only one.
 
     Returns
     -------
@@ -270,19 +267,20 @@ def sliding_windows(
         The windows in order of time, with the features where ``series`` is 2-D. Both are
         sequences to skrnn; scikit-learn's regressors read the 2-D form as lags.
     y : ndarray of shape (n_windows,) or (n_windows, horizon)
-        What follows; 2-D where ``horizon`` is above 1.
+        The targets; 2-D where ``horizon`` is above 1.
 
     Raises
     ------
     TypeError
-        If the series is not numeric.
+        If the series, or one of its columns, is not numeric.
     ValueError
         If a parameter is out of its range, the series is too short, or ``target`` is
         missing or no feature.
 
     Notes
     -----
-    X and y are read-only views of the series: nothing is copied.
+    X and y are read-only views; where the series is an array, nothing is copied. Masked
+    and missing values become NaN.
 
     The windows overlap, so they must be split by time: a random split shows a network
     in training what it is tested on. ``TimeSeriesSplit(gap=(horizon - 1) // stride)``
@@ -321,13 +319,7 @@ def sliding_windows(
 
 def _series_values(series: Any, target: Any) -> tuple[NDArray, NDArray]:
     """Return the numbers ``(n_steps[, n_features])`` and the column to forecast."""
-    values = np.asarray(series)
-    if values.dtype == object and isinstance(series, pd.Series | pd.DataFrame):
-        dtypes = series.dtypes if series.ndim == 2 else [series.dtype]
-        if all(map(pd.api.types.is_numeric_dtype, dtypes)):
-            values = series.to_numpy(np.float64, na_value=np.nan)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"series must hold real numbers, got dtype {values.dtype}")
+    values, names = open_series(series, "series")
     if values.ndim not in (1, 2):
         raise ValueError(
             f"series has {values.ndim} dimensions, expected (n_steps,) or "
@@ -335,25 +327,27 @@ def _series_values(series: Any, target: Any) -> tuple[NDArray, NDArray]:
         )
     if values.ndim == 1:
         if target is not None:
-            raise ValueError(f"target={target!r} is of no use: the series is 1-D")
+            raise ValueError(
+                f"target={shown(target)} must be None: the series has one feature"
+            )
         return values, values
     if values.shape[1] == 0:
         raise ValueError("series has no features")
-    return values, values[:, _target_column(series, target, values.shape[1])]
+    return values, values[:, _target_column(names, target, values.shape[1])]
 
 
-def _target_column(series: Any, target: Any, n_features: int) -> int:
+def _target_column(names: list | None, target: Any, n_features: int) -> int:
     if target is None:
         if n_features > 1:
             raise ValueError(
                 f"target must say which of the {n_features} features to forecast"
             )
         return 0
-    if isinstance(series, pd.DataFrame):
-        names = series.columns.tolist()
+    if names is not None:
         if target not in names:
             raise ValueError(
-                f"target={target!r} is not a column of the series, which has {names}"
+                f"target={shown(target)} is not a column of the series, which has "
+                f"{shown(names)}"
             )
         return names.index(target)
     check_scalar(target, "target", Integral, min_val=0, max_val=n_features - 1)

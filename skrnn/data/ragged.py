@@ -1,6 +1,6 @@
 """RaggedArray: sequences of unequal length in one flat array, without padding.
 
-This file owns the container alone. What may go into it is decided in ``checks``;
+This file owns the container alone. What may go into it is decided in ``containers``;
 padding begins in ``skrnn.training.collate``.
 """
 

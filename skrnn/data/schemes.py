@@ -1,7 +1,8 @@
-"""Tagging schemes: how tags of single steps say where entities begin and end.
+"""Tagging schemes: how tags of single steps mark where entities begin and end.
 
-A tag is ``"O"`` or a prefix, a hyphen and a type: ``"B-person"``. A new scheme is one row
-in ``SCHEMES``.
+A tag is ``"O"``; a prefix, a hyphen and a type, as in ``"B-person"``; or a prefix alone, whose
+entities are of the type ``""``, which is as different from ``"person"`` as any other. A new
+scheme is one row in ``SCHEMES``.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from numpy.typing import NDArray
 
 
 class Scheme(NamedTuple):
-    """What the prefixes of a tagging scheme mean.
+    """The meaning of the prefixes of a tagging scheme.
 
     Attributes
     ----------
     single, first, inner, last : str
         Prefixes of an entity of one step, and of the first, inner and last steps of a
-        longer one, where no entity of the same type touches it.
+        longer one, if it is not adjacent to an entity of the same type.
     continuing : str
         Prefixes that must follow one of ``before``, of the same type.
     open : str
@@ -53,22 +54,31 @@ SCHEMES = {
     "IOBES": Scheme("S", "B", "I", "E", "IE", "BI", "BI", "IE"),
     "BILOU": Scheme("U", "B", "I", "L", "IL", "BI", "BI", "IL"),
 }
-#: Prefixes that begin and that end an entity in whatever scheme.
+#: Prefixes that begin and that end an entity, whatever the scheme.
 BEGINNING, ENDING = "BSU", "ESLU"
 
 
 def split_tag(tag: str) -> tuple[str, str]:
     """Return a tag's prefix and type, ``("O", "")`` outside.
 
-    >>> split_tag("B-creative-work"), split_tag("O")
-    (('B', 'creative-work'), ('O', ''))
+    >>> split_tag("B-creative-work"), split_tag("B"), split_tag("O")
+    (('B', 'creative-work'), ('B', ''), ('O', ''))
     """
     prefix, _, kind = tag.partition("-")
     return prefix, kind
 
 
+def join_tag(prefix: str, kind: str) -> str:
+    """Return the tag of a prefix and a type.
+
+    >>> join_tag("B", "person"), join_tag("B", "")
+    ('B-person', 'B')
+    """
+    return f"{prefix}-{kind}" if kind else prefix
+
+
 def may_follow(scheme: Scheme, tag: str, next_tag: str) -> bool:
-    """Tell whether ``next_tag`` may stand behind ``tag``; "O" stands for the ends."""
+    """Return whether ``next_tag`` may follow ``tag``; "O" stands for the ends."""
     prefix, kind = split_tag(tag)
     next_prefix, next_kind = split_tag(next_tag)
     same = kind == next_kind
@@ -78,14 +88,15 @@ def may_follow(scheme: Scheme, tag: str, next_tag: str) -> bool:
 
 
 def check_tags(scheme_name: str, classes: Sequence[str], name: str = "y") -> None:
-    """Raise a ValueError for a label that is no tag of the scheme; ``name`` has it."""
+    """Raise a ValueError that names a label of ``name`` that is not a tag of the scheme."""
     prefixes = SCHEMES[scheme_name].prefixes
     for tag in classes:
         prefix, kind = split_tag(tag) if isinstance(tag, str) else ("", "")
-        if tag != "O" and not (prefix in prefixes and len(prefix) == 1 and kind):
+        if tag != "O" and not (prefix in prefixes and tag == join_tag(prefix, kind)):
             raise ValueError(
-                f'scheme="{scheme_name}" knows "O" and tags such as '
-                f'"{min(prefixes)}-name" (prefixes {sorted(prefixes)}); {name} has {tag!r}'
+                f'the tags of scheme="{scheme_name}" are "O" and such as '
+                f'"{min(prefixes)}-name" or "{min(prefixes)}" (prefixes '
+                f"{sorted(prefixes)}); {name} has {tag!r}"
             )
 
 
@@ -103,7 +114,7 @@ def allowed_moves(
 def has_valid_path(
     moves: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]],
 ) -> bool:
-    """Tell whether sequences of one and of two steps can keep to ``allowed_moves``."""
+    """Return whether ``allowed_moves`` allow some sequence of one and of two steps."""
     follow, first, last = moves
     return bool((first & last).any() and (follow & first[:, None] & last).any())
 
@@ -111,7 +122,7 @@ def has_valid_path(
 def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     """Return each entity's first step, the step after its last, and its type.
 
-    Read leniently, as the CoNLL evaluation script does: a tag of another type, or one
+    Tags are read leniently, as by the CoNLL evaluation script: a tag of another type, or one
     that begins an entity, ends the entity before it, and an entity may begin with any
     prefix.
 
@@ -138,7 +149,7 @@ def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
 
 
 def repair(scheme_name: str, tags: Sequence[str]) -> list[str]:
-    """Return the tags of the same entities, read leniently, as the scheme has them.
+    """Return the scheme's tags for the entities of ``tags``, read leniently.
 
     >>> repair("IOB2", ["I-a", "I-a", "O", "B-b", "I-a"])
     ['B-a', 'I-a', 'O', 'B-b', 'B-a']
@@ -152,20 +163,20 @@ def repair(scheme_name: str, tags: Sequence[str]) -> list[str]:
         else:
             inner = [scheme.inner] * (end - start - 2)
             prefixes = [scheme.first, *inner, scheme.last]
-        touches = start == end_before and kind == kind_before
-        if touches and scheme.continuing == "B":  # IOB1 marks it on the right
+        is_adjacent = start == end_before and kind == kind_before
+        if is_adjacent and scheme.continuing == "B":  # IOB1 marks the entity on the right
             prefixes[0] = "B"
-        if touches and scheme.open == "E":  # IOE1 marks it on the left
-            repaired[start - 1] = f"E-{kind}"
-        repaired[start:end] = [f"{prefix}-{kind}" for prefix in prefixes]
+        if is_adjacent and scheme.open == "E":  # IOE1 marks the one on the left
+            repaired[start - 1] = join_tag("E", kind)
+        repaired[start:end] = [join_tag(prefix, kind) for prefix in prefixes]
         end_before, kind_before = end, kind
     return repaired
 
 
 def first_violation(scheme_name: str, tags: Sequence[str]) -> int | None:
-    """Return the first step that may not follow the one before, if there is one.
+    """Return the first step whose tag may not follow the one before it, or None.
 
-    ``len(tags)`` where the last tag leaves an entity open.
+    ``len(tags)`` if the last tag leaves an entity open.
     """
     scheme = SCHEMES[scheme_name]
     before = "O"

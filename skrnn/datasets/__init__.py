@@ -1,7 +1,7 @@
-"""Data to try sequence estimators on: one real data set, and problems made to order.
+"""Data to try sequence estimators on: real data sets, readers and generated problems.
 
-Nothing is downloaded. Loaders are called ``load_*`` and read what comes with skrnn,
-readers ``read_*`` and read your files; generators are called ``make_*``.
+Nothing is downloaded. ``load_*`` loads data that comes with skrnn, ``read_*`` reads your
+files, ``make_*`` generates problems of known difficulty.
 """
 
 from skrnn.datasets._generators import (
@@ -20,9 +20,12 @@ from skrnn.datasets._readers import (
     read_text,
 )
 from skrnn.datasets._sentences import make_sentences
+from skrnn.datasets._spoken_digits import load_spoken_digits
+from skrnn.datasets._vectors import read_vectors
 
 __all__ = [
     "load_japanese_vowels",
+    "load_spoken_digits",
     "make_adding_problem",
     "make_delayed_recall",
     "make_sentences",
@@ -34,4 +37,5 @@ __all__ = [
     "read_lines",
     "read_pitches",
     "read_text",
+    "read_vectors",
 ]

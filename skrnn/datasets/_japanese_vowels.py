@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skrnn.data.ragged import RaggedArray
+from skrnn.datasets._packed import load_packed, read_description
 
 N_FEATURES = 12
-PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
 def load_japanese_vowels(*, subset: str = "all", return_X_y: bool = False) -> Any:
@@ -23,8 +20,8 @@ def load_japanese_vowels(*, subset: str = "all", return_X_y: bool = False) -> An
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="all"
-        The official training part (270 sequences), the official test part (370), or the
-        one after the other.
+        The official training part (270 sequences), the official test part (370), or
+        both, the training part first.
     return_X_y : bool, default=False
         Whether to return ``(data, target)`` alone.
 
@@ -49,7 +46,7 @@ def load_japanese_vowels(*, subset: str = "all", return_X_y: bool = False) -> An
     Raises
     ------
     ValueError
-        If ``subset`` is not one of the three.
+        If ``subset`` is none of the three.
 
     References
     ----------
@@ -63,18 +60,7 @@ def load_japanese_vowels(*, subset: str = "all", return_X_y: bool = False) -> An
     >>> len(X), X[0].shape, str(y[0])
     (270, (20, 12), '1')
     """
-    if subset not in PARTS:
-        raise ValueError(f"subset must be one of {sorted(PARTS)}, got {subset!r}")
-    folder = resources.files("skrnn.datasets") / "data"
-    data: list[NDArray] = []
-    targets: list[NDArray] = []
-    with (folder / "japanese_vowels.npz").open("rb") as file:
-        arrays = np.load(file)
-        for part in PARTS[subset]:
-            steps = RaggedArray.from_lengths(arrays[f"X_{part}"], arrays[f"len_{part}"])
-            data.extend(steps)
-            targets.append(arrays[f"y_{part}"])
-    target = np.concatenate(targets)
+    data, (target,) = load_packed("japanese_vowels", subset)
     if return_X_y:
         return data, target
     return Bunch(
@@ -82,5 +68,5 @@ def load_japanese_vowels(*, subset: str = "all", return_X_y: bool = False) -> An
         target=target,
         feature_names=[f"cepstrum_{i + 1}" for i in range(N_FEATURES)],
         target_names=np.unique(target),
-        DESCR=(folder / "japanese_vowels.rst").read_text(encoding="utf-8"),
+        DESCR=read_description("japanese_vowels"),
     )

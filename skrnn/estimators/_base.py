@@ -1,8 +1,8 @@
-"""What every estimator does: check, encode, build a network, train it, predict.
+"""What every estimator does with its parts: validate, encode, build, train, predict.
 
-``BaseNetworkEstimator`` holds the way of the data. What differs is answered by hooks:
-the network (``_network_config``), the targets (``_check_y``, ``_fit_targets``,
-``_encode_targets``) and the loss (``_criterion``).
+An estimator has ``Inputs``, ``Targets``, a network, a loss and a training loop. Four hooks
+say which; public methods are defined in the mixin of each task. Nothing here knows a kind
+of X, of y or of network.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,26 +23,19 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._sklearn import (
-    check_feature_names,
-    safe_indexing,
-    validate_parameter_constraints,
-)
-from skrnn.data.checks import CheckedSequences, check_same_form, check_sequences
-from skrnn.data.codecs import EncodedSequences, NumericCodec, TokenCodec
+from skrnn._sklearn import check_feature_names
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.inputs import Inputs
 from skrnn.data.ragged import RaggedArray
-from skrnn.data.targets import check_weights
-from skrnn.data.tokenizers import check_tokenizer
+from skrnn.data.targets import CheckedData, Targets, check_weights, scale_to_mean_1
 from skrnn.estimators._parameters import (
-    AUTO_CHAR_ENCODER,
     AUTO_MAX_EPOCHS,
     AUTO_MIN_EPOCHS,
     AUTO_WEIGHT_DECAY,
-    BUILDING,
-    CONSTRAINTS,
     OPTIMIZERS,
 )
-from skrnn.modules.embedding import TokenEmbedding
+from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -54,206 +46,125 @@ from skrnn.training.callbacks import (
     print_log,
 )
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import predict_outputs
 from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
 from skrnn.training.seeding import draw_seed, make_generator
 
-
-@dataclass(frozen=True)
-class CheckedData:
-    """What the user gave, behind the door; ``raw`` is what a scorer gets of it.
-
-    y is what the estimator's ``_check_y`` gives: an array, or a RaggedArray of steps.
-    """
-
-    X: CheckedSequences
-    y: Any
-    weight: NDArray | None
-    raw: tuple[Any, Any]
-
-    def __len__(self) -> int:
-        return len(self.X.steps)
-
-    def take(self, indices: NDArray, *, with_raw: bool) -> CheckedData:
-        """Return some of the sequences, copying the user's own only where asked."""
-        raw = (safe_indexing(part, indices) for part in self.raw)
-        return CheckedData(
-            replace(self.X, steps=self.X.steps.take(indices)),
-            self.y.take(indices) if isinstance(self.y, RaggedArray) else self.y[indices],
-            None if self.weight is None else self.weight[indices],
-            tuple(raw) if with_raw else (None, None),
-        )
-
-    def without_empty(self, name: str) -> CheckedData:
-        """Return the sequences that have steps; a ValueError if none has."""
-        lengths = self.X.steps.lengths
-        if lengths.min() > 0:
-            return self
-        if lengths.max() == 0:
-            raise ValueError(f"{name} has no steps: all its sequences are empty")
-        return self.take(np.flatnonzero(lengths), with_raw=True)
+#: Sequences below which none are held out.
+MIN_SEQUENCES_TO_SPLIT = 10
+#: Parameters of estimators that are arguments of ``Inputs``.
+INPUT_PARAMETERS = (
+    *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
+    *("char_encoder", "instance_norm", "target_feature"),
+)
+#: Attributes that a fit sets only for some kinds of X and y.
+OPTIONAL_ATTRIBUTES = ("n_features_in_", "vocabulary_", "target_vocabulary_", "classes_")
 
 
-class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
+class Validation(NamedTuple):
+    """The held-out data that a user passes to ``fit``."""
+
+    X: Any = None
+    y: Any = None
+    weight: Any = None
+
+
+class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the estimators that train a network on sequences."""
 
-    _network_kind: ClassVar[str]
+    _doc_link_module = "skrnn"
+    _doc_link_template = (
+        "https://skrnn.readthedocs.io/en/latest/generated/skrnn.{estimator_name}.html"
+    )
+    #: Updates that ``max_epochs="auto"`` aims at.
     _auto_updates: ClassVar[int]
-    #: Whether a sequence without steps is left out of fitting instead of refused.
-    _allow_empty: ClassVar[bool] = False
-    #: Size of a spelling's vector.
+    #: Size of the vector that the char encoder makes of a token.
     _char_dim: ClassVar[int] = 60
-    #: Parameters that a network cannot change once it is built.
-    _building: ClassVar[set[str]] = BUILDING
-    net_: SequenceNet
-    _input_codec: Any
-    _target_codec: Any
-    embeddings: Any
+    #: Arguments of ``Inputs`` that are no parameters of the estimator.
+    _input_options: ClassVar[dict[str, Any]] = {}
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        vectors: Any = getattr(self, "embeddings", None)
-        if not hasattr(vectors, "__len__"):
-            return super().__repr__(N_CHAR_MAX)
-        shown = copy(self)  # a table of vectors would take minutes to format
-        shown.embeddings = _Shown(f"<{len(vectors):,} vectors>")
-        return super(BaseNetworkEstimator, shown).__repr__(N_CHAR_MAX)
+    net_: SequenceNet
+    _inputs: Inputs
+    _targets: Any
+    _fitted_parameters: dict[str, Any]
+    #: In the scoring of an epoch: the user's X, validated and encoded.
+    _scored: tuple[Any, CheckedSequences, EncodedSequences] | None = None
 
     # --- hooks -----------------------------------------------------------------------
 
     @abstractmethod
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        """Return the network's arguments beside ``input_layer`` and ``n_outputs``."""
+    def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        """Return the part for the user's y, not yet fitted."""
 
     @abstractmethod
-    def _check_y(
-        self, y: Any, X: CheckedSequences, name: str = "y"
-    ) -> NDArray | RaggedArray:
-        """Return y as a plain array, or as a RaggedArray with one entry a step."""
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        """Return the network for training sequences of these lengths."""
 
     @abstractmethod
-    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
-        """Learn the target codec."""
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        """Return the class of the loss and its arguments."""
 
-    @abstractmethod
-    def _encode_targets(
-        self, data: CheckedData, name: str = "y"
-    ) -> NDArray | RaggedArray:
-        """Return targets as the loss takes them."""
-
-    @abstractmethod
-    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
-        """Return the loss and its arguments."""
-
-    def _n_outputs(self) -> int:
-        return int(self._target_codec.n_outputs)
-
-    def _class_weights(self, y: Any, train_y: Any) -> NDArray | None:
-        """Return a weight for each sequence from its class, if asked for.
-
-        How common a class is, ``train_y`` tells.
-        """
-        return None
-
-    def _steps_of_a_chunk(self) -> int | None:
-        """Return after how many steps gradients are cut, if they are."""
-        return None
-
-    def _teacher_forcing(self) -> bool:
-        """Tell whether the network is fed the targets, one step late, in training."""
-        return False
-
-    def _prepare_network(
-        self, network: torch.nn.Module, vectors: NDArray[np.float32] | None
-    ) -> None:
-        """Change the weights that are not drawn; ``vectors`` are pre-trained ones."""
-        codec = self._input_codec
-        if isinstance(network.input_layer, TokenEmbedding) and isinstance(
-            codec, TokenCodec
-        ):
-            counts = torch.from_numpy(codec.vocabulary.counts)
-            network.input_layer.singletons.copy_(counts == 1)
-            if vectors is not None:
-                network.input_layer.load_vectors(torch.from_numpy(vectors))
-            network.input_layer.zero_untrained()
-
-    def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
-        """Tell the loss what it needs to know of the training data."""
+    def _make_dataset(
+        self, data: CheckedData, weight: Any, *, training: bool
+    ) -> EncodedDataset:
+        """Return what batches are cut from."""
+        return EncodedDataset(
+            self._inputs.encode(data.X, self._embeddings),
+            self._targets.encode(data),
+            weight,
+            forced=self._targets.teacher_forcing,
+            origin=data.origin,
+        )
 
     # --- fitting ---------------------------------------------------------------------
 
-    def fit(
+    def _fit(
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: Any,
+        validation: Validation,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-    ) -> BaseNetworkEstimator:
-        """Train on sequences.
-
-        Parameters
-        ----------
-        X : list, ndarray, Series or DataFrame of n_sequences sequences
-            Arrays ``(n_steps_i, n_features)`` or 1-D arrays, token lists, strings, a
-            3-D array, or a 2-D array or frame whose rows are univariate series.
-        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_sequences,), default=None
-            Weight of each sequence in the loss.
-        X_val, y_val : like X and y, default=None
-            Held-out data for early stopping.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If X or y is empty, not finite, or of unequal length, if a parameter is out
-            of its range, or if training diverges.
-        TypeError
-            If X is no container of sequences, or mixes kinds of them.
-        """
-        warm = self.warm_start and hasattr(self, "net_")
-        with self._kept_on_failure(warm):
-            data = self._check_data(X, y, sample_weight, warm)
-            validation = self._check_validation(X_val, y_val)
-            train, validation = self._hold_out(data, validation)
+        classes: Any = None,
+        in_parts: bool = False,
+    ) -> None:
+        """Train; with ``in_parts`` one pass at a constant rate, for ``partial_fit``."""
+        warm = self.__sklearn_is_fitted__() and (in_parts or self.warm_start)
+        with self._restored_on_failure(warm):
             if not warm:
-                self._fit_codecs(train, every_y=data)
-            self._train(train, validation, warm, self._max_epochs(train.X.steps.lengths))
-        return self
-
-    def _partial_fit(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any = None
-    ) -> BaseNetworkEstimator:
-        """Train one pass at a constant rate; the first call fixes what is learned."""
-        warm = hasattr(self, "net_")
-        with self._kept_on_failure(warm):
-            if self.early_stopping is True:
-                raise ValueError("early_stopping=True is of no use in partial_fit")
-            if self._class_weight_is_balanced():
-                raise ValueError(
-                    'class_weight="balanced" cannot be used in partial_fit, which sees '
-                    "one part of the data at a time; pass a dict of weights"
+                self._inputs = self._make_inputs()
+            train = self._check_data(X, y, sample_weight, warm)
+            held_out = None if in_parts else self._check_validation(validation)
+            every = train
+            stops = self._stops_early(held_out is not None) and not in_parts
+            if stops and held_out is None:
+                train, held_out = self._hold_out(train)
+            if self.scoring is not None and held_out is None and not in_parts:
+                warnings.warn(
+                    f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
+                    "X_val and y_val, or early_stopping=True",
+                    stacklevel=4,
                 )
-            data = self._check_data(X, y, sample_weight, warm)
             if not warm:
-                self._fit_codecs(data, every_y=data, classes=classes)
-            self._train(data, None, warm, 1, in_parts=True)
-        return self
+                self._fit_parts(train, every, classes)
+            self._targets.observe(train)
+            if held_out is not None:
+                self._inputs.check_form(held_out.X, estimator=self, name="X_val")
+            self._train(train, held_out, warm=warm, stops=stops, in_parts=in_parts)
 
     @contextmanager
-    def _kept_on_failure(self, warm: bool) -> Iterator[None]:
+    def _restored_on_failure(self, warm: bool) -> Iterator[None]:
         """Put everything back as it was if fitting fails or is interrupted."""
         before = dict(vars(self))
-        trained = before["net_"].snapshot() if warm else None
+        trained = self.net_.snapshot() if warm else None
         try:
-            self._check_parameters()
+            check_parameters(self)
+            if self.scoring is not None:
+                check_scoring(self, self.scoring)
             if warm:
                 self._check_unchanged()
             else:  # what is learned now depends on nothing learned before
@@ -266,36 +177,20 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
                 before["net_"].restore(trained)
             raise
 
-    def _check_parameters(self) -> None:
-        """Raise an InvalidParameterError, a ValueError, for a value out of range."""
-        validate_parameter_constraints(
-            CONSTRAINTS, self.get_params(deep=False), caller_name=type(self).__name__
-        )
-        if self.scoring is not None:
-            check_scoring(self, self.scoring)
-
     def _check_unchanged(self) -> None:
         """Raise a ValueError if the network was built with other parameters."""
-        for name, built_with in self._built_with.items():
+        for name, built_with in self._fitted_parameters.items():
             value = getattr(self, name)
             if not _equal(value, built_with):
                 raise ValueError(
                     f"{name} was {built_with!r} when the network was built and is "
-                    f"{value!r} now; warm_start and partial_fit go on with that network"
+                    f"{value!r} now; warm_start and partial_fit continue with that network"
                 )
 
-    def _check_same_classes(self, classes: Any) -> None:
-        """Raise a ValueError unless ``classes`` are those of the first partial_fit."""
-        if classes is None or not hasattr(self, "net_"):
-            return
-        if not np.array_equal(np.unique(classes), np.unique(self.classes_)):
-            raise ValueError(
-                f"classes={np.asarray(classes).tolist()} is not the same as on the "
-                f"last call, {self.classes_.tolist()}"
-            )
-
-    def _class_weight_is_balanced(self) -> bool:
-        return False
+    def _make_inputs(self) -> Inputs:
+        given = self.get_params(deep=False)
+        options = {name: given[name] for name in INPUT_PARAMETERS if name in given}
+        return Inputs(**options, **self._input_options)
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, warm: bool) -> CheckedData:
         if y is None:
@@ -303,245 +198,228 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
                 "target y is None"
             )
-        checked = self._check_X(X, fitted=warm)
+        names = self._feature_names if warm else None
+        checked = self._inputs.check(X, estimator=self, feature_names=names)
         if warm:
-            self._check_like_fit(X, checked)
+            checked = self._inputs.check_like_fit(checked, estimator=self)
         else:
             named = None if checked.form.kind == "tokens" else checked.named
             check_feature_names(self, named, reset=True)
-        weight = check_weights(sample_weight, len(checked.steps))
-        data = CheckedData(checked, self._check_y(y, checked), weight, (X, y))
-        return data.without_empty("X")
+            self._targets = self._make_targets(checked, y)
+        data = CheckedData(
+            checked,
+            self._targets.check(y, checked),
+            check_weights(sample_weight, len(checked.steps)),
+            (X, y),
+        )
+        return data.without_empty() if self._inputs.empty == "keep" else data
 
-    def _check_validation(self, X_val: Any, y_val: Any) -> CheckedData | None:
-        if X_val is None and y_val is None:
+    def _check_validation(self, given: Validation) -> CheckedData | None:
+        if given.X is None and given.y is None:
+            if given.weight is not None:
+                raise ValueError("sample_weight_val needs X_val and y_val")
             return None
-        if X_val is None or y_val is None:
+        if given.X is None or given.y is None:
             raise ValueError("X_val and y_val must be passed together")
-        if self.early_stopping is False:
-            raise ValueError("X_val is of no use with early_stopping=False")
-        checked = self._check_X(X_val, name="X_val")
-        if checked.form.container == "columns":
-            check_feature_names(self, X_val, reset=False)
-        elif checked.named is not None:
-            check_feature_names(self, checked.named, reset=False)
-        y = self._check_y(y_val, checked, name="y_val")
-        return CheckedData(checked, y, None, (X_val, y_val)).without_empty("X_val")
+        X = self._inputs.check(
+            given.X, estimator=self, name="X_val", feature_names=self._feature_names
+        )
+        if X.named is not None:
+            check_feature_names(self, X.named, reset=False)
+        data = CheckedData(
+            X,
+            self._targets.check(given.y, X, "y_val"),
+            check_weights(given.weight, len(X.steps), "sample_weight_val"),
+            (given.X, given.y),
+            name="y_val",
+        )
+        return data.without_empty() if self._inputs.empty == "keep" else data
 
-    def _hold_out(
-        self, data: CheckedData, validation: CheckedData | None
-    ) -> tuple[CheckedData, CheckedData | None]:
-        """Split a validation part off where one is wanted and not given."""
-        if validation is not None or self.early_stopping in (False, "auto"):
-            return data, validation
+    def _stops_early(self, validation_given: bool) -> bool:
+        if self.early_stopping == "auto":
+            return validation_given
+        return bool(self.early_stopping)
+
+    def _hold_out(self, data: CheckedData) -> tuple[CheckedData, CheckedData | None]:
+        """Split a validation part off; of each label something stays in training."""
         n_held_out = max(1, round(self.validation_fraction * len(data)))
-        if len(data) < 10:
-            warnings.warn(
-                f"early_stopping is ignored: {len(data)} sequences are too few to hold "
-                "some out",
-                stacklevel=4,
-            )
-            return data, None
-        if n_held_out >= len(data):
+        if n_held_out >= len(data) >= MIN_SEQUENCES_TO_SPLIT:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} holds out all of "
                 f"{len(data)} sequences"
             )
-        indices = np.arange(len(data))
-        if self.validation_strategy == "last":
-            return self._split(data, indices[:-n_held_out], indices[-n_held_out:])
-        train, held_out = train_test_split(
-            indices,
-            test_size=n_held_out,
-            stratify=self._strata(data.y, n_held_out),
-            random_state=np.random.RandomState(draw_seed(self.random_state)),
-        )
-        return self._split(data, np.sort(train), np.sort(held_out))
-
-    def _split(
-        self, data: CheckedData, train: NDArray, held_out: NDArray
-    ) -> tuple[CheckedData, CheckedData]:
+        held_out = np.empty(0, np.int64)
+        if len(data) >= MIN_SEQUENCES_TO_SPLIT:
+            if self.validation_strategy == "last":
+                held_out = np.arange(len(data))[-n_held_out:]
+            else:
+                random = np.random.RandomState(draw_seed(self.random_state))
+                held_out = draw_held_out(
+                    self._targets.groups(data.y),
+                    self._targets.strata(data.y),
+                    len(data),
+                    n_held_out,
+                    random,
+                )
+        if not len(held_out):
+            warnings.warn(
+                f"early_stopping is ignored: {len(data)} sequences are too few to hold "
+                "some out",
+                stacklevel=5,
+            )
+            return data, None
+        train = np.setdiff1d(np.arange(len(data)), held_out)
         scored = self.scoring is not None
         return data.take(train, with_raw=False), data.take(held_out, with_raw=scored)
 
-    def _strata(self, y: Any, n_held_out: int) -> NDArray | None:
-        """Return what a random split keeps the shares of."""
-        return None
-
-    def _fit_codecs(
-        self, train: CheckedData, every_y: CheckedData, classes: Any = None
-    ) -> None:
-        form = train.X.form
-        self._form = form
-        self._built_with = {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name in self._building
-        }
-        codec = self._make_input_codec(train.X)
-        if isinstance(codec, TokenCodec):
-            self._input_codec = codec.fit(train.X.steps, self.embeddings)
-        else:
-            self._input_codec = codec.fit(train.X.steps)
-        for name in ("n_features_in_", "vocabulary_"):
+    def _fit_parts(self, train: CheckedData, every: CheckedData, classes: Any) -> None:
+        self._fitted_parameters = architecture_of(self)
+        for name in OPTIONAL_ATTRIBUTES:
             self.__dict__.pop(name, None)
-        if form.width is not None:
-            self.n_features_in_ = form.width
-        if isinstance(self._input_codec, TokenCodec):
-            self.vocabulary_ = self._input_codec.vocabulary.ids
-        self._fit_targets(every_y, classes)
-
-    def _make_input_codec(self, X: CheckedSequences) -> NumericCodec | TokenCodec:
-        if X.form.kind == "numeric":
-            return NumericCodec()
-        of_strings = set(map(type, X.steps.values)) <= {str}
-        single = of_strings and max(map(len, set(X.steps.values))) == 1
-        spelled = of_strings and not single  # a character's spelling says nothing more
-        return TokenCodec(
-            lowercase=not single if self.lowercase == "auto" else self.lowercase,
-            min_count=self.min_count,
-            max_size=self.max_vocabulary,
-            char_encoder=(
-                (AUTO_CHAR_ENCODER if spelled else None)
-                if self.char_encoder == "auto"
-                else self.char_encoder
-            ),
-        )
+        self._inputs.fit(train.X, self._embeddings)
+        self._targets.fit(train, every, classes)
+        learned = {
+            "n_features_in_": self._inputs.form.width,
+            "vocabulary_": self._inputs.token_ids,
+            "target_vocabulary_": self._targets.vocabulary,
+            "classes_": self._targets.classes,
+        }
+        for name, value in learned.items():
+            if value is not None:
+                setattr(self, name, value)
 
     def _train(
         self,
         train: CheckedData,
-        validation: CheckedData | None,
+        held_out: CheckedData | None,
+        *,
         warm: bool,
-        epochs: int,
-        in_parts: bool = False,
+        stops: bool,
+        in_parts: bool,
     ) -> None:
-        schedule = "constant" if in_parts else self.lr_schedule
         weight, scale = self._weights(train, train, 1.0 if in_parts else None)
-        examples = self._make_examples(train, weight)
-        held_out = None
-        if validation is not None:
-            self._check_form(validation.X, name="X_val")
-            held_out = self._make_examples(
-                validation, self._validation_weights(validation, train, scale), "y_val"
-            )
+        dataset = self._make_dataset(train, weight, training=True)
+        validation = None
+        if held_out is not None:
+            weight = self._validation_weights(held_out, train, scale)
+            validation = self._make_dataset(held_out, weight, training=False)
+        loss, options = self._make_loss(train)
         if not warm:
-            self.net_ = self._build_net(train.X.steps.lengths)
+            self.net_ = self._build_net(train.lengths, loss, options)
         net = self.net_
-        self._prepare_criterion(net.criterion_, train)
-        net.batch_size = self._batch_size(train.X.steps.lengths)
-        net.bptt = self._steps_of_a_chunk()
-        net.verbose = int(self.verbose)
+        net.set_loss(loss, options)
+        net.batch_size = resolve_batch_size(self.batch_size, dataset.n_rows)
+        net.bptt = dataset.bptt
         net.max_grad_norm = self.max_grad_norm
-        n_updates = epochs * count_batches(examples.lengths, net.batch_size, net.bptt)
-        net.use_callbacks(self._make_callbacks(schedule, n_updates, validation))
+        net.verbose = int(self.verbose)
+        n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
+        epochs = 1 if in_parts else self._max_epochs(n_batches)
+        schedule = "constant" if in_parts else self.lr_schedule
+        callbacks: list[Any] = [
+            ("lr_schedule", LearningRate(schedule, epochs * n_batches)),
+            *self._validation_callbacks(held_out, validation, schedule, stops),
+            *([("print_log", print_log())] if self.verbose else []),
+            *prepare_callbacks(
+                self.callbacks or [],
+                schedule=schedule,
+                validation=validation is not None,
+                scoring=self.scoring is not None,
+            ),
+        ]
+        net.use_callbacks(callbacks)
         net.set_learning_rate(self.lr)
         done = len(net.history)
-        net.partial_fit(examples, held_out, epochs=epochs)
+        net.partial_fit(dataset, validation, epochs=epochs)
         self.n_iter_ = len(net.history) - done
         self.n_parameters_ = net.n_parameters
 
     @property
     def history_(self) -> pd.DataFrame:
         """One row an epoch of all training so far."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self)
         return history_frame(self.net_.history)
 
-    def _make_examples(
-        self, data: CheckedData, weight: Any, name: str = "y"
-    ) -> EncodedDataset:
-        """Return what batches are cut from; ``name`` is what messages call y."""
-        return EncodedDataset(
-            self._encode_inputs(data.X.steps),
-            self._encode_targets(data, name),
-            weight,
-            forced=self._teacher_forcing(),
-        )
+    @property
+    def _feature_names(self) -> Any:
+        return vars(self).get("feature_names_in_")
 
-    def _encode_inputs(self, steps: RaggedArray) -> EncodedSequences:
-        """Return ids or features; unseen tokens have the vectors of ``embeddings``."""
-        if isinstance(self._input_codec, NumericCodec):
-            return self._input_codec.encode(steps)
-        return self._input_codec.encode(steps, self.embeddings)
+    @property
+    def _embeddings(self) -> Any:
+        return self.get_params(deep=False).get("embeddings")
+
+    @property
+    def _class_weight(self) -> Any:
+        return self.get_params(deep=False).get("class_weight")
 
     def _weights(
         self, data: CheckedData, train: CheckedData, scale: float | None = None
-    ) -> tuple[NDArray[np.float32] | None, float]:
-        """Return weights of mean 1 over the training data, and their scale."""
-        weight = data.weight
-        by_class = self._class_weights(data.y, train.y)
-        if by_class is not None:
-            weight = by_class if weight is None else weight * by_class
-        if weight is None:
+    ) -> tuple[Any, float]:
+        """Return weights of mean 1 over the training data's targets, and their scale."""
+        weights = self._targets.loss_weights(data, train, self._class_weight)
+        if weights is None:
             return None, 1.0
+        if isinstance(weights, RaggedArray):
+            scale = scale_to_mean_1(weights.values) if scale is None else scale
+            return weights.with_values((weights.values * scale).astype(np.float32)), scale
         if scale is None:
-            scale = scale_to_mean_1(weight, self._n_targets(data))
-        return (weight * scale).astype(np.float32), scale
-
-    def _n_targets(self, data: CheckedData) -> NDArray[np.int64] | None:
-        """Return over how many targets each sequence's loss is a sum; None is one."""
-        return None
+            scale = scale_to_mean_1(weights, self._targets.counts(data))
+        return (weights * scale).astype(np.float32), scale
 
     def _validation_weights(
-        self, validation: CheckedData, train: CheckedData, scale: float
-    ) -> NDArray[np.float32] | None:
+        self, held_out: CheckedData, train: CheckedData, scale: float
+    ) -> Any:
         """Return weights on the scale of the training data's."""
-        if validation.weight is None and train.weight is not None:
-            # passed by the user, without sample weights: class weights alone
-            _, scale = self._weights(replace(train, weight=None), train)
-        return self._weights(validation, train, scale)[0]
+        if held_out.weight is None and train.weight is not None:
+            # passed by the user, without weights: class weights alone, on their own scale
+            _, scale = self._weights(train.without_weight(), train)
+        elif held_out.weight is not None and train.weight is None:
+            return self._weights(held_out, train)[0]
+        return self._weights(held_out, train, scale)[0]
 
-    def _build_net(self, lengths: NDArray[np.int64]) -> SequenceNet:
+    def _build_net(
+        self,
+        lengths: NDArray[np.int64],
+        loss: type[torch.nn.Module],
+        options: dict[str, Any],
+    ) -> SequenceNet:
         seed = draw_seed(self.random_state)
-        layer, vectors = self._input_layer()
-        config = {"n_outputs": self._n_outputs(), **self._network_config(lengths)}
-        if layer is not None:
-            config["input_layer"] = layer
-        network = build_network(self._network_kind, config, make_generator(seed))
-        self._prepare_network(network, vectors)
-        criterion, arguments = self._criterion()
-        optimizer, options = self._optimizer()
+        network = self._make_network(lengths, make_generator(seed))
+        optimizer, optimizer_options = self._optimizer()
         net = SequenceNet(
             network,
-            criterion,
+            loss,
             seed=seed,
             optimizer=optimizer,
             lr=self.lr,
             verbose=0,
             device=resolve_device(self.device),
-            bptt=self._steps_of_a_chunk(),
             callbacks="disable",
-            **{f"criterion__{k}": v for k, v in arguments.items()},
-            **{f"optimizer__{k}": v for k, v in options.items()},
+            **{f"criterion__{k}": v for k, v in options.items()},
+            **{f"optimizer__{k}": v for k, v in optimizer_options.items()},
         )
         return net.initialize()
 
-    def _input_layer(self) -> tuple[dict[str, Any] | None, NDArray[np.float32] | None]:
-        """Return the arguments of the network's first layer, and its vectors."""
-        codec = self._input_codec
-        if isinstance(codec, NumericCodec):
-            return {"n_features": self._form.n_features}, None
-        vectors = None if self.embeddings is None else codec.vectors(self.embeddings)
-        layer: dict[str, Any] = {
-            "n_ids": len(codec.vocabulary),
-            "embedding_dim": (
-                self.embedding_dim if vectors is None else vectors.shape[1]
-            ),
-            "frozen": self.freeze_embeddings,
-        }
-        if codec.char_encoder is not None:
-            layer |= {
-                "char_encoder": codec.char_encoder,
-                "n_char_ids": codec.spelling.n_ids,
-                "char_dim": self._char_dim,
-            }
-        return layer, vectors
+    def _build_network(
+        self, kind: str, config: Mapping[str, Any], generator: torch.Generator
+    ) -> torch.nn.Module:
+        """Return a network whose input layer reads ``_inputs``."""
+        codec = self._inputs.codec
+        given = self.get_params(deep=False)
+        layer = codec.layer_config(
+            embedding_dim=given["embedding_dim"],
+            frozen=given["freeze_embeddings"],
+            char_dim=self._char_dim,
+        )
+        config = {"n_outputs": self._targets.n_outputs, **config, "input_layer": layer}
+        network: Any = build_network(kind, config, generator)
+        state = codec.layer_state(self._embeddings)
+        network.input_layer.prepare(**{k: torch.from_numpy(v) for k, v in state.items()})
+        return network
 
     def _optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
         weight_decay = self.weight_decay
         if weight_decay == "auto":
             weight_decay = AUTO_WEIGHT_DECAY if self.optimizer == "adamw" else 0.0
-        options: dict[str, Any] = {"weight_decay": weight_decay} if weight_decay else {}
         if isinstance(self.optimizer, str):
             optimizer, fixed = OPTIMIZERS[self.optimizer]
             return optimizer, {"weight_decay": weight_decay, **fixed}
@@ -549,96 +427,93 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
             raise TypeError(
                 f"optimizer must be a class of torch.optim, got {self.optimizer!r}"
             )
-        return self.optimizer, options
+        return self.optimizer, {"weight_decay": weight_decay} if weight_decay else {}
 
-    def _make_callbacks(
-        self, schedule: str, n_updates: int, validation: CheckedData | None
-    ) -> list[Any]:
-        callbacks: list[Any] = [("lr_schedule", LearningRate(schedule, n_updates))]
-        scoring = validation is not None and self.scoring is not None
-        if validation is not None:
+    def _validation_callbacks(
+        self,
+        held_out: CheckedData | None,
+        validation: EncodedDataset | None,
+        schedule: str,
+        stops: bool,
+    ) -> list[tuple[str, Any]]:
+        callbacks: list[tuple[str, Any]] = []
+        if held_out is None or validation is None:
+            return callbacks
+        monitor = "valid_loss"
+        if self.scoring is not None:
+            monitor = "valid_score"
+            scorer = self._epoch_scorer(held_out, validation.sequences)
+            callbacks.append(("validation_score", ValidationScore(scorer)))
+        if stops:
+            # an annealing schedule must reach its end
             patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
-            if scoring:
-                score = ValidationScore(self._scorer(validation))
-                callbacks.append(("valid_score", score))
-            monitor = "valid_score" if scoring else "valid_loss"
             callbacks.append(("early_stopping", EarlyStopping(patience, monitor)))
-        if self.verbose:
-            callbacks.append(("print_log", print_log()))
-        own = prepare_callbacks(
-            self.callbacks or [],
-            schedule=schedule,
-            validation=validation is not None,
-            scoring=scoring,
-        )
-        return [*callbacks, *own]
+        return callbacks
 
-    def _scorer(self, validation: CheckedData) -> Any:
+    def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
         scorer = check_scoring(self, self.scoring)
 
         def score(net: SequenceNet) -> float:
-            return float(scorer(copy(self), *validation.raw))
+            scored = copy(self)
+            scored._scored = (held_out.raw[0], held_out.X, encoded)
+            return float(scorer(scored, *held_out.raw))
 
         return score
 
-    def _batch_size(self, lengths: NDArray[np.int64]) -> int:
-        """Return the rows of a batch for training sequences of these lengths."""
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        return auto_batch_size(len(lengths))
-
-    def _n_batches(self, lengths: NDArray[np.int64]) -> int:
-        """Return the updates of an epoch."""
-        return -(-len(lengths) // self._batch_size(lengths))
-
-    def _max_epochs(self, lengths: NDArray[np.int64]) -> int:
+    def _max_epochs(self, n_batches: int) -> int:
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        wanted = self._auto_updates // self._n_batches(lengths)
+        wanted = self._auto_updates // max(1, n_batches)
         return min(AUTO_MAX_EPOCHS, max(AUTO_MIN_EPOCHS, wanted))
+
+    def _check_same_classes(self, classes: Any) -> None:
+        """Raise a ValueError unless ``classes`` are those of the first partial_fit."""
+        if classes is None or not self.__sklearn_is_fitted__():
+            return
+        fitted = self._targets.classes
+        if not np.array_equal(np.unique(classes), np.unique(fitted)):
+            raise ValueError(
+                f"classes={np.asarray(classes).tolist()} is not the same as on the "
+                f"last call, {fitted.tolist()}"
+            )
+
+    def _partial_fit(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any = None
+    ) -> None:
+        """Train one pass at a constant rate; the first call fixes what is learned."""
+        if self.early_stopping is True:
+            raise ValueError("early_stopping=True has no effect in partial_fit")
+        if isinstance(self._class_weight, str):
+            raise ValueError(
+                'class_weight="balanced" cannot be used in partial_fit, which sees '
+                "one part of the data at a time; pass a dict of weights"
+            )
+        self._check_same_classes(classes)
+        self._fit(X, y, sample_weight, Validation(), classes=classes, in_parts=True)
 
     # --- predicting ------------------------------------------------------------------
 
-    def _check_X(
-        self, X: Any, name: str = "X", *, fitted: bool = False
-    ) -> CheckedSequences:
-        """Open X as the parameters say, once fitted as they said in ``fit``."""
-        settings = self._built_with if fitted else self.get_params(deep=False)
-        return check_sequences(
-            X,
-            input_type=settings["input_type"],
-            split=check_tokenizer(settings["tokenizer"]).split,
-            allow_empty=self._allow_empty,
-            estimator=self,
-            name=name,
+    def _check_X(self, X: Any, name: str = "X") -> CheckedSequences:
+        """Validate X against the fit."""
+        check_is_fitted(self)
+        if self._scored is not None and self._scored[0] is X:
+            return self._scored[1]
+        checked = self._inputs.check(
+            X, estimator=self, name=name, feature_names=self._feature_names
         )
+        return self._inputs.check_like_fit(checked, estimator=self, name=name)
 
-    def _check_like_fit(self, X: Any, checked: CheckedSequences, name: str = "X") -> None:
-        form = checked.form
-        if not len(checked.steps.values) and form.kind == "numeric" and form.width == 1:
-            return  # empty lists could be of any kind
-        self._check_names(X, checked)
-        self._check_form(checked, name)
+    def _encode(self, X: CheckedSequences) -> EncodedSequences:
+        """Return the ids or features of validated sequences."""
+        if self._scored is not None and self._scored[1] is X:
+            return self._scored[2]
+        return self._inputs.encode(X, self._embeddings)
 
-    def _check_form(self, checked: CheckedSequences, name: str) -> None:
-        """Raise a ValueError if X cannot be of the form that fit saw."""
-        check_same_form(checked, self._form, estimator=self, name=name)
+    # --- scikit-learn ----------------------------------------------------------------
 
-    def _check_names(self, X: Any, checked: CheckedSequences) -> None:
-        """Compare feature names where X is of the container that fit knows them from."""
-        if checked.form.container == "columns":
-            check_feature_names(self, X, reset=False)
-        elif checked.named is not None and self._form.container == "list":
-            check_feature_names(self, checked.named, reset=False)
-
-    def _outputs(self, X: Any) -> tuple[NDArray[np.float32], CheckedSequences]:
-        """Return the network's outputs for X ``(n_sequences, n_outputs)``."""
-        check_is_fitted(self, "net_")
-        checked = self._check_X(X, fitted=True)
-        self._check_like_fit(X, checked)
-        examples = EncodedDataset(self._encode_inputs(checked.steps))
-        return predict_outputs(self.net_, examples), checked
+    def __sklearn_is_fitted__(self) -> bool:
+        return "net_" in vars(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -646,6 +521,21 @@ class BaseNetworkEstimator(BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        vectors = self._embeddings
+        if not hasattr(vectors, "__len__"):
+            return super().__repr__(N_CHAR_MAX)
+        shown: Any = copy(self)  # a table of vectors would take minutes to format
+        shown.embeddings = _Shown(f"<{len(vectors):,} vectors>")
+        return super(BaseSequenceEstimator, shown).__repr__(N_CHAR_MAX)
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        """Return what the HTML representation lists: no network, and no training log."""
+        shown = super()._get_fitted_attr_html(doc_link)
+        for name in ("net_", "history_"):
+            shown.data.pop(name, None)
+        return shown
 
 
 class _Shown:
@@ -658,37 +548,66 @@ class _Shown:
         return self.text
 
 
-def auto_batch_size(n_sequences: int) -> int:
+def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
     """Return the rows of a batch: larger data bears, and is faster with, larger ones."""
-    return 32 if n_sequences <= 16384 else 64 if n_sequences <= 65536 else 128
+    if isinstance(batch_size, str):
+        return 32 if n_rows <= 16384 else 64 if n_rows <= 65536 else 128
+    return int(batch_size)
 
 
-def scale_to_mean_1(weight: NDArray, counts: NDArray | None = None) -> float:
-    """Return what makes the mean weight 1; ``counts`` is how often each one counts."""
-    mean = float(np.average(weight, weights=counts))
-    if not mean > 0:
-        raise ValueError(
-            "every training sequence has weight 0, by sample_weight, class_weight or both "
-            "together"
-        )
-    return 1.0 / mean
+def draw_held_out(
+    groups: list[NDArray[np.int64]],
+    strata: NDArray | None,
+    n_sequences: int,
+    n_held_out: int,
+    random: np.random.RandomState,
+) -> NDArray[np.int64]:
+    """Return the sequences to hold out, such that training keeps one of each group.
+
+    Where they can, they keep the shares of the ``strata``; the only sequence of a stratum
+    stays in training.
+    """
+    single = [group[0] for group in groups if len(group) == 1]
+    free = np.setdiff1d(np.arange(n_sequences), single)
+    if strata is not None:
+        if single:
+            warnings.warn(
+                f"{len(single)} classes have one sequence each, which stays in the "
+                "training part: held-out data do not have these classes",
+                stacklevel=6,
+            )
+        counts = np.unique(strata[free], return_counts=True)[1]
+        if len(counts) <= min(n_held_out, len(free) - n_held_out):
+            return np.sort(_split(free, n_held_out, random, strata[free]))
+    if not groups:
+        return np.sort(_split(free, n_held_out, random, None))
+    kept = [group[random.randint(len(group))] for group in groups]
+    free = np.setdiff1d(free, kept)
+    return np.sort(random.permutation(free)[:n_held_out])
+
+
+def _split(
+    indices: NDArray[np.int64],
+    n_held_out: int,
+    random: np.random.RandomState,
+    strata: NDArray | None,
+) -> NDArray[np.int64]:
+    return train_test_split(
+        indices, test_size=n_held_out, stratify=strata, random_state=random
+    )[1]
 
 
 def history_frame(history: Any) -> pd.DataFrame:
     """Return skorch's history as one row an epoch, the callbacks' numbers included."""
     rows = [
-        {
-            name: value
-            for name, value in row.items()
-            if np.isscalar(value) and not name.endswith(("_count", "_best"))
-        }
+        {k: v for k, v in row.items() if np.isscalar(v) and not k.endswith("_count")}
         for row in history
     ]
     return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Tell whether two values of a parameter are equal, be they arrays or hold some."""
+    """Return whether two values of a parameter are equal, be they arrays or hold some."""
     if a is b:
         return True
     if isinstance(a, Mapping) and isinstance(b, Mapping):

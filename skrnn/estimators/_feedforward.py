@@ -7,54 +7,61 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from skrnn.estimators._classifier import BaseSequenceClassifier
+from skrnn.estimators._classifier import ClassificationTask
 from skrnn.estimators._parameters import (
-    ClassifierParameters,
+    ClassWeightParameters,
     CommonParameters,
-    FeedForwardParameters,
-    LoopParameters,
-    RegressionParameters,
-    TaggerParameters,
+    ContextParameters,
+    CRFParameters,
+    DenseParameters,
+    DropoutParameters,
+    InstanceNormParameters,
+    LabelSmoothingParameters,
+    RegressionLossParameters,
+    SchemeParameters,
     TokenParameters,
     WindowParameters,
-    config_of,
-    documented,
-    parameters,
+    WordParameters,
 )
-from skrnn.estimators._regressor import BaseSequenceRegressor
-from skrnn.estimators._tagger import BaseSequenceTagger
-
-
-def feed_forward_config(
-    estimator: FeedForwardParameters, lengths: NDArray[np.int64]
-) -> dict[str, Any]:
-    """Return the network's arguments; the window may be the longest sequence."""
-    return {
-        **config_of(estimator, FeedForwardParameters),
-        "window": int(lengths.max() if estimator.window is None else estimator.window),
-        "hidden_layer_sizes": layer_sizes(estimator.hidden_layer_sizes),
-    }
+from skrnn.estimators._regressor import RegressionTask
+from skrnn.estimators._rows import estimator
+from skrnn.estimators._tagger import TaggingTask
 
 
 def layer_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
     """Return the units of each hidden layer."""
-    sizes = (given,) if isinstance(given, Integral) else tuple(given)  # type: ignore[arg-type]
-    if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be positive integers, got {given!r}")
-    return tuple(map(int, sizes))
+    return (int(given),) if isinstance(given, Integral) else tuple(map(int, given))  # type: ignore[arg-type]
 
 
-@documented
-@parameters
+class WindowMixin(DropoutParameters, WindowParameters, DenseParameters):
+    """The arguments of a feed-forward network over the last steps."""
+
+    window_: int
+
+    def _window_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
+        """Return the network's arguments; the window may be the longest sequence."""
+        longest = max(1, int(lengths.max()))
+        self.window_ = int(longest if self.window is None else self.window)
+        return {
+            "window": self.window_,
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "dropout": self.dropout,
+        }
+
+
+@estimator
 class FeedForwardClassifier(
-    BaseSequenceClassifier,
+    ClassificationTask,
     CommonParameters,
-    ClassifierParameters,
-    LoopParameters,
+    ClassWeightParameters,
+    LabelSmoothingParameters,
+    WordParameters,
     TokenParameters,
-    FeedForwardParameters,
+    WindowMixin,
 ):
     """Feed-forward network that classifies sequences by a window of their last steps.
 
@@ -63,13 +70,14 @@ class FeedForwardClassifier(
 
     Parameters
     ----------
-    {feed_forward}
-    {tokens}
-    {loop}
-    {label_smoothing}
-    {class_weight}
-    {stopping}
-    {rest}
+    Network: hidden_layer_sizes, activation, window, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
@@ -77,7 +85,8 @@ class FeedForwardClassifier(
         Labels.
     window_ : int
         Steps of the window.
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -93,23 +102,22 @@ class FeedForwardClassifier(
     True
     """
 
-    _network_kind = "feed_forward"
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        config = self._window_config(lengths)
+        return self._build_network("feed_forward", config, generator)
 
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        config = feed_forward_config(self, lengths)
-        self.window_ = config["window"]
-        return config
 
-
-@documented
-@parameters
+@estimator
 class FeedForwardRegressor(
-    BaseSequenceRegressor,
+    RegressionTask,
     CommonParameters,
-    LoopParameters,
+    RegressionLossParameters,
+    InstanceNormParameters,
+    WordParameters,
     TokenParameters,
-    RegressionParameters,
-    FeedForwardParameters,
+    WindowMixin,
 ):
     """Feed-forward network that predicts numbers from a window of the last steps.
 
@@ -117,18 +125,21 @@ class FeedForwardRegressor(
 
     Parameters
     ----------
-    {feed_forward}
-    {regression}
-    {tokens}
-    {loop}
-    {stopping}
-    {rest}
+    Network: hidden_layer_sizes, activation, window, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, instance_norm, target_feature.
+    Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
+        lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
     window_ : int
         Steps of the window.
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -148,23 +159,27 @@ class FeedForwardRegressor(
     dropout: float = 0.0
     lr: float = 0.001
 
-    _network_kind = "feed_forward"
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        n_outputs = self._targets.n_outputs * len(self._quantiles)
+        config = {**self._window_config(lengths), "n_outputs": n_outputs}
+        return self._build_network("feed_forward", config, generator)
 
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        config = feed_forward_config(self, lengths)
-        self.window_ = config["window"]
-        return config
 
-
-@documented
-@parameters
+@estimator
 class FeedForwardTagger(
-    BaseSequenceTagger,
+    TaggingTask,
     CommonParameters,
-    TaggerParameters,
-    LoopParameters,
+    ClassWeightParameters,
+    LabelSmoothingParameters,
+    SchemeParameters,
+    WordParameters,
     TokenParameters,
-    WindowParameters,
+    CRFParameters,
+    DropoutParameters,
+    ContextParameters,
+    DenseParameters,
 ):
     """Feed-forward network that labels each step from its neighbours.
 
@@ -173,12 +188,14 @@ class FeedForwardTagger(
 
     Parameters
     ----------
-    {window}
-    {tokens}
-    {loop}
-    {tagger}
-    {stopping}
-    {rest}
+    Network: hidden_layer_sizes, activation, context, dropout, crf.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, scheme, invalid_tags.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
@@ -186,7 +203,8 @@ class FeedForwardTagger(
         Labels.
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column).
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -207,13 +225,18 @@ class FeedForwardTagger(
     [['D', 'N'], ['P', 'V', 'V']]
     """
 
+    dropout: float = 0.5
     crf: bool = False
+    label_smoothing: float = 0.0
 
-    _network_kind = "window_tagging"
-
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        return {
-            **config_of(self, WindowParameters),
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        config = {
+            "context": self.context,
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "dropout": self.dropout,
             "crf": self.crf,
         }
+        return self._build_tagger("window_tagging", config, generator)

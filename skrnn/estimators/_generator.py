@@ -1,61 +1,85 @@
-"""One to many: language models that score sequences and write them on."""
+"""One to many: language models that score sequences and continue them."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, ClassVar
+import warnings
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
-from skrnn._sklearn import validate_parameter_constraints
-from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import EncodedSequences, NumericCodec
-from skrnn.data.ragged import RaggedArray
-from skrnn.data.target_codecs import TargetCodec
-from skrnn.estimators._base import CheckedData, auto_batch_size
+from skrnn._sklearn import Interval
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.targets import (
+    CheckedData,
+    FeatureContinuations,
+    Targets,
+    TokenContinuations,
+)
+from skrnn.estimators._base import (
+    BaseSequenceEstimator,
+    Validation,
+    resolve_batch_size,
+)
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._parameters import (
-    BUILDING,
+    NON_NEGATIVE,
     POSITIVE_INT,
+    CellParameters,
     CommonParameters,
-    GeneratorParameters,
-    LanguageRecurrentParameters,
-    LanguageTokenParameters,
-    LanguageWindowParameters,
-    LoopParameters,
-    config_of,
-    documented,
-    parameters,
+    DenseParameters,
+    DropoutParameters,
+    GenerationParameters,
+    HistoryParameters,
+    TokenParameters,
+    TruncationParameters,
+    TyingParameters,
 )
-from skrnn.estimators._writing import SequenceWriter
-from skrnn.modules.language import UNKNOWN, LanguageModel
+from skrnn.estimators._rows import check_values, config_of, estimator
+from skrnn.generation.sampling import MAX_TEMPERATURE, Sampling
+from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import score_targets
+from skrnn.training.generation import GenerationConfig, generate, generate_steps
+from skrnn.training.inference import read_prompts, score_targets
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
-from skrnn.training.streams import StreamPlan, in_streams, plan_streams
+from skrnn.training.seeding import draw_seed
+from skrnn.training.streams import in_streams, plan_streams
 
 
-class BaseSequenceGenerator(SequenceWriter):
-    """Abstract base: sequences as their own targets, and their scores."""
+class GenerationTask(BaseSequenceEstimator):
+    """Abstract base: sequences as their own targets, their scores, continuations."""
 
-    _auto_updates: ClassVar[int] = 4000
-    _allow_empty = True
-    _building = BUILDING
-    tokenizer: Any
+    _auto_updates = 4000
+    _input_options = {
+        "lowercase": False,
+        "char_encoder": None,
+        "empty": "keep",
+        "fixed_text_form": True,
+    }
     max_length: int
     bptt: int
-    min_count: int
-    max_vocabulary: int | None
-    _left_out: frozenset[Hashable]  # tokens of training that are not in the vocabulary
+    batch_size: int | str
+    embedding_dim: int
+    vocabulary_: dict[Hashable, int]
 
     # --- fitting ---------------------------------------------------------------------
 
-    def fit(  # type: ignore[override]
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, X_val: Any = None
-    ) -> BaseSequenceGenerator:
-        """Learn how sequences go on.
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> GenerationTask:
+        """Learn what follows each step of sequences.
 
         Parameters
         ----------
@@ -64,11 +88,13 @@ class BaseSequenceGenerator(SequenceWriter):
             Each sequence begins and ends; a very long one (a book: one string) is read in
             chunks of ``bptt`` steps.
         y : None
-            Ignored.
+            Ignored; a y that is passed is warned of.
         sample_weight : array-like of shape (n_sequences,), default=None
             Weight of each sequence in the loss.
         X_val : like X, default=None
-            Held-out sequences for early stopping.
+            Held-out sequences, scored after each epoch, and watched by early stopping.
+        sample_weight_val : array-like of shape (n_val_sequences,), default=None
+            Weight of each held-out sequence.
 
         Returns
         -------
@@ -83,13 +109,14 @@ class BaseSequenceGenerator(SequenceWriter):
         TypeError
             If X is no container of sequences, or mixes kinds of them.
         """
-        y = [] if X is None else X  # the error is then that of X
-        super().fit(X, y, sample_weight, X_val=X_val, y_val=X_val)
+        self._warn_of(y)
+        validation = Validation(X_val, X_val, sample_weight_val)
+        self._fit(X, _ITSELF, sample_weight, validation)
         return self
 
     def partial_fit(
         self, X: Any, y: Any = None, sample_weight: Any = None
-    ) -> BaseSequenceGenerator:
+    ) -> GenerationTask:
         """Train one pass over X at the constant rate ``lr``.
 
         The vocabulary is that of the first call.
@@ -108,8 +135,16 @@ class BaseSequenceGenerator(SequenceWriter):
         self : object
             The estimator.
         """
-        self._partial_fit(X, X, sample_weight)
+        self._warn_of(y)
+        self._partial_fit(X, _ITSELF, sample_weight)
         return self
+
+    def _warn_of(self, y: Any) -> None:
+        if y is not None:
+            warnings.warn(
+                f"y is ignored: {type(self).__name__} learns what follows in X itself",
+                stacklevel=3,
+            )
 
     # --- scores ----------------------------------------------------------------------
 
@@ -161,152 +196,291 @@ class BaseSequenceGenerator(SequenceWriter):
         Returns
         -------
         perplexity : float
-            At least 1; among how many equally probable tokens the network hesitates.
+            At least 1; the number of equally probable tokens with the same likelihood.
         """
         return float(np.exp(-self.score(X)))
 
     def _score_steps(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return each sequence's log-likelihood, and its number of scored steps."""
-        steps = self._open(X)
-        examples = self._examples_of(steps)
-        result = np.zeros(len(examples))
-        filled = np.flatnonzero(examples.lengths)
-        if len(filled) == len(examples):
-            result = -score_targets(self.net_, examples)
-        elif len(filled):  # without tokens there is no end to score
-            result[filled] = -score_targets(
-                self.net_, self._examples_of(steps.take(filled))
-            )
-        return result - self._shared(examples), examples.lengths
+        targets = self._targets.encode_steps(self._check_steps(X).steps)
+        result = np.zeros(len(targets))
+        filled = np.flatnonzero(
+            targets.lengths
+        )  # without tokens there is no end to score
+        if len(filled):
+            real = targets if len(filled) == len(targets) else targets.take(filled)
+            result[filled] = -score_targets(self.net_, self._dataset(real))
+        return result - self._targets.unknown_penalty(targets), targets.lengths
 
-    def _shared(self, examples: EncodedDataset) -> NDArray[np.float64] | float:
-        """Return what sequences lose in nats as unknown tokens share one probability.
+    # --- generation ------------------------------------------------------------------
 
-        Each of the training data's left-out tokens has an equal part of it. Otherwise the
-        model that tells the fewest tokens apart would seem the best one.
+    def predict(self, X: Any) -> NDArray[np.object_]:
+        """Return the most probable next token again and again, ``max_length`` times.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``; a sequence may be empty.
+
+        Returns
+        -------
+        continuations : ndarray of object of shape (n_sequences,)
+            As from ``generate``.
         """
-        if not self._writes_tokens:
-            return 0.0
-        n_sharing = max(1, len(self._left_out))
-        assert isinstance(examples.targets, RaggedArray)
-        unknown = np.append(0, np.cumsum(examples.targets.values == UNKNOWN))
-        return np.diff(unknown[examples.targets.offsets]) * np.log(n_sharing)
+        config = self._generation_config("predict", None, temperature=0.0)
+        return self._continue(X, config, name="X")
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the probability of what follows each sequence.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``; a sequence may be empty.
+
+        Returns
+        -------
+        probabilities : float32 ndarray of shape (n_sequences, n_tokens + 1)
+            Of the tokens in the order of ``vocabulary_``, and last of the end, given that
+            it is one of these. For features
+            ``(n_sequences, n_features)``, each one's own.
+        """
+        logits, _ = read_prompts(self.net_, self._prompts(X, name="X"))
+        return self._targets.probabilities(logits.cpu().numpy())
+
+    def generate(
+        self,
+        prompts: Any,
+        max_length: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+        random_state: Any = None,
+    ) -> NDArray[np.object_]:
+        """Continue sequences.
+
+        Parameters
+        ----------
+        prompts :
+            Beginnings, as X for ``fit``; one may be empty.
+        max_length : int, default=None
+            Most steps to generate; None takes the parameter ``max_length``.
+        temperature : float, default=1.0
+            Less than 1 prefers what is probable, more evens random_streams out, 0 always takes
+            the most probable.
+        top_k : int, default=None
+            Choose among this many tokens, the most probable ones. Not for features.
+        top_p : float in (0, 1], default=None
+            Choose among the most probable tokens that have this probability together. Not
+            for features.
+        stop : token, default=None
+            Generation also ends before this token. Not for features.
+        random_state : int, RandomState or None, default=None
+            Fixes what is generated, of each prompt by its index alone: the others may be
+            changed, and ``max_length`` raised. None draws anew each time.
+
+        Returns
+        -------
+        continuations : ndarray of object of shape (n_sequences,)
+            The generated steps, without the prompts: strings, token lists, or float32 arrays
+            ``(max_length, n_features)``, as X was in ``fit``. The end is not part of it.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range, or the prompts are of another kind than X
+            was.
+        """
+        config = self._generation_config(
+            "generate",
+            random_state,
+            max_length=max_length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=stop,
+        )
+        return self._continue(prompts, config, name="prompts")
+
+    def stream(
+        self,
+        prompt: Any,
+        max_length: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+        random_state: Any = None,
+    ) -> Iterator[Any]:
+        """Yield the steps that follow one prompt, as they are generated.
+
+        The state is kept and nothing else: memory does not grow. Generation stops at
+        the end or at ``stop``, or after ``max_length`` steps.
+
+        Parameters
+        ----------
+        prompt :
+            One sequence, as an element of X in ``fit``; may be empty.
+        max_length, temperature, top_k, top_p, stop, random_state :
+            As for ``generate``.
+
+        Yields
+        ------
+        step : token or float32 ndarray of shape (n_features,)
+            A token of ``vocabulary_``, or a step's features.
+        """
+        config = self._generation_config(
+            "stream",
+            random_state,
+            max_length=max_length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=stop,
+        )
+        prompts = self._prompts([prompt], name="[prompt]")
+        steps = generate_steps(self.net_, prompts, np.arange(1), config)
+        return (self._targets.decode_step(step[0].cpu().numpy()) for _, step in steps)
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        max_length: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+        random_state: Any = None,
+    ) -> NDArray[np.object_]:
+        """Generate sequences without a prompt.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        max_length, temperature, top_k, top_p, stop, random_state :
+            As for ``generate``.
+
+        Returns
+        -------
+        samples : ndarray of object of shape (n_samples,)
+            As from ``generate``.
+        """
+        check_is_fitted(self)
+        check_values(
+            {"n_samples": [POSITIVE_INT]},
+            {"n_samples": n_samples},
+            f"{type(self).__name__}.sample",
+        )
+        config = self._generation_config(
+            "sample",
+            random_state,
+            max_length=max_length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            stop=stop,
+        )
+        nothing = "" if self._inputs.holds_texts else []
+        return self._continue([nothing] * n_samples, config, name="prompts")
+
+    def _generation_config(
+        self,
+        method: str,
+        random_state: Any,
+        *,
+        max_length: int | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: Hashable | None = None,
+    ) -> GenerationConfig:
+        """Validate a method's arguments."""
+        check_is_fitted(self)
+        max_length = self.max_length if max_length is None else max_length
+        values = {
+            "max_length": max_length,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+        }
+        constraints = {
+            "max_length": [POSITIVE_INT],
+            "temperature": [NON_NEGATIVE],
+            "top_k": [POSITIVE_INT, None],
+            "top_p": [Interval(Real, 0, 1, closed="right"), None],
+        }
+        check_values(constraints, values, f"{type(self).__name__}.{method}")
+        ends = self._targets.ends(stop, {"top_k": top_k, "top_p": top_p})
+        temperature = float(min(temperature, MAX_TEMPERATURE))
+        sampling = Sampling(temperature, None if top_k is None else int(top_k), top_p)
+        # a greedy call draws nothing: numpy's global generator stays where it is
+        seed = 0 if sampling.is_greedy else draw_seed(random_state)
+        return GenerationConfig(sampling, int(max_length), seed, ends)
+
+    def _continue(
+        self, prompts: Any, config: GenerationConfig, name: str
+    ) -> NDArray[np.object_]:
+        """Return what follows each prompt, in the form of X."""
+        read = self._prompts(prompts, name)
+        return self._targets.decode(
+            generate(self.net_, read, config, self._targets.n_outputs)
+        )
+
+    def _prompts(self, prompts: Any, name: str) -> Any:
+        """Return what the network reads of each prompt."""
+        return self._targets.prompts(self._check_steps(prompts, name).steps)
+
+    def _check_steps(self, X: Any, name: str = "X") -> CheckedSequences:
+        checked = self._check_X(X, name)
+        self._targets.check(None, checked, name)
+        return checked
+
+    def _dataset(self, targets: Any, weights: Any = None) -> EncodedDataset:
+        """Return sequences with themselves, one step later, as targets."""
+        inputs = EncodedSequences(self._targets.inputs_of(targets))
+        return EncodedDataset(inputs, targets, weights, bptt=int(self.bptt))
 
     # --- hooks -----------------------------------------------------------------------
 
-    def _check_X(
-        self, X: Any, name: str = "X", *, fitted: bool = False
-    ) -> CheckedSequences:
-        checked = super()._check_X(X, name, fitted=fitted)
-        if checked.form.kind == "numeric":
-            _check_binary(checked.steps, name)
-        return checked
+    def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        if X.form.kind == "tokens":
+            return TokenContinuations(self._inputs)
+        return FeatureContinuations(self._inputs)
 
-    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> RaggedArray:
-        return X.steps  # a sequence is its own target
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        loss = StepCrossEntropy if self._targets.generates_tokens else StepBernoulli
+        return loss, {}
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        names = {"max_length", "window"} & self.get_params(deep=False).keys()
-        validate_parameter_constraints(
-            {name: [POSITIVE_INT] for name in names},
-            {name: getattr(self, name) for name in names},
-            caller_name=type(self).__name__,
-        )
-
-    def _make_input_codec(self, X: CheckedSequences) -> Any:
-        self._strings = X.strings
-        if X.form.kind == "numeric":
-            return NumericCodec()
-        return TargetCodec(min_count=self.min_count, max_size=self.max_vocabulary)
-
-    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
-        self._left_out = frozenset()
-        if self._writes_tokens:
-            self.vocabulary_ = self._input_codec.vocabulary.ids
-            if not self.vocabulary_:
-                raise ValueError(
-                    f"no token of X is seen min_count={self.min_count} times: there is "
-                    "nothing to write"
-                )
-
-    def _encode_targets(self, data: CheckedData, name: str = "y") -> RaggedArray:
-        if self._writes_tokens:
-            return self._input_codec.encode(data.y)
-        return data.y
-
-    def _n_outputs(self) -> int:
-        if self._writes_tokens:
-            return int(self._input_codec.n_outputs)
-        return int(self._form.n_features or 1)
-
-    def _input_layer(self) -> tuple[None, None]:
-        return None, None  # a language model's first layer is its last one's, too
-
-    def _prepare_network(self, network: torch.nn.Module, vectors: Any) -> None:
-        """Leave the drawn vectors as they are: language models take no ``embeddings``."""
-
-    def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
-        super()._prepare_criterion(criterion, train)
-        if not self._writes_tokens:
-            return
-        network = self.net_.module_
-        assert isinstance(network, LanguageModel)
-        self._left_out |= frozenset(train.X.steps.values) - self.vocabulary_.keys()
-        if self._left_out:
-            network.enable_unknown()
-        else:
-            network.zero_unknown()
-
-    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
-        if not self._writes_tokens:
-            return StepBernoulli, {}
-        return StepCrossEntropy, {}
-
-    def _steps_of_a_chunk(self) -> int | None:
-        return int(self.bptt)
-
-    def _inputs_of(self, steps: RaggedArray) -> RaggedArray:
-        """Return whole sequences one step late: 0 first, the last step last."""
-        if self._writes_tokens:
-            return _one_step_late(self._input_codec.encode(steps))  # has an end
-        nothing = np.zeros(steps.values.shape[1], steps.values.dtype)
-        values = np.insert(steps.values, steps.offsets[1:], nothing, axis=0)
-        return _one_step_late(RaggedArray.from_lengths(values, steps.lengths + 1))
-
-    def _examples_of(
-        self, steps: RaggedArray, weight: NDArray[np.float32] | None = None
+    def _make_dataset(
+        self, data: CheckedData, weight: Any, *, training: bool
     ) -> EncodedDataset:
-        """Return sequences with themselves, one step later, as targets."""
-        targets = self._input_codec.encode(steps) if self._writes_tokens else steps
-        weights = None
+        targets = self._targets.encode(data)
         if weight is not None:
-            weights = targets.with_values(np.repeat(weight, targets.lengths))
-        return EncodedDataset(EncodedSequences(_one_step_late(targets)), targets, weights)
+            weight = targets.with_values(np.repeat(weight, targets.lengths))
+        dataset = self._dataset(targets, weight)
+        if not training:
+            return dataset
+        dataset = replace(dataset, origin=data.origin)
+        rows = resolve_batch_size(self.batch_size, dataset.n_rows)
+        plan = plan_streams(dataset.lengths, rows, int(self.bptt))
+        return in_streams(dataset, plan.lengths)
 
-    def _make_examples(
-        self, data: CheckedData, weight: Any, name: str = "y"
-    ) -> EncodedDataset:
-        examples = self._examples_of(data.X.steps, weight)
-        if name != "y":
-            return examples
-        return in_streams(examples, self._plan_streams(examples.lengths).lengths)
-
-    def _n_targets(self, data: CheckedData) -> NDArray[np.int64]:
-        lengths = data.X.steps.lengths
-        return lengths + 1 if self._writes_tokens else lengths  # the end
-
-    def _plan_streams(self, lengths: NDArray[np.int64]) -> StreamPlan:
-        """Return how sequences are cut into rows of batches."""
-        return plan_streams(lengths, self._batch_size(lengths), int(self.bptt))
-
-    def _batch_size(self, lengths: NDArray[np.int64]) -> int:
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        return auto_batch_size(max(len(lengths), int(lengths.sum()) // int(self.bptt)))
-
-    def _n_batches(self, lengths: NDArray[np.int64]) -> int:
-        return self._plan_streams(lengths).n_updates
+    def _language_config(self) -> dict[str, Any]:
+        """Return the arguments that both networks have."""
+        is_tokens = self._targets.generates_tokens
+        return {
+            "n_outputs": self._targets.n_outputs,
+            "embedding_dim": self.embedding_dim if is_tokens else None,
+            "tie_weights": self.tie_weights,
+            "dropout": self.dropout,
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -315,36 +489,22 @@ class BaseSequenceGenerator(SequenceWriter):
         return tags
 
 
-def _check_binary(steps: RaggedArray, name: str) -> None:
-    """Raise a ValueError that names the first step which is not of zeros and ones."""
-    values = steps.values
-    wrong = np.flatnonzero(((values != 0) & (values != 1)).any(axis=1))
-    if len(wrong):
-        sequence, step = steps.step_of(int(wrong[0]))
-        raise ValueError(
-            f"{name}[{sequence}], step {step} holds other numbers than 0 and 1; a "
-            'generator writes tokens (integers with input_type="tokens") or 0/1 features'
-        )
+#: Stands for y: a sequence is its own target.
+_ITSELF = ()
 
 
-def _one_step_late(steps: RaggedArray) -> RaggedArray:
-    """Return each sequence with 0 before its first step and without its last."""
-    late = np.roll(steps.values, 1, axis=0)
-    late[steps.offsets[:-1][steps.lengths > 0]] = 0
-    return steps.with_values(late)
-
-
-@documented
-@parameters
+@estimator
 class SequenceGenerator(
-    BaseSequenceGenerator,
+    GenerationTask,
     CommonParameters,
-    GeneratorParameters,
-    LoopParameters,
-    LanguageTokenParameters,
-    LanguageRecurrentParameters,
+    GenerationParameters,
+    TruncationParameters,
+    TokenParameters,
+    DropoutParameters,
+    TyingParameters,
+    CellParameters,
 ):
-    """Recurrent language model that writes sequences on: one to many.
+    """Recurrent language model that continues sequences: one to many.
 
     One word in, a text out; one note in, a tune out. Steps are tokens, or vectors of
     zeros and ones (the notes that sound together). Like scikit-learn's density models it
@@ -352,16 +512,18 @@ class SequenceGenerator(
 
     Parameters
     ----------
-    {language_recurrent}
-    {language_tokens}
-    {loop}
-    {generator}
-    {stopping}
-    {rest}
+    Network: cell, hidden_size, num_layers, tie_weights, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim.
+    Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
+        max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: max_length, callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -383,42 +545,47 @@ class SequenceGenerator(
     ['bcab', 'abca']
     """
 
-    _network_kind = "language"
+    hidden_size: int = 256
+    tokenizer: Any = "char"
 
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        return {
-            **config_of(self, LanguageRecurrentParameters),
-            "embedding_dim": self.embedding_dim if self._writes_tokens else None,
-        }
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        config = {**config_of(self, CellParameters), **self._language_config()}
+        return build_network("language", config, generator)
 
 
-@documented
-@parameters
+@estimator
 class FeedForwardGenerator(
-    BaseSequenceGenerator,
+    GenerationTask,
     CommonParameters,
-    GeneratorParameters,
-    LoopParameters,
-    LanguageTokenParameters,
-    LanguageWindowParameters,
+    GenerationParameters,
+    TruncationParameters,
+    TokenParameters,
+    DropoutParameters,
+    TyingParameters,
+    HistoryParameters,
+    DenseParameters,
 ):
-    """Feed-forward language model that sees the last ``window`` steps: an n-gram network.
+    """Feed-forward language model over the last ``window`` steps: an n-gram network.
 
     The baseline for ``SequenceGenerator``, on the same X: what lies further back cannot
     help it.
 
     Parameters
     ----------
-    {language_window}
-    {language_tokens}
-    {loop}
-    {generator}
-    {stopping}
-    {rest}
+    Network: hidden_layer_sizes, activation, window, tie_weights, dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim.
+    Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
+        max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: max_length, callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -438,10 +605,16 @@ class FeedForwardGenerator(
     ['bcab', 'abca']
     """
 
-    _network_kind = "window_language"
+    hidden_layer_sizes: Any = (256,)
+    tokenizer: Any = "char"
 
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        config = config_of(self, LanguageWindowParameters)
-        config["hidden_layer_sizes"] = layer_sizes(self.hidden_layer_sizes)
-        config["embedding_dim"] = self.embedding_dim if self._writes_tokens else None
-        return config
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        config = {
+            "window": self.window,
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            **self._language_config(),
+        }
+        return build_network("window_language", config, generator)

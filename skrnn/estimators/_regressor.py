@@ -1,4 +1,4 @@
-"""Many to one, numbers a sequence: what all regressors do, and SequenceRegressor."""
+"""Many to one, numbers a sequence: the task of regressors, and SequenceRegressor."""
 
 from __future__ import annotations
 
@@ -9,56 +9,76 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
-from skrnn.data.checks import CheckedSequences
-from skrnn.data.codecs import NumericCodec, TokenCodec
-from skrnn.data.target_codecs import NumberCodec
-from skrnn.data.targets import check_number_targets
-from skrnn.estimators._base import BaseNetworkEstimator, CheckedData
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.targets import CheckedData, NumberTargets, Targets
+from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._parameters import (
     CommonParameters,
-    LoopParameters,
+    InstanceNormParameters,
     RecurrentParameters,
-    RegressionParameters,
+    RegressionLossParameters,
     TokenParameters,
-    config_of,
-    documented,
-    parameters,
+    WordParameters,
 )
+from skrnn.estimators._rows import config_of, estimator
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import predict_outputs
 from skrnn.training.losses import LOSSES
 
 
-class InstanceNormEstimator(BaseNetworkEstimator):
-    """Abstract base of estimators with ``instance_norm``."""
-
-    instance_norm: str | None
-    target_feature: int
-
-    def _make_input_codec(self, X: CheckedSequences) -> NumericCodec | TokenCodec:
-        if self.instance_norm is None:
-            return super()._make_input_codec(X)
-        if X.form.kind != "numeric":
-            raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
-        return NumericCodec(self.instance_norm, self.target_feature)
-
-    def _levels(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
-        """Return each sequence's shift and scale for y, if any."""
-        codec = self._input_codec
-        return codec.levels(X.steps) if isinstance(codec, NumericCodec) else None
-
-
-class BaseSequenceRegressor(RegressorMixin, InstanceNormEstimator):
+class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     """Abstract base: scaled targets, regression losses, quantiles."""
 
     _auto_updates = 1000
-    _asked_quantiles: list[float] | None
-    _fitted_quantiles: list[float] | None
     loss: str
     quantiles: Sequence[float]
 
-    def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> BaseSequenceRegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> RegressionTask:
+        """Train on sequences and their numbers.
+
+        Parameters
+        ----------
+        X : list, ndarray, Series or DataFrame of n_sequences sequences
+            Arrays ``(n_steps_i, n_features)`` or 1-D arrays, token lists, strings, a
+            3-D array, or a 2-D array or frame whose rows are univariate series. A
+            sequence without tokens is read as one unknown token.
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+            Numbers, of any unit and size.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence in the loss.
+        X_val, y_val : like X and y, default=None
+            Held-out data, scored after each epoch, and watched by early stopping.
+        sample_weight_val : array-like of shape (n_val_sequences,), default=None
+            Weight of each held-out sequence.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y is empty, not finite, or of unequal length, if a parameter is out
+            of its range, or if training diverges.
+        TypeError
+            If X is no container of sequences, or mixes kinds of them.
+        """
+        self._fit(X, y, sample_weight, Validation(X_val, y_val, sample_weight_val))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegressionTask:
         """Train one pass over X at the constant rate ``lr``.
 
         The vocabulary and the scale of y are those of the first call.
@@ -75,7 +95,8 @@ class BaseSequenceRegressor(RegressorMixin, InstanceNormEstimator):
         self : object
             The estimator.
         """
-        return self._partial_fit(X, y, sample_weight)
+        self._partial_fit(X, y, sample_weight)
+        return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the prediction for each sequence, in y's units.
@@ -90,10 +111,8 @@ class BaseSequenceRegressor(RegressorMixin, InstanceNormEstimator):
         y_pred : ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
             With ``loss="quantile"`` the median.
         """
-        outputs, checked = self._outputs(X)
-        if self._fitted_quantiles is not None:
-            outputs = self._by_quantile(outputs)[:, self._fitted_quantiles.index(0.5)]
-        return self._target_codec.decode(outputs, self._levels(checked))
+        X = self._check_X(X)
+        return self._targets.decode(self._by_quantile(X)[:, self._median], X)
 
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
         """Return the quantiles of a fit with ``loss="quantile"``, in y's units.
@@ -115,44 +134,45 @@ class BaseSequenceRegressor(RegressorMixin, InstanceNormEstimator):
         ValueError
             If the fit was with another loss.
         """
-        outputs, checked = self._outputs(X)
-        if self._fitted_quantiles is None:
-            loss = self._built_with["loss"]
+        check_is_fitted(self)
+        fitted_loss = self._fitted_parameters["loss"]
+        if fitted_loss != "quantile":
             raise ValueError(
-                f'predict_quantiles needs a fit with loss="quantile", not {loss!r}'
+                f'predict_quantiles needs a fit with loss="quantile", not {fitted_loss!r}'
             )
-        by_quantile = self._by_quantile(outputs)
-        columns = [self._fitted_quantiles.index(q) for q in self._asked_quantiles or ()]
-        return self._target_codec.decode(by_quantile[:, columns], self._levels(checked))
+        X = self._check_X(X)
+        asked = [float(q) for q in self._fitted_parameters["quantiles"]]
+        columns = [self._quantiles.index(q) for q in asked]
+        return self._targets.decode(self._by_quantile(X)[:, columns], X)
 
-    def _by_quantile(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    @property
+    def _quantiles(self) -> list[float]:
+        """The quantiles that the network gives: those asked for and the median, sorted."""
+        parameters = self._fitted_parameters
+        if parameters["loss"] != "quantile":
+            return [0.5]
+        return sorted({0.5, *map(float, parameters["quantiles"])})
+
+    @property
+    def _median(self) -> int:
+        return self._quantiles.index(0.5)
+
+    def _by_quantile(self, X: CheckedSequences) -> NDArray[np.float32]:
         """Return outputs as ``(n_sequences, n_quantiles, n_outputs)``, uncrossed."""
-        n_quantiles = len(self._fitted_quantiles or ())
+        outputs = predict_outputs(self.net_, EncodedDataset(self._encode(X)))
+        n_quantiles = len(self._quantiles)
         return np.sort(outputs.reshape(len(outputs), n_quantiles, -1), axis=1)
 
     # --- hooks -----------------------------------------------------------------------
 
-    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> NDArray:
-        return check_number_targets(y, len(X.steps), name)
+    def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        return NumberTargets(self._inputs)
 
-    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
-        self._asked_quantiles = self._fitted_quantiles = None
-        if self.loss == "quantile":
-            self._asked_quantiles = _check_quantiles(self.quantiles)
-            self._fitted_quantiles = sorted({0.5, *self._asked_quantiles})
-        self._target_codec = NumberCodec().fit(data.y, self._levels(data.X), data.weight)
-
-    def _encode_targets(self, data: CheckedData, name: str = "y") -> NDArray:
-        return self._target_codec.encode(data.y, self._levels(data.X), name)
-
-    def _n_outputs(self) -> int:
-        n_quantiles = len(self._fitted_quantiles) if self._fitted_quantiles else 1
-        return int(self._target_codec.n_outputs) * n_quantiles
-
-    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
-        if self._fitted_quantiles is not None:
-            return LOSSES[self.loss], {"quantiles": tuple(self._fitted_quantiles)}
-        return LOSSES[self.loss], {}
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        options = {"quantiles": tuple(self._quantiles)} if self.loss == "quantile" else {}
+        return LOSSES[self.loss], options
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -160,46 +180,36 @@ class BaseSequenceRegressor(RegressorMixin, InstanceNormEstimator):
         return tags
 
 
-def _check_quantiles(quantiles: Sequence[float]) -> list[float]:
-    """Return the quantiles as floats in the order asked for."""
-    try:
-        values = [float(q) for q in quantiles]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"quantiles must be numbers, got {quantiles!r}") from error
-    if not values or not all(0 < q < 1 for q in values):
-        raise ValueError(
-            f"quantiles must lie between 0 and 1, at least one of them, got {quantiles!r}"
-        )
-    return values
-
-
-@documented
-@parameters
+@estimator
 class SequenceRegressor(
-    BaseSequenceRegressor,
+    RegressionTask,
     CommonParameters,
-    LoopParameters,
+    RegressionLossParameters,
+    InstanceNormParameters,
+    WordParameters,
     TokenParameters,
-    RegressionParameters,
     RecurrentParameters,
 ):
     """Recurrent network that predicts numbers for whole sequences: many to one.
 
-    y is scaled to unit deviation inside. ``instance_norm`` forecasts levels that training
-    has not seen.
+    y is scaled to unit deviation inside; a 2-D y has several outputs, such as the next
+    steps of a series. ``instance_norm`` forecasts levels that training has not seen.
 
     Parameters
     ----------
-    {recurrent}
-    {regression}
-    {tokens}
-    {loop}
-    {stopping}
-    {rest}
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, instance_norm, target_feature.
+    Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
+        lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -226,12 +236,13 @@ class SequenceRegressor(
 
     hidden_size: int = 64
     bidirectional: bool = False
-    dropout: float = 0.3
     pooling: str = "last"
     lr: float = 0.001
     weight_decay: float | str = "auto"
 
-    _network_kind = "recurrent"
-
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        return config_of(self, RecurrentParameters)
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        n_outputs = self._targets.n_outputs * len(self._quantiles)
+        config = {**config_of(self, RecurrentParameters), "n_outputs": n_outputs}
+        return self._build_network("recurrent", config, generator)

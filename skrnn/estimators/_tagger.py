@@ -1,9 +1,9 @@
-"""Many to many, aligned: a label for every step; what taggers do, and SequenceTagger."""
+"""Many to many, aligned: the task of taggers, and SequenceTagger."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,64 +13,54 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn.data.checks import CheckedSequences
+from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.schemes import (
-    allowed_moves,
-    check_tags,
-    first_violation,
-    has_valid_path,
-    repair,
-)
-from skrnn.data.target_codecs import StepLabelCodec
-from skrnn.data.targets import check_step_targets
-from skrnn.estimators._base import BaseNetworkEstimator, CheckedData, scale_to_mean_1
-from skrnn.estimators._classifier import weight_by_class
+from skrnn.data.schemes import allowed_moves, has_valid_path
+from skrnn.data.targets import CheckedData, StepTargets, Targets
+from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._parameters import (
+    CellParameters,
+    ClassWeightParameters,
     CommonParameters,
-    LoopParameters,
-    TaggerParameters,
-    TaggingRecurrentParameters,
+    CRFParameters,
+    DirectionParameters,
+    DropoutParameters,
+    LabelSmoothingParameters,
+    SchemeParameters,
     TokenParameters,
-    config_of,
-    documented,
-    parameters,
+    WordParameters,
 )
+from skrnn.estimators._rows import config_of, estimator
 from skrnn.metrics import step_accuracy_score
-from skrnn.modules.crf import (
-    ConditionalRandomField,
-    StepScores,
-    best_path,
-    marginals,
-)
+from skrnn.modules.crf import best_path, marginals
+from skrnn.modules.outputs import StepScores
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
 
-class BaseSequenceTagger(BaseNetworkEstimator):
+class TaggingTask(BaseSequenceEstimator):
     """Abstract base: step targets, tagging schemes, best paths, probabilities."""
 
     _auto_updates = 4000
-    _allow_empty = True
-    #: The spelling of an unknown word is most of what is known of it.
+    #: Most of what is known of an unknown word is its characters.
     _char_dim = 100
+    _input_options = {"empty": "keep"}
     crf: bool
     scheme: str | None
-    invalid_tags: str
     label_smoothing: float
-    class_weight: Any
     classes_: NDArray
 
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
         y_val: Any = None,
-    ) -> BaseSequenceTagger:
+        sample_weight_val: Any = None,
+    ) -> TaggingTask:
         """Train on sequences and a label for each of their steps.
 
         Parameters
@@ -86,7 +76,9 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         sample_weight : array-like of shape (n_sequences,), default=None
             Weight of each sequence in the loss.
         X_val, y_val : like X and y, default=None
-            Held-out data for early stopping.
+            Held-out data, scored after each epoch, and watched by early stopping.
+        sample_weight_val : array-like of shape (n_val_sequences,), default=None
+            Weight of each held-out sequence.
 
         Returns
         -------
@@ -96,17 +88,17 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         Raises
         ------
         ValueError
-            If X or y is empty, not finite, or of unequal length, if labels break the
-            ``scheme``, if a parameter is out of its range, or if training diverges.
+            If X or y is empty, not finite, or of unequal length, if labels violate
+            the ``scheme``, if a parameter is out of its range, or if training diverges.
         TypeError
             If X is no container of sequences, or mixes kinds of them.
         """
-        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        self._fit(X, y, sample_weight, Validation(X_val, y_val, sample_weight_val))
         return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> BaseSequenceTagger:
+    ) -> TaggingTask:
         """Train one pass over X at the constant rate ``lr``.
 
         The vocabulary and the classes are those of the first call.
@@ -126,8 +118,8 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         self : object
             The estimator.
         """
-        self._check_same_classes(classes)
-        return self._partial_fit(X, y, sample_weight, classes)
+        self._partial_fit(X, y, sample_weight, classes)
+        return self
 
     def predict(self, X: Any) -> NDArray:
         """Return a label for each step of each sequence.
@@ -143,14 +135,13 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             Lists of labels, or strings where y was; for an array X
             ``(n_sequences, n_steps)`` labels.
         """
-        ids, checked = self._best_ids(X)
-        if _is_square(X, checked):
+        checked = self._check_X(X)
+        ids = self._best_ids(checked)
+        if checked.form.container in ("columns", "array") or (
+            isinstance(X, np.ndarray) and X.ndim > 1
+        ):
             return self.classes_[ids.values].reshape(len(checked.steps), -1)
-        labels = self._target_codec.decode(ids)
-        if self._y_strings:
-            glue = "" if self._built_with["tokenizer"] == "char" else " "
-            return object_array([glue.join(map(str, row)) for row in labels])
-        return object_array(labels)
+        return object_array(self._targets.decode(ids))
 
     def predict_proba(self, X: Any) -> NDArray[np.object_]:
         """Return the probability of each class at each step.
@@ -168,9 +159,10 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         probabilities : ndarray of object of shape (n_sequences,)
             float32 arrays of shape (n_steps_i, n_classes), in the order of ``classes_``.
         """
-        with_crf = self._fitted_crf()
+        checked = self._check_X(X)
         nothing = np.empty((0, len(self.classes_)), np.float32)
-        steps, _ = self._steps(X, marginals if with_crf else _logits, nothing)
+        with_crf = self._fitted_parameters["crf"]
+        steps = self._steps(checked, marginals if with_crf else _logits, nothing)
         if not with_crf and len(steps.values):
             steps = steps.with_values(softmax(steps.values, axis=1))
         return object_array(list(steps))
@@ -190,19 +182,15 @@ class BaseSequenceTagger(BaseNetworkEstimator):
         accuracy : float
             Between 0 and 1. For entities, see ``skrnn.metrics.entity_f1_score``.
         """
-        ids, checked = self._best_ids(X)
-        lengths = checked.steps.lengths
-        labels, _ = check_step_targets(y, lengths, self._split_labels(fitted=True))
-        if self.scheme is not None and self.invalid_tags == "repair":
-            labels = self._in_scheme(self.scheme, labels, "y")
-        return step_accuracy_score(
-            list(labels), self._target_codec.decode(ids), sample_weight=sample_weight
-        )
+        checked = self._check_X(X)
+        true = self._targets.check(y, checked).values
+        pred = self._targets.decode_lists(self._best_ids(checked))
+        return step_accuracy_score(list(true), pred, sample_weight=sample_weight)
 
     @property
     def transitions_(self) -> pd.DataFrame:
         """Scores of going from a label (row) to the next (column), -inf if forbidden."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self)
         crf = self.net_.module_.crf
         if crf is None:
             raise AttributeError("transitions_ needs a fit with crf=True")
@@ -214,136 +202,56 @@ class BaseSequenceTagger(BaseNetworkEstimator):
             columns=names.rename("to"),
         )
 
-    def _best_ids(self, X: Any) -> tuple[RaggedArray, CheckedSequences]:
+    def _best_ids(self, X: CheckedSequences) -> RaggedArray:
         """Return the predicted class of each step."""
-        decode = best_path if self._fitted_crf() else _most_probable
+        decode = best_path if self._fitted_parameters["crf"] else _most_probable
         return self._steps(X, decode, np.empty(0, np.int64))
 
-    def _split_labels(self, *, fitted: bool = False) -> Callable[[str], list[str]]:
-        """Return how a y of strings is cut into labels."""
-        tokenizer = self._built_with["tokenizer"] if fitted else self.tokenizer
-        return list if tokenizer == "char" else str.split
-
-    def _fitted_crf(self) -> bool:
-        check_is_fitted(self, "net_")
-        return bool(self._built_with["crf"])
-
     def _steps(
-        self, X: Any, decode: Callable[[Any], torch.Tensor], nothing: NDArray
-    ) -> tuple[RaggedArray, CheckedSequences]:
+        self, X: CheckedSequences, decode: Callable[[Any], torch.Tensor], nothing: NDArray
+    ) -> RaggedArray:
         """Return what ``decode`` gives for each step; ``nothing`` if X has no steps."""
-        checked = self._check_X(X, fitted=True)
-        self._check_like_fit(X, checked)
-        steps = checked.steps
-        filled = np.flatnonzero(steps.lengths)
+        filled = np.flatnonzero(X.steps.lengths)
         if not len(filled):
-            return steps.with_values(nothing), checked
-        if len(filled) < len(steps):
-            steps = steps.take(filled)
-        examples = EncodedDataset(self._encode_inputs(steps))
-        values = predict_steps(self.net_, examples, decode).values
-        return checked.steps.with_values(values), checked
+            return X.steps.with_values(nothing)
+        real = X if len(filled) == len(X.steps) else X.take(filled)
+        dataset = EncodedDataset(self._encode(real))
+        return X.steps.with_values(predict_steps(self.net_, dataset, decode).values)
+
+    def _build_tagger(
+        self, kind: str, config: Mapping[str, Any], generator: torch.Generator
+    ) -> torch.nn.Module:
+        """Return a network whose conditional random field keeps to the scheme."""
+        network: Any = self._build_network(kind, config, generator)
+        if not self.crf or self.scheme is None:
+            return network
+        moves = allowed_moves(self.scheme, self.classes_.tolist())
+        if not has_valid_path(moves):
+            warnings.warn(
+                f'scheme="{self.scheme}" leaves short sequences no labels: y has '
+                'neither "O" nor a tag for an entity of one step',
+                stacklevel=8,
+            )
+        network.crf.forbid(*map(torch.from_numpy, moves))
+        return network
 
     # --- hooks -----------------------------------------------------------------------
 
-    def _check_y(self, y: Any, X: CheckedSequences, name: str = "y") -> RaggedArray:
-        labels, strings = check_step_targets(
-            y, X.steps.lengths, self._split_labels(), name
+    def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        return StepTargets(
+            self.tokenizer,
+            scheme=self.scheme,
+            invalid_tags=self.invalid_tags,
+            whole_paths=self.crf,
         )
-        if name == "y" and not hasattr(self, "net_"):
-            self._y_strings = strings
-        if self.scheme is None or not len(labels.values):
-            return labels
-        check_tags(self.scheme, sorted(set(labels.values), key=str), name)
-        return self._in_scheme(self.scheme, labels, name)
 
-    def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
-        """Return labels that keep to the scheme, or raise an error for the first violation."""
-        repaired: list[Any] = []
-        for i, row in enumerate(labels):
-            violation = first_violation(scheme, row.tolist())
-            if violation is None:
-                repaired += row.tolist()
-            elif self.invalid_tags == "repair":
-                repaired += repair(scheme, row.tolist())
-            else:
-                before = "the start" if violation == 0 else repr(row[violation - 1])
-                tag = "the end" if violation == len(row) else repr(row[violation])
-                raise ValueError(
-                    f"{name}[{i}], step {violation}: {tag} behind {before} breaks "
-                    f'scheme="{scheme}"; invalid_tags="repair" mends it'
-                )
-        return labels.with_values(object_array(repaired))
-
-    def _fit_targets(self, data: CheckedData, classes: Any = None) -> None:
-        if classes is not None and self.scheme is not None:
-            check_tags(self.scheme, np.asarray(classes).tolist(), "classes")
-        self._target_codec = StepLabelCodec().fit(data.y, classes)
-        self.classes_ = self._target_codec.classes
-
-    def _encode_targets(self, data: CheckedData, name: str = "y") -> RaggedArray:
-        return self._target_codec.encode(data.y, name)
-
-    def _criterion(self) -> tuple[type[torch.nn.Module], dict[str, Any]]:
-        if self.crf:
-            return PathLikelihood, {}
-        return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
-
-    def _prepare_network(
-        self, network: torch.nn.Module, vectors: NDArray[np.float32] | None
-    ) -> None:
-        super()._prepare_network(network, vectors)
-        if self.crf and self.scheme is not None:
-            moves = allowed_moves(self.scheme, self.classes_.tolist())
-            if not has_valid_path(moves):
-                warnings.warn(
-                    f'scheme="{self.scheme}" leaves short sequences no labels: y has '
-                    'neither "O" nor a tag for an entity of one step',
-                    stacklevel=5,
-                )
-            assert isinstance(network.crf, ConditionalRandomField)
-            network.crf.forbid(*map(torch.from_numpy, moves))
-
-    def _weights(
-        self, data: CheckedData, train: CheckedData, scale: float | None = None
-    ) -> tuple[Any, float]:
-        """Return weights of mean 1 over the training steps, and their scale.
-
-        One a step; with a CRF one a sequence, and the classes' go into the criterion.
-        """
-        lengths = data.X.steps.lengths
-        if data.weight is None and (self.crf or self.class_weight is None):
-            return None, 1.0
-        by_step = np.ones(len(data.y.values))
-        if data.weight is not None:
-            by_step *= np.repeat(data.weight, lengths)
-        if self.class_weight is not None and not self.crf:
-            values = np.array(data.y.values.tolist())
-            of_train = np.array(train.y.values.tolist())
-            by_step *= weight_by_class(self.class_weight, self.classes_, values, of_train)
-        if scale is None:
-            scale = scale_to_mean_1(by_step)
-        by_step = (by_step * scale).astype(np.float32)
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         if not self.crf:
-            return data.X.steps.with_values(by_step), scale
-        by_sequence = np.add.reduceat(by_step, data.X.steps.offsets[:-1]) / lengths
-        return by_sequence.astype(np.float32), scale
-
-    def _prepare_criterion(self, criterion: torch.nn.Module, train: CheckedData) -> None:
-        if not isinstance(criterion, PathLikelihood):
-            return
-        if self.class_weight is None:
-            criterion.weigh(None)
-            return
-        labels = np.array(train.y.values.tolist())
-        classes = self.classes_
-        by_class = weight_by_class(self.class_weight, classes, classes, labels)
-        scale_to_mean_1(by_class[np.isin(classes, labels)])  # raises where all are 0
-        weights = torch.from_numpy(by_class.astype(np.float32))
-        criterion.weigh(weights.to(self.net_.device))
-
-    def _class_weight_is_balanced(self) -> bool:
-        return isinstance(self.class_weight, str)
+            return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
+        weights = self._targets.class_weights(train, self._class_weight)
+        return PathLikelihood, {"class_weights": weights}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -362,37 +270,36 @@ def _logits(scores: StepScores) -> torch.Tensor:
     return scores.logits
 
 
-def _is_square(X: Any, checked: CheckedSequences) -> bool:
-    """Tell an array of sequences of one length from lists of sequences."""
-    return checked.form.container in ("columns", "array") or (
-        isinstance(X, np.ndarray) and X.ndim > 1
-    )
-
-
-@documented
-@parameters
+@estimator
 class SequenceTagger(
-    BaseSequenceTagger,
+    TaggingTask,
     CommonParameters,
-    TaggerParameters,
-    LoopParameters,
+    ClassWeightParameters,
+    LabelSmoothingParameters,
+    SchemeParameters,
+    WordParameters,
     TokenParameters,
-    TaggingRecurrentParameters,
+    CRFParameters,
+    DropoutParameters,
+    DirectionParameters,
+    CellParameters,
 ):
     """Recurrent network that labels every step of sequences: many to many, aligned.
 
     Named entities, slots, parts of speech, the activity at each moment of a sensor. No
-    features are needed: words are read with their spelling, their case and their
+    features are needed: words are read with their characters, their case and their
     neighbours on both sides.
 
     Parameters
     ----------
-    {tagging_recurrent}
-    {tokens}
-    {loop}
-    {tagger}
-    {stopping}
-    {rest}
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, crf.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
+        embeddings, freeze_embeddings, char_encoder, scheme, invalid_tags.
+    Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
+        weight_decay, lr_schedule, max_grad_norm.
+    Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
+        scoring.
+    Other: callbacks, warm_start, verbose, device, random_state.
 
     Attributes
     ----------
@@ -401,7 +308,8 @@ class SequenceTagger(
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column),
         -inf where the scheme forbids it.
-    {attributes}
+    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -424,7 +332,16 @@ class SequenceTagger(
     [['O', 'O', 'B-PER'], ['B-PER', 'O', 'B-PER']]
     """
 
-    _network_kind = "tagging"
+    dropout: float = 0.5
+    label_smoothing: float = 0.0
 
-    def _network_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
-        return {"crf": self.crf, **config_of(self, TaggingRecurrentParameters)}
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        config = {
+            **config_of(self, CellParameters),
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+            "crf": self.crf,
+        }
+        return self._build_tagger("tagging", config, generator)

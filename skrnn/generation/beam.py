@@ -13,12 +13,17 @@ from skrnn.generation.hypotheses import Hypotheses
 
 
 class State(Protocol):
-    """What a step function keeps between steps."""
+    """The state that a step function takes and returns."""
 
     def take(self, sources: Tensor, hypotheses: Tensor) -> Any:
-        """Return some sources ``(S',)`` with hypotheses ``(S', K')``, by row of all.
+        """Return some sources, and some hypotheses of each.
 
-        Searches ask for each source at most once, and in increasing order.
+        Parameters
+        ----------
+        sources : int64 tensor of shape (S',)
+            Increasing indices.
+        hypotheses : int64 tensor of shape (S', K')
+            For each source in ``sources``, rows of all ``S * K`` hypotheses.
         """
 
 
@@ -36,31 +41,31 @@ def beam_search(
     length_penalty: float = 0.0,
     may_be_empty: bool = True,
 ) -> Hypotheses:
-    """Write the ``n_best`` best sequences that a beam finds.
+    """Generate the ``n_best`` best sequences that a beam finds.
 
-    A source is done when no unfinished hypothesis can become better than the worst of
-    its ``n_best`` finished ones; it then leaves the batch.
+    A source leaves the batch when no unfinished hypothesis can become better than the
+    worst of its ``n_best`` finished ones.
 
     Parameters
     ----------
     step : callable
         ``step(tokens (S, K), state)`` → log-probabilities ``(S, K, n_tokens)``, state.
     state : State
-        Where the ``S`` sources start, one hypothesis each.
+        Before the first token of the ``S`` sources, with one hypothesis each.
     max_lengths : int64 tensor of shape (S,)
-        Tokens after which a hypothesis is ended.
+        Tokens after which a hypothesis must end.
     end : int
         The token that ends a sequence.
     beam_size : int
-        Unfinished hypotheses kept for each source.
+        Unfinished hypotheses kept for each source; more search further and cost more.
     n_best : int, default=None
-        Finished ones kept, as many as the beam is wide if None; fewer are found earlier.
+        Finished hypotheses kept, ``beam_size`` if None; a smaller number ends sooner.
     length_penalty : float, at least 0
-        Exponent ``a`` of the length by which log-probabilities are divided before they
-        are compared, ``((5 + n) / 6) ** a``; more favours longer sequences.
+        Exponent ``a`` of the divisor ``((5 + n) / 6) ** a`` of log-probabilities in
+        comparisons, ``n`` being the length; a larger one favours longer sequences.
     may_be_empty : bool
-        Whether a sequence may end before its first token. It always may where nothing
-        else is allowed.
+        Whether a sequence may end before its first token. It always may where the
+        maximal length is 0.
 
     Returns
     -------
@@ -74,50 +79,53 @@ def beam_search(
     """
     device = max_lengths.device
     n_sources, width = len(max_lengths), beam_size
-    found = _Found(n_sources, width if n_best is None else n_best, device)
+    finished = _Finished(n_sources, width if n_best is None else n_best, device)
 
-    sources = torch.arange(n_sources, device=device)  # those still being written
+    sources = torch.arange(n_sources, device=device)  # unfinished
     totals = torch.zeros((n_sources, 1), dtype=torch.float64, device=device)  # (S, K)
-    written = torch.zeros((n_sources, 1, 0), dtype=torch.int64, device=device)
+    prefixes = torch.zeros((n_sources, 1, 0), dtype=torch.int64, device=device)
     last = torch.zeros((n_sources, 1), dtype=torch.int64, device=device)
     for t in range(int(max_lengths.max()) + 1):
         scores, state = step(last, state)  # (S, K, V)
         n_hypotheses = scores.shape[1]
         must_end = max_lengths[sources] <= t
-        scores = restricted(scores, end, must_end, may_end=t > 0 or may_be_empty)
+        scores = mask_forbidden(scores, end, must_end, may_end=t > 0 or may_be_empty)
         totals, parents, tokens = _candidates(scores, totals, 2 * width)  # (S, N)
         n_candidates = totals.shape[1]
         ended = tokens == end
 
-        # an ended candidate counts if it is among the best ``width``, as a live one does
+        # an ended candidate counts if it is among the best ``width``, like an unfinished one
         ends_now = ended & (torch.arange(n_candidates, device=device) < width)
         norm = ((5.0 + t + 1) / 6.0) ** length_penalty
-        found.add(
-            sources, totals.masked_fill(~ends_now, -torch.inf), norm, written, parents
+        finished.add(
+            sources, totals.masked_fill(~ends_now, -torch.inf), norm, prefixes, parents
         )
 
         live = totals.masked_fill(ended, -torch.inf)
         totals, order = live.topk(min(width, n_candidates))  # (S, K)
         parents, tokens = parents.gather(1, order), tokens.gather(1, order)
-        # log-probabilities only fall, and the longest allowed divides them by the most
-        longest = ((6.0 + max_lengths[sources].double()) / 6.0) ** length_penalty
-        hope = totals[:, 0] / longest
-        going = ((hope > found.worst(sources)) & ~must_end).nonzero()[:, 0]
-        if not len(going):
+        # log-probabilities only fall, and the maximal length has the largest divisor
+        max_norm = ((6.0 + max_lengths[sources].double()) / 6.0) ** length_penalty
+        bound = totals[:, 0] / max_norm
+        ongoing = ((bound > finished.worst(sources)) & ~must_end).nonzero()[:, 0]
+        if not len(ongoing):
             break
 
-        rows = going[:, None] * n_hypotheses + parents[going]  # (S', K)
-        state = state.take(going, rows)
-        sources, totals, last = sources[going], totals[going], tokens[going]
-        written = written[going[:, None], parents[going]]  # (S', K, t)
-        written = torch.cat([written, last[..., None]], dim=2)
-    return found.hypotheses()
+        rows = ongoing[:, None] * n_hypotheses + parents[ongoing]  # (S', K)
+        state = state.take(ongoing, rows)
+        sources, totals, last = sources[ongoing], totals[ongoing], tokens[ongoing]
+        prefixes = prefixes[ongoing[:, None], parents[ongoing]]  # (S', K, t)
+        prefixes = torch.cat([prefixes, last[..., None]], dim=2)
+    return finished.hypotheses()
 
 
-def restricted(scores: Tensor, end: int, must_end: Tensor, *, may_end: bool) -> Tensor:
-    """Return scores ``(S, K, n_tokens)`` with -inf for what may not be written.
+def mask_forbidden(
+    scores: Tensor, end: int, must_end: Tensor, *, may_end: bool
+) -> Tensor:
+    """Return scores ``(S, K, n_tokens)``, -inf for tokens that must not come next.
 
-    ``must_end`` ``(S,)`` tells the sources for which the end is all that may.
+    Where ``must_end`` ``(S,)`` is True, only the end may come next; elsewhere the end may
+    only if ``may_end``.
     """
     is_end = torch.arange(scores.shape[2], device=scores.device) == end  # (V,)
     if bool(must_end.any()):
@@ -130,10 +138,11 @@ def restricted(scores: Tensor, end: int, must_end: Tensor, *, may_end: bool) -> 
 def _candidates(
     scores: Tensor, totals: Tensor, n_candidates: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the best totals, at most ``n_candidates``, their parents and last tokens.
+    """Return the best ``(S, N)`` totals, their parents and last tokens.
 
-    None of them is worse than that many of its own hypothesis, so the large tensor,
-    scores ``(S, K, n_tokens)``, is ranked as it is, and few are added up in double.
+    N is at most ``n_candidates``. As many candidates of each hypothesis are enough, so the
+    large tensor, scores ``(S, K, n_tokens)``, is ranked in its own precision, and only
+    those candidates are added up in float64.
     """
     n_hypotheses, n_tokens = scores.shape[1:]
     each = min(n_candidates, n_tokens)
@@ -143,7 +152,7 @@ def _candidates(
     return sums, flat // each, ids.flatten(1).gather(1, flat)
 
 
-class _Found:
+class _Finished:
     """The ``n_best`` finished hypotheses of each source so far."""
 
     def __init__(self, n_sources: int, n_best: int, device: torch.device):
@@ -162,15 +171,15 @@ class _Found:
         sources: Tensor,
         totals: Tensor,
         norm: float,
-        written: Tensor,
+        prefixes: Tensor,
         parents: Tensor,
     ) -> None:
-        """Let candidates ``(S, N)`` in that end now, -inf for those that do not."""
+        """Add the candidates that end now; ``totals`` ``(S, N)`` is -inf for others."""
         some = (totals > -torch.inf).any(1).nonzero()[:, 0]
         if not len(some):
             return
         rows, totals, parents = sources[some], totals[some], parents[some]
-        n_best, length = self.scores.shape[1], written.shape[2]
+        n_best, length = self.scores.shape[1], prefixes.shape[2]
         scores = torch.cat([self.scores[rows], totals / norm], dim=1)  # (S', n_best + N)
         self.scores[rows], order = scores.topk(n_best)
         self.totals[rows] = torch.cat([self.totals[rows], totals], dim=1).gather(1, order)
@@ -178,12 +187,12 @@ class _Found:
         self.lengths[rows] = torch.cat([self.lengths[rows], lengths], 1).gather(1, order)
         self._make_room(length)
         old, is_old = self.tokens[rows, :, :length], (order < n_best)[..., None]
-        new = written[some[:, None], parents.gather(1, (order - n_best).clamp(min=0))]
+        new = prefixes[some[:, None], parents.gather(1, (order - n_best).clamp(min=0))]
         index = order.clamp(max=n_best - 1)[..., None].expand(-1, -1, length)
         self.tokens[rows, :, :length] = torch.where(is_old, old.gather(1, index), new)
 
     def _make_room(self, length: int) -> None:
-        """Let hypotheses of ``length`` in, and doubly long ones, to grow seldom."""
+        """Grow the table for hypotheses of ``length``, at least to twice its width."""
         room = self.tokens.shape[2]
         if length > room:
             self.tokens = F.pad(self.tokens, (0, max(length, 2 * room) - room))

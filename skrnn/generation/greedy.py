@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skrnn.generation.beam import State, Step, restricted
+from skrnn.generation.beam import State, Step, mask_forbidden
 from skrnn.generation.hypotheses import Hypotheses
 
 
@@ -17,16 +17,16 @@ def greedy_search(
     *,
     may_be_empty: bool = True,
 ) -> Hypotheses:
-    """Write one sequence for each source.
+    """Generate one sequence for each source.
 
     Parameters
     ----------
     step : callable
         ``step(tokens (S, K), state)`` → log-probabilities ``(S, K, n_tokens)``, state.
     state : State
-        Where the ``S`` sources start, one hypothesis each.
+        Before the first token of the ``S`` sources, with one hypothesis each.
     max_lengths : int64 tensor of shape (S,)
-        Tokens after which each source's sequence is ended.
+        Tokens after which each source's sequence must end.
     end : int
         The token that ends a sequence.
     may_be_empty : bool
@@ -39,30 +39,30 @@ def greedy_search(
     """
     device = max_lengths.device
     n_sources = len(max_lengths)
-    sources = torch.arange(n_sources, device=device)  # those still being written
-    written: list[tuple[Tensor, Tensor]] = []  # sources and tokens of each step
+    sources = torch.arange(n_sources, device=device)  # unfinished
+    steps: list[tuple[Tensor, Tensor]] = []  # sources and tokens of each step
     lengths = max_lengths.clone()
     totals = torch.zeros(n_sources, dtype=torch.float64, device=device)
     last = torch.zeros((n_sources, 1), dtype=torch.int64, device=device)
     for t in range(int(max_lengths.max()) + 1):
         scores, state = step(last, state)  # (S', 1, V)
         must_end = max_lengths[sources] <= t
-        scores = restricted(scores, end, must_end, may_end=t > 0 or may_be_empty)
+        scores = mask_forbidden(scores, end, must_end, may_end=t > 0 or may_be_empty)
         best, chosen = scores[:, 0].max(1)
         ended = (chosen == end) | must_end  # also where the end's score is -inf
         totals[sources] += best.double()
         lengths[sources[ended]] = t
-        going = (~ended).nonzero()[:, 0]
-        if not len(going):
+        ongoing = (~ended).nonzero()[:, 0]
+        if not len(ongoing):
             break
-        if len(going) < len(sources):
-            sources = sources[going]
-            chosen = chosen[going]
-            state = state.take(going, going[:, None])
-        written.append((sources, chosen))
+        if len(ongoing) < len(sources):
+            sources = sources[ongoing]
+            chosen = chosen[ongoing]
+            state = state.take(ongoing, ongoing[:, None])
+        steps.append((sources, chosen))
         last = chosen[:, None]
-    tokens = torch.zeros((n_sources, len(written)), dtype=torch.int64, device=device)
-    for t, (rows, chosen) in enumerate(written):
+    tokens = torch.zeros((n_sources, len(steps)), dtype=torch.int64, device=device)
+    for t, (rows, chosen) in enumerate(steps):
         tokens[rows, t] = chosen
     return Hypotheses(
         tokens[:, None].cpu().numpy(),

@@ -1,4 +1,4 @@
-"""What a search found: written sequences with their log-probabilities."""
+"""Results of a search: generated sequences and their log-probabilities."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Hypotheses(NamedTuple):
     Attributes
     ----------
     tokens : int64 ndarray of shape (n_sources, n_best, longest)
-        Written tokens without the end; undefined beyond each one's length. One of them
-        at least is ``longest``.
+        Generated tokens without the end; undefined after each one's length. ``longest``
+        is the largest length.
     lengths : int64 ndarray of shape (n_sources, n_best)
         Tokens of each, the end not counted; 0 where fewer than ``n_best`` were found.
     log_probabilities : float64 ndarray of shape (n_sources, n_best)
@@ -28,14 +28,14 @@ class Hypotheses(NamedTuple):
     log_probabilities: NDArray[np.float64]
 
     def take(self, sources: NDArray[np.int64]) -> Hypotheses:
-        """Return some sources."""
+        """Return the hypotheses of some sources."""
         return Hypotheses(
             self.tokens[sources], self.lengths[sources], self.log_probabilities[sources]
         )
 
 
 def joined(parts: Sequence[Hypotheses]) -> Hypotheses:
-    """Return the sources of all parts, one after the other."""
+    """Return the hypotheses of all parts' sources, in the order of the parts."""
     longest = max(part.tokens.shape[2] for part in parts)
     tokens = [
         np.pad(part.tokens, ((0, 0), (0, 0), (0, longest - part.tokens.shape[2])))

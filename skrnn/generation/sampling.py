@@ -1,4 +1,4 @@
-"""Sampling: writing on from where a sequence stands, by chance or greedily."""
+"""Sampling: generates the next steps of a sequence, at random or greedily."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ State = tuple[Tensor, ...]
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
-#: Less leaves no chance, more nothing but chance, and either would leave float32.
+#: A lower temperature is greedy and a higher one uniform; float32 holds neither.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-30, 1e30
-#: Steps for which random_streams are drawn at once, at most, and numbers that these may be.
-N_DRAWN, MAX_DRAWN = 64, 1 << 20
+#: Steps and numbers that ``RandomStreams`` draws at once, at most.
+MAX_STEPS_DRAWN, MAX_NUMBERS_DRAWN = 64, 1 << 20
 
 
 class Sampling(NamedTuple):
@@ -29,12 +29,18 @@ class Sampling(NamedTuple):
     Attributes
     ----------
     temperature : float
-        Logits are divided by it; 0 takes the most probable.
+        Divisor of the logits: higher is more random, and 0 chooses the most probable
+        step.
     top_k : int or None
-        Tokens that may be chosen, the most probable ones.
+        Number of most probable tokens to choose from.
     top_p : float or None
-        Probability that the tokens which may be chosen have together at least
-        (Holtzman et al. 2020, section 3.1).
+        Choose from the fewest most probable tokens whose probabilities sum to at least
+        this (Holtzman et al. 2020, section 3.1).
+
+    References
+    ----------
+    Holtzman, Buys, Du, Forbes, Choi (2020). The curious case of neural text
+    degeneration. ICLR.
     """
 
     temperature: float = 1.0
@@ -43,15 +49,15 @@ class Sampling(NamedTuple):
 
     @property
     def is_greedy(self) -> bool:
-        """Whether nothing is left to chance."""
+        """Whether the most probable step is always chosen."""
         return self.temperature < MIN_TEMPERATURE
 
 
 class RandomStreams:
-    """Numbers drawn evenly from [0, 1): a stream of its own for each sequence.
+    """Uniform random numbers in [0, 1), with a stream of its own for each sequence.
 
-    A sequence's numbers depend on the seed and its index alone. What is written for it
-    depends neither on what is written beside it nor on how long that is.
+    A sequence's numbers depend on the seed and its index alone, so a sample depends
+    neither on the other sequences of a batch nor on their lengths.
 
     Parameters
     ----------
@@ -60,11 +66,11 @@ class RandomStreams:
     indices : int64 ndarray of shape (B,)
         The sequences' indices.
     shape : tuple of int
-        Shape of what a sequence needs for one step.
+        Shape of a sequence's numbers for one step.
     max_length : int
-        Most steps that will be drawn, where that is known.
+        Upper bound of the steps that will be drawn, where it is known.
     device : torch.device or str
-        Where they are wanted.
+        Device of the numbers.
     """
 
     def __init__(
@@ -72,7 +78,7 @@ class RandomStreams:
         seed: int,
         indices: NDArray[np.int64],
         shape: tuple[int, ...] = (),
-        max_length: int = N_DRAWN,
+        max_length: int = MAX_STEPS_DRAWN,
         device: torch.device | str = "cpu",
     ):
         self.streams = [
@@ -80,7 +86,7 @@ class RandomStreams:
             for index in indices.tolist()
         ]
         a_step = len(indices) * math.prod(shape)
-        n_drawn = min(N_DRAWN, max_length, max(1, MAX_DRAWN // a_step))
+        n_drawn = min(MAX_STEPS_DRAWN, max_length, max(1, MAX_NUMBERS_DRAWN // a_step))
         self.drawn = np.empty((len(indices), n_drawn, *shape))
         self.used = n_drawn
         self.device = device
@@ -97,54 +103,55 @@ class RandomStreams:
         return torch.from_numpy(numbers).to(self.device)
 
 
-def choose_token(logits: Tensor, how: Sampling, random_streams: Tensor | None) -> Tensor:
-    """Return a token ``(B,)`` for each row of logits ``(B, C)`` and chance ``(B,)``.
+def choose_token(
+    logits: Tensor, sampling: Sampling, random_numbers: Tensor | None
+) -> Tensor:
+    """Return a token ``(B,)`` for each row of logits ``(B, C)``.
 
-    Without random_streams, or if greedy, it is the most probable one.
+    ``random_numbers`` ``(B,)`` choose it; without them, or if greedy, it is the most
+    probable one.
     """
-    if random_streams is None or how.is_greedy:
+    if random_numbers is None or sampling.is_greedy:
         return logits.argmax(1)
     logits = (logits - logits.amax(1, keepdim=True)) / min(
-        how.temperature, MAX_TEMPERATURE
+        sampling.temperature, MAX_TEMPERATURE
     )
-    if how.top_k is not None and how.top_k < logits.shape[1]:
-        best, places = logits.topk(how.top_k)
+    if sampling.top_k is not None and sampling.top_k < logits.shape[1]:
+        best, places = logits.topk(sampling.top_k)
         logits = torch.full_like(logits, -torch.inf).scatter_(1, places, best)
     probabilities = logits.softmax(1)
-    if how.top_p is not None and how.top_p < 1:
+    if sampling.top_p is not None and sampling.top_p < 1:
         ordered, order = probabilities.sort(1, descending=True)
         before = ordered.cumsum(1, dtype=torch.float64) - ordered  # of more probable ones
-        ordered = ordered.masked_fill(before >= how.top_p, 0.0)
+        ordered = ordered.masked_fill(before >= sampling.top_p, 0.0)
         probabilities = torch.zeros_like(ordered).scatter_(1, order, ordered)
     below = probabilities.cumsum(1, dtype=torch.float64)  # (B, C)
-    wanted = (
-        random_streams[:, None] * below[:, -1:]
-    )  # less than all, as random_streams are than 1
+    wanted = random_numbers[:, None] * below[:, -1:]  # less than the sum of all
     return torch.searchsorted(below, wanted, right=True)[:, 0]
 
 
 def choose_features(
-    logits: Tensor, how: Sampling, random_streams: Tensor | None
+    logits: Tensor, sampling: Sampling, random_numbers: Tensor | None
 ) -> Tensor:
-    """Return 0/1 features ``(B, F)``, each by its own probability and chance."""
-    if random_streams is None or how.is_greedy:
+    """Return 0/1 features ``(B, F)``, each chosen by its own random number ``(B, F)``."""
+    if random_numbers is None or sampling.is_greedy:
         return (logits > 0).to(logits.dtype)
-    probabilities = (logits / min(how.temperature, MAX_TEMPERATURE)).sigmoid()
-    return (random_streams < probabilities).to(logits.dtype)
+    probabilities = (logits / min(sampling.temperature, MAX_TEMPERATURE)).sigmoid()
+    return (random_numbers < probabilities).to(logits.dtype)
 
 
-def write_tokens(
+def generate_tokens(
     step: Step,
     logits: Tensor,
     state: State,
     max_length: int,
     *,
-    how: Sampling,
+    sampling: Sampling,
     random_streams: RandomStreams | None,
     ends: Tensor,
     never: Tensor,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield, step by step, which rows are still written and their next token.
+    """Yield, step by step, the rows that have not ended and their next tokens.
 
     Parameters
     ----------
@@ -153,25 +160,26 @@ def write_tokens(
     logits : float tensor of shape (B, C)
         For the first token.
     state : tuple of tensors (B, ...)
-        Behind what has been read.
+        After the steps that have been read.
     max_length : int
-        Most tokens to write.
-    how : Sampling
+        Largest number of tokens to generate.
+    sampling : Sampling
         How tokens are chosen.
     random_streams : RandomStreams or None
-        Of the B sequences; None always takes the most probable.
+        Of the B sequences; None always chooses the most probable token.
     ends, never : int64 tensors
-        Tokens that end a sequence (they are not yielded), and that are never written.
+        Tokens that end a sequence (they are not yielded), and tokens that are never
+        generated.
     """
     rows = torch.arange(len(logits), device=logits.device)
     for t in range(max_length):
         logits = logits.index_fill(1, never, -torch.inf)
         drawn = None if random_streams is None else random_streams.draw(rows)
-        tokens = choose_token(logits, how, drawn)
-        going = ~torch.isin(tokens, ends)
-        if not bool(going.all()):
-            rows, tokens = rows[going], tokens[going]
-            state = tuple(part[going] for part in state)
+        tokens = choose_token(logits, sampling, drawn)
+        ongoing = ~torch.isin(tokens, ends)
+        if not bool(ongoing.all()):
+            rows, tokens = rows[ongoing], tokens[ongoing]
+            state = tuple(part[ongoing] for part in state)
             if not len(rows):
                 return
         yield rows, tokens
@@ -179,20 +187,20 @@ def write_tokens(
             logits, state = step(tokens[:, None], state)
 
 
-def write_features(
+def generate_features(
     step: Step,
     logits: Tensor,
     state: State,
     max_length: int,
     *,
-    how: Sampling,
+    sampling: Sampling,
     random_streams: RandomStreams | None,
 ) -> Iterator[Tensor]:
-    """Yield the next steps ``(B, F)``; the arguments are those of ``write_tokens``."""
+    """Yield the next steps ``(B, F)``; the arguments are those of ``generate_tokens``."""
     rows = torch.arange(len(logits))
     for t in range(max_length):
         drawn = None if random_streams is None else random_streams.draw(rows)
-        features = choose_features(logits, how, drawn)
+        features = choose_features(logits, sampling, drawn)
         yield features
         if t + 1 < max_length:
             logits, state = step(features[:, None], state)

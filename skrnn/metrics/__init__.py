@@ -1,7 +1,7 @@
-"""Measures for predictions that are sequences, and scorers made of them.
+"""Metrics for predictions that are sequences, and scorers made of them.
 
-y_true and y_pred are lists (or object arrays) of label lists. The scorers stand here
-because the docs find the text under a name only in the module that users import.
+y_true and y_pred are lists (or object arrays, Series, ...) of label lists or of strings. The
+scorers are defined here because Sphinx finds the docstring of a name only in its module.
 """
 
 from sklearn.metrics import make_scorer
@@ -32,7 +32,9 @@ __all__ = [
     "entity_f1_score",
     "entity_f1_scorer",
     "entity_precision_score",
+    "entity_precision_scorer",
     "entity_recall_score",
+    "entity_recall_scorer",
     "entity_report",
     "step_accuracy_score",
     "step_accuracy_scorer",
@@ -40,6 +42,12 @@ __all__ = [
 
 entity_f1_scorer = make_scorer(entity_f1_score)
 """Scorer of ``entity_f1_score``, read leniently, for ``GridSearchCV(scoring=...)``."""
+
+entity_precision_scorer = make_scorer(entity_precision_score)
+"""Scorer of ``entity_precision_score``, read leniently."""
+
+entity_recall_scorer = make_scorer(entity_recall_score)
+"""Scorer of ``entity_recall_score``, read leniently."""
 
 step_accuracy_scorer = make_scorer(step_accuracy_score)
 """Scorer of ``step_accuracy_score``."""

@@ -1,7 +1,7 @@
-"""Measures of named entities: which ones are right, type and both ends.
+"""Metrics of named entities: an entity is right if its type and both its ends are.
 
-This file reads tags as the caller asks, leniently or strictly, and writes the entities
-in tags that leave no doubt; seqeval counts them.
+This file reads tags leniently or by a scheme and rewrites the entities in unambiguous tags;
+seqeval counts them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 import pandas as pd
 
 from skrnn.data.schemes import SCHEMES, entities, repair, split_tag
-from skrnn.metrics._pairing import check_pair
+from skrnn.metrics._pairing import Rows, check_rows, split_pair
 
 AVERAGES = ("micro", "macro", "weighted")
-#: The prefixes of all schemes, and what seqeval's lenient reader knows them as.
+#: The prefixes of all schemes, and what they are called in seqeval's lenient reader.
 LENIENT = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S"}
 
 
 def entity_precision_score(
     y_true: Any, y_pred: Any, *, scheme: str | None = None, average: str = "micro"
 ) -> float:
-    """Return the share of predicted entities that are right, type and both ends.
+    """Compute the share of predicted entities that are right, type and both ends.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def entity_precision_score(
 def entity_recall_score(
     y_true: Any, y_pred: Any, *, scheme: str | None = None, average: str = "micro"
 ) -> float:
-    """Return the share of true entities that were found, type and both ends.
+    """Compute the share of true entities that were found, type and both ends.
 
     Parameters
     ----------
@@ -78,19 +78,20 @@ def entity_recall_score(
 def entity_f1_score(
     y_true: Any, y_pred: Any, *, scheme: str | None = None, average: str = "micro"
 ) -> float:
-    """Return the harmonic mean of entity precision and recall.
+    """Compute the harmonic mean of entity precision and recall.
 
     Parameters
     ----------
     y_true, y_pred : sequence of n_sequences lists of tags
-        True and predicted tags, such as "B-person" and "O". A string is a list of tags
-        with spaces between.
+        True and predicted tags, such as "B-person" and "O", or "B" and "O" where there is
+        one type of entity. A string is a list of tags with white space between them; both
+        are lists or both are strings.
     scheme : {"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"} or None, default=None
-        None reads tags leniently, as the CoNLL evaluation script does: "I-x" behind "O"
-        begins an entity. A scheme is strict: what breaks it is no entity.
+        None reads tags leniently, as the CoNLL evaluation script does: "I-x" after "O"
+        begins an entity. A scheme is strict: tags that violate it are not an entity.
     average : {"micro", "macro", "weighted"}, default="micro"
-        Over all entities; or over the types, alike or weighted by their true entities.
-        ``entity_report`` has the values of each type.
+        Average over all entities; or over the types, equally or weighted by their number of
+        true entities. ``entity_report`` has the values of each type.
 
     Returns
     -------
@@ -100,17 +101,20 @@ def entity_f1_score(
     Raises
     ------
     ValueError
-        If the sequences differ in number or length, if there are none, or if a tag has
-        none of the prefixes of the scheme (read leniently: of any scheme).
+        If the sequences differ in number or length, if there are none, if a tag has
+        none of the prefixes of the scheme (read leniently: of any scheme), or if y_true and
+        y_pred are the tags of one sequence.
     TypeError
-        If a tag is no string.
+        If a tag is not a string, if y_true or y_pred is no container of sequences, if one
+        holds lists and the other strings, or if sequences are nested too deep.
 
     Notes
     -----
-    Strictly read, an entity counts if its tags are those that the scheme writes for it.
-    seqeval's strict mode does the same, but for two schemes: in IOE1 it overlooks
-    entities beside others of their type, and in IOB1 it begins entities behind a "B" that
-    breaks the scheme.
+    Read by a scheme, an entity counts if its tags are those of the scheme for it. seqeval's
+    strict mode does the same but for two schemes: in IOE1 it overlooks entities beside
+    others of their type, and in IOB1 it begins entities after a "B" that violates the scheme.
+
+    Tags without a type, such as "B", are of a type of their own, named "_" in the report.
 
     References
     ----------
@@ -132,7 +136,7 @@ def entity_f1_score(
 
 
 def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.DataFrame:
-    """Return precision, recall, F1 and number of each entity type.
+    """Compute precision, recall, F1 and number of each entity type.
 
     Parameters
     ----------
@@ -150,7 +154,7 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
     Raises
     ------
     ValueError
-        If there is no entity in either; else as ``entity_f1_score``.
+        If there is no entity in either, or as ``entity_f1_score``.
 
     Examples
     --------
@@ -200,15 +204,31 @@ def _check_tags(
         )
     prefixes = set(LENIENT) if scheme is None else SCHEMES[scheme].prefixes
     read = _lenient if scheme is None else partial(_strict, scheme)
-    true, pred = check_pair(y_true, y_pred)
+    rows = check_rows(y_true, y_pred)
+    _check_not_flat(*rows)
+    true, pred = split_pair(*rows)
     return (
         [read(_typed(row, prefixes, f"y_true[{i}]")) for i, row in enumerate(true)],
         [read(_typed(row, prefixes, f"y_pred[{i}]")) for i, row in enumerate(pred)],
     )
 
 
+def _check_not_flat(true: Rows, pred: Rows) -> None:
+    """Raise a ValueError for the tags of one sequence, each of which would be a sequence."""
+    tags = [*true.sequences, *pred.sequences]
+    if (
+        true.are_strings
+        and len(true.sequences) > 1
+        and all(len(t.split()) == 1 for t in tags)
+    ):
+        raise ValueError(
+            f"each string of y_true and y_pred is one tag ({tags[0]!r}); pass the tags of one "
+            "sequence as [y_true] and [y_pred], and sequences of one step as lists, [[tag], ...]"
+        )
+
+
 def _typed(tags: list, prefixes: set[str], name: str) -> list[str]:
-    """Return tags that all have a type, "_" where there is none, as seqeval names it."""
+    """Return tags that all have a type: "_" where there is none, as in seqeval."""
     typed = []
     for step, tag in enumerate(tags):
         if not isinstance(tag, str):
@@ -216,7 +236,7 @@ def _typed(tags: list, prefixes: set[str], name: str) -> list[str]:
                 f'{name}, step {step} is {tag!r}, expected a tag such as "B-person" or "O"'
             )
         prefix, kind = split_tag(tag)
-        if tag != "O" and prefix not in prefixes:
+        if tag != "O" and (prefix not in prefixes or tag.endswith("-")):
             raise ValueError(
                 f'{name}, step {step} is {tag!r}, expected "O" or a tag such as '
                 f'"{min(prefixes)}-person" (prefixes {sorted(prefixes)})'
@@ -235,14 +255,14 @@ def _lenient(tags: list[str]) -> list[str]:
 
 
 def _strict(scheme: str, tags: list[str]) -> list[str]:
-    """Return IOBES tags of the entities that keep to the scheme; all else is "O".
+    """Return IOBES tags of the entities that conform to the scheme; all else is "O".
 
     >>> _strict("IOB2", ["B-x", "I-x", "I-y", "B-y"])
     ['B-x', 'E-x', 'O', 'S-y']
     """
-    written, clear = repair(scheme, tags), repair("IOBES", tags)
+    valid, unambiguous = repair(scheme, tags), repair("IOBES", tags)
     strict = ["O"] * len(tags)
     for start, end, _ in entities(tags):
-        if tags[start:end] == written[start:end]:
-            strict[start:end] = clear[start:end]
+        if tags[start:end] == valid[start:end]:
+            strict[start:end] = unambiguous[start:end]
     return strict

@@ -1,21 +1,21 @@
-"""Measures of written sequences: edits, exact matches, and translations by sacrebleu."""
+"""Metrics of generated sequences: edits, exact matches, and translations by sacrebleu."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from skrnn.data.targets import check_weights
-from skrnn.metrics._pairing import (
-    check_numbers,
-    check_split,
-    references_of,
-    rows_of,
-    steps_of,
-)
+from skrnn.metrics._pairing import check_references, split_references
+
+#: Share of a script among the letters of references from which BLEU counts its characters.
+MIN_SHARE = 0.1
+#: Scripts in which BLEU counts characters: without spaces, or (Hangul) with long words.
+BY_CHARACTER = r"[\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 
 
 def token_error_rate(
@@ -23,10 +23,10 @@ def token_error_rate(
     y_pred: Any,
     *,
     multiple_references: bool = False,
-    tokenizer: str | Callable[[str], list] = "word",
+    tokenizer: Any = "word",
     sample_weight: Any = None,
 ) -> float:
-    """Return the edits that turn predictions into references, per reference token.
+    """Count the edits that turn predictions into references, per reference token.
 
     Insertions, deletions and substitutions of all sequences together, over the length of
     all references: the word error rate where tokens are words, the phone error rate
@@ -35,27 +35,32 @@ def token_error_rate(
     Parameters
     ----------
     y_true, y_pred : sequence of n_sequences token lists or strings
-        References and predictions.
+        References and predictions, both as lists or both as strings.
     multiple_references : bool, default=False
         Whether each entry of y_true is a list of references, of which the nearest counts,
         and of equally near ones the longest.
-    tokenizer : {"word", "char"} or callable, default="word"
-        How a string becomes tokens: "word" splits at spaces and leaves punctuation where
-        it is, "char" makes each character a token, a callable takes the string and
-        returns a list. Lists stay as they are.
+    tokenizer : {"word", "char"}, callable or object, default="word"
+        How a string becomes tokens, as for the estimators: "word" is
+        :class:`~skrnn.preprocessing.WordTokenizer` (marks are tokens of their own), "char"
+        is :class:`~skrnn.preprocessing.CharTokenizer`, a callable takes the string and
+        returns a list (``str.split`` splits at white space alone), an object has
+        ``encode`` and ``decode`` or ``tokenize``. Lists are not split.
     sample_weight : array-like of shape (n_sequences,), default=None
         Weight of each sequence.
 
     Returns
     -------
     rate : float
-        0 where all is right; may exceed 1.
+        0 if all predictions are right; may exceed 1.
 
     Raises
     ------
     ValueError
         If there are no sequences, if they differ in number, or if the references have no
         tokens.
+    TypeError
+        If y_true or y_pred is no container of sequences, if one holds lists and the other
+        strings, or if sequences are nested too deep.
 
     References
     ----------
@@ -72,7 +77,7 @@ def token_error_rate(
     >>> token_error_rate(["abcd"], ["abd"], tokenizer="char")
     0.25
     """
-    pairs = _pairs(y_true, y_pred, multiple_references, tokenizer)
+    pairs = split_references(y_true, y_pred, multiple_references, tokenizer)
     edits, lengths = [], []
     for references, prediction in pairs:
         distance, shortness = min(
@@ -94,20 +99,23 @@ def exact_match_score(
     y_pred: Any,
     *,
     multiple_references: bool = False,
-    tokenizer: str | Callable[[str], list] = "word",
+    tokenizer: Any = "word",
+    sample_weight: Any = None,
 ) -> float:
-    """Return the share of predictions that equal their reference, token by token.
+    """Compute the share of predictions that equal their reference, token by token.
 
-    1 − this is what work on pronunciation calls the word error rate.
+    In work on pronunciation, 1 − this is called the word error rate.
 
     Parameters
     ----------
     y_true, y_pred : sequence of n_sequences token lists or strings
-        References and predictions.
+        References and predictions, both as lists or both as strings.
     multiple_references : bool, default=False
         Whether each entry of y_true is a list of references, of which one must match.
-    tokenizer : {"word", "char"} or callable, default="word"
-        As for ``token_error_rate``. With "word" the number of spaces does not matter.
+    tokenizer : {"word", "char"}, callable or object, default="word"
+        As for ``token_error_rate``. With "word", spaces do not matter.
+    sample_weight : array-like of shape (n_sequences,), default=None
+        Weight of each sequence.
 
     Returns
     -------
@@ -118,6 +126,8 @@ def exact_match_score(
     ------
     ValueError
         If there are no sequences, or if they differ in number.
+    TypeError
+        As ``token_error_rate``.
 
     Examples
     --------
@@ -125,19 +135,35 @@ def exact_match_score(
     >>> exact_match_score(["a b", "c"], ["a b", "d"])
     0.5
     """
-    pairs = _pairs(y_true, y_pred, multiple_references, tokenizer)
-    return float(np.mean([pred in references for references, pred in pairs]))
+    pairs = split_references(y_true, y_pred, multiple_references, tokenizer)
+    weight = check_weights(sample_weight, len(pairs))
+    matches = [pred in references for references, pred in pairs]
+    return float(np.average(matches, weights=weight))
 
 
-def bleu_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -> float:
-    """Return corpus BLEU as sacrebleu computes it.
+def bleu_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    multiple_references: bool = False,
+    tokenize: str = "auto",
+) -> float:
+    """Compute corpus BLEU by sacrebleu.
 
     Parameters
     ----------
     y_true, y_pred : sequence of n_sequences strings or token lists
-        References and translations. Token lists are joined by spaces.
+        References and translations, both as strings or both as lists. Token lists are
+        joined by spaces.
     multiple_references : bool, default=False
         Whether each entry of y_true is a list of references.
+    tokenize : str, default="auto"
+        sacrebleu's tokenizer: "13a" (sacrebleu's default, for scripts with spaces), "zh",
+        "ja-mecab", "ko-mecab" (both need a package of their own), "char", "intl", "none",
+        ... "auto" chooses by the script of the references: "zh" for Chinese, "char" for
+        Japanese, Korean, Thai, Lao, Khmer and Burmese, "13a" for all others. It does not
+        depend on what is installed. Scores with different tokenizers cannot be compared:
+        name it beside a score.
 
     Returns
     -------
@@ -147,7 +173,15 @@ def bleu_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     Raises
     ------
     ValueError
-        If there are no sequences, or if they differ in number.
+        If there are no sequences, if they differ in number, or if ``tokenize`` is unknown.
+    TypeError
+        As ``token_error_rate``.
+
+    Warns
+    -----
+    UserWarning
+        If no reference has four tokens: then BLEU, which counts runs of one to four tokens,
+        is 0 for all predictions.
 
     References
     ----------
@@ -163,16 +197,31 @@ def bleu_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     """
     from sacrebleu.metrics import BLEU
 
-    return _sacrebleu(BLEU(), y_true, y_pred, multiple_references)
+    names = ("auto", *BLEU.TOKENIZERS)
+    if tokenize not in names:
+        raise ValueError(f"tokenize must be one of {names}, got {tokenize!r}")
+    references, predictions = _texts(y_true, y_pred, multiple_references)
+    texts = [text for several in references for text in several]
+    metric = BLEU(tokenize=_tokenizer_for(texts) if tokenize == "auto" else tokenize)
+    score = _corpus_score(metric, references, predictions)
+    if not score and all(len(metric.tokenizer(text).split()) < 4 for text in texts):
+        warnings.warn(
+            "no reference of y_true has four tokens, so that BLEU is 0 for any y_pred; use "
+            "chrf_score, token_error_rate or exact_match_score for short texts",
+            UserWarning,
+            stacklevel=2,
+        )
+    return score
 
 
 def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -> float:
-    """Return corpus chrF, the F-score of character n-grams, as sacrebleu computes it.
+    """Compute corpus chrF, the F-score of character n-grams, by sacrebleu.
 
     Parameters
     ----------
     y_true, y_pred : sequence of n_sequences strings or token lists
-        References and translations. Token lists are joined by spaces.
+        References and translations, both as strings or both as lists. Token lists are
+        joined by spaces.
     multiple_references : bool, default=False
         Whether each entry of y_true is a list of references.
 
@@ -185,6 +234,8 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     ------
     ValueError
         If there are no sequences, or if they differ in number.
+    TypeError
+        As ``token_error_rate``.
 
     References
     ----------
@@ -198,31 +249,52 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     """
     from sacrebleu.metrics import CHRF
 
-    return _sacrebleu(CHRF(), y_true, y_pred, multiple_references)
+    references, predictions = _texts(y_true, y_pred, multiple_references)
+    return _corpus_score(CHRF(), references, predictions)
 
 
-def _pairs(
-    y_true: Any, y_pred: Any, multiple_references: bool, tokenizer: object
-) -> list[tuple[list[list], list]]:
-    """Return each sequence's references and its prediction, as lists of tokens."""
-    split = check_split(tokenizer)
-    pred = [steps_of(row, split) for row in rows_of(y_pred)]
-    true = [
-        [steps_of(row, split) for row in references]
-        for references in references_of(y_true, multiple_references)
+def _texts(
+    y_true: Any, y_pred: Any, multiple_references: bool
+) -> tuple[list[list[str]], list[str]]:
+    """Return each sequence's references and its prediction as texts."""
+    references, predictions = check_references(y_true, y_pred, multiple_references)
+    texts = [list(map(_text_of, several)) for several in references]
+    return texts, list(map(_text_of, predictions))
+
+
+def _text_of(sequence: Any) -> str:
+    return sequence if isinstance(sequence, str) else " ".join(map(str, sequence))
+
+
+def _corpus_score(
+    metric: Any, references: list[list[str]], predictions: list[str]
+) -> float:
+    """Return sacrebleu's score, which rounding may bring above 100, up to 100."""
+    most = max(map(len, references))
+    by_rank = [
+        [row[k] if k < len(row) else None for row in references] for k in range(most)
     ]
-    check_numbers(true, pred)
-    return list(zip(true, pred, strict=True))
+    return min(100.0, float(metric.corpus_score(predictions, by_rank).score))
 
 
-def _sacrebleu(metric: Any, y_true: Any, y_pred: Any, multiple_references: bool) -> float:
-    predictions = [_text_of(row) for row in rows_of(y_pred)]
-    many = [list(map(_text_of, r)) for r in references_of(y_true, multiple_references)]
-    check_numbers(many, predictions)
-    most = max(map(len, many))
-    by_rank = [[row[k] if k < len(row) else None for row in many] for k in range(most)]
-    return float(metric.corpus_score(predictions, by_rank).score)
+def _tokenizer_for(texts: Iterable[str]) -> str:
+    """Return the name of sacrebleu's tokenizer for the script of texts.
 
+    >>> (
+    ...     _tokenizer_for(["a cat"]),
+    ...     _tokenizer_for(["我用Python"]),
+    ...     _tokenizer_for(["猫です"]),
+    ... )
+    ('13a', 'zh', 'char')
+    """
+    text = "".join(texts)
+    if text.isascii():
+        return "13a"
+    import regex
 
-def _text_of(row: Any) -> str:
-    return row if isinstance(row, str) else " ".join(map(str, row))
+    n_letters = len(regex.findall(r"\p{L}", text))
+    n_han = len(regex.findall(r"\p{Han}", text))
+    n_others = len(regex.findall(BY_CHARACTER, text))
+    if n_han + n_others < MIN_SHARE * n_letters:
+        return "13a"
+    return "char" if n_others >= MIN_SHARE * (n_han + n_others) else "zh"

@@ -1,7 +1,6 @@
-"""Attention of a decoder's steps over an encoder's: what each target step looks at.
+"""Attention: weights of the encoder's steps (the memory) at each step of a decoder.
 
-A new attention is one class with ``keys(memory)`` and ``scores(queries, keys)`` and one
-row in ``ATTENTIONS``.
+A new attention is one subclass of ``Attention`` and one row in ``ATTENTIONS``.
 """
 
 from __future__ import annotations
@@ -12,11 +11,37 @@ from torch import Generator, Tensor, nn
 from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import length_mask
 
-#: Numbers that additive attention holds at once where no gradients are wanted.
+#: Numbers that additive attention holds at once without gradients.
 MAX_PAIRS = 1 << 22
 
 
-class GeneralAttention(nn.Module):
+class Attention(nn.Module):
+    """Abstract base: scores of every memory step for every query.
+
+    Parameters
+    ----------
+    query_size : int
+        Features of a query, a decoder's output.
+    memory_size : int
+        Features of a memory step, an encoder's output.
+    """
+
+    def __init__(self, query_size: int, memory_size: int):
+        super().__init__()
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Return ``(B, T, K)`` of memory ``(B, T, memory_size)``.
+
+        Computed once for a source and kept while its target is decoded.
+        """
+        raise NotImplementedError
+
+    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return ``(B, U, T)`` for queries ``(B, U, query_size)``; padding included."""
+        raise NotImplementedError
+
+
+class GeneralAttention(Attention):
     """Scores by a bilinear form, one matrix product for all steps.
 
     References
@@ -26,7 +51,7 @@ class GeneralAttention(nn.Module):
     """
 
     def __init__(self, query_size: int, memory_size: int):
-        super().__init__()
+        super().__init__(query_size, memory_size)
         self.projection = nn.Linear(memory_size, query_size, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
@@ -38,24 +63,24 @@ class GeneralAttention(nn.Module):
         return torch.bmm(queries, keys.transpose(1, 2))
 
 
-class AdditiveAttention(nn.Module):
+class AdditiveAttention(Attention):
     """Scores by a layer of tanh units over each pair of steps.
 
     References
     ----------
     Bahdanau, Cho, Bengio (2015). Neural machine translation by jointly learning to align
-    and translate. ICLR, appendix A.1.2. Here it reads the decoder's new state, as
-    Luong's does, so that training needs one call of the decoder.
+    and translate. ICLR, appendix A.1.2. Here queries are the decoder's new outputs, as
+    Luong's are, so that training needs one call of the decoder.
     """
 
     def __init__(self, query_size: int, memory_size: int):
-        super().__init__()
+        super().__init__(query_size, memory_size)
         self.of_memory = nn.Linear(memory_size, query_size)
         self.of_query = nn.Linear(query_size, query_size, bias=False)
         self.weights = nn.Parameter(torch.empty(query_size, 1))
 
     def initialize(self, generator: Generator) -> None:
-        """Draw the weights of the units; the projections are Linears like any other."""
+        """Draw the weights of the tanh units; the projections are Linear layers."""
         xavier_(self.weights, generator)
 
     def keys(self, memory: Tensor) -> Tensor:
@@ -65,7 +90,7 @@ class AdditiveAttention(nn.Module):
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return ``(B, U, T)`` for queries ``(B, U, query_size)``."""
         x = self.of_query(queries)  # (B, U, Q)
-        if torch.is_grad_enabled():  # each pair is kept for the way back anyway
+        if torch.is_grad_enabled():  # the backward pass keeps all pairs anyway
             return self._of_pairs(x, keys)
         n_steps = max(1, MAX_PAIRS // max(1, keys.numel()))
         return torch.cat([self._of_pairs(part, keys) for part in x.split(n_steps, 1)], 1)
@@ -75,13 +100,13 @@ class AdditiveAttention(nn.Module):
         return (torch.tanh(pairs) @ self.weights)[..., 0]
 
 
-ATTENTIONS: dict[str, type[GeneralAttention | AdditiveAttention]] = {
+ATTENTIONS: dict[str, type[Attention]] = {
     "general": GeneralAttention,
     "additive": AdditiveAttention,
 }
 
 
 def attend(scores: Tensor, lengths: Tensor) -> Tensor:
-    """Return ``(B, U, T)`` weights, 0 in the memory's padding, each row's sum 1."""
+    """Return the weights ``(B, U, T)``: 0 in the padding, and 1 in the sum of a row."""
     mask = length_mask(lengths, scores.shape[2])  # (B, T)
     return scores.masked_fill(~mask[:, None], -torch.inf).softmax(2)

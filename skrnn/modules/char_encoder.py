@@ -1,8 +1,9 @@
 """Character encoders: a vector for each distinct word of a batch, from its characters.
 
-A new character encoder is one class with ``forward(characters)`` and one row in
-``CHAR_ENCODERS``. It sees distinct words only; the token embedding spreads the result
-over the steps.
+A new character encoder is one subclass of ``CharEncoder`` and one row in
+``CHAR_ENCODERS``. It reads each distinct word once; the token embedding copies the vectors
+to the steps. The ids that it reads are made by the class of the same name in
+``skrnn.data.vocabulary.CHAR_FEATURES``.
 """
 
 from __future__ import annotations
@@ -11,12 +12,38 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skrnn.modules.dense import concatenate_windows
 from skrnn.modules.initialization import embedding_scale, small_normal_
 
-UNKNOWN = 1  # the id of a character that training has not seen; 0 pads
+UNKNOWN = 1  # the id of a character outside the training data; 0 pads
 
 
-class CharacterCNN(nn.Module):
+class CharEncoder(nn.Module):
+    """Abstract base: encodes the characters of words.
+
+    Parameters
+    ----------
+    n_ids : int
+        Number of ids, those of padding and of unknown characters included.
+    output_size : int
+        Size of a word's vector.
+    """
+
+    def __init__(self, n_ids: int, output_size: int):
+        super().__init__()
+
+    def zero_untrained(self) -> None:
+        """Zero the vectors of ids that no training word has; by default, none."""
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``.
+
+        The ids of a word are followed by zeros, which must not change its vector.
+        """
+        raise NotImplementedError
+
+
+class CharacterCNN(CharEncoder):
     """A convolution over a word's characters, each filter's maximum over the word.
 
     References
@@ -28,37 +55,44 @@ class CharacterCNN(nn.Module):
     WIDTH = 3
 
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
-        super().__init__()
+        super().__init__(n_ids, output_size)
         self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
         self.filters = nn.Linear(self.WIDTH * character_dim, output_size)
 
     def initialize(self, generator: Generator) -> None:
-        """Draw the characters' vectors; the filters are drawn like any other Linear."""
+        """Draw the characters' vectors; the filters are a Linear layer."""
         small_normal_(self.embedding.weight, generator, scale=0.3)
 
     @torch.no_grad()
     def zero_untrained(self) -> None:
-        """Zero the unknown character, which no training word has."""
+        """Zero the vector of the unknown character, which no training word has."""
         self.embedding.weight[UNKNOWN] = 0.0
 
     def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""
-        # a matrix product over windows: torch would compile and keep a convolution for
-        # each new shape, and shapes differ from batch to batch
+        # A matrix product over windows: oneDNN compiles and caches a convolution for each
+        # new shape, and shapes differ from batch to batch.
         x = self.embedding(characters)  # (W, C, D)
         x = F.pad(x, (0, 0, self.WIDTH // 2, self.WIDTH // 2))  # (W, C + 2, D)
-        n_places = characters.shape[1]
-        windows = torch.cat([x[:, i : i + n_places] for i in range(self.WIDTH)], dim=-1)
+        windows = concatenate_windows(x, self.WIDTH)  # (W, C, 3 D)
         y = self.filters(windows)  # (W, C, F)
         y = y.masked_fill((characters == 0)[..., None], -torch.inf)
         return torch.relu(y.max(1).values)  # (W, F)
 
 
-class NgramBag(nn.Module):
-    """The mean of the vectors of a word's character n-grams (as fastText's)."""
+class NgramBag(CharEncoder):
+    """The mean of the vectors of a word's character n-grams, as in fastText.
+
+    N-grams share ids by hashing, so no id is known to be untrained.
+
+    References
+    ----------
+    Bojanowski, Grave, Joulin, Mikolov (2017). Enriching word vectors with subword
+    information. TACL 5, section 3.2.
+    """
 
     def __init__(self, n_ids: int, output_size: int):
-        super().__init__()
+        super().__init__(n_ids, output_size)
         self.embedding = nn.EmbeddingBag(n_ids, output_size, mode="mean", padding_idx=0)
 
     def initialize(self, generator: Generator) -> None:
@@ -66,13 +100,9 @@ class NgramBag(nn.Module):
         weight = self.embedding.weight
         small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
 
-    @torch.no_grad()
-    def zero_untrained(self) -> None:
-        """Leave all: n-grams share ids by hashing, so none is known to be untrained."""
-
     def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_ngrams)``."""
         return self.embedding(characters)  # (W, F)
 
 
-CHAR_ENCODERS = {"cnn": CharacterCNN, "ngrams": NgramBag}
+CHAR_ENCODERS: dict[str, type[CharEncoder]] = {"cnn": CharacterCNN, "ngrams": NgramBag}

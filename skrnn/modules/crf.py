@@ -1,65 +1,31 @@
-"""Linear-chain conditional random field: scores of whole label paths.
+"""Linear-chain conditional random field: likelihood, marginals and best label paths.
 
 Every recursion over steps runs on whole batches, in the scaled form: one matrix product
-a step instead of a log-sum-exp over all pairs. Rows are sorted by length once, and those
-that have ended leave the product, so padding costs nothing.
+a step instead of a log-sum-exp over all pairs. Rows are sorted by length once, and a row
+leaves the product when its sequence ends, so padding costs nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from skrnn.modules.masking import length_mask
+from skrnn.modules.outputs import PathScores
 
 #: Score of a forbidden transition; finite, so that no gradient becomes NaN.
 FORBIDDEN = -1e4
-#: Weight of a forbidden transition beside one of 1: with it every path stays possible, and
-#: labels without a way in make no NaN.
-LEAST = 1e-150
-#: What a division may meet at least.
-TINY = 1e-300
+#: Smallest weight, where the largest is 1. No path has weight 0, so labels that no
+#: transition reaches make no NaN.
+MIN_WEIGHT = 1e-150
+#: Smallest divisor.
+MIN_DIVISOR = 1e-300
 #: Numbers in one comparison of all pairs of labels (more leave a core's cache), and its
-#: least rows (fewer leave its vector units idle).
-PAIRS, MIN_ROWS = 1 << 18, 32
-
-
-class StepScores(NamedTuple):
-    """What a tagging network without a CRF says of a batch.
-
-    Attributes
-    ----------
-    logits : (B, T, C)
-        A score for each label of each step, undefined in the padding.
-    lengths : (B,)
-        Real steps of each sequence.
-    """
-
-    logits: Tensor
-    lengths: Tensor
-
-
-class PathScores(NamedTuple):
-    """What a tagging network with a CRF says of a batch.
-
-    Attributes
-    ----------
-    logits, lengths :
-        As in ``StepScores``.
-    transitions : (C, C)
-        Score of going from one label (row) to another (column).
-    start, end : (C,)
-        Scores of the first and of the last label.
-    """
-
-    logits: Tensor
-    lengths: Tensor
-    transitions: Tensor
-    start: Tensor
-    end: Tensor
+#: smallest number of sequences (fewer leave the vector units idle).
+MAX_PAIRS, MIN_SEQUENCES = 1 << 18, 32
 
 
 class ConditionalRandomField(nn.Module):
@@ -94,7 +60,7 @@ class ConditionalRandomField(nn.Module):
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
-        """Start from indifference, everything allowed."""
+        """Set all scores to 0 and allow everything."""
         for scores in (self.transitions, self.start, self.end):
             scores.zero_()
         for allowed in (self.may_follow, self.may_start, self.may_end):
@@ -107,7 +73,7 @@ class ConditionalRandomField(nn.Module):
         self.may_end.copy_(may_end)
 
     def forward(self, logits: Tensor, lengths: Tensor) -> PathScores:
-        """Return the scores of a batch, forbidden ones at their floor."""
+        """Return the scores of a batch; those of forbidden transitions are ``FORBIDDEN``."""
         return PathScores(
             logits,
             lengths,
@@ -147,9 +113,9 @@ def log_partition(scores: PathScores) -> Tensor:
 class _LogPartition(torch.autograd.Function):
     """The forward recursion; its gradients are the expected counts.
 
-    Written out because the recorded graph of a loop over steps costs several times the
-    loop, and because forward-backward gives the gradients in closed form (Rabiner 1989,
-    section III).
+    An autograd graph of the loop over steps would cost several times the loop, and the
+    forward-backward algorithm gives the gradients in closed form (Rabiner 1989, section
+    III).
     """
 
     @staticmethod
@@ -173,10 +139,10 @@ class _LogPartition(torch.autograd.Function):
 
 
 class Lattice:
-    """A batch as the recursions want it: step first, the longest sequence first.
+    """A batch in the layout of the recursions: step first, the longest sequence first.
 
-    Weights instead of scores, rescaled at every step, in float64: they may span 600 nats
-    before anything vanishes, and no step needs an exponential or a logarithm.
+    Weights, rescaled at every step, take the place of scores, in float64: they may span
+    600 nats before one becomes 0, and no step needs an exponential or a logarithm.
 
     Attributes
     ----------
@@ -201,7 +167,7 @@ class Lattice:
         self.weights, shift = _as_weights(transitions)
         self.start, start_shift = _as_weights(start)
         self.end, end_shift = _as_weights(end)
-        #: what the weights of a whole path were divided by, in logarithms
+        #: logarithms of the divisors of a whole path's weights
         self.divided = (
             highest[..., 0].masked_fill(~self.real, 0.0).sum(0)
             + (self.lengths - 1) * shift
@@ -210,19 +176,20 @@ class Lattice:
         )  # (B,)
 
     def restore(self, values: Tensor) -> Tensor:
-        """Return sorted rows in the batch's own order and dtype."""
+        """Return sorted rows in the batch's order and dtype."""
         result = torch.empty_like(values, dtype=self.dtype)
         result[self.order] = values.to(self.dtype)
         return result
 
     def forward_pass(self) -> tuple[Tensor, Tensor]:
-        """Return weights of all ways into each label, and of all paths in logarithms.
+        """Return the weights of all paths up to each label, and of all whole paths.
 
         Returns
         -------
         alpha : (T, B, C)
             Each step's largest is 1; undefined in the padding.
         log_z : (B,)
+            Logarithms of the summed weights.
         """
         alpha = torch.empty_like(self.emissions)
         largest = self.emissions.new_ones(alpha.shape[:2])  # (T, B)
@@ -233,30 +200,30 @@ class Lattice:
                 torch.mm(alpha[t - 1, :n], self.weights, out=step)
                 step.mul_(self.emissions[t, :n])
             torch.amax(step, 1, out=largest[t, :n])
-            largest[t, :n].clamp_min_(TINY)
+            largest[t, :n].clamp_min_(MIN_DIVISOR)
             step.div_(largest[t, :n, None])
         last = alpha[self.lengths - 1, self.rows] @ self.end  # (B,)
         return alpha, largest.log_().sum(0) + last.log_() + self.divided
 
     def backward_pass(self) -> Tensor:
-        """Return ``(T, B, C)`` weights of all ways on from each label, rescaled.
+        """Return ``(T, B, C)`` rescaled weights of all paths that follow each label.
 
         Step t's own logit is not part of it.
         """
-        beta = self.end.expand_as(
-            self.emissions
-        ).clone()  # the last step's, to begin with
+        beta = self.end.expand_as(self.emissions).clone()  # right at the last step
         weights = self.weights.T.contiguous()
         for t in range(len(beta) - 2, -1, -1):
             n = self.n_rows[t + 1]
             step = torch.mm(self.emissions[t + 1, :n] * beta[t + 1, :n], weights)
-            torch.div(step, step.amax(1, keepdim=True).clamp_min_(TINY), out=beta[t, :n])
+            torch.div(
+                step, step.amax(1, keepdim=True).clamp_min_(MIN_DIVISOR), out=beta[t, :n]
+            )
         return beta
 
     def marginals(self, alpha: Tensor, beta: Tensor) -> Tensor:
         """Return ``(T, B, C)`` probabilities of each step's labels, 0 in the padding."""
         weights = alpha * beta
-        total = weights.sum(2, keepdim=True).clamp_min_(TINY)
+        total = weights.sum(2, keepdim=True).clamp_min_(MIN_DIVISOR)
         return weights.div_(total).masked_fill_(~self.real[..., None], 0.0)
 
     def expected_counts(
@@ -282,15 +249,15 @@ class Lattice:
         real = self.real[1:]  # (T - 1, B)
         before = alpha[:-1][real]  # (N, C)
         after = (self.emissions[1:] * beta[1:])[real]  # (N, C)
-        total = ((before @ self.weights) * after).sum(1).clamp_min_(TINY)  # (N,)
+        total = ((before @ self.weights) * after).sum(1).clamp_min_(MIN_DIVISOR)  # (N,)
         after.mul_((grad.expand_as(real)[real] / total)[:, None])
         return torch.mm(before.T, after).mul_(self.weights)
 
 
 def _as_weights(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Return exponentials, the largest 1 and none 0, and what they were divided by."""
+    """Return exponentials, the largest 1 and none 0, and the logarithm of the divisor."""
     highest = scores.max().double()
-    return (scores.double() - highest).exp_().clamp_min_(LEAST), highest
+    return (scores.double() - highest).exp_().clamp_min_(MIN_WEIGHT), highest
 
 
 @torch.no_grad()
@@ -310,27 +277,27 @@ def marginals(scores: PathScores) -> Tensor:
 def best_path(scores: PathScores) -> Tensor:
     """Return the most probable label paths ``(B, T)``; the padding is undefined.
 
-    Only the best weights are kept on the way forward; on the way back the predecessor is
-    looked for again at the one label that the path went through (Viterbi 1967).
+    The forward pass keeps the best weights only; the backward pass finds the predecessor
+    again, for the one label that the path passes (Viterbi 1967).
     """
-    # however high a label scores, no forbidden move leads to it
+    # no forbidden transition is taken, however high a label scores
     scores = PathScores(
         scores.logits,
         scores.lengths,
         *(part.masked_fill(part <= FORBIDDEN, -torch.inf) for part in scores[2:]),
     )
     n_labels = scores.logits.shape[2]
-    rows = max(MIN_ROWS, PAIRS // (n_labels * n_labels))
+    n_together = max(MIN_SEQUENCES, MAX_PAIRS // (n_labels * n_labels))
     order = scores.lengths.argsort(descending=True, stable=True)
     paths = torch.zeros(
         scores.logits.shape[:2], dtype=torch.int64, device=scores.logits.device
     )
-    for part in order.split(rows):
+    for part in order.split(n_together):
         lengths = scores.lengths[part]
         n_steps = int(lengths[0])
         logits = scores.logits[part, :n_steps]
-        piece = scores._replace(logits=logits, lengths=lengths)
-        paths[part, :n_steps] = _best_path_of_few(piece)
+        scores_of_part = scores._replace(logits=logits, lengths=lengths)
+        paths[part, :n_steps] = _best_path_of_few(scores_of_part)
     return paths
 
 
@@ -339,7 +306,7 @@ def _best_path_of_few(scores: PathScores) -> Tensor:
     logits, lengths, transitions, start, end = scores
     n_sequences, n_steps, _ = logits.shape
     n_rows = length_mask(lengths, n_steps).sum(0).tolist()
-    # the rows stand last: a maximum over labels then runs along many rows at once
+    # sequences are the last axis: a maximum over labels then runs over many at once
     best = logits.permute(1, 2, 0).contiguous()  # (T, C, B)
     best[0] += start[:, None]
     moves = transitions[:, :, None]  # (C from, C to, 1)

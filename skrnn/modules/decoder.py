@@ -1,36 +1,32 @@
-"""The decoder: writes a target step by step, from an encoder's last state and outputs.
+"""The decoder: generates a target from the encoder's final state and outputs.
 
-In training it is one call over the whole target (teacher forcing): attention stands
-behind the recurrent layers and feeds nothing back. In generation ``step`` goes on from a
+Training is one call over the whole target (teacher forcing), since attention follows the
+recurrent layers and feeds nothing back. Generation calls ``step``, which starts from a
 ``DecoderState``; both run the same layers.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from skrnn.modules.attention import (
-    ATTENTIONS,
-    AdditiveAttention,
-    GeneralAttention,
-    attend,
-)
+from skrnn.modules.attention import ATTENTIONS, Attention, attend
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.recurrent import Hidden, RecurrentLayers
+from skrnn.modules.recurrent import LayerStates, RecurrentLayers
 
 
 class Memory(NamedTuple):
-    """What the decoder may look at; empty without attention.
+    """The encoded sources that attention reads.
 
     Attributes
     ----------
     values : (B, T, M) or None
-        The encoder's outputs.
-    keys : (B, T, H) or None
-        What queries are compared with.
+        The encoder's outputs; None without attention.
+    keys : (B, T, K) or None
+        ``Attention.keys`` of them.
     lengths : (B,)
         Real steps.
     """
@@ -48,25 +44,29 @@ class Memory(NamedTuple):
 
 
 class DecoderState(NamedTuple):
-    """Where a batch of ``S`` sources with ``K`` hypotheses each stands.
+    """The state of a batch of ``S`` sources with ``K`` hypotheses each.
 
     Attributes
     ----------
     hidden : tuple of (num_layers, S * K, H)
-        The cells' states; one tensor, for an LSTM two.
+        The recurrent layers' states.
     memory : Memory
         Of the ``S`` sources.
     """
 
-    hidden: Hidden
+    hidden: LayerStates
     memory: Memory
 
     def take(self, sources: Tensor, hypotheses: Tensor) -> DecoderState:
-        """Return some sources ``(S',)`` and, of all, hypotheses ``(S', K')`` by row.
+        """Return some sources, and some hypotheses of each.
 
-        ``hypotheses`` are rows of ``hidden``, sources in the order of ``sources``. These
-        must increase: as many as there are are then all of them as they stand, and the
-        memory, which is the larger part, is not copied.
+        Parameters
+        ----------
+        sources : int64 tensor of shape (S',)
+            Increasing indices. If they are all sources, the memory, which is the larger
+            part, is not copied.
+        hypotheses : int64 tensor of shape (S', K')
+            Rows of ``hidden``, for each source in ``sources``.
         """
         rows = hypotheses.reshape(-1)
         hidden = tuple(part.index_select(1, rows) for part in self.hidden)
@@ -84,15 +84,16 @@ class Decoder(nn.Module):
     hidden_size : int
         Units of each layer.
     memory_size : int
-        Features of the encoder's outputs and of its last state.
+        Features of the encoder's outputs and of its final state.
     output_size : int
         Features of the result.
-    cell : {"lstm", "gru", "rnn_tanh", "rnn_relu"}
-        The recurrent cell.
+    cell : str
+        The recurrent cell, a key of ``CELLS``.
     num_layers : int
         Recurrent layers.
-    attention : {"general", "additive", None}
-        How the source is looked at; None leaves the encoder's last state alone.
+    attention : str or None
+        A key of ``ATTENTIONS``; with None the encoder's final state is the only thing
+        known of the source.
     dropout : float
         Rate between layers and before the readout, in training.
 
@@ -120,13 +121,12 @@ class Decoder(nn.Module):
         self.layers = RecurrentLayers(
             input_size, hidden_size, cell=cell, num_layers=num_layers, dropout=dropout
         )
-        n_numbers = self.layers.n_states * num_layers * hidden_size
-        self.bridge = nn.Linear(memory_size, n_numbers)
-        self.attention: GeneralAttention | AdditiveAttention | None = (
+        self.bridge = nn.Linear(memory_size, math.prod(self.layers.state_shape))
+        self.attention: Attention | None = (
             ATTENTIONS[attention](hidden_size, memory_size) if attention else None
         )
-        seen = hidden_size + (memory_size if attention else 0)
-        self.readout = nn.Linear(seen, output_size)
+        readout_size = hidden_size + (memory_size if attention else 0)
+        self.readout = nn.Linear(readout_size, output_size)
         self.dropout = Dropout(dropout)
 
     def start(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> DecoderState:
@@ -137,13 +137,13 @@ class Decoder(nn.Module):
         outputs : (B, T, M)
             The encoder's outputs.
         state : (B, M)
-            Its last state. A dense encoder call gives no LSTM cell value at each
-            sequence's own end, so all starting states are learned maps of this one.
+            Its final state. A dense call of the encoder returns no LSTM cell value at
+            the end of each sequence, so all initial states are learned maps of this one.
         lengths : (B,)
             Real steps.
         """
         bridged = torch.tanh(self.bridge(state))  # (B, S * L * H)
-        parts = bridged.view(len(state), self.layers.n_states, *self.layers.shape)
+        parts = bridged.view(len(state), *self.layers.state_shape)
         hidden = tuple(p.transpose(0, 1).contiguous() for p in parts.unbind(1))
         if self.attention is None:
             return DecoderState(hidden, Memory(None, None, lengths))
@@ -157,7 +157,7 @@ class Decoder(nn.Module):
         return self._read(x, state.memory)
 
     def step(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Go one step on with every hypothesis.
+        """Decode one step of every hypothesis.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Decoder(nn.Module):
         n_sources, n_hypotheses, size = inputs.shape
         x = inputs.reshape(n_sources * n_hypotheses, 1, size)
         x, hidden = self.layers(x, state.hidden)
-        x = x.view(n_sources, n_hypotheses, -1)  # (S, K, H): hypotheses in place of steps
+        x = x.view(n_sources, n_hypotheses, -1)  # (S, K, H): hypotheses as steps
         return self._read(x, state.memory), DecoderState(hidden, state.memory)
 
     def weights(self, inputs: Tensor, state: DecoderState) -> Tensor:

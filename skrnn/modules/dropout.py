@@ -1,7 +1,7 @@
-"""Dropout that draws from a generator of our own.
+"""Dropout with a generator of its own.
 
-torch's dropout uses the process-wide generator, which a library must not touch and
-which threads would share.
+torch's dropout draws from the process-wide generator, which threads share and which a
+library must not change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The input layer: features as they are, or token vectors with character features."""
+"""The input layer: features unchanged, or token vectors with character features."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from skrnn.modules.char_encoder import CHAR_ENCODERS, CharacterCNN, NgramBag
+from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.initialization import embedding_scale, small_normal_
 
@@ -18,15 +18,19 @@ from skrnn.modules.initialization import embedding_scale, small_normal_
 #: ``"previous"`` and ``"target_lengths"`` (teacher forcing), and ``"state"``.
 Inputs = Mapping[str, Any]
 
-UNKNOWN = 1  # the id of unseen tokens; 0 pads
+#: Ids that are no token's: of padding, and of tokens outside the vocabulary.
+PADDING, UNKNOWN = 0, 1
 
 
 class FeatureInput(nn.Module):
-    """Numeric sequences: the features themselves."""
+    """Returns numeric features unchanged."""
 
     def __init__(self, n_features: int):
         super().__init__()
         self.output_size = n_features
+
+    def prepare(self) -> None:
+        """Keep the layer as it is: features bring no counts or vectors."""
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the features ``(B, T, F)``."""
@@ -45,8 +49,8 @@ class TokenEmbedding(nn.Module):
         Size of the vocabulary, the padding and unknown ids included.
     embedding_dim : int
         Size of a token's vector.
-    char_encoder : {None, "cnn", "ngrams"}
-        Layer that encodes the characters of a word.
+    char_encoder : str or None
+        Layer that encodes the characters of a word, a key of ``CHAR_ENCODERS``.
     n_char_ids : int
         Number of character or n-gram ids.
     char_dim : int
@@ -54,7 +58,7 @@ class TokenEmbedding(nn.Module):
     dropout : float
         Rate at which values of the vectors are dropped in training.
     frozen : bool
-        Whether the tokens' own vectors are left as they are by training.
+        Whether training leaves the tokens' own vectors unchanged.
     """
 
     UNKNOWN_RATE = 0.5
@@ -75,7 +79,7 @@ class TokenEmbedding(nn.Module):
         self.embedding = nn.Embedding(n_ids, embedding_dim, padding_idx=0)
         self.embedding.weight.requires_grad_(not frozen)
         self.register_buffer("singletons", torch.zeros(n_ids, dtype=torch.bool))
-        self.char_encoder: CharacterCNN | NgramBag | None = (
+        self.char_encoder: CharEncoder | None = (
             CHAR_ENCODERS[char_encoder](n_char_ids, char_dim) if char_encoder else None
         )
         self.output_size = embedding_dim + (char_dim if char_encoder else 0)
@@ -89,21 +93,37 @@ class TokenEmbedding(nn.Module):
         self.singletons.zero_()
 
     @torch.no_grad()
-    def load_vectors(self, vectors: Tensor) -> None:
-        """Take pre-trained vectors ``(n_ids, dim)``.
+    def prepare(self, counts: Tensor, vectors: Tensor | None = None) -> None:
+        """Take what is known of the tokens before training.
 
-        Rows of NaN stay as drawn; they are zeros where they are not trained either.
+        Parameters
+        ----------
+        counts : int64 tensor of shape (n_ids,)
+            How often training has each token.
+        vectors : float tensor of shape (n_ids, embedding_dim), optional
+            Pre-trained vectors, rows of NaN where there is none.
+        """
+        self.singletons.copy_(counts == 1)
+        if vectors is not None:
+            self.load_vectors(vectors)
+        self.zero_untrained()
+
+    @torch.no_grad()
+    def load_vectors(self, vectors: Tensor) -> None:
+        """Copy pre-trained vectors ``(n_ids, dim)`` into the embedding.
+
+        Rows of NaN keep their initial values, or become zeros where ``frozen``.
         """
         known = ~vectors.isnan().any(1).to(self.singletons.device)
         weight = self.embedding.weight
         if not weight.requires_grad:
             weight.zero_()
         weight[known] = vectors[known]
-        self.singletons &= ~known  # a vector says more than that its token is rare
+        self.singletons &= ~known  # a rare token with a pre-trained vector keeps it
 
     @torch.no_grad()
     def zero_untrained(self) -> None:
-        """Zero what no training example will reach, lest it be noise in predictions."""
+        """Zero vectors that training never reaches: they would be noise in predictions."""
         if not self.singletons.any():
             self.embedding.weight[UNKNOWN] = 0.0
         if self.char_encoder is not None:

@@ -15,15 +15,26 @@ from torch import Generator, Tensor, nn
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
     """Give a module that was built on the meta device memory and initial weights."""
     module.to_empty(device="cpu")
-    for part in module.modules():
-        initialize = getattr(part, "initialize", None)
-        if initialize is not None:
-            initialize(generator)
-        elif isinstance(part, nn.Linear):
-            xavier_(part.weight, generator)
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+    _initialize(module, generator)
     return module
+
+
+def _initialize(module: nn.Module, generator: Generator) -> None:
+    """Initialize a module's own parameters, then those of its submodules.
+
+    A Linear layer is Xavier with zero biases, unless a module above it sets
+    ``initializes_submodules``.
+    """
+    initialize = getattr(module, "initialize", None)
+    if initialize is not None:
+        initialize(generator)
+    elif isinstance(module, nn.Linear):
+        xavier_(module.weight, generator)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    if not getattr(module, "initializes_submodules", False):
+        for part in module.children():
+            _initialize(part, generator)
 
 
 @torch.no_grad()
@@ -38,28 +49,6 @@ def orthogonal_(weight: Tensor, generator: Generator, n_gates: int = 1) -> None:
     """Fill each gate's block of rows with an orthogonal matrix (Saxe et al. 2014)."""
     for block in weight.chunk(n_gates):
         nn.init.orthogonal_(block, generator=generator)
-
-
-@torch.no_grad()
-def initialize_recurrent(rnn: nn.RNNBase, generator: Generator) -> None:
-    """Fill a recurrent layer's weights.
-
-    Xavier input weights, orthogonal recurrent weights, zero biases but for the LSTM's
-    forget gate, which starts at 1 (Jozefowicz et al. 2015, section 2.2). A ReLU layer
-    starts from the identity (Le, Jaitly & Hinton 2015, section 2).
-    """
-    n_gates = {"LSTM": 4, "GRU": 3}.get(rnn.mode, 1)
-    for name, weight in rnn.named_parameters():
-        if name.startswith("weight_ih"):
-            xavier_(weight, generator, n_gates)
-        elif name.startswith("weight_hh") and rnn.mode == "RNN_RELU":
-            nn.init.eye_(weight)
-        elif name.startswith("weight_hh"):
-            orthogonal_(weight, generator, n_gates)
-        else:
-            nn.init.zeros_(weight)
-            if rnn.mode == "LSTM" and name.startswith("bias_ih"):
-                weight[rnn.hidden_size : 2 * rnn.hidden_size] = 1.0
 
 
 @torch.no_grad()

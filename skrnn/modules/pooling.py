@@ -1,7 +1,6 @@
-"""Poolings: from every step's output to one vector a sequence.
+"""Poolings: one vector for each sequence from the outputs of all its steps.
 
-A new pooling is one class with ``forward(outputs, state, lengths)`` and one row in
-``POOLINGS``.
+A new pooling is one subclass of ``Pooling`` and one row in ``POOLINGS``.
 """
 
 from __future__ import annotations
@@ -13,22 +12,43 @@ from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import length_mask
 
 
-class LastPooling(nn.Module):
-    """The state after the last step (and, backward, after the first)."""
+class Pooling(nn.Module):
+    """Abstract base: pools the encoder's outputs.
+
+    Parameters
+    ----------
+    size : int
+        Features of an output, and of the pooled vector.
+    """
 
     def __init__(self, size: int):
         super().__init__()
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
-        """Return ``(B, F)`` from outputs ``(B, T, F)`` and state ``(B, F)``."""
+        """Return the pooled vectors ``(B, F)``.
+
+        Parameters
+        ----------
+        outputs : float tensor of shape (B, T, F)
+            The encoder's outputs, undefined in the padding.
+        state : float tensor of shape (B, F)
+            Its state after the last step (and, backward, after the first).
+        lengths : int64 tensor of shape (B,)
+            Real steps of each sequence.
+        """
+        raise NotImplementedError
+
+
+class LastPooling(Pooling):
+    """The state after the last step (and, backward, after the first)."""
+
+    def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``(B, F)`` from state ``(B, F)``."""
         return state
 
 
-class MeanPooling(nn.Module):
+class MeanPooling(Pooling):
     """The mean over the real steps."""
-
-    def __init__(self, size: int):
-        super().__init__()
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from outputs ``(B, T, F)``."""
@@ -37,11 +57,8 @@ class MeanPooling(nn.Module):
         return torch.bmm(weights[:, None].to(outputs.dtype), outputs)[:, 0]  # (B, F)
 
 
-class MaxPooling(nn.Module):
+class MaxPooling(Pooling):
     """The largest value over the real steps, feature by feature."""
-
-    def __init__(self, size: int):
-        super().__init__()
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from outputs ``(B, T, F)``."""
@@ -49,7 +66,7 @@ class MaxPooling(nn.Module):
         return outputs.masked_fill(~mask[..., None], -torch.inf).amax(1)  # (B, F)
 
 
-class AttentionPooling(nn.Module):
+class AttentionPooling(Pooling):
     """A learned weighted mean over the real steps.
 
     References
@@ -59,12 +76,12 @@ class AttentionPooling(nn.Module):
     """
 
     def __init__(self, size: int):
-        super().__init__()
+        super().__init__(size)
         self.projection = nn.Linear(size, size)
         self.context = nn.Parameter(torch.empty(size, 1))
 
     def initialize(self, generator: Generator) -> None:
-        """Draw the context vector; the projection is a Linear like any other."""
+        """Draw the context vector; the projection is a Linear layer."""
         xavier_(self.context, generator)
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
@@ -73,13 +90,13 @@ class AttentionPooling(nn.Module):
         return torch.bmm(weights[:, None], outputs)[:, 0]  # (B, F)
 
     def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
-        """Return ``(B, T)`` attention, 0 in the padding, each row's sum 1."""
+        """Return the weights ``(B, T)``: 0 in the padding, and 1 in the sum of a row."""
         scores = (torch.tanh(self.projection(outputs)) @ self.context)[..., 0]  # (B, T)
         mask = length_mask(lengths, outputs.shape[1])
         return scores.masked_fill(~mask, -torch.inf).softmax(-1)
 
 
-POOLINGS = {
+POOLINGS: dict[str, type[Pooling]] = {
     "last": LastPooling,
     "mean": MeanPooling,
     "max": MaxPooling,

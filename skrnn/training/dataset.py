@@ -30,6 +30,8 @@ class EncodedDataset:
         Whether the network reads the targets, shifted by one step (teacher forcing).
     origin : int64 ndarray of shape (n_sequences,), optional
         Index of each sequence in the user's X, for messages; None where they are equal.
+    bptt : int, optional
+        Steps of a chunk, for a network that carries its state from one to the next.
     """
 
     sequences: EncodedSequences
@@ -37,6 +39,7 @@ class EncodedDataset:
     weights: NDArray[np.float32] | RaggedArray | None = None
     forced: bool = False
     origin: NDArray[np.int64] | None = None
+    bptt: int | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -52,6 +55,13 @@ class EncodedDataset:
         if self.forced and isinstance(self.targets, RaggedArray):
             return self.targets.lengths
         return self.lengths
+
+    @property
+    def n_rows(self) -> int:
+        """Sequences, or chunks of long ones: what the size of a batch depends on."""
+        if self.bptt is None:
+            return len(self)
+        return max(len(self), int(self.lengths.sum()) // self.bptt)
 
     @property
     def n_targets(self) -> int | None:

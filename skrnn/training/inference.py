@@ -19,7 +19,7 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.embedding import TokenEmbedding
-from skrnn.modules.language import State
+from skrnn.modules.outputs import State
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.order import MAX_ROWS, max_steps

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skrnn.modules.crf import PathScores, StepScores, log_likelihood
+from skrnn.modules.crf import log_likelihood
 from skrnn.modules.masking import length_mask
+from skrnn.modules.outputs import PathScores, StepScores
 
 
 class CrossEntropy(nn.Module):
@@ -91,15 +94,12 @@ class PathLikelihood(nn.Module):
     MIN_WEIGHT = 1e-6
     log_weights: Tensor | None
 
-    def __init__(self) -> None:
+    def __init__(self, class_weights: NDArray[np.float32] | None = None):
         super().__init__()
-        self.register_buffer("log_weights", None, persistent=False)
-
-    def weigh(self, weights: Tensor | None) -> None:
-        """Take the weight of each class ``(C,)``; None weighs all alike."""
-        if weights is not None:
-            weights = weights.clamp(min=self.MIN_WEIGHT).log()
-        self.log_weights = weights
+        weights = None
+        if class_weights is not None:
+            weights = torch.as_tensor(class_weights).clamp(min=self.MIN_WEIGHT).log()
+        self.register_buffer("log_weights", weights, persistent=False)
 
     def forward(self, outputs: PathScores, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from scores ``(B, T, C)`` and class ids ``(B, T)``."""

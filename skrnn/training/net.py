@@ -108,6 +108,16 @@ class SequenceNet(NeuralNet):
         self.optimizer_ = self.optimizer(list(self.module_.parameters()), **options)
         return self
 
+    def set_loss(self, criterion: type[nn.Module], options: dict[str, Any]) -> None:
+        """Replace the loss; ``options`` are its arguments."""
+        for name in [name for name in vars(self) if name.startswith("criterion__")]:
+            delattr(self, name)
+        self.criterion = criterion
+        for name, value in options.items():
+            setattr(self, f"criterion__{name}", value)
+        self.initialize_criterion()
+        self.criterion_.to(self.device)
+
     def set_learning_rate(self, lr: float) -> None:
         """Set the rate that the next training starts from."""
         for group in self.optimizer_.param_groups:

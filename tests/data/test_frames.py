@@ -24,6 +24,13 @@ def frame():
     )
 
 
+def rows_of(X):
+    """Return the cells of a frame as lists, by row and column."""
+    return {
+        i: {name: cell.tolist() for name, cell in row.items()} for i, row in X.iterrows()
+    }
+
+
 # --- sequences_from_frame ------------------------------------------------------------
 
 
@@ -33,23 +40,24 @@ def test_steps_are_sorted_by_time_and_ids_come_in_order_of_appearance(frame):
     )
     assert X.index.tolist() == ["b", "a"]
     assert X.index.name == "id"
-    assert X["b"].tolist() == [[31, 1], [32, 2], [33, 3]]
-    assert X["a"].tolist() == [[11, 1], [15, 5]]
+    assert rows_of(X) == {
+        "b": {"pulse": [31, 32, 33], "heat": [1, 2, 3]},
+        "a": {"pulse": [11, 15], "heat": [1, 5]},
+    }
     assert y.to_dict() == {"b": "no", "a": "yes"}
     assert y.name == "ill"
 
 
 def test_without_time_the_rows_keep_their_order(frame):
     X = sequences_from_frame(frame, by="id", features=["pulse"])
-    assert X["b"].tolist() == [[33], [31], [32]]
-    assert X["a"].tolist() == [[15], [11]]
+    assert rows_of(X) == {"b": {"pulse": [33, 31, 32]}, "a": {"pulse": [15, 11]}}
 
 
 def test_features_are_all_other_columns_by_default(frame):
     X, _ = sequences_from_frame(
         frame.drop(columns="word"), by="id", time="day", target="ill"
     )
-    assert X["a"].tolist() == [[11, 1], [15, 5]]
+    assert rows_of(X)["a"] == {"pulse": [11, 15], "heat": [1, 5]}
 
 
 def test_one_feature_name_makes_one_dimensional_sequences(frame):
@@ -82,21 +90,20 @@ def test_ids_stay_with_their_sequences_through_a_split():
     X, y = sequences_from_frame(rows.assign(y=rows["x"] * 2), by="id", target="y")
     train, test, _, y_test = train_test_split(X, y, random_state=0)
     assert sorted([*train.index, *test.index]) == list(range(10))
-    assert all(x[0, 0] == i and y_test[i] == 2 * i for i, x in test.items())
+    assert all(x[0] == i and y_test[i] == 2 * i for i, x in test["x"].items())
 
 
-def test_float32_stays_and_other_numbers_become_float64(frame):
+def test_each_feature_keeps_its_dtype(frame):
     single = frame.astype({"pulse": "float32"})
-    X = sequences_from_frame(single, by="id", features=["pulse"])
-    assert X["a"].dtype == np.float32
     X = sequences_from_frame(single, by="id", features=["pulse", "heat"])
-    assert X["a"].dtype == np.float64
+    assert X.loc["a", "pulse"].dtype == np.float32
+    assert X.loc["a", "heat"].dtype == np.int64
 
 
 def test_missing_values_of_nullable_columns_become_nan(frame):
     nullable = frame.assign(heat=pd.array([1, None, 3, 4, 5], dtype="Int64"))
     X = sequences_from_frame(nullable, by="id", features=["heat"])
-    assert np.isnan(X["a"][0, 0])
+    assert np.isnan(X.loc["a", "heat"][0])
     X = sequences_from_frame(nullable, by="id", features="heat")
     assert np.isnan(X["a"][0])
 
@@ -119,7 +126,7 @@ def test_ids_may_be_categories_and_the_index_may_carry_their_name(frame):
 
 def test_sequences_own_their_values(frame):
     X = sequences_from_frame(frame, by="id", features=["pulse"])
-    X["b"][:] = 0
+    X.loc["b", "pulse"][:] = 0
     assert frame["pulse"].min() > 0
 
 
@@ -255,6 +262,40 @@ def test_lengths_below_one_or_not_whole_are_named(name):
         sliding_windows(np.arange(9), **(arguments | {name: 1.5}))
 
 
+def test_masked_and_missing_steps_of_a_series_are_nan():
+    expected = [[1.0, np.nan], [np.nan, 3.0]]
+    masked = np.ma.array([1, 2, 3, 4], mask=[0, 1, 0, 0])
+    nullable = pd.array([1, None, 3, 4], dtype="Int64")
+    for series in (masked, nullable, pd.Series(nullable), [1, None, 3, 4]):
+        if isinstance(series, list):
+            series = np.array(series, dtype=float)
+        np.testing.assert_array_equal(sliding_windows(series, window=2)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["a", "b", "c"], "series holds strings in column 'x', such as 'a'"),
+        (pd.to_datetime(["2024-01-01"] * 3), "series holds dates or times in column 'x'"),
+        ([1, "b", 2], "series holds strings in column 'x', such as 'b'"),
+        ([[1], [2], [3]], "series holds whole sequences in column 'x', such as"),
+    ],
+)
+def test_a_column_of_a_series_that_holds_no_numbers_is_named(column, message):
+    frame = pd.DataFrame({"price": [1.0, 2.0, 3.0], "x": column})
+    with pytest.raises(TypeError, match=message):
+        sliding_windows(frame, window=1, target="price")
+
+
+def test_a_series_of_dates_or_of_unequal_steps_is_refused():
+    dates = pd.date_range("2024-01-01", periods=4)
+    for series in (dates, pd.Series(dates), dates.to_numpy()):
+        with pytest.raises(TypeError, match="series holds dates or times"):
+            sliding_windows(series, window=1)
+    with pytest.raises(ValueError, match=r"series is no array \(n_steps,\) or"):
+        sliding_windows([[1, 2], [3]], window=1)
+
+
 def test_a_series_that_is_too_short_is_refused_and_one_that_just_fits_is_not():
     with pytest.raises(
         ValueError, match="9 steps, but window=7 and horizon=3 need at least 10"
@@ -268,7 +309,7 @@ def test_a_series_that_is_too_short_is_refused_and_one_that_just_fits_is_not():
     [
         (np.zeros((9, 2)), None, ValueError, "target must say which of the 2 features"),
         (np.zeros((9, 2)), 2, ValueError, "target == 2, must be <= 1"),
-        (np.zeros(9), 0, ValueError, "target=0 is of no use: the series is 1-D"),
+        (np.zeros(9), 0, ValueError, "target=0 must be None: the series has one feature"),
         (pd.DataFrame(np.zeros((9, 2))), "x", ValueError, "target='x' is not a column"),
         (np.zeros((9, 2, 2)), 0, ValueError, "series has 3 dimensions"),
         (np.zeros((9, 0)), None, ValueError, "series has no features"),
@@ -287,4 +328,4 @@ def test_columns_may_be_an_index_or_an_array():
     expected = sequences_from_frame(frame, by="id", features=["a", "b"])
     for features in (frame.columns[1:], np.array(["a", "b"], dtype=object)):
         X = sequences_from_frame(frame, by="id", features=features)
-        assert [x.tolist() for x in X] == [x.tolist() for x in expected]
+        assert rows_of(X) == rows_of(expected)

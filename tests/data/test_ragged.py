@@ -4,40 +4,61 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 
+QUICK = settings(derandomize=True, max_examples=50, deadline=None, database=None)
+SEQUENCES = st.sampled_from([(), (3,), (2, 2)]).flatmap(
+    lambda trailing: st.lists(
+        st.integers(0, 5).flatmap(lambda n: arrays(np.int64, (n, *trailing))),
+        min_size=1,
+        max_size=8,
+    )
+)
 
-def random_sequences(rng, trailing=()):
-    lengths = rng.integers(0, 6, size=rng.integers(1, 12))
-    return [rng.normal(size=(n, *trailing)) for n in lengths]
 
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("trailing", [(), (3,), (2, 2)])
-def test_sequences_come_back_as_they_went_in(seed, trailing):
-    sequences = random_sequences(np.random.default_rng(seed), trailing)
+@QUICK
+@given(sequences=SEQUENCES)
+def test_sequences_come_back_as_they_went_in(sequences):
     ragged = RaggedArray.from_sequences(sequences)
     assert len(ragged) == len(sequences)
     assert ragged.lengths.tolist() == [len(s) for s in sequences]
     assert ragged.offsets.dtype == ragged.lengths.dtype == np.int64
     for got, expected in zip(ragged, sequences, strict=True):
         np.testing.assert_array_equal(got, expected)
+    again = RaggedArray.from_lengths(ragged.values, ragged.lengths)
+    np.testing.assert_array_equal(again.offsets, ragged.offsets)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_take_picks_as_a_loop_over_a_list_does(seed):
-    rng = np.random.default_rng(seed)
-    sequences = random_sequences(rng, (2,))
+@QUICK
+@given(sequences=SEQUENCES, data=st.data())
+def test_take_picks_as_a_loop_over_a_list_does(sequences, data):
     ragged = RaggedArray.from_sequences(sequences)
-    indices = rng.integers(-len(sequences), len(sequences), size=15)
-    taken = ragged.take(indices)
+    n = len(sequences)
+    indices = data.draw(st.lists(st.integers(-n, n - 1), max_size=10))
+    taken = ragged.take(np.array(indices, dtype=np.int64))
     for got, i in zip(taken, indices, strict=True):
         np.testing.assert_array_equal(got, sequences[i])
     assert len(taken.values) == sum(len(sequences[i]) for i in indices)
+    mask = np.isin(np.arange(n), indices)
+    for got, i in zip(ragged.take(mask), np.flatnonzero(mask), strict=True):
+        np.testing.assert_array_equal(got, sequences[i])
 
 
-def test_take_understands_masks_lists_and_nothing_at_all():
+@QUICK
+@given(sequences=SEQUENCES)
+def test_other_values_keep_the_partition_and_every_row_its_place(sequences):
+    ragged = RaggedArray.from_sequences(sequences)
+    rows = ragged.with_values(np.arange(len(ragged.values)))
+    np.testing.assert_array_equal(rows.offsets, ragged.offsets)
+    places = [(i, step) for i, s in enumerate(sequences) for step in range(len(s))]
+    assert [ragged.step_of(row) for row in rows.values] == places
+
+
+def test_take_accepts_masks_lists_and_no_indices():
     ragged = RaggedArray.from_lengths(np.arange(6), [1, 2, 3])
     assert [s.tolist() for s in ragged.take(np.array([True, False, True]))] == [
         [0],
@@ -67,20 +88,6 @@ def test_a_sequence_out_of_range_is_an_index_error(index):
     ragged = RaggedArray.from_lengths(np.arange(6), [1, 2, 3])
     with pytest.raises(IndexError, match=f"sequence {index} of 3"):
         ragged[index]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_step_of_finds_every_row_past_empty_sequences(seed):
-    lengths = np.random.default_rng(seed).integers(0, 4, size=10)
-    ragged = RaggedArray.from_lengths(np.arange(lengths.sum()), lengths)
-    expected = [(i, step) for i, n in enumerate(lengths) for step in range(n)]
-    assert [ragged.step_of(row) for row in range(lengths.sum())] == expected
-
-
-def test_other_values_keep_the_partition():
-    ragged = RaggedArray.from_lengths(np.arange(4), [1, 3])
-    other = ragged.with_values(np.array(list("abcd")))
-    assert [s.tolist() for s in other] == [["a"], ["b", "c", "d"]]
 
 
 def test_offsets_begin_at_zero_and_end_at_the_total():

@@ -24,11 +24,15 @@ EVERY_PREFIX = sorted({p for scheme in SCHEMES.values() for p in scheme.prefixes
 
 
 def tags_of(prefixes, kinds="ab"):
-    return ["O", *(f"{p}-{kind}" for p in sorted(prefixes) for kind in kinds)]
+    """Return "O" and the tags of all kinds; the kind "_" stands for tags without a type."""
+    return [
+        "O",
+        *(f"{p}-{kind}".removesuffix("-_") for p in sorted(prefixes) for kind in kinds),
+    ]
 
 
 def all_sequences(tags, longest):
-    """Return every sequence of these tags, of no steps to ``longest``."""
+    """Return every sequence of these tags, of up to ``longest`` steps."""
     lengths = range(longest + 1)
     return [s for n in lengths for s in itertools.product(tags, repeat=n)]
 
@@ -81,7 +85,7 @@ INVALID = {
 @pytest.mark.parametrize(
     ("scheme", "tags"), [(scheme, tags) for scheme in VALID for tags in VALID[scheme]]
 )
-def test_tags_that_keep_to_the_scheme_have_no_breach(scheme, tags):
+def test_tags_that_conform_to_the_scheme_have_no_violation(scheme, tags):
     assert first_violation(scheme, tags.split()) is None
 
 
@@ -89,21 +93,54 @@ def test_tags_that_keep_to_the_scheme_have_no_breach(scheme, tags):
     ("scheme", "tags", "step"),
     [(scheme, *case) for scheme in INVALID for case in INVALID[scheme]],
 )
-def test_the_first_breach_is_found(scheme, tags, step):
+def test_the_first_violation_is_found(scheme, tags, step):
+    assert first_violation(scheme, tags.split()) == step
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"), [(scheme, tags) for scheme in VALID for tags in VALID[scheme]]
+)
+def test_tags_of_one_type_conform_as_well_without_it(scheme, tags):
+    untyped = [tag.removesuffix("-a") for tag in tags.split()]
+    assert first_violation(scheme, untyped) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags", "step"),
+    [(scheme, *case) for scheme in INVALID for case in INVALID[scheme]],
+)
+def test_violations_are_found_where_a_type_is_missing(scheme, tags, step):
+    untyped = [tag.removesuffix("-a") for tag in tags.split()]
+    assert first_violation(scheme, untyped) == step
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags", "step"),
+    [
+        ("IOB2", "B-a I", 1),
+        ("IOB2", "B I-a", 1),
+        ("IOBES", "B-a E", 1),
+        ("IOE1", "I E", 2),
+    ],
+)
+def test_no_type_is_another_type_than_any(scheme, tags, step):
     assert first_violation(scheme, tags.split()) == step
 
 
 @EVERY_SCHEME
-def test_no_tags_break_no_scheme(scheme):
+def test_no_tags_conform_to_every_scheme(scheme):
     assert first_violation(scheme, []) is None
     assert repair(scheme, []) == []
     assert entities([]) == []
 
 
 @EVERY_SCHEME
+@pytest.mark.parametrize("kinds", ["ab", "a_"])
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_allowed_moves_are_those_of_sequences_without_a_breach(scheme, shuffle, rng):
-    tags = tags_of(SCHEMES[scheme].prefixes)
+def test_allowed_moves_are_those_of_sequences_without_a_violation(
+    scheme, shuffle, kinds, rng
+):
+    tags = tags_of(SCHEMES[scheme].prefixes, kinds)
     if shuffle:
         tags = rng.permutation(tags).tolist()
     follow, first, last = allowed_moves(scheme, tags)
@@ -137,7 +174,7 @@ def test_entities_are_those_of_the_conll_evaluation(prefixes):
 
 
 def begins_with_its_end(sequence):
-    """Tell tags with an entity of one step before another, which seqeval overlooks."""
+    """Return whether an entity of one step is before another; seqeval overlooks it."""
     return any(sequence[start][0] == "E" for start, _, _ in entities(sequence))
 
 
@@ -169,9 +206,10 @@ def test_an_entitys_type_may_have_hyphens():
 
 
 @EVERY_SCHEME
-def test_repaired_tags_keep_to_the_scheme_and_name_the_same_entities(scheme):
+@pytest.mark.parametrize("kinds", ["ab", "a_", "_"])
+def test_repaired_tags_conform_to_the_scheme_and_have_the_same_entities(scheme, kinds):
     broken = 0
-    for sequence in any_sequences(3000, tags_of(EVERY_PREFIX)):
+    for sequence in any_sequences(3000, tags_of(EVERY_PREFIX, kinds)):
         repaired = repair(scheme, sequence)
         check_tags(scheme, repaired)
         assert first_violation(scheme, repaired) is None, sequence
@@ -181,8 +219,9 @@ def test_repaired_tags_keep_to_the_scheme_and_name_the_same_entities(scheme):
 
 
 @EVERY_SCHEME
-def test_repair_leaves_valid_tags_alone_and_is_done_after_once(scheme):
-    tags = tags_of(SCHEMES[scheme].prefixes)
+@pytest.mark.parametrize("kinds", ["ab", "a_"])
+def test_repair_leaves_valid_tags_alone_and_is_idempotent(scheme, kinds):
+    tags = tags_of(SCHEMES[scheme].prefixes, kinds)
     for sequence in all_sequences(tags, 3):
         repaired = repair(scheme, sequence)
         if first_violation(scheme, sequence) is None:
@@ -201,9 +240,12 @@ def test_repair_leaves_valid_tags_alone_and_is_done_after_once(scheme):
         ("IOBES", "B-a O I-a I-a I-a", "S-a O B-a I-a E-a"),
         ("BILOU", "B-a O I-a I-a I-a", "U-a O B-a I-a L-a"),
         ("IOBES", "U-a B-a L-a", "S-a B-a E-a"),
+        ("IOB2", "I I O I", "B I O B"),
+        ("IOB2", "B-a I I-a", "B-a B B-a"),
+        ("IOE1", "E I E", "E I I"),
     ],
 )
-def test_repair_rewrites_what_the_lenient_reading_finds(scheme, tags, repaired):
+def test_repair_rewrites_the_entities_of_the_lenient_reading(scheme, tags, repaired):
     assert repair(scheme, tags.split()) == repaired.split()
 
 
@@ -211,16 +253,19 @@ def test_repair_rewrites_what_the_lenient_reading_finds(scheme, tags, repaired):
 
 
 @EVERY_SCHEME
-def test_tags_of_the_scheme_are_its_own_prefixes_and_a_type(scheme):
-    check_tags(scheme, tags_of(SCHEMES[scheme].prefixes))
+def test_tags_of_the_scheme_are_its_own_prefixes_with_or_without_a_type(scheme):
+    check_tags(scheme, tags_of(SCHEMES[scheme].prefixes, "a_"))
     check_tags(scheme, [])
 
 
 @pytest.mark.parametrize(
-    "tag", ["X-a", "B", "B-", "-a", "", "b-a", "BI-a", "O-a", "o", "S-a", "B_a", 3, None]
+    "tag",
+    ["X-a", "S", "B-", "-a", "-", "", "b-a", "BI-a", "O-a", "o", "S-a", "B_a", 3, None],
 )
-def test_a_label_that_is_no_tag_is_named(tag):
-    with pytest.raises(ValueError, match=r'scheme="IOB2" knows "O" and tags such as'):
+def test_a_label_that_is_not_a_tag_is_named(tag):
+    with pytest.raises(
+        ValueError, match=r'scheme="IOB2" are "O" and such as "B-name" or "B"'
+    ):
         check_tags("IOB2", ["O", "B-a", tag])
     with pytest.raises(ValueError, match=f"y has {tag!r}"):
         check_tags("IOB2", ["O", "B-a", tag])

@@ -426,7 +426,7 @@ def test_a_sequence_without_steps_has_no_labels():
         (
             np.array([0.0, 1.0]),
             TypeError,
-            r"y\[0\] is float64, expected a list of labels",
+            r"y\[0\] is float, expected a list of labels",
         ),
         ([{"a", "b", "c"}, ["a", "b"]], TypeError, r"y\[0\] is set, expected a list"),
         (

@@ -254,16 +254,18 @@ def vectors_of(model):
 
 
 class KeyedVectors:
-    """A mapping as gensim has it: no dict, but ``in`` and ``[]``."""
+    """As gensim's: no Mapping, and an integer that is no key is a position."""
 
     def __init__(self, vectors):
-        self.vectors = vectors
+        self.key_to_index = {token: i for i, token in enumerate(vectors)}
+        self.vectors = np.array(list(vectors.values()), dtype=np.float32)
+        self.vector_size = self.vectors.shape[1]
 
     def __contains__(self, token):
-        return token in self.vectors
+        return token in self.key_to_index or isinstance(token, int)
 
     def __getitem__(self, token):
-        return self.vectors[token]
+        return self.vectors[self.key_to_index.get(token, token)]
 
 
 @pytest.mark.parametrize("wrap", [dict, KeyedVectors])

@@ -25,7 +25,7 @@ from skorch.callbacks import Callback
 from skrnn import FeedForwardGenerator, SequenceGenerator
 from skrnn.data.ragged import object_array
 from skrnn.estimators import _writing
-from skrnn.modules.language import RecurrentLanguageModel
+from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.preprocessing import StepwiseTransformer
 from skrnn.training import inference
 

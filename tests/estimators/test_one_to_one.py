@@ -16,7 +16,7 @@ HIDDEN = 6
 
 def copy_weights(recurrent, feed_forward):
     """Give a feed-forward network the weights of a one-directional tanh cell."""
-    cell = recurrent.net_.module_.encoder.forward_layers[0]
+    cell = recurrent.net_.module_.encoder.forward_layers[0].rnn
     target = feed_forward.net_.module_
     target.input_layer.load_state_dict(recurrent.net_.module_.input_layer.state_dict())
     with torch.no_grad():

@@ -214,7 +214,7 @@ def test_words_are_joined_with_their_punctuation():
 
 @pytest.mark.parametrize(
     "y",
-    [["🙂👍🏽", "שלום"] * 10, ["مرحبا", "e\u0301é"] * 10, ["👩‍👩‍👧", "\u200fאב"] * 10],
+    [["🙂👍🏽", "שלום"] * 10, ["مرحبا", "éé"] * 10, ["👩‍👩‍👧", "\u200fאב"] * 10],
 )
 def test_emoji_and_right_to_left_text_come_back(y):
     model = make_char(**LEARNS | {"max_epochs": 40}).fit(["a", "b"] * 10, y)

@@ -858,8 +858,21 @@ def test_broken_tags_are_repaired_where_asked(make_tagger):
     assert broken[0] == ["I-x", "I-x", "O"]  # the user's own stay as they are
 
 
+@pytest.mark.parametrize("crf", [True, False])
+def test_tags_need_no_type(make_tagger, crf):
+    untyped = [[tag.partition("-")[0] for tag in row] for row in ENTITIES]
+    model = make_tagger(scheme="IOB2", crf=crf, max_epochs=40, lr=0.05)
+    model.fit(PLACES, untyped)
+    assert model.classes_.tolist() == ["B", "I", "O"]
+    predicted = model.predict(PLACES)
+    assert entity_f1_score(untyped, predicted, scheme="IOB2") == 1
+    broken = [["I", "I", "O"], ["I"], ["O", "I", "I", "B"]] * 6
+    repaired = make_tagger(scheme="IOB2", invalid_tags="repair").fit(PLACES, broken)
+    assert repaired.classes_.tolist() == ["B", "I", "O"]
+
+
 def test_labels_that_are_no_tags_are_named(make_tagger):
-    model, message = make_tagger(scheme="IOB2"), r'scheme="IOB2" knows "O" .* \w+ has'
+    model, message = make_tagger(scheme="IOB2"), r'scheme="IOB2" are "O" .* \w+ has'
     with pytest.raises(ValueError, match=message + r" 'person'"):
         model.fit([["a", "b"]], [["O", "person"]])
     with pytest.raises(ValueError, match=message + r" 'E-x'"):

@@ -15,7 +15,7 @@ N_CODES = 97
 
 
 class History(NamedTuple):
-    """Which source each row belongs to, and what each hypothesis has written."""
+    """The source of each row, and a number made of each hypothesis's tokens."""
 
     source: Tensor
     code: Tensor
@@ -27,7 +27,7 @@ class History(NamedTuple):
 class Tables:
     """A step function that depends on the whole history through a number made of it.
 
-    Token 0 begins and is never written, as the networks have it; the last one ends.
+    Token 0 begins a sequence and is never generated, as in the networks; the last ends.
     """
 
     def __init__(self, n_sources, n_tokens, seed=0, scale=2.0):
@@ -79,7 +79,7 @@ class Tables:
 
 
 class Largest(TorchDispatchMode):
-    """Notes how many numbers of each dtype the largest tensor holds that is made."""
+    """Records the size of the largest new tensor of each dtype."""
 
     def __init__(self):
         super().__init__()

@@ -27,12 +27,12 @@ def slow_beam(tables, source, max_length, beam_size, length_penalty):
     live, finished = [((), 0.0)], []
     for t in range(max_length + 1):
         candidates = []
-        for written, _ in live:
-            end = tables.log_probability(source, written)
-            candidates.append((written, end, True))
+        for prefix, _ in live:
+            end = tables.log_probability(source, prefix)
+            candidates.append((prefix, end, True))
             if t < max_length:
                 for token in range(1, tables.end):
-                    longer = (*written, token)
+                    longer = (*prefix, token)
                     code = last = total = 0
                     for one in longer:
                         code = (code * tables.n_tokens + last + 1) % 97
@@ -169,7 +169,7 @@ def test_the_n_best_are_the_first_of_all(
     )
 
 
-def test_fewer_are_found_earlier(make_tables):
+def test_a_search_for_fewer_ends_earlier(make_tables):
     steps = {}
     for n_best in (1, 5):
         tables = make_tables(20, 6, scale=4.0)
@@ -198,9 +198,7 @@ def test_a_limit_that_no_sequence_reaches_takes_no_memory(make_tables, listed):
 
 @PENALTIES
 @pytest.mark.parametrize("seed", [0, 1])
-def test_sequences_without_tokens_are_left_out_where_forbidden(
-    make_tables, listed, seed, length_penalty
-):
+def test_no_sequence_is_empty_unless_it_may_be(make_tables, listed, seed, length_penalty):
     tables = make_tables(3, 4, seed)
     tables.scores[:, :, tables.end] += 2.0  # the empty one would be a good one
     found = search(
@@ -218,7 +216,7 @@ def test_sequences_without_tokens_are_left_out_where_forbidden(
         )
 
 
-def test_a_source_that_may_write_nothing_writes_nothing(make_tables, listed):
+def test_a_source_of_maximal_length_zero_has_an_empty_sequence(make_tables, listed):
     tables = make_tables(2, 4)
     found = search(tables, [0, 2], beam_size=2, may_be_empty=False)
     assert listed(found, 0) == [()]
@@ -247,7 +245,7 @@ def test_sequences_end_where_the_end_is_all_but_impossible(make_tables, beam_siz
 
 
 @PENALTIES
-def test_every_source_keeps_to_its_own_longest(make_tables, length_penalty):
+def test_every_source_keeps_its_own_maximal_length(make_tables, length_penalty):
     tables = make_tables(6, 4)
     tables.scores[..., tables.end] -= 1.0
     max_lengths = np.array([1, 5, 2, 4, 0, 3])
@@ -261,7 +259,7 @@ def test_every_source_keeps_to_its_own_longest(make_tables, length_penalty):
     assert found.tokens.shape == (6, 3, longest.max())
 
 
-def test_where_fewer_are_found_the_rest_has_no_probability(make_tables, listed):
+def test_missing_hypotheses_have_no_probability(make_tables, listed):
     tables = make_tables(2, 3)  # one token: the sequences are (), (1,) and (1, 1)
     found = search(tables, [2, 1], beam_size=5)
     assert sorted(listed(found, 0)) == [(), (1,), (1, 1)]
@@ -270,7 +268,7 @@ def test_where_fewer_are_found_the_rest_has_no_probability(make_tables, listed):
     assert np.isneginf(found.log_probabilities[1]).tolist() == [False] * 2 + [True] * 3
 
 
-def test_done_sources_leave_the_batch(make_tables):
+def test_finished_sources_leave_the_batch(make_tables):
     tables = make_tables(8, 4)
     tables.scores[:4, :, tables.end] = -1e-3  # four sources end at once
     tables.scores[:4, :, 1 : tables.end] = -8.0

@@ -17,14 +17,14 @@ def search(tables, max_lengths, sources=None, **options):
 
 
 def slow_greedy(tables, source, max_length):
-    written, code, last = [], 0, 0
-    while len(written) < max_length:
+    tokens, code, last = [], 0, 0
+    while len(tokens) < max_length:
         code = (code * tables.n_tokens + last + 1) % tables.scores.shape[1]
         last = int(tables.scores[source, code].argmax())
         if last == tables.end:
             break
-        written.append(last)
-    return tuple(written)
+        tokens.append(last)
+    return tuple(tokens)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -64,7 +64,7 @@ def test_sequences_end_where_the_end_is_all_but_impossible(make_tables):
     assert (found.log_probabilities < -1000).all()  # the forced end is counted
 
 
-def test_a_source_that_ends_at_once_has_nothing_written(make_tables):
+def test_a_source_that_ends_at_once_has_an_empty_sequence(make_tables):
     tables = make_tables(2, 4)
     tables.scores[..., tables.end] = 0.0
     found = search(tables, [5, 5])
@@ -81,14 +81,14 @@ def test_a_limit_that_no_sequence_reaches_takes_no_memory(make_tables, listed):
         assert listed(found, source) == [slow_greedy(tables, source, 200)]
 
 
-def test_a_sequence_without_tokens_is_not_written_where_forbidden(make_tables, listed):
+def test_no_sequence_is_empty_unless_it_may_be(make_tables, listed):
     tables = make_tables(3, 4)
     tables.scores[..., tables.end] = 0.0
     found = search(tables, [5, 5, 0], may_be_empty=False)
     first = tables.scores[:, 1, 1 : tables.end].argmax(1) + 1
     assert listed(found, 0) == [(int(first[0]),)]
     assert listed(found, 1) == [(int(first[1]),)]
-    assert listed(found, 2) == [()]  # it may write nothing else
+    assert listed(found, 2) == [()]  # the only sequence without tokens
     for source in range(3):
         (sequence,) = listed(found, source)
         expected = tables.log_probability(source, sequence)

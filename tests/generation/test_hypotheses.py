@@ -24,14 +24,14 @@ def rows_of(found):
 
 
 @pytest.mark.parametrize("longest", [(4, 2, 0), (1, 5, 5)])
-def test_parts_of_any_lengths_are_joined_one_after_the_other(longest, rng):
+def test_parts_of_any_lengths_are_joined_in_order(longest, rng):
     parts = [draw(rng, i + 1, n) for i, n in enumerate(longest)]
     whole = joined(parts)
     assert rows_of(whole) == [row for part in parts for row in rows_of(part)]
     assert whole.tokens.shape == (6, 3, max(longest))
 
 
-def test_sources_are_taken_in_the_order_asked_for(rng):
+def test_sources_are_taken_in_the_given_order(rng):
     found = draw(rng, 4, 3)
     order = np.array([2, 0, 2])
     assert rows_of(found.take(order)) == [rows_of(found)[i] for i in order]

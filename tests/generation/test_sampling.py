@@ -1,4 +1,4 @@
-"""Sampling: which tokens may be chosen, how often, and when writing ends."""
+"""Sampling: which tokens may be chosen, how often, and when a sequence ends."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from skrnn.generation.sampling import (
     Sampling,
     choose_features,
     choose_token,
-    write_features,
-    write_tokens,
+    generate_features,
+    generate_tokens,
 )
 
 PROBABILITIES = torch.tensor([0.1, 0.4, 0.2, 0.3])
@@ -30,7 +30,7 @@ def shares(n=20_000, **how):
     return torch.bincount(tokens, minlength=4) / n
 
 
-def test_tokens_come_as_often_as_they_are_probable():
+def test_tokens_have_the_frequencies_of_their_probabilities():
     assert_close(shares(), PROBABILITIES, atol=0.01, rtol=0)
 
 
@@ -40,12 +40,12 @@ def test_temperature_raises_probabilities_to_its_inverse():
 
 
 @pytest.mark.parametrize("temperature", [0, 1e-3, 1e-40, 5e-324])
-def test_no_temperature_takes_the_most_probable(temperature):
+def test_temperature_zero_chooses_the_most_probable(temperature):
     assert shares(temperature=temperature)[1] == 1
 
 
 @pytest.mark.parametrize("temperature", [1e30, 1e39, 1e300])
-def test_any_great_temperature_makes_all_alike(temperature):
+def test_a_large_temperature_is_uniform(temperature):
     expected = torch.full((4,), 0.25)
     assert_close(shares(temperature=temperature), expected, atol=0.015, rtol=0)
 
@@ -64,7 +64,7 @@ def test_any_great_temperature_makes_all_alike(temperature):
         ({"top_k": 3, "top_p": 0.5}, [1, 3]),
     ],
 )
-def test_the_rest_keep_their_odds_among_themselves(how, allowed):
+def test_allowed_tokens_keep_their_odds(how, allowed):
     expected = torch.zeros(4)
     expected[allowed] = PROBABILITIES[allowed] / PROBABILITIES[allowed].sum()
     assert_close(shares(**how), expected, atol=0.015, rtol=0)
@@ -75,13 +75,13 @@ def test_no_more_than_top_k_are_chosen_where_more_are_as_probable():
     assert len(tokens.unique()) == 2
 
 
-def test_the_ends_of_chance_choose_what_is_possible():
+def test_the_smallest_and_largest_random_numbers_choose_possible_tokens():
     logits = torch.tensor([-torch.inf, 0.0, 0.0, -torch.inf]).expand(2, -1)
     ends = torch.tensor([0.0, np.nextafter(1.0, 0.0)], dtype=torch.float64)
     assert choose_token(logits, Sampling(), ends).tolist() == [1, 2]
 
 
-def test_a_sequence_has_chances_of_its_own():
+def test_a_sequence_has_a_random_stream_of_its_own():
     indices = np.array([4, 0, 7])
     random_streams, alone = (
         RandomStreams(3, indices, (2,)),
@@ -100,9 +100,9 @@ def test_a_sequence_has_chances_of_its_own():
     assert not (one == other).any()
 
 
-def test_chances_are_the_same_however_many_are_drawn_at_once(monkeypatch):
+def test_random_numbers_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
     many, rows = RandomStreams(3, np.arange(4), (5,)), torch.arange(4)
-    monkeypatch.setattr(sampling, "MAX_DRAWN", 60)
+    monkeypatch.setattr(sampling, "MAX_NUMBERS_DRAWN", 60)
     few = RandomStreams(3, np.arange(4), (5,))
     assert few.drawn.shape == (4, 3, 5)
     assert RandomStreams(3, np.arange(4), (), max_length=1).drawn.shape == (4, 1)
@@ -110,7 +110,7 @@ def test_chances_are_the_same_however_many_are_drawn_at_once(monkeypatch):
         assert_close(few.draw(rows), many.draw(rows), rtol=0, atol=0)
 
 
-def test_chances_are_even_within_and_across_sequences():
+def test_random_numbers_are_uniform_within_and_across_sequences():
     random_streams = RandomStreams(0, np.arange(500))
     drawn = torch.stack([random_streams.draw(torch.arange(500)) for _ in range(100)])
     shares = torch.histc(drawn.float(), 10, 0, 1) / drawn.numel()
@@ -119,7 +119,7 @@ def test_chances_are_even_within_and_across_sequences():
     assert correlations.abs().max() < 0.25  # 5.5 standard errors
 
 
-def test_features_come_each_by_its_own_chance():
+def test_features_are_chosen_independently():
     logits = torch.tensor([-1.0, 0.0, 2.0]).expand(20_000, -1)
     chosen = choose_features(logits, Sampling(), draw(20_000, 3))
     assert set(chosen.unique().tolist()) == {0.0, 1.0}
@@ -142,34 +142,34 @@ def counting(ends_at):
     return step
 
 
-def test_rows_leave_as_they_end_and_the_end_is_not_written():
+def test_rows_leave_when_they_end_and_the_end_is_not_yielded():
     ends_at = torch.tensor([3, 5, 2])
     logits = torch.full((3, 9), -20.0)
     logits[:, 2] = 20.0
-    written = list(
-        write_tokens(
+    steps = list(
+        generate_tokens(
             counting(ends_at),
             logits,
             (torch.arange(3),),
             10,
-            how=Sampling(),
+            sampling=Sampling(),
             random_streams=RandomStreams(0, np.arange(3)),
             ends=torch.tensor([8]),
             never=torch.tensor([0, 1]),
         )
     )
-    assert [rows.tolist() for rows, _ in written] == [[0, 1, 2], [0, 1], [1], [1]]
-    assert [tokens.tolist() for _, tokens in written] == [[2, 2, 2], [3, 3], [4], [5]]
+    assert [rows.tolist() for rows, _ in steps] == [[0, 1, 2], [0, 1], [1], [1]]
+    assert [tokens.tolist() for _, tokens in steps] == [[2, 2, 2], [3, 3], [4], [5]]
 
 
-def test_what_is_never_written_is_not_however_probable():
+def test_forbidden_tokens_are_not_generated_however_probable():
     logits = torch.tensor([[50.0, 40.0, 0.0, 0.0]]).expand(500, -1)
-    (_, tokens), *_ = write_tokens(
+    (_, tokens), *_ = generate_tokens(
         lambda inputs, state: (logits, state),
         logits,
         (),
         1,
-        how=Sampling(),
+        sampling=Sampling(),
         random_streams=RandomStreams(0, np.arange(500)),
         ends=torch.tensor([9]),
         never=torch.tensor([0, 1]),
@@ -177,15 +177,15 @@ def test_what_is_never_written_is_not_however_probable():
     assert set(tokens.tolist()) == {2, 3}
 
 
-def test_features_are_written_for_all_steps():
+def test_features_are_generated_for_all_steps():
     logits = torch.full((2, 3), 20.0)
     steps = list(
-        write_features(
+        generate_features(
             lambda inputs, state: (-logits, state),
             logits,
             (),
             3,
-            how=Sampling(),
+            sampling=Sampling(),
             random_streams=RandomStreams(0, np.arange(2), (3,)),
         )
     )

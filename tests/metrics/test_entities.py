@@ -95,7 +95,7 @@ def rows_that_keep_to(scheme):
 
 @pytest.mark.parametrize("scheme", [None, "IOB2"])
 def test_tags_may_have_no_type(scheme):
-    report = entity_report([["B", "I", "O", "B-"]], [["B", "I", "O", "O"]], scheme=scheme)
+    report = entity_report([["B", "I", "O", "B"]], [["B", "I", "O", "O"]], scheme=scheme)
     assert report.loc["_"].tolist() == [1, 1 / 2, 2 / 3, 2]
 
 
@@ -240,10 +240,37 @@ def test_a_tag_that_is_no_string_is_named(measure, scheme, tag):
 @pytest.mark.parametrize(
     ("tag", "scheme"),
     [
-        *[("", None), ("person", None), ("O-x", None), ("M-x", None)],
-        *[("", "IOB2"), ("E-x", "IOB2"), ("person", "BILOU")],
+        *[("", None), ("person", None), ("O-x", None), ("M-x", None), ("B-", None)],
+        *[("", "IOB2"), ("E-x", "IOB2"), ("E", "IOB2"), ("person", "BILOU")],
     ],
 )
 def test_a_tag_that_is_none_of_the_scheme_is_named(measure, tag, scheme):
     with pytest.raises(ValueError, match=rf"y_pred\[0\], step 0 is '{tag}', expected"):
         measure([["O"]], [[tag]], scheme=scheme)
+
+
+@ENTITY_MEASURES
+@pytest.mark.parametrize("scheme", [None, "IOB2"])
+def test_the_tags_of_one_sequence_are_refused(measure, scheme):
+    tags, guesses = ["B-x", "I-x", "O"], ["B-x", "O", "O"]
+    with pytest.raises(
+        ValueError, match=r"is one tag \('B-x'\); pass the tags .* \[y_true\]"
+    ):
+        measure(tags, guesses, scheme=scheme)
+    measure([tags], [guesses], scheme=scheme)
+    measure([" ".join(tags)], [" ".join(guesses)], scheme=scheme)
+    measure(["B-x", "O O"], ["B-x", "B-x O"], scheme=scheme)
+    measure(["B-x"], ["B-x"], scheme=scheme)  # the same, whether flat or not
+
+
+@pytest.mark.parametrize("name", ENTITY_SCORES)
+@pytest.mark.parametrize("scheme", [None, "IOB2"])
+def test_tags_without_a_type_are_of_a_type_of_their_own(name, scheme):
+    rows = [["B", "I", "O", "B-x", "I-x", "I"]]
+    assert entity_report(rows, rows, scheme=scheme)["support"].loc[
+        ["_", "x"]
+    ].tolist() == [
+        1 if scheme else 2,  # "I" after "I-x" begins another entity, leniently read
+        1,
+    ]
+    assert ENTITY_SCORES[name](rows, rows, scheme=scheme) == 1

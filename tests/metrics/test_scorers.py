@@ -126,5 +126,6 @@ def test_a_scorer_of_strings_may_have_a_tokenizer():
 def test_scorers_can_be_pickled(name):
     scorer = getattr(skrnn.metrics, name)
     copy = pickle.loads(pickle.dumps(scorer))
-    y, answer = [["B-x", "O"], ["O"]], [["B-x", "O"], ["B-x"]]
+    y = [["B-x", "O", "O", "O"], ["O"]]
+    answer = [["B-x", "O", "O", "O"], ["B-x"]]
     assert copy(Says(answer), [[0.0]] * 2, y) == scorer(Says(answer), [[0.0]] * 2, y)

@@ -1,4 +1,4 @@
-"""Written sequences: measures by hand and against the libraries that compute them."""
+"""Metrics of generated sequences, by hand and against the libraries that compute them."""
 
 from __future__ import annotations
 
@@ -52,14 +52,16 @@ def test_edits_equal_those_of_a_slow_recurrence(rng):
 
 
 @pytest.mark.parametrize(
-    "container", [tuple, object_array, lambda y: pd.Series(y, index=range(5, 8))]
+    "container", [tuple, object_array, lambda y: pd.Series(y, index=[4, 4])]
 )
 def test_containers_of_sequences_score_the_same(container):
-    true, pred = [["a", "b"], ["c"], ["d", "e"]], [["a"], ["c"], ["e", "d"]]
+    true, pred = [["a", "b", "c", "d"], ["c"]], [["a", "b", "c", "d"], ["d"]]
     for score in (token_error_rate, exact_match_score, bleu_score, chrf_score):
-        assert score(container(true), container(pred)) == score(true, pred)
+        expected = score(true, pred)
+        assert 0 < expected < 100
+        assert score(container(true), container(pred)) == expected
         strings = [[" ".join(row) for row in y] for y in (true, pred)]
-        assert score(*map(container, strings)) == score(true, pred)
+        assert score(*map(container, strings)) == expected
 
 
 def test_the_nearest_reference_counts():
@@ -88,13 +90,21 @@ def test_sequences_are_weighted_in_the_error_rate():
     [
         (["a b", "c"], ["a b", "d"], 0.5),
         (["a  b"], ["a b"], 1.0),
-        ([["a", "b"]], ["a b"], 1.0),
+        ([["a", "b"]], [("a", "b")], 1.0),
         (["ab"], ["a b"], 0.0),
         (["", "a"], ["", ""], 0.5),
     ],
 )
 def test_exact_matches_are_counted_by_hand(true, pred, share):
     assert exact_match_score(true, pred) == share
+
+
+def test_sequences_are_weighted_in_exact_matches():
+    true, pred = ["a b", "c d"], ["a b", "x y"]
+    assert exact_match_score(true, pred, sample_weight=[3, 1]) == 3 / 4
+    assert exact_match_score(true, pred, sample_weight=[1, 0]) == 1
+    with pytest.raises(ValueError, match="sample_weight"):
+        exact_match_score(true, pred, sample_weight=[1.0])
 
 
 def test_characters_are_tokens_where_so_asked():
@@ -117,7 +127,7 @@ PRED = ["the cat sat on a mat .", "it rains", "yesterday we went home early"]
 def test_translations_are_scored_as_sacrebleu_does(score, metric):
     assert score(TRUE, PRED) == metric().corpus_score(PRED, [TRUE]).score
     assert 0 < score(TRUE, PRED) < 100
-    assert score(TRUE, TRUE) == pytest.approx(100)
+    assert score(TRUE, TRUE) == 100
     lists = [[text.split() for text in y] for y in (TRUE, PRED)]
     assert score(*lists) == score(TRUE, PRED)
 
@@ -159,3 +169,64 @@ def test_no_sequences_are_an_error(score, multiple_references):
 def test_an_error_rate_needs_reference_tokens():
     with pytest.raises(ValueError, match="the references of y_true have no tokens"):
         token_error_rate(["", ""], ["a", ""])
+
+
+# --- BLEU by script ------------------------------------------------------------------
+
+TEXTS = {
+    "13a": ["The cat sat on the mat.", "كيف حالك يا صديقي العزيز؟", "नमस्ते आप कैसे हैं जी?"],
+    "zh": ["我喜欢猫和狗。", "我用Python写代码，不用Java。", "她说：“好。”"],
+    "char": [
+        "猫が好きです。",
+        "コーヒーを飲む",
+        "สวัสดีครับ",
+        "나는 고양이를 좋아한다.",
+        "ສະບາຍດີ",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("tokenize", "text"),
+    [(name, text) for name, texts in TEXTS.items() for text in texts],
+)
+def test_translations_are_split_by_their_script(tokenize, text):
+    assert bleu_score([text], [text]) == 100
+    true, pred = [text] * 2, [text, text[: len(text) // 2]]
+    expected = BLEU(tokenize=tokenize).corpus_score(pred, [true]).score
+    assert bleu_score(true, pred) == bleu_score(true, pred, tokenize=tokenize) == expected
+    several = [[text, text + text]] * 2
+    assert bleu_score(several, pred, multiple_references=True) > 0
+
+
+def test_names_in_another_script_leave_english_as_it_is():
+    true = ["The Chinese word for a cat is 猫, said the teacher, and all wrote it down."]
+    pred = ["The Chinese word for a cat is 猫, said the teacher, and some wrote."]
+    assert bleu_score(true, pred) == BLEU().corpus_score(pred, [true]).score
+
+
+@pytest.mark.parametrize("tokenize", ["13a", "intl", "char", "none", "zh"])
+def test_every_tokenizer_of_sacrebleu_can_be_chosen(tokenize):
+    expected = BLEU(tokenize=tokenize).corpus_score(PRED, [TRUE]).score
+    assert bleu_score(TRUE, PRED, tokenize=tokenize) == expected
+
+
+def test_an_unknown_tokenizer_of_sacrebleu_is_an_error():
+    with pytest.raises(
+        ValueError, match=r"tokenize must be one of \('auto', .* got 'word'"
+    ):
+        bleu_score(TRUE, PRED, tokenize="word")
+
+
+def test_bleu_of_references_too_short_for_it_warns():
+    with pytest.warns(UserWarning, match="no reference of y_true has four tokens"):
+        assert bleu_score(["it rains", "yes"], ["it rains", "yes"]) == 0
+    assert bleu_score(TRUE, ["no"] * 3) == 0  # without a warning
+
+
+@pytest.mark.parametrize("score", [bleu_score, chrf_score])
+def test_a_translation_without_errors_scores_100_and_not_more(score):
+    rng = np.random.default_rng(0)
+    for n in range(4, 60):
+        text = " ".join(map(str, rng.integers(100, size=n)))
+        assert score([text], [text]) == 100

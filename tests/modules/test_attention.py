@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from skrnn.modules.attention import ATTENTIONS, attend
+from skrnn.modules.attention import ATTENTIONS, Attention, attend
+from skrnn.modules.decoder import Decoder
 
 QUERY, MEMORY = 4, 3
 LENGTHS = torch.tensor([5, 1, 3])
@@ -68,7 +70,7 @@ def test_weights_are_the_softmax_over_real_steps(name, generator):
 
 
 @pytest.mark.parametrize("garbage", [torch.nan, torch.inf, -torch.inf, 1e30])
-def test_scores_of_padding_do_not_count(garbage, generator):
+def test_scores_do_not_depend_on_the_padding(garbage, generator):
     scores = torch.randn(3, 2, 5, generator=generator)
     padding = torch.arange(5) >= LENGTHS[:, None]
     other = scores.masked_fill(padding[:, None], garbage)
@@ -97,7 +99,7 @@ def test_gradients_equal_numeric_ones(name, generator):
     assert torch.autograd.gradcheck(context, (queries, memory, *attention.parameters()))
 
 
-def test_additive_scores_without_gradients_are_made_a_few_steps_at_once(
+def test_additive_scores_without_gradients_are_computed_a_few_steps_at_once(
     generator, monkeypatch
 ):
     attention = make_attention("additive", generator)
@@ -114,3 +116,36 @@ def test_additive_scores_without_gradients_are_made_a_few_steps_at_once(
             parts = attention.scores(queries, keys)
         assert max(sizes) == n_steps * keys.numel()
         torch.testing.assert_close(parts, whole, rtol=1e-12, atol=0)
+
+
+class Cosine(Attention):
+    """Scores by the cosine of learned maps of query and memory."""
+
+    def __init__(self, query_size, memory_size):
+        super().__init__(query_size, memory_size)
+        self.projection = torch.nn.Linear(memory_size, query_size)
+
+    def keys(self, memory):
+        return F.normalize(self.projection(memory), dim=-1)
+
+    def scores(self, queries, keys):
+        return F.normalize(queries, dim=-1) @ keys.transpose(1, 2)
+
+
+def test_an_attention_that_is_added_at_run_time_is_part_of_a_decoder(
+    monkeypatch, generator
+):
+    monkeypatch.setitem(ATTENTIONS, "cosine", Cosine)
+    decoder = Decoder(
+        3, 4, 6, 5, cell="lstm", num_layers=1, attention="cosine", dropout=0.0
+    )
+    memory = torch.randn(2, 3, 6, generator=generator)
+    last = torch.randn(2, 6, generator=generator)
+    state = decoder.start(memory, last, torch.tensor([3, 2]))
+    inputs = torch.randn(2, 7, 3, generator=generator)
+    outputs, weights = decoder(inputs, state), decoder.weights(inputs, state)
+    assert (weights.sum(-1) - 1).abs().max() < 1e-6
+    assert not weights[1, :, 2].any()
+    queries, _ = decoder.layers(inputs, state.hidden)
+    seen = torch.cat([weights @ memory, queries], dim=-1)
+    torch.testing.assert_close(outputs, torch.tanh(decoder.readout(seen)))

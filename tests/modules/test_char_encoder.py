@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from skrnn.modules.char_encoder import CHAR_ENCODERS
+from skrnn.data.vocabulary import CHAR_FEATURES, CharacterFeatures
+from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
+from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.initialization import materialize
 
 N_IDS, SIZE = 9, 7
@@ -15,7 +18,7 @@ WORDS = [[2, 4, 3], [2, 5, 6, 7, 8, 4, 3], [2, 3], [2, 4, 4, 5, 3]]
 
 
 def make(kind):
-    """Return a char_encoder whose filters say less of characters than of empty places."""
+    """Return a char encoder whose CNN filters are larger on padding than on characters."""
     with torch.device("meta"):
         char_encoder = CHAR_ENCODERS[kind](N_IDS, SIZE)
     generator = torch.Generator().manual_seed(0)
@@ -34,7 +37,7 @@ def table(words, n_characters):
 
 @pytest.mark.parametrize("kind", CHAR_ENCODERS)
 @torch.no_grad()
-def test_every_word_has_a_vector_of_the_asked_size(kind):
+def test_every_word_has_a_vector_of_the_output_size(kind):
     vectors = make(kind)(table(WORDS, 7))
     assert vectors.shape == (4, SIZE)
     assert len({tuple(row.tolist()) for row in vectors}) > 1
@@ -52,7 +55,7 @@ def test_a_words_vector_does_not_depend_on_the_padding_beside_it(kind, n_charact
 
 
 @pytest.mark.parametrize("kind", CHAR_ENCODERS)
-def test_the_padding_does_not_count_in_gradients_either(kind):
+def test_gradients_do_not_depend_on_the_padding(kind):
     char_encoder = make(kind)
     gradients = []
     for n_characters in (7, 20):
@@ -78,7 +81,7 @@ def test_the_cnn_takes_each_filters_maximum_over_the_word():
 
 
 @torch.no_grad()
-def test_the_order_of_characters_counts_for_the_cnn():
+def test_the_cnn_depends_on_the_order_of_characters():
     first, second = make("cnn")(torch.tensor([[2, 4, 5, 3], [2, 5, 4, 3]]))
     assert not torch.allclose(first, second)
 
@@ -91,3 +94,48 @@ def test_a_bag_is_the_mean_of_its_ngrams():
     np.testing.assert_allclose(
         char_encoder(table(WORDS, 9)), expected, rtol=1e-5, atol=1e-6
     )
+
+
+class FirstLetter(CharEncoder):
+    """The vector of a word's first character."""
+
+    def __init__(self, n_ids, output_size):
+        super().__init__(n_ids, output_size)
+        self.embedding = nn.Embedding(n_ids, output_size)
+
+    def forward(self, characters):
+        return self.embedding(characters[:, 1])  # after the mark of a word's begin
+
+
+def test_a_char_encoder_that_is_added_at_run_time_reads_its_features(monkeypatch):
+    monkeypatch.setitem(CHAR_ENCODERS, "first", FirstLetter)
+    monkeypatch.setitem(CHAR_FEATURES, "first", CharacterFeatures)
+    words = ["cat", "cow", "dog"]
+    features = CHAR_FEATURES["first"](words)
+    layer = TokenEmbedding(
+        5, 2, char_encoder="first", n_char_ids=features.n_ids, char_dim=3
+    )
+    inputs = {
+        "tokens": torch.tensor([[2, 3, 4]]),
+        "words": torch.tensor([[0, 1, 2]]),
+        "characters": torch.from_numpy(features.encode(words)),
+    }
+    cat, cow, dog = layer(inputs)[0, :, 2:]
+    assert torch.equal(cat, cow)
+    assert not torch.equal(cat, dog)
+    layer.zero_untrained()  # by default there is nothing to zero
+
+
+def test_every_char_encoder_has_a_row_for_the_features_that_it_reads():
+    assert CHAR_ENCODERS.keys() == CHAR_FEATURES.keys()
+
+
+@torch.no_grad()
+def test_untrained_characters_are_zeros_and_ngrams_stay():
+    cnn, ngrams = make("cnn"), make("ngrams")
+    before = [module.embedding.weight.clone() for module in (cnn, ngrams)]
+    cnn.zero_untrained()
+    ngrams.zero_untrained()
+    before[0][1] = 0.0  # the unknown character
+    assert torch.equal(cnn.embedding.weight, before[0])
+    assert torch.equal(ngrams.embedding.weight, before[1])

@@ -12,7 +12,6 @@ from skrnn.modules import crf
 from skrnn.modules.crf import (
     FORBIDDEN,
     ConditionalRandomField,
-    PathScores,
     best_path,
     log_likelihood,
     log_partition,
@@ -20,6 +19,7 @@ from skrnn.modules.crf import (
     path_score,
 )
 from skrnn.modules.initialization import materialize
+from skrnn.modules.outputs import PathScores
 
 LENGTHS = torch.tensor([3, 1, 5, 2, 5, 4, 1])
 DTYPES = pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -152,8 +152,8 @@ def test_marginals_are_the_shares_of_the_paths_through_a_label(
 @pytest.mark.parametrize("few", [False, True])
 def test_the_best_path_is_the_best_of_all(n_labels, few, dtype, generator, monkeypatch):
     if few:  # sequences in one comparison
-        monkeypatch.setattr(crf, "PAIRS", 1)
-        monkeypatch.setattr(crf, "MIN_ROWS", 2)
+        monkeypatch.setattr(crf, "MAX_PAIRS", 1)
+        monkeypatch.setattr(crf, "MIN_SEQUENCES", 2)
     scores = draw(generator, n_labels, dtype=dtype)
     got = best_path(scores).tolist()
     for row, (paths, values, _) in enumerate(enumerate_paths(scores)):
@@ -278,7 +278,7 @@ def forbid(layer, moves, first=(), last=()):
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e9])
-def test_forbidden_moves_are_never_on_the_best_path(scale, generator):
+def test_forbidden_transitions_are_never_on_the_best_path(scale, generator):
     layer = crf_of(4)
     moves = [(0, 1), (2, 2), (3, 0)]
     forbid(layer, moves, first=[1, 2], last=[3])
@@ -296,7 +296,7 @@ def test_forbidden_moves_are_never_on_the_best_path(scale, generator):
 
 
 @torch.no_grad()
-def test_forbidden_moves_have_no_probability(generator):
+def test_forbidden_transitions_have_no_probability(generator):
     layer = crf_of(3)
     forbid(layer, [(0, 1), (1, 1), (2, 1)], first=[2], last=[0])
     logits = torch.randn(7, 5, 3, generator=generator)
@@ -308,7 +308,7 @@ def test_forbidden_moves_have_no_probability(generator):
 
 
 @torch.no_grad()
-def test_what_is_allowed_shares_all_the_probability(generator):
+def test_allowed_paths_share_all_the_probability(generator):
     layer = crf_of(3)
     forbid(layer, [(0, 1), (2, 2)], first=[2], last=[0])
     logits = torch.randn(7, 5, 3, generator=generator)
@@ -366,7 +366,7 @@ def test_forbidden_scores_learn_nothing(generator):
     assert layer.transitions.grad.count_nonzero() == 8
 
 
-def test_a_new_layer_allows_everything_and_prefers_nothing():
+def test_a_new_crf_allows_everything_and_prefers_nothing():
     with torch.device("meta"):
         layer = ConditionalRandomField(3)
     layer = materialize(layer, torch.Generator().manual_seed(0))

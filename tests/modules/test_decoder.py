@@ -61,9 +61,7 @@ def test_a_whole_target_equals_one_step_after_the_other(
 
 
 @ARCHITECTURES
-def test_hypotheses_of_a_source_do_not_see_each_other(
-    cell, num_layers, attention, generator
-):
+def test_hypotheses_of_a_source_are_independent(cell, num_layers, attention, generator):
     decoder = make_decoder(cell, num_layers, attention)
     start = decoder.start(*draw(generator), LENGTHS)
     inputs = normal(generator, 3, 2, 5, INPUT)  # two targets for each source
@@ -76,7 +74,7 @@ def test_hypotheses_of_a_source_do_not_see_each_other(
 
 
 @pytest.mark.parametrize("attention", [*ATTENTIONS, None])
-def test_taken_sources_and_hypotheses_go_on_alone(attention, generator):
+def test_taken_sources_and_hypotheses_decode_alone(attention, generator):
     decoder = make_decoder(attention=attention)
     start = decoder.start(*draw(generator), LENGTHS)
     inputs = normal(generator, 3, 2, 2, INPUT)
@@ -96,7 +94,7 @@ def test_taken_sources_and_hypotheses_go_on_alone(attention, generator):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_hypotheses_may_change_places(cell, generator):
+def test_hypotheses_may_be_reordered(cell, generator):
     decoder = make_decoder(cell, num_layers=2)
     start = decoder.start(*draw(generator), LENGTHS)
     inputs = normal(generator, 3, 2, 2, INPUT)
@@ -122,7 +120,7 @@ def test_states_start_from_the_encoders(cell, generator):
     assert hidden[0].shape == (2, 3, HIDDEN)
 
 
-def test_without_attention_nothing_but_the_last_state_is_seen(generator):
+def test_without_attention_only_the_final_state_matters(generator):
     outputs, state = draw(generator)
     inputs = normal(generator, 3, 4, INPUT)
     for attention in (None, "general"):
@@ -135,7 +133,7 @@ def test_without_attention_nothing_but_the_last_state_is_seen(generator):
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_steps_in_the_padding_of_the_source_are_not_seen(attention, generator):
+def test_scores_do_not_depend_on_the_padding_of_the_source(attention, generator):
     decoder = make_decoder(attention=attention)
     outputs, state = draw(generator)
     padding = torch.arange(outputs.shape[1]) >= LENGTHS[:, None]
@@ -146,7 +144,7 @@ def test_steps_in_the_padding_of_the_source_are_not_seen(attention, generator):
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_the_weights_are_those_that_the_outputs_are_made_of(attention, generator):
+def test_the_returned_weights_are_those_of_the_outputs(attention, generator):
     decoder = make_decoder(attention=attention)
     outputs, state = draw(generator)
     start = decoder.start(outputs, state, LENGTHS)

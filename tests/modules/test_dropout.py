@@ -28,7 +28,7 @@ def test_the_expected_value_stays_the_same():
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5])
-def test_nothing_happens_outside_training(p):
+def test_values_outside_training_are_unchanged(p):
     x = torch.ones(3, 4)
     assert Dropout(p).eval()(x) is x
 

@@ -17,7 +17,7 @@ def make(**options):
     return materialize(module, torch.Generator().manual_seed(0)).eval()
 
 
-def test_features_pass_as_they_are(generator):
+def test_features_pass_unchanged(generator):
     x = torch.randn(2, 3, 5, generator=generator)
     module = FeatureInput(5)
     assert module({"features": x}) is x
@@ -97,7 +97,7 @@ def test_no_token_is_a_singleton_at_first():
 
 
 @torch.no_grad()
-def test_given_vectors_replace_drawn_ones_where_there_are_some():
+def test_pretrained_vectors_replace_initial_ones_except_where_missing():
     module = make()
     drawn = module.embedding.weight.clone()
     vectors = torch.full((6, 4), torch.nan)
@@ -124,3 +124,73 @@ def test_values_are_dropped_in_training_only():
     dropped = module.train()({"tokens": IDS})
     assert ((dropped == 0) | torch.isclose(dropped, 2 * plain)).all()
     assert ((dropped == 0) & (plain != 0)).any()
+
+
+@torch.no_grad()
+def test_a_singleton_with_a_pretrained_vector_is_never_replaced_by_unknown():
+    module = make().train()
+    module.generator = torch.Generator().manual_seed(0)
+    module.singletons[3:5] = True
+    vectors = torch.full((6, 4), torch.nan)
+    vectors[3] = torch.arange(4.0)
+    module.load_vectors(vectors)
+    assert module.singletons.tolist() == [False, False, False, False, True, False]
+    x = module({"tokens": torch.full((1, 100), 3)})
+    assert torch.equal(x, torch.arange(4.0).expand_as(x))
+    without = module({"tokens": torch.full((1, 100), 4)})
+    assert (without == module.embedding.weight[UNKNOWN]).all(-1).any()
+
+
+@torch.no_grad()
+def test_frozen_tokens_without_a_pretrained_vector_are_zeros():
+    module = make(frozen=True)
+    vectors = torch.full((6, 4), torch.nan)
+    vectors[3] = torch.arange(4.0)
+    module.load_vectors(vectors)
+    assert torch.equal(module.embedding.weight[3], torch.arange(4.0))
+    assert not module.embedding.weight[[0, 1, 2, 4, 5]].any()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_frozen_vectors_take_no_gradient(frozen):
+    assert make(frozen=frozen).embedding.weight.requires_grad is not frozen
+
+
+@pytest.mark.parametrize("has_singletons", [False, True])
+@torch.no_grad()
+def test_the_unknown_vector_is_zeroed_where_no_token_trains_it(has_singletons):
+    module = make(char_encoder="cnn", n_char_ids=9, char_dim=3)
+    module.singletons[3] = has_singletons
+    other = module.embedding.weight[2:].clone()
+    module.zero_untrained()
+    assert module.embedding.weight[UNKNOWN].any() == has_singletons
+    assert torch.equal(module.embedding.weight[2:], other)
+    assert not module.char_encoder.embedding.weight[UNKNOWN].any()
+    assert module.char_encoder.embedding.weight[UNKNOWN + 1 :].any(1).all()
+
+
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@torch.no_grad()
+def test_characters_encoded_beforehand_give_the_same_vectors(char_encoder):
+    module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=3)
+    characters = torch.tensor([[2, 5, 6, 3], [2, 4, 3, 0], [2, 4, 8, 3]])
+    inputs = {"tokens": IDS, "words": torch.tensor([[0, 1, 0], [2, 1, 0]])}
+    at_once = module(inputs | {"characters": characters})
+    encoded = module.encode_characters(characters, n_words=2)
+    assert torch.equal(encoded, module.encode_characters(characters))
+    torch.testing.assert_close(module(inputs | {"characters": encoded}), at_once)
+
+
+@torch.no_grad()
+def test_words_are_encoded_in_an_order_of_their_own():
+    module = make(char_encoder="ngrams", n_char_ids=9, char_dim=3)
+    characters = torch.tensor([[2, 5], [3, 1], [2, 4], [4, 0], [3, 0]])
+    calls = []
+    module.char_encoder.register_forward_pre_hook(
+        lambda encoder, arguments: calls.append(arguments[0].tolist())
+    )
+    vectors = module.encode_characters(characters, n_words=2)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    reordered = module.encode_characters(characters[order], n_words=2)
+    assert calls[:3] == calls[3:] == [[[2, 4], [2, 5]], [[3, 0], [3, 1]], [[4, 0]]]
+    assert torch.equal(reordered, vectors[order])

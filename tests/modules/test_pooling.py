@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from skrnn.modules.initialization import materialize
-from skrnn.modules.pooling import POOLINGS
+from skrnn.modules.masking import length_mask
+from skrnn.modules.networks import build_network
+from skrnn.modules.pooling import POOLINGS, Pooling
 
 SIZE = 4
 LENGTHS = torch.tensor([3, 1, 6, 2])
@@ -58,7 +60,7 @@ def test_pooling_equals_a_loop_over_sequences(pooling, outputs, state):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("garbage", [1e6, -1e6])
-def test_pooling_does_not_see_the_padding(pooling, garbage, outputs, state):
+def test_pooling_does_not_depend_on_the_padding(pooling, garbage, outputs, state):
     module = make(pooling)
     padding = torch.arange(7) >= LENGTHS[:, None]
     results = []
@@ -89,3 +91,30 @@ def test_attention_weights_sum_to_one_and_are_zero_in_the_padding(outputs):
     assert (weights >= 0).all()
     assert not weights[torch.arange(7) >= LENGTHS[:, None]].any()
     assert len(weights[2, :6].unique()) == 6
+
+
+class Summed(Pooling):
+    """The sum over the real steps."""
+
+    def forward(self, outputs, state, lengths):
+        mask = length_mask(lengths, outputs.shape[1])
+        return outputs.masked_fill(~mask[..., None], 0.0).sum(1)
+
+
+def test_a_pooling_that_is_added_at_run_time_is_part_of_a_network(monkeypatch, generator):
+    monkeypatch.setitem(POOLINGS, "sum", Summed)
+    config = {
+        "input_layer": {"n_features": 2},
+        "n_outputs": 3,
+        "hidden_size": 4,
+        "cell": "gru",
+        "num_layers": 1,
+        "bidirectional": True,
+        "dropout": 0.0,
+    }
+    network = build_network("recurrent", config | {"pooling": "sum"}, generator)
+    lengths = torch.tensor([3, 1])
+    inputs = {"features": torch.randn(2, 4, 2, generator=generator), "lengths": lengths}
+    outputs, _ = network.encode_steps(inputs)
+    pooled = torch.stack([outputs[0, :3].sum(0), outputs[1, 0]])
+    torch.testing.assert_close(network(inputs), network.head(pooled))

@@ -1,0 +1,171 @@
+"""The columns of frames: of which kind each is, and which kinds a frame may mix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from skrnn.data.ragged import object_array
+from skrnn.data.steps import DATES, is_missing, is_sequence, shown
+
+ColumnKind = Literal["numbers", "texts", "sequences", "dates", "other"]
+HOLDS = {
+    "texts": "strings",
+    "sequences": "whole sequences",
+    "dates": "dates or times",
+    "other": "values that are no numbers",
+}
+OF_ARRAYS = (
+    "The cells of an array argument must be single strings or numbers. If a ColumnTransformer made "
+    'it, set_output(transform="pandas") names its columns; then pass the one column that '
+    "is meant"
+)
+
+
+def is_foreign_frame(X: Any) -> bool:
+    """Return whether X is a frame of another library than pandas, such as polars."""
+    return (
+        not isinstance(X, pd.DataFrame | pd.Series | pd.Index | np.ndarray | type)
+        and hasattr(X, "to_pandas")
+        and hasattr(X, "columns")
+    )
+
+
+def as_frame(X: Any) -> pd.DataFrame:
+    """Return a frame of another library as a frame of pandas."""
+    names = getattr(X, "column_names", X.columns)
+    columns = {}
+    for name in names:
+        array = np.asarray(X[name])
+        columns[name] = object_array(list(array)) if array.dtype == object else array
+    return pd.DataFrame(columns)
+
+
+def column_kind(column: pd.Series) -> ColumnKind:
+    """Return of which kind the cells of a column are, by its dtype or its cells."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = dtype.categories.dtype
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "numbers"
+    if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype):
+        return "dates"
+    kinds = {_kind_of_type(cell) for cell in _one_of_each_type(column)}
+    if not kinds:
+        return "numbers"  # all are missing
+    return kinds.pop() if len(kinds) == 1 else "texts" if "texts" in kinds else "other"
+
+
+def _one_of_each_type(cells: Iterable) -> list:
+    """Return the first cell of each type that is not missing."""
+    found: dict[type, Any] = {}
+    for cell in cells:
+        if type(cell) not in found and not is_missing(cell):
+            found[type(cell)] = cell
+    return list(found.values())
+
+
+def _kind_of_type(cell: object) -> ColumnKind:
+    if isinstance(cell, str | bytes):
+        return "texts"
+    if is_sequence(cell):
+        return "sequences"
+    if isinstance(cell, DATES):
+        return "dates"
+    return "numbers" if _is_number(cell) else "other"
+
+
+def _is_number(cell: object) -> bool:
+    return hasattr(cell, "__float__") and not isinstance(cell, str | bytes)
+
+
+def has_flat_numbers(column: pd.Series) -> bool:
+    """Return whether the cells are 1-D sequences of numbers."""
+    for cell in column:
+        if is_missing(cell):
+            continue
+        if isinstance(cell, np.ndarray):
+            if cell.dtype.kind in "biufc":
+                return cell.ndim == 1
+            if cell.ndim != 1:
+                return False
+        if isinstance(cell, str | bytes | pd.DataFrame) or not is_sequence(cell):
+            return False
+        for step in cell:
+            if not is_missing(step):
+                return _is_number(step) and np.ndim(step) == 0
+    return False
+
+
+def check_number_columns(
+    frame: pd.DataFrame,
+    name: str,
+    *,
+    rows_are_steps: bool = False,
+    is_array: bool = False,
+) -> None:
+    """Raise a TypeError that names the first column that holds no numbers.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table, one column a step, or one column a feature.
+    name : str
+        What messages call it.
+    rows_are_steps : bool
+        Whether the table is one sequence already, so that grouping is no remedy.
+    is_array : bool
+        Whether the user gave an array, whose columns have no names.
+    """
+    for j in range(frame.shape[1]):
+        column = frame.iloc[:, j]
+        kind = column_kind(column)
+        if kind == "numbers":
+            continue
+        label = shown(frame.columns[j])
+        message = (
+            f"{name} holds {HOLDS[kind]} in column {label}, such as "
+            f"{_example(column, kind)}; expected numbers. "
+        )
+        if rows_are_steps:
+            raise TypeError(message + "Leave that column out, or make numbers of it")
+        if is_array:
+            raise TypeError(message + OF_ARRAYS)
+        raise TypeError(message + _remedies(frame, kind, name, label))
+
+
+def _example(column: pd.Series, kind: str) -> str:
+    for cell in column:
+        if not is_missing(cell) and (kind == "dates" or _kind_of_type(cell) != "numbers"):
+            return shown(cell)
+    return "no value"
+
+
+def _remedies(frame: pd.DataFrame, kind: ColumnKind, name: str, label: str) -> str:
+    remedy = "Leave that column out, or make numbers of it"
+    if kind in ("texts", "sequences"):
+        remedy = f"Pass one column of {kind} alone, as {name}[{label}], or numbers only"
+    is_indexed = isinstance(frame.index, pd.MultiIndex)
+    rows = "frame.reset_index()" if is_indexed else "frame"
+    time = f", time={label}" if kind == "dates" else ""
+    return (
+        f"{remedy}. If each row is one step, make sequences of the rows by "
+        f"skrnn.preprocessing.sequences_from_frame({rows}, by=...{time})"
+    )
+
+
+def check_single_texts(frame: pd.DataFrame, name: str, *, is_array: bool = False) -> None:
+    """Refuse several columns of texts of more than one word, which are no token lists."""
+    for j in range(frame.shape[1]):
+        for cell in frame.iloc[:, j]:
+            if isinstance(cell, str) and " " in cell.strip():
+                column = f":, {j}" if is_array else shown(frame.columns[j])
+                raise TypeError(
+                    f"{name} has {frame.shape[1]} columns, and {name}[{column}] holds "
+                    f"whole texts, such as {shown(cell)}. Pass the one column that is "
+                    'meant, or join the columns; input_type="tokens" makes each cell one '
+                    "token"
+                )

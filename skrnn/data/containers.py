@@ -1,0 +1,435 @@
+"""Input validation: any X as flat steps, checked once, with errors that name the place.
+
+A new container is read in ``layouts``; the columns of frames are examined in ``columns``,
+the values of sequences in ``steps``. y and weights are checked in ``targets``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from skrnn._sklearn import get_feature_names
+from skrnn.data.columns import (
+    as_frame,
+    check_number_columns,
+    check_single_texts,
+    column_kind,
+    is_foreign_frame,
+)
+from skrnn.data.layouts import (
+    field_arrays,
+    is_packed,
+    only_column,
+    open_rows,
+    read_container,
+    remedy_for,
+)
+from skrnn.data.ragged import RaggedArray
+from skrnn.data.steps import (
+    OF_X,
+    PLAIN,
+    Advice,
+    Split,
+    check_finite,
+    is_missing,
+    is_sequence,
+    join_numbers,
+    join_tokens,
+    shown,
+    split_texts,
+    to_array,
+    to_float32,
+)
+
+__all__ = [
+    "OF_X",
+    "Advice",
+    "CheckedSequences",
+    "Form",
+    "Split",
+    "check_same_form",
+    "check_sequences",
+    "is_missing",
+    "is_sequence",
+    "open_rows",
+    "rows_hold_tokens",
+]
+
+Kind = Literal["numeric", "tokens"]
+FormOfContainer = Literal["columns", "nested", "array", "list", "fields"]
+Empty = Literal["raise", "tokens", "keep"]
+KINDS = {"numeric": "numeric sequences", "tokens": "token sequences"}
+
+
+class Form(NamedTuple):
+    """The kind, container and width of X, the same at fit and later.
+
+    "columns" is a 2-D array or frame, "nested" equally long lists of numbers, which
+    scikit-learn takes for one, "fields" a frame with one column a feature. ``width`` is
+    the number of columns, the features of a step otherwise, None for tokens.
+    """
+
+    kind: Kind
+    container: FormOfContainer
+    width: int | None
+
+    @property
+    def n_features(self) -> int | None:
+        """Features of one step."""
+        return 1 if self.container in ("columns", "nested") else self.width
+
+
+@dataclass(frozen=True)
+class CheckedSequences:
+    """Validated X.
+
+    Attributes
+    ----------
+    steps : RaggedArray
+        float32 values ``(total_steps, n_features)``, or the tokens themselves in an object
+        array ``(total_steps,)``.
+    form : Form
+        Kind, container and width of X.
+    named : DataFrame, optional
+        The frame whose columns name the features: X itself or its first sequence.
+    texts : list of str, optional
+        The user's strings, where X held strings.
+    """
+
+    steps: RaggedArray
+    form: Form
+    named: Any = None
+    texts: list[str] | None = None
+
+    def take(self, indices: NDArray[np.int64]) -> CheckedSequences:
+        """Return some of the sequences."""
+        texts = None if self.texts is None else [self.texts[i] for i in indices.tolist()]
+        return replace(self, steps=self.steps.take(indices), texts=texts)
+
+    def with_steps(self, steps: RaggedArray) -> CheckedSequences:
+        """Return the same sequences over other steps."""
+        return replace(self, steps=steps)
+
+
+def check_sequences(
+    X: Any,
+    *,
+    input_type: str = "auto",
+    split: Split | None = None,
+    empty: Empty = "raise",
+    feature_names: Sequence[str] | None = None,
+    estimator: object = None,
+    name: str = "X",
+    advice: Advice = OF_X,
+) -> CheckedSequences:
+    """Return any accepted X as flat steps.
+
+    Parameters
+    ----------
+    X : list, ndarray, Series or DataFrame
+        Sequences of numbers, of tokens, or strings.
+    input_type : {"auto", "numeric", "tokens"}
+        "tokens" looks integers up like words.
+    split : callable, optional
+        Splits a string into tokens; without it strings are refused.
+    empty : {"raise", "tokens", "keep"}
+        Whether sequences without steps are accepted: none, those of tokens, or all. With
+        "tokens", lists that are all empty count as tokens.
+    feature_names : sequence of str, optional
+        The columns of a frame of fields, in the order that the steps are to have.
+    estimator : object, optional
+        Named in the messages of scikit-learn's checks.
+    name : str
+        What the messages call X.
+    advice : Advice
+        The remedies that they name.
+
+    Raises
+    ------
+    TypeError
+        If X is no container of sequences, or mixes kinds.
+    ValueError
+        If X is empty, not finite, of unequal feature counts, or has empty sequences.
+    """
+    layout, content, _ = read_container(X, name)
+    if layout == "array":
+        return _check_stacked(content, input_type, name, advice)
+    if layout == "fields":
+        if input_type != "tokens":
+            return _check_fields(content, feature_names, empty, name, advice)
+        sequences = only_column(content, name)
+    elif layout == "columns":
+        if not rows_hold_tokens(content, input_type, name):
+            return _check_columns(content, X, estimator, name, advice)
+        sequences = list(to_array(content))
+    else:
+        sequences = content
+    return _check_list(sequences, input_type, split, empty, name=name, advice=advice)
+
+
+def _check_list(
+    sequences: Sequence,
+    input_type: str,
+    split: Split | None,
+    empty: Empty,
+    *,
+    name: str,
+    advice: Advice,
+) -> CheckedSequences:
+    if not sequences:
+        raise ValueError(
+            f"{name} has 0 sequences (Found array with 0 sample(s)) while a minimum of "
+            "1 is required."
+        )
+    named = None
+    if isinstance(sequences[0], pd.DataFrame) or is_foreign_frame(sequences[0]):
+        named = sequences[0]
+        sequences = _frames_as_arrays(sequences, name)
+    kind = _kind_of(sequences, input_type, empty, name, advice)
+    texts: list[str] | None = None
+    if kind == "numeric":
+        steps = join_numbers(sequences, name, advice)
+        form = _list_form(sequences, steps)
+    else:
+        if kind == "strings":
+            if split is None:
+                raise TypeError(f"{name} holds strings, expected token lists")
+            texts = cast("list[str]", sequences)
+            sequences = split_texts(texts, split, name)
+        any_value = kind == "strings" or input_type == "tokens"
+        steps = join_tokens(sequences, name, advice, any_value=any_value)
+        form = Form("tokens", "list", None)
+    if empty == "raise" or (empty == "tokens" and kind == "numeric"):
+        _check_no_empty(steps, name)
+    return CheckedSequences(steps, form, named, texts)
+
+
+def check_same_form(
+    checked: CheckedSequences, fitted: Form, *, estimator: object, name: str = "X"
+) -> None:
+    """Raise a ValueError if X cannot be of the form that the estimator was fitted on.
+
+    After a 2-D fit another width is refused, as scikit-learn demands; lists and 3-D
+    arrays of one feature are accepted, and after those any 2-D width.
+    """
+    form = checked.form
+    if form.kind != fitted.kind:
+        if checked.texts is None and not len(checked.steps.values):
+            _check_no_empty(checked.steps, name)  # empty lists are of neither kind
+        raise ValueError(
+            f"{name} holds {KINDS[form.kind]}, but {type(estimator).__name__} was "
+            f"fitted on {KINDS[fitted.kind]}"
+        )
+    both_2d = form.container == "columns" and fitted.container in ("columns", "nested")
+    got = form.width if both_2d else form.n_features
+    expected = fitted.width if both_2d else fitted.n_features
+    if got != expected:
+        raise ValueError(
+            f"{name} has {got} features, but {type(estimator).__name__} is expecting "
+            f"{expected} features as input"
+        )
+
+
+def _kind_of(
+    sequences: Sequence, input_type: str, empty: Empty, name: str, advice: Advice
+) -> Literal["numeric", "tokens", "strings"]:
+    """Return the kind of X, which its first step decides that is not missing."""
+    if not set(map(type, sequences)) <= PLAIN | {str, np.ndarray}:
+        _check_each_sequence(sequences, name)
+    first = sequences[0]
+    if isinstance(first, str):
+        if input_type == "numeric":
+            raise ValueError(
+                f'{name}[0] is a string, but {advice.type_parameter} is "numeric"'
+            )
+        return "strings"
+    if not is_sequence(first):
+        raise ValueError(_no_sequence(first, name))
+    if input_type != "auto":
+        return "tokens" if input_type == "tokens" else "numeric"
+    for i, sequence in enumerate(sequences):
+        if (
+            isinstance(sequence, np.ndarray)
+            and sequence.dtype.kind in "biuf"
+            and len(sequence)
+        ):
+            return "numeric"
+        for step in sequence if is_sequence(sequence) else ():
+            if isinstance(step, Mapping):
+                raise TypeError(f"{name}[{i}] has steps of type dict; {advice.dicts}")
+            if not is_missing(step):
+                return "tokens" if isinstance(step, str) else "numeric"
+    could_be_tokens = all(
+        is_sequence(s) and not len(s) and getattr(s, "ndim", 1) == 1 for s in sequences
+    )
+    return "tokens" if empty == "tokens" and could_be_tokens else "numeric"
+
+
+def _check_each_sequence(sequences: Sequence, name: str) -> None:
+    """Raise an error that names the first sequence that is missing, or a container."""
+    for i, sequence in enumerate(sequences):
+        if is_missing(sequence):
+            texts = any(isinstance(other, str) for other in sequences)
+            remedy = 'fill it, for example by fillna("")' if texts else "leave it out"
+            raise ValueError(f"{name}[{i}] is missing ({sequence!r}); {remedy}")
+        if is_packed(sequence):
+            raise TypeError(
+                f"{name}[{i}] is PackedSequence, expected a sequence"
+                f"{remedy_for(sequence, f'{name}[{i}]')}"
+            )
+
+
+def _no_sequence(first: object, name: str) -> str:
+    message = f"{name}[0] is {type(first).__name__}, expected a sequence"
+    if isinstance(first, int | float | np.number | np.bool_ | np.ndarray):
+        return (
+            f"{message}. Expected 2D array or a list of sequences, got 1D: Reshape your "
+            "data, a single sequence x is passed as [x]"
+        )
+    return message + (remedy_for(first, f"{name}[0]") or "")
+
+
+def _list_form(sequences: Sequence, steps: RaggedArray) -> Form:
+    """Return "nested" for equally long lists of numbers, which scikit-learn reads as 2-D."""
+    lengths = steps.lengths
+    nested = lengths.min() == lengths.max() > 0 and all(
+        isinstance(s, list | tuple) and np.ndim(s[0]) == 0 for s in sequences
+    )
+    if nested:
+        return Form("numeric", "nested", int(lengths[0]))
+    return Form("numeric", "list", steps.values.shape[1])
+
+
+def _frames_as_arrays(sequences: Sequence, name: str) -> list[NDArray]:
+    """Return sequences that are frames, one row a step, as arrays."""
+    frames = [as_frame(s) if is_foreign_frame(s) else s for s in sequences]
+    columns = frames[0].columns
+    arrays = []
+    for i, frame in enumerate(frames):
+        if not isinstance(frame, pd.DataFrame) or not frame.columns.equals(columns):
+            raise ValueError(
+                f"{name}[{i}] has not the columns of {name}[0]: {shown(columns.tolist())}"
+            )
+        array = to_array(frame)
+        if array.dtype.kind not in "biuf":
+            check_number_columns(frame, f"{name}[{i}]", rows_are_steps=True)
+        arrays.append(array)
+    return arrays
+
+
+def rows_hold_tokens(X: Any, input_type: str, name: str) -> bool:
+    """Return whether the rows of a table are token lists; refuse mixed columns."""
+    if input_type == "tokens":
+        return True
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biufc":
+        return False
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+    if input_type == "auto" and frame.size:
+        kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
+        if kinds == {"texts"}:
+            check_single_texts(frame, name, is_array=frame is not X)
+            return True
+    check_number_columns(frame, name, is_array=frame is not X)
+    return False
+
+
+def _check_columns(
+    X: Any, given: Any, estimator: object, name: str, advice: Advice
+) -> CheckedSequences:
+    """Rows are univariate series, one column a step."""
+    if isinstance(X, pd.DataFrame) and any(dtype.kind == "O" for dtype in X.dtypes):
+        X = X.mask(X.isna(), np.nan)  # NA among objects
+    with np.errstate(over="ignore"):  # becomes inf, refused with its place
+        values = check_array(
+            X,
+            dtype=np.float32,
+            ensure_all_finite=False,
+            estimator=estimator,
+            input_name=name,
+        )
+    n_sequences, n_steps = values.shape
+    steps = RaggedArray.from_lengths(
+        values.reshape(-1, 1), np.full(n_sequences, n_steps, dtype=np.int64)
+    )
+    check_finite(steps, name, advice)
+    _warn_of_steps_in_rows(X, name)
+    named = given if get_feature_names(given) is not None else None
+    return CheckedSequences(steps, Form("numeric", "columns", n_steps), named)
+
+
+def _check_stacked(
+    array: NDArray, input_type: str, name: str, advice: Advice
+) -> CheckedSequences:
+    """A 3-D array, or more dimensions whose steps are flattened (image frames)."""
+    if input_type == "tokens":
+        raise ValueError(
+            f'{name} has {array.ndim} dimensions, {advice.type_parameter}="tokens" '
+            "expects at most 2"
+        )
+    n_sequences, n_steps = array.shape[:2]
+    if 0 in array.shape:
+        raise ValueError(
+            f"{name} has shape {array.shape}, every dimension must be at least 1"
+        )
+    place = f"{name}, a {array.ndim}-D array,"
+    with np.errstate(over="ignore"):  # becomes inf, refused with its place
+        values = to_float32(array.reshape(n_sequences * n_steps, -1), place)
+    lengths = np.full(n_sequences, n_steps, dtype=np.int64)
+    steps = RaggedArray.from_lengths(values, lengths)
+    check_finite(steps, name, advice)
+    return CheckedSequences(steps, Form("numeric", "array", values.shape[1]))
+
+
+def _check_no_empty(steps: RaggedArray, name: str) -> None:
+    empty = np.flatnonzero(steps.lengths == 0)
+    if len(empty):
+        raise ValueError(
+            f"{name}[{empty[0]}] has no steps, every sequence needs at least one "
+            f"({len(empty)} of {len(steps)} are empty)"
+        )
+
+
+def _check_fields(
+    frame: pd.DataFrame,
+    feature_names: Sequence[str] | None,
+    empty: Empty,
+    name: str,
+    advice: Advice,
+) -> CheckedSequences:
+    columns, lengths, frame = field_arrays(frame, feature_names, name)
+    with np.errstate(over="ignore"):  # becomes inf, refused with its place
+        values = np.stack(
+            [
+                to_float32(np.concatenate(cells), f"{name}[{shown(column)}]")
+                for column, cells in zip(frame.columns, columns, strict=True)
+            ],
+            axis=1,
+        )  # (total_steps, n_features)
+    steps = RaggedArray.from_lengths(values, lengths)
+    check_finite(steps, name, advice)
+    if empty != "keep":
+        _check_no_empty(steps, name)
+    named = frame if get_feature_names(frame) is not None else None
+    return CheckedSequences(steps, Form("numeric", "fields", values.shape[1]), named)
+
+
+def _warn_of_steps_in_rows(X: Any, name: str) -> None:
+    """Warn that each row of a frame with a MultiIndex is read as one sequence."""
+    index = getattr(X, "index", None)
+    if isinstance(index, pd.MultiIndex) and index.droplevel(-1).has_duplicates:
+        warnings.warn(
+            f"{name} has a MultiIndex, and each of its rows is read as one sequence of "
+            f"{X.shape[1]} steps. If its rows are steps, pass "
+            "skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); if "
+            f"not, {name}.reset_index(drop=True) silences this warning",
+            UserWarning,
+            stacklevel=4,
+        )

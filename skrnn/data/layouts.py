@@ -1,0 +1,426 @@
+"""Containers of users as rows, tables, arrays or fields, and their rebuild.
+
+``read_container`` brings a container into one of four layouts and knows how to rebuild
+it; ``open_rows`` gives the rows of y, ``open_series`` the values of one series. This file
+does not look at the values but where they tell a layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from skrnn._sklearn import get_feature_names
+from skrnn.data.columns import (
+    as_frame,
+    check_number_columns,
+    column_kind,
+    has_flat_numbers,
+    is_foreign_frame,
+)
+from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.steps import is_missing, is_sequence, shown, to_array, to_float32
+
+Layout = Literal["list", "columns", "array", "fields"]
+
+
+# --- reading and rebuilding ----------------------------------------------------------
+
+
+class Container(NamedTuple):
+    """A user's container in one of four layouts.
+
+    Attributes
+    ----------
+    layout : {"list", "columns", "array", "fields"}
+        "list": one object a sequence. "columns": a table, one column a step. "array":
+        three or more dimensions. "fields": a frame, one column a feature, whose cells are
+        1-D sequences of numbers.
+    content : list, ndarray or DataFrame
+        A list, a 2-D array or frame, an array, or a frame.
+    rebuild : callable
+        ``rebuild(steps, names)`` gives transformed steps in the user's container;
+        ``steps`` is a RaggedArray, ``names`` the names of its features or None.
+    """
+
+    layout: Layout
+    content: Any
+    rebuild: Callable[[RaggedArray, Sequence[str] | None], Any]
+
+
+def read_container(X: Any, name: str = "X") -> Container:
+    """Read any container of sequences.
+
+    Parameters
+    ----------
+    X : list, tuple, ndarray, tensor, Series, DataFrame, RaggedArray
+        One row a sequence; Series and frames of pandas, polars or arrow. A 2-D container
+        of one column that holds texts or sequences is that column.
+    name : str
+        What messages call X.
+
+    Raises
+    ------
+    TypeError
+        If X is no container of sequences; the message names the remedy.
+    """
+    _check_is_container(X, name)
+    if isinstance(X, list | tuple | RaggedArray):
+        return _list_container(list(X), tuple if isinstance(X, tuple) else list)
+    if _is_awkward(X):
+        return _list_container(X.to_list(), object_array)
+    if is_foreign_frame(X):
+        X = as_frame(X)
+    if isinstance(X, pd.DataFrame):
+        return _read_frame(X)
+    if isinstance(X, pd.Series):
+        return _read_series(X, name)
+    array = to_array(X)
+    if array.ndim >= 3:
+        return Container("array", array, _rebuild_array)
+    if array.ndim == 2:
+        return _read_table(array)
+    if array.dtype.kind in "mM":
+        raise TypeError(f"{name} holds dates or times, expected numbers or tokens")
+    if array.dtype.names is not None:
+        raise TypeError(
+            f"{name} is a structured array, expected numbers or tokens; pass "
+            f"numpy.lib.recfunctions.structured_to_unstructured({name})"
+        )
+    if array.ndim == 1 and array.dtype.kind in "OUTS":
+        return _list_container(array.tolist(), object_array)
+    raise _one_dimensional(array, name)
+
+
+def _check_is_container(X: Any, name: str) -> None:
+    """Raise a TypeError that names the remedy if X is no container."""
+    if isinstance(X, str | bytes):
+        raise TypeError(
+            f"{name} is one string; pass a list of strings, one for each sequence"
+        )
+    if hasattr(X, "tocsr"):  # sparse: let scikit-learn say so in its own words
+        check_array(X, accept_sparse=False, input_name=name)
+    if (remedy := remedy_for(X, name)) is not None:
+        raise TypeError(
+            f"{name} must be a list of sequences, an array, a Series or a DataFrame, "
+            f"got {type(X).__name__}{remedy}"
+        )
+
+
+def remedy_for(X: Any, name: str) -> str | None:
+    """Return how to make a container of X; None if it is one already."""
+    kind = type(X).__name__
+    if is_packed(X):
+        return f"; pass torch.nn.utils.rnn.unpack_sequence({name})"
+    if getattr(X, "is_nested", False) is True:
+        return f"; pass the nested tensor's sequences as list({name}.unbind())"
+    if isinstance(X, list | tuple | RaggedArray):
+        return None
+    if kind.endswith("GroupBy"):
+        return (
+            "; make sequences of the frame's groups by "
+            "skrnn.preprocessing.sequences_from_frame(frame, by=...)"
+        )
+    if kind == "LazyFrame":
+        return f"; pass {name}.collect()"
+    if isinstance(X, Mapping):
+        return f"; pass its sequences as list({name}.values())"
+    if isinstance(X, Set):
+        return f"; a set has no order, pass list({name})"
+    if is_foreign_frame(X) or hasattr(X, "__array__") or hasattr(X, "iloc"):
+        return None
+    return f"; pass list({name})" if isinstance(X, Iterable) else ""
+
+
+def is_packed(X: Any) -> bool:
+    """Return whether X is torch's PackedSequence, which is a tuple of four parts."""
+    return type(X).__name__ == "PackedSequence"
+
+
+def _is_awkward(X: Any) -> bool:
+    return type(X).__module__.partition(".")[0] == "awkward"
+
+
+def _is_array(X: Any) -> bool:
+    """Return whether numpy can read X without a loss."""
+    is_frame = isinstance(X, pd.DataFrame) or is_foreign_frame(X)
+    return hasattr(X, "__array__") and not is_frame and not _is_awkward(X)
+
+
+def _one_dimensional(array: NDArray, name: str) -> ValueError:
+    if array.ndim == 0:
+        return ValueError(
+            f"{name} is one value: Expected 2D array, got scalar array instead. Reshape "
+            f"your data: pass a list of sequences"
+        )
+    return ValueError(
+        f"{name} is 1-D: {len(array)} numbers, expected a list of sequences. Expected 2D "
+        "array, got 1D array instead. Reshape your data: pass one sequence x as [x], or "
+        "cut a long series by skrnn.preprocessing.sliding_windows; x.reshape(-1, 1) makes "
+        "each number a sequence of one step"
+    )
+
+
+def _list_container(sequences: list, make: Callable[[list], Any]) -> Container:
+    return Container("list", sequences, lambda steps, names: make(list(steps)))
+
+
+def _read_series(X: pd.Series, name: str) -> Container:
+    if pd.api.types.is_numeric_dtype(X.dtype):
+        raise _one_dimensional(np.empty(len(X)), name)
+    if column_kind(X) == "dates":
+        raise TypeError(f"{name} holds dates or times, expected numbers or tokens")
+    return _list_container(
+        X.tolist(),
+        lambda sequences: pd.Series(object_array(sequences), X.index, name=X.name),
+    )
+
+
+def _read_table(array: NDArray) -> Container:
+    """Read a 2-D array: one column of texts or sequences is that column."""
+    if array.shape[1] == 1 and array.dtype.kind in "OUTS":
+        cells = array[:, 0].tolist()
+        if _first_present_is_sequence(cells):
+            return _list_container(cells, object_array)
+    return Container("columns", array, lambda s, _: _table_of(s, array.shape))
+
+
+def _first_present_is_sequence(cells: Iterable) -> bool:
+    first = next((cell for cell in cells if not is_missing(cell)), None)
+    return isinstance(first, bytes) or is_sequence(first)
+
+
+def _read_frame(X: pd.DataFrame) -> Container:
+    if X.shape[1] == 1:
+        column = X.iloc[:, 0]
+        kind = column_kind(column)
+        if kind in ("texts", "sequences") and not has_flat_numbers(column):
+            return _list_container(
+                column.tolist(),
+                lambda sequences: pd.DataFrame(
+                    {X.columns[0]: object_array(sequences)}, X.index
+                ),
+            )
+    if X.shape[1] and all(
+        column_kind(X.iloc[:, j]) == "sequences" for j in range(X.shape[1])
+    ):
+        return Container("fields", X, lambda s, names: _fields_of(s, names, X))
+    return Container("columns", X, lambda s, _: _table_of(s, X.shape, X))
+
+
+def _table_of(
+    steps: RaggedArray, shape: tuple[int, int], frame: pd.DataFrame | None = None
+) -> Any:
+    """Return steps as a table of the same shape, or 3-D if they have more features."""
+    values = steps.values.reshape(*shape, -1)
+    if values.shape[2] > 1:
+        return values
+    if frame is None:
+        return values[:, :, 0]
+    return pd.DataFrame(values[:, :, 0], index=frame.index, columns=frame.columns)
+
+
+def _rebuild_array(steps: RaggedArray, names: Sequence[str] | None) -> NDArray:
+    return steps.values.reshape(len(steps), int(steps.lengths[0]), -1)
+
+
+def _fields_of(
+    steps: RaggedArray, names: Sequence[str] | None, frame: pd.DataFrame
+) -> Any:
+    """Return steps as a frame, one column a feature; without names, as a Series.
+
+    A single feature of a single column keeps its name.
+    """
+    values = steps.values
+    if names is None and values.shape[1:] == (1,) and frame.shape[1] == 1:
+        names = frame.columns
+    if names is None or values.ndim != 2 or values.shape[1] != len(names):
+        return pd.Series(object_array(list(steps)), index=frame.index)
+    columns = {
+        name: object_array(list(steps.with_values(values[:, j])))
+        for j, name in enumerate(names)
+    }
+    return pd.DataFrame(columns, index=frame.index)
+
+
+# --- rows and series -----------------------------------------------------------------
+
+
+def open_rows(container: Any, name: str) -> list[Any]:
+    """Return the rows of any container, for y and for metrics.
+
+    Parameters
+    ----------
+    container : list, tuple, ndarray, tensor, Series, DataFrame or RaggedArray
+        One row a sequence. A 2-D container of one column that holds texts or sequences is
+        that column.
+    name : str
+        What messages call the container.
+
+    Returns
+    -------
+    rows : list of length n_sequences
+        Scalars, strings, lists or arrays, as the user gave them. A masked cell is NaN
+        among numbers and None elsewhere.
+
+    Raises
+    ------
+    TypeError
+        If it is no container of rows; the message names the remedy.
+    """
+    if isinstance(container, pd.Series):
+        return container.tolist()
+    _check_is_container(container, name)
+    if _is_array(container) and (array := to_array(container)).ndim == 1:
+        return array.tolist()  # rows may be scalars here
+    read = read_container(container, name)
+    if read.layout == "fields":
+        return only_column(read.content, name)
+    if read.layout == "columns":
+        return list(to_array(read.content))
+    return list(read.content)
+
+
+def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
+    """Return the numbers of one series, and the names of its columns.
+
+    Parameters
+    ----------
+    series : array-like, Series or DataFrame
+        One row a step.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    values : ndarray of shape (n_steps,) or (n_steps, n_features)
+        A view where the series is an array. Masked and NA values are NaN.
+    columns : list, or None where it is no frame
+
+    Raises
+    ------
+    TypeError
+        If the series holds no real numbers.
+    """
+    if is_foreign_frame(series):
+        series = as_frame(series)
+    columns = None
+    if isinstance(series, pd.DataFrame):
+        columns = series.columns.tolist()
+        check_number_columns(series, name, rows_are_steps=True)
+    try:
+        values = to_array(series)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name} is no array (n_steps,) or (n_steps, n_features): {str(error)[:200]}"
+        ) from error
+    if values.dtype.kind in "mM":
+        raise TypeError(f"{name} holds dates or times, expected real numbers")
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
+    return values, columns
+
+
+# --- frames of fields ----------------------------------------------------------------
+
+
+def field_arrays(
+    frame: pd.DataFrame, feature_names: Sequence[str] | None, name: str
+) -> tuple[list[list[NDArray]], NDArray[np.int64], pd.DataFrame]:
+    """Return the cells of each column of a frame of fields as 1-D arrays.
+
+    Returns
+    -------
+    columns : list of n_features lists of n_sequences arrays
+    lengths : int64 ndarray of shape (n_sequences,)
+    frame : DataFrame
+        With its columns in the order of ``feature_names``, if these are given.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing or unknown, or if fields differ in length within a row.
+    """
+    if feature_names is not None and get_feature_names(frame) is not None:
+        frame = _in_order(frame, feature_names, name)
+    columns = [
+        [_field(cell, name, i, column) for i, cell in enumerate(frame.iloc[:, j])]
+        for j, column in enumerate(map(shown, frame.columns))
+    ]
+    lengths = np.array([[len(cell) for cell in cells] for cells in columns], np.int64)
+    unequal = np.argwhere(lengths != lengths[0])
+    if len(unequal):
+        j, i = min(map(tuple, unequal), key=lambda place: place[1])
+        raise ValueError(
+            f"row {i} of {name}: column {shown(frame.columns[0])} has {lengths[0, i]} "
+            f"steps, but column {shown(frame.columns[j])} has {lengths[j, i]}; the fields "
+            "of a sequence must be equally long"
+        )
+    return columns, lengths[0], frame
+
+
+def _field(cell: Any, name: str, i: int, column: str) -> NDArray:
+    if type(cell) is np.ndarray and cell.ndim == 1 and cell.dtype.kind in "biufc":
+        return cell
+    place = f"row {i} of {name}, column {column}"
+    if is_missing(cell):
+        raise ValueError(f"{place} is missing ({cell!r}); leave that row out")
+    if isinstance(cell, str) or not is_sequence(cell):
+        raise TypeError(f"{place} is {type(cell).__name__}, expected a sequence")
+    if isinstance(next(iter(cell), None), str):
+        raise TypeError(
+            f"{place} holds tokens, and {name} has other columns; a frame of several "
+            f"columns must hold numbers. Pass the one column of tokens, as "
+            f"{name}[{column}]"
+        )
+    array = _numbers(cell, place)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{place} has shape {array.shape}; the sequences in the columns of a frame "
+            "must be 1-D, one column a feature"
+        )
+    return array
+
+
+def _numbers(cell: Any, place: str) -> NDArray:
+    """Return an array of the cell's own dtype, float64 where it holds objects."""
+    single = to_float32(cell, place)  # raises where a step is no number
+    array = to_array(cell)
+    if array.dtype == object:
+        return np.where(np.isnan(single), np.nan, array).astype(np.float64)
+    return array
+
+
+def _in_order(
+    frame: pd.DataFrame, feature_names: Sequence[str], name: str
+) -> pd.DataFrame:
+    expected, got = list(feature_names), frame.columns.tolist()
+    if expected == got:
+        return frame
+    missing = [column for column in expected if column not in got]
+    unknown = [column for column in got if column not in expected]
+    if missing or unknown:
+        parts = [f"lacks the columns {shown(missing)}"] if missing else []
+        parts += [f"has the columns {shown(unknown)} besides"] if unknown else []
+        raise ValueError(
+            f"The feature names should match those that were passed during fit: {name} "
+            + " and ".join(parts)
+        )
+    return frame[expected]
+
+
+def only_column(frame: pd.DataFrame, name: str) -> list:
+    """Return the cells of a frame's one column of sequences."""
+    if frame.shape[1] > 1:
+        raise TypeError(
+            f"{name} has {frame.shape[1]} columns of sequences, expected one; pass the "
+            f"one that is meant, as {name}[{shown(frame.columns[0])}]"
+        )
+    return frame.iloc[:, 0].tolist()

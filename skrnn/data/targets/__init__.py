@@ -1,0 +1,37 @@
+"""The kinds of y, one class each."""
+
+from skrnn.data.targets._base import (
+    CheckedData,
+    CheckedTargets,
+    Targets,
+    check_length,
+    check_weights,
+    scale_to_mean_1,
+)
+from skrnn.data.targets._classes import (
+    ClassTargets,
+    MultilabelTargets,
+    make_class_targets,
+)
+from skrnn.data.targets._continuations import FeatureContinuations, TokenContinuations
+from skrnn.data.targets._numbers import HorizonTargets, NumberTargets
+from skrnn.data.targets._steps import StepTargets
+from skrnn.data.targets._tokens import TokenTargets
+
+__all__ = [
+    "CheckedData",
+    "CheckedTargets",
+    "ClassTargets",
+    "FeatureContinuations",
+    "HorizonTargets",
+    "MultilabelTargets",
+    "NumberTargets",
+    "StepTargets",
+    "Targets",
+    "TokenContinuations",
+    "TokenTargets",
+    "check_length",
+    "check_weights",
+    "make_class_targets",
+    "scale_to_mean_1",
+]

@@ -1,0 +1,300 @@
+"""What all kinds of targets share: the interface, and checks of y and of weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from numbers import Real
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
+
+from skrnn._sklearn import check_sample_weight, safe_indexing
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.ragged import RaggedArray, object_array
+
+
+class CheckedTargets(NamedTuple):
+    """y after validation.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_sequences, ...) or RaggedArray
+        Labels or numbers, one entry a sequence or one a step.
+    texts : list of str or None
+        The user's own strings, where y held strings of several labels or tokens.
+    """
+
+    values: Any
+    texts: list[str] | None = None
+
+    def take(self, indices: NDArray) -> CheckedTargets:
+        """Return some of the sequences."""
+        values = self.values
+        values = (
+            values.take(indices) if isinstance(values, RaggedArray) else values[indices]
+        )
+        texts = None if self.texts is None else [self.texts[i] for i in indices.tolist()]
+        return CheckedTargets(values, texts)
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """X, y and weights after validation.
+
+    Attributes
+    ----------
+    X : CheckedSequences
+    y : CheckedTargets
+    weight : float64 ndarray of shape (n_sequences,) or None
+    raw : tuple
+        The user's own X and y, which scorers need.
+    name : str
+        What messages call y.
+    origin : int64 ndarray of shape (n_sequences,) or None
+        The sequences' indices in the user's X; None where they are equal.
+    """
+
+    X: CheckedSequences
+    y: CheckedTargets
+    weight: NDArray[np.float64] | None = None
+    raw: tuple[Any, Any] = (None, None)
+    name: str = "y"
+    origin: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.X.steps)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each sequence of X."""
+        return self.X.steps.lengths
+
+    def take(self, indices: NDArray, *, with_raw: bool = True) -> CheckedData:
+        """Return some of the sequences; ``with_raw`` copies the user's own ones, too."""
+        raw: Any = (None, None)
+        if with_raw:
+            raw = tuple(safe_indexing(part, indices) for part in self.raw)
+        return replace(
+            self,
+            X=self.X.take(indices),
+            y=self.y.take(indices),
+            weight=None if self.weight is None else self.weight[indices],
+            raw=raw,
+            origin=indices if self.origin is None else self.origin[indices],
+        )
+
+    def without_weight(self) -> CheckedData:
+        """Return the same data without sample weights."""
+        return replace(self, weight=None)
+
+    def without_empty(self) -> CheckedData:
+        """Return the sequences that have steps; a ValueError if none has."""
+        if self.lengths.min() > 0:
+            return self
+        if self.lengths.max() == 0:
+            name = self.name.replace("y", "X", 1)
+            raise ValueError(f"{name} has no steps: all its sequences are empty")
+        return self.take(np.flatnonzero(self.lengths))
+
+
+class Targets(ABC):
+    """Abstract base of the kinds of y: each validates, fits, encodes and decodes.
+
+    A new kind is one class; an estimator's ``_make_targets`` chooses it. ``fit`` is
+    called once, by the first training; ``observe`` by every training, for what may grow.
+
+    Attributes
+    ----------
+    teacher_forcing : bool
+        Whether the network reads the targets one step late in training.
+    classes : ndarray of shape (n_classes,) or None
+        What ``classes_`` shows.
+    vocabulary : dict or None
+        Token → id, of targets that are tokens.
+    """
+
+    teacher_forcing: ClassVar[bool] = False
+    classes: Any = None
+    vocabulary: dict[Hashable, int] | None = None
+
+    @property
+    @abstractmethod
+    def n_outputs(self) -> int:
+        """Numbers that the network gives for a sequence, or for a step."""
+
+    @abstractmethod
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Validate the user's y; after ``fit`` it must be of the same kind as there.
+
+        Raises
+        ------
+        ValueError, TypeError
+            That name the place.
+        """
+
+    @abstractmethod
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn the encoding from training data.
+
+        Parameters
+        ----------
+        train : CheckedData
+            What the network is trained on.
+        every : CheckedData
+            The same with the held-out part: classes are known from all of y.
+        classes : array-like, optional
+            All classes that will ever come.
+        """
+
+    @abstractmethod
+    def encode(self, data: CheckedData) -> NDArray | RaggedArray:
+        """Return the targets as the loss takes them."""
+
+    def observe(self, train: CheckedData) -> None:
+        """Widen what may grow when training continues on other data."""
+        return
+
+    def counts(self, data: CheckedData) -> NDArray[np.int64] | None:
+        """Return over how many targets each sequence's loss is a sum; None is one."""
+        return None
+
+    def loss_weights(
+        self, data: CheckedData, train: CheckedData, class_weight: Any
+    ) -> NDArray | RaggedArray | None:
+        """Return the weight of each sequence or step in the loss, None for equal ones.
+
+        ``train`` tells how common each class is.
+        """
+        return data.weight
+
+    def strata(self, y: CheckedTargets) -> NDArray | None:
+        """Return labels whose shares a random split keeps, if there are any."""
+        return None
+
+    def groups(self, y: CheckedTargets) -> list[NDArray[np.int64]]:
+        """Return sequences by label: of each group one must stay in training."""
+        return []
+
+
+# --- labels --------------------------------------------------------------------------
+
+
+def encode_labels(
+    labels: Sequence[Hashable], classes: NDArray
+) -> tuple[NDArray[np.int64], int | None]:
+    """Return each label's position in ``classes``, and the first place of a new one."""
+    ids_of = {label: i for i, label in enumerate(classes.tolist())}
+    ids = np.fromiter((ids_of.get(label, -1) for label in labels), np.int64, len(labels))
+    unknown = np.flatnonzero(ids < 0)
+    return ids, int(unknown[0]) if len(unknown) else None
+
+
+def listed(values: Any, limit: int = 20) -> str:
+    """Return a list as text, cut where it is long."""
+    values = list(values)
+    if len(values) <= limit:
+        return str(values)
+    return f"[{', '.join(map(repr, values[:limit]))}, ... {len(values):,} in all]"
+
+
+def rows_as_lists(values: Sequence[Any], offsets: NDArray[np.int64]) -> list[list[Any]]:
+    """Return flat values as one list a sequence."""
+    return [list(values[start:end]) for start, end in pairwise(offsets.tolist())]
+
+
+def decode_labels(ids: RaggedArray, names: Sequence[Hashable]) -> list[list[Hashable]]:
+    """Return the names at ``ids``, Python's own objects, as one list a sequence."""
+    return rows_as_lists(object_array(names)[ids.values].tolist(), ids.offsets)
+
+
+def weight_by_class(
+    class_weight: Any, classes: NDArray, y: NDArray, train_y: NDArray
+) -> NDArray[np.float64]:
+    """Return the weight of each entry of y; 1 for classes that ``train_y`` lacks."""
+    if isinstance(class_weight, list):
+        raise ValueError("class_weight may be a list for several labels only")
+    if isinstance(class_weight, dict):
+        unknown = set(class_weight) - set(classes.tolist())
+        if unknown and not set(classes.tolist()) <= set(class_weight):
+            raise ValueError(
+                f"class_weight names {listed(sorted(unknown, key=str))}, not in classes "
+                f"{listed(classes.tolist())}"
+            )
+        given = [class_weight.get(label, 1.0) for label in classes.tolist()]
+        for label, weight in zip(classes.tolist(), given, strict=True):
+            if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
+                raise ValueError(
+                    f"class_weight[{label!r}] must be a number of at least 0, got "
+                    f"{weight!r}"
+                )
+        by_class = np.array(given, dtype=np.float64)
+    else:
+        classes = np.unique(train_y)
+        by_class = compute_class_weight("balanced", classes=classes, y=train_y)
+    index = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    return np.where(classes[index] == y, by_class[index], 1.0)
+
+
+# --- containers of y -----------------------------------------------------------------
+
+
+def check_length(y: Any, n_sequences: int, name: str = "y") -> None:
+    """Raise a ValueError unless ``y`` has one entry for each sequence."""
+    if y is None:
+        raise ValueError(
+            f"{name} is None: this estimator requires {name} to be passed, but the "
+            f"target {name} is None"
+        )
+    if hasattr(y, "tocsr"):
+        raise TypeError(
+            f"{name} is sparse, which is not supported; pass {name}.toarray()"
+        )
+    n_entries = len(y) if hasattr(y, "__len__") else len(np.atleast_1d(np.asarray(y)))
+    if n_entries != n_sequences:
+        X_name = name.replace("y", "X", 1)
+        raise ValueError(
+            f"{name} has {n_entries} entries, but {X_name} has {n_sequences} sequences"
+        )
+
+
+def as_array(y: Any) -> Any:
+    """Return a Series or frame as an array, other containers as they are."""
+    return y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y
+
+
+def check_weights(
+    sample_weight: Any, n_sequences: int, name: str = "sample_weight"
+) -> NDArray[np.float64] | None:
+    """Return non-negative float64 weights ``(n_sequences,)``, or None."""
+    if sample_weight is None:
+        return None
+    try:
+        return check_sample_weight(
+            sample_weight,
+            np.empty((n_sequences, 1)),
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+    except ValueError as error:
+        message = str(error).replace("sample_weight", name)
+        raise ValueError(message if name in message else f"{name}: {message}") from error
+
+
+def scale_to_mean_1(weight: NDArray, counts: NDArray | None = None) -> float:
+    """Return the factor that makes the mean weight 1.
+
+    ``counts`` says how often each weight counts.
+    """
+    mean = float(np.average(weight, weights=counts))
+    if not mean > 0:
+        raise ValueError(
+            "every training sequence has weight 0, by sample_weight, class_weight or both "
+            "together"
+        )
+    return 1.0 / mean

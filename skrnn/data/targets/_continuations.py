@@ -1,0 +1,225 @@
+"""Sequences as their own targets: what follows each of their steps."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.inputs import Inputs
+from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.targets._base import CheckedData, CheckedTargets, Targets
+from skrnn.data.targets._tokens import TargetTokenCodec
+from skrnn.data.tokenizers import check_tokenizer
+from skrnn.data.vocabulary import N_RESERVED, UNKNOWN
+
+
+class Continuations(Targets):
+    """Abstract base: X is its own y, one step later.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The estimator's inputs.
+    """
+
+    generates_tokens: bool
+
+    def __init__(self, inputs: Inputs):
+        self.inputs = inputs
+
+    def encode(self, data: CheckedData) -> RaggedArray:
+        """Return the steps that the network learns to predict."""
+        return self.encode_steps(data.X.steps)
+
+    def inputs_of(self, targets: RaggedArray) -> RaggedArray:
+        """Return what the network reads before each of ``encode``'s steps: 0 first."""
+        late = np.roll(targets.values, 1, axis=0)
+        late[targets.offsets[:-1][targets.lengths > 0]] = 0
+        return targets.with_values(late)
+
+    @abstractmethod
+    def encode_steps(self, steps: RaggedArray) -> RaggedArray:
+        """Return targets of plain steps."""
+
+    @abstractmethod
+    def prompts(self, steps: RaggedArray) -> RaggedArray:
+        """Return what the network reads of prompts: 0 first, the last step last."""
+
+    @abstractmethod
+    def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
+        """Return generated steps in the form of X."""
+
+    @abstractmethod
+    def decode_step(self, step: NDArray) -> Any:
+        """Return one generated step as a user reads it."""
+
+    @abstractmethod
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of what follows, from logits ``(n, n_outputs)``."""
+
+    @abstractmethod
+    def ends(self, stop: Hashable | None, choices: dict[str, Any]) -> tuple[int, ...]:
+        """Return the ids that end a sequence, validating ``stop`` and other choices."""
+
+    def unknown_penalty(self, targets: RaggedArray) -> NDArray[np.float64]:
+        """Return the nats by which a score is too high, ``(n_sequences,)``."""
+        return np.zeros(len(targets))
+
+
+class TokenContinuations(Continuations):
+    """The next token, and last the end."""
+
+    generates_tokens = True
+
+    def __init__(self, inputs: Inputs):
+        super().__init__(inputs)
+        self.left_out: frozenset[Hashable] = frozenset()
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return self.codec.end + 1
+
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return the steps of X."""
+        return CheckedTargets(X.steps, X.texts)
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Take the vocabulary of the inputs, and learn how texts are spaced."""
+        vocabulary = self.inputs.vocabulary
+        assert vocabulary is not None
+        if not vocabulary.ids:
+            raise ValueError(
+                f"no token of X is seen min_count={self.inputs.min_count} times: there is "
+                "nothing to generate"
+            )
+        self.codec = TargetTokenCodec(vocabulary)
+        self.names = list(vocabulary.ids)
+        self.are_texts = train.X.texts is not None
+        self.tokenizer = check_tokenizer(self.inputs.tokenizer)
+        self.spacing = (
+            self.tokenizer.learn_spacing(train.X.texts) if train.X.texts else None
+        )
+
+    def observe(self, train: CheckedData) -> None:
+        """Note which tokens of training the vocabulary leaves out."""
+        self.left_out |= (
+            frozenset(train.X.steps.values) - self.codec.vocabulary.ids.keys()
+        )
+
+    def encode_steps(self, steps: RaggedArray) -> RaggedArray:
+        """Return ids with an end."""
+        return self.codec.encode(steps)
+
+    def prompts(self, steps: RaggedArray) -> RaggedArray:
+        """Return ids, the beginning first."""
+        return self.inputs_of(self.codec.encode(steps))
+
+    def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
+        """Return token lists, or texts where X was texts."""
+        sequences = self.codec.decode(steps)
+        if self.are_texts:
+            return object_array([self.tokenizer.join(t, self.spacing) for t in sequences])
+        return object_array(sequences)
+
+    def decode_step(self, step: NDArray[np.int64]) -> Hashable:
+        """Return the token of an id."""
+        return self.names[int(step) - N_RESERVED]
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return those of the tokens and last of the end, given that it is one of them."""
+        return softmax(logits[:, N_RESERVED:], axis=1)
+
+    def ends(self, stop: Hashable | None, choices: dict[str, Any]) -> tuple[int, ...]:
+        """Return the end, and the id of ``stop``."""
+        if stop is None:
+            return (self.codec.end,)
+        ids = self.codec.vocabulary.ids
+        try:
+            known = stop in ids
+        except TypeError:  # a list, or a tuple of lists
+            known = False
+        if not known:
+            raise ValueError(f"stop={stop!r} is no token of vocabulary_")
+        return (self.codec.end, ids[stop])
+
+    def counts(self, data: CheckedData) -> NDArray[np.int64]:
+        """Return each sequence's tokens, the end counted."""
+        return data.lengths + 1
+
+    def unknown_penalty(self, targets: RaggedArray) -> NDArray[np.float64]:
+        """Return what sequences lose as unknown tokens share one probability.
+
+        Each token that training left out has an equal part of it. Otherwise the model
+        with the smallest vocabulary would seem the best one.
+        """
+        unknown = np.append(0, np.cumsum(targets.values == UNKNOWN))
+        return np.diff(unknown[targets.offsets]) * np.log(max(1, len(self.left_out)))
+
+
+class FeatureContinuations(Continuations):
+    """The next step's independent features, zeros and ones."""
+
+    generates_tokens = False
+
+    @property
+    def n_outputs(self) -> int:
+        """Features of a step."""
+        return int(self.inputs.n_features or 1)
+
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return the steps of X; the first that holds another number is an error."""
+        values = X.steps.values
+        wrong = np.flatnonzero(((values != 0) & (values != 1)).any(axis=1))
+        if len(wrong):
+            sequence, step = X.steps.step_of(int(wrong[0]))
+            raise ValueError(
+                f"{name.replace('y', 'X', 1)}[{sequence}], step {step} holds other numbers "
+                "than 0 and 1; a generator learns tokens (integers with "
+                'input_type="tokens") or 0/1 features'
+            )
+        return CheckedTargets(X.steps)
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn nothing: features are their own targets."""
+
+    def encode_steps(self, steps: RaggedArray) -> RaggedArray:
+        """Return the steps."""
+        return steps
+
+    def prompts(self, steps: RaggedArray) -> RaggedArray:
+        """Return the steps, a step of zeros first."""
+        nothing = np.zeros(steps.values.shape[1], steps.values.dtype)
+        values = np.insert(steps.values, steps.offsets[1:], nothing, axis=0)
+        return self.inputs_of(RaggedArray.from_lengths(values, steps.lengths + 1))
+
+    def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
+        """Return float32 arrays ``(n_steps, n_features)``."""
+        return object_array(np.split(steps.values, steps.offsets[1:-1]))
+
+    def decode_step(self, step: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the features as they are, in an array of their own."""
+        return step.copy()  # the network reads the other next
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return each feature's own."""
+        return expit(logits)
+
+    def ends(self, stop: Hashable | None, choices: dict[str, Any]) -> tuple[int, ...]:
+        """Return nothing: features never end; a choice among tokens is an error."""
+        for name, value in {**choices, "stop": stop}.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} has no effect: steps are features, not tokens"
+                )
+        return ()
+
+    def counts(self, data: CheckedData) -> NDArray[np.int64]:
+        """Return each sequence's steps."""
+        return data.lengths

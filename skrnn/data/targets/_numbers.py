@@ -1,0 +1,154 @@
+"""Numbers: one or several a sequence, or a horizon of future steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array, column_or_1d
+
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.inputs import Inputs
+from skrnn.data.targets._base import (
+    CheckedData,
+    CheckedTargets,
+    Targets,
+    as_array,
+    check_length,
+    scale_to_mean_1,
+)
+
+
+class NumberTargets(Targets):
+    """Real numbers ↔ standardised float32 columns.
+
+    With ``instance_norm`` they are relative to each sequence's own level, which
+    ``inputs`` knows.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The estimator's inputs.
+    """
+
+    def __init__(self, inputs: Inputs):
+        self.inputs = inputs
+        self.shape: tuple[int, ...] | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of y."""
+        return len(self.mean)
+
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return float64 ``(n_sequences,)`` or ``(n_sequences, n_outputs)``."""
+        check_length(y, len(X.steps), name)
+        values = check_array(
+            as_array(y), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
+        )
+        if values.ndim > 2:
+            raise ValueError(
+                f"{name} has {values.ndim} dimensions, expected (n_sequences,) or "
+                "(n_sequences, n_outputs)"
+            )
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = column_or_1d(values, warn=True)
+        return self._like_fit(values, name)
+
+    def _like_fit(self, values: NDArray[np.float64], name: str) -> CheckedTargets:
+        if self.shape is not None and values.shape[1:] != self.shape:
+            n_outputs = int(np.prod(values.shape[1:], dtype=np.int64))
+            raise ValueError(
+                f"{name} has {n_outputs} outputs, expected {self.n_outputs}: y had shape "
+                f"{('n_sequences', *self.shape)} in fit".replace("'", "")
+            )
+        return CheckedTargets(values)
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn the (weighted) mean and deviation of each output.
+
+        Relative to a sequence's level the mean stays 0: an untrained network then
+        predicts the level.
+        """
+        weight = train.weight
+        if weight is not None:
+            scale_to_mean_1(weight)  # raises where every weight is 0
+        self.shape = train.y.values.shape[1:]
+        columns = self._relative(train)
+        # in units of the largest value: neither squares nor tiny numbers leave float64
+        unit = np.abs(columns).max(axis=0)
+        unit = np.where(unit > 0, unit, 1.0)
+        columns = columns / unit
+        mean = np.average(columns, axis=0, weights=weight)
+        if self.inputs.instance_norm is not None:
+            mean = np.zeros_like(mean)
+        deviation = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
+        constant = deviation <= 1e-12 * np.abs(mean)
+        self.mean = mean * unit
+        with np.errstate(over="ignore"):  # refused below
+            self.scale = np.where(constant, 1.0, deviation) * unit
+        if not np.isfinite(self.scale).all():
+            raise ValueError("y is too large: its deviation overflows float64")
+
+    def encode(self, data: CheckedData) -> NDArray[np.float32]:
+        """Return ``(n_sequences, n_outputs)`` standardised targets."""
+        return ((self._relative(data) - self.mean) / self.scale).astype(np.float32)
+
+    def decode(self, outputs: NDArray, X: CheckedSequences) -> NDArray[np.float64]:
+        """Return predictions in y's units and form.
+
+        ``outputs`` may have quantiles before the outputs: (n_sequences, ..., n_outputs).
+        """
+        assert self.shape is not None
+        result = outputs.astype(np.float64) * self.scale + self.mean
+        level = self.inputs.level_and_scale(X.steps)
+        if level is not None:
+            shift, scale = (part.reshape(-1, *[1] * (outputs.ndim - 1)) for part in level)
+            result = result * scale + shift
+        return result.reshape(*outputs.shape[:-1], *self.shape)
+
+    def loss_weights(
+        self, data: CheckedData, train: CheckedData, class_weight: Any
+    ) -> NDArray | None:
+        """Return the sample weights ``(n_sequences,)``."""
+        return data.weight
+
+    def _relative(self, data: CheckedData) -> NDArray[np.float64]:
+        columns = data.y.values.reshape(len(data), -1)
+        level = self.inputs.level_and_scale(data.X.steps)
+        return columns if level is None else (columns - level[0]) / level[1]
+
+
+class HorizonTargets(NumberTargets):
+    """Numbers of the steps ahead: one horizon for all sequences, as the last axis but one.
+
+    The network gives the whole horizon at once; all its steps share one scale an output,
+    so that a forecast's shape is not changed by the scaling.
+    """
+
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return float64 ``(n_sequences, horizon)`` or (n_sequences, horizon, n_outputs)."""
+        check_length(y, len(X.steps), name)
+        values = check_array(
+            as_array(y), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
+        )
+        if values.ndim not in (2, 3) or 0 in values.shape:
+            raise ValueError(
+                f"{name} has shape {values.shape}, expected (n_sequences, horizon) or "
+                "(n_sequences, horizon, n_outputs)"
+            )
+        return self._like_fit(values, name)
+
+    @property
+    def horizon(self) -> int:
+        """Steps ahead."""
+        assert self.shape is not None
+        return self.shape[0]
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn the scale of each output over all steps ahead."""
+        super().fit(train, every, classes)
+        squares = self.scale.reshape(self.horizon, -1) ** 2
+        shared = np.sqrt(squares.mean(axis=0))
+        self.scale = np.tile(shared, self.horizon)

@@ -1,0 +1,237 @@
+"""One label a step, and the tagging schemes that labels keep to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.containers import CheckedSequences, is_missing, is_sequence, open_rows
+from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.schemes import check_tags, first_violation, repair
+from skrnn.data.targets._base import (
+    CheckedData,
+    CheckedTargets,
+    Targets,
+    check_length,
+    decode_labels,
+    encode_labels,
+    listed,
+    weight_by_class,
+)
+
+#: How strings of y become labels, by the ``tokenizer`` parameter.
+LABEL_SPLITS: dict[str, Callable[[str], list[str]]] = {"char": list}
+LABEL_GLUE = {"char": ""}
+
+
+class StepTargets(Targets):
+    """One label a step: ragged labels ↔ ragged int64 ids.
+
+    Parameters
+    ----------
+    tokenizer : str or callable
+        The ``tokenizer`` of X: with "char" each character of a string of y is a label,
+        otherwise labels stand between white space.
+    scheme : str or None
+        The tagging scheme that labels keep to.
+    invalid_tags : {"raise", "repair"}
+        What becomes of labels that violate the scheme.
+    whole_paths : bool
+        Whether the loss is one value a sequence (a conditional random field's).
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any = "word",
+        *,
+        scheme: str | None = None,
+        invalid_tags: str = "raise",
+        whole_paths: bool = False,
+    ):
+        kind = tokenizer if isinstance(tokenizer, str) else "word"
+        self.split = LABEL_SPLITS.get(kind, str.split)
+        self.glue = LABEL_GLUE.get(kind, " ")
+        self.scheme = scheme
+        self.invalid_tags = invalid_tags
+        self.whole_paths = whole_paths
+        self.are_texts = False
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return len(self.classes)
+
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return a label for each step, RaggedArray of Python's own strings or numbers.
+
+        Parameters
+        ----------
+        y : list, ndarray, Series or DataFrame
+            Label lists, one as long as each sequence, strings of labels, or an array
+            ``(n_sequences, n_steps)``.
+        X : CheckedSequences
+        name : str
+            What messages call y.
+        """
+        lengths = X.steps.lengths
+        check_length(y, len(lengths), name)
+        rows = open_rows(y, name)
+        are_texts = isinstance(rows[0], str)
+        labels: list[Any] = []
+        X_name = name.replace("y", "X", 1)
+        for i, row in enumerate(rows):
+            if isinstance(row, str) != are_texts or not is_sequence(row):
+                kind = f"a string, as {name}[0] is" if are_texts else "a list of labels"
+                raise TypeError(
+                    f"{name}[{i}] is {type(row).__name__}, expected {kind}: one label for "
+                    f"each step of {X_name}[{i}]"
+                )
+            of_row = self.split(row) if are_texts else _as_list(row)
+            if len(of_row) != lengths[i]:
+                raise ValueError(
+                    f"{name}[{i}] has {len(of_row)} labels, but {X_name}[{i}] has "
+                    f"{lengths[i]} steps{_shown_tokens(X, i)}"
+                )
+            labels += of_row
+        steps = RaggedArray.from_lengths(object_array(labels), lengths)
+        _check_labels(steps, name)
+        if self.scheme is not None and len(steps.values):
+            check_tags(self.scheme, sorted(set(steps.values), key=str), name)
+            steps = self._in_scheme(self.scheme, steps, name)
+        return CheckedTargets(steps, rows if are_texts else None)
+
+    def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
+        """Return labels that keep to the scheme; the first violation is an error."""
+        repaired: list[Any] = []
+        for i, row in enumerate(labels):
+            violation = first_violation(scheme, row.tolist())
+            if violation is None:
+                repaired += row.tolist()
+            elif self.invalid_tags == "repair":
+                repaired += repair(scheme, row.tolist())
+            else:
+                before = "the start" if violation == 0 else repr(row[violation - 1])
+                tag = "the end" if violation == len(row) else repr(row[violation])
+                raise ValueError(
+                    f"{name}[{i}], step {violation}: {tag} after {before} violates "
+                    f'scheme="{scheme}"; invalid_tags="repair" repairs it'
+                )
+        return labels.with_values(object_array(repaired))
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn the sorted classes of all of y, or take the given ones."""
+        if classes is not None and self.scheme is not None:
+            check_tags(self.scheme, np.asarray(classes).tolist(), "classes")
+        seen = sorted(set(every.y.values.values)) if classes is None else classes
+        self.classes = np.unique(np.asarray(seen))
+        self.are_texts = every.y.texts is not None
+
+    def encode(self, data: CheckedData) -> RaggedArray:
+        """Return each label's position in ``classes``; a new label is a ValueError."""
+        y = data.y.values
+        ids, new = encode_labels(y.values, self.classes)
+        if new is not None:
+            sequence, step = y.step_of(new)
+            raise ValueError(
+                f"{data.name}[{sequence}], step {step} is {y.values[new]!r}, which is "
+                f"not in classes {listed(self.classes.tolist())}"
+            )
+        return y.with_values(ids)
+
+    def decode(self, ids: RaggedArray) -> list[Any]:
+        """Return a list of labels a sequence, or a string where y was strings."""
+        labels = self.decode_lists(ids)
+        if not self.are_texts:
+            return labels
+        return [self.glue.join(map(str, row)) for row in labels]
+
+    def decode_lists(self, ids: RaggedArray) -> list[list[Any]]:
+        """Return a list of labels, Python's own, for each sequence."""
+        return decode_labels(ids, self.classes.tolist())
+
+    def counts(self, data: CheckedData) -> NDArray[np.int64] | None:
+        """Return each sequence's steps where it has one weight."""
+        return data.lengths if self.whole_paths else None
+
+    def loss_weights(
+        self, data: CheckedData, train: CheckedData, class_weight: Any
+    ) -> NDArray | RaggedArray | None:
+        """Return a weight for each step, or for each sequence with ``whole_paths``.
+
+        A path has no weight for each of its steps: the loss takes those of its classes.
+        """
+        if self.whole_paths:
+            return data.weight
+        if data.weight is None and class_weight is None:
+            return None
+        y = data.y.values
+        by_step = np.ones(len(y.values))
+        if data.weight is not None:
+            by_step *= np.repeat(data.weight, y.lengths)
+        if class_weight is not None:
+            values, of_train = _as_labels(y), _as_labels(train.y.values)
+            by_step *= weight_by_class(class_weight, self.classes, values, of_train)
+        return y.with_values(by_step)
+
+    def class_weights(self, train: CheckedData, class_weight: Any) -> NDArray | None:
+        """Return the weight of each class ``(n_classes,)``, None for equal ones."""
+        if class_weight is None:
+            return None
+        labels = _as_labels(train.y.values)
+        weights = weight_by_class(class_weight, self.classes, self.classes, labels)
+        if not weights[np.isin(self.classes, labels)].any():
+            raise ValueError("every training sequence has weight 0, by class_weight")
+        return weights.astype(np.float32)
+
+    def groups(self, y: CheckedTargets) -> list[NDArray[np.int64]]:
+        """Return the sequences in which each label occurs."""
+        labels = y.values
+        sequence = np.repeat(np.arange(len(labels)), labels.lengths)
+        _, codes = np.unique(_as_labels(labels), return_inverse=True)
+        pairs = np.unique(np.stack([codes, sequence]), axis=1)
+        cuts = np.flatnonzero(np.diff(pairs[0])) + 1
+        return np.split(pairs[1], cuts)
+
+
+def _as_list(row: Any) -> list[Any]:
+    """Return a sequence's labels as a list of Python's own objects."""
+    steps = row.tolist() if hasattr(row, "tolist") else list(row)
+    return [step.item() if isinstance(step, np.generic) else step for step in steps]
+
+
+def _as_labels(labels: RaggedArray) -> NDArray:
+    """Return flat labels as an array of their own dtype, which can be sorted."""
+    return np.array(labels.values.tolist())
+
+
+def _shown_tokens(X: CheckedSequences, i: int, limit: int = 12) -> str:
+    """Return the tokens of a text, which its tokenizer has made."""
+    if X.texts is None:
+        return ""
+    tokens = X.steps[i].tolist()
+    more = ", ..." if len(tokens) > limit else ""
+    return f": {', '.join(map(repr, tokens[:limit]))}{more}"
+
+
+def _check_labels(steps: RaggedArray, name: str) -> None:
+    """Raise an error that names the first label which cannot be one."""
+    kinds = set(map(type, steps.values))
+    if kinds <= {str} or kinds <= {int, bool}:
+        return
+    for position, label in enumerate(steps.values):
+        sequence, step = steps.step_of(position)
+        place = f"{name}[{sequence}], step {step} is {label!r}"
+        if is_missing(label):
+            raise ValueError(f"{place}: a label is missing")
+        if isinstance(label, float) and not label.is_integer():
+            raise ValueError(f"{place}; labels must be discrete, not real numbers")
+        if not isinstance(label, str | int | float):
+            raise TypeError(f"{place}; labels must be strings or whole numbers")
+        if isinstance(label, str) != isinstance(steps.values[0], str):
+            raise TypeError(
+                f"{place}; labels must be of one kind, {name}'s first label is "
+                f"{steps.values[0]!r}"
+            )

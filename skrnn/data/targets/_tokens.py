@@ -1,0 +1,178 @@
+"""Sequences of tokens that a network generates."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.containers import Advice, CheckedSequences, check_sequences
+from skrnn.data.ragged import RaggedArray
+from skrnn.data.targets._base import (
+    CheckedData,
+    CheckedTargets,
+    Targets,
+    check_length,
+    decode_labels,
+)
+from skrnn.data.tokenizers import check_tokenizer
+from skrnn.data.vocabulary import N_RESERVED, UNKNOWN, Vocabulary, distinct_tokens
+
+TARGET_ADVICE = Advice(
+    "y",
+    "Replace it, or leave that sequence out: no step of a Pipeline changes targets",
+    "make them tokens before: no step of a Pipeline changes targets",
+)
+
+
+class TargetTokenCodec:
+    """Tokens ↔ ragged int64 ids that end with ``end``.
+
+    Beside the reserved ids and the tokens there is one more id, ``end``, the last. The
+    padding id stands before the first token where a network reads what it generates.
+    """
+
+    def __init__(self, vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
+
+    @property
+    def end(self) -> int:
+        """The id that ends a sequence."""
+        return len(self.vocabulary)
+
+    def encode(self, steps: RaggedArray) -> RaggedArray:
+        """Return ids, ``end`` after each sequence's last."""
+        codes, tokens = distinct_tokens(steps.values)
+        ids = self.vocabulary.encode(tokens)[codes]
+        return RaggedArray.from_lengths(
+            np.insert(ids, steps.offsets[1:], self.end), steps.lengths + 1
+        )
+
+    def decode(self, ids: RaggedArray) -> list[list[Hashable]]:
+        """Return a list of tokens for each sequence of ids without an end."""
+        return decode_labels(ids, [None] * N_RESERVED + list(self.vocabulary.ids))
+
+
+class TokenTargets(Targets):
+    """Tokens of any number: token lists or texts ↔ ragged int64 ids.
+
+    Parameters
+    ----------
+    target_tokenizer, target_min_count, target_max_vocabulary :
+        As the estimators' parameters.
+
+    Attributes
+    ----------
+    longest_source, longest_target : int
+        The most steps of X, and tokens of y, in training.
+    may_be_empty : bool
+        Whether training has a target without tokens.
+    """
+
+    teacher_forcing = True
+
+    def __init__(
+        self,
+        *,
+        target_tokenizer: Any = "word",
+        target_min_count: int = 1,
+        target_max_vocabulary: int | None = None,
+    ):
+        self.tokenizer = check_tokenizer(target_tokenizer, "target_tokenizer")
+        self.min_count = target_min_count
+        self.max_size = target_max_vocabulary
+        self.longest_source, self.longest_target = 0, 1
+        self.may_be_empty = False
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the logits."""
+        return self.codec.end + 1
+
+    def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return the tokens of each target as a RaggedArray."""
+        check_length(y, len(X.steps), name)
+        checked = check_sequences(
+            y,
+            input_type="tokens",
+            split=self.tokenizer.split,
+            empty="keep",
+            name=name,
+            advice=TARGET_ADVICE,
+        )
+        kinds = set(map(type, checked.steps.values))
+        if float in kinds:
+            position = next(
+                i for i, t in enumerate(checked.steps.values) if isinstance(t, float)
+            )
+            sequence, step = checked.steps.step_of(position)
+            raise TypeError(
+                f"{name}[{sequence}], step {step} is {checked.steps.values[position]!r}; "
+                "targets are tokens: strings or whole numbers. SequenceRegressor predicts "
+                "numbers, several a sequence where y is 2-D"
+            )
+        return CheckedTargets(checked.steps, checked.texts)
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn the vocabulary and the spacing of the training part's texts.
+
+        Targets, unlike classes, are not known beforehand: held-out tokens are unseen.
+        """
+        steps = train.y.values
+        codes, tokens = distinct_tokens(steps.values)
+        vocabulary = Vocabulary.learn(
+            tokens,
+            np.bincount(codes, minlength=len(tokens)),
+            min_count=self.min_count,
+            max_size=self.max_size,
+        )
+        if not vocabulary.ids:
+            raise ValueError(
+                f"no token of y is seen target_min_count={self.min_count} times: "
+                "there is nothing to generate"
+            )
+        self.codec = TargetTokenCodec(vocabulary)
+        self.vocabulary = vocabulary.ids
+        texts = train.y.texts
+        self.spacing = None if texts is None else self.tokenizer.learn_spacing(texts)
+        self.are_texts = texts is not None
+
+    def observe(self, train: CheckedData) -> None:
+        """Widen the lengths that targets may have."""
+        targets = train.y.values.lengths
+        self.longest_source = max(self.longest_source, int(train.lengths.max()))
+        self.longest_target = max(self.longest_target, int(targets.max()))
+        self.may_be_empty |= bool(targets.min() == 0)
+
+    def encode(self, data: CheckedData) -> RaggedArray:
+        """Return ids with an end; a ValueError if every token of y is unknown."""
+        ids = self.codec.encode(data.y.values)
+        tokens = ids.values[ids.values != self.codec.end]
+        if len(tokens) and (tokens == UNKNOWN).all():
+            raise ValueError(
+                f"{data.name} holds nothing but tokens that are unknown: none of them is "
+                "in target_vocabulary_"
+            )
+        return ids
+
+    def decode(self, ids: RaggedArray) -> list[Any]:
+        """Return a token list a sequence, or a text where y was texts."""
+        sequences = self.codec.decode(ids)
+        if not self.are_texts:
+            return sequences
+        return [self.tokenizer.join(tokens, self.spacing) for tokens in sequences]
+
+    def counts(self, data: CheckedData) -> NDArray[np.int64]:
+        """Return each target's tokens, the end counted."""
+        return data.y.values.lengths + 1
+
+    def max_lengths(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many tokens sources of these lengths may get.
+
+        As many as the longest target of training; for a source longer than any there,
+        more in proportion.
+        """
+        beyond = np.maximum(1.0, lengths / self.longest_source)
+        return np.ceil(beyond * self.longest_target).astype(np.int64)

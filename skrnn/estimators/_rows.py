@@ -1,0 +1,204 @@
+"""One row a parameter: default, constraint, documentation, part of the architecture.
+
+A group of parameters is a dataclass of keyword-only fields, each made by ``parameter``.
+An estimator inherits its groups and redeclares the defaults in which it differs;
+``estimator`` generates its ``__init__`` from them, which stores its arguments and does
+nothing else, and the Parameters section of its docstring. Validation reads the same rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from textwrap import fill, indent
+from typing import Any, ClassVar, NamedTuple
+
+from skrnn._sklearn import StrOptions, validate_parameter_constraints
+
+#: The groups of a docstring's Parameters section, in their order.
+GROUPS = ("network", "inputs", "training", "stopping", "other")
+
+#: A group of parameters. Identity, hash and repr stay scikit-learn's.
+parameters = dataclass(kw_only=True, eq=False, repr=False)
+
+
+class OneOf(NamedTuple):
+    """A constraint: a name in one of the tables of variants, read at each validation.
+
+    A row that is added to a table at run time is an allowed value at once.
+    """
+
+    table: Iterable[str]
+    more: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Allowed names, the additional ones first."""
+        return [*self.more, *self.table]
+
+
+class Row(NamedTuple):
+    """What is said of a parameter beside its default."""
+
+    constraints: list[Any]
+    kind: str
+    text: str
+    architecture: bool
+
+
+def parameter(
+    default: Any,
+    constraints: list[Any],
+    text: str,
+    *,
+    kind: str | None = None,
+    architecture: bool = False,
+) -> Any:
+    """Return the field of a parameter.
+
+    Parameters
+    ----------
+    default : object
+    constraints : list
+        As scikit-learn's ``_parameter_constraints``, and ``OneOf``.
+    text : str
+        Documentation. ``<name>`` stands for a constant of the class.
+    kind : str, optional
+        Type in the docstring; of ``OneOf`` its names.
+    architecture : bool
+        Whether a network that is built cannot change it.
+    """
+    if kind is None:
+        names = [f'"{n}"' for c in constraints if isinstance(c, OneOf) for n in c.names]
+        kind = f"{{{', '.join(names)}}}" + (" or None" if None in constraints else "")
+    return field(
+        default=default,
+        metadata={"row": Row(constraints, kind, " ".join(text.split()), architecture)},
+    )
+
+
+def rows_of(cls: type) -> dict[str, Row]:
+    """Return the row of each parameter of a class, in the order of its signature."""
+    found: dict[str, Row] = {}
+    for one in fields(cls):
+        for base in cls.__mro__:
+            declared = vars(base).get("__dataclass_fields__", {}).get(one.name)
+            if declared is not None and "row" in declared.metadata:
+                found[one.name] = declared.metadata["row"]
+                break
+    return found
+
+
+def groups_of(cls: type) -> dict[str, list[str]]:
+    """Return the names of a class's parameters by group, in the order of ``GROUPS``."""
+    by_group: dict[str, list[str]] = {group: [] for group in GROUPS}
+    for name in rows_of(cls):
+        owner = next(
+            base
+            for base in reversed(cls.__mro__)
+            if name in vars(base).get("__annotations__", {}) and "_group" in vars(base)
+        )
+        by_group[vars(owner)["_group"]].append(name)
+    return by_group
+
+
+def architecture_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that a network is built from, by name."""
+    return {
+        name: getattr(estimator, name)
+        for name, row in rows_of(type(estimator)).items()
+        if row.architecture
+    }
+
+
+def check_parameters(
+    estimator: Any, names: Iterable[str] | None = None, caller: str | None = None
+) -> None:
+    """Raise an InvalidParameterError, a ValueError, for a value out of its range."""
+    rows = rows_of(type(estimator))
+    chosen = rows if names is None else {name: rows[name] for name in names}
+    check_values(
+        {name: row.constraints for name, row in chosen.items()},
+        {name: getattr(estimator, name) for name in chosen},
+        caller or type(estimator).__name__,
+    )
+
+
+def check_values(
+    constraints: Mapping[str, list[Any]], values: Mapping[str, Any], caller: str
+) -> None:
+    """Raise an InvalidParameterError for a value that meets none of its constraints."""
+    validate_parameter_constraints(
+        {
+            name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
+            for name, each in constraints.items()
+        },
+        dict(values),
+        caller_name=caller,
+    )
+
+
+#: The attributes that all estimators have, and the line that stands for them in a source.
+ATTRIBUTES = """\
+net_ : SequenceNet
+    The trained skorch net; ``net_.module_`` is the torch network.
+n_features_in_ : int
+    Columns of a 2-D X, else features of a step; absent for tokens.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Column names, where X was a frame whose columns all have string names.
+vocabulary_ : dict
+    Token → id; absent for numeric sequences.
+n_parameters_ : int
+    Trained numbers of the network.
+n_iter_ : int
+    Epochs of the last ``fit``; ``history_`` has those of all since the network was built.
+history_ : DataFrame
+    One row an epoch: train_loss (with label smoothing and dropout), valid_loss, lr, dur
+    (seconds), and what callbacks record."""
+ATTRIBUTES_LINE = (
+    "Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,\n"
+    "    history_."
+)
+
+
+
+def estimator(cls: Any) -> Any:
+    """Make a final estimator: generate its signature and its docstring's parameters."""
+    cls = parameters(cls)
+    source = (cls.__doc__ or "").replace(
+        ATTRIBUTES_LINE, indent(ATTRIBUTES, "    ").strip()
+    )
+    section = re.compile(r"(    Parameters\n    -+\n).*?(?=\n\n    [A-Z])", re.DOTALL)
+    text = "\n".join(documented_rows(cls))
+    cls.__doc__ = section.sub(lambda found: found[1] + indent(text, "    "), source, 1)
+    return cls
+
+
+def documented_rows(cls: Any) -> Iterable[str]:
+    """Yield the lines of a numpydoc Parameters section, group after group."""
+    rows = rows_of(cls)
+    defaults = {one.name: one.default for one in fields(cls)}
+    for names in groups_of(cls).values():
+        for name in names:
+            default = defaults[name]
+            shown = f'"{default}"' if isinstance(default, str) else repr(default)
+            yield f"{name} : {rows[name].kind}, default={shown}"
+            text = re.sub(r"<(\w+)>", lambda m: _constant(cls, m[1]), rows[name].text)
+            yield indent(fill(text, 84, break_on_hyphens=False), "    ")
+
+
+def _constant(cls: Any, name: str) -> str:
+    value = getattr(cls, name)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+class ParameterGroup:
+    """Abstract base of the groups, for what they have in common."""
+
+    _group: ClassVar[str]
+
+
+def config_of(estimator: Any, group: type) -> dict[str, Any]:
+    """Return the values of a group's parameters, which are a network's arguments."""
+    return {one.name: getattr(estimator, one.name) for one in fields(group)}

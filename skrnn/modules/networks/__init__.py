@@ -1,0 +1,58 @@
+"""Whole networks: ``forward(inputs)`` takes a padded batch and returns logits.
+
+One file holds one task's network; a new network is one class and one row in ``NETWORKS``.
+Each keeps the arguments that built it in ``config``, as plain Python, so that it can be
+rebuilt from them and its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Generator, nn
+
+from skrnn.modules.initialization import materialize
+from skrnn.modules.networks.classification import SequenceNetwork
+from skrnn.modules.networks.encoder_decoder import HorizonNetwork, TranslationNetwork
+from skrnn.modules.networks.feed_forward import FeedForwardNetwork
+from skrnn.modules.networks.language import RecurrentLanguageModel, WindowLanguageModel
+from skrnn.modules.networks.tagging import TaggingNetwork, WindowTaggingNetwork
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "recurrent": SequenceNetwork,
+    "feed_forward": FeedForwardNetwork,
+    "tagging": TaggingNetwork,
+    "window_tagging": WindowTaggingNetwork,
+    "translation": TranslationNetwork,
+    "horizon": HorizonNetwork,
+    "language": RecurrentLanguageModel,
+    "window_language": WindowLanguageModel,
+}
+
+
+def build_network(
+    kind: str, config: Mapping[str, Any], generator: Generator
+) -> nn.Module:
+    """Return the network of this kind with initial weights drawn from ``generator``."""
+    return materialize(empty_network(kind, config), generator)
+
+
+def empty_network(kind: str, config: Mapping[str, Any]) -> nn.Module:
+    """Return the network of this kind on the meta device, without memory."""
+    config = {name: _to_python(value) for name, value in config.items()}
+    with torch.device("meta"):
+        network: Any = NETWORKS[kind](**config)
+    network = network.float()  # whatever torch's default dtype is
+    network.kind, network.config = kind, config
+    return network
+
+
+def _to_python(value: Any) -> Any:
+    """Return numpy's numbers, which torch refuses as sizes, as Python's."""
+    if isinstance(value, Mapping):
+        return {name: _to_python(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_to_python(part) for part in value)
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,158 @@
+"""Many to many, unaligned: a sequence in, tokens or a horizon of numbers out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from skrnn.modules.decoder import Decoder, DecoderState
+from skrnn.modules.embedding import UNKNOWN, Inputs
+from skrnn.modules.initialization import embedding_scale, small_normal_, xavier_
+from skrnn.modules.networks.encoding import EncodingNetwork
+from skrnn.modules.outputs import StepScores
+
+
+class EncoderDecoder(EncodingNetwork):
+    """Abstract base: encodes a source sequence and starts a decoder from it.
+
+    Parameters
+    ----------
+    input_size, output_size :
+        Of the decoder.
+    attention : str or None
+        As in ``Decoder``.
+    **encoding : dict
+        Arguments of ``EncodingNetwork``; the decoder has the same cell, hidden size and
+        number of layers, in one direction.
+    """
+
+    def __init__(
+        self, *, input_size: int, output_size: int, attention: str | None, **encoding: Any
+    ):
+        super().__init__(**encoding)
+        self.decoder = Decoder(
+            input_size,
+            encoding["hidden_size"],
+            self.encoder.output_size,
+            output_size,
+            cell=encoding["cell"],
+            num_layers=encoding["num_layers"],
+            attention=attention,
+            dropout=encoding["dropout"],
+        )
+
+    def encode(self, inputs: Inputs) -> DecoderState:
+        """Return the state from which a decoder starts."""
+        outputs, state = self.encode_steps(inputs)  # (B, T, M), (B, M)
+        return self.decoder.start(self.dropout(outputs), state, inputs["lengths"])
+
+
+class TranslationNetwork(EncoderDecoder):
+    """Generates target tokens.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Target ids: padding (as a decoder input it begins a target), unknown, tokens, and
+        last the end.
+    target_dim : int
+        Size of a target token's vector.
+    tie_weights : bool
+        Whether the target tokens' vectors are also the rows of the output layer.
+    **config : dict
+        Arguments of ``EncoderDecoder`` other than the decoder's sizes.
+
+    References
+    ----------
+    Press, Wolf (2017). Using the output embedding to improve language models. EACL.
+    """
+
+    def __init__(
+        self, *, n_outputs: int, target_dim: int, tie_weights: bool, **config: Any
+    ):
+        size = target_dim if tie_weights else config["hidden_size"]
+        super().__init__(input_size=target_dim, output_size=size, **config)
+        self.embedding = nn.Embedding(n_outputs, target_dim, padding_idx=0)
+        self.head = None if tie_weights else nn.Linear(size, n_outputs)
+        self.bias = nn.Parameter(torch.empty(n_outputs)) if tie_weights else None
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the target tokens' vectors."""
+        weight = self.embedding.weight
+        small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, inputs: Inputs) -> StepScores:
+        """Return scores ``(B, U, n_outputs)`` of each target step, the end included.
+
+        ``inputs["previous"]`` ``(B, U)`` holds the targets shifted by one step, 0 first.
+        """
+        state = self.encode(inputs)
+        outputs = self.decoder(self._embed(inputs["previous"]), state)  # (B, U, E)
+        return StepScores(self._score(self.dropout(outputs)), inputs["target_lengths"])
+
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Return log-probabilities ``(S, K, n_outputs)`` of the token after ``(S, K)``.
+
+        Padding and the unknown token are never generated. Their probability is not
+        given to other tokens, so that a target's is the same here as in ``forward``.
+        """
+        outputs, state = self.decoder.step(self._embed(tokens), state)
+        log_probabilities = self._score(outputs).log_softmax(-1)
+        log_probabilities[..., : UNKNOWN + 1] = -torch.inf
+        return log_probabilities, state
+
+    def attention(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, U, T)``: the weight of each source step at each target step."""
+        state = self.encode(inputs)
+        return self.decoder.weights(self._embed(inputs["previous"]), state)
+
+    def _score(self, outputs: Tensor) -> Tensor:
+        """Return logits ``(..., n_outputs)`` of the decoder's outputs."""
+        if self.head is not None:
+            return self.head(outputs)
+        return F.linear(outputs, self.embedding.weight, self.bias)
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        return self.dropout(self.embedding(tokens))
+
+
+class HorizonNetwork(EncoderDecoder):
+    """Decodes ``horizon`` steps of numbers.
+
+    The decoder's input is a learned vector for each step ahead instead of its own last
+    output, so an early error is not repeated and one call decodes the whole horizon.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Numbers in all, ``horizon`` times those of a step.
+    horizon : int
+        Steps ahead.
+    target_dim : int
+        Size of a step's vector.
+    **config : dict
+        Arguments of ``EncoderDecoder`` other than the decoder's sizes.
+    """
+
+    def __init__(self, *, n_outputs: int, horizon: int, target_dim: int, **config: Any):
+        size = config["hidden_size"]
+        super().__init__(input_size=target_dim, output_size=size, **config)
+        self.ahead = nn.Parameter(torch.empty(horizon, target_dim))
+        self.head = nn.Linear(size, n_outputs // horizon)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the vectors of the steps ahead."""
+        xavier_(self.ahead, generator)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
+        state = self.encode(inputs)
+        n_sequences = len(inputs["lengths"])
+        steps = self.ahead.expand(n_sequences, *self.ahead.shape)  # (B, horizon, E)
+        outputs = self.decoder(steps, state)  # (B, horizon, H)
+        return self.head(self.dropout(outputs)).flatten(1)

@@ -1,0 +1,57 @@
+"""The baseline without recurrence: a window of the last steps through dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skrnn.modules.dense import hidden_layers
+from skrnn.modules.embedding import Inputs, build_input_layer
+from skrnn.modules.masking import gather_steps
+
+
+class FeedForwardNetwork(nn.Module):
+    """Flattens a window of the last steps, and classifies or regresses.
+
+    Parameters
+    ----------
+    input_layer, n_outputs :
+        As in ``SequenceNetwork``.
+    window : int
+        Steps of the window; zeros come before the steps of a shorter sequence.
+    hidden_layer_sizes : tuple of int
+        Units of each hidden layer.
+    activation : {"identity", "logistic", "tanh", "relu"}
+        Function applied after each hidden layer.
+    dropout : float
+        Rate on embeddings and after each hidden layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_layer: Mapping[str, Any],
+        n_outputs: int,
+        window: int,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.window = window
+        self.input_layer = build_input_layer(input_layer, dropout)
+        size = window * self.input_layer.output_size
+        self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
+        self.head = nn.Linear(size, n_outputs)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return logits ``(B, n_outputs)`` of each sequence."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
+        steps = torch.arange(self.window, device=lengths.device) - self.window
+        steps = lengths[:, None] + steps  # (B, window), negative before the first step
+        last = gather_steps(x, steps.clamp(min=0))
+        last = last.masked_fill((steps < 0)[..., None], 0.0)  # (B, window, F)
+        return self.head(self.hidden(last.flatten(1)))  # (B, n_outputs)

@@ -1,0 +1,88 @@
+"""Many to many, aligned: a score for each label of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skrnn.modules.crf import ConditionalRandomField
+from skrnn.modules.dense import concatenate_windows, hidden_layers
+from skrnn.modules.embedding import Inputs, build_input_layer
+from skrnn.modules.masking import length_mask
+from skrnn.modules.networks.encoding import EncodingNetwork
+from skrnn.modules.outputs import PathScores, StepScores
+
+
+class TaggingNetwork(EncodingNetwork):
+    """Encodes every step and scores its labels.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Number of labels.
+    crf : bool
+        Whether a conditional random field scores neighbouring labels.
+    **encoding : dict
+        Arguments of ``EncodingNetwork``.
+    """
+
+    def __init__(self, *, n_outputs: int, crf: bool, **encoding: Any):
+        super().__init__(**encoding)
+        self.head = nn.Linear(self.encoder.output_size, n_outputs)
+        self.crf = ConditionalRandomField(n_outputs) if crf else None
+
+    def forward(self, inputs: Inputs) -> StepScores | PathScores:
+        """Return scores ``(B, T, n_outputs)`` of each step."""
+        outputs, _ = self.encode_steps(inputs)  # (B, T, H)
+        logits = self.head(self.dropout(outputs))  # (B, T, C)
+        return _scores(logits, inputs["lengths"], self.crf)
+
+
+class WindowTaggingNetwork(nn.Module):
+    """The baseline: each step and its neighbours through dense layers.
+
+    Parameters
+    ----------
+    input_layer, n_outputs, crf :
+        As in ``TaggingNetwork``.
+    context : int
+        Neighbours on each side; beyond a sequence's ends they are zeros.
+    hidden_layer_sizes, activation, dropout :
+        As in ``FeedForwardNetwork``.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_layer: Mapping[str, Any],
+        n_outputs: int,
+        crf: bool,
+        context: int,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.context = context
+        self.input_layer = build_input_layer(input_layer, dropout)
+        size = (2 * context + 1) * self.input_layer.output_size
+        self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
+        self.head = nn.Linear(size, n_outputs)
+        self.crf = ConditionalRandomField(n_outputs) if crf else None
+
+    def forward(self, inputs: Inputs) -> StepScores | PathScores:
+        """Return scores ``(B, T, n_outputs)`` of each step."""
+        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
+        x = x.masked_fill(~length_mask(lengths, x.shape[1])[..., None], 0.0)
+        x = F.pad(x, (0, 0, self.context, self.context))  # (B, T + 2 W, F)
+        windows = concatenate_windows(x, 2 * self.context + 1)  # (B, T, (2 W + 1) F)
+        return _scores(self.head(self.hidden(windows)), lengths, self.crf)
+
+
+def _scores(
+    logits: Tensor, lengths: Tensor, crf: ConditionalRandomField | None
+) -> StepScores | PathScores:
+    return StepScores(logits, lengths) if crf is None else crf(logits, lengths)

@@ -1,0 +1,7 @@
+"""The recurrent engine: cells, stacks of them that carry a state, and the encoder."""
+
+from skrnn.modules.recurrent.cells import CELLS, Cell
+from skrnn.modules.recurrent.encoder import RecurrentEncoder
+from skrnn.modules.recurrent.layers import LayerStates, RecurrentLayers
+
+__all__ = ["CELLS", "Cell", "LayerStates", "RecurrentEncoder", "RecurrentLayers"]

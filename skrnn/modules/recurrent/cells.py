@@ -1,0 +1,193 @@
+"""Cells: one recurrent layer in one direction, and all that depends on its kind.
+
+A new cell is one subclass of ``Cell`` and one row in ``CELLS``; the encoder, the decoder
+and the language models ask the cell for everything else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+from skrnn.modules.initialization import orthogonal_, xavier_
+
+#: Tensors (B, H), as many as the cell's ``n_states``.
+CellState = tuple[Tensor, ...]
+
+
+class Cell(nn.Module):
+    """Abstract base: a layer that reads steps from the first to the last.
+
+    A subclass implements ``forward``, and sets the class constants where they differ
+    from these.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of a step.
+    hidden_size : int
+        Units: features of an output and of each state tensor.
+
+    Attributes
+    ----------
+    n_states : int
+        State tensors, each ``(B, hidden_size)``.
+    n_gates : int
+        Blocks of rows in a weight matrix; ``initialize`` draws each block by itself.
+    is_bounded : bool
+        Whether the state stays finite however many steps follow. Such a cell may read
+        padding after the real steps; any other is called on real steps only.
+    """
+
+    n_states: ClassVar[int] = 1
+    n_gates: ClassVar[int] = 1
+    is_bounded: ClassVar[bool] = True
+    #: ``initialize`` gives the values of all parameters, those of submodules included.
+    initializes_submodules: ClassVar[bool] = True
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Draw the initial weights from ``generator``.
+
+        Matrices named ``weight_hh...`` (hidden to hidden) by ``initialize_recurrent``,
+        other matrices Xavier, gate by gate, and vectors zeros.
+        """
+        for name, weight in self.named_parameters():
+            if weight.ndim < 2:
+                nn.init.zeros_(weight)
+            elif name.rpartition(".")[2].startswith("weight_hh"):
+                self.initialize_recurrent(weight, generator)
+            else:
+                xavier_(weight, generator, self.n_gates)
+
+    def initialize_recurrent(self, weight: Tensor, generator: Generator) -> None:
+        """Fill a hidden-to-hidden matrix, orthogonal gate by gate."""
+        orthogonal_(weight, generator, self.n_gates)
+
+    def forward(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[Tensor, CellState]:
+        """Return the output of every step, and the state after the last one.
+
+        Parameters
+        ----------
+        x : float tensor of shape (B, T, input_size)
+            Steps; T is at least 1.
+        state : tuple of (B, hidden_size), optional
+            Before the first step; None starts a sequence.
+
+        Returns
+        -------
+        outputs : (B, T, hidden_size)
+            An output depends on its own and earlier steps only.
+        state : tuple of (B, hidden_size)
+        """
+        raise NotImplementedError
+
+
+class TorchCell(Cell):
+    """Abstract base: a recurrent layer of torch's, which has a fused kernel."""
+
+    def __init__(self, rnn: nn.RNNBase):
+        super().__init__(rnn.input_size, rnn.hidden_size)
+        self.rnn = rnn
+
+    def forward(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[Tensor, CellState]:
+        """Return the output of every step, and the state after the last one."""
+        if state is None:
+            outputs, after = self.rnn(x)
+        else:
+            before = tuple(part[None].contiguous() for part in state)  # (1, B, H)
+            outputs, after = self.rnn(x, before if self.n_states > 1 else before[0])
+        parts = after if self.n_states > 1 else (after,)
+        return outputs, tuple(part[0] for part in parts)
+
+
+class LSTM(TorchCell):
+    """Long short-term memory with a forget gate.
+
+    References
+    ----------
+    Hochreiter, Schmidhuber (1997). Long short-term memory. Neural Computation 9(8).
+    Gers, Schmidhuber, Cummins (2000). Learning to forget: continual prediction with
+    LSTM. Neural Computation 12(10).
+    Jozefowicz, Zaremba, Sutskever (2015). An empirical exploration of recurrent network
+    architectures. ICML, section 2.2.
+    """
+
+    n_states = 2  # outputs and cell values
+    n_gates = 4
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Draw the initial weights; the forget gate's bias is 1 (Jozefowicz et al.)."""
+        super().initialize(generator)
+        bias = self.rnn.get_parameter("bias_ih_l0")  # gates in the order i, f, g, o
+        bias[self.hidden_size : 2 * self.hidden_size] = 1.0
+
+
+class GRU(TorchCell):
+    """Gated recurrent unit, with the reset gate after the matrix product.
+
+    References
+    ----------
+    Cho et al. (2014). Learning phrase representations using RNN encoder-decoder for
+    statistical machine translation. EMNLP, section 2.3.
+    """
+
+    n_gates = 3
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(nn.GRU(input_size, hidden_size, batch_first=True))
+
+
+class TanhRNN(TorchCell):
+    """The simple recurrent network with tanh units.
+
+    References
+    ----------
+    Elman (1990). Finding structure in time. Cognitive Science 14(2).
+    """
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(nn.RNN(input_size, hidden_size, batch_first=True))
+
+
+class ReLURNN(TorchCell):
+    """The simple recurrent network with rectified linear units.
+
+    References
+    ----------
+    Le, Jaitly, Hinton (2015). A simple way to initialize recurrent networks of rectified
+    linear units. arXiv 1504.00941, section 2.
+    """
+
+    is_bounded = False
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(
+            nn.RNN(input_size, hidden_size, nonlinearity="relu", batch_first=True)
+        )
+
+    def initialize_recurrent(self, weight: Tensor, generator: Generator) -> None:
+        """Fill a hidden-to-hidden matrix with the identity (Le et al.)."""
+        nn.init.eye_(weight)
+
+
+CELLS: dict[str, type[Cell]] = {
+    "lstm": LSTM,
+    "gru": GRU,
+    "rnn_tanh": TanhRNN,
+    "rnn_relu": ReLURNN,
+}

@@ -1,0 +1,117 @@
+"""The encoder: stacked, bidirectional cells over right-padded batches.
+
+Calls are dense, which torch runs through its fused kernel, and still exact: padding
+follows the real steps, so a forward pass meets it only after the last real step, and the
+backward direction reverses each sequence within its own length. A cell whose state may
+overflow in the padding reads real steps only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skrnn.modules.dropout import Dropout
+from skrnn.modules.masking import gather_steps, last_step, reversal
+from skrnn.modules.recurrent.cells import CELLS, Cell
+
+
+class RecurrentEncoder(nn.Module):
+    """Runs recurrent layers over sequences of unequal length.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of a step.
+    hidden_size : int
+        Units of each layer and direction.
+    cell : str
+        The recurrent cell, a key of ``CELLS``.
+    num_layers : int
+        Layers, each over the outputs of the one before.
+    bidirectional : bool
+        Whether a second cell reads each sequence from its end.
+    dropout : float
+        Rate at which values between layers are dropped in training.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.bidirectional = bidirectional
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        sizes = [input_size] + [self.output_size] * (num_layers - 1)
+        self.forward_layers = nn.ModuleList(CELLS[cell](s, hidden_size) for s in sizes)
+        self.backward_layers = nn.ModuleList(
+            CELLS[cell](s, hidden_size) for s in (sizes if bidirectional else [])
+        )
+        self.dropout = Dropout(dropout)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return every step's output and the last layer's final state.
+
+        Parameters
+        ----------
+        inputs : float tensor of shape (B, T, input_size)
+            Right-padded sequences.
+        lengths : int64 tensor of shape (B,)
+            Real steps of each, at least 1.
+
+        Returns
+        -------
+        outputs : (B, T, output_size)
+            Undefined in the padding.
+        state : (B, output_size)
+            The forward output of the last real step and, if bidirectional, the backward
+            output of the first.
+        """
+        x = inputs
+        mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
+        for i, layer in enumerate(self.forward_layers):
+            if i:
+                x = self.dropout(x)
+            forward = run_cell(layer, x, lengths)  # (B, T, H)
+            if mirror is None:
+                x = forward
+            else:
+                backward = gather_steps(x, mirror)
+                backward = run_cell(self.backward_layers[i], backward, lengths)
+                backward = gather_steps(backward, mirror)
+                x = torch.cat([forward, backward], dim=-1)  # (B, T, 2H)
+        if mirror is None:
+            return x, last_step(x, lengths)
+        hidden_size = self.output_size // 2
+        last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
+        return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
+
+
+def run_cell(cell: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
+    """Return a cell's outputs ``(B, T, H)``, undefined in the padding."""
+    assert isinstance(cell, Cell)
+    if cell.is_bounded:
+        return cell(x)[0]
+    # An unbounded state can overflow in the padding, and inf times a gradient of zero is
+    # NaN: sort the sequences by length, and drop each from the batch where it ends.
+    n_sequences, n_steps, _ = x.shape
+    order = lengths.argsort(descending=True, stable=True)
+    ends, counts = lengths.unique(return_counts=True)  # increasing
+    n_rows = n_sequences - counts.cumsum(0) + counts  # of at least each length
+    sizes = ends.diff(prepend=ends.new_zeros(1)).tolist()
+    x = x[:, : sum(sizes)].index_select(0, order)
+    parts, state = [], None
+    for steps, n in zip(x.split(sizes, dim=1), n_rows.tolist(), strict=True):
+        if state is not None:
+            state = tuple(part[:n] for part in state)
+        outputs, state = cell(steps[:n], state)
+        parts.append(F.pad(outputs, (0, 0, 0, 0, 0, n_sequences - n)))
+    outputs = F.pad(torch.cat(parts, dim=1), (0, 0, 0, n_steps - sum(sizes)))  # (B, T, H)
+    return outputs.index_select(0, order.argsort())

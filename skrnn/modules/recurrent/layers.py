@@ -1,0 +1,61 @@
+"""Recurrent layers in one direction that carry a state from call to call."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from skrnn.modules.dropout import Dropout
+from skrnn.modules.recurrent.cells import CELLS
+
+#: Tensors (num_layers, B, H), one for each state tensor of a cell.
+LayerStates = tuple[Tensor, ...]
+
+
+class RecurrentLayers(nn.Module):
+    """Stacked cells that start from a state and return theirs.
+
+    For generation, where every call continues the one before. ``RecurrentEncoder`` reads
+    whole sequences of unequal length.
+
+    Parameters
+    ----------
+    input_size, hidden_size, cell, num_layers, dropout :
+        As in ``RecurrentEncoder``.
+
+    Attributes
+    ----------
+    state_shape : (n_states, num_layers, hidden_size)
+        Numbers that the state of one sequence holds.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        cell: str,
+        num_layers: int,
+        dropout: float,
+    ):
+        super().__init__()
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
+        self.state_shape = (CELLS[cell].n_states, num_layers, hidden_size)
+        self.dropout = Dropout(dropout)
+
+    def zeros(self, n_sequences: int, like: Tensor) -> LayerStates:
+        """Return the state before any step, with the dtype and device of ``like``."""
+        n_states, num_layers, hidden_size = self.state_shape
+        shape = (num_layers, n_sequences, hidden_size)
+        return tuple(like.new_zeros(shape) for _ in range(n_states))
+
+    def forward(self, x: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
+        """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them."""
+        after = []
+        for i, layer in enumerate(self.layers):
+            if i:
+                x = self.dropout(x)
+            x, state = layer(x, tuple(part[i] for part in states))
+            after.append(state)
+        return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))

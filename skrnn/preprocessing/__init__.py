@@ -1,0 +1,13 @@
+"""Preparation of sequences: transformers of steps, long frames and windows."""
+
+from skrnn.data.frames import sequences_from_frame, sliding_windows
+from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
+from skrnn.preprocessing._stepwise import StepwiseTransformer
+
+__all__ = [
+    "CharTokenizer",
+    "StepwiseTransformer",
+    "WordTokenizer",
+    "sequences_from_frame",
+    "sliding_windows",
+]

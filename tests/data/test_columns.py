@@ -1,0 +1,152 @@
+"""Columns of frames: of which kind they are, and what is said of those that do not fit."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skrnn.data.columns import column_kind, has_flat_numbers
+from skrnn.data.containers import check_sequences
+
+
+def check(X, **options):
+    return check_sequences(X, **({"split": str.split} | options))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([1, 2], "numbers"),
+        ([True, False], "numbers"),
+        (pd.array([1, None], dtype="Int64"), "numbers"),
+        (pd.Categorical([3, 4]), "numbers"),
+        ([None, None], "numbers"),
+        (np.array([1, decimal.Decimal(2)], object), "numbers"),
+        (["a", None], "texts"),
+        (pd.Categorical(["a", "b"]), "texts"),
+        (np.array([1, "a"], object), "texts"),
+        ([[1], None], "sequences"),
+        ([np.ones(2), (1,)], "sequences"),
+        (pd.date_range("2024", periods=2, tz="UTC"), "dates"),
+        (pd.period_range("2024", periods=2), "dates"),
+        (pd.to_timedelta([1, 2]), "dates"),
+        (np.array([datetime.date(2024, 1, 1)] * 2, object), "dates"),
+        (np.array([{"a": 1}, {1}], object), "other"),
+        (np.array([1, [2]], object), "other"),
+    ],
+    ids=range(17),
+)
+def test_a_column_is_of_the_kind_of_its_cells(cells, kind):
+    assert column_kind(pd.Series(cells)) == kind
+
+
+@pytest.mark.parametrize(
+    ("cells", "flat"),
+    [
+        ([[], [1]], True),
+        ([np.ones(2)], True),
+        ([None, (1.5,)], True),
+        ([[None, 2]], True),
+        ([np.ones((2, 1))], False),
+        ([[[1], [2]]], False),
+        ([["a"]], False),
+        ([[{1}]], False),
+        ([pd.DataFrame({"a": [1]})], False),
+        ([[], []], False),
+    ],
+    ids=range(10),
+)
+def test_one_dimensional_sequences_of_numbers_are_found(cells, flat):
+    series = pd.Series(np.fromiter(cells, object, len(cells)))
+    assert has_flat_numbers(series) is flat
+
+
+GROUP = r"sequences_from_frame\(frame, by=\.\.\."
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["a", "b"], "holds strings in column 'x', such as 'a'.*X\\['x'\\].*" + GROUP),
+        (["a b", "c"], "holds strings in column 'x', such as 'a b'.*" + GROUP),
+        (pd.Categorical(["a", "b"]), "holds strings in column 'x', such as 'a'.*" + GROUP),
+        ([1, "b"], "holds strings in column 'x', such as 'b'.*" + GROUP),
+        (pd.date_range("2024", periods=2), "holds dates or times in column 'x'.*" + GROUP +
+         ", time='x'"),
+        ([datetime.date(2024, 1, 1)] * 2, "holds dates or times in column 'x'.*" + GROUP),
+        ([[1], [2, 3]], "holds whole sequences in column 'x', such as .*" + GROUP),
+        ([["a"], ["b"]], "holds whole sequences in column 'x'.*Pass one column"),
+        ([{"a": 1}, {"b": 2}], "holds values that are no numbers in column 'x'.*" + GROUP),
+    ],
+    ids=range(9),
+)  # fmt: skip
+@pytest.mark.parametrize("first", [True, False])
+def test_a_column_beside_numbers_that_holds_none_is_named_with_the_remedy(
+    column, message, first
+):
+    X = pd.DataFrame({"n": [1.0, 2.0], "x": column})
+    with pytest.raises(TypeError, match="X " + message):
+        check(X[["x", "n"]] if first else X)
+
+
+def test_a_frame_indexed_by_id_and_time_is_to_be_reset():
+    rows = pd.DataFrame({"id": [1, 1], "t": [1, 2], "x": [1, 2], "w": ["a", "b"]})
+    with pytest.raises(TypeError, match=r"sequences_from_frame\(frame.reset_index\(\)"):
+        check(rows.set_index(["id", "t"]))
+
+
+def test_rows_of_a_frame_indexed_by_id_and_time_may_be_steps():
+    rows = pd.DataFrame({"id": [1, 1, 2], "t": [1, 2, 1], "x": [1, 2, 3]})
+    with pytest.warns(
+        UserWarning, match=r"X has a MultiIndex.*reset_index\(\), by=\.\.\."
+    ):
+        check(rows.set_index(["id", "t"]))
+    check(rows.set_index("id"))
+    check(rows.drop_duplicates("id").set_index(["id", "t"]))  # one row an id: no steps
+
+
+def test_the_columns_of_sequences_that_are_frames_are_named():
+    good = pd.DataFrame({"x": [1.0], "w": [2.0]})
+    for cells in (["a"], pd.to_datetime(["2024-01-01"]), [1j]):
+        with pytest.raises((TypeError, ValueError), match=r"X\[1\]"):
+            check([good, pd.DataFrame({"x": [1.0], "w": cells})])
+    with pytest.raises(
+        TypeError, match=r"X\[1\] holds strings in column 'w', such as 'a'"
+    ):
+        check([good, pd.DataFrame({"x": [1.0], "w": ["a"]})])
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[1, "a b"], [2, "c"]], object),
+        np.array([["a b", 1], ["c", 2]], object),
+        np.array([[1, [1, 2]], [2, [3]]], object),
+    ],
+    ids=range(3),
+)
+def test_an_array_of_several_kinds_is_refused_with_set_output_as_the_remedy(X):
+    with pytest.raises(
+        TypeError, match=r"column [01].*set_output\(transform=\"pandas\"\)"
+    ):
+        check(X)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, np.array, lambda X: np.array(X, object)])
+def test_several_columns_of_whole_texts_are_refused(make):
+    X = make([["a film", "a plot"], ["b", "c"]])
+    with pytest.raises(
+        TypeError, match=r"2 columns, and X\[.*\] holds whole texts.*tokens"
+    ):
+        check(X)
+    tokens = check(X, input_type="tokens").steps
+    assert [row.tolist() for row in tokens] == [["a film", "a plot"], ["b", "c"]]
+
+
+def test_columns_of_single_tokens_are_token_lists():
+    X = pd.DataFrame({"first": ["a", "b"], "second": ["c", "d"]})
+    assert [row.tolist() for row in check(X).steps] == [["a", "c"], ["b", "d"]]

@@ -1,0 +1,291 @@
+"""Each cell against its definition, its initial weights, and a cell added at run time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skrnn.modules.initialization import materialize
+from skrnn.modules.networks import build_network
+from skrnn.modules.recurrent import CELLS, Cell
+
+N_FEATURES, HIDDEN = 3, 4
+N_GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+
+
+# --- the definitions ------------------------------------------------------------------
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_by_hand(x, w, u, b):
+    """Run Hochreiter & Schmidhuber's cell with forget gate, gates in order i, f, g, o."""
+    h = c = np.zeros(HIDDEN)
+    outputs = []
+    for step in x:
+        i, f, g, o = np.split(w @ step + u @ h + b, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return np.array(outputs)
+
+
+def gru_by_hand(x, w, u, b_w, b_u):
+    """Run Cho et al.'s cell as cuDNN has it, gates in order r, z, n."""
+    h = np.zeros(HIDDEN)
+    outputs = []
+    for step in x:
+        r_x, z_x, n_x = np.split(w @ step + b_w, 3)
+        r_h, z_h, n_h = np.split(u @ h + b_u, 3)
+        r, z = sigmoid(r_x + r_h), sigmoid(z_x + z_h)
+        h = (1 - z) * np.tanh(n_x + r * n_h) + z * h
+        outputs.append(h)
+    return np.array(outputs)
+
+
+def simple_by_hand(x, w, u, b, activation):
+    h = np.zeros(HIDDEN)
+    outputs = []
+    for step in x:
+        h = activation(w @ step + u @ h + b)
+        outputs.append(h)
+    return np.array(outputs)
+
+
+BY_HAND = {
+    "lstm": lambda x, w, u, b, c: lstm_by_hand(x, w, u, b + c),
+    "gru": gru_by_hand,
+    "rnn_tanh": lambda x, w, u, b, c: simple_by_hand(x, w, u, b + c, np.tanh),
+    "rnn_relu": lambda x, w, u, b, c: simple_by_hand(
+        x, w, u, b + c, lambda a: np.maximum(a, 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_cell_is_the_one_of_the_textbook(cell, rng):
+    layer = CELLS[cell](N_FEATURES, HIDDEN)
+    for weight in layer.parameters():
+        nn.init.normal_(weight, std=0.5, generator=torch.Generator().manual_seed(0))
+    x = rng.normal(size=(5, N_FEATURES))
+    weights = [
+        getattr(layer.rnn, f"{name}_l0").detach().double().numpy()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
+    with torch.no_grad():
+        outputs, _ = layer(torch.from_numpy(x).float()[None])
+    np.testing.assert_allclose(outputs[0], BY_HAND[cell](x, *weights), atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_state_is_what_the_next_call_starts_from(cell, generator):
+    layer = CELLS[cell](N_FEATURES, HIDDEN)
+    x = torch.randn(2, 5, N_FEATURES, generator=generator)
+    whole, end = layer(x)
+    first, between = layer(x[:, :2])
+    second, after = layer(x[:, 2:], between)
+    assert len(after) == layer.n_states
+    assert {part.shape for part in after} == {(2, HIDDEN)}
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+    torch.testing.assert_close(after, end)
+
+
+# --- initial weights ------------------------------------------------------------------
+
+
+def layer(cell):
+    module = CELLS[cell](N_FEATURES, HIDDEN)
+    return materialize(module, torch.Generator().manual_seed(0)).rnn
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh"])
+def test_recurrent_weights_are_orthogonal_gate_by_gate(cell):
+    gates = layer(cell).weight_hh_l0.chunk(N_GATES[cell])
+    for gate in gates:
+        torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
+    assert len({round(float(gate.detach()[0, 0]), 6) for gate in gates}) == len(gates)
+
+
+def test_a_relu_cell_starts_from_the_identity():
+    assert torch.equal(layer("rnn_relu").weight_hh_l0, torch.eye(HIDDEN))
+
+
+@pytest.mark.parametrize("cell", N_GATES)
+def test_input_weights_are_xaviers_gate_by_gate(cell):
+    bound = math.sqrt(6 / (N_FEATURES + HIDDEN))
+    weight = layer(cell).weight_ih_l0
+    assert weight.abs().max() <= bound
+    for gate in weight.chunk(N_GATES[cell]):
+        assert gate.abs().max() > 0.8 * bound
+
+
+@pytest.mark.parametrize("cell", N_GATES)
+def test_biases_are_zero_but_for_the_forget_gate(cell):
+    rnn = layer(cell)
+    bias = rnn.bias_ih_l0 + rnn.bias_hh_l0
+    expected = torch.zeros(N_GATES[cell] * HIDDEN)
+    if cell == "lstm":
+        expected[HIDDEN : 2 * HIDDEN] = 1.0
+    assert torch.equal(bias, expected)
+
+
+# --- a cell that is added at run time -------------------------------------------------
+
+
+class MinGRU(Cell):
+    """The minimal GRU of Feng et al. (2024), whose gates see the input alone.
+
+    All steps at once: affine maps h -> keep * h + new are composed in doubling spans.
+    """
+
+    n_gates = 2
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.linear = nn.Linear(input_size, 2 * hidden_size)
+
+    def forward(self, x, state=None):
+        gate, candidate = self.linear(x).chunk(2, dim=-1)  # (B, T, H)
+        keep, new = torch.sigmoid(-gate), torch.sigmoid(gate) * candidate
+        span = 1
+        while span < x.shape[1]:
+            later = keep[:, span:]
+            new = torch.cat([new[:, :span], new[:, span:] + later * new[:, :-span]], 1)
+            keep = torch.cat([keep[:, :span], later * keep[:, :-span]], 1)
+            span *= 2
+        outputs = new if state is None else new + keep * state[0][:, None]
+        return outputs, (outputs[:, -1],)
+
+
+def min_gru_by_hand(x, weight, bias, h):
+    """Return the outputs (T, H) of one sequence x (T, F), one step after the other."""
+    outputs = []
+    for step in x:
+        gate, candidate = (weight @ step + bias).chunk(2)
+        z = 1 / (1 + torch.exp(-gate))
+        h = (1 - z) * h + z * candidate
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+@pytest.fixture
+def mingru(monkeypatch):
+    """Add the cell to the table, and return its name."""
+    monkeypatch.setitem(CELLS, "mingru_test", MinGRU)
+    return "mingru_test"
+
+
+def test_an_added_cells_outputs_and_gradients_are_those_of_its_definition(generator):
+    cell = materialize(MinGRU(N_FEATURES, HIDDEN), generator).double()
+    weight, bias = (p.detach().clone().requires_grad_() for p in cell.parameters())
+    ours = torch.randn(2, 7, N_FEATURES, dtype=torch.float64, generator=generator)
+    start = torch.randn(2, HIDDEN, dtype=torch.float64, generator=generator)
+    ours, theirs = ours.clone().requires_grad_(), ours.clone().requires_grad_()
+    begun, same = start.clone().requires_grad_(), start.clone().requires_grad_()
+    outputs, (last,) = cell(ours, (begun,))
+    pairs = zip(theirs, same, strict=True)
+    expected = torch.stack([min_gru_by_hand(x, weight, bias, h) for x, h in pairs])
+    torch.testing.assert_close(outputs, expected)
+    torch.testing.assert_close(last, expected[:, -1])
+    w = torch.randn(outputs.shape, dtype=torch.float64, generator=generator)
+    (outputs * w).sum().backward()
+    (expected * w).sum().backward()
+    gradients = [cell.linear.weight.grad, cell.linear.bias.grad, ours.grad, begun.grad]
+    for got, part in zip(gradients, (weight, bias, theirs, same), strict=True):
+        torch.testing.assert_close(got, part.grad)
+
+
+def test_an_added_cells_linear_layers_are_initialized_gate_by_gate(generator):
+    cell = materialize(MinGRU(N_FEATURES, HIDDEN), generator)
+    bound = math.sqrt(6 / (N_FEATURES + HIDDEN))
+    for gate in cell.linear.weight.chunk(2):
+        assert 0.8 * bound < gate.abs().max() <= bound
+    assert not cell.linear.bias.any()
+
+
+def test_the_values_that_a_cell_gives_its_linear_layers_stay(generator):
+    class Identity(MinGRU):
+        def initialize(self, generator):
+            for weight in self.parameters():
+                nn.init.constant_(weight, 7.0)
+
+    with torch.device("meta"):
+        module = nn.Sequential(Identity(N_FEATURES, HIDDEN))
+    materialize(module, generator)
+    assert all((weight == 7).all() for weight in module.parameters())
+
+
+TOKENS = {"n_ids": 6, "embedding_dim": 3}
+RECURRENT = {"hidden_size": 8, "num_layers": 1, "dropout": 0.1}
+ENCODING = {"input_layer": TOKENS, "bidirectional": True, **RECURRENT}
+DECODING = {"n_outputs": 6, "target_dim": 3, "attention": "general"}
+LANGUAGE = {"n_outputs": 6, "embedding_dim": 5, "tie_weights": True}
+NETWORKS = {
+    "recurrent": ENCODING | {"n_outputs": 6, "pooling": "last"},
+    "tagging": ENCODING | {"n_outputs": 6, "crf": False},
+    "translation": ENCODING | DECODING | {"tie_weights": False},
+    "horizon": ENCODING | DECODING | {"horizon": 2},
+    "language": RECURRENT | LANGUAGE,
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_an_added_cell_learns_in_every_network(kind, num_layers, mingru):
+    config = NETWORKS[kind] | {"cell": mingru, "num_layers": num_layers}
+    network = build_network(kind, config, torch.Generator().manual_seed(0)).train()
+    tokens = torch.tensor([[2, 3, 4, 5], [3, 2, 0, 0], [4, 4, 4, 0]])
+    lengths = torch.tensor([4, 2, 3])
+    inputs = {"tokens": tokens, "lengths": lengths}
+    inputs |= {"previous": tokens, "target_lengths": lengths}
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    losses = []
+    for _ in range(60):
+        outputs = network(inputs)
+        logits = outputs if isinstance(outputs, torch.Tensor) else outputs.logits
+        if kind == "horizon":
+            loss = (logits - lengths[:, None]).square().mean()
+        elif logits.ndim == 2:
+            loss = nn.functional.cross_entropy(logits, lengths)
+        else:
+            loss = nn.functional.cross_entropy(logits[tokens > 0], tokens[tokens > 0])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0]
+    cells = [part for part in network.modules() if isinstance(part, MinGRU)]
+    n_stacks = {"language": 1, "translation": 3, "horizon": 3}.get(kind, 2)
+    assert len(cells) == num_layers * n_stacks
+    assert all(p.grad.any() for cell in cells for p in cell.parameters())
+
+
+def test_an_added_cell_generates_what_its_whole_sequences_say(mingru, generator):
+    config = NETWORKS["language"] | {"cell": mingru, "num_layers": 2}
+    network = build_network("language", config, generator).eval()
+    tokens = torch.randint(2, 6, (3, 7), generator=generator)
+    with torch.no_grad():
+        whole = network({"tokens": tokens, "lengths": torch.full((3,), 7)}).logits
+        logits, state = network.read(tokens[:, :4], None)
+        for t in range(4, 7):
+            torch.testing.assert_close(logits, whole[:, t - 1])
+            logits, state = network.read(tokens[:, t : t + 1], state)
+        torch.testing.assert_close(logits, whole[:, 6])
+
+
+def test_an_added_cells_sequences_do_not_depend_on_the_batch(mingru, generator):
+    config = NETWORKS["tagging"] | {"cell": mingru, "num_layers": 2}
+    network = build_network("tagging", config, generator).eval()
+    tokens = torch.randint(2, 6, (3, 5), generator=generator)
+    lengths = torch.tensor([5, 1, 3])
+    with torch.no_grad():
+        together = network({"tokens": tokens, "lengths": lengths}).logits
+        for i, n in enumerate(lengths.tolist()):
+            inputs = {"tokens": tokens[i : i + 1, :n], "lengths": lengths[i : i + 1]}
+            torch.testing.assert_close(network(inputs).logits[0], together[i, :n])

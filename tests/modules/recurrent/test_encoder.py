@@ -1,0 +1,278 @@
+"""The encoder against torch's own layers on packed sequences."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from skrnn.modules.initialization import materialize
+from skrnn.modules.masking import length_mask
+from skrnn.modules.recurrent import CELLS, Cell, RecurrentEncoder
+
+N_FEATURES, HIDDEN = 3, 4
+TORCH = {
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
+    "rnn_tanh": partial(nn.RNN, nonlinearity="tanh"),
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+}
+LENGTHS = torch.tensor([3, 1, 6, 2, 6])
+ARCHITECTURES = pytest.mark.parametrize(
+    ("cell", "num_layers", "bidirectional"),
+    [(c, n, b) for c in TORCH for n in (1, 2, 3) for b in (False, True)],
+)
+
+
+def make_encoder(cell, num_layers=1, bidirectional=False, dropout=0.0):
+    """Return an encoder whose weights, biases too, are random."""
+    encoder = RecurrentEncoder(
+        N_FEATURES,
+        HIDDEN,
+        cell=cell,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        dropout=dropout,
+    )
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight.copy_(0.5 * torch.randn(weight.shape, generator=generator))
+    return encoder
+
+
+def torch_twin(encoder, cell, num_layers, bidirectional):
+    """Return torch's own module with the encoder's weights, and the names of those.
+
+    The names map torch's parameter to the encoder's.
+    """
+    twin = TORCH[cell](
+        N_FEATURES,
+        HIDDEN,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        batch_first=True,
+    )
+    names = {}
+    directions = [("", encoder.forward_layers), ("_reverse", encoder.backward_layers)]
+    with torch.no_grad():
+        for suffix, layers in directions:
+            for i, layer in enumerate(layers):
+                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                    ours = getattr(layer.rnn, f"{name}_l0")
+                    theirs = f"{name}_l{i}{suffix}"
+                    getattr(twin, theirs).copy_(ours)
+                    names[theirs] = ours
+    assert set(names) == dict(twin.named_parameters()).keys()
+    return twin, names
+
+
+def run_packed(twin, x, lengths):
+    """Return torch's outputs ``(B, T, F)`` and last layer's final state ``(B, F)``."""
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    outputs, state = twin(packed)
+    hidden = state[0] if isinstance(state, tuple) else state
+    outputs, _ = pad_packed_sequence(outputs, batch_first=True)
+    last = hidden[-2:] if twin.bidirectional else hidden[-1:]
+    return outputs, torch.cat(list(last), dim=-1)
+
+
+def batch(generator):
+    return torch.randn(len(LENGTHS), int(LENGTHS.max()), N_FEATURES, generator=generator)
+
+
+@ARCHITECTURES
+def test_outputs_and_gradients_equal_torchs_on_packed_sequences(
+    cell, num_layers, bidirectional, generator
+):
+    encoder = make_encoder(cell, num_layers, bidirectional)
+    twin, names = torch_twin(encoder, cell, num_layers, bidirectional)
+    ours = batch(generator).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    mask = length_mask(LENGTHS, 6)[..., None]
+    outputs, state = encoder(ours, LENGTHS)
+    expected_outputs, expected_state = run_packed(twin, theirs, LENGTHS)
+
+    assert outputs.shape == (5, 6, encoder.output_size)
+    torch.testing.assert_close(outputs * mask, expected_outputs, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(state, expected_state, rtol=1e-5, atol=1e-6)
+
+    # a loss in which every output and every state weighs something else
+    w_outputs = torch.randn(outputs.shape, generator=generator) * mask
+    w_state = torch.randn(state.shape, generator=generator)
+    ((outputs * w_outputs).sum() + (state * w_state).sum()).backward()
+    ((expected_outputs * w_outputs).sum() + (expected_state * w_state).sum()).backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
+    for name, weight in names.items():
+        expected = getattr(twin, name).grad
+        torch.testing.assert_close(weight.grad, expected, rtol=1e-4, atol=1e-5)
+
+
+@ARCHITECTURES
+def test_values_in_the_padding_do_not_change_outputs(
+    cell, num_layers, bidirectional, generator
+):
+    encoder = make_encoder(cell, num_layers, bidirectional)
+    mask = length_mask(LENGTHS, 6)[..., None]
+    clean = batch(generator) * mask
+    with torch.no_grad():
+        outputs, state = encoder(clean, LENGTHS)
+        for garbage in (torch.nan, torch.inf, 1e30):
+            other, other_state = encoder(clean.masked_fill(~mask, garbage), LENGTHS)
+            real = mask.expand_as(outputs)
+            torch.testing.assert_close(other[real], outputs[real], rtol=0, atol=1e-6)
+            torch.testing.assert_close(other_state, state, rtol=0, atol=1e-6)
+
+
+@ARCHITECTURES
+def test_values_in_the_padding_do_not_change_gradients(
+    cell, num_layers, bidirectional, generator
+):
+    encoder = make_encoder(cell, num_layers, bidirectional)
+    mask = length_mask(LENGTHS, 6)[..., None]
+    clean = batch(generator) * mask
+    gradients = []
+    for padding in (0.0, 1e4):
+        x = clean.masked_fill(~mask, padding).requires_grad_()
+        encoder.zero_grad()
+        outputs, state = encoder(x, LENGTHS)
+        (outputs.masked_fill(~mask, 0.0).square().sum() + state.sum()).backward()
+        assert not x.grad[~mask[..., 0]].any()
+        gradients.append([x.grad, *(w.grad.clone() for w in encoder.parameters())])
+    for first, second in zip(*gradients, strict=True):
+        torch.testing.assert_close(second, first, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", TORCH)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_sequence_alone_gives_the_same_outputs_as_in_any_batch(
+    cell, bidirectional, generator
+):
+    encoder = make_encoder(cell, 2, bidirectional)
+    x = batch(generator)
+    with torch.no_grad():
+        outputs, state = encoder(x, LENGTHS)
+        for i, n in enumerate(LENGTHS.tolist()):
+            alone, alone_state = encoder(x[i : i + 1, :n], LENGTHS[i : i + 1])
+            torch.testing.assert_close(alone[0], outputs[i, :n], rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(alone_state[0], state[i], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn_tanh"])
+def test_gradients_equal_numeric_ones(cell, generator):
+    encoder = make_encoder(cell, 2, bidirectional=True).double()
+    x = torch.randn(3, 4, N_FEATURES, dtype=torch.float64, generator=generator)
+    lengths = torch.tensor([4, 1, 2])
+
+    def loss(x):
+        outputs, state = encoder(x, lengths)
+        return outputs.masked_fill(~length_mask(lengths, 4)[..., None], 0.0), state
+
+    assert torch.autograd.gradcheck(loss, x.requires_grad_())
+
+
+def test_dropout_is_between_layers_and_only_in_training(generator):
+    encoder = make_encoder("gru", num_layers=2, dropout=0.5)
+    single = make_encoder("gru", num_layers=1, dropout=0.5)
+    x = batch(generator)
+    with torch.no_grad():
+        encoder.eval()
+        plain, _ = encoder(x, LENGTHS)
+        encoder.train()
+        encoder.dropout.generator = torch.Generator().manual_seed(0)
+        dropped, _ = encoder(x, LENGTHS)
+        assert not torch.equal(dropped, plain)
+        assert torch.equal(single.train()(x, LENGTHS)[0], single.eval()(x, LENGTHS)[0])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_output_size_counts_directions(bidirectional):
+    encoder = make_encoder("lstm", 2, bidirectional)
+    assert encoder.output_size == HIDDEN * (1 + bidirectional)
+    assert encoder.forward_layers[1].input_size == encoder.output_size
+
+
+def test_a_relu_state_that_would_overflow_in_the_padding_leaves_gradients_finite(
+    generator,
+):
+    with torch.device("meta"):
+        encoder = RecurrentEncoder(2, 4, cell="rnn_relu")
+    materialize(encoder, generator)
+    with torch.no_grad():
+        encoder.forward_layers[0].rnn.weight_hh_l0.mul_(3.0)
+    inputs = torch.zeros(2, 600, 2)
+    inputs[0, :3] = 1.0
+    outputs, state = encoder(inputs, torch.tensor([3, 600]))
+    weights = (torch.arange(600) < torch.tensor([[3], [600]])).float()
+    (outputs * weights[..., None]).sum().backward()
+    assert torch.isfinite(state).all()
+    assert all(torch.isfinite(p.grad).all() for p in encoder.parameters())
+
+
+# --- a cell that is added at run time --------------------------------------------------
+
+
+class Sums(Cell):
+    """Two states that grow without bound: sums of inputs, and sums of those sums."""
+
+    n_states = 2
+    is_bounded = False
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.weight = nn.Parameter(torch.empty(hidden_size, input_size))
+
+    def forward(self, x, state=None):
+        first, second = state or (x.new_zeros(len(x), self.hidden_size),) * 2
+        first = first[:, None] + (x @ self.weight.T).cumsum(1)
+        second = second[:, None] + first.cumsum(1)
+        return second, (first[:, -1], second[:, -1])
+
+
+@pytest.fixture
+def sums(monkeypatch):
+    """Add the cell to the table, and return its name."""
+    monkeypatch.setitem(CELLS, "sums", Sums)
+    return "sums"
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_an_unbounded_cell_reads_real_steps_only(
+    sums, num_layers, bidirectional, generator
+):
+    encoder = make_encoder(sums, num_layers, bidirectional)
+    mask = length_mask(LENGTHS, 6)[..., None]
+    x = batch(generator).masked_fill(~mask, torch.nan).requires_grad_()
+    outputs, state = encoder(x, LENGTHS)
+    outputs = outputs.masked_fill(~mask, 0.0)
+    (outputs.square().sum() + state.sum()).backward()
+    gradients = [w.grad.clone() for w in encoder.parameters()]
+
+    encoder.zero_grad()
+    for i, n in enumerate(LENGTHS.tolist()):
+        alone = x.detach()[i : i + 1, :n].requires_grad_()
+        expected, expected_state = encoder(alone, LENGTHS[i : i + 1])
+        (expected.square().sum() + expected_state.sum()).backward()
+        torch.testing.assert_close(outputs[i, :n], expected[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(state[i], expected_state[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(x.grad[i, :n], alone.grad[0], rtol=1e-4, atol=1e-5)
+        assert not x.grad[i, n:].any()
+    for weight, gradient in zip(encoder.parameters(), gradients, strict=True):
+        torch.testing.assert_close(gradient, weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_an_unbounded_cell_accepts_more_padding_than_the_longest_sequence_needs(
+    sums, generator
+):
+    encoder = make_encoder(sums)
+    x = batch(generator)
+    with torch.no_grad():
+        outputs, state = encoder(x, LENGTHS)
+        wide, wide_state = encoder(torch.cat([x, x], dim=1), LENGTHS)
+    assert wide.shape == (5, 12, HIDDEN)
+    torch.testing.assert_close(wide[:, :6], outputs, rtol=0, atol=0)
+    torch.testing.assert_close(wide_state, state, rtol=0, atol=0)
