@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback
+from torch.nn.utils.rnn import pack_sequence
 
 ok = np.zeros((2, 3))
 late_nan = np.array([[0.0, 0.0, 0.0], [0.0, np.nan, 0.0]])
@@ -41,7 +42,7 @@ BAD_X = {
     "ragged steps": (
         [ok, [[1.0], [1.0, 2.0]]],
         ValueError,
-        r"X\[1\] is no numeric array",
+        r"X\[1\] is not a numeric array",
     ),
     "numbers, then strings": ([[1.0], ["a"]], TypeError, r"X\[1\].*strings"),
     "numbers, then a string": ([ok, "a"], TypeError, r"X\[1\] is str, but X\[0\]"),
@@ -63,6 +64,35 @@ BAD_X = {
         pd.DataFrame({"a": pd.to_datetime(["2020-01-01", "2020-01-02"])}),
         TypeError,
         "X holds dates or times",
+    ),
+    "a frame of numbers and dates": (
+        pd.DataFrame({"a": [1, 2], "day": pd.to_datetime(["2020-01-01", "2020-01-02"])}),
+        TypeError,
+        "X holds dates or times in column 'day'.*sequences_from_frame",
+    ),
+    "a frame of numbers and texts": (
+        pd.DataFrame({"a": [1, 2], "word": ["b", "c"]}),
+        TypeError,
+        "X holds strings in column 'word', such as 'b'.*sequences_from_frame",
+    ),
+    "a groupby": (
+        pd.DataFrame({"id": [1, 2], "x": [1, 2]}).groupby("id"),
+        TypeError,
+        "DataFrameGroupBy.*sequences_from_frame",
+    ),
+    "masked in 2-D": (
+        np.ma.array(np.ones((2, 3)), mask=np.isnan(late_nan[:2])),
+        ValueError,
+        r"NaN: X\[1\], step 1",
+    ),
+    "packed": (pack_sequence([torch.ones(2)]), TypeError, "unpack_sequence"),
+    "a number first": ([[1, "a"], ["a"]], TypeError, r"X\[0\], step 0 is 1 \(int\)"),
+    "tagged words": ([[("a", "DT")]] * 2, TypeError, r"X\[0\], step 0 is \('a', 'DT'\)"),
+    "bytes": ([[b"a"]] * 2, TypeError, r"X\[0\], step 0 is b'a'; decode"),
+    "fields of unequal length": (
+        pd.DataFrame({"a": [[1, 2], [3]], "b": [[1, 2], [3, 4]]}),
+        ValueError,
+        "row 1 of X: column 'a' has 1 steps, but column 'b' has 2",
     ),
     "complex numbers": ([ok, ok * 1j], ValueError, r"X\[1\].*Complex data"),
 }
@@ -715,7 +745,63 @@ def test_frames_of_steps_keep_the_order_of_their_columns(make_estimator, numbers
         )
 
 
-def test_a_frame_of_several_columns_of_sequences_is_refused(make_estimator):
+def as_fields(sequences, names="abc"):
+    """Return sequences as a frame, one column a feature."""
+    return pd.DataFrame(
+        {
+            name: pd.Series([np.array(x[:, j]) for x in sequences])
+            for j, name in enumerate(names)
+        }
+    )
+
+
+def test_a_frame_of_fields_is_read_by_the_names_of_its_columns(
+    make_estimator, numbers, y, outputs
+):
+    fields = as_fields(numbers)
+    model = make_estimator().fit(fields, y)
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert model.n_features_in_ == 3
+    expected = outputs(model, numbers)
+    assert_array_equal(outputs(make_estimator().fit(numbers, y), numbers), expected)
+    for X in (fields, fields[list("cab")], list(numbers), pd.Series(list(numbers))):
+        assert_array_equal(outputs(model, X), expected)
+    with pytest.raises(ValueError, match=r"X lacks the columns \['b'\]"):
+        model.predict(fields[["a", "c"]])
+    with pytest.raises(ValueError, match=r"X has the columns \['d'\] besides"):
+        model.predict(fields.assign(d=fields["a"]))
+
+
+def test_fields_to_validate_on_come_in_any_order(make_estimator, numbers, y):
+    fields = as_fields(numbers)
+    given = [
+        make_estimator(early_stopping=True)
+        .fit(fields, y, X_val=X_val, y_val=y)
+        .history_["valid_loss"]
+        .tolist()
+        for X_val in (fields, fields[list("bca")])
+    ]
+    assert given[0] == given[1]
+    with pytest.raises(ValueError, match=r"X_val lacks the columns \['b'\]"):
+        make_estimator(early_stopping=True).fit(
+            fields, y, X_val=fields[["a", "c"]], y_val=y
+        )
+
+
+def test_texts_in_a_table_of_one_column_give_the_predictions_of_a_list(
+    make_estimator, outputs
+):
+    texts = ["a good film", "a bad plot", "good", "bad bad film"]
+    frame = pd.DataFrame({"text": texts})
+    model = make_estimator().fit(frame, [0, 1, 0, 1])
+    assert set(model.vocabulary_) >= {"good", "bad", "film", "plot"}
+    for X in (texts, np.array(texts)[:, None], np.array(texts, object)[:, None], frame):
+        assert_array_equal(outputs(model, X), outputs(model, texts))
+    again = make_estimator().fit(np.array(texts)[:, None], [0, 1, 0, 1])
+    assert_array_equal(outputs(again, texts), outputs(model, texts))
+
+
+def test_a_frame_of_several_columns_of_sequences_and_others_is_refused(make_estimator):
     texts = pd.DataFrame({"title": ["a", "c"], "text": ["d", "e f"]})
     arrays = pd.DataFrame({"title": [1, 2], "text": [np.ones(3), np.ones(2)]})
     with pytest.raises(TypeError, match=r"2 columns, and X\['text'\] holds whole texts"):

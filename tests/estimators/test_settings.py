@@ -38,7 +38,7 @@ def test_frames_as_sequences_are_numbers_whatever_their_columns_are_called(rng):
     np.testing.assert_array_equal(
         model.predict_proba(frames), model.predict_proba(arrays)
     )
-    with pytest.raises(ValueError, match=r"X\[1\] has not the columns of X\[0\]"):
+    with pytest.raises(ValueError, match=r"X\[1\] must have the columns of X\[0\]"):
         model.predict([frames[0], frames[1][["b", "a"]]])
 
 
