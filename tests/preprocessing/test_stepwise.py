@@ -422,7 +422,8 @@ def test_a_fitted_transformer_is_applied_as_it_is(sequences, inner, y):
     "inner", [FrozenEstimator(CountVectorizer().fit(["a dog", "cat"])), TfidfVectorizer()]
 )
 def test_a_transformer_of_texts_inside_another_gets_a_list_of_texts(inner):
-    for outer in (inner, make_pipeline(inner), FeatureUnion([("counts", inner)])):
+    frozen = FrozenEstimator(make_pipeline(CountVectorizer()).fit(["dog", "cat"]))
+    for outer in (inner, make_pipeline(inner), FeatureUnion([("counts", inner)]), frozen):
         stepwise = StepwiseTransformer(outer).fit([["dog", "cat"], ["dog"]])
         assert stepwise.transform([["dog"]])[0].shape == (1, 2)
 
