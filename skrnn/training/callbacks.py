@@ -211,7 +211,8 @@ def prepare_callbacks(
         if isinstance(callback, type):
             callback = callback()
         elif _is_skorchs(kind):
-            callback = copies[id(callback)] = copy.copy(callback)
+            given, callback = callback, copy.copy(callback)
+            copies[id(given)] = callback
         _check_schedule(callback, name, schedule)
         prepared.append((entry[0], callback) if pair else callback)
     found = [entry[1] if isinstance(entry, tuple) else entry for entry in prepared]

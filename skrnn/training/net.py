@@ -22,7 +22,7 @@ from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches, run, run_batch
 from skrnn.training.seeding import make_generator
-from skrnn.training.updates import Updates, check_trained
+from skrnn.training.updates import Updates, check_weights
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -173,7 +173,7 @@ class SequenceNet(NeuralNet):
         training = TrainingBatches(
             X, self.batch_size, self.order_generator_, self.device, self.bptt
         )
-        updates = Updates(self, X, len(training))
+        updates = Updates(self, X, training)
         validation = None if y is None else prediction_batches(self, y)
         n_batches = len(training) + (0 if validation is None else len(validation))
         set_n_batches(self.callbacks_, n_batches)
@@ -191,7 +191,7 @@ class SequenceNet(NeuralNet):
             finally:
                 # one row an update would add up; skorch's checkpoints read the last one
                 del self.history[-1]["batches"][:-1]
-        check_trained(self, training)
+        check_weights(self, training)  # the last update may have been too large
         return self
 
     def run_single_epoch(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from skrnn.training.collate import Batch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import evaluation
 
 if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
@@ -48,19 +49,22 @@ class Updates:
     net : SequenceNet
     dataset : EncodedDataset
         The training data.
-    n_batches : int
-        Batches of an epoch.
+    batches : TrainingBatches
+        An epoch of it.
     """
 
-    def __init__(self, net: SequenceNet, dataset: EncodedDataset, n_batches: int):
+    def __init__(
+        self, net: SequenceNet, dataset: EncodedDataset, batches: TrainingBatches
+    ):
         self.net = net
         self.dataset = dataset
+        self.batches = batches
         self.weights = list(net.module_.parameters())
         # Where each step has a target, a batch of short sequences has few of them. All
         # count alike: what is minimized is the mean over the epoch's steps, and not the
         # mean over batches of their means, in which short sequences would weigh more.
         n_targets = dataset.n_targets
-        self.n_targets = None if n_targets is None else n_targets / n_batches
+        self.n_targets = None if n_targets is None else n_targets / len(batches)
         self.state: tuple[Tensor, ...] = ()
         self.n_updates = self.n_skipped = 0  # of this epoch
         self.n_in_a_row = 0
@@ -132,7 +136,8 @@ class Updates:
         return loss
 
     def _skip(self, batch: Batch, error: NotFinite) -> None:
-        """Leave an update out; a ValueError after too many in a row."""
+        """Leave an update out; a ValueError if it is not the fault of its sequences."""
+        check_weights(self.net, self.batches)
         self.n_skipped += 1
         self.n_in_a_row += 1
         self.last = str(error)
@@ -177,8 +182,8 @@ def joint_norm(tensors: list[Tensor], like: Tensor) -> Tensor:
         return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
 
 
-def check_trained(net: SequenceNet, batches: TrainingBatches) -> None:
-    """Raise a ValueError if the last update was too large.
+def check_weights(net: SequenceNet, batches: TrainingBatches) -> None:
+    """Raise a ValueError if an update was so large that the network is of no use.
 
     Some short sequences are tried: a very long one may overflow where others do not.
     """
@@ -186,7 +191,7 @@ def check_trained(net: SequenceNet, batches: TrainingBatches) -> None:
     if len(few) > N_TRIED:
         few = np.argpartition(batches.lengths, N_TRIED)[:N_TRIED]
     inputs = batches.collator(few, 0, net.bptt)
-    with torch.inference_mode():
+    with evaluation(net):
         losses = net.criterion_(net.module_(inputs.inputs), inputs.targets)
         by_sequence = losses.reshape(len(few), -1).sum(1)
         norm = joint_norm(list(net.module_.parameters()), by_sequence[0])
@@ -194,7 +199,7 @@ def check_trained(net: SequenceNet, batches: TrainingBatches) -> None:
         return
     raise ValueError(
         f"Training diverged: the loss became {by_sequence[0].item()} in epoch "
-        f"{len(net.history)} after the last update. Try {advice(net)}"
+        f"{len(net.history)}. Try {advice(net)}"
     )
 
 
