@@ -32,11 +32,13 @@ from skrnn.estimators._parameters import (
     NON_NEGATIVE,
     POSITIVE_INT,
     CellParameters,
-    CommonParameters,
     DenseParameters,
     DropoutParameters,
     GenerationParameters,
     HistoryParameters,
+    LoopParameters,
+    OtherParameters,
+    StoppingParameters,
     TokenParameters,
     TruncationParameters,
     TyingParameters,
@@ -497,8 +499,10 @@ _ITSELF = ()
 @estimator
 class SequenceGenerator(
     GenerationTask,
-    CommonParameters,
+    OtherParameters,
     GenerationParameters,
+    StoppingParameters,
+    LoopParameters,
     TruncationParameters,
     TokenParameters,
     DropoutParameters,
@@ -559,8 +563,10 @@ class SequenceGenerator(
 @estimator
 class FeedForwardGenerator(
     GenerationTask,
-    CommonParameters,
+    OtherParameters,
     GenerationParameters,
+    StoppingParameters,
+    LoopParameters,
     TruncationParameters,
     TokenParameters,
     DropoutParameters,
