@@ -158,8 +158,8 @@ figure.colorbar(image, label="weight", shrink=0.7)
 plt.show()
 
 # %%
-# For the last two digits of the year and both of the day the decoder attends to those digits. For the
-# month it attends to a digit of the year, where the bidirectional encoder's state contains the month.
-# So attention weights show where the decoder read, not always which characters mattered. Without
-# attention the whole date must fit into one vector, and after the same number of epochs fewer dates
-# are correct.
+# For the last two digits of the year and both of the day the decoder attends to these digits or next
+# to them. For the month it attends to a digit of the year, where the state of the bidirectional
+# encoder contains the month. So attention weights show where the decoder read, not always which
+# characters mattered. Without attention the whole date must fit into one vector, and after the same
+# number of epochs fewer dates are correct.

@@ -338,7 +338,9 @@ def case(request):
     """Return the case that the test asked for."""
     for name in request.fixturenames:
         if name.startswith("make_"):
-            return request.getfixturevalue(name)
+            asked = request.getfixturevalue(name)
+            if isinstance(asked, Case):
+                return asked
     raise LookupError("the test asks for no estimator")
 
 
