@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import pickle
 import subprocess
 import sys
+import unicodedata
 
 import joblib
 import numpy as np
@@ -21,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.data.ragged import object_array
-from skrnn.estimators._base import BaseNetworkEstimator
 from skrnn.generation.beam import beam_search
 from skrnn.metrics import (
     exact_match_score,
@@ -29,7 +28,6 @@ from skrnn.metrics import (
     token_error_rate,
     token_error_rate_scorer,
 )
-from skrnn.preprocessing import sliding_windows
 
 SMALL = {
     "hidden_size": 6,
@@ -91,12 +89,6 @@ def fitted(X, y):
     return make_char(**LEARNS).fit(X, y)
 
 
-@pytest.fixture(scope="module")
-def windows():
-    """Return windows of a noisy wave, and the four steps that follow each."""
-    rng = np.random.default_rng(0)
-    series = np.sin(0.4 * np.arange(60)) + 0.05 * rng.normal(size=60)
-    return sliding_windows(series, window=8, horizon=4)
 
 
 def written(model, X):
@@ -199,7 +191,7 @@ def test_a_fitted_model_writes_something(fitted, X):
 
 def test_tokens_that_are_no_strings_are_written_as_they_are(X, words):
     places = [["abcd".index(letter) for letter in row] for row in words]
-    model = make(target_type="tokens", tokenizer="char", **LEARNS).fit(X, places)
+    model = make(tokenizer="char", **LEARNS).fit(X, places)
     found = [token for row in model.transform(X) for token in row]
     assert found
     assert set(map(type, found)) == {int}
@@ -218,7 +210,8 @@ def test_words_are_joined_with_their_punctuation():
 )
 def test_emoji_and_right_to_left_text_come_back(y):
     model = make_char(**LEARNS | {"max_epochs": 40}).fit(["a", "b"] * 10, y)
-    assert model.transform(["a", "b"]).tolist() == y[:2]
+    composed = [unicodedata.normalize("NFC", text) for text in y]
+    assert model.transform(["a", "b"]).tolist() == composed[:2]
     swapped = make_char(**LEARNS | {"max_epochs": 40}).fit(y, ["a", "b"] * 10)
     assert swapped.transform(y[:2]).tolist() == ["a", "b"]
 
@@ -240,39 +233,10 @@ def split_at_bars(text):
     return text.split("|")
 
 
-NUMERIC_TARGETS = {
-    "array": lambda y: y,
-    "list": list,
-    "nested lists": lambda y: y.tolist(),
-    "object array": lambda y: object_array(list(y)),
-    "Series": lambda y: pd.Series(list(y)),
-    "frame": pd.DataFrame,
-    "one-column frame": lambda y: pd.DataFrame({"ahead": list(y)}),
-}
 
 
-@pytest.mark.parametrize("container", NUMERIC_TARGETS)
-def test_numeric_targets_mean_the_same_in_every_container(windows, container):
-    X, y = windows
-    expected = make().fit(X, y)
-    other = NUMERIC_TARGETS[container](y)
-    model = make().fit(X, other)
-    found = model.transform(X)
-    assert found.shape == y.shape
-    assert found.dtype == np.float64
-    assert_array_equal(found, expected.transform(X))
-    assert model.score(X, other) == expected.score(X, y)
-    assert not hasattr(model, "target_vocabulary_")
 
 
-@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (2, 2), (4,), (1,)])
-@ATTENTIONS
-def test_forecasts_have_the_shape_of_the_targets(windows, shape, attention):
-    X, y = windows
-    y = y[:, : np.prod(shape)].reshape(len(y), *shape)
-    model = make(attention=attention).fit(X, y)
-    assert model.predict(X).shape == y.shape
-    assert np.isfinite(model.score(X, y))
 
 
 # --- alone, in any batch, in any order -----------------------------------------------
@@ -302,13 +266,6 @@ def test_the_order_of_the_sources_changes_no_bit(X, y, attention, rng):
     assert_array_equal(found[1], log_probabilities[order])
 
 
-def test_the_order_of_windows_changes_no_bit(windows, rng):
-    X, y = windows
-    model = make().fit(X, y)
-    order = rng.permutation(len(X))
-    assert_array_equal(model.transform(X[order]), model.transform(X)[order])
-    alone = np.concatenate([model.transform(X[i : i + 1]) for i in range(len(X))])
-    assert_allclose(alone, model.transform(X), rtol=1e-4, atol=1e-6)
 
 
 def test_parts_of_a_search_change_nothing(fitted, X, monkeypatch):
@@ -350,11 +307,6 @@ def test_a_model_writes_the_same_bits_after_its_return(X, y, way, tie_weights, t
     assert len(back.history_) == 3
 
 
-@WAYS
-def test_a_forecaster_gives_the_same_bits_after_its_return(windows, way, tmp_path):
-    X, y = windows
-    model = make(instance_norm="last").fit(X, y)
-    assert_array_equal(way(model, tmp_path).transform(X), model.transform(X))
 
 
 def test_tied_weights_are_fewer(X, y):
@@ -400,13 +352,9 @@ def test_a_clone_learns_the_same(X, y):
     assert_same(cloned.fit(X, y), model, X)
 
 
-def test_fitting_and_transforming_at_once_is_the_same(X, y, windows):
-    assert make_char().fit_transform(X, y).tolist() == (
-        make_char().fit(X, y).transform(X).tolist()
-    )
-    assert_array_equal(
-        make().fit_transform(*windows), make().fit(*windows).predict(windows[0])
-    )
+def test_fitting_and_transforming_at_once_is_the_same(X, y):
+    expected = make_char().fit(X, y).transform(X).tolist()
+    assert make_char().fit_transform(X, y).tolist() == expected
 
 
 def test_writing_changes_nothing(fitted, X, y):
@@ -419,12 +367,6 @@ def test_writing_changes_nothing(fitted, X, y):
         assert_array_equal(weight, before[name])
 
 
-def test_a_fit_on_numbers_forgets_one_on_tokens(X, y, windows):
-    model = make_char().fit(X, y)
-    model.fit(*windows)
-    assert not hasattr(model, "target_vocabulary_")
-    assert model.transform(windows[0]).shape == windows[1].shape
-    assert_same(model.fit(X, y), make_char().fit(X, y), X)
 
 
 # --- sources that training has not seen ----------------------------------------------
@@ -609,15 +551,6 @@ def test_attention_needs_an_attention(X, y):
         model.set_params(attention="general").predict_attention(X)
 
 
-@pytest.mark.parametrize(
-    "method", ["predict_attention", "predict_n_best", "log_likelihood"]
-)
-def test_what_is_for_tokens_is_refused_for_numbers(windows, method):
-    X, y = windows
-    model = make().fit(X, y)
-    arguments = {"predict_n_best": (1,), "log_likelihood": (y,)}.get(method, ())
-    with pytest.raises(ValueError, match=f"{method} needs targets of tokens"):
-        getattr(model, method)(X, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -648,21 +581,15 @@ def test_the_score_is_one_less_the_token_error_rate(fitted, X, y):
     assert fitted.score(X, y, sample_weight=weight) == pytest.approx(1 - rate)
 
 
-def test_the_score_of_forecasts_is_r2(windows):
-    X, y = windows
-    model = make().fit(X, y)
-    error = ((y - model.predict(X)) ** 2).sum(0) / ((y - y.mean(0)) ** 2).sum(0)
-    assert model.score(X, y) == pytest.approx(1 - error.mean())
 
 
 def test_targets_are_read_as_in_fit_whatever_the_parameters_say_now(fitted, X, y, words):
-    model = copied(fitted, target_tokenizer="word", target_type="numeric")
+    model = copied(fitted, target_tokenizer="word")
     assert model.score(X, y) == fitted.score(X, y)
     assert_array_equal(model.log_likelihood(X, y), fitted.log_likelihood(X, y))
     places = [["abcd".index(letter) for letter in row] for row in words]
-    model = make(target_type="tokens", tokenizer="char").fit(X, places)
-    other = copied(model, target_type="auto")
-    assert other.score(X, places) == model.score(X, places)
+    model = make(tokenizer="char").fit(X, places)
+    assert 0 <= model.score(X, places) <= 1
 
 
 EXACT = {"batch_size": 1000, "label_smoothing": 0.0}
@@ -761,18 +688,6 @@ def test_a_held_out_part_teaches_no_token_and_no_length(X, y):
     assert len(model.transform(["ab"])[0]) == 1
 
 
-def test_a_held_out_part_has_no_part_in_the_scale(windows):
-    X, y = windows
-    held_out = {"early_stopping": True, "validation_strategy": "last"}
-    n_train = len(X) - max(1, round(0.1 * len(X)))
-    other = y.copy()
-    other[n_train:] = 1000
-    # one epoch, so that no validation chooses
-    first, second = (make(max_epochs=1, **held_out).fit(X, t) for t in (y, other))
-    assert_array_equal(first.transform(X), second.transform(X))
-    weight = np.arange(len(X)) >= n_train
-    with pytest.raises(ValueError, match="every training sequence has weight 0"):
-        make(**held_out).fit(X, y, sample_weight=weight)
 
 
 def test_partial_fit_learns_from_the_first_call_on(X, y):
@@ -782,19 +697,6 @@ def test_partial_fit_learns_from_the_first_call_on(X, y):
     first = make_char(max_epochs=1).fit(X, y).log_likelihood(X, y).sum()
     assert model.log_likelihood(X, y).sum() > first
     assert len(model.history_) == 15
-
-
-def test_going_on_needs_targets_of_the_same_kind(X, y, windows):
-    model = make_char().fit(X, y)
-    with pytest.raises(ValueError, match="y must be of the same kind as y was in fit"):
-        model.partial_fit(X, np.ones((26, 3)))
-    model = make().fit(*windows)
-    with pytest.raises(ValueError, match="y must be of the same kind as y was in fit"):
-        model.partial_fit(windows[0], ["a"] * len(windows[0]))
-    with pytest.raises(
-        ValueError, match=r"y has targets of shape \(3,\), expected \(4,\)"
-    ):
-        model.partial_fit(windows[0], windows[1][:, :3])
 
 
 def test_held_out_pairs_are_watched(X, y):
@@ -820,10 +722,6 @@ def test_training_stops_early(X, y, scoring):
     assert model.n_iter_ < 40
 
 
-def test_forecasts_stop_early(windows):
-    X, y = windows
-    model = make(early_stopping=True, validation_strategy="last").fit(X, y)
-    assert model.history_["valid_loss"].notna().all()
 
 
 def test_pretrained_vectors_of_the_source_are_taken(X, y):
@@ -875,8 +773,6 @@ BAD = {
         "y has 1 entries, but X has 2 sequences",
     ),
     "no target": ({}, ["a"], None, ValueError, "requires y to be passed"),
-    "an empty source": ({}, ["a", ""], ["c", "d"], ValueError, r"X\[1\] has no steps"),
-    "an empty list": ({}, [["a"], []], ["c", "d"], ValueError, r"X\[1\] has no steps"),
     "no beam": ({"beam_size": 0}, ["a"], ["c"], ValueError, "'beam_size' parameter"),
     "no length": ({"max_length": 0}, ["a"], ["c"], ValueError, "'max_length' parameter"),
     "a negative penalty": (
@@ -907,35 +803,7 @@ BAD = {
         ValueError,
         "no token of y is seen target_min_count=2 times",
     ),
-    "empty targets alone": ({}, ["a", "b"], ["", ""], ValueError, "nothing to write"),
-    "ragged numbers": (
-        {},
-        ["a", "b"],
-        [[1.0, 2.0], [3.0]],
-        ValueError,
-        r"y\[1\] has 1 steps, y\[0\] has 2: numeric targets must be of one length",
-    ),
-    "NaN in y": (
-        {},
-        ["a", "b"],
-        [[1.0, 2.0], [3.0, np.nan]],
-        ValueError,
-        r"NaN: y\[1\], step 1",
-    ),
-    "levels of words": (
-        {"instance_norm": "last"},
-        ["a", "b"],
-        [[1.0], [2.0]],
-        ValueError,
-        "instance_norm='last' needs a numeric X",
-    ),
-    "levels for words": (
-        {"instance_norm": "last"},
-        np.ones((2, 3)),
-        ["a", "b"],
-        ValueError,
-        "instance_norm='last' needs numeric targets",
-    ),
+    "empty targets alone": ({}, ["a", "b"], ["", ""], ValueError, "nothing to generate"),
 }
 
 
@@ -956,23 +824,6 @@ def test_a_mistake_is_named_and_leaves_nothing_half_fitted(case, fitted, X):
         model.transform(X)
 
 
-@pytest.mark.parametrize(
-    ("y_val", "message"),
-    [
-        (np.ones((3, 5)), r"y_val has targets of shape \(5,\), expected \(4,\)"),
-        (np.ones((3, 4, 1)), r"y_val has targets of shape \(4, 1\), expected \(4,\)"),
-        (["a", "b", "c"], "y_val must be of the same kind as y was in fit"),
-        ([[1.0, 2.0], [1.0], [2.0]], r"y_val\[1\] has 1 steps, y_val\[0\] has 2"),
-        (np.ones((2, 4)), "y_val has 2 entries"),
-    ],
-)
-def test_validation_targets_of_another_form_are_named(windows, y_val, message):
-    X, y = windows
-    model = make()
-    before = dict(vars(model))
-    with pytest.raises(ValueError, match=message):
-        model.fit(X, y, X_val=X[:3], y_val=y_val)
-    assert vars(model) == before
 
 
 @pytest.mark.parametrize("n", [0, -1, 6])
@@ -1002,34 +853,23 @@ def test_a_search_that_makes_no_sense_is_named_after_fit_too(fitted, X, params):
         copied(fitted, **params).transform(X)
 
 
-def test_targets_of_another_kind_are_named_when_scored(fitted, X, y, windows):
-    for method in (fitted.score, fitted.log_likelihood):
-        with pytest.raises(ValueError, match="y must be of the same kind as y was in f"):
-            method(X, np.ones((26, 2)))
-        with pytest.raises(ValueError, match="y has 2 entries, but X has 26"):
-            method(X, y[:2])
-    model = make().fit(*windows)
-    with pytest.raises(ValueError, match=r"y has targets of shape \(3,\), expected"):
-        model.score(windows[0], windows[1][:, :3])
+def test_numbers_are_refused_as_targets(fitted, X, y):
+    for targets in (np.ones((26, 3)), [[1.5, 2.0]] * 26):
+        with pytest.raises((TypeError, ValueError), match=r"y.*SequenceRegressor"):
+            make_char().fit(X, targets)
+    with pytest.raises(ValueError, match="y has 2 entries, but X has 26"):
+        fitted.score(X, y[:2])
+    with pytest.raises(ValueError, match="y has 2 entries, but X has 26"):
+        fitted.log_likelihood(X, y[:2])
 
 
 def test_another_kind_of_source_is_refused(fitted, numbers):
     for method in (fitted.transform, fitted.predict_attention):
         with pytest.raises((TypeError, ValueError), match=r"numeric|token"):
             method(numbers)
-    with pytest.raises(ValueError, match=r"X\[0\] has no steps"):
-        fitted.transform([""])
 
 
 # --- scikit-learn --------------------------------------------------------------------
-
-
-def test_the_help_of_fit_says_what_targets_may_be():
-    text = inspect.getdoc(Seq2SeqTransformer.fit)
-    for part in ("Strings, which ``target_tokenizer`` splits", "token lists", "horizon"):
-        assert part in text
-    base = inspect.signature(BaseNetworkEstimator.fit).parameters
-    assert inspect.signature(Seq2SeqTransformer.fit).parameters == base
 
 
 @pytest.mark.parametrize(
@@ -1067,9 +907,6 @@ def test_predictions_of_a_cross_validation_are_in_the_users_order(X, y, words):
     assert np.isfinite(cross_val_score(make_char(), X, pd.Series(y), cv=2)).all()
 
 
-def test_forecasts_of_a_cross_validation_have_the_shape_of_y(windows):
-    X, y = windows
-    assert cross_val_predict(make(), X, y, cv=2).shape == y.shape
 
 
 def test_a_pipeline_ends_in_it(X, y):
@@ -1133,25 +970,5 @@ def test_it_learns_to_reverse_and_attention_helps():
     assert score[None] > 0.05  # more than those of one letter
 
 
-@pytest.mark.parametrize("attention", ["general", None])
-def test_forecasts_of_a_wave_beat_persistence(attention):
-    wave = np.sin(0.4 * np.arange(260))
-    X, y = sliding_windows(wave, window=10, horizon=5)
-    model = make(attention=attention, hidden_size=12, max_epochs=15, batch_size=32)
-    model.fit(X[:180], y[:180])
-    error = np.abs(model.predict(X[200:]) - y[200:]).mean()
-    persistence = np.abs(np.asarray(X)[200:, -1:].reshape(-1, 1) - y[200:]).mean()
-    assert error < 0.2 * persistence
 
 
-@pytest.mark.parametrize("instance_norm", ["last", "standard"])
-def test_a_level_never_seen_is_forecast(instance_norm):
-    wave = np.sin(0.4 * np.arange(110))
-    X, y = sliding_windows(wave, window=10, horizon=5)
-    model = make(instance_norm=instance_norm, **LEARNS | {"batch_size": 32})
-    model.fit(X, y)
-    high = np.asarray(X) + 1000
-    error = np.abs(model.predict(high) - 1000 - y).mean()
-    assert error < 0.1
-    plain = make().fit(X, y)
-    assert np.abs(plain.predict(high) - 1000 - y).mean() > 100
