@@ -1,4 +1,4 @@
-"""Small estimators and small data, which every test of this folder may ask for."""
+"""Small classifiers and regressors, and small data for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.base import is_classifier
 
 from skrnn import (
     FeedForwardClassifier,
@@ -14,7 +13,6 @@ from skrnn import (
     SequenceClassifier,
     SequenceRegressor,
 )
-from skrnn.data.ragged import object_array
 
 N_SEQUENCES = 24
 SMALL = {
@@ -25,11 +23,10 @@ SMALL = {
 }
 CLASSIFIERS = [SequenceClassifier, FeedForwardClassifier]
 REGRESSORS = [SequenceRegressor, FeedForwardRegressor]
-RECURRENT = [SequenceClassifier, SequenceRegressor]
 
 
-# What the tests do not ask for stays at the defaults, which may change as data suggest;
-# weight decay would pull away from what the oracles say.
+# Parameters that the tests do not mention stay at their defaults, which may change as data
+# suggest; weight decay would pull away from what the oracles say.
 QUICK = {
     "max_epochs": 2,
     "batch_size": 12,
@@ -47,12 +44,6 @@ def _one_of(classes):
     return pytest.fixture(params=classes, ids=lambda cls: cls.__name__)
 
 
-@_one_of(list(SMALL))
-def make_estimator(request):
-    """Return a function that makes a small estimator, each in turn."""
-    return partial(make, request.param)
-
-
 @_one_of(CLASSIFIERS)
 def make_classifier(request):
     """Return a function that makes a small classifier, each in turn."""
@@ -62,12 +53,6 @@ def make_classifier(request):
 @_one_of(REGRESSORS)
 def make_regressor(request):
     """Return a function that makes a small regressor, each in turn."""
-    return partial(make, request.param)
-
-
-@_one_of(RECURRENT)
-def make_recurrent(request):
-    """Return a function that makes a small recurrent estimator, each in turn."""
     return partial(make, request.param)
 
 
@@ -102,31 +87,3 @@ def labels():
 def amounts(rng):
     """Return a number for each sequence."""
     return rng.normal(loc=3.0, scale=2.0, size=N_SEQUENCES)
-
-
-@pytest.fixture
-def y(request, labels, amounts):
-    """Return targets that suit the estimator which the test asks for."""
-    for name in ("make_estimator", "make_recurrent"):
-        if name in request.fixturenames:
-            chosen = request.getfixturevalue(name)()
-            return labels if is_classifier(chosen) else amounts
-    return labels if "make_classifier" in request.fixturenames else amounts
-
-
-@pytest.fixture
-def outputs():
-    """Return a function that gives all that a fitted estimator says about X."""
-
-    def outputs(estimator, X):
-        if is_classifier(estimator):
-            return estimator.predict_proba(X)
-        return estimator.predict(X)
-
-    return outputs
-
-
-@pytest.fixture
-def objects():
-    """Return the function that makes a 1-D object array of anything."""
-    return object_array

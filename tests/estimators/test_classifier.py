@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +11,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
-from skorch.callbacks import Callback, EarlyStopping
 
 from skrnn import FeedForwardClassifier, SequenceClassifier
 from skrnn.datasets import (
@@ -85,6 +82,12 @@ def test_labels_come_back_as_they_were(make_classifier, numbers, classes, contai
 def test_a_categorical_series_is_a_y(make_classifier, numbers, labels):
     model = make_classifier().fit(numbers, pd.Series(labels, dtype="category"))
     assert model.classes_.tolist() == ["u", "v", "w"]
+
+
+def test_labels_of_nullable_columns_are_indicators(make_classifier, numbers):
+    Y = pd.DataFrame({"a": [1, 0, 1, 0] * 6, "b": [1, 1, 1, 0] * 6}).convert_dtypes()
+    model = make_classifier().fit(numbers, Y)
+    assert model.predict(numbers).shape == (24, 2)
 
 
 def test_a_column_vector_of_labels_warns(make_classifier, numbers, labels):
@@ -187,27 +190,6 @@ def test_class_weights_raise_the_recall_of_a_rare_class(make_classifier, class_w
 # --- every way to build it -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_every_cell_and_pooling_predicts_alone_as_in_company(
-    numbers, labels, cell, pooling, bidirectional
-):
-    model = SequenceClassifier(
-        cell=cell,
-        pooling=pooling,
-        bidirectional=bidirectional,
-        num_layers=2,
-        hidden_size=3,
-        max_epochs=2,
-        random_state=0,
-    ).fit(numbers, labels)
-    together = model.predict_proba(numbers)
-    alone = np.concatenate([model.predict_proba([sequence]) for sequence in numbers])
-    assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
-    assert np.ptp(together, axis=0).max() > 1e-4
-
-
 @pytest.mark.parametrize(
     ("optimizer", "lr"),
     [
@@ -248,40 +230,6 @@ def test_the_cpu_can_be_asked_for(make_classifier, X, labels):
 # --- tokens --------------------------------------------------------------------------
 
 
-def vectors_of(model):
-    weight = model.net_.module_.input_layer.embedding.weight.detach().numpy()
-    return {token: weight[i] for token, i in model.vocabulary_.items()}
-
-
-class KeyedVectors:
-    """As gensim's: no Mapping, and an integer that is no key is a position."""
-
-    def __init__(self, vectors):
-        self.key_to_index = {token: i for i, token in enumerate(vectors)}
-        self.vectors = np.array(list(vectors.values()), dtype=np.float32)
-        self.vector_size = self.vectors.shape[1]
-
-    def __contains__(self, token):
-        return token in self.key_to_index or isinstance(token, int)
-
-    def __getitem__(self, token):
-        return self.vectors[self.key_to_index.get(token, token)]
-
-
-@pytest.mark.parametrize("wrap", [dict, KeyedVectors])
-def test_embeddings_start_from_the_given_vectors(
-    make_classifier, words, labels, rng, wrap
-):
-    given = {word: rng.normal(size=7) for word in ["oak", "elm", "zebra"]}
-    model = make_classifier(embeddings=wrap(given), lr=1e-12, weight_decay=0.0)
-    vectors = vectors_of(model.fit(words, labels))
-    assert_allclose(vectors["oak"], given["oak"], rtol=1e-5)
-    assert_allclose(vectors["elm"], given["elm"], rtol=1e-5)
-    assert "zebra" not in vectors
-    assert vectors["ash"].shape == (7,)
-    assert np.ptp(vectors["ash"]) > 0
-
-
 @pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
 def test_every_kind_of_spelling_can_be_learned_from(make_classifier, words, char_encoder):
     y = ["e" in "".join(sequence[:1]) for sequence in words]
@@ -308,103 +256,10 @@ def test_spelling_tells_unseen_words_apart(char_encoder):
     assert blind.score(X[300:], y[300:]) == 0.5
 
 
-@pytest.mark.parametrize(
-    ("params", "vocabulary"),
-    [
-        ({}, {"don't", "stop", ",", "go"}),
-        ({"lowercase": False}, {"Don't", "stop", "Stop", ",", "go"}),
-        ({"tokenizer": "char"}, set("Don't stop, gS")),
-        ({"tokenizer": str.split}, {"don't", "stop,", "stop", "go"}),
-        ({"min_count": 2}, {"stop", "go"}),
-        ({"max_vocabulary": 1}, {"stop"}),
-    ],
-    ids=["words", "cased", "char", "callable", "min_count", "max_vocabulary"],
-)
-def test_strings_are_split_into_the_vocabulary(make_classifier, params, vocabulary):
-    X = ["Don't stop, go", "Stop stop", "go", "stop"]
-    model = make_classifier(**params).fit(X, [0, 1, 0, 1])
-    assert set(model.vocabulary_) == vocabulary
-    assert not hasattr(model, "n_features_in_")
-
-
-def test_spelling_is_not_read_for_characters_by_default(make_classifier):
-    X, y = ["ab", "ba"] * 4, [0, 1] * 4
-    assert (
-        make_classifier(tokenizer="char").fit(X, y).net_.module_.input_layer.char_encoder
-        is None
-    )
-    letters = make_classifier().fit([list(x) for x in X], y)
-    assert letters.net_.module_.input_layer.char_encoder is None
-    assert make_classifier().fit(X, y).net_.module_.input_layer.char_encoder is not None
-
-
 # --- quiet ---------------------------------------------------------------------------
 
 
-def test_nothing_is_printed_or_written_unless_asked(
-    make_classifier, X, labels, capsys, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    model = make_classifier(early_stopping=True).fit(X, labels)
-    model.set_params(early_stopping="auto").partial_fit(X, labels)
-    model.predict(X)
-    captured = capsys.readouterr()
-    assert captured.out == captured.err == ""
-    assert os.listdir(tmp_path) == []
-
-
-def test_verbose_prints_a_line_an_epoch(make_classifier, X, labels, capsys):
-    make_classifier(verbose=1, max_epochs=3).fit(X, labels)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line.split()[0].isdigit()] == list("123")
-    assert "train_loss" in lines[0]
-
-
 # --- callbacks and history -----------------------------------------------------------
-
-
-class Count(Callback):
-    """Counts what the loop calls."""
-
-    def __init__(self):
-        self.epochs, self.batches = 0, 0
-
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        self.epochs += 1
-
-    def on_batch_end(self, net, batch=None, training=None, **kwargs):
-        self.batches += training
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_callbacks_are_called(make_classifier, X, labels, named):
-    count = Count()
-    callbacks = [("count", count)] if named else [count]
-    make_classifier(callbacks=callbacks, max_epochs=3, batch_size=8).fit(X, labels)
-    assert (count.epochs, count.batches) == (3, 9)
-
-
-def test_skorchs_own_early_stopping_may_stop_training(make_classifier, X, labels):
-    stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=100.0)
-    stopper.set_params(sink=lambda text: None)
-    model = make_classifier(callbacks=[stopper], max_epochs=20).fit(X, labels)
-    assert model.n_iter_ < 5
-    assert len(model.predict(X)) == 24
-
-
-def test_the_history_has_a_row_for_each_epoch(make_classifier, X, labels):
-    model = make_classifier(max_epochs=4).fit(X, labels)
-    assert model.n_iter_ == 4
-    assert model.history_.index.tolist() == [1, 2, 3, 4]
-    assert {"train_loss", "lr", "dur"} <= set(model.history_.columns)
-    assert "valid_loss" not in model.history_
-    assert (model.history_["dur"] > 0).all()
-
-
-def test_the_number_of_parameters_is_that_of_the_network(make_classifier, X, labels):
-    model = make_classifier().fit(X, labels)
-    weights = model.net_.module_.parameters()
-    assert model.n_parameters_ == sum(weight.numel() for weight in weights) > 0
 
 
 # --- learning ------------------------------------------------------------------------

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -23,7 +19,6 @@ from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from skorch.callbacks import Callback
 
 from skrnn import FeedForwardGenerator, SequenceGenerator
-from skrnn.data.ragged import object_array
 from skrnn.estimators import _writing
 from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.preprocessing import StepwiseTransformer
@@ -413,53 +408,10 @@ def test_what_is_written_has_the_form_of_x(make_generator, chords):
 # --- containers, copies, scikit-learn ------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "container",
-    [tuple, object_array, pd.Series, np.array, lambda X: pd.DataFrame({"text": X})],
-)
-def test_texts_mean_the_same_in_every_container(make_generator, container):
-    expected = make_generator().fit(TEXTS).score_samples(TEXTS)
-    model = make_generator().fit(container(TEXTS))
-    assert_array_equal(model.score_samples(container(TEXTS)), expected)
-
-
-def test_a_sequence_scores_the_same_alone_and_in_any_order(make_generator):
-    model = make_generator().fit(TEXTS)
-    together = model.score_samples(TEXTS[:5])
-    alone = [model.score_samples([text])[0] for text in TEXTS[:5]]
-    assert_allclose(together, alone, rtol=1e-6)
-    assert_array_equal(model.score_samples(TEXTS[:5][::-1]), together[::-1])
-
-
 def test_y_is_ignored(make_generator):
     first = make_generator().fit(TEXTS)
     second = make_generator().fit(TEXTS, np.zeros(3))
     assert first.score(TEXTS) == second.score(TEXTS, "anything")
-
-
-def test_a_model_returns_from_disk_with_the_same_bits(make_generator, tmp_path):
-    model = make_generator(bptt=16).fit([*TEXTS, "abc" * 20])
-    expected = model.score_samples(TEXTS)
-    assert_array_equal(pickle.loads(pickle.dumps(model)).score_samples(TEXTS), expected)
-    joblib.dump(model, tmp_path / "model.joblib")
-    code = (
-        "import joblib, sys; m = joblib.load(sys.argv[1]);"
-        "print(m.score_samples(['abca', 'a']).tolist(), m.sample(2, 9, random_state=0))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "model.joblib")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    here = f"{model.score_samples(['abca', 'a']).tolist()} {model.sample(2, 9, random_state=0)}"
-    assert result.stdout.strip() == here
-
-
-def test_fitting_again_gives_the_same_model(make_generator):
-    model = make_generator(bptt=4).fit(TEXTS)
-    again = clone(model).fit(TEXTS)
-    assert_array_equal(again.score_samples(TEXTS), model.score_samples(TEXTS))
 
 
 def test_partial_fit_keeps_the_vocabulary_of_the_first_call(make_generator):
@@ -470,15 +422,6 @@ def test_partial_fit_keeps_the_vocabulary_of_the_first_call(make_generator):
         model.partial_fit([*TEXTS, "xyz"])
     assert model.vocabulary_ == vocabulary
     assert model.score(TEXTS) > before
-
-
-def test_sample_weight_0_leaves_a_sequence_without_influence(make_generator):
-    texts = ["ab"] * 10 + ["ba"] * 10
-    weight = np.repeat([1.0, 0.0], 10)
-    model = make_generator(max_epochs=30, lr=0.02, dropout=0.0)
-    model.fit(texts, sample_weight=weight)
-    scores = model.score_samples(["ab", "ba"])
-    assert scores[0] > scores[1] + 2
 
 
 def test_held_out_texts_are_watched(make_generator):
@@ -563,20 +506,9 @@ def test_features_other_than_zeros_and_ones_are_refused(make_generator):
         make_generator().fit(X)
 
 
-@pytest.mark.parametrize("X", [[], ["", ""]])
-def test_nothing_to_learn_from_is_an_error(make_generator, X):
-    with pytest.raises(ValueError, match="X has"):
-        make_generator().fit(X)
-
-
 def test_a_text_of_one_character_can_be_learned(make_generator):
     model = make_generator(max_epochs=1).fit(["a"])
     assert set("".join(model.sample(20, 5, random_state=0))) <= {"a"}
-
-
-def test_a_bare_string_is_refused(make_generator):
-    with pytest.raises(TypeError, match="X is one string"):
-        make_generator().fit("abc")
 
 
 def test_tokens_that_are_all_rare_are_refused(make_generator):

@@ -237,6 +237,21 @@ def test_a_trend_goes_on_beyond_the_levels_of_training(make_regressor, norm):
     assert np.abs(blind.predict(X + 1000) - (y + 1000)).min() > 100
 
 
+def test_sequences_of_one_step_do_not_ruin_the_scale_of_forecasts(make_regressor, rng):
+    walks = list(rng.normal(size=(60, 10)).cumsum(axis=1))
+    y = np.array([walk[-1] for walk in walks]) + rng.normal(size=60)
+    params = {"instance_norm": "last", "max_epochs": 1, "lr": 1e-9}
+
+    def spread(X, y):
+        """Return how far an untrained network's predictions are from the last values."""
+        model = make_regressor(**params).fit(X, y)
+        return np.std(model.predict(walks) - [walk[-1] for walk in walks])
+
+    singles = [np.ones(1)] * 20
+    beside = spread([*walks, *singles], np.append(y, 1 + rng.normal(size=20)))
+    assert 0 < beside < 3 * spread(walks, y)
+
+
 # --- learning ------------------------------------------------------------------------
 
 

@@ -1,27 +1,21 @@
-"""Seq2SeqTransformer: containers, batches, persistence, searches, and what it learns."""
+"""Seq2SeqTransformer: targets, the search, attention, and what it learns."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-import pickle
-import subprocess
-import sys
+import unicodedata
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.data.ragged import object_array
-from skrnn.estimators._base import BaseNetworkEstimator
 from skrnn.generation.beam import beam_search
 from skrnn.metrics import (
     exact_match_score,
@@ -29,7 +23,6 @@ from skrnn.metrics import (
     token_error_rate,
     token_error_rate_scorer,
 )
-from skrnn.preprocessing import sliding_windows
 
 SMALL = {
     "hidden_size": 6,
@@ -80,39 +73,25 @@ def words(X):
 
 
 @pytest.fixture(scope="module")
-def numbers():
-    rng = np.random.default_rng(1)
-    return [rng.normal(size=(n, 2)) for n in [1, 6, *[2, 3, 4, 5] * 6]]
-
-
-@pytest.fixture(scope="module")
 def fitted(X, y):
     """Return a model that has learned enough to tell sources apart; not to be changed."""
     return make_char(**LEARNS).fit(X, y)
 
 
-@pytest.fixture(scope="module")
-def windows():
-    """Return windows of a noisy wave, and the four steps that follow each."""
-    rng = np.random.default_rng(0)
-    series = np.sin(0.4 * np.arange(60)) + 0.05 * rng.normal(size=60)
-    return sliding_windows(series, window=8, horizon=4)
-
-
-def written(model, X):
-    """Return all that a search says: five targets each, and their log-probabilities."""
+def searched(model, X):
+    """Return the best targets of each source, and their log-probabilities."""
     targets, log_probabilities = model.predict_n_best(X, model.beam_size)
     return targets.tolist(), log_probabilities
 
 
 def assert_same(model, other, X, other_X=None):
-    """Assert that both write the same, in the same bits."""
-    first, second = written(model, X), written(other, X if other_X is None else other_X)
+    """Assert that both find the same targets, with the same bits."""
+    first, second = searched(model, X), searched(other, X if other_X is None else other_X)
     assert first[0] == second[0]
     assert_array_equal(first[1], second[1])
 
 
-# --- containers ----------------------------------------------------------------------
+# --- the form of targets ---------------------------------------------------------------
 
 STRINGS = {
     "list": list,
@@ -132,43 +111,6 @@ LISTS = {
 
 
 CONTAINERS = STRINGS | LISTS
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_tokens_mean_the_same_in_every_container(X, y, container):
-    expected = make_char().fit(X, y)
-    other = CONTAINERS[container](X)
-    assert_same(expected, expected, X, other)
-    assert_same(expected, make_char().fit(other, y), X)
-
-
-NUMERIC = {
-    "tuple": tuple,
-    "object array": object_array,
-    "Series": lambda X: pd.Series(list(X), index=range(50, 50 + len(X))),
-    "nested lists": lambda X: [x.tolist() for x in X],
-}
-
-
-@pytest.mark.parametrize("container", NUMERIC)
-def test_numeric_sequences_mean_the_same_in_every_container(numbers, y, container):
-    expected = make_char().fit(numbers, y)
-    other = NUMERIC[container](numbers)
-    assert_same(expected, expected, numbers, other)
-    assert_same(expected, make_char().fit(other, y), numbers)
-
-
-def test_a_3d_array_means_the_same_as_its_sequences(y, rng):
-    cube = rng.normal(size=(26, 4, 2)).astype(np.float32)
-    expected = make_char().fit(list(cube), y)
-    assert_same(expected, make_char().fit(cube, y), cube, list(cube))
-
-
-def test_rows_of_a_2d_array_are_univariate_sequences(y, rng):
-    square = rng.normal(size=(26, 4)).astype(np.float32)
-    expected = make_char().fit(list(square), y)
-    assert_same(expected, make_char().fit(square, y), square)
-    assert make_char().fit(square, y).n_features_in_ == 4
 
 
 @pytest.fixture(scope="module")
@@ -193,13 +135,13 @@ def test_targets_have_the_form_in_which_they_were_given(X, y, plain, container):
     assert model.score(X, targets) == plain.score(X, y)
 
 
-def test_a_fitted_model_writes_something(fitted, X):
+def test_a_fitted_model_generates_several_targets(fitted, X):
     assert len(set(fitted.transform(X))) > 10
 
 
-def test_tokens_that_are_no_strings_are_written_as_they_are(X, words):
+def test_tokens_that_are_no_strings_keep_their_type(X, words):
     places = [["abcd".index(letter) for letter in row] for row in words]
-    model = make(target_type="tokens", tokenizer="char", **LEARNS).fit(X, places)
+    model = make(tokenizer="char", **LEARNS).fit(X, places)
     found = [token for row in model.transform(X) for token in row]
     assert found
     assert set(map(type, found)) == {int}
@@ -218,7 +160,8 @@ def test_words_are_joined_with_their_punctuation():
 )
 def test_emoji_and_right_to_left_text_come_back(y):
     model = make_char(**LEARNS | {"max_epochs": 40}).fit(["a", "b"] * 10, y)
-    assert model.transform(["a", "b"]).tolist() == y[:2]
+    composed = [unicodedata.normalize("NFC", text) for text in y]
+    assert model.transform(["a", "b"]).tolist() == composed[:2]
     swapped = make_char(**LEARNS | {"max_epochs": 40}).fit(y, ["a", "b"] * 10)
     assert swapped.transform(y[:2]).tolist() == ["a", "b"]
 
@@ -240,52 +183,15 @@ def split_at_bars(text):
     return text.split("|")
 
 
-NUMERIC_TARGETS = {
-    "array": lambda y: y,
-    "list": list,
-    "nested lists": lambda y: y.tolist(),
-    "object array": lambda y: object_array(list(y)),
-    "Series": lambda y: pd.Series(list(y)),
-    "frame": pd.DataFrame,
-    "one-column frame": lambda y: pd.DataFrame({"ahead": list(y)}),
-}
-
-
-@pytest.mark.parametrize("container", NUMERIC_TARGETS)
-def test_numeric_targets_mean_the_same_in_every_container(windows, container):
-    X, y = windows
-    expected = make().fit(X, y)
-    other = NUMERIC_TARGETS[container](y)
-    model = make().fit(X, other)
-    found = model.transform(X)
-    assert found.shape == y.shape
-    assert found.dtype == np.float64
-    assert_array_equal(found, expected.transform(X))
-    assert model.score(X, other) == expected.score(X, y)
-    assert not hasattr(model, "target_vocabulary_")
-
-
-@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (2, 2), (4,), (1,)])
-@ATTENTIONS
-def test_forecasts_have_the_shape_of_the_targets(windows, shape, attention):
-    X, y = windows
-    y = y[:, : np.prod(shape)].reshape(len(y), *shape)
-    model = make(attention=attention).fit(X, y)
-    assert model.predict(X).shape == y.shape
-    assert np.isfinite(model.score(X, y))
-
-
 # --- alone, in any batch, in any order -----------------------------------------------
 
 
 @ATTENTIONS
-@pytest.mark.parametrize("kind", ["X", "numbers"])
-def test_a_source_is_written_alone_as_in_company(request, y, kind, attention):
-    X = request.getfixturevalue(kind)
+def test_targets_are_generated_alone_as_in_a_batch(X, y, attention):
     model = make_char(attention=attention, lr=0.05, max_epochs=6).fit(X, y)
-    together = written(model, X)
+    together = searched(model, X)
     for i, source in enumerate(X[:9]):
-        targets, log_probabilities = written(model, [source])
+        targets, log_probabilities = searched(model, [source])
         assert targets[0] == together[0][i]
         assert_allclose(log_probabilities[0], together[1][i], rtol=1e-4)
 
@@ -296,25 +202,16 @@ def test_the_order_of_the_sources_changes_no_bit(X, y, attention, rng):
     # equal ones may change places, and with them the last bit
     many = list({X[i] + X[k] for i, k in rng.integers(26, size=(400, 2))})
     order = rng.permutation(len(many))
-    targets, log_probabilities = written(model, many)
-    found = written(model, [many[i] for i in order])
+    targets, log_probabilities = searched(model, many)
+    found = searched(model, [many[i] for i in order])
     assert found[0] == [targets[i] for i in order]
     assert_array_equal(found[1], log_probabilities[order])
 
 
-def test_the_order_of_windows_changes_no_bit(windows, rng):
-    X, y = windows
-    model = make().fit(X, y)
-    order = rng.permutation(len(X))
-    assert_array_equal(model.transform(X[order]), model.transform(X)[order])
-    alone = np.concatenate([model.transform(X[i : i + 1]) for i in range(len(X))])
-    assert_allclose(alone, model.transform(X), rtol=1e-4, atol=1e-6)
-
-
 def test_parts_of_a_search_change_nothing(fitted, X, monkeypatch):
-    expected = written(fitted, X)
+    expected = searched(fitted, X)
     monkeypatch.setattr("skrnn.estimators._seq2seq.MAX_SCORES", 100)  # a few at once
-    found = written(fitted, X)
+    found = searched(fitted, X)
     assert found[0] == expected[0]
     assert_allclose(found[1], expected[1], rtol=1e-4)
 
@@ -322,136 +219,37 @@ def test_parts_of_a_search_change_nothing(fitted, X, monkeypatch):
 # --- the same again ------------------------------------------------------------------
 
 
-def by_joblib(model, path):
-    joblib.dump(model, path / "model.joblib")
-    return joblib.load(path / "model.joblib")
-
-
-def by_memory_map(model, path):
-    joblib.dump(model, path / "model.joblib")
-    return joblib.load(path / "model.joblib", mmap_mode="r")
-
-
-def by_pickle(model, path):
-    return pickle.loads(pickle.dumps(model))
-
-
-WAYS = pytest.mark.parametrize("way", [by_pickle, by_joblib, by_memory_map])
-
-
-@WAYS
-@pytest.mark.parametrize("tie_weights", [False, True])
-def test_a_model_writes_the_same_bits_after_its_return(X, y, way, tie_weights, tmp_path):
-    model = make_char(tie_weights=tie_weights).fit(X, y)
-    back = way(model, tmp_path)
-    assert_same(back, model, X)
-    assert back.n_parameters_ == model.n_parameters_
-    back.partial_fit(X, y)
-    assert len(back.history_) == 3
-
-
-@WAYS
-def test_a_forecaster_gives_the_same_bits_after_its_return(windows, way, tmp_path):
-    X, y = windows
-    model = make(instance_norm="last").fit(X, y)
-    assert_array_equal(way(model, tmp_path).transform(X), model.transform(X))
-
-
 def test_tied_weights_are_fewer(X, y):
     free, tied = (make_char(tie_weights=tie).fit(X, y) for tie in (False, True))
     assert tied.n_parameters_ < free.n_parameters_
 
 
-SCRIPT = """
-import sys
-import joblib
-from sklearn.base import clone
-
-model, X, y = joblib.load(sys.argv[1])
-again = clone(model).fit(X, y)
-joblib.dump([m.predict_n_best(X, 3) for m in (model, again)], sys.argv[2])
-"""
-
-
-def test_a_fresh_process_writes_and_learns_the_same_bits(X, y, tmp_path):
-    model = make_char().fit(X, y)
-    joblib.dump((model, X, y), tmp_path / "case")
-    subprocess.run(
-        [sys.executable, "-c", SCRIPT, tmp_path / "case", tmp_path / "results"],
-        check=True,
-        timeout=120,
-    )
-    targets, log_probabilities = model.predict_n_best(X, 3)
-    for found in joblib.load(tmp_path / "results"):
-        assert found[0].tolist() == targets.tolist()
-        assert_array_equal(found[1], log_probabilities)
-
-
-def test_the_random_state_decides(X, y):
-    first, again, other = (make_char(random_state=s).fit(X, y) for s in (3, 3, 4))
-    assert_same(first, again, X)
-    assert not np.allclose(written(first, X)[1], written(other, X)[1], rtol=1e-4)
-
-
-def test_a_clone_learns_the_same(X, y):
-    model = make_char().fit(X, y)
-    cloned = clone(model)
-    assert not hasattr(cloned, "net_")
-    assert_same(cloned.fit(X, y), model, X)
-
-
-def test_fitting_and_transforming_at_once_is_the_same(X, y, windows):
-    assert make_char().fit_transform(X, y).tolist() == (
-        make_char().fit(X, y).transform(X).tolist()
-    )
-    assert_array_equal(
-        make().fit_transform(*windows), make().fit(*windows).predict(windows[0])
-    )
-
-
-def test_writing_changes_nothing(fitted, X, y):
-    before = {k: v.clone() for k, v in fitted.net_.module_.state_dict().items()}
-    state = dict(vars(fitted))
-    fitted.transform(X), fitted.predict_attention(X), fitted.score(X, y)
-    fitted.log_likelihood(X, y), fitted.predict_n_best(X, 2)
-    assert vars(fitted) == state
-    for name, weight in fitted.net_.module_.state_dict().items():
-        assert_array_equal(weight, before[name])
-
-
-def test_a_fit_on_numbers_forgets_one_on_tokens(X, y, windows):
-    model = make_char().fit(X, y)
-    model.fit(*windows)
-    assert not hasattr(model, "target_vocabulary_")
-    assert model.transform(windows[0]).shape == windows[1].shape
-    assert_same(model.fit(X, y), make_char().fit(X, y), X)
+def test_fitting_and_transforming_at_once_is_the_same(X, y):
+    expected = make_char().fit(X, y).transform(X).tolist()
+    assert make_char().fit_transform(X, y).tolist() == expected
 
 
 # --- sources that training has not seen ----------------------------------------------
 
 
-def test_one_token_in_and_a_sequence_out():
+def test_one_token_becomes_a_sequence():
     names = {"cat": "felis", "dog": "canis", "bee": "apis"}
     X, y = list(names) * 8, list(names.values()) * 8
     model = make(target_tokenizer="char", **LEARNS).fit(X, y)
     assert model.transform(list(names)).tolist() == list(names.values())
 
 
-def test_one_vector_in_and_a_sequence_out():
+def test_one_vector_becomes_a_sequence():
     X, y = np.repeat(np.eye(2)[:, None], 10, axis=0), ["one"] * 10 + ["zero"] * 10
     model = make_char(**LEARNS).fit(X, y)
     assert model.transform(np.eye(2)[:, None]).tolist() == ["one", "zero"]
 
 
-def test_unseen_tokens_are_no_error(fitted):
-    targets = fitted.transform(["zzz", "a🌳", "日"])
-    assert all(isinstance(target, str) for target in targets)
-    assert fitted.transform(["zzz"]).tolist() == fitted.transform(["日本語"]).tolist()
-
-
 @pytest.mark.parametrize("beam_size", [1, 5])
 @ATTENTIONS
-def test_a_source_ten_times_longer_than_any_in_training_ends(X, y, attention, beam_size):
+def test_generation_ends_for_a_source_ten_times_longer_than_any_in_training(
+    X, y, attention, beam_size
+):
     model = make_char(attention=attention, beam_size=beam_size).fit(X, y)
     longest = max(map(len, y))
     targets = model.transform(["abcd" * 15, "ab"])
@@ -532,7 +330,7 @@ def test_where_fewer_targets_exist_the_rest_has_no_probability():
 
 
 @pytest.mark.parametrize("beam_size", [1, 5])
-def test_an_empty_target_is_written_only_if_training_has_one(X, y, beam_size):
+def test_an_empty_target_is_generated_only_if_training_has_one(X, y, beam_size):
     model = make_char(beam_size=beam_size).fit(X, y)
     before = model.log_likelihood(X[:2], ["", "a"])
     model.net_.module_.head.bias.data[-1] = 100.0  # it wants to end at once
@@ -548,7 +346,7 @@ def test_an_empty_target_is_written_only_if_training_has_one(X, y, beam_size):
     assert set(model.transform(X)) == {""}
 
 
-def test_no_more_is_searched_for_than_is_asked_for(fitted, X, monkeypatch):
+def test_a_search_keeps_no_more_targets_than_requested(fitted, X, monkeypatch):
     asked = []
 
     def spy(*args, **options):
@@ -609,30 +407,7 @@ def test_attention_needs_an_attention(X, y):
         model.set_params(attention="general").predict_attention(X)
 
 
-@pytest.mark.parametrize(
-    "method", ["predict_attention", "predict_n_best", "log_likelihood"]
-)
-def test_what_is_for_tokens_is_refused_for_numbers(windows, method):
-    X, y = windows
-    model = make().fit(X, y)
-    arguments = {"predict_n_best": (1,), "log_likelihood": (y,)}.get(method, ())
-    with pytest.raises(ValueError, match=f"{method} needs targets of tokens"):
-        getattr(model, method)(X, *arguments)
-
-
-@pytest.mark.parametrize(
-    "method",
-    ["transform", "predict", "predict_attention", "predict_n_best", "log_likelihood"],
-)
-def test_an_unfitted_model_says_so(X, y, method):
-    arguments = {"predict_n_best": (1,), "log_likelihood": (y,)}.get(method, ())
-    with pytest.raises(NotFittedError):
-        getattr(make(), method)(X, *arguments)
-    with pytest.raises(NotFittedError):
-        make().score(X, y)
-
-
-# --- scores, weights, going on, stopping ---------------------------------------------
+# --- scores, resumed training, stopping ---------------------------------------------
 
 
 def test_the_score_is_one_less_the_token_error_rate(fitted, X, y):
@@ -648,59 +423,17 @@ def test_the_score_is_one_less_the_token_error_rate(fitted, X, y):
     assert fitted.score(X, y, sample_weight=weight) == pytest.approx(1 - rate)
 
 
-def test_the_score_of_forecasts_is_r2(windows):
-    X, y = windows
-    model = make().fit(X, y)
-    error = ((y - model.predict(X)) ** 2).sum(0) / ((y - y.mean(0)) ** 2).sum(0)
-    assert model.score(X, y) == pytest.approx(1 - error.mean())
-
-
 def test_targets_are_read_as_in_fit_whatever_the_parameters_say_now(fitted, X, y, words):
-    model = copied(fitted, target_tokenizer="word", target_type="numeric")
+    model = copied(fitted, target_tokenizer="word")
     assert model.score(X, y) == fitted.score(X, y)
     assert_array_equal(model.log_likelihood(X, y), fitted.log_likelihood(X, y))
     places = [["abcd".index(letter) for letter in row] for row in words]
-    model = make(target_type="tokens", tokenizer="char").fit(X, places)
-    other = copied(model, target_type="auto")
-    assert other.score(X, places) == model.score(X, places)
-
-
-EXACT = {"batch_size": 1000, "label_smoothing": 0.0}
-
-
-def test_a_weight_of_k_equals_k_samples_in_one_batch(X, y, rng):
-    weights = rng.integers(1, 4, size=26)
-    # in tokens the mean is over steps: of targets that are all equally long
-    y = [text[:1] * 3 for text in y]
-    indices = np.repeat(np.arange(26), weights)
-    weighted = make_char(**EXACT).fit(X, y, sample_weight=weights)
-    several = make_char(**EXACT).fit([X[i] for i in indices], [y[i] for i in indices])
-    plain = make_char(**EXACT).fit(X, y)
-    expected = several.log_likelihood(X, y)
-    assert_allclose(weighted.log_likelihood(X, y), expected, rtol=1e-3, atol=1e-4)
-    assert np.abs(plain.log_likelihood(X, y) - expected).max() > 5e-3
-
-
-def test_contradictions_of_no_weight_are_not_learned():
-    X, right, wrong = ["a", "b"] * 10, ["x", "y"] * 10, ["y", "x"] * 10
-    model = make_char(max_epochs=25, batch_size=20)
-    model.fit(X + X, right + wrong, sample_weight=np.r_[np.ones(20), np.zeros(20)])
-    assert model.transform(X).tolist() == right
+    model = make(tokenizer="char").fit(X, places)
+    assert 0 <= model.score(X, places) <= 1
 
 
 @pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
-def test_going_on_keeps_the_vocabularies(X, y, way):
-    model = make_char(warm_start=way == "warm_start").fit(X, y)
-    vocabularies = dict(model.vocabulary_), dict(model.target_vocabulary_)
-    warm = model.partial_fit if way == "partial_fit" else model.fit
-    warm(["xyz", "ab"], ["zyx", "ba"])
-    assert (model.vocabulary_, model.target_vocabulary_) == vocabularies
-    assert len(model.history_) > 2
-    assert not set("".join(model.transform(["xyz"]))) & set("xyz")
-
-
-@pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
-def test_going_on_with_longer_targets_allows_longer_ones(X, y, way):
+def test_resumed_training_with_longer_targets_allows_longer_ones(X, y, way):
     model = make_char(warm_start=way == "warm_start").fit(X, y)
     warm = model.partial_fit if way == "partial_fit" else model.fit
     longest = max(map(len, y))
@@ -714,7 +447,7 @@ def test_going_on_with_longer_targets_allows_longer_ones(X, y, way):
     assert set(map(len, model.transform(["ab" * 6, "ab" * 12]))) == {30, 60}
 
 
-def test_a_failed_going_on_leaves_the_longest_as_it_was(X, y, monkeypatch):
+def test_a_partial_fit_that_fails_leaves_the_longest_as_it_was(X, y, monkeypatch):
     model = make_char().fit(X, y)
     before = dict(vars(model))
 
@@ -761,42 +494,6 @@ def test_a_held_out_part_teaches_no_token_and_no_length(X, y):
     assert len(model.transform(["ab"])[0]) == 1
 
 
-def test_a_held_out_part_has_no_part_in_the_scale(windows):
-    X, y = windows
-    held_out = {"early_stopping": True, "validation_strategy": "last"}
-    n_train = len(X) - max(1, round(0.1 * len(X)))
-    other = y.copy()
-    other[n_train:] = 1000
-    # one epoch, so that no validation chooses
-    first, second = (make(max_epochs=1, **held_out).fit(X, t) for t in (y, other))
-    assert_array_equal(first.transform(X), second.transform(X))
-    weight = np.arange(len(X)) >= n_train
-    with pytest.raises(ValueError, match="every training sequence has weight 0"):
-        make(**held_out).fit(X, y, sample_weight=weight)
-
-
-def test_partial_fit_learns_from_the_first_call_on(X, y):
-    model = make_char()
-    for _ in range(15):
-        model.partial_fit(X, y)
-    first = make_char(max_epochs=1).fit(X, y).log_likelihood(X, y).sum()
-    assert model.log_likelihood(X, y).sum() > first
-    assert len(model.history_) == 15
-
-
-def test_going_on_needs_targets_of_the_same_kind(X, y, windows):
-    model = make_char().fit(X, y)
-    with pytest.raises(ValueError, match="y must be of the same kind as y was in fit"):
-        model.partial_fit(X, np.ones((26, 3)))
-    model = make().fit(*windows)
-    with pytest.raises(ValueError, match="y must be of the same kind as y was in fit"):
-        model.partial_fit(windows[0], ["a"] * len(windows[0]))
-    with pytest.raises(
-        ValueError, match=r"y has targets of shape \(3,\), expected \(4,\)"
-    ):
-        model.partial_fit(windows[0], windows[1][:, :3])
-
-
 def test_held_out_pairs_are_watched(X, y):
     model = make_char(max_epochs=6).fit(X[6:], y[6:], X_val=X[:6], y_val=y[:6])
     assert model.history_["valid_loss"].notna().all()
@@ -820,22 +517,7 @@ def test_training_stops_early(X, y, scoring):
     assert model.n_iter_ < 40
 
 
-def test_forecasts_stop_early(windows):
-    X, y = windows
-    model = make(early_stopping=True, validation_strategy="last").fit(X, y)
-    assert model.history_["valid_loss"].notna().all()
-
-
-def test_pretrained_vectors_of_the_source_are_taken(X, y):
-    vectors = {letter: np.full(3, i, np.float32) for i, letter in enumerate("abcd")}
-    model = make_char(embeddings=vectors, freeze_embeddings=True).fit(X, y)
-    weight = model.net_.module_.input_layer.state_dict()
-    table = next(w for name, w in weight.items() if w.shape == (6, 3))
-    for letter, i in model.vocabulary_.items():
-        assert table[i].tolist() == vectors[letter].tolist()
-
-
-def test_a_source_that_only_the_vectors_know_is_read(X, y):
+def test_a_source_of_tokens_that_only_the_vectors_know_is_read(X, y):
     vectors = {letter: np.full(3, i, np.float32) for i, letter in enumerate("abcdz")}
     model = make_char(embeddings=vectors, freeze_embeddings=True).fit(X, y)
     same = make_char(embeddings=vectors | {"z": vectors["a"]}, freeze_embeddings=True)
@@ -855,7 +537,7 @@ def test_a_source_that_only_the_vectors_know_is_read(X, y):
     np.testing.assert_allclose(*looks, rtol=1e-5)
 
 
-def test_rare_target_tokens_are_never_written(X, y):
+def test_rare_target_tokens_are_never_generated(X, y):
     model = make_char(target_max_vocabulary=2, max_epochs=10).fit(X, y)
     assert len(model.target_vocabulary_) == 2
     assert set("".join(model.transform(X))) <= set(model.target_vocabulary_)
@@ -867,32 +549,6 @@ def test_rare_target_tokens_are_never_written(X, y):
 # --- mistakes ------------------------------------------------------------------------
 
 BAD = {
-    "another number of targets": (
-        {},
-        ["a", "b"],
-        ["c"],
-        ValueError,
-        "y has 1 entries, but X has 2 sequences",
-    ),
-    "no target": ({}, ["a"], None, ValueError, "requires y to be passed"),
-    "an empty source": ({}, ["a", ""], ["c", "d"], ValueError, r"X\[1\] has no steps"),
-    "an empty list": ({}, [["a"], []], ["c", "d"], ValueError, r"X\[1\] has no steps"),
-    "no beam": ({"beam_size": 0}, ["a"], ["c"], ValueError, "'beam_size' parameter"),
-    "no length": ({"max_length": 0}, ["a"], ["c"], ValueError, "'max_length' parameter"),
-    "a negative penalty": (
-        {"length_penalty": -1},
-        ["a"],
-        ["c"],
-        ValueError,
-        "'length_penalty' parameter",
-    ),
-    "an attention that is none": (
-        {"attention": "dot"},
-        ["a"],
-        ["c"],
-        ValueError,
-        "'attention' parameter",
-    ),
     "mixed targets": (
         {},
         ["a", "b"],
@@ -907,34 +563,12 @@ BAD = {
         ValueError,
         "no token of y is seen target_min_count=2 times",
     ),
-    "empty targets alone": ({}, ["a", "b"], ["", ""], ValueError, "nothing to write"),
-    "ragged numbers": (
+    "empty targets alone": (
         {},
         ["a", "b"],
-        [[1.0, 2.0], [3.0]],
+        ["", ""],
         ValueError,
-        r"y\[1\] has 1 steps, y\[0\] has 2: numeric targets must be of one length",
-    ),
-    "NaN in y": (
-        {},
-        ["a", "b"],
-        [[1.0, 2.0], [3.0, np.nan]],
-        ValueError,
-        r"NaN: y\[1\], step 1",
-    ),
-    "levels of words": (
-        {"instance_norm": "last"},
-        ["a", "b"],
-        [[1.0], [2.0]],
-        ValueError,
-        "instance_norm='last' needs a numeric X",
-    ),
-    "levels for words": (
-        {"instance_norm": "last"},
-        np.ones((2, 3)),
-        ["a", "b"],
-        ValueError,
-        "instance_norm='last' needs numeric targets",
+        "nothing to generate",
     ),
 }
 
@@ -956,40 +590,21 @@ def test_a_mistake_is_named_and_leaves_nothing_half_fitted(case, fitted, X):
         model.transform(X)
 
 
-@pytest.mark.parametrize(
-    ("y_val", "message"),
-    [
-        (np.ones((3, 5)), r"y_val has targets of shape \(5,\), expected \(4,\)"),
-        (np.ones((3, 4, 1)), r"y_val has targets of shape \(4, 1\), expected \(4,\)"),
-        (["a", "b", "c"], "y_val must be of the same kind as y was in fit"),
-        ([[1.0, 2.0], [1.0], [2.0]], r"y_val\[1\] has 1 steps, y_val\[0\] has 2"),
-        (np.ones((2, 4)), "y_val has 2 entries"),
-    ],
-)
-def test_validation_targets_of_another_form_are_named(windows, y_val, message):
-    X, y = windows
-    model = make()
-    before = dict(vars(model))
-    with pytest.raises(ValueError, match=message):
-        model.fit(X, y, X_val=X[:3], y_val=y_val)
-    assert vars(model) == before
-
-
 @pytest.mark.parametrize("n", [0, -1, 6])
-def test_more_than_the_beam_cannot_be_asked_for(fitted, X, n):
+def test_no_more_than_the_beam_can_be_requested(fitted, X, n):
     with pytest.raises(ValueError, match=f"n={n} must lie between 1 and beam_size=5"):
         fitted.predict_n_best(X, n)
 
 
 @pytest.mark.parametrize("n", [True, 2.0, "2", None, np.float64(1), np.array([1, 2])])
-def test_how_many_are_asked_for_is_an_integer(fitted, X, n):
+def test_the_number_of_targets_is_an_integer(fitted, X, n):
     with pytest.raises(TypeError, match="n must be an integer, got"):
         fitted.predict_n_best(X, n)
     assert len(fitted.predict_n_best(X, np.int64(2))[0][0]) == 2
 
 
 @pytest.mark.parametrize("beam_size", [0, 2.5, "5", None])
-def test_a_beam_that_is_none_is_named_before_it_is_compared(fitted, X, beam_size):
+def test_a_bad_beam_size_is_named_before_it_is_compared(fitted, X, beam_size):
     with pytest.raises(ValueError, match="'beam_size' parameter"):
         copied(fitted, beam_size=beam_size).predict_n_best(X, 1)
 
@@ -1002,34 +617,17 @@ def test_a_search_that_makes_no_sense_is_named_after_fit_too(fitted, X, params):
         copied(fitted, **params).transform(X)
 
 
-def test_targets_of_another_kind_are_named_when_scored(fitted, X, y, windows):
-    for method in (fitted.score, fitted.log_likelihood):
-        with pytest.raises(ValueError, match="y must be of the same kind as y was in f"):
-            method(X, np.ones((26, 2)))
-        with pytest.raises(ValueError, match="y has 2 entries, but X has 26"):
-            method(X, y[:2])
-    model = make().fit(*windows)
-    with pytest.raises(ValueError, match=r"y has targets of shape \(3,\), expected"):
-        model.score(windows[0], windows[1][:, :3])
-
-
-def test_another_kind_of_source_is_refused(fitted, numbers):
-    for method in (fitted.transform, fitted.predict_attention):
-        with pytest.raises((TypeError, ValueError), match=r"numeric|token"):
-            method(numbers)
-    with pytest.raises(ValueError, match=r"X\[0\] has no steps"):
-        fitted.transform([""])
+def test_numbers_are_refused_as_targets(fitted, X, y):
+    for targets in (np.ones((26, 3)), [[1.5, 2.0]] * 26):
+        with pytest.raises((TypeError, ValueError), match=r"y.*SequenceRegressor"):
+            make_char().fit(X, targets)
+    with pytest.raises(ValueError, match="y has 2 entries, but X has 26"):
+        fitted.score(X, y[:2])
+    with pytest.raises(ValueError, match="y has 2 entries, but X has 26"):
+        fitted.log_likelihood(X, y[:2])
 
 
 # --- scikit-learn --------------------------------------------------------------------
-
-
-def test_the_help_of_fit_says_what_targets_may_be():
-    text = inspect.getdoc(Seq2SeqTransformer.fit)
-    for part in ("Strings, which ``target_tokenizer`` splits", "token lists", "horizon"):
-        assert part in text
-    base = inspect.signature(BaseNetworkEstimator.fit).parameters
-    assert inspect.signature(Seq2SeqTransformer.fit).parameters == base
 
 
 @pytest.mark.parametrize(
@@ -1040,7 +638,7 @@ def test_the_help_of_fit_says_what_targets_may_be():
         pytest.param("strings", 2, marks=pytest.mark.slow),
     ],
 )
-def test_a_grid_search_finds_what_it_should(form, n_jobs):
+def test_a_search_may_go_by_several_scores(form, n_jobs):
     X, y = ["a b", "b a", "a a", "b"] * 8, ["x y", "y x", "x x", "y"] * 8
     if form == "lists":
         X, y = [text.split() for text in X], [text.split() for text in y]
@@ -1057,19 +655,6 @@ def test_a_grid_search_finds_what_it_should(form, n_jobs):
     assert search.predict(X).tolist() == y
     assert search.cv_results_["mean_test_exact"].tolist() == [0.0, 1.0]
     assert search.cv_results_["mean_test_rate"][1] == 0.0
-
-
-def test_predictions_of_a_cross_validation_are_in_the_users_order(X, y, words):
-    for targets, kind in ((y, str), ([list(text) for text in y], list)):
-        found = cross_val_predict(make_char(), pd.Series(X), targets, cv=3)
-        assert found.shape == (26,)
-        assert {type(target) for target in found} == {kind}
-    assert np.isfinite(cross_val_score(make_char(), X, pd.Series(y), cv=2)).all()
-
-
-def test_forecasts_of_a_cross_validation_have_the_shape_of_y(windows):
-    X, y = windows
-    assert cross_val_predict(make(), X, y, cv=2).shape == y.shape
 
 
 def test_a_pipeline_ends_in_it(X, y):
@@ -1095,7 +680,7 @@ def test_a_frozen_one_feeds_a_classifier(fitted, X, y, form):
     )
 
 
-def test_it_gives_out_the_same_where_frames_are_asked_for(fitted, X):
+def test_targets_are_the_same_where_frames_are_requested(fitted, X):
     expected = fitted.transform(X).tolist()
     model = copied(fitted)
     assert model.set_output(transform="pandas") is model
@@ -1131,27 +716,3 @@ def test_it_learns_to_reverse_and_attention_helps():
     assert score["general"] >= 0.95
     assert score[None] < score["general"] - 0.05
     assert score[None] > 0.05  # more than those of one letter
-
-
-@pytest.mark.parametrize("attention", ["general", None])
-def test_forecasts_of_a_wave_beat_persistence(attention):
-    wave = np.sin(0.4 * np.arange(260))
-    X, y = sliding_windows(wave, window=10, horizon=5)
-    model = make(attention=attention, hidden_size=12, max_epochs=15, batch_size=32)
-    model.fit(X[:180], y[:180])
-    error = np.abs(model.predict(X[200:]) - y[200:]).mean()
-    persistence = np.abs(np.asarray(X)[200:, -1:].reshape(-1, 1) - y[200:]).mean()
-    assert error < 0.2 * persistence
-
-
-@pytest.mark.parametrize("instance_norm", ["last", "standard"])
-def test_a_level_never_seen_is_forecast(instance_norm):
-    wave = np.sin(0.4 * np.arange(110))
-    X, y = sliding_windows(wave, window=10, horizon=5)
-    model = make(instance_norm=instance_norm, **LEARNS | {"batch_size": 32})
-    model.fit(X, y)
-    high = np.asarray(X) + 1000
-    error = np.abs(model.predict(high) - 1000 - y).mean()
-    assert error < 0.1
-    plain = make().fit(X, y)
-    assert np.abs(plain.predict(high) - 1000 - y).mean() > 100

@@ -1,0 +1,82 @@
+"""Callbacks of skorch, optimizers and schedules that the user chooses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from torch.optim import Rprop
+
+
+class Count(Callback):
+    """Counts what the loop calls."""
+
+    def __init__(self):
+        self.epochs, self.batches = 0, 0
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.epochs += 1
+
+    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+        self.batches += training
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_callbacks_are_called(make_estimator, words, y, named):
+    count = Count()
+    callbacks = [("count", count)] if named else [count]
+    make_estimator(callbacks=callbacks, max_epochs=3, batch_size=8).fit(words, y)
+    assert (count.epochs, count.batches) == (3, 9)
+
+
+def test_skorchs_early_stopping_may_stop_training(make_estimator, words, y):
+    stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=100.0)
+    stopper.set_params(sink=lambda text: None)
+    model = make_estimator(callbacks=[stopper], max_epochs=20).fit(words, y)
+    assert model.n_iter_ < 5
+    assert len(model.predict(words)) == 24
+
+
+def test_a_score_of_skorchs_is_refused_with_a_hint(make_estimator, words, y):
+    model = make_estimator(callbacks=[EpochScoring("accuracy")])
+    with pytest.raises(ValueError, match=r"callbacks\[0\] is an? EpochScoring.* scoring"):
+        model.fit(words, y)
+
+
+def weight_decay_of(model):
+    return model.net_.optimizer_.param_groups[0].get("weight_decay")
+
+
+def test_an_optimizer_without_weight_decay_can_be_used(make_estimator, words, y):
+    model = make_estimator(optimizer=Rprop, lr=0.01).fit(words, y)
+    assert np.isfinite(model.history_["train_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "adamw", "sgd", "rmsprop", torch.optim.NAdam]
+)
+def test_every_optimizer_lowers_the_loss(make_estimator, optimizer):
+    X, y = make_estimator.learnable
+    model = make_estimator(
+        optimizer=optimizer,
+        lr=0.3 if optimizer == "sgd" else 0.03,
+        max_epochs=12,
+        dropout=0.0,
+    ).fit(X, y)
+    losses = model.history_["train_loss"]
+    assert losses.iloc[-1] < 0.95 * losses.iloc[0]
+
+
+def test_automatic_weight_decay_is_for_the_optimizer_that_it_was_chosen_for(
+    make_estimator, words, y
+):
+    adamw, adam, given = (
+        weight_decay_of(make_estimator(**params, max_epochs=1).fit(words, y))
+        for params in (
+            {"optimizer": "adamw", "weight_decay": "auto"},
+            {"optimizer": "adam", "weight_decay": "auto"},
+            {"optimizer": "adam", "weight_decay": 0.2},
+        )
+    )
+    assert (adamw, adam, given) == (0.3, 0.0, 0.2)
