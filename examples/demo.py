@@ -157,7 +157,7 @@ def draw_recording(above, below, model, frames, digit, names):
 
 def draw_speeds(axis, by_speed):
     """Draw the accuracy of each network at each speed."""
-    styles = ((BLUE, (0, 8)), (RED, (6, -18)))
+    styles = ((BLUE, (0, 14)), (RED, (6, -18)))
     for (name, values), (colour, offset) in zip(by_speed.items(), styles, strict=True):
         axis.plot(SPEEDS, values, "o-", color=colour, lw=2.5)
         axis.annotate(
@@ -175,8 +175,9 @@ def draw_speeds(axis, by_speed):
         xscale="log",
         xlabel="speed",
         ylabel="accuracy",
-        ylim=(0, 1.1),
+        ylim=(0, 1.12),
     )
+    axis.set_yticks(np.linspace(0, 1, 6))
     axis.set_xticks([0.5, 1, 2], ["half", "as spoken", "double"])
     axis.minorticks_off()
 
