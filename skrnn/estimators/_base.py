@@ -42,13 +42,13 @@ from skrnn.training.callbacks import (
     EarlyStopping,
     LearningRate,
     ValidationScore,
-    prepare_callbacks,
     print_log,
 )
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
 from skrnn.training.seeding import draw_seed, make_generator
+from skrnn.training.user_callbacks import prepare_callbacks
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
@@ -600,7 +600,11 @@ def _split(
 def history_frame(history: Any) -> pd.DataFrame:
     """Return skorch's history as one row an epoch, the callbacks' numbers included."""
     rows = [
-        {k: v for k, v in row.items() if np.isscalar(v) and not k.endswith("_count")}
+        {
+            name: value
+            for name, value in row.items()
+            if np.isscalar(value) and not name.endswith(("_count", "_best"))
+        }
         for row in history
     ]
     return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()

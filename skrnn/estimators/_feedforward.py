@@ -162,7 +162,7 @@ class FeedForwardRegressor(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        n_outputs = self._targets.n_outputs * len(self._quantiles)
+        n_outputs = self._n_outputs()
         config = {**self._window_config(lengths), "n_outputs": n_outputs}
         return self._build_network("feed_forward", config, generator)
 

@@ -25,7 +25,7 @@ from skrnn.estimators._parameters import (
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
-from skrnn.training.losses import LOSSES
+from skrnn.training.losses import LOSSES, loss_arguments, make_loss
 
 
 class RegressionTask(RegressorMixin, BaseSequenceEstimator):
@@ -111,8 +111,8 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         y_pred : ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
             With ``loss="quantile"`` the median.
         """
-        X = self._check_X(X)
-        return self._targets.decode(self._by_quantile(X)[:, self._median], X)
+        X, outputs = self._outputs(X)
+        return self._targets.decode(self.net_.criterion_.predict(outputs), X)
 
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
         """Return the quantiles of a fit with ``loss="quantile"``, in y's units.
@@ -135,33 +135,23 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
             If the fit was with another loss.
         """
         check_is_fitted(self)
-        fitted_loss = self._fitted_parameters["loss"]
-        if fitted_loss != "quantile":
+        loss = self.net_.criterion_
+        if not loss.levels:
+            fitted = self._fitted_parameters["loss"]
             raise ValueError(
-                f'predict_quantiles needs a fit with loss="quantile", not {fitted_loss!r}'
+                f'predict_quantiles needs a fit with loss="quantile", not {fitted!r}'
             )
+        X, outputs = self._outputs(X)
+        return self._targets.decode(loss.predict_quantiles(outputs), X)
+
+    def _outputs(self, X: Any) -> tuple[CheckedSequences, NDArray[np.float32]]:
+        """Return the checked X and the network's outputs ``(n_sequences, n_outputs)``."""
         X = self._check_X(X)
-        asked = [float(q) for q in self._fitted_parameters["quantiles"]]
-        columns = [self._quantiles.index(q) for q in asked]
-        return self._targets.decode(self._by_quantile(X)[:, columns], X)
+        return X, predict_outputs(self.net_, EncodedDataset(self._encode(X)))
 
-    @property
-    def _quantiles(self) -> list[float]:
-        """The quantiles that the network gives: those asked for and the median, sorted."""
-        parameters = self._fitted_parameters
-        if parameters["loss"] != "quantile":
-            return [0.5]
-        return sorted({0.5, *map(float, parameters["quantiles"])})
-
-    @property
-    def _median(self) -> int:
-        return self._quantiles.index(0.5)
-
-    def _by_quantile(self, X: CheckedSequences) -> NDArray[np.float32]:
-        """Return outputs as ``(n_sequences, n_quantiles, n_outputs)``, uncrossed."""
-        outputs = predict_outputs(self.net_, EncodedDataset(self._encode(X)))
-        n_quantiles = len(self._quantiles)
-        return np.sort(outputs.reshape(len(outputs), n_quantiles, -1), axis=1)
+    def _n_outputs(self) -> int:
+        loss = make_loss(self.loss, self.get_params(deep=False))
+        return loss.n_outputs(self._targets.n_outputs)
 
     # --- hooks -----------------------------------------------------------------------
 
@@ -171,8 +161,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     def _make_loss(
         self, train: CheckedData
     ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
-        options = {"quantiles": tuple(self._quantiles)} if self.loss == "quantile" else {}
-        return LOSSES[self.loss], options
+        return LOSSES[self.loss], loss_arguments(self.loss, self.get_params(deep=False))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -243,6 +232,5 @@ class SequenceRegressor(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        n_outputs = self._targets.n_outputs * len(self._quantiles)
-        config = {**config_of(self, RecurrentParameters), "n_outputs": n_outputs}
+        config = config_of(self, RecurrentParameters) | {"n_outputs": self._n_outputs()}
         return self._build_network("recurrent", config, generator)

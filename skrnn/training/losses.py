@@ -1,13 +1,14 @@
 """Losses: one value a sequence or a step, in nats or squared deviations of y.
 
 Each takes the network's outputs and targets and returns ``(B,)``, or ``(B, T)`` with 0
-in the padding; the net weights and averages them. A new regression loss is one class and
-one row in ``LOSSES``.
+in the padding; the net weights and averages them. A new regression loss is one subclass of
+``RegressionLoss`` and one row in ``LOSSES``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -108,7 +109,36 @@ class PathLikelihood(nn.Module):
         return -log_likelihood(outputs, targets)
 
 
-class SquaredError(nn.Module):
+class RegressionLoss(nn.Module):
+    """Abstract base: a loss of regressors, over targets ``(B, K)`` of unit deviation.
+
+    It says how many outputs the network needs, and which of them are the prediction.
+    Unless overridden, each target has one output.
+    """
+
+    #: Parameters of the estimator that ``__init__`` takes by name.
+    arguments: ClassVar[tuple[str, ...]] = ()
+    #: Levels between 0 and 1 that ``predict_quantiles`` returns, if any.
+    levels: tuple[float, ...] = ()
+
+    def n_outputs(self, n_targets: int) -> int:
+        """Return the number of outputs for ``n_targets`` numbers a sequence."""
+        return n_targets
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from outputs ``(B, n_outputs)`` and targets ``(B, K)``."""
+        raise NotImplementedError
+
+    def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return predictions ``(n, K)`` from outputs ``(n, n_outputs)``."""
+        return outputs
+
+    def predict_quantiles(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the ``levels`` ``(n, n_levels, K)`` from outputs ``(n, n_outputs)``."""
+        raise ValueError(f"{type(self).__name__} has no quantiles")
+
+
+class SquaredError(RegressionLoss):
     """Mean of squared errors over the outputs."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -116,7 +146,7 @@ class SquaredError(nn.Module):
         return (outputs - targets).square().mean(1)
 
 
-class AbsoluteError(nn.Module):
+class AbsoluteError(RegressionLoss):
     """Mean of absolute errors over the outputs; its minimum is the median."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -124,7 +154,7 @@ class AbsoluteError(nn.Module):
         return (outputs - targets).abs().mean(1)
 
 
-class Huber(nn.Module):
+class Huber(RegressionLoss):
     """Squared up to one standard deviation of y, absolute beyond (Huber 1964)."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -132,27 +162,63 @@ class Huber(nn.Module):
         return F.huber_loss(outputs, targets, reduction="none").mean(1)
 
 
-class Quantile(nn.Module):
-    """The pinball loss of several quantiles at once (Koenker & Bassett 1978)."""
+class Quantile(RegressionLoss):
+    """The pinball loss of several quantiles at once (Koenker & Bassett 1978).
 
-    quantiles: Tensor
+    Parameters
+    ----------
+    quantiles : sequence of float in (0, 1)
+        Levels to learn, in any order. The median, which is the prediction, is added.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("quantiles",)
+    learned: Tensor
 
     def __init__(self, quantiles: Sequence[float]):
         super().__init__()
-        self.register_buffer("quantiles", torch.tensor(list(quantiles)))
+        self.levels = tuple(float(level) for level in quantiles)
+        self.sorted = sorted({0.5, *self.levels})
+        self.register_buffer("learned", torch.tensor(self.sorted))
+
+    def n_outputs(self, n_targets: int) -> int:
+        """Return the number of outputs: each target has one a quantile."""
+        return n_targets * len(self.sorted)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs ``(B, Q * K)`` and targets ``(B, K)``."""
-        quantiles = self.quantiles[:, None]  # (Q, 1)
-        outputs = outputs.view(len(targets), len(quantiles), -1)  # (B, Q, K)
+        levels = self.learned[:, None]  # (Q, 1)
+        outputs = outputs.view(len(targets), len(levels), -1)  # (B, Q, K)
         error = targets[:, None] - outputs  # (B, Q, K)
-        return torch.maximum(quantiles * error, (quantiles - 1) * error).mean((1, 2))
+        return torch.maximum(levels * error, (levels - 1) * error).mean((1, 2))
+
+    def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the median ``(n, K)``."""
+        return self._uncrossed(outputs)[:, self.sorted.index(0.5)]
+
+    def predict_quantiles(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the quantiles ``(n, n_levels, K)`` in the order of ``quantiles``."""
+        columns = [self.sorted.index(level) for level in self.levels]
+        return self._uncrossed(outputs)[:, columns]
+
+    def _uncrossed(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return all quantiles ``(n, Q, K)``, none above a higher one."""
+        return np.sort(outputs.reshape(len(outputs), len(self.sorted), -1), axis=1)
 
 
 #: The regressors' ``loss`` parameter.
-LOSSES = {
+LOSSES: dict[str, type[RegressionLoss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "quantile": Quantile,
 }
+
+
+def loss_arguments(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the loss takes of an estimator's ``parameters``."""
+    return {argument: parameters[argument] for argument in LOSSES[name].arguments}
+
+
+def make_loss(name: str, parameters: Mapping[str, Any]) -> RegressionLoss:
+    """Return the loss of this name for an estimator with these ``parameters``."""
+    return LOSSES[name](**loss_arguments(name, parameters))

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import empty_network
-from skrnn.training.callbacks import StopTraining, ends_training, set_n_batches
+from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches, run, run_batch
 from skrnn.training.seeding import make_generator
 from skrnn.training.updates import Updates, check_weights
+from skrnn.training.user_callbacks import ends_training, set_n_batches
 
 
 def resolve_device(device: str | torch.device) -> str:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from skrnn.modules.crf import PathScores, StepScores, log_likelihood
+from skrnn import FeedForwardRegressor, SequenceRegressor
+from skrnn.modules.crf import log_likelihood
+from skrnn.modules.outputs import PathScores, StepScores
 from skrnn.training.losses import (
     LOSSES,
     AbsoluteError,
@@ -15,8 +17,11 @@ from skrnn.training.losses import (
     Huber,
     PathLikelihood,
     Quantile,
+    RegressionLoss,
     SquaredError,
     StepCrossEntropy,
+    loss_arguments,
+    make_loss,
 )
 
 
@@ -75,18 +80,18 @@ def test_errors_are_averaged_over_the_outputs(loss, formula, outputs, targets):
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("n_outputs", [1, 2])
-def test_the_quantile_loss_is_the_pinball(n_outputs, generator):
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_the_quantile_loss_is_the_pinball(n_targets, generator):
     quantiles = [0.1, 0.5, 0.8]
-    outputs = torch.randn(5, 3 * n_outputs, generator=generator)
-    targets = torch.randn(5, n_outputs, generator=generator)
+    outputs = torch.randn(5, 3 * n_targets, generator=generator)
+    targets = torch.randn(5, n_targets, generator=generator)
     expected = np.zeros(5)
     for i in range(5):
         for q, quantile in enumerate(quantiles):
-            for k in range(n_outputs):
-                error = float(targets[i, k] - outputs[i, q * n_outputs + k])
+            for k in range(n_targets):
+                error = float(targets[i, k] - outputs[i, q * n_targets + k])
                 expected[i] += quantile * error if error > 0 else (quantile - 1) * error
-    expected /= 3 * n_outputs
+    expected /= 3 * n_targets
     got = Quantile(quantiles)(outputs, targets)
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
@@ -94,18 +99,75 @@ def test_the_quantile_loss_is_the_pinball(n_outputs, generator):
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
 def test_the_quantile_loss_is_least_at_the_quantile(quantile, rng):
     y = torch.from_numpy(rng.normal(size=(999, 1)).astype(np.float32))
-    candidates = torch.linspace(-2, 2, 401)
     loss = Quantile([quantile])
-    totals = [float(loss(c.expand(999, 1), y).sum()) for c in candidates]
+    median = y.median().expand(999, loss.n_outputs(1))
+    column = loss.sorted.index(quantile)
+    candidates = torch.linspace(-2, 2, 401)
+    totals = []
+    for candidate in candidates:
+        outputs = median.clone()
+        outputs[:, column] = candidate
+        totals.append(float(loss(outputs, y).sum()))
     best = float(candidates[int(np.argmin(totals))])
     assert best == pytest.approx(float(np.quantile(y, quantile)), abs=0.02)
 
 
+PARAMETERS = {"quantiles": (0.9, 0.3), "lr": 0.1}
+
+
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_perfect_prediction_costs_nothing(name, targets):
-    loss = LOSSES[name]([0.3, 0.5]) if name == "quantile" else LOSSES[name]()
-    outputs = torch.cat([targets, targets], 1) if name == "quantile" else targets
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_a_perfect_prediction_costs_nothing(name, n_targets, targets):
+    loss, targets = make_loss(name, PARAMETERS), targets[:, :n_targets]
+    outputs = targets.repeat(1, loss.n_outputs(n_targets) // n_targets)
     assert loss(outputs, targets).tolist() == [0.0] * 5
+    np.testing.assert_array_equal(loss.predict(outputs.numpy()), targets)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_takes_only_its_own_parameters(name):
+    arguments = loss_arguments(name, PARAMETERS)
+    assert set(arguments) == ({"quantiles"} if name == "quantile" else set())
+
+
+def test_quantiles_come_in_the_order_asked_for_and_never_cross():
+    loss = Quantile([0.9, 0.3])  # and the median
+    assert loss.n_outputs(2) == 6
+    outputs = np.array([[5, 1, 2, 2, 3, 3]], dtype=np.float32)  # 0.3, 0.5, 0.9 of two
+    expected = [[5.0, 3.0], [2.0, 1.0]]
+    np.testing.assert_array_equal(loss.predict_quantiles(outputs)[0], expected)
+    np.testing.assert_array_equal(loss.predict(outputs), [[3.0, 2.0]])
+    assert loss.levels == (0.9, 0.3)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"quantile"}))
+def test_other_losses_have_no_quantiles(name):
+    loss = make_loss(name, PARAMETERS)
+    assert loss.levels == ()
+    with pytest.raises(ValueError, match="has no quantiles"):
+        loss.predict_quantiles(np.zeros((1, 1), np.float32))
+
+
+def test_a_loss_added_at_run_time_may_need_more_outputs(monkeypatch, rng):
+    class Sum(RegressionLoss):
+        """Predicts each number as the sum of three outputs."""
+
+        def n_outputs(self, n_targets):
+            return 3 * n_targets
+
+        def forward(self, outputs, targets):
+            return (self.predict(outputs) - targets).square().mean(1)
+
+        def predict(self, outputs):
+            return outputs.reshape(len(outputs), -1, 3).sum(2)
+
+    monkeypatch.setitem(LOSSES, "sum", Sum)
+    X = [rng.normal(size=n) for n in rng.integers(2, 6, 60)]
+    y = np.array([[x.sum(), x.mean()] for x in X])
+    for cls in (SequenceRegressor, FeedForwardRegressor):
+        model = cls(loss="sum", lr=0.01, max_epochs=30, random_state=0).fit(X, y)
+        assert model.net_.module_.head.out_features == 6
+        assert model.score(X, y) > 0.5
 
 
 def test_large_logits_stay_finite():

@@ -343,14 +343,14 @@ def test_a_pickled_net_holds_no_optimizer_state_and_no_tensor(make_net, make_exa
 def test_a_pickled_net_keeps_the_settings_of_its_loss_and_optimizer(make_net):
     net = make_net(
         Quantile,
-        network={"n_outputs": 2},
+        network={"n_outputs": 3},
         criterion__quantiles=(0.1, 0.9),
         optimizer__weight_decay=0.25,
         batch_size=5,
         seed=11,
     )
     again = pickle.loads(pickle.dumps(net))
-    assert again.criterion_.quantiles.tolist() == pytest.approx([0.1, 0.9])
+    assert again.criterion_.learned.tolist() == pytest.approx([0.1, 0.5, 0.9])
     assert again.optimizer_.param_groups[0]["weight_decay"] == 0.25
     assert (again.batch_size, again.seed, again.lr) == (5, 11, net.lr)
 

@@ -13,7 +13,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from skrnn import SequenceClassifier, SequenceGenerator
-from skrnn.modules.language import RecurrentLanguageModel
+from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import score_targets
 from skrnn.training.losses import SquaredError
