@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from textwrap import fill, indent
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from skrnn._sklearn import StrOptions, validate_parameter_constraints
 
@@ -139,7 +139,7 @@ def check_values(
     )
 
 
-#: The attributes that all estimators have, and the line that stands for them in a source.
+#: The attributes that all estimators have.
 ATTRIBUTES = """\
 net_ : SequenceNet
     The trained skorch net; ``net_.module_`` is the torch network.
@@ -156,19 +156,14 @@ n_iter_ : int
 history_ : DataFrame
     One row an epoch: train_loss (with label smoothing and dropout), valid_loss, lr, dur
     (seconds), and what callbacks record."""
-ATTRIBUTES_LINE = (
-    "Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,\n"
-    "    history_."
-)
-
+#: The sentence that stands for them in a source.
+ATTRIBUTES_LINE = re.compile(r"    Common: net_, [^.]*\.")
 
 
 def estimator(cls: Any) -> Any:
     """Make a final estimator: generate its signature and its docstring's parameters."""
     cls = parameters(cls)
-    source = (cls.__doc__ or "").replace(
-        ATTRIBUTES_LINE, indent(ATTRIBUTES, "    ").strip()
-    )
+    source = ATTRIBUTES_LINE.sub(indent(ATTRIBUTES, "    "), cls.__doc__ or "")
     section = re.compile(r"(    Parameters\n    -+\n).*?(?=\n\n    [A-Z])", re.DOTALL)
     text = "\n".join(documented_rows(cls))
     cls.__doc__ = section.sub(lambda found: found[1] + indent(text, "    "), source, 1)
@@ -191,12 +186,6 @@ def documented_rows(cls: Any) -> Iterable[str]:
 def _constant(cls: Any, name: str) -> str:
     value = getattr(cls, name)
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-class ParameterGroup:
-    """Abstract base of the groups, for what they have in common."""
-
-    _group: ClassVar[str]
 
 
 def config_of(estimator: Any, group: type) -> dict[str, Any]:

@@ -56,7 +56,5 @@ def test_texts_in_a_table_of_one_column_are_those_of_a_list(make_unaligned, rng)
     expected = make_unaligned.outputs(model, texts)
     for X in (np.array(texts)[:, None], np.array(texts, object)[:, None], frame):
         assert_array_equal(make_unaligned.outputs(model, X), expected)
-    again = make_unaligned().fit(
-        np.array(texts)[:, None], make_unaligned.targets(texts)
-    )
+    again = make_unaligned().fit(np.array(texts)[:, None], make_unaligned.targets(texts))
     assert_array_equal(make_unaligned.outputs(again, texts), expected)

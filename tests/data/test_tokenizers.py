@@ -409,9 +409,7 @@ def test_texts_whose_tokens_are_no_pieces_of_them_teach_no_spacing():
 
 @pytest.mark.parametrize("wrong", [str.upper, len])
 def test_a_callable_must_return_tokens(wrong):
-    with pytest.raises(
-        TypeError, match=r"tokenizer gave .* for 'ab', expected a list"
-    ):
+    with pytest.raises(TypeError, match=r"tokenizer gave .* for 'ab', expected a list"):
         check_tokenizer(wrong).split("ab")
 
 
