@@ -30,7 +30,7 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt torch
 	$(PIP) install --quiet -c constraints.txt hatchling editables
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e .
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[plot]'
 	@touch $@
 
 # seqeval comes as source that needs a build environment of its own.
@@ -39,12 +39,12 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-run
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.stamp-run ## set up and run the demo
+demo: $(VENV)/.stamp-run ## set up and run the demo; its picture is demo.png
 	$(ONE_THREAD) $(BIN)/python examples/demo.py
 
 test: $(VENV)/.stamp-dev ## set up and run every test, slow ones and doctests included
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules \
-		--doctest-glob='*.rst' skrnn tests docs/user_guide $(PYTEST_ARGS)
+		--doctest-glob='*.rst' skrnn tests docs/user_guide docs/extending $(PYTEST_ARGS)
 
 test-quick: $(VENV)/.stamp-dev ## run the tests that are not marked slow
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' $(PYTEST_ARGS)

@@ -7,16 +7,17 @@ files' own: test files are for the number that is reported, validation files for
 """
 
 import csv
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 
-from skrnn.datasets import read_abc, read_conll, read_pitches, read_text
+from skrnn.datasets import read_abc, read_conll, read_lines, read_text
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _STOCKS = ("AAPL", "GOOG", "IBM", "MSFT")
-_STRESS = str.maketrans("", "", "012")  # the digits behind the vowels of cmudict
+_STRESS = str.maketrans("", "", "012")  # marks of stress on the vowels of cmudict
 
 
 class DataAbsent(Exception):
@@ -202,9 +203,14 @@ def load_shakespeare():
     return {name: [text] for name, text in splits.items()}
 
 
+def _read_chords(path):
+    """Return the pieces of a file of JSON lines: lists of chords, lists of MIDI pitches."""
+    return [json.loads(line) for line in read_lines(path)]
+
+
 def load_chorales():
     """Return {split: pieces} of the JSB chorales, lists of chords, lists of pitches."""
-    return _load_files(read_pitches, "jsb_chorales", "jsonl")
+    return _load_files(_read_chords, "jsb_chorales", "jsonl")
 
 
 def load_tunes():

@@ -153,8 +153,8 @@ def beam_one_by_one(model, sources):
         ids = torch.tensor([[model.vocabulary_[letter] for letter in source]])
         lengths = torch.tensor([len(source)])
         state = network.encode({"tokens": ids, "lengths": lengths})
-        written = _search_one(network, state, end)
-        found.append([(total, [tokens[i] for i in row]) for total, row in written])
+        best = _search_one(network, state, end)
+        found.append([(total, [tokens[i] for i in row]) for total, row in best])
     return found
 
 

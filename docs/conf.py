@@ -2,7 +2,10 @@
 
 import os
 import re
+from dataclasses import is_dataclass
 from importlib.metadata import version as installed_version
+
+from skrnn.estimators._rows import groups_of
 
 # Gallery examples train small networks: one thread is as fast and keeps timings comparable.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,9 +29,13 @@ source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_templates", "inventories"]
 default_role = "code"
-nitpicky = False  # inherited docstrings refer to pages of scikit-learn
+nitpicky = True  # a name that leads nowhere is an error
+nitpick_ignore_regex = [
+    ("py:obj", r"\w+_")
+]  # attributes that numpydoc lists, such as history_
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings name types and shapes
 numpydoc_show_class_members = False  # the class template lists them
 
@@ -88,6 +95,18 @@ def prepare_docstring(app, what, name, obj, options, lines):
             )
 
 
+def add_group_headings(app, what, name, obj, options, lines):
+    """Put the name of each group of parameters above the first one of it."""
+    if what != "class" or not is_dataclass(obj):
+        return
+    for group, names in groups_of(obj).items():
+        for place, line in enumerate(lines):
+            if names and line.startswith(f"    **{names[0]}** :"):
+                lines[place:place] = [f"    .. rubric:: {group.capitalize()}", ""]
+                break
+
+
 def setup(app):
-    # below numpydoc's priority of 500: before the docstring is parsed
+    # numpydoc parses docstrings at priority 500
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
+    app.connect("autodoc-process-docstring", add_group_headings, priority=600)

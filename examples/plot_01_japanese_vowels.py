@@ -1,16 +1,16 @@
 """
-Can a recurrent network tell nine speakers apart?
-=================================================
+Can a recurrent network recognise nine speakers?
+================================================
 
 Nine men said the vowels /ae/. Each utterance is a series of 7 to 29 steps with 12 features,
 so the sequences have different lengths. Training and test were recorded on different
 occasions.
 
-A feed-forward network that sees a fixed window of the same sequences is the baseline.
+The baseline is a feed-forward network that reads a window of the same sequences.
 """
 
 # %%
-# The data come with skrnn: a list of arrays ``(n_steps, 12)``, and a label for each.
+# The data comes with skrnn: a list of arrays ``(n_steps, 12)``, and a label for each.
 from skrnn.datasets import load_japanese_vowels
 
 X_train, y_train = load_japanese_vowels(subset="train", return_X_y=True)
@@ -18,7 +18,7 @@ X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
 print(len(X_train), "sequences;", X_train[0].shape, X_train[1].shape, "...", y_train[0])
 
 # %%
-# Both networks take that list as it is. The scaler works on the steps of all sequences.
+# Both networks accept that list. The scaler works on the steps of all sequences.
 import time
 
 from sklearn.pipeline import make_pipeline
@@ -43,13 +43,13 @@ for name, network in networks.items():
     )
 
 # %%
-# Both are right about as often. These utterances are short and alike, and a window holds the
-# whole of each, which is not so everywhere: see
-# :ref:`sphx_glr_gallery_plot_05_input_length.py`. The recurrent network does it with fewer
-# parameters, because it uses the same weights at every step, while the window has weights of
-# its own for each step; it takes longer to fit.
+# Both are about equally accurate. These utterances are short and of similar length, so that a
+# window holds the whole of each. Elsewhere it does not: see
+# :ref:`sphx_glr_gallery_plot_05_input_length.py`. The recurrent network has fewer parameters,
+# because it applies the same weights at every step, while the feed-forward network has weights of
+# its own for each step of the window. It takes longer to fit.
 #
-# Whom do they mistake for whom? Rows are the speakers, columns the answers.
+# Which speakers are confused? Rows are the speakers, columns the predictions.
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
 

@@ -3,10 +3,10 @@ Does the order of words matter?
 ===============================
 
 "The film was not dull but funny" and "the film was not funny but dull" have the same words.
-A model that counts words cannot tell them apart. A recurrent network reads them in order.
+A model that counts words cannot distinguish them. A recurrent network reads them in order.
 
-The sentences here are made so that this is all there is to learn: each has a counterpart of
-the other class with the very same words.
+The sentences here are generated so that only the order matters: each has a counterpart of the
+other class with the same words.
 """
 
 # %%
@@ -19,8 +19,8 @@ for sentence, label in zip(X[:6], y[:6], strict=True):
     print(f"{label:>8}: {sentence}")
 
 # %%
-# Three ways to read a sentence: counts of words, counts of words and of pairs of neighbours,
-# and one word after the other. The recurrent network takes the strings as they are.
+# Four models: counts of words, counts of words and of pairs of neighbours, a feed-forward network
+# and a recurrent network. The two networks accept strings.
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -39,8 +39,8 @@ models = {
 }
 
 # %%
-# How many sentences does each need? All learn from the first 100, 200, ... and are tested on
-# the same 400.
+# How many sentences does each model need? All are trained on the first 100, 200, ... and tested
+# on the same 400.
 import numpy as np
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=400, random_state=0)
@@ -61,13 +61,13 @@ figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
 for name, values in accuracy.items():
     axis.plot(sizes, values, marker="o", label=name)
 axis.axhline(0.5, color="gray", linestyle=":")
-axis.set(xscale="log", xlabel="sentences to learn from", ylabel="test accuracy")
+axis.set(xscale="log", xlabel="training sentences", ylabel="test accuracy")
 axis.set_xticks(sizes, sizes)
 axis.minorticks_off()
 figure.legend(loc="outside right center")
 plt.show()
 
 # %%
-# Counting words gains nothing from more sentences. Pairs of neighbours help where an adjective
-# stands next to a telling word, as in "but funny", and not in "but really funny". The recurrent
-# network learns what "not", "but" and "seemed" do to whatever follows them.
+# Counts of words gain nothing from more sentences. Pairs of neighbours help where an adjective
+# follows a decisive word directly, as in "but funny", and not in "but really funny". The recurrent
+# network learns how "not", "but" and "seemed" affect the words that follow.

@@ -2,11 +2,11 @@
 How far back can each cell remember?
 ====================================
 
-The first step of a sequence tells its class, and everything after it is noise. A network that
-reads forwards and answers at the end has to carry that first step through all the others.
+The first step of a sequence determines its class; all other steps are noise. A network that
+reads forwards and answers at the end must remember the first step over all others.
 
-Backpropagation multiplies one factor a step. In a plain recurrent network the product tends to
-vanish or to explode with the length [1]_; the gates of LSTM [2]_ and GRU let it pass.
+Back-propagation multiplies one factor a step. In a plain recurrent network the product tends to
+vanish or to explode with the length [1]_; the gates of LSTM [2]_ and GRU keep it near one.
 """
 
 # %%
@@ -19,8 +19,8 @@ print(" ".join(X[0]), "->", y[0])
 
 # %%
 # All four cells have the same training data, number of units and number of epochs. They read
-# in one direction and answer from the last state, so that memory is what is measured. Training
-# sequences have 2 to ``n_steps`` steps; the test is on the longest alone.
+# in one direction and answer from the last state, so that memory is measured. Training
+# sequences have 2 to ``n_steps`` steps, test sequences ``n_steps``.
 import numpy as np
 
 from skrnn import SequenceClassifier
@@ -30,7 +30,7 @@ CELLS = ["lstm", "gru", "rnn_tanh", "rnn_relu"]
 
 
 def accuracy(cell, n_steps):
-    """Return the accuracy on sequences of ``n_steps`` after training on shorter ones too."""
+    """Return the accuracy on sequences of ``n_steps`` after training up to that length."""
     X, y = make_delayed_recall(
         600, min_steps=2, max_steps=n_steps, random_state=0, **TASK
     )
@@ -71,9 +71,9 @@ axis.legend(loc="center left")
 plt.show()
 
 # %%
-# The plain tanh cell forgets after some tens of steps. The plain ReLU cell holds out here for
-# one reason: its recurrent weights start at the identity [3]_, which carries a value unchanged
-# until training says otherwise. That is all this task asks for; the gates learn *when* to keep.
+# The plain tanh cell forgets after some tens of steps. The plain ReLU cell remembers here because
+# its recurrent weights are initialised to the identity [3]_, which keeps a value unchanged. This
+# task needs nothing more; gated cells learn *when* to keep a value.
 #
 # .. rubric:: References
 #

@@ -2,11 +2,11 @@
 Does a recurrent network forecast better than simple rules?
 ===========================================================
 
-The series is a pulse whose rate wanders, on a level that wanders off too, with more noise at
-the peaks. What comes six steps later is forecast from the last 48.
+The series is a pulse with a varying rate on a drifting level, with more noise at the peaks. The
+value six steps ahead is forecast from the last 48.
 
-The rungs of the ladder are persistence, "in six steps it will be as now", and a ridge
-regression on the same window.
+The baselines are persistence, which repeats the last value, and a ridge regression on the same
+window.
 """
 
 # %%
@@ -20,9 +20,9 @@ level = 0.005 * np.arange(n_steps) + np.cumsum(rng.normal(scale=0.1, size=n_step
 series = 8 * pulse + level + rng.normal(scale=0.1 + 0.6 * pulse)
 
 # %%
-# Windows and the sixth value after each. The windows overlap, so they are split by time, with
-# ``horizon - 1`` windows left out in between: what training forecasts then lies before all that
-# the test does.
+# Windows and the sixth value after each. The windows overlap, so they are split by time, with a
+# gap of ``horizon - 1`` windows: all values forecast in training then lie before those of the
+# test.
 from skrnn.preprocessing import sliding_windows
 
 horizon = 6
@@ -34,9 +34,9 @@ X_test, y_test = X[split:], y[split:]
 print(X_train.shape, X_test.shape)
 
 # %%
-# The level of the test was never seen in training. ``instance_norm="last"`` subtracts each
-# window's last value and adds it to the forecast again, so that the network learns changes. The
-# ridge regression gets the same help.
+# The level of the test does not occur in training. ``instance_norm="last"`` subtracts each
+# window's last value and adds it to the forecast again, so that the network learns changes. So
+# does the ridge regression.
 from sklearn.linear_model import RidgeCV
 
 from skrnn import SequenceRegressor
@@ -62,14 +62,14 @@ for name, forecast in forecasts.items():
     print(f"{name:>30}: mean absolute error {np.mean(np.abs(forecast - y_test)):.2f}")
 
 # %%
-# How sure is it? With the quantile loss the same network gives a band: eight of ten values
-# should lie between its 0.1 and 0.9 quantiles.
-band = SequenceRegressor(
+# How certain is the forecast? With the quantile loss the same network predicts an interval: eight
+# of ten values should lie between its 0.1 and 0.9 quantiles.
+interval = SequenceRegressor(
     instance_norm="last", loss="quantile", quantiles=(0.1, 0.5, 0.9), **parameters
 ).fit(X_train, y_train)
-low, middle, high = band.predict_quantiles(X_test).T
+low, middle, high = interval.predict_quantiles(X_test).T
 inside = np.mean((low < y_test) & (y_test < high))
-print(f"{inside:.0%} of the test values lie in the band")
+print(f"{inside:.0%} of the test values lie in the interval")
 
 # %%
 import matplotlib.pyplot as plt
@@ -82,7 +82,7 @@ axis.plot(steps, middle[shown], label="median")
 axis.plot(steps, y_test[shown], ".", color="black", markersize=4, label="value")
 axis.plot(steps, X_test[shown, -1], color="gray", linewidth=0.8, label="persistence")
 axis.set(
-    xlabel="step", ylabel="value", title=f"Six steps ahead: {inside:.0%} in the band"
+    xlabel="step", ylabel="value", title=f"Six steps ahead: {inside:.0%} in the interval"
 )
 figure.legend(loc="outside right center")
 plt.show()

@@ -2,11 +2,11 @@
 Can it read sequences longer than those it was trained on?
 ==========================================================
 
-A recurrent network applies the same step again and again, so it takes any length. A
-feed-forward network sees a window of fixed length and can only cut what is longer.
+A recurrent network applies the same weights at each step, so it accepts any length. A
+feed-forward network reads a window of fixed length and truncates longer sequences.
 
-Both learn to tell noisy waves of three frequencies apart, from sequences of 10 to 20 steps, and
-are then tested on shorter and on longer ones.
+Both learn to classify noisy waves of three frequencies from sequences of 10 to 20 steps, and are
+then tested on shorter and longer ones.
 """
 
 # %%
@@ -29,9 +29,9 @@ for name, model in models.items():
     print(f"{name:>12}: {model.n_parameters_:,} parameters")
 
 # %%
-# A longer sequence says more: with more cycles to look at, noise matters less. The recurrent
-# network makes use of that, far beyond the lengths of its training. The other one sees the last
-# 20 steps whatever comes before.
+# A longer sequence has more information: over more cycles the noise averages out. The recurrent
+# network uses it, far beyond the lengths in training. The feed-forward network reads the last 20
+# steps only.
 lengths = [5, 10, 20, 40, 80, 160]
 accuracy = {name: [] for name in models}
 for n_steps in lengths:

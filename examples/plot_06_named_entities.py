@@ -3,27 +3,26 @@ Which words are names?
 ======================
 
 A tagger gives each word of a sentence a label: here, whether it belongs to the name of a
-person, a place or an organisation. A list of known names does not settle that. Names come up
-that no list holds, and one name can be all three: think of Washington.
+person, a place or an organisation. A list of known names is not enough: new names occur, and
+one name, such as Washington, can be all three.
 
-The sentences here are invented, and their names are put together from syllables. Half of the
-names in the test sentences occur in no training sentence. What is left to go by is how a word
-is spelled and what stands around it.
+The sentences here are generated, and their names are composed of syllables. Half of the names
+in the test sentences occur in no training sentence. Their characters and their context remain.
 """
 
 # %%
-# A sentence is a name, perhaps an aside, and what the name did. Tags say where a name begins
-# (``B``), how it goes on (``I``) and of what kind it is; all other words are ``O``.
+# A sentence has a name, perhaps an aside, and a predicate. Tags mark the first word of a name
+# (``B``), its other words (``I``) and its type; all other words are ``O``.
 import numpy as np
 
 random = np.random.RandomState(0)
 
-FORMS = {  # how a name may be written
+FORMS = {  # the forms of a name
     "PER": ["{}", "Ada {}", "Tom {}", "Dr {}"],
     "LOC": ["{}", "New {}", "{} Bay"],
     "ORG": ["{}", "{} Ltd", "{} and Sons", "Bank of {}", "University of {}"],
 }
-DEEDS = {  # what a person, a place, an organisation does; PER, LOC and ORG are more names
+PREDICATES = {  # of a person, a place, an organisation; PER, LOC and ORG are other names
     "PER": ["went home early", "married a sailor from LOC", "fell ill", "works for ORG"],
     "LOC": ["has two bridges", "lies north of LOC", "was flooded", "had a mild winter"],
     "ORG": ["went bankrupt", "hired PER", "was bought by ORG", "cut all prices"],
@@ -55,7 +54,7 @@ def make_sentence(names):
     kind = random.choice(list(FORMS))
     parts = [random.choice(OPENINGS), kind, random.choice(ASIDES)]
     words, tags = [], []
-    for word in " ".join([*parts, random.choice(DEEDS[kind]), "."]).split():
+    for word in " ".join([*parts, random.choice(PREDICATES[kind]), "."]).split():
         if word not in FORMS:
             words.append(word)
             tags.append("O")
@@ -93,9 +92,9 @@ for words, tags in zip(X_train[:6], y_train[:6], strict=True):
     show(words, tags)
 
 # %%
-# The recurrent tagger reads each sentence from both ends. The baseline sees a word and two
-# neighbours on each side. Both read how words are spelled, both score whole tag paths with a
-# conditional random field, and ``scheme="IOB2"`` forbids paths that make no sense.
+# The recurrent tagger reads each sentence in both directions. The baseline reads a word and two
+# neighbours on each side. Both have character features and a conditional random field, which scores
+# whole paths of tags, and ``scheme="IOB2"`` forbids invalid paths.
 from skrnn import FeedForwardTagger, SequenceTagger
 
 SETTINGS = {
@@ -114,13 +113,13 @@ predicted = {
 }
 
 # %%
-# The recurrent tagger's report. A name counts as found when its kind and both its ends are right.
+# The report of the recurrent tagger. A name counts as found if its type and both ends are correct.
 from skrnn.metrics import entity_f1_score, entity_report
 
 print(entity_report(y_test, predicted["recurrent"], scheme="IOB2").round(2))
 
 # %%
-# An aside moves the telling word out of the window. Sentences with and without one:
+# An aside moves the decisive word out of the window. Sentences with and without one:
 with_aside = np.array(["," in words for words in X_test])
 y_test = np.array(y_test, dtype=object)
 for name, y_pred in predicted.items():
@@ -131,7 +130,7 @@ for name, y_pred in predicted.items():
     print(f"{name:>10}: F1 {near:.2f} without an aside, {far:.2f} with one")
 
 # %%
-# Some sentences that the window gets wrong: the recurrent tagger's reading, then the window's.
+# Some sentences that the baseline tags wrongly: the recurrent tagger's output, then the baseline's.
 wrong = np.flatnonzero(
     [
         list(tags) != list(y_pred)
@@ -144,8 +143,8 @@ for i in wrong[:3]:
     print()
 
 # %%
-# What the conditional random field has learned, besides what it was forbidden: the score of each
-# tag (column) right behind another (row).
+# The scores that the conditional random field has learned: of each tag (column) directly after
+# another (row).
 import matplotlib.pyplot as plt
 
 transitions = models["recurrent"].transitions_
@@ -186,6 +185,6 @@ figure.colorbar(image, label="score of the transition", shrink=0.8)
 plt.show()
 
 # %%
-# A name goes on or ends as training has shown it. Persons and places have at most two words here,
-# so their ``I`` tags do not like to follow themselves; those of an organisation may. The crosses
-# need no learning: ``I`` of a kind may stand only behind ``B`` or ``I`` of the same kind.
+# Names of persons and places have at most two words here, so the transitions of their ``I`` tags to
+# themselves have low scores; names of organisations are longer. The crosses are not learned: ``I``
+# of a type may only follow ``B`` or ``I`` of the same type.

@@ -2,14 +2,14 @@
 What if a label depends on something long past?
 ===============================================
 
-A sensor watches a device that is switched by pulses: one turns it on, the next one off again.
-Between pulses the sensor sees noise. Is the device on? Near a pulse the signal helps; far from
-it, only memory does: one has to know how many pulses there were since the beginning.
+A sensor observes a device that is switched by pulses: one turns it on, the next one off again.
+Between pulses the signal is noise. Is the device on? Far from a pulse only memory helps: the
+label depends on the number of pulses since the beginning.
 """
 
 # %%
-# The labels are those of the steps, "on" or "off". Training sequences are short, and have more
-# pulses; the test sequences are three times as long.
+# Each step has a label, "on" or "off". Training sequences are short and have more pulses; test
+# sequences are three times as long.
 from skrnn.datasets import make_switches
 
 X_train, y_train = make_switches(
@@ -21,8 +21,8 @@ X_test, y_test = make_switches(
 print(X_train[0].shape, X_train[1].shape, "...", X_test[0].shape, X_test[1].shape, "...")
 
 # %%
-# The recurrent tagger reads forwards alone, as a device at work would have to. The baseline sees
-# ten steps on each side.
+# The recurrent tagger reads forwards only, as in real-time use. The baseline reads ten steps on
+# each side.
 from skrnn import FeedForwardTagger, SequenceTagger
 
 settings = {"crf": False, "dropout": 0.0, "lr": 0.01, "max_epochs": 40, "random_state": 0}
@@ -64,7 +64,7 @@ axes[-1].set_xlabel("step")
 plt.show()
 
 # %%
-# Accuracy by the distance from the last pulse; before the first one, from the beginning.
+# Accuracy by the distance from the last pulse (before the first pulse: from the beginning).
 LIMITS = [0, 1, 3, 6, 11, 21, 41, np.inf]
 LABELS = ["0", "1–2", "3–5", "6–10", "11–20", "21–40", "over 40"]
 
@@ -98,6 +98,5 @@ axis.legend(loc="center right")
 plt.show()
 
 # %%
-# The recurrent tagger is as good far from a pulse as next to it, on sequences longer than any that
-# it was trained on. The window is little better than always saying "off": what it would need to know
-# lies outside it.
+# The recurrent tagger is as accurate far from a pulse as near it, on sequences longer than all in
+# training. The baseline is little better than always "off": the pulses lie outside its window.

@@ -3,17 +3,17 @@ Can a network learn to read dates?
 ==================================
 
 The same day is "March 12, 2021", "12. März 2021", "12 mars 2021" or "12 de marzo de 2021".
-A program that reads them all needs the month names of each language, and a rule for each
-form. A sequence-to-sequence network needs examples: it reads the characters of a date and writes
-those of its ISO form, "2021-03-12".
+A program that parses them needs the month names of each language and a rule for each form. A
+sequence-to-sequence network needs examples: its source is the characters of a date, its target
+those of the ISO form, "2021-03-12".
 
-No character stands for another here. The year comes last in the source and first in the target, and
-a month's name of any length becomes two digits.
+The characters are not aligned: the year is last in the source and first in the target, and a
+month's name of any length becomes two digits.
 """
 
 # %%
-# The dates are made from tables of names and from patterns. Some are ambiguous: with slashes, the
-# month comes first in the English pattern and the day in the French and Spanish ones.
+# The dates are generated from tables of names and from patterns. Some are ambiguous: with slashes,
+# the month comes first in English, and the day in French and Spanish.
 import datetime
 
 import numpy as np
@@ -40,8 +40,8 @@ first, last = datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)
 days = random.permutation((last - first).days + 1)[:5000]  # no day comes twice
 
 
-def write_date(date):
-    """Return a date as it is written in a random language and form."""
+def format_date(date):
+    """Return a date as text in a random language and form."""
     language = random.choice(list(PATTERNS))
     return random.choice(PATTERNS[language]).format(
         day=date.day,
@@ -52,16 +52,16 @@ def write_date(date):
 
 
 dates = [first + datetime.timedelta(days=int(day)) for day in days]
-X = [write_date(date) for date in dates]
+X = [format_date(date) for date in dates]
 y = [date.isoformat() for date in dates]
 X_train, y_train, X_test, y_test = X[:4000], y[:4000], X[4000:], y[4000:]
 for source, target in zip(X_train[:8], y_train[:8], strict=True):
     print(f"{source:>25} → {target}")
 
 # %%
-# Both sides are split into characters. The encoder reads the source from both ends; the decoder
-# writes the target and looks back at the source at each step: that is the attention. With
-# ``attention=None`` it gets the encoder's last state and nothing else.
+# Sources and targets are split into characters. The encoder reads the source in both directions; the
+# decoder generates the target and attends to the source at each step. With ``attention=None`` it has
+# the encoder's last state only.
 from skrnn import Seq2SeqTransformer
 
 models = {
@@ -82,8 +82,8 @@ models = {
 }
 
 # %%
-# The month in words, on days that no training date fell on. A date is right if all ten of its
-# characters are; ``score`` counts the characters one by one, missing and needless ones included.
+# Dates with the month in words, on days that do not occur in training. A date is correct if all ten
+# characters are; ``score`` is 1 minus the rate of wrong, missing and extra characters.
 from skrnn.metrics import exact_match_score
 
 X_words, y_words = zip(
@@ -97,7 +97,9 @@ X_words, y_words = zip(
 for name, model in models.items():
     right = exact_match_score(y_words, model.transform(X_words))
     score = model.score(X_words, y_words)
-    print(f"{name:>12}: {right:.3f} of {len(X_words)} dates are right, score {score:.3f}")
+    print(
+        f"{name:>12}: {right:.3f} of {len(X_words)} dates are correct, score {score:.3f}"
+    )
 
 # %%
 # Some dates, the last two of them misspelled:
@@ -114,16 +116,16 @@ for source, target in zip(shown, model.transform(shown), strict=True):
     print(f"{source:>25} → {target}")
 
 # %%
-# What is 3/4/2021? ``predict_n_best`` gives several readings and their log-probabilities. One can
-# tell what they should be: each language is as frequent as the others, and slashes are in one of the
-# three English forms, of the two French and of the two Spanish ones. So the month comes first with a
-# probability of
+# What is 3/4/2021? ``predict_n_best`` returns several outputs and their log-probabilities. The right
+# probabilities are known here: all languages are equally frequent, and slashes are in one of three
+# English forms and in one of two French and Spanish ones each. So the month comes first with
+# probability
 month_first = (1 / 3) / (1 / 3 + 1 / 2 + 1 / 2)
 print(f"{month_first:.2f}")
 
 # %%
-# The network puts the day first more often, as it should, if not exactly as often. No month has the
-# number 25, so only one reading is left of 25/4/2021.
+# The network prefers the day first, if not with exactly that probability. As no month has the number
+# 25, 25/4/2021 is not ambiguous.
 unclear = ["3/4/2021", "25/4/2021"]
 readings, log_probabilities = model.predict_n_best(unclear, n=3)
 for source, targets, values in zip(unclear, readings, log_probabilities, strict=True):
@@ -131,8 +133,7 @@ for source, targets, values in zip(unclear, readings, log_probabilities, strict=
         print(f"{source:>10} → {target:10}  {np.exp(value):.3f}")
 
 # %%
-# Where does the decoder look? A row for each character that it writes, a column for each that it has
-# read.
+# What does the decoder attend to? Rows are the characters of the target, columns those of the source.
 import matplotlib.pyplot as plt
 
 source = "24 de septiembre de 2021"
@@ -146,8 +147,8 @@ axis.tick_params(
     top=True, bottom=False, labeltop=True, labelbottom=False, length=0, labelsize=12
 )
 axis.xaxis.set_label_position("top")
-axis.set_xlabel("read", labelpad=8)
-axis.set_ylabel("written")
+axis.set_xlabel("source", labelpad=8)
+axis.set_ylabel("target")
 axis.set_xticks(np.arange(len(source) - 1) + 0.5, minor=True)
 axis.set_yticks(np.arange(len(target) - 1) + 0.5, minor=True)
 axis.grid(which="minor", color="0.9", linewidth=0.5)
@@ -157,8 +158,8 @@ figure.colorbar(image, label="weight", shrink=0.7)
 plt.show()
 
 # %%
-# The last two digits of the year and both of the day are looked up where they stand. The month is
-# not read off its name: the decoder looks at a digit of the year, and the encoder, which reads from
-# both ends, has carried the month there. So attention shows where the decoder looked, and not always
-# what it knew. Without attention every digit has to fit into one vector, and after as many epochs
-# fewer dates are right.
+# For the last two digits of the year and both of the day the decoder attends to these digits or next
+# to them. For the month it attends to a digit of the year, where the state of the bidirectional
+# encoder contains the month. So attention weights show where the decoder read, not always which
+# characters mattered. Without attention the whole date must fit into one vector, and after the same
+# number of epochs fewer dates are correct.

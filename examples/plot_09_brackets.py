@@ -2,15 +2,15 @@
 Does a network remember which brackets are open?
 =================================================
 
-A text in which every bracket closes, and closes the right one, cannot be written by
-looking at the last few characters: what must come next was opened long ago. A recurrent
-language model keeps it in its state. The baseline, an n-gram network, sees a window.
+In a text of matching brackets the next closing bracket depends on one that was opened many
+characters ago. A recurrent language model keeps the open brackets in its state. The baseline, an
+n-gram network, reads a window of the last four characters.
 """
 
 # %%
 # The texts
 # ---------
-# Three kinds of brackets, nested at random. Each text is complete: all brackets close.
+# Three types of brackets, nested at random. In each text all brackets are closed.
 
 from itertools import pairwise
 
@@ -23,11 +23,11 @@ PAIRS = {")": "(", "]": "[", "}": "{"}
 random = np.random.RandomState(0)
 
 
-def make_text(longest=24):
-    """Return a text of matching brackets, of up to ``longest`` characters."""
+def make_text(max_length=24):
+    """Return a text of matching brackets, of up to ``max_length`` characters."""
     text, still_open = "", []
     while True:
-        may_open = len(text) + len(still_open) < longest - 1
+        may_open = len(text) + len(still_open) < max_length - 1
         if still_open and (random.rand() < 0.45 or not may_open):
             opened = still_open.pop()
             text += {"(": ")", "[": "]", "{": "}"}[opened]
@@ -43,9 +43,9 @@ for text in texts[:3]:
     print(text)
 
 # %%
-# Learning to write them
-# ----------------------
-# One character in, a text out. Training sees texts and nothing about brackets.
+# Training
+# --------
+# The models learn from the texts alone, without any rule about brackets.
 
 models = {
     "recurrent": SequenceGenerator(
@@ -63,14 +63,14 @@ for name, model in models.items():
     print(f"  {samples[name][0]}")
 
 # %%
-# Where they go wrong
-# -------------------
-# A closing bracket is wrong if another one, or none, is open. How far back the bracket
-# was opened that it should close, tells what had to be remembered.
+# Errors by distance
+# ------------------
+# A closing bracket is wrong if the last open bracket is of another type. The distance between the
+# two is the number of characters over which the type must be remembered.
 
 
 def closings(text):
-    """Yield for each closing bracket its distance to what it closes, and if it is right."""
+    """Yield each closing bracket's distance to its partner, and whether it matches."""
     still_open = []
     for place, mark in enumerate(text):
         if mark not in PAIRS:
@@ -82,20 +82,20 @@ def closings(text):
 
 edges = np.array([1, 3, 5, 9, 13, 24])
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for name, written in samples.items():
-    found = np.array([pair for text in written for pair in closings(text)])
+for name, sampled in samples.items():
+    found = np.array([pair for text in sampled for pair in closings(text)])
     bins = np.digitize(found[:, 0], edges) - 1
     shares = [found[bins == i, 1].mean() for i in range(len(edges) - 1)]
     axes.plot(shares, marker="o", label=name)
-    print(f"{name}: {found[:, 1].mean():.1%} of closing brackets are right")
+    print(f"{name}: {found[:, 1].mean():.1%} of closing brackets match")
 labels = [f"{a}–{b - 1}" if b - a > 1 else f"{a}" for a, b in pairwise(edges)]
 axes.set_xticks(range(len(labels)), labels)
 axes.axhline(1 / 3, color="grey", linestyle=":", label="by chance")
 axes.set(
     xlabel="characters since the bracket was opened",
-    ylabel="share of closing brackets that are right",
+    ylabel="share of closing brackets that match",
     ylim=(0, 1.03),
-    title="What lies beyond the window is guessed",
+    title="Beyond its window the n-gram network guesses",
 )
 axes.legend(loc="lower left")
 plt.show()

@@ -1,16 +1,16 @@
 """
-One word in, a text out; one note in, a tune out
-=================================================
+Can one word become a sentence, and one note a tune?
+====================================================
 
-A language model is asked for the rest. Given one word, it writes a sentence; given one
-note, a tune. What the first step says has to be remembered until the last one: the
-number of a subject, the key of a melody. A network that sees a short window forgets it.
+A language model completes a sequence: a sentence from one word, a tune from one note. The first
+step matters up to the last one: the number of a subject, the key of a melody. A network that
+reads a short window forgets it.
 """
 
 # %%
 # Sentences
 # ---------
-# A verb agrees with its subject, however much stands between the two: "the *dogs* near
+# A verb agrees with its subject, whatever the distance between them: "the *dogs* near
 # the old house *bark*".
 
 import tempfile
@@ -53,11 +53,11 @@ def make_sentence():
 
 sentences = [make_sentence() for _ in range(2000)]
 settings = {"tokenizer": "word", "embedding_dim": 16, "max_epochs": 20, "random_state": 0}
-writers = {
+models = {
     "recurrent": SequenceGenerator(hidden_size=64, **settings).fit(sentences),
     "window of 4": FeedForwardGenerator(window=4, **settings).fit(sentences),
 }
-for name, model in writers.items():
+for name, model in models.items():
     print(name)
     for word, rest in zip(
         ["dog", "dogs", "children"],
@@ -67,13 +67,13 @@ for name, model in writers.items():
         print(f"  {word} → {rest}")
 
 # %%
-# Does the verb agree? Counted by the words between subject and verb, over 3,000 sentences
-# from one word each.
+# Does the verb agree? Over 3,000 sentences, each from one word, by the number of words between
+# subject and verb:
 
 prompts = [word for pair in SUBJECTS.items() for word in pair] * 375
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
 edges = [0, 1, 4, 7, 11]
-for name, model in writers.items():
+for name, model in models.items():
     rests = [rest.split() for rest in model.generate(prompts, random_state=0)]
     between = np.array([len(rest) - 1 for rest in rests])
     agrees = np.array(
@@ -92,7 +92,7 @@ axes.set(
     xlabel="words between subject and verb",
     ylabel="share of verbs that agree",
     ylim=(0.4, 1.03),
-    title="The subject is remembered, or guessed",
+    title="The recurrent network remembers the subject",
 )
 axes.legend(loc="lower left")
 plt.show()
@@ -100,10 +100,10 @@ plt.show()
 # %%
 # Tunes
 # -----
-# Twelve old songs, in letters as musicians write them: a capital is the octave from
-# middle C, a comma the one below, a small letter the one above; a number is a length in
-# beats. Each song goes into all twelve keys, so that nothing but the tune itself says in
-# which key it is. A token is a note with its length.
+# Twelve old songs in letter notation: a capital is in the octave from middle C, a comma marks the
+# octave below, a small letter the one above; a number is a length in beats. Each song is
+# transposed to all twelve keys, so that the key can only be inferred from the tune. A token is a
+# note with its length.
 
 SONGS = {
     "Ode to Joy": "E E F G G F E D C C D E E3/2 D1/2 D2 E E F G G F E D C C D E D3/2 C1/2 C2",
@@ -136,7 +136,7 @@ def parse(note):
 
 
 def as_tokens(notes, semitones=0):
-    """Return notes as strings, moved by so many semitones."""
+    """Return notes as strings, transposed by a number of semitones."""
     return [f"{pitch + semitones}:{beats}" for pitch, beats in notes]
 
 
@@ -150,14 +150,16 @@ composer = SequenceGenerator(
 print(f"perplexity {composer.perplexity(tunes):.2f}")
 
 # %%
-# One note in. From the same note the network may go into many songs and keys; chance
-# decides, and `random_state` fixes it.
+# Three tunes from the same note, which occurs in many songs and keys. They are drawn at random;
+# `random_state` makes them reproducible.
 
 start = ["64:1"]
-written = composer.generate([start] * 3, max_length=60, temperature=0.9, random_state=3)
+completions = composer.generate(
+    [start] * 3, max_length=60, temperature=0.9, random_state=3
+)
 compositions = [
     [(int(pitch), Fraction(beats)) for pitch, beats in (note.split(":") for note in tune)]
-    for tune in (start + rest for rest in written)
+    for tune in (start + rest for rest in completions)
 ]
 
 figure, panels = plt.subplots(
@@ -173,16 +175,16 @@ for number, (notes, axes) in enumerate(zip(compositions, panels, strict=True), s
     axes.yaxis.set_major_locator(MultipleLocator(2))
     axes.grid(axis="y", alpha=0.3)
 panels[-1].set_xlabel("beats")
-figure.suptitle("The orange note was given, the blue ones were written")
+figure.suptitle("The orange note was given, the blue ones were generated")
 plt.show()
 
 # %%
-# How much is from memory? The longest stretch of a tune that is, in some key, a stretch of
-# a song. With so few songs the network knows them by heart, and joins them where they meet.
+# How much is memorised? The longest part of each tune that also occurs in a song, in any key. The
+# network has memorised these few songs, and joins them where they share notes.
 
 
 def intervals(notes):
-    """Return steps from note to note with the beats: the same in all keys."""
+    """Return the interval to each next note, with the beats: the same in all keys."""
     pitches = [pitch for pitch, _ in notes]
     return [
         (b - a, beats)
@@ -190,8 +192,8 @@ def intervals(notes):
     ]
 
 
-def longest_common_stretch(first, second):
-    """Return the length of the longest stretch that both lists have."""
+def longest_common_part(first, second):
+    """Return the length of the longest contiguous part that both lists have."""
     longest, ending = 0, np.zeros(len(second) + 1, int)
     for step in first:
         same = np.array([step == other for other in second])
@@ -201,25 +203,23 @@ def longest_common_stretch(first, second):
 
 
 for number, notes in enumerate(compositions, start=1):
-    stretches = {
-        name: longest_common_stretch(intervals(notes), intervals(song))
+    parts = {
+        name: longest_common_part(intervals(notes), intervals(song))
         for name, song in songs.items()
     }
-    name = max(stretches, key=stretches.get)
-    print(
-        f"tune {number}: {stretches[name]} of {len(notes) - 1} steps in a row from {name}"
-    )
+    name = max(parts, key=parts.get)
+    print(f"tune {number}: {parts[name]} of {len(notes) - 1} steps in a row from {name}")
 
 # %%
-# To be heard
+# A MIDI file
 # -----------
-# mido writes a standard MIDI file, which every player and notation program opens.
+# mido saves a standard MIDI file, which players and notation programs open.
 
 TICKS = 480  # a beat
 
 
 def save_midi(notes, path, beats_per_minute=110):
-    """Write notes, (MIDI pitch, beats) each, as a MIDI file of one track."""
+    """Save notes, pairs of MIDI pitch and beats, as a MIDI file of one track."""
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(beats_per_minute)))
     for pitch, beats in notes:

@@ -1,18 +1,18 @@
 """
-Attention: how a translation finds its words
-=============================================
+What does attention add to a translator?
+========================================
 
-English puts the verb in the middle, German at the end: "I have *seen* the old dog in the
-garden" becomes "ich habe den alten Hund im Garten *gesehen*". An encoder reads the whole
-English sentence, a decoder writes the German one. Without attention all that the decoder
-gets is the encoder's last state; with attention it looks back at every word.
+The verb is in the middle of an English sentence and at the end of a German one: "I have *seen*
+the old dog in the garden" becomes "ich habe den alten Hund im Garten *gesehen*". An encoder reads
+the English sentence, a decoder generates the German one. Without attention the decoder has only
+the encoder's last state; with attention it reads the state of every word.
 """
 
 # %%
 # Sentences in two languages
 # --------------------------
-# German articles and adjectives bend with the noun's gender and the case that the verb or
-# preposition asks for. Each sentence has an object and up to three places.
+# German articles and adjectives depend on the noun's gender and on the case that the verb or
+# preposition requires. Each sentence has an object and up to three places.
 
 from itertools import pairwise
 
@@ -83,13 +83,13 @@ def make_pair():
 pairs = dict(make_pair() for _ in range(3000))
 sources, targets = list(pairs), list(pairs.values())
 n_train = len(sources) - 400
-print(f"{n_train} sentences to train; for example")
+print(f"{n_train} training sentences, for example")
 print(f"  {sources[3]}\n  {targets[3]}")
 
 # %%
 # With attention and without
 # --------------------------
-# The two networks have the same sizes and the same training.
+# The two networks have the same size and the same training.
 
 models = {
     name: Seq2SeqTransformer(
@@ -105,22 +105,22 @@ models = {
     for name, attention in [("attention", "general"), ("no attention", None)]
 }
 test_sources, test_targets = sources[n_train:], targets[n_train:]
-written = {name: model.transform(test_sources) for name, model in models.items()}
-for name, texts in written.items():
+predicted = {name: model.transform(test_sources) for name, model in models.items()}
+for name, texts in predicted.items():
     print(
         f"{name:>12}: BLEU {bleu_score(test_targets, texts):.1f}, "
-        f"{exact_match_score(test_targets, texts):.1%} without a fault"
+        f"{exact_match_score(test_targets, texts):.1%} exactly correct"
     )
 
 # %%
-# The longer the sentence, the more has to go through the one state. Words that are wrong,
-# missing or too many, for each word of the reference, by the length of the source:
+# The longer the sentence, the more information the one state must hold. Wrong, missing and extra
+# words, per word of the reference, by the length of the source:
 
 lengths = np.array([len(text.split()) for text in test_sources])
 edges = [5, 8, 11, 14, 18]
 groups = np.digitize(lengths, edges) - 1
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-for name, texts in written.items():
+for name, texts in predicted.items():
     rates = []
     for i in range(len(edges) - 1):
         chosen = np.flatnonzero(groups == i)
@@ -133,31 +133,31 @@ axes.set(
     xlabel="English words",
     ylabel="word error rate",
     ylim=(-0.03, None),
-    title="What one state cannot hold, attention looks up",
+    title="One state does not hold a long sentence",
 )
 axes.legend()
 plt.show()
 
 # %%
-# Where it looks
-# --------------
-# ``predict_attention`` gives a matrix for each source: a row for each German token, a
-# column for each English one. Most words look at their own. The participle, last in
-# German, looks back to the third word of the source, and the first article at its noun,
-# whose gender it needs.
+# Attention weights
+# -----------------
+# ``predict_attention`` returns a matrix for each source, a row for each German token and a
+# column for each English one. Most words attend to their translation: the participle, last in
+# German, to the third word of the source, and the first article to its noun, whose gender it
+# needs.
 
 longest = int(np.argmax(lengths))
 source = test_sources[longest]
 weights = models["attention"].predict_attention([source])[0]
-german = [*written["attention"][longest].split(), "(end)"][: len(weights)]
+german = [*predicted["attention"][longest].split(), "(end)"][: len(weights)]
 figure, axes = plt.subplots(figsize=(8, 7), layout="constrained")
 image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
 axes.set_xticks(range(weights.shape[1]), source.split(), rotation=60, ha="right")
 axes.set_yticks(range(len(german)), german)
-axes.set(xlabel="English", ylabel="German, as it was written")
+axes.set(xlabel="English", ylabel="German, as predicted")
 figure.colorbar(image, label="attention", shrink=0.6)
 plt.show()
-print(f"source:    {source}\nwritten:   {written['attention'][longest]}")
+print(f"source:    {source}\npredicted: {predicted['attention'][longest]}")
 print(
-    f"reference: {test_targets[longest]}\nwithout attention: {written['no attention'][longest]}"
+    f"reference: {test_targets[longest]}\nwithout attention: {predicted['no attention'][longest]}"
 )

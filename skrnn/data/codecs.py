@@ -6,13 +6,14 @@ Only codecs know tokens and labels. Those of X have ``fit`` and ``encode``, whic
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn.data.embeddings import PretrainedVectors, check_embeddings
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
@@ -170,6 +171,7 @@ class TokenCodec:
         self.max_size = max_size
         self.char_encoder = char_encoder
         self.vector_size: int | None = None
+        self.cased: dict[Hashable, Hashable] = {}
 
     def layer_config(
         self, *, embedding_dim: int, frozen: bool, char_dim: int
@@ -191,40 +193,42 @@ class TokenCodec:
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
         """Return tokens' counts and, where given, vectors for the input layer."""
         state: dict[str, NDArray] = {"counts": self.vocabulary.counts}
-        if embeddings is not None:
-            state["vectors"] = self.vectors(embeddings)
+        pretrained = check_embeddings(embeddings)
+        if pretrained is not None:
+            state["vectors"] = self.vectors(pretrained)
         return state
 
     def level_and_scale(self, steps: RaggedArray) -> None:
         """Return None: tokens have no level."""
 
-    def fit(
-        self, steps: RaggedArray, embeddings: Mapping[Hashable, Any] | None = None
-    ) -> TokenCodec:
+    def fit(self, steps: RaggedArray, embeddings: Any = None) -> TokenCodec:
         """Learn the vocabulary, the alphabet, and the size of the vectors, if any.
 
         Raises
         ------
         ValueError
-            If ``embeddings`` has a vector for no token of X, or no 1-D vectors.
+            If ``embeddings`` has a vector for no token of X, or vectors of other sizes.
         TypeError
             If ``embeddings`` is no mapping.
         """
         codes, words = distinct_tokens(steps.values)
         forms, form_of_word = self._forms(words)
-        counts = np.bincount(form_of_word[codes], minlength=len(forms))
+        word_counts = np.bincount(codes, minlength=len(words))
+        counts = np.bincount(form_of_word, word_counts, len(forms)).astype(np.int64)
         self.vocabulary = Vocabulary.learn(
             forms, counts, min_count=self.min_count, max_size=self.max_size
         )
         if self.char_encoder is not None:
             self.characters = CHAR_FEATURES[self.char_encoder](words)
-        if embeddings is not None:
-            self.vector_size = self._size_of_vectors(forms, embeddings)
+        pretrained = check_embeddings(embeddings)
+        if pretrained is not None:
+            self.vector_size = pretrained.dim
+            self.cased = _commonest_words(words, word_counts, forms, form_of_word)
+            if not any(self._look_up(form, pretrained)[1] is not None for form in forms):
+                raise ValueError("embeddings has a vector for no token of X")
         return self
 
-    def encode(
-        self, steps: RaggedArray, embeddings: Mapping[Hashable, Any] | None = None
-    ) -> EncodedSequences:
+    def encode(self, steps: RaggedArray, embeddings: Any = None) -> EncodedSequences:
         """Return ids, and the character features of this X's distinct words.
 
         ``embeddings`` gives vectors to tokens that the vocabulary lacks, if ``fit`` knew
@@ -234,14 +238,15 @@ class TokenCodec:
         forms, form_of_word = self._forms(words)
         ids = self.vocabulary.encode(forms)
         vectors = None
-        if embeddings is not None and self.vector_size is not None:
-            vectors = self._look_outside(forms, ids, embeddings)
+        pretrained = None if self.vector_size is None else check_embeddings(embeddings)
+        if pretrained is not None:
+            vectors = self._look_outside(forms, ids, pretrained)
         encoded = steps.with_values(ids[form_of_word][codes])
         if self.char_encoder is None:
             return EncodedSequences(encoded, vectors=vectors)
         return EncodedSequences(encoded, codes, self.characters.encode(words), vectors)
 
-    def vectors(self, embeddings: Mapping[Hashable, Any]) -> NDArray[np.float32]:
+    def vectors(self, pretrained: PretrainedVectors) -> NDArray[np.float32]:
         """Return the vocabulary's vectors ``(n_ids, dim)``, NaN where there is none.
 
         Raises
@@ -249,59 +254,32 @@ class TokenCodec:
         ValueError
             If a vector is not finite, or not of the others' size.
         """
-        shape = (len(self.vocabulary), self.vector_size or 0)
-        table = np.full(shape, np.nan, np.float32)
+        table = np.full((len(self.vocabulary), pretrained.dim), np.nan, np.float32)
         for token, i in self.vocabulary.ids.items():
-            key, row = self._look_up(token, embeddings)
-            if row is None:
-                continue
-            if row.shape != shape[1:]:
-                raise ValueError(
-                    f"embeddings[{key!r}] has shape {row.shape}, expected {shape[1:]}, "
-                    "as others have"
-                )
-            if not np.isfinite(row).all():
-                raise ValueError(f"embeddings[{key!r}] is not finite")
-            table[i] = row
+            _, row = self._look_up(token, pretrained)
+            if row is not None:
+                table[i] = row
         return table
-
-    def _size_of_vectors(
-        self, forms: list[Hashable], embeddings: Mapping[Hashable, Any]
-    ) -> int:
-        if isinstance(embeddings, str) or not (
-            hasattr(embeddings, "__contains__") and hasattr(embeddings, "__getitem__")
-        ):
-            raise TypeError(
-                f"embeddings must map tokens to vectors, got {type(embeddings).__name__}"
-            )
-        for token in [*self.vocabulary.ids, *sorted(forms, key=str)]:
-            key, row = self._look_up(token, embeddings)
-            if row is None:
-                continue
-            if row.ndim != 1:
-                raise ValueError(
-                    f"embeddings[{key!r}] has shape {row.shape}, expected a vector (dim,)"
-                )
-            return len(row)
-        raise ValueError("embeddings has a vector for no token of X")
 
     def _look_outside(
         self,
         forms: list[Hashable],
         ids: NDArray[np.int64],
-        embeddings: Mapping[Hashable, Any],
+        pretrained: PretrainedVectors,
     ) -> NDArray[np.float32] | None:
-        """Give ids to tokens that only ``embeddings`` knows; return their vectors.
+        """Give ids to tokens that only ``pretrained`` knows; return their vectors.
 
         In the order of the tokens' texts, so that the order of the samples does not
-        count. A vector that is of no use leaves its token unknown, which is no error.
+        count. A vector of another size, or not finite, leaves its token unknown: a word
+        that training has not seen is no error.
         """
         rows = {}
         for i in np.flatnonzero(ids == UNKNOWN).tolist():
-            _, row = self._look_up(forms[i], embeddings)
-            if row is None or row.shape != (self.vector_size,):
+            try:
+                _, row = pretrained.lookup(forms[i], self.lowercase)
+            except ValueError:
                 continue
-            if np.isfinite(row).all():
+            if row is not None and len(row) == self.vector_size:
                 rows[i] = row
         if not rows:
             return None
@@ -310,19 +288,10 @@ class TokenCodec:
         return np.stack([rows[i] for i in outside])
 
     def _look_up(
-        self, token: Hashable, embeddings: Mapping[Hashable, Any]
+        self, form: Hashable, pretrained: PretrainedVectors
     ) -> tuple[Hashable, NDArray[np.float32] | None]:
-        """Return how ``embeddings`` writes a token, and its vector or None.
-
-        As it is, "Capitalised" or in "CAPITALS".
-        """
-        keys = [token]
-        if isinstance(token, str) and self.lowercase:
-            keys += [token.capitalize(), token.upper()]
-        for key in keys:
-            if key in embeddings:
-                return key, np.asarray(embeddings[key], dtype=np.float32)
-        return token, None
+        """Return the key and the vector of a form, as training cases it most often."""
+        return pretrained.lookup(self.cased.get(form, form), self.lowercase)
 
     def _forms(self, words: list[Hashable]) -> tuple[list[Hashable], NDArray[np.int64]]:
         """Return the distinct looked-up forms, and the form of each word."""
@@ -334,3 +303,23 @@ class TokenCodec:
             for w in words
         ]
         return list(index), np.array(form_of_word, dtype=np.int64)
+
+
+def _commonest_words(
+    words: list[Hashable],
+    counts: NDArray[np.int64],
+    forms: list[Hashable],
+    form_of_word: NDArray[np.int64],
+) -> dict[Hashable, Hashable]:
+    """Return the most frequent word of each form that differs from it.
+
+    Of equally frequent ones the first by text.
+    """
+    best: dict[int, tuple[int, str, Hashable]] = {}
+    for word, count, form in zip(
+        words, counts.tolist(), form_of_word.tolist(), strict=True
+    ):
+        rank = (-count, str(word), word)
+        if form not in best or rank[:2] < best[form][:2]:
+            best[form] = rank
+    return {forms[i]: rank[2] for i, rank in best.items() if rank[2] != forms[i]}

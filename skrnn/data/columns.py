@@ -1,4 +1,4 @@
-"""The columns of frames: of which kind each is, and which kinds a frame may mix."""
+"""Columns of frames: the kind of each, and which kinds a frame may mix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOLDS = {
     "texts": "strings",
     "sequences": "whole sequences",
     "dates": "dates or times",
-    "other": "values that are no numbers",
+    "other": "values other than numbers",
 }
 OF_ARRAYS = (
     "The cells of an array argument must be single strings or numbers. If a ColumnTransformer made "
@@ -45,7 +45,7 @@ def as_frame(X: Any) -> pd.DataFrame:
 
 
 def column_kind(column: pd.Series) -> ColumnKind:
-    """Return of which kind the cells of a column are, by its dtype or its cells."""
+    """Return the kind of a column, by its dtype or its cells."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         dtype = dtype.categories.dtype
@@ -107,16 +107,16 @@ def check_number_columns(
     rows_are_steps: bool = False,
     is_array: bool = False,
 ) -> None:
-    """Raise a TypeError that names the first column that holds no numbers.
+    """Raise a TypeError that names the first column without numbers.
 
     Parameters
     ----------
     frame : DataFrame
         The table, one column a step, or one column a feature.
     name : str
-        What messages call it.
+        Name of the table in messages.
     rows_are_steps : bool
-        Whether the table is one sequence already, so that grouping is no remedy.
+        Whether the table is one sequence, so that grouping cannot help.
     is_array : bool
         Whether the user gave an array, whose columns have no names.
     """
@@ -158,7 +158,7 @@ def _remedies(frame: pd.DataFrame, kind: ColumnKind, name: str, label: str) -> s
 
 
 def check_single_texts(frame: pd.DataFrame, name: str, *, is_array: bool = False) -> None:
-    """Refuse several columns of texts of more than one word, which are no token lists."""
+    """Refuse several columns of texts of several words, whose rows are not token lists."""
     for j in range(frame.shape[1]):
         for cell in frame.iloc[:, j]:
             if isinstance(cell, str) and " " in cell.strip():

@@ -148,14 +148,14 @@ def check_sequences(
     estimator : object, optional
         Named in the messages of scikit-learn's checks.
     name : str
-        What the messages call X.
+        Name of X in messages.
     advice : Advice
         The remedies that they name.
 
     Raises
     ------
     TypeError
-        If X is no container of sequences, or mixes kinds.
+        If X is not a container of sequences, or mixes kinds.
     ValueError
         If X is empty, not finite, of unequal feature counts, or has empty sequences.
     """
@@ -316,7 +316,8 @@ def _frames_as_arrays(sequences: Sequence, name: str) -> list[NDArray]:
     for i, frame in enumerate(frames):
         if not isinstance(frame, pd.DataFrame) or not frame.columns.equals(columns):
             raise ValueError(
-                f"{name}[{i}] has not the columns of {name}[0]: {shown(columns.tolist())}"
+                f"{name}[{i}] must have the columns of {name}[0]: "
+                f"{shown(columns.tolist())}"
             )
         array = to_array(frame)
         if array.dtype.kind not in "biuf":

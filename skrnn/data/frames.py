@@ -65,7 +65,7 @@ def sequences_from_frame(
     Raises
     ------
     TypeError
-        If ``frame`` is no DataFrame, or a feature is not numeric.
+        If ``frame`` is not a DataFrame, or a feature is not numeric.
     ValueError
         If a column is missing, if ``by``, ``time`` or ``target`` has missing values, if
         a time comes twice in a sequence, or if the target changes within one.

@@ -1,8 +1,8 @@
 """Containers of users as rows, tables, arrays or fields, and their rebuild.
 
 ``read_container`` brings a container into one of four layouts and knows how to rebuild
-it; ``open_rows`` gives the rows of y, ``open_series`` the values of one series. This file
-does not look at the values but where they tell a layout.
+it; ``open_rows`` gives the rows of y, ``open_series`` the values of one series. The values
+are checked elsewhere: those of X in ``containers``, those of y in ``targets``.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def read_container(X: Any, name: str = "X") -> Container:
         One row a sequence; Series and frames of pandas, polars or arrow. A 2-D container
         of one column that holds texts or sequences is that column.
     name : str
-        What messages call X.
+        Name of X in messages.
 
     Raises
     ------
     TypeError
-        If X is no container of sequences; the message names the remedy.
+        If X is not a container of sequences; the message names the remedy.
     """
     _check_is_container(X, name)
     if isinstance(X, list | tuple | RaggedArray):
@@ -98,7 +98,7 @@ def read_container(X: Any, name: str = "X") -> Container:
 
 
 def _check_is_container(X: Any, name: str) -> None:
-    """Raise a TypeError that names the remedy if X is no container."""
+    """Raise a TypeError that names the remedy unless X is a container."""
     if isinstance(X, str | bytes):
         raise TypeError(
             f"{name} is one string; pass a list of strings, one for each sequence"
@@ -260,7 +260,7 @@ def open_rows(container: Any, name: str) -> list[Any]:
         One row a sequence. A 2-D container of one column that holds texts or sequences is
         that column.
     name : str
-        What messages call the container.
+        Name of the container in messages.
 
     Returns
     -------
@@ -271,7 +271,7 @@ def open_rows(container: Any, name: str) -> list[Any]:
     Raises
     ------
     TypeError
-        If it is no container of rows; the message names the remedy.
+        If it is not a container of rows; the message names the remedy.
     """
     if isinstance(container, pd.Series):
         return container.tolist()
@@ -294,13 +294,13 @@ def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     series : array-like, Series or DataFrame
         One row a step.
     name : str
-        What messages call it.
+        Name of the series in messages.
 
     Returns
     -------
     values : ndarray of shape (n_steps,) or (n_steps, n_features)
         A view where the series is an array. Masked and NA values are NaN.
-    columns : list, or None where it is no frame
+    columns : list, or None if it is not a frame
 
     Raises
     ------
@@ -317,7 +317,7 @@ def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
         values = to_array(series)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{name} is no array (n_steps,) or (n_steps, n_features): {str(error)[:200]}"
+            f"{name} is not an array (n_steps,) or (n_steps, n_features): {str(error)[:200]}"
         ) from error
     if values.dtype.kind in "mM":
         raise TypeError(f"{name} holds dates or times, expected real numbers")
@@ -391,7 +391,7 @@ def _field(cell: Any, name: str, i: int, column: str) -> NDArray:
 
 def _numbers(cell: Any, place: str) -> NDArray:
     """Return an array of the cell's own dtype, float64 where it holds objects."""
-    single = to_float32(cell, place)  # raises where a step is no number
+    single = to_float32(cell, place)  # raises if a step is not a number
     array = to_array(cell)
     if array.dtype == object:
         return np.where(np.isnan(single), np.nan, array).astype(np.float64)

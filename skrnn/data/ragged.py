@@ -1,7 +1,7 @@
 """RaggedArray: sequences of unequal length in one flat array, without padding.
 
-This file owns the container alone. What may go into it is decided in ``containers``;
-padding begins in ``skrnn.training.collate``.
+This file owns the array alone. ``containers`` validates its values; padding begins in
+``skrnn.training``.
 """
 
 from __future__ import annotations

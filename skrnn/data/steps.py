@@ -29,7 +29,7 @@ DATES = (
     np.timedelta64,
     pd.Period,
 )
-NO_ARRAY = "is no numeric array (n_steps, n_features)"
+NO_ARRAY = "is not a numeric array (n_steps, n_features)"
 OF_DATES = "make them numbers, such as seconds"
 MAX_SHOWN = 80
 
@@ -216,7 +216,7 @@ def _raise_no_numeric_sequence(values: object, place: str, first: str) -> None:
 
 
 def _check_steps(values: Any, place: str, advice: Advice) -> None:
-    """Raise a TypeError that names a step that is no number, and the remedy."""
+    """Raise a TypeError that names the first step other than a number, and the remedy."""
     steps = list(values)
     strings = [i for i, step in enumerate(steps) if isinstance(step, str)]
     if strings and len(strings) == len(steps):
@@ -237,19 +237,19 @@ def _check_steps(values: Any, place: str, advice: Advice) -> None:
 
 
 def _remedy_for(step: Any, advice: Advice) -> str:
-    """Return what to do about a step that is no number; empty if it may be one."""
+    """Return the remedy for a step other than a number; empty for a number."""
     whole = f'or set {advice.type_parameter}="tokens" to look up each as one token'
     if is_missing(step):
         return ""
     if isinstance(step, bytes):
         return "decode bytes to strings, as token.decode()"
     if isinstance(step, DATES):
-        return f"dates and times are no numbers: {OF_DATES}"
+        return f"dates and times are not numbers: {OF_DATES}"
     if isinstance(step, Mapping):
-        return f"steps of type dict are no numbers; {advice.dicts}"
+        return f"steps of type dict are not numbers; {advice.dicts}"
     if isinstance(step, Set):
         return (
-            "a step of type set is no number; put "
+            "a step of type set is not a number; put "
             "StepwiseTransformer(MultiLabelBinarizer()) before the estimator"
         )
     if isinstance(step, list | tuple) and any(isinstance(s, str | bytes) for s in step):

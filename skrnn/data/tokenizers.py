@@ -281,7 +281,7 @@ class FunctionTokenizer:
         tokens = self.function(text)
         if isinstance(tokens, str | bytes) or not hasattr(tokens, "__iter__"):
             raise TypeError(
-                f"the tokenizer returned {tokens!r} for {text!r}, expected a list of tokens"
+                f"the tokenizer gave {tokens!r} for {text!r}, expected a list of tokens"
             )
         return list(tokens)
 

@@ -16,7 +16,6 @@ from skrnn.datasets._readers import (
     read_conll,
     read_conllu,
     read_lines,
-    read_pitches,
     read_text,
 )
 from skrnn.datasets._sentences import make_sentences
@@ -35,7 +34,6 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_lines",
-    "read_pitches",
     "read_text",
     "read_vectors",
 ]

@@ -1,4 +1,4 @@
-"""Numeric problems made to order, each with a known difficulty and a known answer."""
+"""Generated problems, each of a known difficulty and with a known answer."""
 
 from __future__ import annotations
 
@@ -23,33 +23,34 @@ def make_delayed_recall(
     encoding: str = "tokens",
     random_state: Any = None,
 ) -> tuple[list, NDArray]:
-    """Make sequences whose first step tells the class and whose others tell nothing.
+    """Generate sequences whose class is given by the first step alone.
 
-    A cell that reads forwards and answers at the end has to remember the first step
-    over all the others, so accuracy by length measures its memory.
+    All other steps are noise. A network that reads forwards and answers at the end must
+    remember the first step over all others, so accuracy by length measures its memory.
 
     Parameters
     ----------
     n_samples : int, default=500
-        Number of sequences.
+        Number of sequences, at least 1.
     n_classes : int, default=2
         Number of cues, and of classes, from 2 to 26.
     n_distractors : int, default=4
-        Number of tokens that follow a cue at random, from 1 to 26; more make more noise.
+        Number of distinct tokens that follow a cue at random, from 1 to 26; more make
+        more noise.
     min_steps, max_steps : int, default=10 and 20
-        Bounds of the lengths, both included. Longer ones need a longer memory.
+        Range of the lengths, both ends included. Longer sequences need a longer memory.
     encoding : {"tokens", "one_hot"}, default="tokens"
         Steps as strings or as indicator vectors.
     random_state : int, RandomState or None, default=None
-        Fixes the sequences.
+        Seed of the sequences; pass an int for the same ones at each call.
 
     Returns
     -------
-    X : list of n_samples sequences
-        Token lists, cues "A", "B", ... and distractors "a", "b", ...; or float32 arrays
-        ``(n_steps_i, n_classes + n_distractors)``.
+    X : list of length n_samples
+        Token lists of n_steps_i str, with cues "A", "B", ... and distractors "a", "b",
+        ...; or float32 ndarrays of shape (n_steps_i, n_classes + n_distractors).
     y : ndarray of str of shape (n_samples,)
-        The cue.
+        Cues.
 
     References
     ----------
@@ -94,27 +95,27 @@ def make_adding_problem(
     max_steps: int = 20,
     random_state: Any = None,
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-    """Make the adding problem: the sum of two marked numbers far apart.
+    """Generate the adding problem: the sum of two marked numbers far apart.
 
     Each step has a number and a mark. Two steps are marked, one in each half of the
-    sequence; the target is the sum of their numbers. Always to answer 1 gives a mean
+    sequence; the target is the sum of their numbers. A constant prediction of 1 has a mean
     squared error of 1/6.
 
     Parameters
     ----------
     n_samples : int, default=500
-        Number of sequences.
+        Number of sequences, at least 1.
     min_steps, max_steps : int, default=10 and 20
-        Bounds of the lengths, at least 2, both included. Longer ones are harder.
+        Range of the lengths, at least 2, both ends included. Longer sequences are harder.
     random_state : int, RandomState or None, default=None
-        Fixes the sequences.
+        Seed of the sequences; pass an int for the same ones at each call.
 
     Returns
     -------
-    X : list of float32 ndarray of shape (n_steps_i, 2)
+    X : list of length n_samples of float32 ndarray of shape (n_steps_i, 2)
         Numbers, uniform in [0, 1), and marks, 0 or 1.
     y : float64 ndarray of shape (n_samples,)
-        The sums, in [0, 2).
+        Sums, in [0, 2).
 
     Notes
     -----
@@ -138,7 +139,7 @@ def make_adding_problem(
     True
     """
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_samples, min_steps, max_steps, least=2)
+    offsets = _draw_offsets(random, n_samples, min_steps, max_steps, shortest=2)
     half = np.diff(offsets) // 2
     first = offsets[:-1] + random.randint(half)
     second = offsets[:-1] + half + random.randint(np.diff(offsets) - half)
@@ -158,30 +159,31 @@ def make_waves(
     max_steps: int = 40,
     random_state: Any = None,
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.int64]]:
-    """Make noisy sine waves whose frequency tells the class.
+    """Generate noisy sine waves whose frequency is the class.
 
-    The phase is random, so no single step tells anything: the order of the values does.
+    The phase is random, so that single steps carry no information: only the order of
+    the values does.
 
     Parameters
     ----------
     n_samples : int, default=300
-        Number of sequences.
+        Number of sequences, at least 1.
     n_classes : int, default=3
         Number of frequencies, at least 2. Class ``k`` has ``(k + 1) / (4 * n_classes)``
-        cycles a step, so more classes are harder to tell apart.
+        cycles a step, so more classes are harder to separate.
     noise : float, default=0.3
         Standard deviation of the noise on each step; the waves have amplitude 1.
     min_steps, max_steps : int, default=20 and 40
-        Bounds of the lengths, both included. Shorter ones are harder.
+        Range of the lengths, both ends included. Shorter sequences are harder.
     random_state : int, RandomState or None, default=None
-        Fixes the sequences.
+        Seed of the sequences; pass an int for the same ones at each call.
 
     Returns
     -------
-    X : list of float32 ndarray of shape (n_steps_i, 1)
-        The waves.
+    X : list of length n_samples of float32 ndarray of shape (n_steps_i, 1)
+        Waves.
     y : int64 ndarray of shape (n_samples,)
-        The classes, 0 to ``n_classes - 1``.
+        Classes, 0 to ``n_classes - 1``.
 
     Examples
     --------
@@ -213,31 +215,33 @@ def make_switches(
     max_steps: int = 60,
     random_state: Any = None,
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.str_]]]:
-    """Make a noisy sensor that sees a device being switched, and its state at each step.
+    """Generate readings of a noisy sensor and the state of the device that it observes.
 
-    A pulse turns the device on, or off again; between pulses there is noise alone. A
-    label far from its last pulse can be told by memory only, not by the steps around it.
+    A pulse switches the device on, or off again; between pulses there is only noise. Far
+    from the last pulse the steps around do not determine the state: only memory does.
 
     Parameters
     ----------
     n_samples : int, default=200
-        Number of sequences.
+        Number of sequences, at least 1.
     rate : float in (0, 1), default=0.1
-        Share of steps that have a pulse; fewer need a longer memory.
+        Share of steps that have a pulse; a lower rate needs a longer memory.
     noise : float, default=0.1
         Standard deviation of the noise on each step; a pulse has height 1. From about 0.2
-        on single pulses cannot be told from noise, and one missed turns all that follows.
+        pulses are easily mistaken for noise, and one missed pulse inverts all states that
+        follow.
     min_steps, max_steps : int, default=20 and 60
-        Bounds of the lengths, both included. Longer ones are harder to learn.
+        Range of the lengths, both ends included. Longer sequences are harder.
     random_state : int, RandomState or None, default=None
-        Fixes the sequences.
+        Seed of the sequences; pass an int for the same ones at each call.
 
     Returns
     -------
-    X : list of float32 ndarray of shape (n_steps_i, 1)
-        What the sensor sees.
-    y : list of ndarray of str of shape (n_steps_i,)
-        "on" or "off" at each step, its own pulse counted; it is off before the first.
+    X : list of length n_samples of float32 ndarray of shape (n_steps_i, 1)
+        Readings of the sensor.
+    y : list of length n_samples of ndarray of str of shape (n_steps_i,)
+        State at each step, "on" or "off", after the pulse of that step. The device is off
+        before its first pulse.
 
     Examples
     --------
@@ -268,10 +272,10 @@ def _draw_offsets(
     n_samples: int,
     min_steps: int,
     max_steps: int,
-    least: int = 1,
+    shortest: int = 1,
 ) -> NDArray[np.int64]:
-    """Return where sequences of random lengths begin, and where the last one ends."""
+    """Return the offsets of sequences of random lengths, ``(n_samples + 1,)``."""
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
-    check_scalar(min_steps, "min_steps", Integral, min_val=least)
+    check_scalar(min_steps, "min_steps", Integral, min_val=shortest)
     check_scalar(max_steps, "max_steps", Integral, min_val=min_steps)
     return offsets_of(random.randint(min_steps, max_steps + 1, size=n_samples))

@@ -1,8 +1,7 @@
-"""Readers of the file formats in which sequences come."""
+"""Readers of common file formats of sequences: text, columns, CoNLL-U and ABC."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import groupby
@@ -12,7 +11,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_scalar
 
-#: Where CoNLL-U files have what is read from them, of their ten columns.
+#: Columns of CoNLL-U, which has ten.
 FORM, LABELS, N_COLUMNS = 1, {"upos": 3, "xpos": 4, "deprel": 7}, 10
 
 
@@ -24,39 +23,41 @@ def read_conll(
     delimiter: str | None = None,
     comment: str | None = None,
 ) -> tuple[list[list[str]], list[list[str]]]:
-    r"""Read sentences in columns: a token and its tags a line, a blank line between.
+    r"""Read sentences from columns: one token with its tags a line.
+
+    Blank lines separate sentences.
 
     Parameters
     ----------
     path : str or path-like
-        A UTF-8 file whose lines all have as many columns.
+        A UTF-8 file in which all lines have the same number of columns.
     token_column, tag_column : int, default=0 and -1
-        Which columns are read; negative ones count from the last.
+        Columns that are read; negative numbers count from the last.
     delimiter : str, default=None
-        What stands between columns; None is any run of spaces and tabs.
+        Separator of columns; None is any run of spaces and tabs.
     comment : str, default=None
-        Lines that begin with this are left out, tokens that begin with it among them.
+        Lines that begin with this are ignored, including lines whose token does.
 
     Returns
     -------
-    X : list of n_sentences lists of str
+    X : list of length n_sentences of list of str
         Tokens.
-    y : list of n_sentences lists of str
+    y : list of length n_sentences of list of str
         Tags.
 
     Raises
     ------
     ValueError
-        If a line has other than the first line's number of columns, if these are too few
-        for ``token_column`` and ``tag_column``, or if the file is no UTF-8.
+        If a line does not have the first line's number of columns, if there are too few
+        columns for ``token_column`` and ``tag_column``, or if the file is not UTF-8.
 
     See Also
     --------
-    read_conllu : Reads CoNLL-U, the format of Universal Dependencies.
+    read_conllu : Read CoNLL-U, the format of Universal Dependencies.
 
     Notes
     -----
-    Lines that mark a new document ("-DOCSTART-") are left out.
+    Lines that mark a new document ("-DOCSTART-") are ignored.
 
     References
     ----------
@@ -77,7 +78,7 @@ def read_conll(
     check_scalar(tag_column, "tag_column", Integral)
     X: list[list[str]] = []
     y: list[list[str]] = []
-    first: tuple[int, int] | None = None  # the first line's number, and its columns'
+    first: tuple[int, int] | None = None  # the first line's number and number of columns
     for sentence in _numbered_sentences(path):
         rows = []
         for number, line in sentence:
@@ -113,26 +114,26 @@ def read_conllu(
     path : str or path-like
         A UTF-8 file.
     column : {"upos", "xpos", "deprel"}, default="upos"
-        The labels: parts of speech, those of the treebank's own tag set, or relations to
-        the head.
+        Column of the labels: universal parts of speech, parts of speech of the treebank's
+        own tag set, or relations to the head.
 
     Returns
     -------
-    X : list of n_sentences lists of str
-        Words as they are written, column FORM.
-    y : list of n_sentences lists of str
-        Labels; "_" where the file gives none.
+    X : list of length n_sentences of list of str
+        Words as in the text, column FORM.
+    y : list of length n_sentences of list of str
+        Labels; "_" where the file has none.
 
     Raises
     ------
     ValueError
-        If a line has not the ten columns of the format or no word number, or if the file
-        is no UTF-8.
+        If a line does not have ten columns or does not begin with the number of a word,
+        or if the file is not UTF-8.
 
     Notes
     -----
     Only words are read. Comments, ranges ("1-2 don't", of the words "do" and "n't") and
-    the empty nodes of enhanced dependencies ("2.1") are left out.
+    the empty nodes of enhanced dependencies ("2.1") are ignored.
 
     References
     ----------
@@ -185,7 +186,7 @@ def read_conllu(
 
 
 def _numbered_sentences(path: Any) -> Iterator[list[tuple[int, str]]]:
-    """Yield the lines between blank ones, with their numbers in the file."""
+    """Yield the lines of each sentence, with their numbers in the file."""
     lines = enumerate(read_text(path).split("\n"), start=1)
     for filled, group in groupby(lines, key=lambda numbered: bool(numbered[1].strip())):
         if filled:
@@ -193,36 +194,36 @@ def _numbered_sentences(path: Any) -> Iterator[list[tuple[int, str]]]:
 
 
 def _columns(line: str, delimiter: str | None) -> list[str]:
-    """Return a line's columns; without a delimiter other spaces stay in tokens."""
+    """Return a line's columns; only spaces and tabs separate them by default."""
     if delimiter is None:
         return re.split(r"[ \t]+", line.strip(" \t"))
     return line.split(delimiter)
 
 
 def _are_two_of(n_columns: int, token_column: int, tag_column: int) -> bool:
-    """Tell whether both columns exist; one may be chosen twice by one number only."""
+    """Return whether both columns exist and differ; one number twice is intended."""
     token, tag = (c + n_columns if c < 0 else c for c in (token_column, tag_column))
     exist = 0 <= token < n_columns and 0 <= tag < n_columns
     return exist and (token != tag or token_column == tag_column)
 
 
 def read_text(path: Any) -> str:
-    r"""Read a text, for example a book, as one string.
+    r"""Read a text file, for example a book, as one string.
 
     Parameters
     ----------
     path : str or path-like
-        A UTF-8 file. A byte order mark at its beginning is left out.
+        A UTF-8 file. A byte order mark at its beginning is removed.
 
     Returns
     -------
     text : str
-        The text, every line end a newline, whatever the file has.
+        The text, with "\n" at the end of lines, whatever the file has.
 
     Raises
     ------
     ValueError
-        If the file is no UTF-8; the byte is named.
+        If the file is not UTF-8; the byte is named.
 
     Examples
     --------
@@ -238,14 +239,14 @@ def read_text(path: Any) -> str:
         text = Path(path).read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is no UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+            f"{path} is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
         ) from error
     text = text.removeprefix("\ufeff")  # "utf-8-sig" would miscount the bytes in errors
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_lines(path: Any) -> list[str]:
-    r"""Read a text as one sequence for each line; empty lines are left out.
+    r"""Read a text file as one sequence a line, without blank lines.
 
     Parameters
     ----------
@@ -255,12 +256,12 @@ def read_lines(path: Any) -> list[str]:
     Returns
     -------
     lines : list of str
-        The lines without their ends.
+        The lines, without line ends.
 
     Raises
     ------
     ValueError
-        If the file is no UTF-8; the byte is named.
+        If the file is not UTF-8; the byte is named.
 
     Examples
     --------
@@ -281,7 +282,7 @@ def read_abc(path: Any) -> list[str]:
     Parameters
     ----------
     path : str or path-like
-        A UTF-8 file of tunes; a tune begins with a line "X:" and ends at a blank line.
+        A UTF-8 file of tunes. A tune begins with a line "X:" and ends at a blank line.
 
     Returns
     -------
@@ -291,7 +292,7 @@ def read_abc(path: Any) -> list[str]:
     Raises
     ------
     ValueError
-        If the file is no UTF-8, or has no tune.
+        If the file is not UTF-8, or has no tune.
 
     References
     ----------
@@ -320,54 +321,3 @@ def read_abc(path: Any) -> list[str]:
     if not tunes:
         raise ValueError(f'{path} has no tune: no line begins with "X:"')
     return ["\n".join(tune) for tune in tunes]
-
-
-def read_pitches(path: Any) -> list[list[list[int]]]:
-    r"""Read pieces of music as lists of the pitches that sound at each step.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A file of JSON lines: each line is a piece, a list of steps, each a list of MIDI
-        pitches from 0 to 127 (60 is middle C). A step may be silent.
-
-    Returns
-    -------
-    pieces : list of n_pieces lists of steps
-        As in the file.
-
-    Raises
-    ------
-    ValueError
-        If a line is no JSON, or no list of lists of pitches; the line is named.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> from skrnn.datasets import read_pitches
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = pathlib.Path(folder, "chords.jsonl")
-    ...     _ = file.write_text("[[60, 64], []]\n[[62]]\n", encoding="utf-8")
-    ...     read_pitches(file)
-    [[[60, 64], []], [[62]]]
-    """
-    pieces = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            piece = json.loads(line)
-        except (ValueError, RecursionError) as error:  # also of thousands of digits
-            raise ValueError(f"{path}, line {number} is no JSON: {error}") from error
-        if not isinstance(piece, list) or not all(map(_is_chord, piece)):
-            raise ValueError(
-                f"{path}, line {number} is no list of lists of pitches from 0 to 127"
-            )
-        pieces.append(piece)
-    return pieces
-
-
-def _is_chord(step: object) -> bool:
-    return isinstance(step, list) and all(
-        type(pitch) is int and 0 <= pitch <= 127 for pitch in step
-    )

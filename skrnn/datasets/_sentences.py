@@ -1,4 +1,4 @@
-"""Sentences whose sentiment lies in the order of their words alone."""
+"""Sentences whose sentiment depends on the order of their words alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REMARKS = [
     "again",
     "somehow",
 ]
-#: What holds, {yes}, and what does not, {no}: exchanging the two exchanges the labels.
+#: {yes} is asserted and {no} denied: to exchange the two is to exchange the labels.
 CLAUSES = (
     "the {thing} was {yes} and not {no}",
     "the {thing} was not {no} but {yes}",
@@ -47,30 +47,31 @@ def make_sentences(
     max_steps: int = 18,
     random_state: Any = None,
 ) -> tuple[list[str], NDArray[np.str_]]:
-    """Make sentences whose sentiment depends on the order of their words.
+    """Generate sentences whose sentiment depends on the order of their words.
 
-    Each has one praising and one blaming word, and says which of them holds: "the film
-    was not dull but funny" against "the film was not funny but dull". Every sentence has
-    a counterpart of the other class with the very same words, and both are equally
-    likely. Whatever counts words and forgets their order is right half of the time. Adverbs
-    stand before half of these words, so pairs of neighbours do not tell all either.
+    Each sentence has one positive and one negative adjective, and asserts one of them:
+    "the film was not dull but funny", "the film was not funny but dull". Every sentence has
+    a counterpart of the other class with the same words, and both are equally likely, so
+    that a model that counts words without their order is right half of the time. Half of
+    the adjectives follow an adverb, so that counts of neighbouring words do not suffice
+    either.
 
     Parameters
     ----------
     n_samples : int, default=500
-        Number of sentences.
+        Number of sentences, at least 1.
     min_steps, max_steps : int, default=12 and 18
-        Bounds of the number of words, at least 11, both included. Remarks that say
-        nothing fill the sentences up on both sides.
+        Range of the number of words, at least 11, both ends included. Neutral remarks on
+        both sides fill the sentences up.
     random_state : int, RandomState or None, default=None
-        Fixes the sentences.
+        Seed of the sentences; pass an int for the same ones at each call.
 
     Returns
     -------
-    X : list of n_samples str
-        The sentences, in lower case and without punctuation.
+    X : list of length n_samples of str
+        Sentences in lower case, without punctuation.
     y : ndarray of str of shape (n_samples,)
-        "negative" or "positive".
+        Sentiments, "negative" or "positive".
 
     Examples
     --------

@@ -16,9 +16,9 @@ def read_vectors(
 ) -> pd.DataFrame:
     r"""Read pre-trained vectors from a text file, ready to be passed as ``embeddings``.
 
-    A line holds a token and the numbers of its vector, with single spaces between. A
-    first line of two numbers, as word2vec and fastText write it (count and size), is
-    recognised as a header.
+    A line holds a token and the numbers of its vector, separated by single spaces. A
+    first line of two numbers, the count and size of the vectors in files of word2vec
+    and fastText, is recognised as a header.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_vectors(
         line is not UTF-8 (the line is named), if the file has fewer or more vectors than
         its header says, or if it has none.
     TypeError
-        If ``tokens`` is a string or ``dtype`` is no floating-point type.
+        If ``tokens`` is a string or ``dtype`` is not a floating-point type.
 
     Notes
     -----
@@ -153,7 +153,7 @@ def _read_numbers(columns: list[bytes], dtype: np.dtype, place: str) -> np.ndarr
         with np.errstate(over="ignore"):
             vector = np.array([float(column) for column in columns]).astype(dtype)
     except ValueError as error:
-        raise ValueError(f"{place} has a value that is no number: {error}") from error
+        raise ValueError(f"{place} has a value that is not a number: {error}") from error
     if not np.isfinite(vector).all():
         raise ValueError(f"{place} has a value that is not finite in {dtype}")
     return vector

@@ -245,7 +245,8 @@ class GenerationTask(BaseSequenceEstimator):
             it is one of these. For features
             ``(n_sequences, n_features)``, each one's own.
         """
-        logits, _ = read_prompts(self.net_, self._prompts(X, name="X"))
+        prompts = self._prompts(X, name="X")
+        logits, _ = read_prompts(self.net_, prompts)
         return self._targets.probabilities(logits.cpu().numpy())
 
     def generate(

@@ -53,14 +53,14 @@ class StepwiseTransformer(  # type: ignore[call-arg]
 ):
     """Apply a scikit-learn transformer to every step of sequences.
 
-    The transformer is fitted on the steps of all sequences together. The sequences come
-    back in the container that they came in: a list of arrays, an object array, a Series
-    with the same index, a 3-D array, a 2-D array or frame.
+    The transformer is fitted on the steps of all sequences together. The result is in the
+    container of X: a list of arrays, an object array, a Series with the same index, a 3-D
+    array, a 2-D array or frame, or a frame with one column a feature.
 
     Parameters
     ----------
     transformer : transformer
-        What is fitted to the steps, for example ``StandardScaler()``, ``PCA()``,
+        Transformer of the steps, for example ``StandardScaler()``, ``PCA()``,
         ``SimpleImputer()``, ``DictVectorizer()`` or a Pipeline of them. It is cloned.
 
     Attributes
@@ -68,10 +68,9 @@ class StepwiseTransformer(  # type: ignore[call-arg]
     transformer_ : transformer
         The fitted clone.
     n_features_in_ : int
-        Columns of a 2-D X, else features of a step; absent where steps are no arrays.
+        Columns of a 2-D X, else features of a step; absent if steps are not arrays.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names, where X was a 2-D frame, or its sequences were frames, with string
-        names.
+        Column names, if X was a frame, or its sequences were frames, with string names.
 
     See Also
     --------
@@ -84,12 +83,17 @@ class StepwiseTransformer(  # type: ignore[call-arg]
     more than one feature of it, the result is 3-D. Sequences that are 1-D stay 1-D as
     long as a step has one feature.
 
-    Where steps are dicts, or the transformer takes no 2-D arrays (``CountVectorizer``,
+    A frame whose cells are 1-D sequences, as ``sequences_from_frame`` returns it, has one
+    column a feature: the transformer gets a frame of steps with these columns, and the
+    result has the columns of its ``get_feature_names_out``. If nobody knows their names,
+    the result is a Series of arrays. Frames of other libraries come back as frames of
+    pandas.
+
+    If steps are dicts, or the transformer does not take 2-D arrays (``CountVectorizer``,
     ``MultiLabelBinarizer``), it gets the list of all steps.
 
-    A setting of ``set_output`` would make frames of 2-D results. Sequences fit in no
-    frame, so it is ignored here and kept from the inner transformer. Sparse results are
-    made dense.
+    ``set_output`` is ignored, and so is scikit-learn's setting ``transform_output``: a
+    frame cannot hold sequences of several features. Sparse results are made dense.
 
     Examples
     --------
@@ -129,11 +133,12 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         ----------
         X : list, ndarray, Series or DataFrame of n_sequences sequences
             Arrays ``(n_steps_i, n_features)`` or 1-D arrays, lists of dicts, frames, a
-            3-D array, or a 2-D array or frame whose rows are univariate series.
+            3-D array, a 2-D array or frame whose rows are univariate series, or a frame
+            of 1-D sequences with one column a feature.
         y : array-like of shape (n_sequences,), default=None
             Labels or numbers. Each step gets its sequence's, for transformers that look
             at y (``SelectKBest``, ``LinearDiscriminantAnalysis``). A y of another form
-            is not handed on.
+            is ignored.
         sample_weight : array-like of shape (n_sequences,), default=None
             Weight of each sequence, which each of its steps gets.
 
@@ -145,7 +150,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         Raises
         ------
         TypeError
-            If X is no container of sequences.
+            If X is not a container of sequences.
         ValueError
             If X is empty, has an empty sequence of numbers, or unequal feature counts.
         """
@@ -194,17 +199,17 @@ class StepwiseTransformer(  # type: ignore[call-arg]
 
     @available_if(_inner_has("inverse_transform"))
     def inverse_transform(self, X: Any) -> Any:
-        """Bring transformed steps back.
+        """Undo the transformation of every step.
 
         Parameters
         ----------
         X : list, ndarray, Series or DataFrame of n_sequences sequences
-            What ``transform`` gave.
+            The result of ``transform``.
 
         Returns
         -------
         X_original : container of X
-            The sequences as they were, as far as the transformer can tell.
+            The sequences before ``transform``, as far as it can be undone.
         """
         check_is_fitted(self)
         names = None
@@ -241,9 +246,9 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         return self.transformer_.get_feature_names_out(input_features)
 
     def set_output(self, *, transform: str | None = None) -> StepwiseTransformer:
-        """Do nothing: sequences come back in the container that they came in.
+        """Do nothing: the result is in the container of X.
 
-        It exists so that a Pipeline with this step can be told to give out frames.
+        A Pipeline calls it in its own ``set_output``.
 
         Parameters
         ----------
@@ -320,7 +325,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         return self._restore(method, read, result)
 
     def _no_steps(self, method: str) -> Any:
-        """Return what the transformer would give for no steps, which few accept."""
+        """Return the result for no steps, which few transformers accept."""
         if method == "inverse_transform":
             as_list = self._form.width is None
             return [] if as_list else np.zeros((0, self._form.n_features or 1))
@@ -574,5 +579,5 @@ def _as_array(sequence: Any, i: int) -> NDArray:
         return to_array(sequence)
     except ValueError as error:
         raise ValueError(
-            f"X[{i}] is no array (n_steps, n_features): {str(error)[:200]}"
+            f"X[{i}] is not an array (n_steps, n_features): {str(error)[:200]}"
         ) from error

@@ -9,8 +9,10 @@ row of ``CASES``, a new kind of answer one row of ``ANSWERS``.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -271,6 +273,18 @@ def make_unaligned(request):
     return request.param
 
 
+@_one_of(_answering("step labels"))
+def make_tagger(request):
+    """Return each tagger's case in turn."""
+    return request.param
+
+
+@_one_of(_answering("step labels", "itself"))
+def make_stepwise(request):
+    """Return the case of each tagger and generator in turn."""
+    return request.param
+
+
 @_one_of(_answering("itself"))
 def make_generator(request):
     """Return each generator's case in turn."""
@@ -295,6 +309,24 @@ def make_recurrent(request):
     return request.param
 
 
+@_one_of([case for case in CASES if case.has("pooling")])
+def make_pooled(request):
+    """Return the case of each estimator that pools the steps in turn."""
+    return request.param
+
+
+@_one_of([case for case in CASES if case.has("attention")])
+def make_attentive(request):
+    """Return the case of each estimator with a decoder in turn."""
+    return request.param
+
+
+@_one_of([case for case in CASES if case.has("cell") and case.answer == "itself"])
+def make_recurrent_generator(request):
+    """Return each recurrent generator's case in turn."""
+    return request.param
+
+
 @pytest.fixture
 def all_cases():
     """Return the whole table."""
@@ -306,8 +338,41 @@ def case(request):
     """Return the case that the test asked for."""
     for name in request.fixturenames:
         if name.startswith("make_"):
-            return request.getfixturevalue(name)
+            asked = request.getfixturevalue(name)
+            if isinstance(asked, Case):
+                return asked
     raise LookupError("the test asks for no estimator")
+
+
+# --- pairs in the quick run ----------------------------------------------------------
+
+
+def dimensions(item):
+    """Return the place of each of a test's parameters in its list, by name."""
+    places = dict(item.callspec.indices)
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0]
+        names = names.split(",") if isinstance(names, str) else list(names)
+        for name in names[1:]:  # set together with the first one
+            places.pop(name.strip(), None)
+    return places
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark half of the combinations of three parameters as slow, and of two with X.
+
+    Every two values of three parameters still meet in the quick run; an estimator meets
+    either kind of X in some of the tests.
+    """
+    for item in items:
+        if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
+            continue
+        places = dimensions(item)
+        if len(places) >= 3 or (len(places) == 2 and "X" in places):
+            test = zlib.crc32(item.originalname.encode())
+            if (sum(places.values()) + test) % 2:
+                item.add_marker(pytest.mark.slow)
 
 
 # --- data ----------------------------------------------------------------------------

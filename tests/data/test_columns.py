@@ -1,4 +1,4 @@
-"""Columns of frames: of which kind they are, and what is said of those that do not fit."""
+"""Columns of frames: their kinds, and the messages about those that do not fit."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ GROUP = r"sequences_from_frame\(frame, by=\.\.\."
         ([datetime.date(2024, 1, 1)] * 2, "holds dates or times in column 'x'.*" + GROUP),
         ([[1], [2, 3]], "holds whole sequences in column 'x', such as .*" + GROUP),
         ([["a"], ["b"]], "holds whole sequences in column 'x'.*Pass one column"),
-        ([{"a": 1}, {"b": 2}], "holds values that are no numbers in column 'x'.*" + GROUP),
+        ([{"a": 1}, {"b": 2}], "holds values other than numbers in column 'x'.*" + GROUP),
     ],
     ids=range(9),
 )  # fmt: skip

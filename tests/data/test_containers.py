@@ -1,4 +1,4 @@
-"""The door for X: every container gives the same steps, every mistake an error that names it."""
+"""Validation of X: every container gives the same steps, every mistake is named."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def test_a_sequence_without_steps_is_named(X, place):
         check(X)
 
 
-def test_the_number_of_sequences_without_steps_is_told():
+def test_the_number_of_sequences_without_steps_is_named():
     with pytest.raises(ValueError, match="2 of 3 are empty"):
         check([["a"], [], []])
 
@@ -355,7 +355,7 @@ def test_a_bare_string_is_refused(X):
         ([(c for c in "abc")], r"X\[0\] is generator, expected a sequence"),
     ],
 )
-def test_a_single_sequence_and_what_is_no_sequence_are_refused(X, message):
+def test_a_single_sequence_and_other_values_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
         check(X)
 
@@ -363,12 +363,12 @@ def test_a_single_sequence_and_what_is_no_sequence_are_refused(X, message):
 @pytest.mark.parametrize(
     "X", [None, 3, {"a": [1]}, {1, 2}, (s for s in RAGGED), map(str, RAGGED), object()]
 )
-def test_what_is_no_container_is_refused_by_its_type(X):
+def test_other_objects_than_containers_are_refused_by_their_type(X):
     with pytest.raises(TypeError, match=f"X must be a list of seq.*{type(X).__name__}"):
         check(X)
 
 
-def test_dict_steps_are_refused_with_the_way_out():
+def test_dict_steps_are_refused_with_the_remedy():
     with pytest.raises(TypeError, match=r"steps of type dict; put StepwiseTransformer"):
         check([[{"a": 1.0}], [{"a": 2.0}]])
 
@@ -423,7 +423,7 @@ def test_a_list_of_sparse_matrices_is_refused_with_its_place():
 def test_strings_are_refused_where_numbers_are_asked_for():
     with pytest.raises(ValueError, match=r"X\[0\] is a string.*\"numeric\""):
         check(["1 2"], input_type="numeric")
-    with pytest.raises(TypeError, match=r"X\[0\] is no numeric.*steps are strings"):
+    with pytest.raises(TypeError, match=r"X\[0\] is not a numeric.*steps are strings"):
         check([["1", "2"]], input_type="numeric")
 
 

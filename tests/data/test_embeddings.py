@@ -92,7 +92,7 @@ def test_a_token_without_a_vector_is_not_found(wrap):
 
 @pytest.mark.parametrize("wrap", CONTAINERS)
 @pytest.mark.parametrize("token", [0, 1, np.int64(0), 1.0, (0,), None])
-def test_an_integer_is_no_position(wrap, token):
+def test_an_integer_is_never_a_position(wrap, token):
     assert look_up(wrap(GIVEN), token) == (token, None)
 
 
@@ -182,7 +182,7 @@ def test_vectors_of_gensim_itself_are_read():
         (len, "got builtin"),
     ],
 )
-def test_what_maps_no_tokens_is_refused_with_what_to_pass(wrong, message):
+def test_other_containers_are_refused_with_what_to_pass(wrong, message):
     with pytest.raises(
         TypeError, match=r"^vectors must map tokens to vectors .a dict, g"
     ):
@@ -226,7 +226,7 @@ def test_a_vector_that_cannot_be_used_is_named(wrap, vector, message):
 
 
 @pytest.mark.parametrize("vector", [3.0, None, "text", [], [[1.0]], {"x": 1.0}])
-def test_a_first_vector_that_is_none_is_named(vector):
+def test_a_first_value_that_is_not_a_vector_is_named(vector):
     with pytest.raises(ValueError, match=r"embeddings\['a'\] .* expected a vector"):
         check_embeddings({"a": vector})
 
@@ -240,7 +240,7 @@ def test_missing_values_of_a_frame_are_named_by_their_token():
             vectors.lookup("Paris", lowercase=True)
 
 
-def test_a_column_of_tokens_belongs_into_the_index():
+def test_a_column_of_tokens_is_refused_with_advice():
     frame = as_frame(GIVEN).reset_index(names="word")
     advice = r"column 'word' of .*, expected numbers only; .*\.set_index\('word'\)"
     with pytest.raises(ValueError, match=advice):

@@ -178,7 +178,7 @@ def test_missing_values_are_named(frame, name, column):
         sequences_from_frame(frame, by="id", time="day", features="pulse", target="ill")
 
 
-def test_what_is_no_frame_or_has_no_rows_is_refused(frame):
+def test_other_objects_and_frames_without_rows_are_refused(frame):
     with pytest.raises(TypeError, match="frame must be a DataFrame, got dict"):
         sequences_from_frame({"id": [1]}, by="id")
     with pytest.raises(ValueError, match="frame has no rows"):
@@ -221,7 +221,7 @@ def test_frames_and_series_are_read_by_name():
     assert y.tolist() == [20, 30, 40, 50]
 
 
-def test_windows_are_views_that_cannot_be_written():
+def test_windows_are_read_only_views():
     series = np.arange(10.0)
     for part in sliding_windows(series, window=3, horizon=1):
         assert np.shares_memory(part, series)
@@ -292,7 +292,7 @@ def test_a_series_of_dates_or_of_unequal_steps_is_refused():
     for series in (dates, pd.Series(dates), dates.to_numpy()):
         with pytest.raises(TypeError, match="series holds dates or times"):
             sliding_windows(series, window=1)
-    with pytest.raises(ValueError, match=r"series is no array \(n_steps,\) or"):
+    with pytest.raises(ValueError, match=r"series is not an array \(n_steps,\) or"):
         sliding_windows([[1, 2], [3]], window=1)
 
 
@@ -316,9 +316,7 @@ def test_a_series_that_is_too_short_is_refused_and_one_that_just_fits_is_not():
         (["a"] * 9, None, TypeError, "series must hold real numbers, got dtype <U1"),
     ],
 )
-def test_series_and_targets_that_make_no_sense_are_refused(
-    series, target, error, message
-):
+def test_other_series_and_targets_are_refused(series, target, error, message):
     with pytest.raises(error, match=message):
         sliding_windows(series, window=2, target=target)
 

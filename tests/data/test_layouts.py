@@ -236,7 +236,7 @@ def test_a_column_of_integers_is_one_token_a_row_where_asked():
     assert [s.tolist() for s in steps] == [[3], [1]]
 
 
-# --- what is no container ------------------------------------------------------------
+# --- other objects than containers------------------------------------------------------
 
 LONG = pd.DataFrame({"id": [1, 1, 2], "x": [1.0, 2.0, 3.0]})
 
@@ -261,7 +261,7 @@ LONG = pd.DataFrame({"id": [1, 1, 2], "x": [1.0, 2.0, 3.0]})
     ],
     ids=lambda X: type(X).__name__,
 )
-def test_what_is_no_container_is_refused_with_a_remedy(X, remedy):
+def test_other_objects_are_refused_with_a_remedy(X, remedy):
     message = "X must be a list of sequences, an array, a Series or a DataFrame, got "
     for read in (check, lambda X: open_rows(X, "X")):
         with pytest.raises(TypeError, match=message + remedy):
@@ -299,7 +299,9 @@ def test_a_lazy_frame_is_refused_with_a_remedy():
     ],
     ids=lambda X: type(X).__name__,
 )
-def test_what_is_no_sequence_is_refused_with_a_remedy(sequence, error, message):
+def test_other_objects_among_sequences_are_refused_with_a_remedy(
+    sequence, error, message
+):
     with pytest.raises(error, match=message):
         check([sequence])
 

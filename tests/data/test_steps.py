@@ -86,7 +86,7 @@ def test_steps_of_other_features_are_named(X, message):
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ([[1, 2], ["a"]], r"X\[1\] is no numeric array .*steps are strings"),
+        ([[1, 2], ["a"]], r"X\[1\] is not a numeric array .*steps are strings"),
         ([[1, 2], [1, "a"]], r"X\[1\], step 0 is 1 \(int\), but step 1 is 'a'"),
         ([[1, 2], "a b"], r"X\[1\] is str, but X\[0\] is a numeric sequence"),
         ([[1, 2], 3], r"X\[1\] is int, but X\[0\] is a numeric sequence"),
@@ -127,7 +127,7 @@ def test_a_token_that_cannot_be_looked_up_is_named():
     ],
 )
 def test_steps_of_unequal_size_are_refused_with_their_sequence(X):
-    with pytest.raises(ValueError, match=r"X\[0\] is no numeric array"):
+    with pytest.raises(ValueError, match=r"X\[0\] is not a numeric array"):
         check(X)
 
 
@@ -178,7 +178,7 @@ WORDS = [("the", "DT"), ("cat", "NN")]
         ([1.0, {"a": 1}], r"X\[0\], step 1 is {'a': 1}; .*DictVectorizer"),
         (
             [pd.Timestamp(0)],
-            r"X\[0\], step 0 is Timestamp\(.*; dates and times are no num",
+            r"X\[0\], step 0 is Timestamp\(.*; dates and times are not",
         ),
         ([datetime.timedelta(1)], r"X\[0\], step 0 is datetime.timedelta.*; dates and"),
         (b"abc", r"X\[0\] is b'abc', which is bytes; .* as X\[0\].decode\(\)"),

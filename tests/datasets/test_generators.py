@@ -1,4 +1,4 @@
-"""Generated problems are reproducible, of the promised form, and as hard as promised."""
+"""Generated problems are reproducible and have the documented form and difficulty."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_parameters_out_of_range_are_named(make):
         make(max_steps=30.5)
 
 
-def test_delayed_recall_is_told_by_the_first_step_alone():
+def test_the_class_of_delayed_recall_is_its_first_step():
     X, y = make_delayed_recall(400, n_classes=3, n_distractors=2, random_state=0)
     assert [sequence[0] for sequence in X] == y.tolist()
     assert set(y) == {"A", "B", "C"}
@@ -65,7 +65,7 @@ def test_delayed_recall_is_told_by_the_first_step_alone():
     assert np.bincount(np.searchsorted(["A", "B", "C"], y)).min() > 100
 
 
-def test_delayed_recall_as_vectors_says_the_same_as_tokens():
+def test_delayed_recall_as_vectors_equals_that_as_tokens():
     arguments = {"n_classes": 2, "n_distractors": 3, "random_state": 0}
     tokens, y = make_delayed_recall(10, **arguments)
     vectors, y_vectors = make_delayed_recall(10, encoding="one_hot", **arguments)
@@ -94,7 +94,7 @@ def test_adding_marks_one_number_in_each_half_and_asks_for_their_sum():
         np.testing.assert_allclose(sequence[[first, second], 0].sum(), total, rtol=1e-6)
 
 
-def test_always_answering_one_has_the_stated_error_on_adding():
+def test_a_constant_prediction_of_one_has_the_stated_error_on_adding():
     _, y = make_adding_problem(20_000, random_state=0)
     assert abs(np.mean((y - 1) ** 2) - 1 / 6) < 0.005
 
@@ -113,7 +113,7 @@ def test_waves_without_noise_have_the_stated_frequency():
     assert X[0].dtype == np.float32
 
 
-def test_no_single_step_of_a_wave_tells_its_class():
+def test_single_steps_of_waves_carry_no_information():
     X, y = make_waves(4000, n_classes=2, min_steps=1, max_steps=1, random_state=0)
     values = np.array(X)[:, 0, 0]
     assert abs(values[y == 0].mean() - values[y == 1].mean()) < 0.06
@@ -126,21 +126,21 @@ def test_waves_refuse_negative_noise():
         make_waves(noise=-1)
 
 
-def test_counting_words_is_right_half_of_the_time():
+def test_word_counts_are_right_half_of_the_time():
     X, y = make_sentences(3000, random_state=0)
     for classifier in (MultinomialNB(), LogisticRegression(C=0.1)):
         model = make_pipeline(CountVectorizer(), classifier).fit(X[:2000], y[:2000])
         assert abs(model.score(X[2000:], y[2000:]) - 0.5) < 0.05
 
 
-def test_counting_neighbouring_words_solves_part_of_it():
+def test_counts_of_neighbouring_words_solve_a_part():
     X, y = make_sentences(3000, random_state=0)
     pairs = CountVectorizer(ngram_range=(1, 2), token_pattern=r"\S+")
     model = make_pipeline(pairs, LogisticRegression()).fit(X[:2000], y[:2000])
     assert 0.6 < model.score(X[2000:], y[2000:]) < 0.95
 
 
-def test_each_pulse_turns_the_switch():
+def test_each_pulse_inverts_the_state_of_the_switch():
     X, y = make_switches(100, noise=0, rate=0.2, random_state=0)
     for sequence, labels in zip(X, y, strict=True):
         assert sequence.dtype == np.float32
@@ -163,7 +163,7 @@ def test_pulses_of_the_switch_have_the_stated_rate_and_noise():
     assert abs(np.mean(np.concatenate(y) == "on") - 0.5) < 0.1
 
 
-def test_the_steps_around_it_do_not_tell_the_state_of_the_switch():
+def test_the_steps_around_do_not_determine_the_state_of_the_switch():
     arguments = {"rate": 0.05, "noise": 0, "min_steps": 80, "max_steps": 80}
     X, y = make_switches(2000, random_state=0, **arguments)
     x, on = np.array(X)[:, :, 0], np.array(y) == "on"

@@ -1,4 +1,4 @@
-"""The packed data are whole, split officially, and attributed."""
+"""The packed data are complete, split officially, and attributed."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""Reading files: columns, texts, lines, tunes and chords."""
+"""Reading files: columns, texts, lines and tunes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from skrnn.datasets import (
     read_conll,
     read_conllu,
     read_lines,
-    read_pitches,
     read_text,
 )
 
@@ -43,7 +42,7 @@ def write(tmp_path):
     ],
     ids=["plain", "no end", "blanks", "tabs", "Windows", "old Mac", "BOM", "documents"],
 )
-def test_a_blank_line_parts_sentences(text, write):
+def test_blank_lines_separate_sentences(text, write):
     assert read_conll(write(text)) == (SENTENCES, TAGS)
 
 
@@ -69,7 +68,7 @@ def test_a_delimiter_keeps_spaces_and_empty_columns(write):
     assert read_conll(path, delimiter="\t", tag_column=1)[1] == [["", "x"]]
 
 
-def test_comments_are_left_out_and_part_no_sentence(write):
+def test_comments_are_ignored_and_separate_no_sentences(write):
     path = write("# text = Ada smiles\nAda B-PER\n# half\nsmiles O\n\n# next\nHi O\n")
     assert read_conll(path, comment="#") == (SENTENCES, TAGS)
 
@@ -79,7 +78,7 @@ def test_without_a_comment_mark_a_hash_is_a_token(write):
 
 
 @pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2009", "\x0c", "\x85"])
-def test_spaces_that_are_not_plain_stay_in_their_token(space, write):
+def test_other_spaces_stay_in_their_token(space, write):
     path = write(f"10{space}000 \t B-x\n{space}a\tO\n")
     assert read_conll(path) == ([[f"10{space}000", f"{space}a"]], [["B-x", "O"]])
 
@@ -128,19 +127,19 @@ def test_a_file_of_one_column_has_no_tags(write):
         ("\na O\nb N O\n", "line 3 has 3 columns, expected 2 .as line 2 has.: 'b N O'"),
     ],
 )
-def test_a_line_of_another_number_of_columns_is_named(text, message, write):
+def test_a_line_with_another_number_of_columns_is_named(text, message, write):
     with pytest.raises(ValueError, match=rf"some.conll, {message}"):
         read_conll(write(text))
 
 
-def test_a_column_that_is_no_number_is_an_error(write):
+def test_a_column_must_be_a_number(write):
     with pytest.raises(TypeError, match="tag_column must be an instance of int"):
         read_conll(write("Hi O\n"), tag_column="last")
 
 
-def test_bytes_that_are_no_utf_8_are_named(write):
+def test_bytes_that_are_not_utf_8_are_named(write):
     path = write("Zoë B-PER\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"some.conll is no UTF-8: byte 2 is 0xeb"):
+    with pytest.raises(ValueError, match=r"some.conll is not UTF-8: byte 2 is 0xeb"):
         read_conll(path)
 
 
@@ -184,7 +183,7 @@ UNIVERSAL = "\n".join(
         ("deprel", [["nsubj", "aux", "advmod", "root"], ["root"]]),
     ],
 )
-def test_words_are_read_and_no_ranges_empty_nodes_and_comments(column, y, write):
+def test_only_words_are_read_not_ranges_empty_nodes_or_comments(column, y, write):
     X = [["They", "do", "n't", "know"], ["#"]]
     assert read_conllu(write(UNIVERSAL), column=column) == (X, y)
     if column == "upos":
@@ -211,31 +210,31 @@ def test_a_conllu_file_without_words_has_no_sentences(text, write):
         ("#" + 9 * "\t_", "line 2 begins with '#', expected the number of a word"),
     ],
 )
-def test_a_line_that_is_no_conllu_is_named(line, message, write):
+def test_a_line_that_is_not_conllu_is_named(line, message, write):
     path = write(f"1\tHi\t_\tINTJ\t_\t_\t0\troot\t_\t_\n{line}\n")
     with pytest.raises(ValueError, match=rf"some.conll, {message}"):
         read_conllu(path)
 
 
-def test_a_column_of_conllu_that_is_not_read_is_an_error(write):
+def test_an_unknown_column_of_conllu_is_refused(write):
     with pytest.raises(ValueError, match=r"column must be one of \['upos'.* got 'head'"):
         read_conllu(write(UNIVERSAL), column="head")
 
 
-# --- texts, tunes and chords ---------------------------------------------------------
+# --- texts and tunes -----------------------------------------------------------------
 
-READERS = [read_text, read_lines, read_abc, read_pitches, read_conll, read_conllu]
+READERS = [read_text, read_lines, read_abc, read_conll, read_conllu]
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_byte_that_is_no_utf_8_is_named(write, read):
+def test_a_byte_that_is_not_utf_8_is_named(write, read):
     with pytest.raises(ValueError, match="byte 3 is 0xff"):
         read(write(b"abc\xffd"))
     with pytest.raises(ValueError, match="byte 5 is 0xff"):
         read(write(b"\xef\xbb\xbfab\xff"))
 
 
-def test_only_the_first_byte_order_mark_is_left_out(write):
+def test_only_the_first_byte_order_mark_is_removed(write):
     assert read_text(write("\ufeffa\ufeff")) == "a\ufeff"
 
 
@@ -244,21 +243,3 @@ def test_tunes_begin_with_their_number_and_end_at_a_blank_line(write):
     assert read_abc(write(text)) == ["X:1\nK:C\nCDE|", "X: 2\nGAB|", "X:3\nC|"]
     with pytest.raises(ValueError, match="has no tune"):
         read_abc(write("C D E"))
-
-
-def test_chords_are_lists_of_pitches(write):
-    assert read_pitches(write("[[60, 64], []]\n\n[[0]]")) == [[[60, 64], []], [[0]]]
-
-
-@pytest.mark.parametrize(
-    "line", ["{}", "[60]", "[[128]]", "[[-1]]", "[[60.0]]", "[[true]]", '[["C"]]']
-)
-def test_a_line_without_chords_is_named(write, line):
-    with pytest.raises(ValueError, match="line 2 is no list of lists of pitches"):
-        read_pitches(write(f"[[60]]\n{line}"))
-
-
-@pytest.mark.parametrize("line", ["[[60]", "[" * 100_000, f"[[{'9' * 5_000}]]"])
-def test_a_line_that_is_no_json_is_named(write, line):
-    with pytest.raises(ValueError, match="line 2 is no JSON"):
-        read_pitches(write(f"[[60]]\n{line}"))

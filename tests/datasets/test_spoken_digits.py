@@ -1,4 +1,4 @@
-"""The packed spectrograms are whole, split officially, and attributed."""
+"""The packed spectrograms are complete, split officially, and attributed."""
 
 import os
 from importlib import resources

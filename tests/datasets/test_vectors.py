@@ -115,8 +115,8 @@ def test_the_vectors_can_be_changed(write):
         ("b 1", r"has 2 columns, expected a token and 2 numbers: 'b 1'"),
         ("b", r"has 1 columns, expected a token and 2 numbers: 'b'"),
         ("b\t1\t2", r"has 1 columns, expected a token and 2 numbers"),
-        ("b 1 x", r"\('b'\) has a value that is no number: .*x"),
-        ("b 1  2", r"\('b 1'\) has a value that is no number"),
+        ("b 1 x", r"\('b'\) has a value that is not a number: .*x"),
+        ("b 1  2", r"\('b 1'\) has a value that is not a number"),
         ("b 1 nan", r"\('b'\) has a value that is not finite in float32"),
         ("b 1e300 1", r"\('b'\) has a value that is not finite in float32"),
     ],
@@ -155,12 +155,12 @@ def test_a_file_without_vectors_is_refused(write, text):
     ("name", "advice"),
     [("glove.zip", "unpack the archive first"), ("news.bin", "load_word2vec_format")],
 )
-def test_files_that_are_no_text_come_with_advice(write, name, advice):
+def test_files_that_are_not_text_are_refused_with_advice(write, name, advice):
     with pytest.raises(ValueError, match=advice):
         read_vectors(write(b"PK\x03\x04\xff\n", name))
 
 
-def test_a_string_is_no_list_of_tokens(write):
+def test_a_string_as_tokens_is_refused(write):
     with pytest.raises(TypeError, match="tokens must be an iterable of tokens, got the"):
         read_vectors(write(GLOVE), tokens="the")
 

@@ -266,6 +266,8 @@ def test_missing_hypotheses_have_no_probability(make_tables, listed):
     assert sorted(listed(found, 1)) == [(), (1,)]
     assert np.isneginf(found.log_probabilities[0]).tolist() == [False] * 3 + [True] * 2
     assert np.isneginf(found.log_probabilities[1]).tolist() == [False] * 2 + [True] * 3
+    missing = np.isneginf(found.log_probabilities)
+    assert not found.lengths[missing].any()
 
 
 def test_finished_sources_leave_the_batch(make_tables):

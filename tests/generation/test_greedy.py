@@ -93,3 +93,12 @@ def test_no_sequence_is_empty_unless_it_may_be(make_tables, listed):
         (sequence,) = listed(found, source)
         expected = tables.log_probability(source, sequence)
         assert found.log_probabilities[source, 0] == pytest.approx(expected)
+
+
+def test_a_sequence_stops_at_its_maximal_length_where_it_cannot_end(make_tables):
+    tables = make_tables(2, 4)
+    tables.scores[..., tables.end] = -torch.inf
+    found = search(tables, [3, 1])
+    assert found.lengths[:, 0].tolist() == [3, 1]
+    assert found.tokens.shape == (2, 1, 3)
+    assert np.isneginf(found.log_probabilities).all()

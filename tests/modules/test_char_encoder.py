@@ -139,3 +139,12 @@ def test_untrained_characters_are_zeros_and_ngrams_stay():
     before[0][1] = 0.0  # the unknown character
     assert torch.equal(cnn.embedding.weight, before[0])
     assert torch.equal(ngrams.embedding.weight, before[1])
+
+
+@torch.no_grad()
+def test_the_cnn_gives_zero_where_a_filters_maximum_is_negative():
+    cnn = make("cnn")
+    cnn.filters.bias[0] = -100.0
+    vectors = cnn(table(WORDS, 7))
+    assert not vectors[:, 0].any()
+    assert vectors[:, 1:].all()

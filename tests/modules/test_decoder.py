@@ -167,3 +167,17 @@ def test_gradients_equal_numeric_ones(attention, generator):
         return decoder(inputs, decoder.start(outputs, state, LENGTHS))
 
     assert torch.autograd.gradcheck(run, (inputs, outputs, state))
+
+
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
+@torch.no_grad()
+def test_the_readout_drops_values_in_training_only(attention, generator):
+    decoder = make_decoder(attention=attention, dropout=0.3)
+    state = decoder.start(*draw(generator), LENGTHS)
+    inputs = normal(generator, 3, 400, INPUT)
+    read = []
+    decoder.readout.register_forward_pre_hook(lambda layer, x: read.append(x[0]))
+    decoder(inputs, state)
+    decoder.train()(inputs, state)
+    assert read[0].all()
+    assert (read[1] == 0).double().mean().item() == pytest.approx(0.3, abs=0.03)

@@ -1,4 +1,4 @@
-"""StepwiseTransformer does to every step what the inner transformer does to a row."""
+"""StepwiseTransformer applies the inner transformer to every step as to a row."""
 
 import pickle
 
@@ -123,7 +123,7 @@ def test_the_inner_transformer_is_called_once_and_cloned(sequences):
     assert stepwise.transformer_ is not inner
 
 
-def test_inverse_transform_brings_the_steps_back(sequences):
+def test_inverse_transform_undoes_the_transformation(sequences):
     stepwise = StepwiseTransformer(StandardScaler()).fit(sequences)
     assert_same_sequences(
         stepwise.inverse_transform(stepwise.transform(sequences)), sequences
@@ -196,7 +196,7 @@ def test_sequences_come_back_in_the_container_that_they_came_in(sequences, conta
         assert_same_sequences(result, expected)
 
 
-def test_arrays_of_three_dimensions_stay_so(sequences):
+def test_arrays_of_three_dimensions_stay_three_dimensional(sequences):
     X = np.random.default_rng(0).normal(size=(4, 5, 3))
     stepwise = StepwiseTransformer(PCA(2)).fit(X)
     result = stepwise.transform(X)
@@ -247,7 +247,7 @@ def test_the_users_arrays_are_left_alone(sequences):
     assert_same_sequences(sequences, before)
 
 
-# --- steps that are no arrays --------------------------------------------------------
+# --- steps other than arrays ---------------------------------------------------------
 
 
 def test_steps_may_be_dicts():
@@ -310,7 +310,7 @@ def test_each_step_gets_the_label_of_its_sequence(sequences, labels):
             np.testing.assert_allclose(np.concatenate(result), expected)
 
 
-def test_targets_of_another_form_are_not_handed_on(sequences):
+def test_targets_of_another_form_are_ignored(sequences):
     for y in ([[1, 2], [3], [4], [5], [6]], np.ones((5, 2)), [["a"]] * 5):
         StepwiseTransformer(StandardScaler()).fit(sequences, y)
         with pytest.raises(ValueError, match="LinearDiscriminantAnalysis requires y"):
@@ -382,7 +382,7 @@ def test_sequences_without_steps_have_the_features_of_others(inner, X):
     ]
 
 
-def test_sequences_without_steps_are_brought_back():
+def test_the_transformation_of_sequences_without_steps_is_undone():
     X = [[{"a": 1}, {"b": 2}], [{"a": 3}]]
     stepwise = StepwiseTransformer(DictVectorizer()).fit(X)
     back = stepwise.inverse_transform([np.zeros((0, 2)), np.zeros((0, 2))])
@@ -422,7 +422,8 @@ def test_a_fitted_transformer_is_applied_as_it_is(sequences, inner, y):
     "inner", [FrozenEstimator(CountVectorizer().fit(["a dog", "cat"])), TfidfVectorizer()]
 )
 def test_a_transformer_of_texts_inside_another_gets_a_list_of_texts(inner):
-    for outer in (inner, make_pipeline(inner), FeatureUnion([("counts", inner)])):
+    frozen = FrozenEstimator(make_pipeline(CountVectorizer()).fit(["dog", "cat"]))
+    for outer in (inner, make_pipeline(inner), FeatureUnion([("counts", inner)]), frozen):
         stepwise = StepwiseTransformer(outer).fit([["dog", "cat"], ["dog"]])
         assert stepwise.transform([["dog"]])[0].shape == (1, 2)
 
@@ -563,7 +564,11 @@ def test_masked_cells_reach_the_imputer_as_missing():
         ),
         ([[1.0, 2.0], 3.0], TypeError, r"X\[1\] is float, expected a sequence of steps"),
         (["abc", "de"], TypeError, r"X\[0\] is str, expected a sequence of steps"),
-        ([[1.0], [[1.0], [2.0, 3.0]]], ValueError, r"X\[1\] is no array \(n_steps, n_f"),
+        (
+            [[1.0], [[1.0], [2.0, 3.0]]],
+            ValueError,
+            r"X\[1\] is not an array \(n_steps, n_f",
+        ),
         ("abc", TypeError, "X is one string; pass a list of strings"),
         (3, TypeError, "X must be a list of sequences, .* got int"),
         ({"a": [1]}, TypeError, "X must be a list of sequences, .* got dict"),
@@ -583,7 +588,7 @@ def test_masked_cells_reach_the_imputer_as_missing():
         ),
     ],
 )
-def test_what_is_no_container_of_sequences_is_named(X, error, message):
+def test_an_x_that_is_not_a_container_of_sequences_is_named(X, error, message):
     with pytest.raises(error, match=message):
         StepwiseTransformer(StandardScaler()).fit(X)
 
@@ -687,6 +692,6 @@ def test_passthrough_lets_steps_through():
 
 
 @pytest.mark.parametrize("transformer", [None, "standard", StandardScaler])
-def test_what_is_no_transformer_is_named(transformer):
+def test_a_parameter_that_is_not_a_transformer_is_named(transformer):
     with pytest.raises(TypeError, match="transformer must be a scikit-learn transformer"):
         StepwiseTransformer(transformer).fit([np.ones((2, 3))])

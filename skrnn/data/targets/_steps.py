@@ -21,20 +21,16 @@ from skrnn.data.targets._base import (
     listed,
     weight_by_class,
 )
-
-#: How strings of y become labels, by the ``tokenizer`` parameter.
-LABEL_SPLITS: dict[str, Callable[[str], list[str]]] = {"char": list}
-LABEL_GLUE = {"char": ""}
-
+from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
 
 class StepTargets(Targets):
     """One label a step: ragged labels ↔ ragged int64 ids.
 
     Parameters
     ----------
-    tokenizer : str or callable
-        The ``tokenizer`` of X: with "char" each character of a string of y is a label,
-        otherwise labels stand between white space.
+    tokenizer : str, callable or tokenizer
+        The ``tokenizer`` of X: if it makes characters, each character of a string of y is
+        a label; otherwise white space separates labels.
     scheme : str or None
         The tagging scheme that labels keep to.
     invalid_tags : {"raise", "repair"}
@@ -51,9 +47,11 @@ class StepTargets(Targets):
         invalid_tags: str = "raise",
         whole_paths: bool = False,
     ):
-        kind = tokenizer if isinstance(tokenizer, str) else "word"
-        self.split = LABEL_SPLITS.get(kind, str.split)
-        self.glue = LABEL_GLUE.get(kind, " ")
+        of_characters = isinstance(check_tokenizer(tokenizer), CharTokenizer)
+        self.split: Callable[[str], list[str]] = (
+            CharTokenizer().split if of_characters else str.split
+        )
+        self.glue = "" if of_characters else " "
         self.scheme = scheme
         self.invalid_tags = invalid_tags
         self.whole_paths = whole_paths

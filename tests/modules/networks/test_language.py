@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from skrnn.modules.embedding import PADDING
+from skrnn.modules.embedding import PADDING, UNKNOWN
 from skrnn.modules.networks import build_network
 from skrnn.training.seeding import make_generator
 
@@ -107,3 +107,19 @@ def test_values_before_the_output_layer_are_dropped_at_the_stated_rate(kind):
 
 def _positive(kind):
     return {"activation": "logistic"} if kind == "window_language" else {}
+
+
+@pytest.mark.parametrize("tie_weights", [False, True])
+@torch.no_grad()
+def test_the_unknown_token_is_zeros_where_training_has_none(kind, tie_weights):
+    model = build(kind, tie_weights=tie_weights)
+    tokens = torch.tensor([[UNKNOWN, 3]])
+    vectors = model.embedding.weight.clone()
+    assert torch.equal(model.embed(tokens)[0], vectors[[UNKNOWN, 3]])
+    model.zero_unknown()
+    assert not model.embed(tokens)[0, 0].any()
+    assert torch.equal(model.embed(tokens)[0, 1], vectors[3])
+    if tie_weights:  # as a row of the output layer it keeps its values
+        assert torch.equal(model.embedding.weight, vectors)
+        model.enable_unknown()
+        assert torch.equal(model.embed(tokens)[0, 0], vectors[UNKNOWN])

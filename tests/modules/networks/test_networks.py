@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -179,6 +180,27 @@ def test_a_network_is_built_again_from_its_configuration(case):
     again.load_state_dict(network.state_dict())
     shapes = {name: weight.shape for name, weight in network.state_dict().items()}
     assert shapes == {name: weight.shape for name, weight in again.state_dict().items()}
+
+
+def test_numpys_numbers_in_a_configuration_become_pythons():
+    kind, config, *_ = NETWORKS_AND_DIGESTS["feed_forward"]
+    given = config | {"n_outputs": np.int64(4), "hidden_layer_sizes": (np.int64(5),)}
+    given["input_layer"] = {"n_features": np.int64(2)}
+    network = build(kind, given)
+    assert network.config == config | {"window": 2}
+    sizes = [network.config["n_outputs"], *network.config["hidden_layer_sizes"]]
+    assert {type(size) for size in sizes} == {int}
+    assert type(network.config["input_layer"]["n_features"]) is int
+
+
+def test_networks_are_float32_whatever_torchs_default_dtype_is():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        network = build(*NETWORKS_AND_DIGESTS["tagging-crf"][:2])
+    finally:
+        torch.set_default_dtype(before)
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
 
 
 def test_weights_and_dropout_draw_the_recorded_random_numbers(case):

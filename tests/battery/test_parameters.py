@@ -1,0 +1,203 @@
+"""A parameter that is out of its range is named, and nothing is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+ok = np.zeros((2, 3))
+
+# Values that each parameter refuses, in whatever estimator has it.
+REFUSED = {
+    "activation": ["gelu", None],
+    "attention": ["dot", True],
+    "batch_size": [0, -32, "all"],
+    "beam_size": [0, 2.5, "5", None],
+    "bidirectional": ["yes", 2],
+    "bptt": [1, 2.5, None],
+    "callbacks": ["log", 3, [3], [object], [("log", print)]],
+    "cell": ["LSTM", "transformer", None],
+    "char_encoder": ["lstm", True],
+    "class_weight": ["auto", 3],
+    "context": [-1, 1.5],
+    "crf": ["yes", None],
+    "device": [3, None, "abacus"],
+    "dropout": [-0.1, 1.0, "high"],
+    "early_stopping": ["yes", 1.5],
+    "embedding_dim": [0, -5],
+    "embeddings": [3, "glove"],
+    "freeze_embeddings": [None, "yes"],
+    "hidden_layer_sizes": [(0,), (4, -1), (2.5,), 0, "a", None],
+    "hidden_size": [0, -1, 2.5],
+    "input_type": ["text", None],
+    "instance_norm": ["first", True],
+    "invalid_tags": ["ignore", None],
+    "label_smoothing": [1.0, -0.1],
+    "length_penalty": [-1, None],
+    "loss": ["mse", None],
+    "lowercase": ["yes"],
+    "lr": [0, -0.1, "high", None],
+    "lr_schedule": ["cosin", None],
+    "max_epochs": [0, -1, 2.5, "many"],
+    "max_grad_norm": [0.0, -1.0],
+    "max_length": [0, None],
+    "max_vocabulary": [0, -1],
+    "min_count": [0, 1.5],
+    "n_iter_no_change": [0],
+    "num_layers": [0, -1],
+    "optimizer": ["adm", None, int],
+    "pooling": ["sum", None],
+    "quantiles": [0.5, None],
+    "random_state": ["a", -1],
+    "scheme": ["BIO", True],
+    "scoring": [3, "acuracy"],
+    "target_feature": [-1, 0.5],
+    "target_max_vocabulary": [0, -1],
+    "target_min_count": [0, 1.5],
+    "target_tokenizer": ["sentence", 3],
+    "target_type": ["text", None],
+    "tie_weights": ["yes", None],
+    "tokenizer": ["sentence", 3],
+    "validation_fraction": [0.0, 1.0, 5],
+    "validation_strategy": ["first", None],
+    "verbose": [-1, "loud"],
+    "warm_start": ["yes", 3],
+    "weight_decay": [-1.0],
+    "window": [0, -1, 1.5],
+}
+
+
+def check_refused(case, name, value, X=(["a"], ["b"])):
+    """Assert that fit names the parameter and leaves the estimator as it was."""
+    model = case(**{name: value})
+    before = dict(vars(model))
+    with pytest.raises((ValueError, TypeError), match=f"\\b{name}\\b"):
+        model.fit(list(X), case.targets(X))
+    assert vars(model) == before
+
+
+def test_every_parameter_refuses_some_value(make_estimator):
+    names = set(make_estimator().get_params())
+    assert names - set(REFUSED) == set()
+    for name in sorted(names):
+        for value in REFUSED[name]:
+            if isinstance(value, list):  # the callback at fault is named by its place
+                with pytest.raises(TypeError, match=r"callbacks\[0\] must be a skorch"):
+                    make_estimator.fit([ok, ok], callbacks=value)
+            else:
+                check_refused(make_estimator, name, value)
+
+
+def test_a_parameter_that_partial_fit_refuses_is_named_too(make_estimator):
+    model = make_estimator(lr=-1)
+    with pytest.raises(ValueError, match=r"The 'lr' parameter of \w+ must be"):
+        model.partial_fit([ok, ok], make_estimator.targets([ok, ok]))
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        model.predict([ok])
+
+
+def test_the_message_names_estimator_parameter_and_allowed_values(make_estimator):
+    name = make_estimator.name
+    message = (
+        rf"The 'lr_schedule' parameter of {name} must be .*'one_cycle'.* Got 'cosin'"
+    )
+    with pytest.raises(ValueError, match=message):
+        make_estimator.fit([ok, ok], lr_schedule="cosin")
+
+
+@pytest.mark.parametrize(
+    "quantiles",
+    [[0.0, 0.5], [0.5, 1.0], [1.5], [-0.1], [], [np.nan], ["a"], 0.5, [[0.5]]],
+)
+def test_quantiles_outside_0_and_1_are_refused(make_regressor, quantiles):
+    model = make_regressor(loss="quantile", quantiles=quantiles)
+    with pytest.raises((ValueError, TypeError), match="quantiles"):
+        model.fit([ok, ok], [0, 1])
+
+
+def test_quantiles_need_the_quantile_loss(make_regressor):
+    model = make_regressor().fit([ok, ok], [0, 1])
+    with pytest.raises(ValueError, match='needs a fit with loss="quantile"'):
+        model.predict_quantiles([ok])
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_instance_norm_is_refused_for_tokens(make_regressor, norm):
+    with pytest.raises(ValueError, match=f"instance_norm='{norm}' needs a numeric X"):
+        make_regressor(instance_norm=norm).fit([["a"], ["b"]], [0, 1])
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_a_target_feature_that_X_lacks_is_refused(make_regressor, norm):
+    model = make_regressor(instance_norm=norm, target_feature=3)
+    with pytest.raises(ValueError, match="target_feature=3, but X has 3 features"):
+        model.fit([ok, ok], [0, 1])
+
+
+# --- weights of classes --------------------------------------------------------------
+
+
+def two_labels(case):
+    """Return targets of two sequences that have one label each, "a" and "b"."""
+    return [["a"], ["b"]] if case.answer == "step labels" else ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({"a": -1.0}, r"class_weight\['a'\] must be a number of at least 0"),
+        ({"a": np.nan}, r"class_weight\['a'\] must be a number of at least 0"),
+        ({"a": np.inf}, r"class_weight\['a'\] must be a number of at least 0"),
+        ({"a": "high"}, r"class_weight\['a'\] must be a number of at least 0"),
+        ({"a": None}, r"class_weight\['a'\] must be a number of at least 0"),
+        ({"a": 2, "c": 3}, r"class_weight names \['c'\].*\['a', 'b'\]"),
+        ({"a": 0, "b": 0}, "every training sequence has weight 0"),
+        ([{"a": 1}], "class_weight may be a list for several labels only"),
+    ],
+)
+def test_class_weights_that_make_no_sense_are_refused(
+    make_labeller, class_weight, message
+):
+    model = make_labeller(class_weight=class_weight)
+    with pytest.raises(ValueError, match=message):
+        model.fit([["x"], ["y"]], two_labels(make_labeller))
+
+
+def test_weights_that_cancel_out_are_refused(make_classifier):
+    model = make_classifier(class_weight={"a": 0.0})
+    with pytest.raises(ValueError, match="every training sequence has weight 0"):
+        model.fit([["x"], ["y"]], ["a", "b"], sample_weight=[1.0, 0.0])
+
+
+def test_a_weight_for_a_class_that_training_lacks_is_no_error_where_all_have_one(
+    make_labeller,
+):
+    model = make_labeller(class_weight={"a": 1.0, "b": 2.0, "c": 3.0})
+    assert len(model.fit([["x"], ["y"]], two_labels(make_labeller)).classes_) == 2
+
+
+# --- vectors and tokenizers ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        ({}, "a vector for no token of X"),
+        ({"zebra": np.ones(3)}, "a vector for no token of X"),
+        ({"a": np.ones(3), "b": np.ones(4)}, r"embeddings\[.*\] has shape .*, expected"),
+        ({"a": np.ones((3, 2))}, r"embeddings\[.*\] has shape .*, expected"),
+        ({"a": np.full(3, np.nan)}, r"embeddings\['a'\] is not finite"),
+    ],
+)
+def test_unusable_embeddings_are_refused(make_reader, embeddings, message):
+    model = make_reader(embeddings=embeddings)
+    with pytest.raises(ValueError, match=message):
+        model.fit([["a"], ["b"]], make_reader.targets([["a"], ["b"]]))
+
+
+@pytest.mark.parametrize("result", [None, 3])
+def test_a_tokenizer_that_gives_no_list_is_named(make_estimator, result):
+    model = make_estimator(tokenizer=lambda text: result)
+    with pytest.raises(TypeError, match=r"tokenizer gave .* for X\[0\]"):
+        model.fit(["a", "b"], make_estimator.targets([["a"], ["b"]]))
