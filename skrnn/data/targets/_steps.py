@@ -23,6 +23,7 @@ from skrnn.data.targets._base import (
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
 
+
 class StepTargets(Targets):
     """One label a step: ragged labels ↔ ragged int64 ids.
 
