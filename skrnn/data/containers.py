@@ -372,8 +372,7 @@ def _check_stacked(
     """A 3-D array, or more dimensions whose steps are flattened (image frames)."""
     if input_type == "tokens":
         raise ValueError(
-            f'{name} has {array.ndim} dimensions, {advice.type_parameter}="tokens" '
-            "expects at most 2"
+            f"{name} has {array.ndim} dimensions, sequences of tokens have at most 2"
         )
     n_sequences, n_steps = array.shape[:2]
     if 0 in array.shape:

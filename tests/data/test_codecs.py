@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skrnn.data.codecs import EncodedSequences, NumericCodec, TokenCodec
+from skrnn.data.codecs import EncodedSequences, FeatureCodec, TokenCodec
+from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.vocabulary import UNKNOWN
 
@@ -36,31 +37,56 @@ def series(rng):
 
 
 def test_features_pass_through_without_a_norm(series):
-    codec = NumericCodec().fit(series)
+    codec = FeatureCodec().fit(series)
     assert codec.encode(series).steps is series
-    assert codec.levels(series) is None
-
-
-@pytest.mark.parametrize("norm", ["last", "standard"])
-def test_normalisation_subtracts_each_sequences_own_level(norm, series):
-    codec = NumericCodec(norm).fit(series)
-    encoded = codec.encode(series).steps
-    assert encoded.values.dtype == np.float32
-    for got, x in zip(encoded, series, strict=True):
-        level = x[-1] if norm == "last" else x.mean(0)
-        distance = np.sqrt(np.mean((x.astype(np.float64) - level) ** 2, axis=0))
-        if len(x) < codec.FEW:  # too few steps to have a deviation of their own
-            distance = codec.overall
-        np.testing.assert_allclose(got * distance, x - level, rtol=1e-3, atol=1e-3)
+    assert codec.level_and_scale(series) is None
 
 
 @pytest.mark.parametrize("norm", ["last", "standard"])
 @pytest.mark.parametrize("target_feature", [0, 1])
-def test_normalisation_is_undone_by_the_levels_of_the_target(
+def test_normalisation_subtracts_each_sequences_own_level(norm, target_feature, series):
+    codec = FeatureCodec(norm, target_feature).fit(series)
+    encoded = codec.encode(series).steps
+    assert encoded.values.dtype == np.float32
+    for got, x in zip(encoded, series, strict=True):
+        x = x[:, target_feature]
+        level = x[-1] if norm == "last" else x.mean()
+        distance = np.sqrt(np.mean((x.astype(np.float64) - level) ** 2))
+        if len(x) < codec.FEW:  # too few steps to have a deviation of their own
+            distance = codec.overall
+        expected = got[:, target_feature] * distance
+        np.testing.assert_allclose(expected, x - level, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+@pytest.mark.parametrize("target_feature", [0, 1])
+def test_normalisation_changes_the_target_feature_alone(norm, target_feature, series):
+    series.values[:, 1 - target_feature] = np.repeat(
+        np.arange(len(series)), series.lengths
+    )  # constant within a sequence: its level is all that it says
+    encoded = FeatureCodec(norm, target_feature).fit(series).encode(series).steps
+    other = 1 - target_feature
+    np.testing.assert_array_equal(encoded.values[:, other], series.values[:, other])
+    changed = encoded.values[:, target_feature] != series.values[:, target_feature]
+    assert changed.mean() > 0.9
+
+
+def test_a_nearly_constant_sequence_is_not_blown_up(series):
+    codec = FeatureCodec("last").fit(series)
+    flat = ragged([np.full((5, 2), 3.0)])
+    flat.values[0] += 1e-4
+    scale = codec.level_and_scale(flat)[1]
+    np.testing.assert_allclose(scale, codec.FLOOR * codec.overall)
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+@pytest.mark.parametrize("target_feature", [0, 1])
+def test_normalisation_is_undone_by_the_level_and_scale_of_the_target(
     norm, target_feature, series
 ):
-    codec = NumericCodec(norm, target_feature).fit(series)
-    shift, scale = codec.levels(series)
+    codec = FeatureCodec(norm, target_feature).fit(series)
+    shift, scale = codec.level_and_scale(series)
+    assert shift.dtype == scale.dtype == np.float64
     assert shift.shape == scale.shape == (len(series), 1)
     for got, x, a, b in zip(
         codec.encode(series).steps, series, shift, scale, strict=True
@@ -72,7 +98,7 @@ def test_normalisation_is_undone_by_the_levels_of_the_target(
 
 @pytest.mark.parametrize("norm", ["last", "standard"])
 def test_a_sequence_encodes_the_same_beside_any_other(norm, series):
-    codec = NumericCodec(norm).fit(series)
+    codec = FeatureCodec(norm).fit(series)
     together = codec.encode(series).steps
     for i, expected in enumerate(together):
         alone = codec.encode(series.take([i])).steps
@@ -81,10 +107,10 @@ def test_a_sequence_encodes_the_same_beside_any_other(norm, series):
 
 @pytest.mark.parametrize("norm", ["last", "standard"])
 def test_constant_sequences_become_zeros(norm, series):
-    codec = NumericCodec(norm).fit(series)
+    codec = FeatureCodec(norm).fit(series)
     constant = ragged([np.full((4, 2), 7.3), np.full((1, 2), -1e6)])
-    assert not codec.encode(constant).steps.values.any()
-    shift, scale = codec.levels(constant)
+    assert not codec.encode(constant).steps.values[:, 0].any()
+    shift, scale = codec.level_and_scale(constant)
     np.testing.assert_allclose(shift[:, 0], [7.3, -1e6], rtol=1e-6)
     assert (scale > 0).all()
 
@@ -92,29 +118,38 @@ def test_constant_sequences_become_zeros(norm, series):
 @pytest.mark.parametrize("norm", ["last", "standard"])
 def test_a_norm_learned_from_constant_sequences_stays_finite(norm):
     constant = ragged([np.full((4, 1), 7.0), np.full((2, 1), 3.0)])
-    codec = NumericCodec(norm).fit(constant)
+    codec = FeatureCodec(norm).fit(constant)
     assert not codec.encode(constant).steps.values.any()
     assert np.isfinite(codec.encode(ragged([[[1.0], [2.0]]])).steps.values).all()
 
 
 @pytest.mark.parametrize("norm", ["last", "standard"])
 def test_normalisation_does_not_depend_on_the_level(norm, series):
-    codec = NumericCodec(norm).fit(series)
+    codec = FeatureCodec(norm).fit(series)
     shifted = series.with_values(series.values + np.float32(4096))
-    np.testing.assert_allclose(
-        codec.encode(shifted).steps.values, codec.encode(series).steps.values, atol=2e-2
-    )
+    got, expected = codec.encode(shifted).steps, codec.encode(series).steps
+    np.testing.assert_allclose(got.values[:, 0], expected.values[:, 0], atol=2e-2)
 
 
 def test_normalisation_leaves_the_users_values_alone(series):
     before = series.values.copy()
-    NumericCodec("standard").fit(series).encode(series)
+    FeatureCodec("standard").fit(series).encode(series)
     np.testing.assert_array_equal(series.values, before)
 
 
 def test_a_target_feature_that_is_not_there_is_an_error(series):
     with pytest.raises(ValueError, match="target_feature=2, but X has 2 features"):
-        NumericCodec("last", target_feature=2).fit(series)
+        FeatureCodec("last", target_feature=2).fit(series)
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_the_input_layer_of_features_knows_their_number(n_features):
+    codec = FeatureCodec().fit(ragged([np.zeros((2, n_features))]))
+    assert codec.layer_config(embedding_dim=8, frozen=True, char_dim=4) == {
+        "n_features": n_features
+    }
+    assert codec.layer_state() == {}
+    assert codec.vocabulary is None
 
 
 # --- tokens in -----------------------------------------------------------------------
@@ -129,16 +164,16 @@ def test_tokens_become_ids_of_one_vocabulary():
     assert encoded.characters is None
 
 
-def test_lower_casing_joins_ids_and_keeps_the_spelling():
+def test_lower_casing_joins_ids_and_keeps_the_case_of_characters():
     X = tokens([["The", "the"], ["THE", "cat"]])
     codec = TokenCodec(lowercase=True, char_encoder="cnn").fit(X)
     encoded = codec.encode(X)
     the, cat = codec.vocabulary.ids["the"], codec.vocabulary.ids["cat"]
     assert encoded.steps.values.tolist() == [the, the, the, cat]
     assert codec.vocabulary.counts[the] == 3
-    spelled = [tuple(row) for row in encoded.characters[encoded.words]]
-    assert len(set(spelled)) == 4
-    table = codec.spelling.encode(X.values)
+    rows = [tuple(row) for row in encoded.characters[encoded.words]]
+    assert len(set(rows)) == 4
+    table = codec.characters.encode(X.values)
     np.testing.assert_array_equal(encoded.characters[encoded.words], table)
 
 
@@ -155,7 +190,7 @@ def test_tokens_that_are_no_strings_are_not_lower_cased():
 
 
 @pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
-def test_an_unknown_word_keeps_its_spelling(char_encoder):
+def test_an_unknown_word_keeps_its_characters(char_encoder):
     codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["cat", "dog"]]))
     encoded = codec.encode(tokens([["cog", "dot"]]))
     assert encoded.steps.values.tolist() == [UNKNOWN, UNKNOWN]
@@ -167,7 +202,7 @@ def test_an_unknown_word_keeps_its_spelling(char_encoder):
 def test_words_that_min_count_leaves_out_still_teach_the_alphabet():
     codec = TokenCodec(min_count=2, char_encoder="cnn").fit(tokens([["a", "a", "xyz"]]))
     assert set(codec.vocabulary.ids) == {"a"}
-    assert set("axyz") <= set(codec.spelling.characters)
+    assert set("axyz") <= set(codec.characters.characters)
 
 
 def test_max_size_keeps_the_most_frequent():
@@ -177,9 +212,9 @@ def test_max_size_keeps_the_most_frequent():
 
 def test_encoding_does_not_change_the_vocabulary():
     codec = TokenCodec(char_encoder="cnn").fit(tokens([["a", "b"]]))
-    before = dict(codec.vocabulary.ids), codec.spelling.n_ids
+    before = dict(codec.vocabulary.ids), codec.characters.n_ids
     codec.encode(tokens([["c", "ß"]]))
-    assert (codec.vocabulary.ids, codec.spelling.n_ids) == before
+    assert (codec.vocabulary.ids, codec.characters.n_ids) == before
 
 
 @pytest.mark.parametrize("char_encoder", [None, "cnn"])
@@ -192,8 +227,39 @@ def test_taking_sequences_takes_their_words_along(char_encoder, rng):
     assert len(taken) == 2
     np.testing.assert_array_equal(taken.steps.values, expected.steps.values)
     if char_encoder:
-        spelled = codec.spelling.encode([*X[2], *X[0]])
-        np.testing.assert_array_equal(taken.characters[taken.words], spelled)
+        rows = codec.characters.encode([*X[2], *X[0]])
+        np.testing.assert_array_equal(taken.characters[taken.words], rows)
+
+
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+def test_the_input_layer_of_tokens_knows_its_tables(char_encoder):
+    codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["a", "b", "b"]]))
+    config = codec.layer_config(embedding_dim=8, frozen=True, char_dim=4)
+    assert config == {
+        "n_ids": 4,
+        "embedding_dim": 8,
+        "frozen": True,
+        "char_encoder": char_encoder,
+        "n_char_ids": codec.characters.n_ids,
+        "char_dim": 4,
+    }
+    state = codec.layer_state()
+    assert list(state) == ["counts"]
+    assert state["counts"].tolist() == [0, 0, 2, 1]
+
+
+def test_the_input_layer_without_characters_has_no_table_of_them():
+    config = (
+        TokenCodec()
+        .fit(tokens([["a"]]))
+        .layer_config(embedding_dim=8, frozen=False, char_dim=4)
+    )
+    assert config == {"n_ids": 3, "embedding_dim": 8, "frozen": False}
+
+
+def test_tokens_have_no_level():
+    X = tokens([["a"]])
+    assert TokenCodec().fit(X).level_and_scale(X) is None
 
 
 # --- pre-trained vectors -------------------------------------------------------------
@@ -202,7 +268,7 @@ def test_taking_sequences_takes_their_words_along(char_encoder, rng):
 def test_vectors_stand_at_their_tokens_ids():
     given = {"b": [1, 2], "c": np.array([3.0, 4.0]), "zebra": [9, 9]}
     codec = TokenCodec().fit(tokens([["a", "b", "c"]]), given)
-    table = codec.vectors(given)
+    table = codec.vectors(check_embeddings(given))
     assert table.dtype == np.float32
     assert table.shape == (5, 2)
     ids = codec.vocabulary.ids
@@ -214,9 +280,9 @@ def test_vectors_stand_at_their_tokens_ids():
 @pytest.mark.parametrize(
     ("embeddings", "message"),
     [
-        ({}, "embeddings has a vector for no token"),
+        ({}, "embeddings has no vectors"),
         ({"zebra": [1.0]}, "embeddings has a vector for no token"),
-        ({"a": [1.0], "b": [1.0, 2.0]}, r"\['b'\] has shape \(2,\), expected \(1,\)"),
+        ({"a": [1.0], "b": [1.0, 2.0]}, r"\['b'\] has 2 values, expected 1"),
         ({"A": [[1.0]]}, r"embeddings\['A'\] has shape \(1, 1\), expected a vector"),
         ({"a": 1.0}, r"embeddings\['a'\] has shape \(\), expected a vector"),
         ({"a": [np.nan, 1.0]}, r"embeddings\['a'\] is not finite"),
@@ -225,7 +291,7 @@ def test_vectors_stand_at_their_tokens_ids():
 )
 def test_vectors_that_cannot_be_used_are_refused(embeddings, message):
     with pytest.raises(ValueError, match=message):
-        TokenCodec().fit(tokens([["a", "b"]]), embeddings).vectors(embeddings)
+        TokenCodec().fit(tokens([["a", "b"]]), embeddings).layer_state(embeddings)
 
 
 @pytest.mark.parametrize("wrong", ["vectors.txt", 3])
@@ -271,13 +337,19 @@ def test_without_vectors_outside_tokens_are_unknown():
 
 
 @pytest.mark.parametrize("vector", [[1.0], [[1.0, 2.0]], [np.nan, 1.0], 3.0])
-def test_outside_tokens_whose_vectors_are_of_no_use_are_unknown(vector):
-    codec, encoded = encode_outside([["c", "d"]], {"c": vector, "d": [1, 2]})
+def test_outside_tokens_with_unusable_vectors_are_unknown(vector):
+    codec, encoded = encode_outside([["c", "d"]], {"d": [1, 2], "c": vector})
     assert encoded.steps.values.tolist() == [1, len(codec.vocabulary)]
     assert encoded.vectors.tolist() == [[1, 2]]
 
 
-def test_vectors_mean_nothing_to_a_codec_that_learned_without_them():
+def test_outside_vectors_of_another_size_than_in_fit_leave_tokens_unknown():
+    _, encoded = encode_outside([["c", "d"]], {"c": [1.0], "d": [2.0]})
+    assert encoded.steps.values.tolist() == [1, 1]
+    assert encoded.vectors is None
+
+
+def test_a_codec_fitted_without_vectors_ignores_them():
     codec = TokenCodec().fit(tokens([["a", "b"]]))
     encoded = codec.encode(tokens([["c"]]), {"c": [1.0, 2.0]})
     assert encoded.steps.values.tolist() == [1]
@@ -287,7 +359,20 @@ def test_vectors_mean_nothing_to_a_codec_that_learned_without_them():
 def test_one_token_of_the_data_with_a_vector_is_enough():
     codec = TokenCodec(max_size=1).fit(tokens([["the", "the", "a"]]), {"a": [1.0, 2.0]})
     assert codec.vector_size == 2
-    assert np.isnan(codec.vectors({"a": [1.0, 2.0]})).all()
+    assert np.isnan(codec.layer_state({"a": [1.0, 2.0]})["vectors"]).all()
+
+
+def test_the_size_of_the_vectors_overrides_embedding_dim():
+    codec = TokenCodec().fit(tokens([["a"]]), {"a": [1.0, 2.0, 3.0]})
+    config = codec.layer_config(embedding_dim=8, frozen=False, char_dim=4)
+    assert config["embedding_dim"] == 3
+
+
+def test_a_form_takes_the_vector_of_its_commonest_casing():
+    given = {"US": [1.0], "us": [2.0]}
+    for words, expected in [("US US us", 1.0), ("US us us", 2.0), ("Us us US", 1.0)]:
+        codec = TokenCodec().fit(tokens([words.split()]), given)
+        assert codec.layer_state(given)["vectors"][2:].tolist() == [[expected]]
 
 
 def test_encoded_sequences_count_sequences_and_not_steps(series):

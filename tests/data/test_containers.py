@@ -428,7 +428,7 @@ def test_strings_are_refused_where_numbers_are_asked_for():
 
 
 def test_more_than_two_dimensions_are_refused_where_tokens_are_asked_for():
-    with pytest.raises(ValueError, match='3 dimensions, input_type="tokens"'):
+    with pytest.raises(ValueError, match="3 dimensions, sequences of tokens"):
         check(np.ones((1, 2, 3)), input_type="tokens")
 
 

@@ -11,6 +11,7 @@ import torch
 
 from skrnn.data.containers import check_sequences
 from skrnn.data.steps import MAX_SHOWN, is_missing, shown, to_array
+from skrnn.data.targets._tokens import TARGET_ADVICE
 
 
 def check(X, **options):
@@ -199,11 +200,12 @@ def test_tuples_and_numbers_among_strings_are_tokens_where_asked():
         assert steps.values.tolist() == list(sequence)
 
 
-def test_y_is_told_to_use_its_own_parameter():
-    from skrnn.data.targets import OF_TARGETS
-
-    with pytest.raises(TypeError, match=r'y\[0\], step 0 is 1 .*target_type="tokens"'):
-        check([[1, "a"]], name="y", advice=OF_TARGETS)
+def test_the_advice_for_targets_names_no_parameter_of_X():
+    with pytest.raises(
+        TypeError, match="no step of a Pipeline changes targets"
+    ) as caught:
+        check([[{"a": 1}]], name="y", advice=TARGET_ADVICE)
+    assert "StepwiseTransformer" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
