@@ -72,3 +72,23 @@ assert not {"matplotlib", "pytest"} & set(sys.modules)
 """
     result = run_python(code, ROOT)
     assert result.returncode == 0, result.stderr
+
+
+LOADED = """
+import sys
+import torch, torch.optim.lr_scheduler
+import sklearn.model_selection, skorch
+import skrnn
+assert not {"torch._dynamo", "sympy"} & sys.modules.keys()
+torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], fused=True)
+before = set(sys.modules)
+X = [[0.1, 0.2], [0.3]] * 5
+skrnn.SequenceClassifier(max_epochs=1).fit(X, [0, 1] * 5).predict(X)
+print(*sorted({name.split(".")[0] for name in sys.modules.keys() - before}))
+"""
+
+
+def test_import_and_fit_load_nothing_that_torch_does_not_load_itself():
+    result = run_python(LOADED, ROOT)
+    assert result.returncode == 0, result.stderr
+    assert set(result.stdout.split()) <= {"skrnn", "sklearn", "torch"}

@@ -12,6 +12,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -270,7 +271,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             return data, None
         train = np.setdiff1d(np.arange(len(data)), held_out)
         scored = self.scoring is not None
-        return data.take(train, with_raw=False), data.take(held_out, with_raw=scored)
+        validation = replace(data.take(held_out, with_raw=scored), split_off=True)
+        return data.take(train, with_raw=False), validation
 
     def _fit_parts(self, train: CheckedData, every: CheckedData, classes: Any) -> None:
         self._fitted_parameters = architecture_of(self)

@@ -204,7 +204,8 @@ class GenerationTask(BaseSequenceEstimator):
 
     def _score_steps(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return each sequence's log-likelihood, and its number of scored steps."""
-        targets = self._targets.encode_steps(self._check_steps(X).steps)
+        steps = self._check_steps(X).steps
+        targets = self._targets.encode_steps(steps)
         result = np.zeros(len(targets))
         filled = np.flatnonzero(
             targets.lengths
@@ -436,7 +437,8 @@ class GenerationTask(BaseSequenceEstimator):
 
     def _prompts(self, prompts: Any, name: str) -> Any:
         """Return what the network reads of each prompt."""
-        return self._targets.prompts(self._check_steps(prompts, name).steps)
+        steps = self._check_steps(prompts, name).steps
+        return self._targets.prompts(steps)
 
     def _check_steps(self, X: Any, name: str = "X") -> CheckedSequences:
         checked = self._check_X(X, name)

@@ -183,7 +183,7 @@ class TaggingTask(BaseSequenceEstimator):
             Between 0 and 1. For entities, see ``skrnn.metrics.entity_f1_score``.
         """
         checked = self._check_X(X)
-        true = self._targets.check(y, checked).values
+        true = self._targets.check_true(y, checked)
         pred = self._targets.decode_lists(self._best_ids(checked))
         return step_accuracy_score(list(true), pred, sample_weight=sample_weight)
 

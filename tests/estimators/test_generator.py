@@ -19,10 +19,10 @@ from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from skorch.callbacks import Callback
 
 from skrnn import FeedForwardGenerator, SequenceGenerator
-from skrnn.estimators import _writing
+from skrnn.data.targets import CheckedData, CheckedTargets
 from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.preprocessing import StepwiseTransformer
-from skrnn.training import inference
+from skrnn.training import generation, inference
 
 TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
 SMALL = {
@@ -76,7 +76,7 @@ def test_a_score_is_the_sum_of_the_steps_log_probabilities(make_generator):
     chosen = [column[token] for token in text] + [len(column)]
     known = sum(np.log(p[c]) for p, c in zip(steps, chosen, strict=True))
     # predict_proba leaves out what padding and the unknown token have
-    inputs = model._inputs_of(model._check_X([text], fitted=True).steps)
+    inputs = model._prompts([text], "X")
     tokens = torch.from_numpy(inputs.values)[None]
     lengths = torch.from_numpy(inputs.lengths)
     logits = network({"tokens": tokens, "lengths": lengths}).logits
@@ -115,7 +115,7 @@ def test_left_out_tokens_have_equal_parts_of_the_unknown_ones_probability(
 ):
     model = make_generator(max_vocabulary=1).fit(["aab", "aac", "aad", "aae"] * 3)
     shared = model.score_samples(["a", "ab", "cb"])
-    model._left_out = frozenset()
+    model._targets.left_out = frozenset()
     alone = model.score_samples(["a", "ab", "cb"])
     assert_allclose(alone - shared, np.array([0, 1, 2]) * np.log(4), atol=1e-12)
 
@@ -128,10 +128,10 @@ def test_tokens_of_later_calls_share_the_unknown_ones_probability(
     assert not model.net_.module_.embed(torch.tensor([[1]])).any()
     for _ in range(2):
         model.partial_fit(["ab", "ac", "ad"] * 4)
-    assert model._left_out == set("bcd")
+    assert model._targets.left_out == set("bcd")
     assert model.net_.module_.embed(torch.tensor([[1]])).any()
     shared = model.score_samples(["ab"])
-    model._left_out = frozenset()
+    model._targets.left_out = frozenset()
     assert_allclose(model.score_samples(["ab"]) - shared, np.log(3), atol=1e-12)
 
 
@@ -174,15 +174,15 @@ def test_a_book_is_scored_in_chunks_as_in_one(make_generator, monkeypatch):
     assert_allclose(model.predict_proba(book), following, rtol=1e-4)
 
 
-def test_a_book_is_read_in_lanes_that_hold_all_its_steps(make_generator):
+def test_a_book_is_read_in_streams_that_hold_all_its_steps(make_generator):
     model = make_generator(bptt=16, batch_size=4, max_epochs=1)
     book = "abcde" * 100
     model.fit([book])
-    checked = model._check_X([book], fitted=True)
-    data = type("Data", (), {"X": checked})
-    examples = model._make_examples(data, None)
-    assert examples.lengths.tolist() == [126, 125, 125, 125]  # 500 and the end
-    late, targets = examples.sequences.steps.values, examples.targets.values
+    checked = model._check_X([book])
+    data = CheckedData(checked, CheckedTargets(checked.steps))
+    dataset = model._make_dataset(data, None, training=True)
+    assert dataset.lengths.tolist() == [126, 125, 125, 125]  # 500 and the end
+    late, targets = dataset.sequences.steps.values, dataset.targets.values
     assert late[0] == 0
     assert_array_equal(late[1:], targets[:-1])
 
@@ -211,9 +211,9 @@ def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monke
 def test_one_count_of_updates_serves_epochs_and_schedule():
     books = ["abcde" * 300, "edcba" * 290, "ab" * 400]
     model = make(SequenceGenerator, bptt=16, batch_size=8, max_epochs=1)
-    planned = model._n_batches(np.array([len(book) + 1 for book in books]))
-    real = model.fit(books).net_.history[0]["train_batch_count"]
-    assert abs(planned - real) <= 2
+    net = model.fit(books).net_
+    schedule = dict(net.callbacks_)["lr_schedule"]
+    assert abs(schedule.n_updates - net.history[0]["train_batch_count"]) <= 2
 
 
 def test_scores_of_two_threads_do_not_meet(make_generator, monkeypatch):
@@ -362,8 +362,8 @@ def test_what_is_written_depends_on_no_other_prompt(make_generator, monkeypatch)
     assert_array_equal(fewer[:7], written[:7])
     longer = model.generate(prompts, 100, random_state=1)
     assert [text[:12] for text in longer] == written.tolist()
-    monkeypatch.setitem(_writing.MAX_ROWS, "cpu", 4)
-    monkeypatch.setitem(_writing.MAX_ROWS, "cuda", 4)
+    monkeypatch.setitem(generation.MAX_ROWS, "cpu", 4)
+    monkeypatch.setitem(generation.MAX_ROWS, "cuda", 4)
     assert_array_equal(model.generate(prompts, 12, random_state=1), written)
 
 
@@ -410,7 +410,8 @@ def test_what_is_written_has_the_form_of_x(make_generator, chords):
 
 def test_y_is_ignored(make_generator):
     first = make_generator().fit(TEXTS)
-    second = make_generator().fit(TEXTS, np.zeros(3))
+    with pytest.warns(UserWarning, match=f"y is ignored: {type(first).__name__} learns"):
+        second = make_generator().fit(TEXTS, np.zeros(3))
     assert first.score(TEXTS) == second.score(TEXTS, "anything")
 
 
@@ -496,7 +497,7 @@ def test_prompts_of_another_kind_are_refused(make_generator, chords):
         model.sample(2, max_length=0)
     assert len(model.sample(2, 3, temperature=10**400)) == 2
     for useless in ({"stop": "a"}, {"top_k": 3}, {"top_p": 0.5}):
-        with pytest.raises(ValueError, match=f"{next(iter(useless))}=.* is of no use"):
+        with pytest.raises(ValueError, match=f"{next(iter(useless))}=.* has no effect"):
             model.generate(chords, **useless)
 
 

@@ -163,7 +163,9 @@ WITH_REFERENCES = pytest.mark.parametrize("measure", REFERENCED)
 @EVERY_MEASURE
 @pytest.mark.parametrize("wrong", ["a text", b"text", None, 3, {"y": ["O"]}, iter([])])
 def test_what_is_no_container_of_sequences_is_refused(measure, wrong):
-    message = "is one string; pass a list|must be a list, an array, a Series"
+    message = (
+        "is one string; pass a list|must be a list( of sequences)?, an array, a Series"
+    )
     for pair in [(wrong, ["O"]), (["O"], wrong), (wrong, wrong)]:
         with pytest.raises(TypeError, match=f"^y_(true|pred) ({message})"):
             measure(*pair)

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import skorch.callbacks
 import torch
 
 from skrnn.data.codecs import EncodedSequences
@@ -210,3 +211,21 @@ def test_found_sequences_come_in_the_users_order(
     assert found.tokens[:, 0, 0].tolist() == list(range(30))
     assert found.lengths[:, 0].tolist() == pairs.lengths.tolist()
     assert found.log_probabilities[:, 0].tolist() == [-i for i in range(30)]
+
+
+def test_a_prediction_in_the_middle_of_an_epoch_drops_nothing(make_net, make_examples):
+    class Predicts(skorch.callbacks.Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            both.append([predict_outputs(net, make_examples(9)) for _ in range(2)])
+            modes.append(net.module_.training)
+
+    both, modes = [], []
+    net = make_net(network={"dropout": 0.5})
+    twin = make_net(network={"dropout": 0.5})
+    net.use_callbacks([Predicts()])
+    for one in (net, twin):
+        one.partial_fit(make_examples(), epochs=1)
+    for first, second in both:
+        np.testing.assert_array_equal(first, second)
+    assert all(modes)
+    assert_same_weights(state_of(net), state_of(twin))

@@ -58,6 +58,8 @@ class CheckedData:
         What messages call y.
     origin : int64 ndarray of shape (n_sequences,) or None
         The sequences' indices in the user's X; None where they are equal.
+    split_off : bool
+        Whether they were drawn from the training data to be held out.
     """
 
     X: CheckedSequences
@@ -66,6 +68,7 @@ class CheckedData:
     raw: tuple[Any, Any] = (None, None)
     name: str = "y"
     origin: NDArray[np.int64] | None = None
+    split_off: bool = False
 
     def __len__(self) -> int:
         return len(self.X.steps)

@@ -19,6 +19,9 @@ from skrnn.data.targets._base import (
     scale_to_mean_1,
 )
 
+#: Deviation of a constant target, relative to its value.
+CONSTANT_SCALE = 1e-3
+
 
 class NumberTargets(Targets):
     """Real numbers ↔ standardised float32 columns.
@@ -87,7 +90,7 @@ class NumberTargets(Targets):
         constant = deviation <= 1e-12 * np.abs(mean)
         self.mean = mean * unit
         with np.errstate(over="ignore"):  # refused below
-            self.scale = np.where(constant, 1.0, deviation) * unit
+            self.scale = np.where(constant, CONSTANT_SCALE, deviation) * unit
         if not np.isfinite(self.scale).all():
             raise ValueError("y is too large: its deviation overflows float64")
 

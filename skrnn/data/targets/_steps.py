@@ -64,6 +64,24 @@ class StepTargets(Targets):
         return len(self.classes)
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
+        """Return a label for each step that keeps to the scheme."""
+        checked = self.check_labels(y, X, name)
+        steps = checked.values
+        if self.scheme is None or not len(steps.values):
+            return checked
+        check_tags(self.scheme, sorted(set(steps.values), key=str), name)
+        return checked._replace(values=self._in_scheme(self.scheme, steps, name))
+
+    def check_true(self, y: Any, X: CheckedSequences) -> RaggedArray:
+        """Return the labels that a score compares with: repaired as in training, if at all."""
+        labels = self.check_labels(y, X).values
+        if self.scheme is not None and self.invalid_tags == "repair":
+            return self._in_scheme(self.scheme, labels, "y")
+        return labels
+
+    def check_labels(
+        self, y: Any, X: CheckedSequences, name: str = "y"
+    ) -> CheckedTargets:
         """Return a label for each step, RaggedArray of Python's own strings or numbers.
 
         Parameters
@@ -97,9 +115,6 @@ class StepTargets(Targets):
             labels += of_row
         steps = RaggedArray.from_lengths(object_array(labels), lengths)
         _check_labels(steps, name)
-        if self.scheme is not None and len(steps.values):
-            check_tags(self.scheme, sorted(set(steps.values), key=str), name)
-            steps = self._in_scheme(self.scheme, steps, name)
         return CheckedTargets(steps, rows if are_texts else None)
 
     def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
