@@ -194,7 +194,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         return Inputs(**options, **self._input_options)
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, warm: bool) -> CheckedData:
-        if y is None:
+        if y is None and self.__sklearn_tags__().target_tags.required:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
                 "target y is None"

@@ -84,7 +84,10 @@ def test_balanced_class_weights_are_scikit_learns():
     classes, y = np.array(["a", "b", "c"]), np.array(["a", "a", "a", "b"])
     weight = weight_by_class("balanced", classes, y, y)
     np.testing.assert_allclose(weight, [4 / 6, 4 / 6, 4 / 6, 2])
-    assert weight_by_class("balanced", classes, np.array(["c", "b"]), y).tolist() == [1, 2]
+    assert weight_by_class("balanced", classes, np.array(["c", "b"]), y).tolist() == [
+        1,
+        2,
+    ]
 
 
 def test_class_weights_of_a_dict_default_to_1():
@@ -137,7 +140,9 @@ def test_long_lists_are_cut_in_messages():
 
 @pytest.fixture
 def data():
-    X = check_sequences(["a b", "", "c"], input_type="tokens", split=str.split, empty="keep")
+    X = check_sequences(
+        ["a b", "", "c"], input_type="tokens", split=str.split, empty="keep"
+    )
     labels = RaggedArray.from_lengths(object_array(["u", "v", "w"]), [2, 0, 1])
     y = CheckedTargets(labels, ["u v", "", "w"])
     raw = (["a b", "", "c"], pd.Series(["u v", "", "w"], index=[7, 7, 1]))
@@ -158,6 +163,8 @@ def test_taking_sequences_takes_everything_that_belongs_to_them(data):
     assert (len(data), len(taken)) == (3, 2)
     assert data.take(np.array([0]), with_raw=False).raw == (None, None)
     assert taken.without_weight().weight is None
+    without_raw = CheckedData(data.X, data.y)
+    assert without_raw.take(np.array([0])).raw == (None, None)
 
 
 def test_the_origin_stays_that_in_the_users_X(data):

@@ -97,13 +97,17 @@ def test_labels_of_the_wrong_form_are_refused(y, message, check_data):
 
 def test_labels_of_several_kinds_are_refused(check_data):
     y = np.array(["a", 1], dtype=object)
-    with pytest.raises((TypeError, ValueError), match="y .*of one kind|Unknown label type"):
+    with pytest.raises(
+        (TypeError, ValueError), match="y .*of one kind|Unknown label type"
+    ):
         check_data(ClassTargets(), y)
 
 
 def test_after_fit_a_matrix_is_no_list_of_labels(fitted, check_data):
     targets = fitted(ClassTargets(), ["a", "b"])
-    with pytest.raises(ValueError, match="y_val has 2 columns, but y had one label a seq"):
+    with pytest.raises(
+        ValueError, match="y_val has 2 columns, but y had one label a seq"
+    ):
         check_data(targets, [[0, 1], [1, 0]], name="y_val")
 
 
@@ -115,7 +119,9 @@ def test_after_fit_indicators_have_the_same_labels(y, fitted, check_data):
 
 
 def test_an_indicator_matrix_holds_0_and_1(check_data):
-    with pytest.raises(ValueError, match=r"y\[1, 0\] is 2; an indicator matrix holds 0 a"):
+    with pytest.raises(
+        ValueError, match=r"y\[1, 0\] is 2; an indicator matrix holds 0 a"
+    ):
         check_data(MultilabelTargets(), [[0, 1], [2, 1]])
 
 
@@ -220,7 +226,9 @@ def test_class_weights_multiply_sample_weights(class_weight, fitted, check_data)
     assert targets.loss_weights(plain, plain, None) is None
     assert targets.loss_weights(weighted, weighted, None).tolist() == weight
     alone = targets.loss_weights(plain, plain, class_weight)
-    expected = [2, 2 / 3, 2 / 3, 2 / 3] if class_weight == "balanced" else [2, 0.5, 0.5, 0.5]
+    expected = (
+        [2, 2 / 3, 2 / 3, 2 / 3] if class_weight == "balanced" else [2, 0.5, 0.5, 0.5]
+    )
     np.testing.assert_allclose(alone, expected)
     both = targets.loss_weights(weighted, weighted, class_weight)
     np.testing.assert_allclose(both, np.multiply(expected, weight))
