@@ -19,10 +19,9 @@ from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from skorch.callbacks import Callback
 
 from skrnn import FeedForwardGenerator, SequenceGenerator
-from skrnn.estimators import _writing
 from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.preprocessing import StepwiseTransformer
-from skrnn.training import inference
+from skrnn.training import generation, inference
 
 TEXTS = ["abcabcabc", "bcabca", "cabcab", "a", "abca"] * 4
 SMALL = {
@@ -362,8 +361,8 @@ def test_what_is_written_depends_on_no_other_prompt(make_generator, monkeypatch)
     assert_array_equal(fewer[:7], written[:7])
     longer = model.generate(prompts, 100, random_state=1)
     assert [text[:12] for text in longer] == written.tolist()
-    monkeypatch.setitem(_writing.MAX_ROWS, "cpu", 4)
-    monkeypatch.setitem(_writing.MAX_ROWS, "cuda", 4)
+    monkeypatch.setitem(generation.MAX_ROWS, "cpu", 4)
+    monkeypatch.setitem(generation.MAX_ROWS, "cuda", 4)
     assert_array_equal(model.generate(prompts, 12, random_state=1), written)
 
 
