@@ -50,6 +50,13 @@ def test_another_unit_of_y_changes_the_unit_of_the_prediction_only(
     assert_allclose(scaled.history_["train_loss"], plain.history_["train_loss"], 1e-4)
 
 
+@pytest.mark.parametrize("unit", [1e-30, 1e-13, 1e-11, 1e30])
+def test_the_unit_of_y_does_not_change_the_score(make_regressor, numbers, amounts, unit):
+    plain = make_regressor().fit(numbers, amounts).score(numbers, amounts)
+    y = amounts * unit
+    assert make_regressor().fit(numbers, y).score(numbers, y) == pytest.approx(plain)
+
+
 def test_each_output_has_its_own_unit(make_regressor, numbers, amounts):
     y = np.c_[amounts, amounts[::-1]]
     plain = make_regressor().fit(numbers, y).predict(numbers)
