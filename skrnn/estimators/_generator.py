@@ -112,8 +112,7 @@ class GenerationTask(BaseSequenceEstimator):
             If X is no container of sequences, or mixes kinds of them.
         """
         self._warn_of(y)
-        validation = Validation(X_val, X_val, sample_weight_val)
-        self._fit(X, _ITSELF, sample_weight, validation)
+        self._fit(X, None, sample_weight, Validation(X_val, None, sample_weight_val))
         return self
 
     def partial_fit(
@@ -138,7 +137,7 @@ class GenerationTask(BaseSequenceEstimator):
             The estimator.
         """
         self._warn_of(y)
-        self._partial_fit(X, _ITSELF, sample_weight)
+        self._partial_fit(X, None, sample_weight)
         return self
 
     def _warn_of(self, y: Any) -> None:
@@ -492,10 +491,6 @@ class GenerationTask(BaseSequenceEstimator):
         tags.target_tags.required = False
         tags.input_tags.two_d_array = False
         return tags
-
-
-#: Stands for y: a sequence is its own target.
-_ITSELF = ()
 
 
 @estimator

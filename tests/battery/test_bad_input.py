@@ -284,10 +284,10 @@ def test_warm_start_refuses_other_classes(make_classifier):
 
 def test_resumed_training_refuses_indicators_after_labels_and_back(make_classifier):
     model = make_classifier().fit([ok, ok], [0, 1])
-    with pytest.raises(ValueError, match="y must be of the same form"):
+    with pytest.raises(ValueError, match=r"y (has|had) .* in fit"):
         model.partial_fit([ok, ok], [[1, 1], [1, 0]])
     model.fit([ok, ok], [[1, 1], [1, 0]])
-    with pytest.raises(ValueError, match="y must be of the same form"):
+    with pytest.raises(ValueError, match=r"y (has|had) .* in fit"):
         model.partial_fit([ok, ok], [0, 1])
 
 
@@ -487,8 +487,3 @@ def test_a_frame_of_several_columns_of_sequences_is_refused(make_estimator):
     for frame in (texts, arrays):
         with pytest.raises(TypeError, match=r"holds whole"):
             make_estimator().fit(frame, y)
-
-
-def test_a_y_that_overflows_is_refused(make_regressor, numbers, y):
-    with pytest.raises(ValueError, match="y is too large"):
-        make_regressor().fit(numbers, y * 1e300)

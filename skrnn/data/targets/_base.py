@@ -82,7 +82,9 @@ class CheckedData:
         """Return some of the sequences; ``with_raw`` copies the user's own ones, too."""
         raw: Any = (None, None)
         if with_raw:
-            raw = tuple(safe_indexing(part, indices) for part in self.raw)
+            raw = tuple(
+                None if part is None else safe_indexing(part, indices) for part in self.raw
+            )
         return replace(
             self,
             X=self.X.take(indices),
