@@ -59,7 +59,9 @@ def test_only_the_hooks_and_constants_are_overridden():
 
 def test_the_abstract_base_has_four_hooks():
     base = vars(BaseSequenceEstimator)
-    assert {name for name in base if name.startswith("_make_")} == HOOKS | {"_make_inputs"}
+    assert {name for name in base if name.startswith("_make_")} == HOOKS | {
+        "_make_inputs"
+    }
     assert BaseSequenceEstimator.__abstractmethods__ == HOOKS - {"_make_dataset"}
 
 

@@ -19,10 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from skorch.callbacks import Callback
 
 from skrnn import FeedForwardGenerator, SequenceGenerator
-<<<<<<< HEAD
 from skrnn.data.targets import CheckedData, CheckedTargets
-=======
->>>>>>> helper/battery
 from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.preprocessing import StepwiseTransformer
 from skrnn.training import generation, inference

@@ -83,7 +83,8 @@ class CheckedData:
         raw: Any = (None, None)
         if with_raw:
             raw = tuple(
-                None if part is None else safe_indexing(part, indices) for part in self.raw
+                None if part is None else safe_indexing(part, indices)
+                for part in self.raw
             )
         return replace(
             self,
