@@ -630,3 +630,24 @@ def test_pitches_go_through_a_pipeline():
     search = GridSearchCV(model, {"sequencegenerator__hidden_size": [3, 4]}, cv=2)
     tunes = search.fit(songs).best_estimator_.predict(songs[:2])
     assert [tune.shape for tune in tunes] == [(100, 4)] * 2
+
+
+@pytest.mark.parametrize("container", [list, np.array, pd.Series, pd.DataFrame])
+def test_texts_without_tokens_take_no_part_in_training(make_generator, container):
+    expected = make_generator().fit(TEXTS).score_samples(TEXTS)
+    with_empty = make_generator().fit(container(["", *TEXTS, ""]))
+    assert_allclose(with_empty.score_samples(TEXTS), expected, rtol=1e-6)
+    parts = make_generator().partial_fit(container(["a", "", "b"]))
+    assert set(parts.vocabulary_) == {"a", "b"}
+
+
+def test_a_scorer_gets_held_out_sequences_without_y(make_generator):
+    seen = []
+
+    def score(model, X, y=None):
+        seen.append((list(X), y))
+        return model.score(X)
+
+    make_generator(early_stopping=True, scoring=score).fit(["", *TEXTS])
+    assert all(y is None and set(X) <= set(TEXTS) and len(X) == 2 for X, y in seen)
+    assert len(seen) == 2
