@@ -1,5 +1,8 @@
 """Recurrent neural networks for scikit-learn."""
 
+from importlib import import_module
+from typing import Any
+
 from skrnn.estimators._classifier import SequenceClassifier
 from skrnn.estimators._feedforward import (
     FeedForwardClassifier,
@@ -24,3 +27,16 @@ __all__ = [
     "SequenceRegressor",
     "SequenceTagger",
 ]
+
+#: Public packages, imported when they are first used.
+_PACKAGES = ["datasets", "metrics", "preprocessing"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"skrnn.{name}")
+    raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_PACKAGES, "__version__"])

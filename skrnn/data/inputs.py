@@ -107,8 +107,8 @@ class Inputs:
         form = X.form
         if not len(X.steps.values) and form.kind == "numeric" and form.width == 1:
             return self._like_fitted_kind(X)  # empty lists could be of any kind
-        if X.named is not None and (
-            form.container == "columns" or self.form.container == form.container
+        if form.container == "columns" or (
+            X.named is not None and self.form.container == form.container
         ):
             check_feature_names(estimator, X.named, reset=False)
         self.check_form(X, estimator=estimator, name=name)

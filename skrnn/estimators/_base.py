@@ -194,7 +194,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         return Inputs(**options, **self._input_options)
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, warm: bool) -> CheckedData:
-        if y is None and self.__sklearn_tags__().target_tags.required:
+        if y is None and self._needs_y:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
                 "target y is None"
@@ -220,7 +220,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             if given.weight is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val")
             return None
-        if given.X is None or given.y is None:
+        if given.X is None or (given.y is None and self._needs_y):
             raise ValueError("X_val and y_val must be passed together")
         X = self._inputs.check(
             given.X, estimator=self, name="X_val", feature_names=self._feature_names
@@ -340,6 +340,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         """One row an epoch of all training so far."""
         check_is_fitted(self)
         return history_frame(self.net_.history)
+
+    @property
+    def _needs_y(self) -> bool:
+        return bool(self.__sklearn_tags__().target_tags.required)
 
     @property
     def _feature_names(self) -> Any:

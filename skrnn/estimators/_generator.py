@@ -112,8 +112,7 @@ class GenerationTask(BaseSequenceEstimator):
             If X is no container of sequences, or mixes kinds of them.
         """
         self._warn_of(y)
-        validation = Validation(X_val, X_val, sample_weight_val)
-        self._fit(X, None, sample_weight, validation)
+        self._fit(X, None, sample_weight, Validation(X_val, None, sample_weight_val))
         return self
 
     def partial_fit(

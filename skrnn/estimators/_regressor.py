@@ -226,7 +226,6 @@ class SequenceRegressor(
     hidden_size: int = 64
     bidirectional: bool = False
     pooling: str = "last"
-    lr: float = 0.001
     weight_decay: float | str = "auto"
 
     def _make_network(

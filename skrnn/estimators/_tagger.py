@@ -137,9 +137,8 @@ class TaggingTask(BaseSequenceEstimator):
         """
         checked = self._check_X(X)
         ids = self._best_ids(checked)
-        if checked.form.container in ("columns", "array") or (
-            isinstance(X, np.ndarray) and X.ndim > 1
-        ):
+        of_tokens = isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] > 1
+        if of_tokens or checked.form.container in ("columns", "array"):
             return self.classes_[ids.values].reshape(len(checked.steps), -1)
         return object_array(self._targets.decode(ids))
 

@@ -68,7 +68,7 @@ def prepare_callbacks(
     _check_monitors(found, validation, scoring)
     for callback in found:
         if isinstance(callback, skorch.callbacks.LoadInitState):
-            # the checkpoint that writes is the copy
+            # the copy is the checkpoint that saves files
             of = callback.checkpoint
             callback.checkpoint = copies.get(id(of), of)
     return prepared

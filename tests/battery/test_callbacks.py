@@ -60,7 +60,7 @@ def test_every_optimizer_lowers_the_loss(make_estimator, optimizer):
     X, y = make_estimator.learnable
     model = make_estimator(
         optimizer=optimizer,
-        lr=0.3 if optimizer == "sgd" else 0.03,
+        lr={"sgd": 0.3, "rmsprop": 0.01}.get(optimizer, 0.03),
         max_epochs=12,
         dropout=0.0,
     ).fit(X, y)

@@ -167,7 +167,9 @@ def test_the_only_sequence_of_a_class_stays_in_training(
             validation_fraction=fraction,
             random_state=seed,
             max_epochs=1,
-        ).fit(signed, y)
+        )
+        with pytest.warns(UserWarning, match="2 classes have one sequence each"):
+            model.fit(signed, y)
         assert not {17, 39} & set(held_out_of(model))
         assert model.classes_.tolist() == ["common", "rare", "single", "usual"]
 

@@ -183,9 +183,12 @@ def test_a_weight_for_a_class_that_training_lacks_is_no_error_where_all_have_one
 @pytest.mark.parametrize(
     ("embeddings", "message"),
     [
-        ({}, "a vector for no token of X"),
+        ({}, "embeddings has no vectors"),
         ({"zebra": np.ones(3)}, "a vector for no token of X"),
-        ({"a": np.ones(3), "b": np.ones(4)}, r"embeddings\[.*\] has shape .*, expected"),
+        (
+            {"a": np.ones(3), "b": np.ones(4)},
+            r"embeddings\['b'\] has 4 values, expected 3",
+        ),
         ({"a": np.ones((3, 2))}, r"embeddings\[.*\] has shape .*, expected"),
         ({"a": np.full(3, np.nan)}, r"embeddings\['a'\] is not finite"),
     ],
@@ -199,5 +202,7 @@ def test_unusable_embeddings_are_refused(make_reader, embeddings, message):
 @pytest.mark.parametrize("result", [None, 3])
 def test_a_tokenizer_that_gives_no_list_is_named(make_estimator, result):
     model = make_estimator(tokenizer=lambda text: result)
-    with pytest.raises(TypeError, match=r"tokenizer gave .* for X\[0\]"):
+    with pytest.raises(
+        TypeError, match=r"tokenizer gave (None|3) for 'a', expected a list"
+    ):
         model.fit(["a", "b"], make_estimator.targets([["a"], ["b"]]))

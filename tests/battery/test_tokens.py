@@ -203,16 +203,18 @@ def vectors_of(model):
 
 
 class KeyedVectors:
-    """A mapping that is no dict, with ``in`` and ``[]``."""
+    """Vectors by place and by token, as gensim keeps them."""
 
     def __init__(self, vectors):
-        self.vectors = vectors
+        self.key_to_index = {token: i for i, token in enumerate(vectors)}
+        self.vectors = list(vectors.values())
 
     def __contains__(self, token):
-        return token in self.vectors
+        return token in self.key_to_index
 
     def __getitem__(self, token):
-        return self.vectors[token]
+        place = token if isinstance(token, int) else self.key_to_index[token]
+        return self.vectors[place]
 
 
 @pytest.mark.parametrize("wrap", [dict, KeyedVectors])

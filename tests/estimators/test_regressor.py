@@ -50,6 +50,13 @@ def test_another_unit_of_y_changes_the_unit_of_the_prediction_only(
     assert_allclose(scaled.history_["train_loss"], plain.history_["train_loss"], 1e-4)
 
 
+@pytest.mark.parametrize("unit", [1e-30, 1e-13, 1e-11, 1e30])
+def test_the_unit_of_y_does_not_change_the_score(make_regressor, numbers, amounts, unit):
+    plain = make_regressor().fit(numbers, amounts).score(numbers, amounts)
+    y = amounts * unit
+    assert make_regressor().fit(numbers, y).score(numbers, y) == pytest.approx(plain)
+
+
 def test_each_output_has_its_own_unit(make_regressor, numbers, amounts):
     y = np.c_[amounts, amounts[::-1]]
     plain = make_regressor().fit(numbers, y).predict(numbers)
@@ -190,15 +197,30 @@ def test_the_standard_norm_scales_with_the_sequence(make_regressor, rng):
 
 
 @pytest.mark.parametrize("norm", ["last", "standard"])
-def test_only_the_target_feature_is_normalized(make_regressor, rng, norm):
+def test_the_norm_concerns_the_target_feature_alone(make_regressor, rng, norm):
     X, y = series(rng)
     X = np.concatenate([rng.normal(size=X.shape), X], axis=2)
     model = make_regressor(instance_norm=norm, target_feature=1).fit(X, y)
     expected = model.predict(X)
-    assert not np.allclose(model.predict(X + np.array([2.0, 0.0])), expected, atol=1e-2)
-    assert_allclose(
-        model.predict(X + np.array([0.0, 512.0])), expected + 512.0, atol=2e-3
-    )
+    shifted = model.predict(X + np.array([0.0, 512.0]))
+    assert_allclose(shifted, expected + 512.0, atol=2e-3)
+    other = model.predict(X + np.array([1.0, 0.0]))
+    assert not np.allclose(other, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_a_feature_that_is_constant_in_each_sequence_is_learned_from(
+    make_regressor, rng, norm
+):
+    X, _ = series(rng, n=200)
+    kind = rng.choice([-1.0, 1.0], size=200)
+    X = np.concatenate([X, np.broadcast_to(kind[:, None, None], X.shape)], axis=2)
+    y = X[:, -1, 0] + 3 * kind
+    params = {"max_epochs": 40, "batch_size": 32, "lr": 0.02, "dropout": 0.0}
+    model = make_regressor(instance_norm=norm, **params).fit(X, y)
+    deviation = y - X[:, -1, 0]
+    predicted = model.predict(X) - X[:, -1, 0]
+    assert np.corrcoef(deviation, predicted)[0, 1] > 0.8
 
 
 @pytest.mark.parametrize("norm", ["last", "standard"])

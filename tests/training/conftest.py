@@ -121,10 +121,10 @@ TRANSLATION = {
 
 @pytest.fixture
 def make_translator():
-    """Return a function that makes a net that writes ids 2 to 4 and ends with 5."""
+    """Return a function that makes a net that decodes ids 2 to 4 and the end, 5."""
 
     def make(**options):
-        """Return a net that writes ids 2 to 4 and ends with 5."""
+        """Return a net that decodes ids 2 to 4 and the end, 5."""
         network = build_network(
             "translation", TRANSLATION, torch.Generator().manual_seed(0)
         )
