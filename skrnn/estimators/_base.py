@@ -584,7 +584,10 @@ def draw_held_out(
             )
         counts = np.unique(strata[free], return_counts=True)[1]
         if len(counts) <= min(n_held_out, len(free) - n_held_out):
-            return np.sort(_split(free, n_held_out, random, strata[free]))
+            held_out = _split(free, n_held_out, random, strata[free])
+            # a share of less than one sequence may be rounded to none in training
+            if np.isin(strata[held_out], np.delete(strata, held_out)).all():
+                return np.sort(held_out)
     if not groups:
         return np.sort(_split(free, n_held_out, random, None))
     kept = [group[random.randint(len(group))] for group in groups]
