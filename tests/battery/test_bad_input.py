@@ -487,3 +487,10 @@ def test_a_frame_of_several_columns_of_sequences_is_refused(make_estimator):
     for frame in (texts, arrays):
         with pytest.raises(TypeError, match=r"holds whole"):
             make_estimator().fit(frame, y)
+
+
+def test_a_y_that_overflows_beside_the_levels_of_X_is_refused(make_regressor, numbers, y):
+    model = make_regressor(instance_norm="last")
+    with pytest.raises(ValueError, match="y is too large: relative to X's levels"):
+        model.fit([x * 1e-30 for x in numbers], y * 1e300)
+    assert np.isfinite(make_regressor().fit(numbers, y * 1e300).predict(numbers)).all()

@@ -78,7 +78,12 @@ class NumberTargets(Targets):
         if weight is not None:
             scale_to_mean_1(weight)  # raises where every weight is 0
         self.shape = train.y.values.shape[1:]
-        columns = self._relative(train)
+        with np.errstate(over="ignore"):
+            columns = self._relative(train)
+        if not np.isfinite(columns).all():
+            raise ValueError(
+                "y is too large: relative to X's levels it overflows float64"
+            )
         # in units of the largest value: neither squares nor tiny numbers leave float64
         unit = np.abs(columns).max(axis=0)
         unit = np.where(unit > 0, unit, 1.0)
@@ -87,12 +92,13 @@ class NumberTargets(Targets):
         if self.inputs.instance_norm is not None:
             mean = np.zeros_like(mean)
         deviation = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
-        constant = deviation <= 1e-12 * np.abs(mean)
+        deviation[deviation <= 1e-12 * np.abs(mean)] = 0.0
         self.mean = mean * unit
-        with np.errstate(over="ignore"):  # refused below
-            self.scale = np.where(constant, CONSTANT_SCALE, deviation) * unit
-        if not np.isfinite(self.scale).all():
-            raise ValueError("y is too large: its deviation overflows float64")
+        self.scale = self._scale(deviation * unit, unit)
+
+    def _scale(self, deviation: NDArray, largest: NDArray) -> NDArray[np.float64]:
+        """Return the scale of each column; ``largest`` is its largest absolute value."""
+        return np.where(deviation > 0, deviation, CONSTANT_SCALE * largest)
 
     def encode(self, data: CheckedData) -> NDArray[np.float32]:
         """Return ``(n_sequences, n_outputs)`` standardised targets."""
@@ -149,9 +155,11 @@ class HorizonTargets(NumberTargets):
         assert self.shape is not None
         return self.shape[0]
 
-    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
-        """Learn the scale of each output over all steps ahead."""
-        super().fit(train, every, classes)
-        squares = self.scale.reshape(self.horizon, -1) ** 2
-        shared = np.sqrt(squares.mean(axis=0))
-        self.scale = np.tile(shared, self.horizon)
+    def _scale(self, deviation: NDArray, largest: NDArray) -> NDArray[np.float64]:
+        """Return the scale of each output, the same for all its steps ahead."""
+        deviation = deviation.reshape(self.horizon, -1)
+        most = deviation.max(axis=0)
+        unit = np.where(most > 0, most, 1.0)  # squares must not leave float64
+        shared = unit * np.sqrt(np.square(deviation / unit).mean(axis=0))
+        of_largest = largest.reshape(self.horizon, -1).max(axis=0)
+        return np.tile(super()._scale(shared, of_largest), self.horizon)

@@ -212,7 +212,7 @@ class _Rows(Targets):
 
 
 def test_a_kind_of_targets_needs_four_members(data):
-    with pytest.raises(TypeError, match="abstract methods? .*n_outputs"):
+    with pytest.raises(TypeError, match=r"abstract methods? .*n_outputs"):
         Targets()
     targets = _Rows()
     assert (targets.classes, targets.vocabulary) == (None, None)

@@ -98,7 +98,7 @@ def test_labels_of_the_wrong_form_are_refused(y, message, check_data):
 def test_labels_of_several_kinds_are_refused(check_data):
     y = np.array(["a", 1], dtype=object)
     with pytest.raises(
-        (TypeError, ValueError), match="y .*of one kind|Unknown label type"
+        (TypeError, ValueError), match=r"y .*of one kind|Unknown label type"
     ):
         check_data(ClassTargets(), y)
 
@@ -114,7 +114,7 @@ def test_after_fit_a_matrix_is_no_list_of_labels(fitted, check_data):
 @pytest.mark.parametrize("y", [[0, 1], [[0, 1], [1, 0]], np.zeros((2, 4), int)])
 def test_after_fit_indicators_have_the_same_labels(y, fitted, check_data):
     targets = fitted(MultilabelTargets(), INDICATORS)
-    with pytest.raises(ValueError, match="y_val has shape .* matrix with 3 labels"):
+    with pytest.raises(ValueError, match=r"y_val has shape .* matrix with 3 labels"):
         check_data(targets, y, name="y_val")
 
 
