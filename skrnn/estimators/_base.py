@@ -1,4 +1,4 @@
-"""What every estimator does with its parts: validate, encode, build, train, predict.
+"""The shell of every estimator around its parts: validate, encode, build, train, predict.
 
 An estimator has ``Inputs``, ``Targets``, a network, a loss and a training loop. Four hooks
 say which; public methods are defined in the mixin of each task. Nothing here knows a kind
@@ -113,7 +113,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _make_dataset(
         self, data: CheckedData, weight: Any, *, training: bool
     ) -> EncodedDataset:
-        """Return what batches are cut from."""
+        """Return the encoded data that batches are cut from."""
         return EncodedDataset(
             self._inputs.encode(data.X, self._embeddings),
             self._targets.encode(data),
@@ -542,7 +542,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         return super(BaseSequenceEstimator, shown).__repr__(N_CHAR_MAX)
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
-        """Return what the HTML representation lists: no network, and no training log."""
+        """Return the attributes of the HTML representation, without network and log."""
         shown = super()._get_fitted_attr_html(doc_link)
         for name in ("net_", "history_"):
             shown.data.pop(name, None)
