@@ -23,7 +23,7 @@ def words():
 
 
 def probability(words, order, before, token):
-    """Return what the formulas of Chen & Goodman (1999) give, from one n-gram at a time."""
+    """Return the result of the formulas of Chen & Goodman (1999) give, from one n-gram at a time."""
     occur = [Counter() for _ in range(order + 1)]
     for word in words:
         text = BEGIN + word + END

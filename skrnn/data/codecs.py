@@ -20,7 +20,7 @@ from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_t
 
 @dataclass(frozen=True)
 class EncodedSequences:
-    """What the batches are cut from.
+    """Encoded X: flat ids or features, and tables beside them.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class FeatureCodec:
         return {"n_features": self.n_features}
 
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
-        """Return what the input layer is given beside its drawn weights: nothing."""
+        """Return the arguments of the input layer's ``prepare``: none."""
         return {}
 
     def level_and_scale(self, steps: RaggedArray) -> tuple[NDArray, NDArray] | None:

@@ -248,7 +248,7 @@ def _forms(token: Hashable, lowercase: bool) -> list[Hashable]:
 
 
 def _describe(embeddings: Any) -> str:
-    """Return what came instead of a mapping, and what to pass."""
+    """Return the type of what is not a mapping, and the remedy."""
     kind = type(embeddings).__name__
     if isinstance(embeddings, str | os.PathLike):
         return (

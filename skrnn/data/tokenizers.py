@@ -310,7 +310,7 @@ class SubwordTokenizer:
         return list(map(str, self._encode(text)))
 
     def join(self, tokens: Sequence[Hashable], spacing: Spacing | None = None) -> str:
-        """Return what the object decodes."""
+        """Return the text that the object decodes."""
         pieces: list[Any] = list(map(str, tokens))
         if hasattr(self.tokenizer, "token_to_id"):
             ids = map(self.tokenizer.token_to_id, pieces)

@@ -149,7 +149,7 @@ class NgramFeatures:
 
 
 def pad_rows(rows: list[list[int]]) -> NDArray[np.int64]:
-    """Return the rows as one matrix, zeros behind the shorter ones."""
+    """Return the rows as one matrix, zeros after the shorter ones."""
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     table = np.zeros((len(rows), int(lengths.max(initial=1))), dtype=np.int64)
     mask = np.arange(table.shape[1]) < lengths[:, None]

@@ -165,7 +165,7 @@ def _shorten(line: bytes) -> str:
 
 
 def _advise(path: Any) -> str:
-    """Return what to do about files that are no text at all."""
+    """Return a remedy for files that are not text."""
     suffix = Path(path).suffix
     if suffix == ".zip":
         return " (unpack the archive first)"

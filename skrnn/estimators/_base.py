@@ -1,4 +1,4 @@
-"""What every estimator does with its parts: validate, encode, build, train, predict.
+"""The shell of every estimator around its parts: validate, encode, build, train, predict.
 
 An estimator has ``Inputs``, ``Targets``, a network, a loss and a training loop. Four hooks
 say which; public methods are defined in the mixin of each task. Nothing here knows a kind
@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import check_feature_names
 from skrnn.data.codecs import EncodedSequences
-from skrnn.data.containers import CheckedSequences
+from skrnn.data.containers import CheckedSequences, check_same_form
+from skrnn.data.holdout import draw_held_out
 from skrnn.data.inputs import Inputs
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.targets import CheckedData, Targets, check_weights, scale_to_mean_1
@@ -41,6 +41,7 @@ from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
+    EpochCounter,
     LearningRate,
     ValidationScore,
     print_log,
@@ -112,7 +113,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _make_dataset(
         self, data: CheckedData, weight: Any, *, training: bool
     ) -> EncodedDataset:
-        """Return what batches are cut from."""
+        """Return the encoded data that batches are cut from."""
         return EncodedDataset(
             self._inputs.encode(data.X, self._embeddings),
             self._targets.encode(data),
@@ -139,7 +140,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             if not warm:
                 self._inputs = self._make_inputs()
             train = self._check_data(X, y, sample_weight, warm)
-            held_out = None if in_parts else self._check_validation(validation)
+            held_out = None if in_parts else self._check_validation(validation, train)
             every = train
             stops = self._stops_early(held_out is not None) and not in_parts
             if stops and held_out is None:
@@ -215,7 +216,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         return data.without_empty() if self._inputs.empty == "keep" else data
 
-    def _check_validation(self, given: Validation) -> CheckedData | None:
+    def _check_validation(
+        self, given: Validation, train: CheckedData
+    ) -> CheckedData | None:
         if given.X is None and given.y is None:
             if given.weight is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val")
@@ -227,6 +230,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         if X.named is not None:
             check_feature_names(self, X.named, reset=False)
+        check_same_form(X, train.X.form, estimator=self, name="X_val")
         data = CheckedData(
             X,
             self._targets.check(given.y, X, "y_val"),
@@ -317,7 +321,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1 if in_parts else self._max_epochs(n_batches)
         schedule = "constant" if in_parts else self.lr_schedule
+        counter = EpochCounter()
         callbacks: list[Any] = [
+            ("epoch_counter", counter),
             ("lr_schedule", LearningRate(schedule, epochs * n_batches)),
             *self._validation_callbacks(held_out, validation, schedule, stops),
             *([("print_log", print_log())] if self.verbose else []),
@@ -330,9 +336,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         ]
         net.use_callbacks(callbacks)
         net.set_learning_rate(self.lr)
-        done = len(net.history)
         net.partial_fit(dataset, validation, epochs=epochs)
-        self.n_iter_ = len(net.history) - done
+        self.n_iter_ = counter.n_epochs_
         self.n_parameters_ = net.n_parameters
 
     @property
@@ -537,7 +542,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         return super(BaseSequenceEstimator, shown).__repr__(N_CHAR_MAX)
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
-        """Return what the HTML representation lists: no network, and no training log."""
+        """Return the attributes of the HTML representation, without network and log."""
         shown = super()._get_fitted_attr_html(doc_link)
         for name in ("net_", "history_"):
             shown.data.pop(name, None)
@@ -559,51 +564,6 @@ def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
     if isinstance(batch_size, str):
         return 32 if n_rows <= 16384 else 64 if n_rows <= 65536 else 128
     return int(batch_size)
-
-
-def draw_held_out(
-    groups: list[NDArray[np.int64]],
-    strata: NDArray | None,
-    n_sequences: int,
-    n_held_out: int,
-    random: np.random.RandomState,
-) -> NDArray[np.int64]:
-    """Return the sequences to hold out, such that training keeps one of each group.
-
-    Where they can, they keep the shares of the ``strata``; the only sequence of a stratum
-    stays in training.
-    """
-    single = [group[0] for group in groups if len(group) == 1]
-    free = np.setdiff1d(np.arange(n_sequences), single)
-    if strata is not None:
-        if single:
-            warnings.warn(
-                f"{len(single)} classes have one sequence each, which stays in the "
-                "training part: held-out data do not have these classes",
-                stacklevel=6,
-            )
-        counts = np.unique(strata[free], return_counts=True)[1]
-        if len(counts) <= min(n_held_out, len(free) - n_held_out):
-            held_out = _split(free, n_held_out, random, strata[free])
-            # a share of less than one sequence may be rounded to none in training
-            if np.isin(strata[held_out], np.delete(strata, held_out)).all():
-                return np.sort(held_out)
-    if not groups:
-        return np.sort(_split(free, n_held_out, random, None))
-    kept = [group[random.randint(len(group))] for group in groups]
-    free = np.setdiff1d(free, kept)
-    return np.sort(random.permutation(free)[:n_held_out])
-
-
-def _split(
-    indices: NDArray[np.int64],
-    n_held_out: int,
-    random: np.random.RandomState,
-    strata: NDArray | None,
-) -> NDArray[np.int64]:
-    return train_test_split(
-        indices, test_size=n_held_out, stratify=strata, random_state=random
-    )[1]
 
 
 def history_frame(history: Any) -> pd.DataFrame:

@@ -428,14 +428,14 @@ class GenerationTask(BaseSequenceEstimator):
     def _continue(
         self, prompts: Any, config: GenerationConfig, name: str
     ) -> NDArray[np.object_]:
-        """Return what follows each prompt, in the form of X."""
+        """Return the continuation of each prompt, in the form of X."""
         read = self._prompts(prompts, name)
         return self._targets.decode(
             generate(self.net_, read, config, self._targets.n_outputs)
         )
 
     def _prompts(self, prompts: Any, name: str) -> Any:
-        """Return what the network reads of each prompt."""
+        """Return the network's inputs for each prompt."""
         steps = self._check_steps(prompts, name).steps
         return self._targets.prompts(steps)
 

@@ -193,7 +193,7 @@ class ContextParameters:
 
 @parameters
 class CRFParameters:
-    """How labels of neighbouring steps depend on each other."""
+    """The conditional random field."""
 
     _group: ClassVar[str] = "network"
 
@@ -210,7 +210,7 @@ class CRFParameters:
 
 @parameters
 class AttentionParameters:
-    """What a decoder reads of the source."""
+    """Attention of a decoder to its source."""
 
     _group: ClassVar[str] = "network"
 
@@ -245,7 +245,7 @@ class TyingParameters:
 
 @parameters
 class TokenParameters:
-    """How X becomes tokens of a vocabulary."""
+    """Tokens and vocabulary of X."""
 
     _group: ClassVar[str] = "inputs"
 
@@ -293,7 +293,7 @@ class TokenParameters:
 
 @parameters
 class WordParameters:
-    """What is known of words beside their identity."""
+    """Case, characters and pre-trained vectors of words."""
 
     _group: ClassVar[str] = "inputs"
 
@@ -374,14 +374,15 @@ class SchemeParameters:
     invalid_tags: str = parameter(
         "raise",
         [OneOf(("raise", "repair"))],
-        """What becomes of training labels that violate the scheme: an error that names the
-        first one, or the tags of the same entities as the CoNLL evaluation reads them.""",
+        """Treatment of training labels that violate the scheme: "raise" an error that names
+        the first one, or "repair" them to the tags of the same entities as the CoNLL
+        evaluation reads them.""",
     )
 
 
 @parameters
 class TargetParameters:
-    """How y becomes tokens of a vocabulary."""
+    """Tokens and vocabulary of y."""
 
     _group: ClassVar[str] = "inputs"
 
@@ -446,7 +447,7 @@ class ClassWeightParameters:
 
 @parameters
 class RegressionLossParameters:
-    """What regressors minimize."""
+    """The loss of regressors."""
 
     _group: ClassVar[str] = "training"
 
@@ -459,7 +460,7 @@ class RegressionLossParameters:
     quantiles: Sequence[float] = parameter(
         (0.1, 0.5, 0.9),
         [SequenceOf(SHARE)],
-        """What ``predict_quantiles`` gives with ``loss="quantile"``; ``predict`` is the
+        """Levels of ``predict_quantiles`` with ``loss="quantile"``; ``predict`` is the
         median.""",
         kind="sequence of float in (0, 1)",
         architecture=True,
@@ -468,7 +469,7 @@ class RegressionLossParameters:
 
 @parameters
 class TruncationParameters:
-    """How long sequences are read in training."""
+    """Truncated back-propagation through time."""
 
     _group: ClassVar[str] = "training"
 
@@ -587,7 +588,7 @@ class StoppingParameters:
 
 @parameters
 class BeamParameters:
-    """How targets are decoded."""
+    """Beam search."""
 
     _group: ClassVar[str] = "other"
 
@@ -617,7 +618,7 @@ class BeamParameters:
 
 @parameters
 class GenerationParameters:
-    """How much is generated."""
+    """The length of what is generated."""
 
     _group: ClassVar[str] = "other"
 
@@ -681,4 +682,4 @@ class RecurrentParameters(
 
 @parameters
 class CommonParameters(OtherParameters, StoppingParameters, LoopParameters):
-    """What all estimators have, last in their signatures."""
+    """The parameters of all estimators, last in their signatures."""

@@ -39,7 +39,7 @@ class OneOf(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is said of a parameter beside its default."""
+    """Constraints and documentation of a parameter."""
 
     constraints: list[Any]
     kind: str

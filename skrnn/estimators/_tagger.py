@@ -209,7 +209,7 @@ class TaggingTask(BaseSequenceEstimator):
     def _steps(
         self, X: CheckedSequences, decode: Callable[[Any], torch.Tensor], nothing: NDArray
     ) -> RaggedArray:
-        """Return what ``decode`` gives for each step; ``nothing`` if X has no steps."""
+        """Return ``decode``'s result for each step; ``nothing`` if X has no steps."""
         filled = np.flatnonzero(X.steps.lengths)
         if not len(filled):
             return X.steps.with_values(nothing)

@@ -24,7 +24,7 @@ MAX_STEPS_DRAWN, MAX_NUMBERS_DRAWN = 64, 1 << 20
 
 
 class Sampling(NamedTuple):
-    """How the next step is chosen.
+    """Rules by which the next step is chosen.
 
     Attributes
     ----------

@@ -89,6 +89,18 @@ class LearningRate(Callback):
             self.stepper_.step(row.get("valid_loss", row["train_loss"]))
 
 
+class EpochCounter(Callback):
+    """Counts the epochs of one training; a checkpoint may replace the history."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start at 0."""
+        self.n_epochs_ = 0
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Count one more."""
+        self.n_epochs_ += 1
+
+
 # --- validation ---------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ MAX_LOGITS = {"cpu": 1 << 22, "cuda": 1 << 26}
 
 
 class GenerationConfig(NamedTuple):
-    """What is asked for.
+    """The arguments of one generation.
 
     Attributes
     ----------

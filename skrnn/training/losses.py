@@ -215,7 +215,7 @@ LOSSES: dict[str, type[RegressionLoss]] = {
 
 
 def loss_arguments(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the loss takes of an estimator's ``parameters``."""
+    """Return the arguments of the loss from an estimator's ``parameters``."""
     return {argument: parameters[argument] for argument in LOSSES[name].arguments}
 
 

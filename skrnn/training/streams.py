@@ -25,7 +25,7 @@ MIN_CHUNKS = 4
 
 
 class StreamPlan(NamedTuple):
-    """How sequences are cut into streams.
+    """A plan that cuts sequences into streams.
 
     Attributes
     ----------

@@ -183,7 +183,7 @@ def joint_norm(tensors: list[Tensor], like: Tensor) -> Tensor:
 
 
 def check_weights(net: SequenceNet, batches: TrainingBatches) -> None:
-    """Raise a ValueError if an update was so large that the network is of no use.
+    """Raise a ValueError if an update was so large that the network's outputs are not finite.
 
     Some short sequences are tried, most of which must have a finite loss: a very long one
     may overflow where others do not.
@@ -206,7 +206,7 @@ def check_weights(net: SequenceNet, batches: TrainingBatches) -> None:
 
 
 def advice(net: SequenceNet) -> str:
-    """Return what to try where training diverges, other than what is in use."""
+    """Return advice for training that diverges; it does not name settings in use."""
     config = net.module_.config
     ways = ["a smaller lr"]
     ways.append("a smaller max_grad_norm" if net.max_grad_norm else "max_grad_norm=1.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring
 from torch.optim import Rprop
 
 
@@ -35,6 +35,17 @@ def test_skorchs_early_stopping_may_stop_training(make_estimator, words, y):
     stopper.set_params(sink=lambda text: None)
     model = make_estimator(callbacks=[stopper], max_epochs=20).fit(words, y)
     assert model.n_iter_ < 5
+    assert len(model.predict(words)) == 24
+
+
+def test_epochs_are_counted_though_a_checkpoint_replaces_the_history(
+    make_recurrent, words, y, tmp_path
+):
+    checkpoint = Checkpoint(monitor="train_loss_best", dirname=tmp_path, load_best=True)
+    checkpoint.set_params(sink=lambda text: None)
+    params = {"max_epochs": 4, "lr": 0.3, "max_grad_norm": None, "optimizer": "sgd"}
+    model = make_recurrent(callbacks=[checkpoint], **params).fit(words, y)
+    assert model.n_iter_ == 4
     assert len(model.predict(words)) == 24
 
 

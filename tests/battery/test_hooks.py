@@ -1,4 +1,4 @@
-"""What estimators may override, over the classes of all estimators."""
+"""Overridable names, parameter rows and representations of all estimators."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""What classifiers give out, and that they learn."""
+"""Outputs of classifiers, and that they learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What regressors give out, in which units, and that they learn."""
+"""Outputs of regressors, their units, and that they learn."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def search(tables, max_lengths, sources=None, **options):
 
 
 def slow_beam(tables, source, max_length, beam_size, length_penalty):
-    """Return what a beam finds that is not stopped early: pairs, the best first."""
+    """Return the pairs that a beam finds without early stopping, the best first."""
     live, finished = [((), 0.0)], []
     for t in range(max_length + 1):
         candidates = []

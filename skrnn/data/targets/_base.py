@@ -1,4 +1,4 @@
-"""What all kinds of targets share: the interface, and checks of y and of weights."""
+"""The interface of all kinds of targets, and checks of y and of weights."""
 
 from __future__ import annotations
 

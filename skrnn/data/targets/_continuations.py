@@ -38,7 +38,7 @@ class Continuations(Targets):
         return self.encode_steps(data.X.steps)
 
     def inputs_of(self, targets: RaggedArray) -> RaggedArray:
-        """Return what the network reads before each of ``encode``'s steps: 0 first."""
+        """Return the network's inputs for these targets: one step late, 0 first."""
         late = np.roll(targets.values, 1, axis=0)
         late[targets.offsets[:-1][targets.lengths > 0]] = 0
         return targets.with_values(late)
@@ -49,7 +49,7 @@ class Continuations(Targets):
 
     @abstractmethod
     def prompts(self, steps: RaggedArray) -> RaggedArray:
-        """Return what the network reads of prompts: 0 first, the last step last."""
+        """Return the network's inputs for prompts: 0 first, the last step last."""
 
     @abstractmethod
     def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
@@ -154,7 +154,7 @@ class TokenContinuations(Continuations):
         return data.lengths + 1
 
     def unknown_penalty(self, targets: RaggedArray) -> NDArray[np.float64]:
-        """Return what sequences lose as unknown tokens share one probability.
+        """Return the nats by which unknown tokens, sharing one probability, score too high.
 
         Each token that training left out has an equal part of it. Otherwise the model
         with the smallest vocabulary would seem the best one.

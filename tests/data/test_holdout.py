@@ -1,4 +1,4 @@
-"""What the base of the estimators adds to its parts: the validation part it draws."""
+"""The sequences that a random validation split holds out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from skrnn.data.holdout import draw_held_out
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import (
     CheckedTargets,
@@ -14,7 +15,6 @@ from skrnn.data.targets import (
     MultilabelTargets,
     StepTargets,
 )
-from skrnn.estimators._base import draw_held_out
 
 SEEDS = range(20)
 
