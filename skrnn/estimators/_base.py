@@ -166,10 +166,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _restored_on_failure(self, warm: bool) -> Iterator[None]:
         """Put everything back as it was if fitting fails or is interrupted."""
         before = dict(vars(self))
-        trained = None
-        if warm:
-            before["_targets"] = copy(self._targets)  # training may widen the other
-            trained = self.net_.snapshot()
+        targets = self._targets if warm else None
+        learned = dict(vars(targets)) if warm else {}  # training may widen it
+        trained = self.net_.snapshot() if warm else None
         try:
             check_parameters(self)
             if self.scoring is not None:
@@ -183,6 +182,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             self.__dict__.clear()
             self.__dict__.update(before)
             if trained is not None:
+                vars(targets).update(learned)
                 before["net_"].restore(trained)
             raise
 

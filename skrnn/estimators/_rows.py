@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import update_wrapper
 from textwrap import fill, indent
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -192,9 +191,10 @@ def _own_public_methods(cls: Any) -> None:
                 method.__defaults__,
                 method.__closure__,
             )
+            vars(own).update(vars(method))
             own.__kwdefaults__ = method.__kwdefaults__
-            update_wrapper(own, method)
-            del own.__wrapped__  # type: ignore[attr-defined]
+            own.__annotations__ = method.__annotations__
+            own.__doc__, own.__module__ = method.__doc__, method.__module__
             own.__qualname__ = f"{cls.__qualname__}.{name}"
             setattr(cls, name, own)
 

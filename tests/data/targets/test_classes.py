@@ -144,7 +144,7 @@ def test_labels_come_back_as_they_were(y, fitted, check_data):
     assert targets.classes.tolist() == sorted(set(y.tolist()))
     assert targets.n_outputs == len(targets.classes)
     assert ids.dtype == np.int64
-    decoded = targets.decode(softmax(5.0 * np.eye(targets.n_outputs)[ids], axis=1))
+    decoded = targets.decode(softmax(5.0 * np.eye(targets.n_outputs)[ids], axis=1), None)
     assert decoded.dtype == y.dtype
     assert decoded.tolist() == y.tolist()
 
@@ -187,7 +187,7 @@ def test_indicators_come_back_as_they_were(fitted, check_data):
     assert targets.classes.tolist() == [0, 1, 2]
     encoded = targets.encode(check_data(targets, INDICATORS))
     assert encoded.dtype == np.float32
-    decoded = targets.decode(encoded - np.float32(0.5))
+    decoded = targets.decode(encoded - np.float32(0.5), None)
     assert decoded.dtype == np.int64
     assert decoded.tolist() == INDICATORS.tolist()
 

@@ -26,7 +26,7 @@ def without_end(ids, end):
 
 
 def round_trip(targets, data):
-    return targets.decode(without_end(targets.encode(data), targets.codec.end))
+    return targets.decode(without_end(targets.encode(data), targets.codec.end), None)
 
 
 # --- validation ----------------------------------------------------------------------
@@ -250,17 +250,17 @@ def test_the_spacing_is_that_of_the_training_part(check_data):
     every = check_data(targets, ["Ça va ?", "Bien ?", "Ah bon?", "Oui?", "Non?"])
     targets.fit(every.take(np.array([0, 1])), every)
     va = np.array([targets.vocabulary[token] for token in ("Ça", "va", "?")])
-    assert targets.decode(RaggedArray.from_lengths(va, [3])) == ["Ça va ?"]
+    assert targets.decode(RaggedArray.from_lengths(va, [3]), None) == ["Ça va ?"]
     targets.fit(every.take(np.array([0, 2, 3, 4])), every)
     ids = np.array([targets.vocabulary[token] for token in ("Oui", "?")])
-    assert targets.decode(RaggedArray.from_lengths(ids, [2])) == ["Oui?"]
+    assert targets.decode(RaggedArray.from_lengths(ids, [2]), None) == ["Oui?"]
 
 
 def test_token_lists_have_no_spacing(fitted):
     targets = fitted(TokenTargets(), TOKENS)
     assert targets.spacing is None
     ids = np.array([targets.vocabulary[token] for token in "ab"])
-    assert targets.decode(RaggedArray.from_lengths(ids, [2, 0])) == [["a", "b"], []]
+    assert targets.decode(RaggedArray.from_lengths(ids, [2, 0]), None) == [["a", "b"], []]
 
 
 # --- lengths -------------------------------------------------------------------------
