@@ -19,6 +19,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "SequenceOf",
+    "SubclassOf",
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
@@ -51,3 +52,18 @@ class SequenceOf(HasMethods):
 
     def __str__(self) -> str:
         return f"a sequence of at least {self.min_size} of: {self.element}"
+
+
+class SubclassOf(HasMethods):
+    """A constraint: a class that derives from another one."""
+
+    def __init__(self, base: type):
+        super().__init__([])
+        self.base = base
+
+    def is_satisfied_by(self, val: object) -> bool:
+        """Return whether ``val`` is a subclass."""
+        return isinstance(val, type) and issubclass(val, self.base)
+
+    def __str__(self) -> str:
+        return f"a class of {self.base.__module__}.{self.base.__qualname__}"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skrnn._sklearn import check_feature_names
 from skrnn.data.codecs import EncodedSequences, FeatureCodec, TokenCodec
 from skrnn.data.containers import CheckedSequences, Form, check_same_form, check_sequences
+from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import Vocabulary
@@ -71,7 +72,7 @@ class Inputs:
         self.char_encoder = char_encoder
         self.instance_norm = instance_norm
         self.target_feature = target_feature
-        self.empty = empty
+        self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False
 
@@ -94,7 +95,7 @@ class Inputs:
             X,
             input_type=self.input_type,
             split=check_tokenizer(self.tokenizer).split,
-            empty="keep" if self.empty == "keep" else "tokens",
+            empty="keep" if self.keeps_empty else "tokens",
             feature_names=feature_names,
             estimator=estimator,
             name=name,
@@ -170,6 +171,8 @@ class Inputs:
         self.form = X.form
         self.holds_texts = X.texts is not None
         if X.form.kind == "numeric":
+            if check_embeddings(embeddings) is not None:
+                raise ValueError("embeddings needs tokens, but X is numeric")
             self.codec = FeatureCodec(self.instance_norm, self.target_feature)
         else:
             if self.instance_norm is not None:
@@ -199,7 +202,7 @@ class Inputs:
     def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
         """Return ids or features; unseen tokens have the vectors of ``embeddings``."""
         steps = X.steps
-        if self.empty == "unknown" and self.form.kind == "tokens":
+        if not self.keeps_empty and self.form.kind == "tokens":
             steps = _fill_empty(steps)
         return self.codec.encode(steps, embeddings)
 

@@ -85,6 +85,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     #: Arguments of ``Inputs`` that are no parameters of the estimator.
     _input_options: ClassVar[dict[str, Any]] = {}
 
+    #: Parameters that not every estimator has.
+    embeddings: Any = None
+    class_weight: Any = None
+
     net_: SequenceNet
     _inputs: Inputs
     _targets: Any
@@ -115,7 +119,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> EncodedDataset:
         """Return the encoded data that batches are cut from."""
         return EncodedDataset(
-            self._inputs.encode(data.X, self._embeddings),
+            self._inputs.encode(data.X, self.embeddings),
             self._targets.encode(data),
             weight,
             forced=self._targets.teacher_forcing,
@@ -162,7 +166,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _restored_on_failure(self, warm: bool) -> Iterator[None]:
         """Put everything back as it was if fitting fails or is interrupted."""
         before = dict(vars(self))
-        trained = self.net_.snapshot() if warm else None
+        trained = None
+        if warm:
+            before["_targets"] = copy(self._targets)  # training may widen the other
+            trained = self.net_.snapshot()
         try:
             check_parameters(self)
             if self.scoring is not None:
@@ -208,20 +215,27 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             named = None if checked.form.kind == "tokens" else checked.named
             check_feature_names(self, named, reset=True)
             self._targets = self._make_targets(checked, y)
+        return self._check_targets(checked, X, y, sample_weight)
+
+    def _check_targets(
+        self, checked: CheckedSequences, X: Any, y: Any, weight: Any, suffix: str = ""
+    ) -> CheckedData:
+        """Validate y and weights of validated sequences; ``suffix`` is of their names."""
         data = CheckedData(
             checked,
-            self._targets.check(y, checked),
-            check_weights(sample_weight, len(checked.steps)),
+            self._targets.check(y, checked, f"y{suffix}"),
+            check_weights(weight, len(checked.steps), f"sample_weight{suffix}"),
             (X, y),
+            name=f"y{suffix}",
         )
-        return data.without_empty() if self._inputs.empty == "keep" else data
+        return data.without_empty() if self._inputs.keeps_empty else data
 
     def _check_validation(
         self, given: Validation, train: CheckedData
     ) -> CheckedData | None:
         if given.X is None and given.y is None:
             if given.weight is not None:
-                raise ValueError("sample_weight_val needs X_val and y_val")
+                raise ValueError("sample_weight_val needs held-out data: pass X_val, too")
             return None
         if given.X is None or (given.y is None and self._needs_y):
             raise ValueError("X_val and y_val must be passed together")
@@ -231,14 +245,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if X.named is not None:
             check_feature_names(self, X.named, reset=False)
         check_same_form(X, train.X.form, estimator=self, name="X_val")
-        data = CheckedData(
-            X,
-            self._targets.check(given.y, X, "y_val"),
-            check_weights(given.weight, len(X.steps), "sample_weight_val"),
-            (given.X, given.y),
-            name="y_val",
-        )
-        return data.without_empty() if self._inputs.empty == "keep" else data
+        return self._check_targets(X, given.X, given.y, given.weight, "_val")
 
     def _stops_early(self, validation_given: bool) -> bool:
         if self.early_stopping == "auto":
@@ -282,7 +289,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         self._fitted_parameters = architecture_of(self)
         for name in OPTIONAL_ATTRIBUTES:
             self.__dict__.pop(name, None)
-        self._inputs.fit(train.X, self._embeddings)
+        self._inputs.fit(train.X, self.embeddings)
         self._targets.fit(train, every, classes)
         learned = {
             "n_features_in_": self._inputs.form.width,
@@ -354,19 +361,11 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _feature_names(self) -> Any:
         return vars(self).get("feature_names_in_")
 
-    @property
-    def _embeddings(self) -> Any:
-        return self.get_params(deep=False).get("embeddings")
-
-    @property
-    def _class_weight(self) -> Any:
-        return self.get_params(deep=False).get("class_weight")
-
     def _weights(
         self, data: CheckedData, train: CheckedData, scale: float | None = None
     ) -> tuple[Any, float]:
         """Return weights of mean 1 over the training data's targets, and their scale."""
-        weights = self._targets.loss_weights(data, train, self._class_weight)
+        weights = self._targets.loss_weights(data, train, self.class_weight)
         if weights is None:
             return None, 1.0
         if isinstance(weights, RaggedArray):
@@ -423,7 +422,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         config = {"n_outputs": self._targets.n_outputs, **config, "input_layer": layer}
         network: Any = build_network(kind, config, generator)
-        state = codec.layer_state(self._embeddings)
+        state = codec.layer_state(self.embeddings)
         network.input_layer.prepare(**{k: torch.from_numpy(v) for k, v in state.items()})
         return network
 
@@ -434,10 +433,6 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if isinstance(self.optimizer, str):
             optimizer, fixed = OPTIMIZERS[self.optimizer]
             return optimizer, {"weight_decay": weight_decay, **fixed}
-        if not issubclass(self.optimizer, torch.optim.Optimizer):
-            raise TypeError(
-                f"optimizer must be a class of torch.optim, got {self.optimizer!r}"
-            )
         return self.optimizer, {"weight_decay": weight_decay} if weight_decay else {}
 
     def _validation_callbacks(
@@ -495,7 +490,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         """Train one pass at a constant rate; the first call fixes what is learned."""
         if self.early_stopping is True:
             raise ValueError("early_stopping=True has no effect in partial_fit")
-        if isinstance(self._class_weight, str):
+        if isinstance(self.class_weight, str):
             raise ValueError(
                 'class_weight="balanced" cannot be used in partial_fit, which sees '
                 "one part of the data at a time; pass a dict of weights"
@@ -519,7 +514,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the ids or features of validated sequences."""
         if self._scored is not None and self._scored[1] is X:
             return self._scored[2]
-        return self._inputs.encode(X, self._embeddings)
+        return self._inputs.encode(X, self.embeddings)
 
     # --- scikit-learn ----------------------------------------------------------------
 
@@ -534,7 +529,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         return tags
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        vectors = self._embeddings
+        vectors = self.embeddings
         if not hasattr(vectors, "__len__"):
             return super().__repr__(N_CHAR_MAX)
         shown: Any = copy(self)  # a table of vectors would take minutes to format
@@ -566,14 +561,17 @@ def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
     return int(batch_size)
 
 
+#: What the loop keeps in skorch's history for itself.
+BOOKKEEPING = {
+    *("train_loss_best", "valid_loss_best", "valid_score_best"),
+    *("train_batch_count", "valid_batch_count"),
+}
+
+
 def history_frame(history: Any) -> pd.DataFrame:
     """Return skorch's history as one row an epoch, the callbacks' numbers included."""
     rows = [
-        {
-            name: value
-            for name, value in row.items()
-            if np.isscalar(value) and not name.endswith(("_count", "_best"))
-        }
+        {k: v for k, v in row.items() if np.isscalar(v) and k not in BOOKKEEPING}
         for row in history
     ]
     return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()

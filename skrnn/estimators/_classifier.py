@@ -115,8 +115,8 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
         y_pred : ndarray of shape (n_sequences,) or (n_sequences, n_labels)
             Labels, or 0/1 indicators.
         """
-        logits = self._logits(X)
-        return self._targets.decode(logits)
+        checked = self._check_X(X)
+        return self._targets.decode(self._logits(checked), checked)
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class, or of each label.
@@ -131,7 +131,7 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
         probabilities : float32 ndarray of shape (n_sequences, n_classes)
             In the order of ``classes_``.
         """
-        logits = self._logits(X)
+        logits = self._logits(self._check_X(X))
         return expit(logits) if self._targets.independent else softmax(logits, axis=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
@@ -147,7 +147,7 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
         log_probabilities : float32 ndarray of shape (n_sequences, n_classes)
             In nats.
         """
-        logits = self._logits(X)
+        logits = self._logits(self._check_X(X))
         if self._targets.independent:
             return log_expit(logits)
         return log_softmax(logits, axis=1)
@@ -165,15 +165,14 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
         scores : float32 ndarray of shape (n_sequences,) or (n_sequences, n_classes)
             Positive means the second class, or the label.
         """
-        logits = self._logits(X)
+        logits = self._logits(self._check_X(X))
         if not self._targets.independent and len(self.classes_) == 2:
             return logits[:, 1] - logits[:, 0]
         return logits
 
-    def _logits(self, X: Any) -> NDArray[np.float32]:
+    def _logits(self, X: CheckedSequences) -> NDArray[np.float32]:
         """Return the network's outputs ``(n_sequences, n_outputs)``."""
-        checked = self._check_X(X)
-        return predict_outputs(self.net_, EncodedDataset(self._encode(checked)))
+        return predict_outputs(self.net_, EncodedDataset(self._encode(X)))
 
     # --- hooks -----------------------------------------------------------------------
 

@@ -271,7 +271,7 @@ class GenerationTask(BaseSequenceEstimator):
         max_length : int, default=None
             Most steps to generate; None takes the parameter ``max_length``.
         temperature : float, default=1.0
-            Less than 1 prefers what is probable, more evens random_streams out, 0 always takes
+            Less than 1 prefers what is probable, more makes tokens more equally probable, 0 always takes
             the most probable.
         top_k : int, default=None
             Choose among this many tokens, the most probable ones. Not for features.
@@ -429,10 +429,10 @@ class GenerationTask(BaseSequenceEstimator):
         self, prompts: Any, config: GenerationConfig, name: str
     ) -> NDArray[np.object_]:
         """Return the continuation of each prompt, in the form of X."""
-        read = self._prompts(prompts, name)
-        return self._targets.decode(
-            generate(self.net_, read, config, self._targets.n_outputs)
-        )
+        checked = self._check_steps(prompts, name)
+        read = self._targets.prompts(checked.steps)
+        steps = generate(self.net_, read, config, self._targets.n_outputs)
+        return self._targets.decode(steps, checked)
 
     def _prompts(self, prompts: Any, name: str) -> Any:
         """Return the network's inputs for each prompt."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
-from skrnn._sklearn import HasMethods, Interval, SequenceOf
+from skrnn._sklearn import HasMethods, Interval, SequenceOf, SubclassOf
 from skrnn.data.schemes import SCHEMES
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.modules.attention import ATTENTIONS
@@ -511,7 +511,7 @@ class LoopParameters:
     )
     optimizer: str | type[Optimizer] = parameter(
         "adamw",
-        [OneOf(OPTIMIZERS), type],
+        [OneOf(OPTIMIZERS), SubclassOf(Optimizer)],
         'Optimizer, or a class of ``torch.optim``. "sgd" has Nesterov momentum 0.9.',
         kind='{"adam", "adamw", "sgd", "rmsprop"} or type',
         architecture=True,

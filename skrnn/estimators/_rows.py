@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import update_wrapper
 from textwrap import fill, indent
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from skrnn._sklearn import StrOptions, validate_parameter_constraints
@@ -154,8 +156,9 @@ n_parameters_ : int
 n_iter_ : int
     Epochs of the last ``fit``; ``history_`` has those of all since the network was built.
 history_ : DataFrame
-    One row an epoch: train_loss (with label smoothing and dropout), valid_loss, lr, dur
-    (seconds), and what callbacks record."""
+    One row an epoch: train_loss (with label smoothing and dropout), valid_loss,
+    valid_score, lr, dur (seconds), skipped_updates (updates whose gradient was not
+    finite), and what callbacks record."""
 #: The sentence that stands for them in a source.
 ATTRIBUTES_LINE = re.compile(r"    Common: net_, [^.]*\.")
 
@@ -163,11 +166,37 @@ ATTRIBUTES_LINE = re.compile(r"    Common: net_, [^.]*\.")
 def estimator(cls: Any) -> Any:
     """Make a final estimator: generate its signature and its docstring's parameters."""
     cls = parameters(cls)
+    _own_public_methods(cls)
     source = ATTRIBUTES_LINE.sub(indent(ATTRIBUTES, "    "), cls.__doc__ or "")
     section = re.compile(r"(    Parameters\n    -+\n).*?(?=\n\n    [A-Z])", re.DOTALL)
     text = "\n".join(documented_rows(cls))
     cls.__doc__ = section.sub(lambda found: found[1] + indent(text, "    "), source, 1)
     return cls
+
+
+def _own_public_methods(cls: Any) -> None:
+    """Give a class its task's public methods under its own name.
+
+    Python names a method by the class that defines it: an error about a missing argument
+    would name an abstract class that users do not know.
+    """
+    for name in dir(cls):
+        method = getattr(cls, name)
+        if name.startswith("_") or not isinstance(method, FunctionType):
+            continue
+        if method.__module__.startswith("skrnn."):
+            own = FunctionType(
+                method.__code__,
+                method.__globals__,
+                name,
+                method.__defaults__,
+                method.__closure__,
+            )
+            own.__kwdefaults__ = method.__kwdefaults__
+            update_wrapper(own, method)
+            del own.__wrapped__  # type: ignore[attr-defined]
+            own.__qualname__ = f"{cls.__qualname__}.{name}"
+            setattr(cls, name, own)
 
 
 def documented_rows(cls: Any) -> Iterable[str]:

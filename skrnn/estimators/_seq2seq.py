@@ -136,8 +136,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         y_pred : ndarray of object of shape (n_sequences,)
             Strings, or token lists where y was such.
         """
-        found = self._decode(self._check_X(X), 1)
-        return object_array(self._targets.decode(_ragged(found)))
+        checked = self._check_X(X)
+        found = self._decode(checked, 1)
+        return object_array(self._targets.decode(_ragged(found), checked))
 
     def predict(self, X: Any) -> NDArray:
         """Return the same as ``transform``.
@@ -181,14 +182,14 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         TypeError
             If n is no integer.
         """
-        check_is_fitted(self)
+        checked = self._check_X(X)
         check_parameters(self, SEARCH)
         if not isinstance(n, Integral) or isinstance(n, bool):
             raise TypeError(f"n must be an integer, got {n!r}")
         if not 1 <= n <= self.beam_size:
             raise ValueError(f"n={n} must lie between 1 and beam_size={self.beam_size}")
-        found = self._decode(self._check_X(X), int(n))
-        targets = self._targets.decode(_ragged(found))
+        found = self._search(checked, EncodedDataset(self._encode(checked)), int(n))
+        targets = self._targets.decode(_ragged(found), checked)
         real = np.isfinite(found.log_probabilities)
         rows = [
             [targets[i * n + k] for k in range(n) if real[i, k]] for i in range(len(real))
@@ -218,10 +219,11 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         if self._fitted_parameters["attention"] is None:
             raise ValueError("predict_attention needs a fit with an attention")
         checked = self._check_X(X)
+        check_parameters(self, SEARCH)
         encoded = self._encode(checked)
         found = self._search(checked, EncodedDataset(encoded), 1)
         targets = _ragged(found)
-        ends = np.full(len(targets), self._targets.codec.end)
+        ends = np.full(len(targets), self._targets.end)
         ids = np.insert(targets.values, targets.offsets[1:], ends)
         dataset = EncodedDataset(
             encoded, RaggedArray.from_lengths(ids, targets.lengths + 1), forced=True
@@ -245,7 +247,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         checked = self._check_X(X)
         targets = self._targets.check(y, checked).values
         dataset = EncodedDataset(
-            self._encode(checked), self._targets.codec.encode(targets), forced=True
+            self._encode(checked), self._targets.encode_steps(targets), forced=True
         )
         return -score_targets(self.net_, dataset)
 
@@ -266,7 +268,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         """
         checked = self._check_X(X)
         targets = self._targets.check(y, checked).values
-        pred = self._targets.codec.decode(_ragged(self._decode(checked, 1)))
+        pred = self._targets.decode_tokens(_ragged(self._decode(checked, 1)))
         return 1.0 - token_error_rate(list(targets), pred, sample_weight=sample_weight)
 
     def set_output(self, *, transform: str | None = None) -> TranslationTask:
@@ -290,13 +292,13 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
 
     def _decode(self, X: CheckedSequences, n_best: int) -> Hypotheses:
         """Return the ``n_best`` hypotheses for each source."""
+        check_parameters(self, SEARCH)
         return self._search(X, EncodedDataset(self._encode(X)), n_best)
 
     def _search(
         self, X: CheckedSequences, dataset: EncodedDataset, n_best: int
     ) -> Hypotheses:
-        check_parameters(self, SEARCH)
-        width, end = self.beam_size, self._targets.codec.end
+        width, end = self.beam_size, self._targets.end
         may_be_empty = self._targets.may_be_empty
         lengths = X.steps.lengths
         if self.max_length == "auto":

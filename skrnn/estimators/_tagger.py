@@ -140,7 +140,7 @@ class TaggingTask(BaseSequenceEstimator):
         of_tokens = isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] > 1
         if of_tokens or checked.form.container in ("columns", "array"):
             return self.classes_[ids.values].reshape(len(checked.steps), -1)
-        return object_array(self._targets.decode(ids))
+        return object_array(self._targets.decode(ids, checked))
 
     def predict_proba(self, X: Any) -> NDArray[np.object_]:
         """Return the probability of each class at each step.
@@ -249,7 +249,7 @@ class TaggingTask(BaseSequenceEstimator):
     ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
         if not self.crf:
             return StepCrossEntropy, {"label_smoothing": float(self.label_smoothing)}
-        weights = self._targets.class_weights(train, self._class_weight)
+        weights = self._targets.class_weights(train, self.class_weight)
         return PathLikelihood, {"class_weights": weights}
 
     def __sklearn_tags__(self) -> Any:

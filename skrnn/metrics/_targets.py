@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from skrnn.data.targets import check_weights
 from skrnn.metrics._pairing import check_references, split_references
@@ -78,6 +77,8 @@ def token_error_rate(
     0.25
     """
     pairs = split_references(y_true, y_pred, multiple_references, tokenizer)
+    from rapidfuzz.distance import Levenshtein
+
     edits, lengths = [], []
     for references, prediction in pairs:
         distance, shortness = min(

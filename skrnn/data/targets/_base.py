@@ -162,6 +162,10 @@ class Targets(ABC):
     def encode(self, data: CheckedData) -> NDArray | RaggedArray:
         """Return the targets as the loss takes them."""
 
+    @abstractmethod
+    def decode(self, outputs: Any, X: CheckedSequences) -> Any:
+        """Return what the network says of X in the form of y."""
+
     def observe(self, train: CheckedData) -> None:
         """Widen what may grow when training continues on other data."""
         return

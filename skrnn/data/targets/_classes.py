@@ -67,9 +67,9 @@ class ClassTargets(Targets):
             )
         return ids
 
-    def decode(self, logits: NDArray[np.float32]) -> NDArray:
+    def decode(self, outputs: NDArray[np.float32], X: CheckedSequences) -> NDArray:
         """Return the most probable label of logits ``(n_sequences, n_classes)``."""
-        return self.classes[logits.argmax(1)]
+        return self.classes[outputs.argmax(1)]
 
     def loss_weights(
         self, data: CheckedData, train: CheckedData, class_weight: Any
@@ -141,9 +141,11 @@ class MultilabelTargets(Targets):
         """Return the matrix as float32."""
         return data.y.values.astype(np.float32)
 
-    def decode(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
+    def decode(
+        self, outputs: NDArray[np.float32], X: CheckedSequences
+    ) -> NDArray[np.int64]:
         """Return 0/1 integers ``(n_sequences, n_labels)``."""
-        return (logits > 0).astype(np.int64)
+        return (outputs > 0).astype(np.int64)
 
     def loss_weights(
         self, data: CheckedData, train: CheckedData, class_weight: Any

@@ -52,10 +52,6 @@ class Continuations(Targets):
         """Return the network's inputs for prompts: 0 first, the last step last."""
 
     @abstractmethod
-    def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
-        """Return generated steps in the form of X."""
-
-    @abstractmethod
     def decode_step(self, step: NDArray) -> Any:
         """Return one generated step as a user reads it."""
 
@@ -121,9 +117,9 @@ class TokenContinuations(Continuations):
         """Return ids, the beginning first."""
         return self.inputs_of(self.codec.encode(steps))
 
-    def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
+    def decode(self, outputs: RaggedArray, X: CheckedSequences) -> NDArray[np.object_]:
         """Return token lists, or texts where X was texts."""
-        sequences = self.codec.decode(steps)
+        sequences = self.codec.decode(outputs)
         if self.are_texts:
             return object_array([self.tokenizer.join(t, self.spacing) for t in sequences])
         return object_array(sequences)
@@ -199,9 +195,9 @@ class FeatureContinuations(Continuations):
         values = np.insert(steps.values, steps.offsets[1:], nothing, axis=0)
         return self.inputs_of(RaggedArray.from_lengths(values, steps.lengths + 1))
 
-    def decode(self, steps: RaggedArray) -> NDArray[np.object_]:
+    def decode(self, outputs: RaggedArray, X: CheckedSequences) -> NDArray[np.object_]:
         """Return float32 arrays ``(n_steps, n_features)``."""
-        return object_array(np.split(steps.values, steps.offsets[1:-1]))
+        return object_array(np.split(outputs.values, outputs.offsets[1:-1]))
 
     def decode_step(self, step: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features as they are, in an array of their own."""

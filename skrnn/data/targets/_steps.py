@@ -155,9 +155,9 @@ class StepTargets(Targets):
             )
         return y.with_values(ids)
 
-    def decode(self, ids: RaggedArray) -> list[Any]:
-        """Return a list of labels a sequence, or a string where y was strings."""
-        labels = self.decode_lists(ids)
+    def decode(self, outputs: RaggedArray, X: CheckedSequences) -> list[Any]:
+        """Return a list of labels a sequence of ids, or a string where y was strings."""
+        labels = self.decode_lists(outputs)
         if not self.are_texts:
             return labels
         return [self.glue.join(map(str, row)) for row in labels]

@@ -139,6 +139,19 @@ class TokenTargets(Targets):
         self.spacing = None if texts is None else self.tokenizer.learn_spacing(texts)
         self.are_texts = texts is not None
 
+    @property
+    def end(self) -> int:
+        """The id that ends a target."""
+        return self.codec.end
+
+    def encode_steps(self, steps: RaggedArray) -> RaggedArray:
+        """Return ids with an end, whether or not they are known."""
+        return self.codec.encode(steps)
+
+    def decode_tokens(self, ids: RaggedArray) -> list[list[Hashable]]:
+        """Return a token list a sequence, whatever y was."""
+        return self.codec.decode(ids)
+
     def observe(self, train: CheckedData) -> None:
         """Widen the lengths that targets may have."""
         targets = train.y.values.lengths
@@ -159,9 +172,9 @@ class TokenTargets(Targets):
             )
         return ids
 
-    def decode(self, ids: RaggedArray) -> list[Any]:
-        """Return a token list a sequence, or a text where y was texts."""
-        sequences = self.codec.decode(ids)
+    def decode(self, outputs: RaggedArray, X: CheckedSequences) -> list[Any]:
+        """Return a token list a sequence of ids, or a text where y was texts."""
+        sequences = self.codec.decode(outputs)
         if not self.are_texts:
             return sequences
         return [self.tokenizer.join(tokens, self.spacing) for tokens in sequences]
