@@ -6,8 +6,9 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import Callback, LRScheduler
 
+from skrnn import Seq2SeqTransformer, SequenceGenerator
 from skrnn.datasets import make_delayed_recall
 
 STEADY = {"lr_schedule": "constant", "lr": 0.01}
@@ -285,3 +286,26 @@ def test_equal_arrays_among_the_parameters_are_no_change(
     model.set_params(**params()).partial_fit(words, y)
     joblib.dump(model, tmp_path / "model")
     joblib.load(tmp_path / "model", mmap_mode="r").partial_fit(words, y)
+
+
+class Fails(Callback):
+    """Fails in the first epoch."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        raise RuntimeError("a callback failed")
+
+
+def test_failing_resumed_training_leaves_what_targets_had_learned():
+    generator = SequenceGenerator(hidden_size=4, max_epochs=1, random_state=0)
+    generator.fit(["ab", "ba"] * 6)
+    score = generator.score(["zzz"])
+    translator = Seq2SeqTransformer(hidden_size=4, max_epochs=1, random_state=0)
+    X, y = [["a"], ["b"]] * 6, [["u"], ["v"]] * 6
+    translator.fit(X, y)
+    predicted = translator.transform(X).tolist()
+    for model, data in ((generator, (["zzz"],)), (translator, (X, [["u"] * 50] * 12))):
+        model.set_params(callbacks=[Fails()])
+        with pytest.raises(RuntimeError, match="a callback failed"):
+            model.partial_fit(*data)
+    assert generator.score(["zzz"]) == score
+    assert translator.transform(X).tolist() == predicted
