@@ -303,7 +303,7 @@ def test_failing_resumed_training_leaves_what_targets_had_learned():
     X, y = [["a"], ["b"]] * 6, [["u"], ["v"]] * 6
     translator.fit(X, y)
     predicted = translator.transform(X).tolist()
-    for model, data in ((generator, (["zzz"],)), (translator, (X, [["u"] * 50] * 12))):
+    for model, data in ((generator, (["zyx"],)), (translator, (X, [["u"] * 50] * 12))):
         model.set_params(callbacks=[Fails()])
         with pytest.raises(RuntimeError, match="a callback failed"):
             model.partial_fit(*data)
