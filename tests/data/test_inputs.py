@@ -173,6 +173,14 @@ def test_a_fixed_form_takes_the_tokens_of_texts_but_nothing_that_would_be_split(
         like_fit(inputs, [whole, [whole[0], cut]])
 
 
+def test_a_fixed_form_takes_known_tokens_that_the_tokenizer_would_split_again():
+    def pairs(text):
+        return [text[i : i + 2] for i in range(len(text))]
+
+    inputs = fit(["abc"], tokenizer=pairs, fixed_text_form=True)
+    assert rows(encode(inputs, [["ab", "bc", "c"]])) == rows(encode(inputs, ["abc"]))
+
+
 def test_a_fixed_form_of_features_refuses_no_features():
     inputs = fit([np.ones((2, 3))], fixed_text_form=True)
     assert encode(inputs, [np.ones((1, 3))]).steps.values.shape == (1, 3)
@@ -207,6 +215,13 @@ def test_reordered_names_are_an_error(make):
         like_fit(inputs, make(["y", "x"]), estimator=estimator)
     with pytest.raises(ValueError, match="unseen at fit time"):
         like_fit(inputs, make(["x", "z"]), estimator=estimator)
+
+
+def test_an_array_after_a_frame_causes_the_warning_of_scikit_learn():
+    inputs = Inputs()
+    estimator = named(inputs, pd.DataFrame([[1.0, 2.0]], columns=["x", "y"]))
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        like_fit(inputs, np.array([[1.0, 2.0]]), estimator=estimator)
 
 
 def test_the_fields_of_a_frame_are_brought_into_the_order_of_fit():

@@ -140,11 +140,13 @@ def test_an_indicator_matrix_holds_0_and_1(check_data):
 )
 def test_labels_come_back_as_they_were(y, fitted, check_data):
     targets = fitted(ClassTargets(), y)
-    ids = targets.encode(check_data(targets, y))
+    data = check_data(targets, y)
+    ids = targets.encode(data)
     assert targets.classes.tolist() == sorted(set(y.tolist()))
     assert targets.n_outputs == len(targets.classes)
     assert ids.dtype == np.int64
-    decoded = targets.decode(softmax(5.0 * np.eye(targets.n_outputs)[ids], axis=1), None)
+    outputs = softmax(5.0 * np.eye(targets.n_outputs)[ids], axis=1)
+    decoded = targets.decode(outputs, data.X)
     assert decoded.dtype == y.dtype
     assert decoded.tolist() == y.tolist()
 
@@ -185,9 +187,10 @@ def test_indicators_come_back_as_they_were(fitted, check_data):
     targets = fitted(MultilabelTargets(), INDICATORS)
     assert targets.n_outputs == 3
     assert targets.classes.tolist() == [0, 1, 2]
-    encoded = targets.encode(check_data(targets, INDICATORS))
+    data = check_data(targets, INDICATORS)
+    encoded = targets.encode(data)
     assert encoded.dtype == np.float32
-    decoded = targets.decode(encoded - np.float32(0.5), None)
+    decoded = targets.decode(encoded - np.float32(0.5), data.X)
     assert decoded.dtype == np.int64
     assert decoded.tolist() == INDICATORS.tolist()
 

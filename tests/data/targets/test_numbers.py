@@ -191,6 +191,13 @@ def test_weights_count_in_the_mean_and_the_deviation(fitted, rng):
     np.testing.assert_allclose(weighted.scale, repeated.scale)
 
 
+@pytest.mark.parametrize("outlier", [1e3, 1e20])
+def test_a_sequence_of_weight_0_does_not_change_the_scale(outlier, fitted, rng):
+    y = rng.normal(size=20)
+    targets = fitted(make(), np.r_[y - y.mean(), outlier], weight=[1.0] * 20 + [0.0])
+    np.testing.assert_allclose(targets.scale, y.std())
+
+
 def test_weights_that_are_all_0_in_training_are_an_error(check_data):
     targets = make()
     every = check_data(targets, [1.0, 2.0, 3.0], weight=[0, 0, 1])

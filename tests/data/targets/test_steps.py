@@ -95,7 +95,7 @@ def test_each_character_is_a_label_where_tokens_are_characters(
     targets = fitted(StepTargets(tokenizer), y, lengths=[3, 2])
     data = check_data(targets, y, lengths=[3, 2])
     assert lists(data) == [["b", "a", "c"], ["a", "b"]]
-    assert targets.decode(targets.encode(data), None) == y
+    assert targets.decode(targets.encode(data), data.X) == y
 
 
 @pytest.mark.parametrize("tokenizer", ["word", WordTokenizer(), str.split])
@@ -104,7 +104,7 @@ def test_white_space_separates_labels_of_other_tokenizers(tokenizer, fitted, che
     targets = fitted(StepTargets(tokenizer), y, lengths=[3, 2])
     data = check_data(targets, y, lengths=[3, 2])
     assert lists(data) == [["B-PER", "I-PER", "O"], ["O", "O"]]
-    assert targets.decode(targets.encode(data), None) == ["B-PER I-PER O", "O O"]
+    assert targets.decode(targets.encode(data), data.X) == ["B-PER I-PER O", "O O"]
 
 
 def test_a_sequence_without_steps_has_no_labels(check_data):
@@ -234,19 +234,20 @@ def test_step_labels_come_back_as_lists_of_pythons_own(
     targets = fitted(StepTargets(), labels, lengths=lengths)
     assert targets.classes.tolist() == classes
     assert targets.n_outputs == len(classes)
-    ids = targets.encode(check_data(targets, labels, lengths=lengths))
+    data = check_data(targets, labels, lengths=lengths)
+    ids = targets.encode(data)
     assert ids.values.dtype == np.int64
     assert ids.lengths.tolist() == lengths
     assert [[classes[i] for i in row] for row in ids] == labels
-    decoded = targets.decode(ids, None)
+    decoded = targets.decode(ids, data.X)
     assert decoded == targets.decode_lists(ids) == labels
     assert {type(label) for row in decoded for label in row} == {kind}
 
 
-def test_labels_of_strings_come_back_as_strings(fitted):
+def test_labels_of_strings_come_back_as_strings(fitted, token_sequences):
     targets = fitted(StepTargets(), ["b a", "c"], lengths=[2, 1])
     ids = ragged_ids([[0, 2], [], [1]])
-    assert targets.decode(ids, None) == ["a c", "", "b"]
+    assert targets.decode(ids, token_sequences([2, 0, 1])) == ["a c", "", "b"]
     assert targets.decode_lists(ids) == [["a", "c"], [], ["b"]]
 
 
@@ -280,9 +281,10 @@ def test_a_new_label_of_a_step_is_named_with_its_place(fitted, check_data):
 
 def test_no_steps_are_encoded_and_decoded_as_none(fitted, check_data):
     targets = fitted(StepTargets(), [["a"]])
-    ids = targets.encode(check_data(targets, [[], []], lengths=[0, 0]))
+    data = check_data(targets, [[], []], lengths=[0, 0])
+    ids = targets.encode(data)
     assert ids.values.dtype == np.int64
-    assert targets.decode(ids, None) == [[], []]
+    assert targets.decode(ids, data.X) == [[], []]
 
 
 # --- schemes -------------------------------------------------------------------------

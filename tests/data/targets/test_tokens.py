@@ -26,7 +26,7 @@ def without_end(ids, end):
 
 
 def round_trip(targets, data):
-    return targets.decode(without_end(targets.encode(data), targets.codec.end), None)
+    return targets.decode(without_end(targets.encode(data), targets.end), data.X)
 
 
 # --- validation ----------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_generated_tokens_come_back_as_they_were(y, fitted, check_data):
 def test_the_end_is_the_last_id_and_no_token(fitted, check_data):
     targets = fitted(TokenTargets(), [["b", "a"], ["b"]])
     assert targets.vocabulary == {"b": 2, "a": 3}
-    assert (targets.codec.end, targets.n_outputs) == (4, 5)
+    assert (targets.end, targets.n_outputs) == (4, 5)
     ids = targets.encode(check_data(targets, [["a", "b"], []]))
     assert [sequence.tolist() for sequence in ids] == [[3, 2, 4], [4]]
     assert targets.teacher_forcing
@@ -175,7 +175,7 @@ def test_the_end_is_the_last_id_and_no_token(fitted, check_data):
 def test_target_tokens_that_were_not_learned_are_unknown(fitted, check_data):
     targets = fitted(TokenTargets(target_min_count=2), [["b", "a", "b"], ["c", "a"]])
     ids = targets.encode(check_data(targets, [["c", "a", "z"]]))
-    a, end = targets.vocabulary["a"], targets.codec.end
+    a, end = targets.vocabulary["a"], targets.end
     assert ids.values.tolist() == [UNKNOWN, a, UNKNOWN, end]
     assert targets.n_outputs == 5
 
@@ -184,7 +184,7 @@ def test_the_most_frequent_target_tokens_are_kept(fitted):
     y = [["c", "b", "c"], ["a", "b", "c"]]
     targets = fitted(TokenTargets(target_max_vocabulary=2), y)
     assert list(targets.vocabulary) == ["c", "b"]
-    assert targets.codec.end == 4
+    assert targets.end == 4
 
 
 def test_the_case_of_target_tokens_is_kept(fitted):
@@ -248,19 +248,29 @@ def test_texts_come_back_with_the_spacing_of_training(
 def test_the_spacing_is_that_of_the_training_part(check_data):
     targets = TokenTargets()
     every = check_data(targets, ["Ça va ?", "Bien ?", "Ah bon?", "Oui?", "Non?"])
+    one = every.take(np.array([0]))
     targets.fit(every.take(np.array([0, 1])), every)
-    va = np.array([targets.vocabulary[token] for token in ("Ça", "va", "?")])
-    assert targets.decode(RaggedArray.from_lengths(va, [3]), None) == ["Ça va ?"]
-    targets.fit(every.take(np.array([0, 2, 3, 4])), every)
-    ids = np.array([targets.vocabulary[token] for token in ("Oui", "?")])
-    assert targets.decode(RaggedArray.from_lengths(ids, [2]), None) == ["Oui?"]
+    ids = np.array([targets.vocabulary[token] for token in ("Ça", "?")])  # a new pair
+    assert targets.decode(RaggedArray.from_lengths(ids, [2]), one.X) == ["Ça ?"]
+    targets.fit(every, every)  # where most have no space before the mark
+    ids = np.array([targets.vocabulary[token] for token in ("Ça", "?")])
+    assert targets.decode(RaggedArray.from_lengths(ids, [2]), one.X) == ["Ça?"]
 
 
-def test_token_lists_have_no_spacing(fitted):
+def test_token_lists_have_no_spacing(fitted, token_sequences):
     targets = fitted(TokenTargets(), TOKENS)
     assert targets.spacing is None
     ids = np.array([targets.vocabulary[token] for token in "ab"])
-    assert targets.decode(RaggedArray.from_lengths(ids, [2, 0]), None) == [["a", "b"], []]
+    ragged = RaggedArray.from_lengths(ids, [2, 0])
+    assert targets.decode(ragged, token_sequences([1, 1])) == [["a", "b"], []]
+    assert targets.decode_tokens(ragged) == [["a", "b"], []]
+
+
+def test_tokens_of_texts_can_be_had_without_joining_them(fitted):
+    targets = fitted(TokenTargets(), ["a b", "b"])
+    ids = np.array([targets.vocabulary[token] for token in "ab"])
+    ragged = RaggedArray.from_lengths(ids, [2, 0])
+    assert targets.decode_tokens(ragged) == [["a", "b"], []]
 
 
 # --- lengths -------------------------------------------------------------------------
