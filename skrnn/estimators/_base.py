@@ -244,7 +244,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         if X.named is not None:
             check_feature_names(self, X.named, reset=False)
-        check_same_form(X, train.X.form, estimator=self, name="X_val")
+        if len(X.steps.values):  # sequences without steps are of any form
+            check_same_form(X, train.X.form, estimator=self, name="X_val")
         return self._check_targets(X, given.X, given.y, given.weight, "_val")
 
     def _stops_early(self, validation_given: bool) -> bool:
