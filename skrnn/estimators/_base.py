@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -28,13 +29,12 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
 from skrnn.data.holdout import draw_held_out
 from skrnn.data.inputs import Inputs
-from skrnn.data.ragged import RaggedArray
-from skrnn.data.targets import CheckedData, Targets, check_weights, scale_to_mean_1
-from skrnn.estimators._parameters import (
-    AUTO_MAX_EPOCHS,
-    AUTO_MIN_EPOCHS,
-    AUTO_WEIGHT_DECAY,
-    OPTIMIZERS,
+from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
+from skrnn.estimators._loop import (
+    history_frame,
+    resolve_batch_size,
+    resolve_max_epochs,
+    resolve_optimizer,
 )
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.networks import build_network
@@ -311,11 +311,12 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         stops: bool,
         in_parts: bool,
     ) -> None:
-        weight, scale = self._weights(train, train, 1.0 if in_parts else None)
+        weigh = partial(loss_weights, self._targets, self.class_weight)
+        weight, scale = weigh(train, train, 1.0 if in_parts else None)
         dataset = self._make_dataset(train, weight, training=True)
         validation = None
         if held_out is not None:
-            weight = self._validation_weights(held_out, train, scale)
+            weight = weigh(held_out, train, scale)[0]
             validation = self._make_dataset(held_out, weight, training=False)
         loss, options = self._make_loss(train)
         if not warm:
@@ -327,7 +328,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         net.max_grad_norm = self.max_grad_norm
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
-        epochs = 1 if in_parts else self._max_epochs(n_batches)
+        epochs = 1
+        if not in_parts:
+            epochs = resolve_max_epochs(self.max_epochs, n_batches, self._auto_updates)
         schedule = "constant" if in_parts else self.lr_schedule
         counter = EpochCounter()
         callbacks: list[Any] = [
@@ -362,31 +365,6 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _feature_names(self) -> Any:
         return vars(self).get("feature_names_in_")
 
-    def _weights(
-        self, data: CheckedData, train: CheckedData, scale: float | None = None
-    ) -> tuple[Any, float]:
-        """Return weights of mean 1 over the training data's targets, and their scale."""
-        weights = self._targets.loss_weights(data, train, self.class_weight)
-        if weights is None:
-            return None, 1.0
-        if isinstance(weights, RaggedArray):
-            scale = scale_to_mean_1(weights.values) if scale is None else scale
-            return weights.with_values((weights.values * scale).astype(np.float32)), scale
-        if scale is None:
-            scale = scale_to_mean_1(weights, self._targets.counts(data))
-        return (weights * scale).astype(np.float32), scale
-
-    def _validation_weights(
-        self, held_out: CheckedData, train: CheckedData, scale: float
-    ) -> Any:
-        """Return weights on the scale of the training data's."""
-        if held_out.weight is None and train.weight is not None:
-            # passed by the user, without weights: class weights alone, on their own scale
-            _, scale = self._weights(train.without_weight(), train)
-        elif held_out.weight is not None and train.weight is None:
-            return self._weights(held_out, train)[0]
-        return self._weights(held_out, train, scale)[0]
-
     def _build_net(
         self,
         lengths: NDArray[np.int64],
@@ -395,7 +373,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> SequenceNet:
         seed = draw_seed(self.random_state)
         network = self._make_network(lengths, make_generator(seed))
-        optimizer, optimizer_options = self._optimizer()
+        optimizer, optimizer_options = resolve_optimizer(
+            self.optimizer, self.weight_decay
+        )
         net = SequenceNet(
             network,
             loss,
@@ -426,15 +406,6 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         state = codec.layer_state(self.embeddings)
         network.input_layer.prepare(**{k: torch.from_numpy(v) for k, v in state.items()})
         return network
-
-    def _optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
-        weight_decay = self.weight_decay
-        if weight_decay == "auto":
-            weight_decay = AUTO_WEIGHT_DECAY if self.optimizer == "adamw" else 0.0
-        if isinstance(self.optimizer, str):
-            optimizer, fixed = OPTIMIZERS[self.optimizer]
-            return optimizer, {"weight_decay": weight_decay, **fixed}
-        return self.optimizer, {"weight_decay": weight_decay} if weight_decay else {}
 
     def _validation_callbacks(
         self,
@@ -467,12 +438,6 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             return float(scorer(scored, *held_out.raw))
 
         return score
-
-    def _max_epochs(self, n_batches: int) -> int:
-        if self.max_epochs != "auto":
-            return int(self.max_epochs)
-        wanted = self._auto_updates // max(1, n_batches)
-        return min(AUTO_MAX_EPOCHS, max(AUTO_MIN_EPOCHS, wanted))
 
     def _check_same_classes(self, classes: Any) -> None:
         """Raise a ValueError unless ``classes`` are those of the first partial_fit."""
@@ -553,29 +518,6 @@ class _Shown:
 
     def __repr__(self) -> str:
         return self.text
-
-
-def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Return the rows of a batch: larger data bears, and is faster with, larger ones."""
-    if isinstance(batch_size, str):
-        return 32 if n_rows <= 16384 else 64 if n_rows <= 65536 else 128
-    return int(batch_size)
-
-
-#: What the loop keeps in skorch's history for itself.
-BOOKKEEPING = {
-    *("train_loss_best", "valid_loss_best", "valid_score_best"),
-    *("train_batch_count", "valid_batch_count"),
-}
-
-
-def history_frame(history: Any) -> pd.DataFrame:
-    """Return skorch's history as one row an epoch, the callbacks' numbers included."""
-    rows = [
-        {k: v for k, v in row.items() if np.isscalar(v) and k not in BOOKKEEPING}
-        for row in history
-    ]
-    return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -22,12 +22,9 @@ from skrnn.data.targets import (
     Targets,
     TokenContinuations,
 )
-from skrnn.estimators._base import (
-    BaseSequenceEstimator,
-    Validation,
-    resolve_batch_size,
-)
+from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._feedforward import layer_sizes
+from skrnn.estimators._loop import resolve_batch_size
 from skrnn.estimators._parameters import (
     NON_NEGATIVE,
     POSITIVE_INT,

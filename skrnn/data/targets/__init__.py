@@ -17,6 +17,7 @@ from skrnn.data.targets._continuations import FeatureContinuations, TokenContinu
 from skrnn.data.targets._numbers import HorizonTargets, NumberTargets
 from skrnn.data.targets._steps import StepTargets
 from skrnn.data.targets._tokens import TokenTargets
+from skrnn.data.targets._weights import loss_weights
 
 __all__ = [
     "CheckedData",
@@ -32,6 +33,7 @@ __all__ = [
     "TokenTargets",
     "check_length",
     "check_weights",
+    "loss_weights",
     "make_class_targets",
     "scale_to_mean_1",
 ]
