@@ -80,6 +80,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     )
     #: Updates that ``max_epochs="auto"`` aims at.
     _auto_updates: ClassVar[int]
+    #: The most passes that it chooses.
+    _auto_max_epochs: ClassVar[int] = 100
     #: Size of the vector that the char encoder makes of a token.
     _char_dim: ClassVar[int] = 60
     #: Arguments of ``Inputs`` that are no parameters of the estimator.
@@ -330,7 +332,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1
         if not in_parts:
-            epochs = resolve_max_epochs(self.max_epochs, n_batches, self._auto_updates)
+            epochs = resolve_max_epochs(
+                self.max_epochs, n_batches, self._auto_updates, self._auto_max_epochs
+            )
         schedule = "constant" if in_parts else self.lr_schedule
         counter = EpochCounter()
         callbacks: list[Any] = [

@@ -9,7 +9,6 @@ import pandas as pd
 from torch.optim import Optimizer
 
 from skrnn.estimators._parameters import (
-    AUTO_MAX_EPOCHS,
     AUTO_MIN_EPOCHS,
     AUTO_WEIGHT_DECAY,
     OPTIMIZERS,
@@ -23,11 +22,13 @@ def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
     return int(batch_size)
 
 
-def resolve_max_epochs(max_epochs: int | str, n_batches: int, auto_updates: int) -> int:
-    """Return the epochs; "auto" aims at ``auto_updates`` updates."""
+def resolve_max_epochs(
+    max_epochs: int | str, n_batches: int, auto_updates: int, auto_max_epochs: int
+) -> int:
+    """Return the epochs; "auto" aims at ``auto_updates`` updates, in not too many passes."""
     if isinstance(max_epochs, str):
         wanted = auto_updates // max(1, n_batches)
-        return min(AUTO_MAX_EPOCHS, max(AUTO_MIN_EPOCHS, wanted))
+        return min(auto_max_epochs, max(AUTO_MIN_EPOCHS, wanted))
     return int(max_epochs)
 
 

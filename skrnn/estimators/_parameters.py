@@ -27,8 +27,8 @@ OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "sgd": (SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
     "rmsprop": (RMSprop, {}),
 }
-#: What ``max_epochs="auto"`` stays between; a class's ``_auto_updates`` is its aim.
-AUTO_MIN_EPOCHS, AUTO_MAX_EPOCHS = 12, 100
+#: The fewest passes that ``max_epochs="auto"`` chooses.
+AUTO_MIN_EPOCHS = 12
 #: What ``weight_decay="auto"`` means for "adamw".
 AUTO_WEIGHT_DECAY = 0.3
 
@@ -493,7 +493,7 @@ class LoopParameters:
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
         f"""Passes over the training data. "auto" chooses them for about <_auto_updates>
-        updates, between {AUTO_MIN_EPOCHS} and {AUTO_MAX_EPOCHS} passes.""",
+        updates, between {AUTO_MIN_EPOCHS} and <_auto_max_epochs> passes.""",
         kind='int or "auto"',
     )
     batch_size: int | str = parameter(

@@ -32,6 +32,8 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     """Abstract base: scaled targets, regression losses, quantiles."""
 
     _auto_updates = 1000
+    #: At a low rate, small data need many passes for that many updates.
+    _auto_max_epochs = 300
     loss: str
     quantiles: Sequence[float]
 
@@ -226,6 +228,7 @@ class SequenceRegressor(
     hidden_size: int = 64
     bidirectional: bool = False
     pooling: str = "last"
+    lr: float = 0.001
     weight_decay: float | str = "auto"
 
     def _make_network(
