@@ -1,13 +1,15 @@
 """Containers of users as rows, tables, arrays or fields, and their rebuild.
 
 ``read_container`` brings a container into one of four layouts and knows how to rebuild
-it; ``open_rows`` gives the rows of y, ``open_series`` the values of one series. The values
-are checked elsewhere: those of X in ``containers``, those of y in ``targets``.
+it; ``open_rows`` gives the rows of y, ``open_column`` its numbers or labels where each
+sequence has as many, ``open_series`` the values of one series. The values are checked
+elsewhere: those of X in ``containers``, those of y in ``targets``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from numbers import Number
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -97,7 +99,7 @@ def read_container(X: Any, name: str = "X") -> Container:
     raise _one_dimensional(array, name)
 
 
-def _check_is_container(X: Any, name: str) -> None:
+def _check_is_container(X: Any, name: str, entries: str = "sequences") -> None:
     """Raise a TypeError that names the remedy unless X is a container."""
     if isinstance(X, str | bytes):
         raise TypeError(
@@ -107,7 +109,7 @@ def _check_is_container(X: Any, name: str) -> None:
         check_array(X, accept_sparse=False, input_name=name)
     if (remedy := remedy_for(X, name)) is not None:
         raise TypeError(
-            f"{name} must be a list of sequences, an array, a Series or a DataFrame, "
+            f"{name} must be a list of {entries}, an array, a Series or a DataFrame, "
             f"got {type(X).__name__}{remedy}"
         )
 
@@ -284,6 +286,93 @@ def open_rows(container: Any, name: str) -> list[Any]:
     if read.layout == "columns":
         return list(to_array(read.content))
     return list(read.content)
+
+
+def open_column(values: Any, name: str) -> NDArray:
+    """Return one number or label a sequence, or as many for each, as an array.
+
+    Parameters
+    ----------
+    values : list, tuple, ndarray, tensor, Series or DataFrame
+        One entry a sequence.
+    name : str
+        Name of the values in messages.
+
+    Returns
+    -------
+    column : ndarray of shape (n_sequences, ...)
+        Of the values' own dtype; object only for arrays that hold strings or several
+        kinds of values.
+
+    Raises
+    ------
+    TypeError
+        If it is not a container of values; the message names the remedy.
+    ValueError
+        If a value is missing, masked or NaN; the message names its place.
+    """
+    _check_is_container(values, name, "values")
+    column = _column_array(values, name)
+    if column.ndim == 0:
+        raise ValueError(f"{name} is one value, expected one for each sequence")
+    missing = _missing_cells(column)
+    if missing.any():
+        index = np.argwhere(missing)[0].tolist()
+        place = index if np.prod(column.shape[1:]) != 1 else index[:1]
+        raise ValueError(f"Input {name} contains NaN or a missing value: {name}{place}")
+    if column.dtype == object and _are_numbers(column):
+        return np.array(column.tolist())  # nullable columns, or objects
+    return column
+
+
+def _column_array(values: Any, name: str) -> NDArray:
+    """Return values as an array; missing ones are None, NaN, NA or NaT."""
+    if is_foreign_frame(values):
+        values = as_frame(values)
+    if _is_awkward(values):
+        values = values.to_list()
+    if isinstance(values, pd.Series | pd.DataFrame):
+        return np.asarray(values.to_numpy())
+    try:
+        if not isinstance(values, list | tuple):
+            return to_array(values)
+        values = [_without_masks(value) for value in values]
+        array = to_array(values)
+        if array.dtype.kind not in "US":
+            return array
+        objects = np.asarray(values, dtype=object)  # NaN among strings became "nan"
+        return array if set(map(type, objects.ravel())) <= {str, np.str_} else objects
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name} must have one entry a sequence, or rows of one length: "
+            f"{str(error)[:200]}"
+        ) from error
+
+
+def _without_masks(value: Any) -> Any:
+    """Return a masked value as None, and masked rows with None or NaN."""
+    if value is np.ma.masked:
+        return None
+    if isinstance(value, np.ma.MaskedArray):
+        return to_array(value)
+    if isinstance(value, list | tuple):
+        return [_without_masks(cell) for cell in value]
+    return value
+
+
+def _missing_cells(array: NDArray) -> NDArray[np.bool_]:
+    missing = np.asarray(pd.isna(array))
+    if array.dtype == object and np.ma.core.MaskedConstant in set(map(type, array.flat)):
+        missing |= np.array([cell is np.ma.masked for cell in array.flat]).reshape(
+            array.shape
+        )
+    return missing
+
+
+def _are_numbers(array: NDArray) -> bool:
+    """Return whether an array of objects holds numbers or booleans only."""
+    kinds = set(map(type, array.flat))
+    return all(issubclass(kind, Number | np.number | np.bool_) for kind in kinds)
 
 
 def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:

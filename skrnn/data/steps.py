@@ -108,13 +108,14 @@ def to_array(values: Any) -> NDArray:
             return np.asarray(tensor.float())
     if isinstance(values, pd.DataFrame | pd.Series | pd.api.extensions.ExtensionArray):
         return _to_array_from_pandas(values)
-    if type(values) in PLAIN and values and _needs_care(values[0]):
+    if type(values) in PLAIN and any(map(_needs_care, set(map(type, values)))):
         return np.stack([to_array(step) for step in values])
     return np.asarray(values)
 
 
-def _needs_care(step: object) -> bool:
-    return isinstance(step, np.ma.MaskedArray) or hasattr(step, "detach")
+def _needs_care(kind: type) -> bool:
+    """Return whether numpy loses the mask, or the gradient's graph, of such a step."""
+    return issubclass(kind, np.ma.MaskedArray) or hasattr(kind, "detach")
 
 
 def _fill_masked(values: np.ma.MaskedArray) -> NDArray:

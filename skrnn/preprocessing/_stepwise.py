@@ -24,21 +24,22 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skrnn._sklearn import (
-    check_feature_names,
-    check_feature_names_in,
-    check_sample_weight,
-)
+from skrnn._sklearn import check_feature_names, check_feature_names_in
 from skrnn.data.containers import (
     CheckedSequences,
     Form,
     check_same_form,
     rows_hold_tokens,
 )
-from skrnn.data.layouts import field_arrays, open_rows, read_container
+from skrnn.data.layouts import (
+    field_arrays,
+    open_column,
+    open_rows,
+    read_container,
+)
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array
-from skrnn.data.targets import check_length
+from skrnn.data.targets import check_weights, open_targets
 
 
 def _inner_has(method: str) -> Callable[[StepwiseTransformer], bool]:
@@ -299,8 +300,7 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         arguments: dict[str, Any] = {}
         labels = None
         if y is not None:
-            check_length(y, len(lengths))
-            labels = _one_dimensional(y)
+            labels = _one_dimensional(open_targets(y, read.checked, "y", open_rows))
         if labels is not None:
             arguments["y"] = np.repeat(labels, lengths, axis=0)
         elif get_tags(self.transformer_).target_tags.required:
@@ -310,8 +310,8 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             )
         elif _needs_argument(getattr(self.transformer_, method), "y"):
             arguments["y"] = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, np.empty((len(lengths), 1)))
+        weight = check_weights(sample_weight, len(lengths))
+        if weight is not None:
             arguments["sample_weight"] = np.repeat(weight, lengths)
         with config_context(transform_output="default"):
             return getattr(self.transformer_, method)(read.values, **arguments)
@@ -401,13 +401,11 @@ def _needs_argument(method: Callable, name: str) -> bool:
     return any(p.name == name and p.default is p.empty for p in others)
 
 
-def _one_dimensional(y: Any) -> NDArray | None:
+def _one_dimensional(rows: list[Any]) -> NDArray | None:
     """Return y as a 1-D array if it has one label or number for each sequence."""
-    rows = open_rows(y, "y")
     if any(hasattr(label, "__len__") and not isinstance(label, str) for label in rows):
         return None
-    labels = np.asarray(rows)
-    return labels if labels.ndim == 1 else None
+    return open_column(rows, "y")
 
 
 # --- steps as the inner transformer takes them ---------------------------------------

@@ -163,7 +163,10 @@ def test_labels_of_a_kind_that_is_not_supported_are_named(make_classifier, y, me
         (["a", None], r"missing value: y\[1\]"),
         ([0.0, np.nan], "Input y contains NaN"),
         ([0.1, 0.7], "continuous"),
-        ([["a"], ["a", "b"]], "y must have one label a sequence"),
+        ([["a"], ["a", "b"]], "y must have one entry a sequence"),
+        (np.ma.masked_array([0, 1], [0, 1]), r"missing value: y\[1\]"),
+        (np.ma.masked_array(["a", "b"], [0, 1]), r"missing value: y\[1\]"),
+        (np.ma.masked_array(np.eye(2, dtype=int), [[0, 0], [1, 0]]), r"y\[1, 0\]"),
     ],
 )
 def test_what_is_no_class_is_named(make_classifier, y, message):
@@ -178,11 +181,25 @@ def test_what_is_no_class_is_named(make_classifier, y, message):
         ([0.0, np.inf], "Input y contains infinity"),
         (["a", "b"], "could not convert string to float"),
         (np.zeros((2, 1, 1)), "y has 3 dimensions"),
+        (np.ma.masked_array([0.0, 1.0], [0, 1]), r"missing value: y\[1\]"),
     ],
 )
 def test_what_is_no_number_is_named(make_regressor, y, message):
     with pytest.raises(ValueError, match=message):
         make_regressor().fit([ok, ok], y)
+
+
+def test_a_masked_weight_is_missing(make_supervised):
+    y = make_supervised.targets([ok, ok])
+    weight = np.ma.masked_array([1.0, 2.0], [0, 1])
+    with pytest.raises(ValueError, match=r"missing value: sample_weight\[1\]"):
+        make_supervised().fit([ok, ok], y, sample_weight=weight)
+
+
+def test_a_packed_y_is_named(make_supervised):
+    y = pack_sequence([torch.ones(2), torch.ones(1)])
+    with pytest.raises(TypeError, match=r"y must be .*PackedSequence.*unpack_sequence"):
+        make_supervised().fit([ok, ok], y)
 
 
 # --- another X at predict ------------------------------------------------------------

@@ -317,6 +317,17 @@ def test_targets_of_another_form_are_ignored(sequences):
             StepwiseTransformer(LinearDiscriminantAnalysis()).fit(sequences, y)
 
 
+@pytest.mark.parametrize("labels", [["a", "b", "a", "b", "a"], [0, 1, 0, 1, 0]])
+def test_a_masked_label_or_weight_is_missing(sequences, labels):
+    mask = [False, False, True, False, False]
+    stepwise = StepwiseTransformer(LinearDiscriminantAnalysis())
+    with pytest.raises(ValueError, match=r"missing value: y\[2\]"):
+        stepwise.fit(sequences, np.ma.masked_array(labels, mask))
+    stepwise = StepwiseTransformer(StandardScaler())
+    with pytest.raises(ValueError, match=r"missing value: sample_weight\[2\]"):
+        stepwise.fit(sequences, sample_weight=np.ma.masked_array(np.ones(5), mask))
+
+
 def test_each_step_gets_the_weight_of_its_sequence(sequences):
     weight = np.array([1.0, 0, 2, 3, 1])
     expected = StandardScaler().fit(

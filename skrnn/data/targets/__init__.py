@@ -4,8 +4,8 @@ from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
     Targets,
-    check_length,
     check_weights,
+    open_targets,
     scale_to_mean_1,
 )
 from skrnn.data.targets._classes import (
@@ -31,9 +31,9 @@ __all__ = [
     "Targets",
     "TokenContinuations",
     "TokenTargets",
-    "check_length",
     "check_weights",
     "loss_weights",
     "make_class_targets",
+    "open_targets",
     "scale_to_mean_1",
 ]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from numbers import Real
+from numbers import Number, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn._sklearn import check_sample_weight, safe_indexing
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.layouts import open_column
 from skrnn.data.ragged import RaggedArray, object_array
 
 
@@ -254,8 +254,25 @@ def weight_by_class(
 # --- containers of y -----------------------------------------------------------------
 
 
-def check_length(y: Any, n_sequences: int, name: str = "y") -> None:
-    """Raise a ValueError unless ``y`` has one entry for each sequence."""
+def open_targets(
+    y: Any, X: CheckedSequences, name: str, read: Callable[[Any, str], Any]
+) -> Any:
+    """Return ``read(y, name)``, which has one entry for each sequence of X.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If y is None or sparse, if ``read`` refuses it, or if X has another number of
+        sequences.
+    """
+    check_given(y, name)
+    entries = read(y, name)
+    check_length(len(entries), X, name)
+    return entries
+
+
+def check_given(y: Any, name: str = "y") -> None:
+    """Raise an error if y is None or sparse."""
     if y is None:
         raise ValueError(
             f"{name} is None: this estimator requires {name} to be passed, but the "
@@ -265,17 +282,21 @@ def check_length(y: Any, n_sequences: int, name: str = "y") -> None:
         raise TypeError(
             f"{name} is sparse, which is not supported; pass {name}.toarray()"
         )
-    n_entries = len(y) if hasattr(y, "__len__") else len(np.atleast_1d(np.asarray(y)))
-    if n_entries != n_sequences:
-        X_name = name.replace("y", "X", 1)
-        raise ValueError(
-            f"{name} has {n_entries} entries, but {X_name} has {n_sequences} sequences"
+
+
+def check_length(n_entries: int, X: CheckedSequences, name: str = "y") -> None:
+    """Raise a ValueError unless there is one entry of y for each sequence of X."""
+    n_sequences = len(X.steps)
+    if n_entries == n_sequences:
+        return
+    X_name = name.replace("y", "X", 1)
+    message = f"{name} has {n_entries} entries, but {X_name} has {n_sequences} sequences"
+    if X.named is not None and X.form.container == "columns" and n_entries < n_sequences:
+        message += (
+            f". Each row of {X_name} is read as one sequence; if its rows are steps, pass "
+            "skrnn.preprocessing.sequences_from_frame(frame, by=...)"
         )
-
-
-def as_array(y: Any) -> Any:
-    """Return a Series or frame as an array, other containers as they are."""
-    return y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y
+    raise ValueError(message)
 
 
 def check_weights(
@@ -285,6 +306,8 @@ def check_weights(
     if sample_weight is None:
         return None
     try:
+        if not isinstance(sample_weight, Number):
+            sample_weight = open_column(sample_weight, name)
         return check_sample_weight(
             sample_weight,
             np.empty((n_sequences, 1)),

@@ -7,26 +7,39 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skrnn.data.containers import CheckedSequences, is_missing
+from skrnn.data.containers import CheckedSequences, is_sequence
+from skrnn.data.layouts import open_column
+from skrnn.data.steps import shown
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
     Targets,
-    as_array,
-    check_length,
     encode_labels,
     listed,
+    open_targets,
     weight_by_class,
 )
 
 
-def make_class_targets(y: Any, name: str = "y") -> ClassTargets | MultilabelTargets:
-    """Return the kind of class targets that y is: one label, or an indicator matrix."""
-    multilabel = np.ndim(_without_missing(y, name)) == 2 and _is_indicator(y, name)
-    return MultilabelTargets() if multilabel else ClassTargets()
+def make_class_targets(y: Any) -> ClassTargets | MultilabelTargets:
+    """Return the kind of class targets that y is: one label, or several columns.
+
+    This reads y's form alone; ``check`` of the targets reads its values.
+    """
+    return MultilabelTargets() if _n_columns(y) > 1 else ClassTargets()
+
+
+def _n_columns(y: Any) -> int:
+    """Return the columns of a 2-D y; 1 for any other."""
+    if isinstance(y, list | tuple):
+        first: Any = y[0] if len(y) else 0
+        is_row = is_sequence(first) and not isinstance(first, str)
+        return len(first) if is_row and np.ndim(first) == 1 else 1
+    shape: Any = getattr(y, "shape", ())
+    return shape[1] if len(shape) == 2 else 1
 
 
 class ClassTargets(Targets):
@@ -42,8 +55,7 @@ class ClassTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return labels of shape (n_sequences,)."""
-        check_length(y, len(X.steps), name)
-        labels = _without_missing(y, name)
+        labels = _open_labels(y, X, name)
         if labels.ndim == 2 and labels.shape[1] != 1 and self.classes is not None:
             raise ValueError(
                 f"{name} has {labels.shape[1]} columns, but y had one label a sequence "
@@ -103,23 +115,21 @@ class MultilabelTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return an int64 indicator matrix of shape (n_sequences, n_labels)."""
-        check_length(y, len(X.steps), name)
-        matrix = _without_missing(y, name)
+        matrix = _open_labels(y, X, name)
         n_labels = None if self.classes is None else len(self.classes)
         if matrix.ndim != 2 or (n_labels is not None and matrix.shape[1] != n_labels):
+            expected = "" if n_labels is None else f" with {n_labels} labels, as in fit"
             raise ValueError(
-                f"{name} has shape {matrix.shape}, expected an indicator matrix with "
-                f"{n_labels} labels, as y was in fit"
+                f"{name} has shape {matrix.shape}, expected an indicator matrix{expected}"
             )
-        _check_labels(matrix, name)
-        matrix = check_array(matrix, accept_sparse=False, dtype=np.int64, input_name=name)
         wrong = np.argwhere((matrix != 0) & (matrix != 1))
         if len(wrong):
             i, j = wrong[0]
             raise ValueError(
-                f"{name}[{i}, {j}] is {matrix[i, j]}; an indicator matrix holds 0 and 1"
+                f"{name}[{i}, {j}] is {shown(matrix[i].tolist()[j])}; an indicator matrix "
+                f"holds 0 and 1. With one label a sequence, {name} should be a 1d array"
             )
-        return CheckedTargets(matrix)
+        return CheckedTargets(matrix.astype(np.int64))
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
         """Learn the number of labels; warn where each row has exactly one."""
@@ -174,31 +184,12 @@ class MultilabelTargets(Targets):
         return [np.flatnonzero(column) for column in columns if column.any()]
 
 
-def _without_missing(y: Any, name: str) -> NDArray:
-    """Return y as an array of labels; a missing one is a ValueError."""
-    y = as_array(y)
-    try:
-        array = np.asarray(y)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must have one label a sequence, or be an indicator matrix: {error}"
-        ) from error
-    if array.dtype.kind in "US" and not hasattr(y, "dtype"):
-        array = np.asarray(y, dtype=object)  # NaN among strings became "nan"
-    if array.dtype.kind in "fc":
-        array = check_array(
-            array, ensure_2d=False, allow_nd=True, dtype=None, input_name=name
-        )
-    elif array.dtype.kind == "O":
-        for i, label in enumerate(array.ravel()):
-            if is_missing(label):
-                raise ValueError(
-                    f"Input {name} contains NaN or a missing value: {name}[{i}]"
-                )
-        array = np.asarray(y) if not hasattr(y, "dtype") else array
-        if array.dtype == object and array.ndim == 2:  # a frame of nullable columns
-            array = np.array(array.tolist())
-    return array
+def _open_labels(y: Any, X: CheckedSequences, name: str) -> NDArray:
+    """Return labels, one entry a sequence of X; infinite ones are a ValueError."""
+    labels = open_targets(y, X, name, open_column)
+    if labels.dtype.kind in "fc":
+        check_array(labels, ensure_2d=False, allow_nd=True, dtype=None, input_name=name)
+    return np.asarray(labels)
 
 
 def _check_labels(labels: NDArray, name: str) -> None:
@@ -206,9 +197,3 @@ def _check_labels(labels: NDArray, name: str) -> None:
         check_classification_targets(labels)
     except TypeError as error:  # labels that cannot be sorted
         raise TypeError(f"the labels of {name} must be of one kind: {error}") from error
-
-
-def _is_indicator(y: Any, name: str) -> bool:
-    """Return whether scikit-learn calls a 2-D y multilabel."""
-    labels = _without_missing(y, name)
-    return str(type_of_target(labels, input_name=name)) == "multilabel-indicator"

@@ -10,12 +10,12 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
+from skrnn.data.layouts import open_column
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
     Targets,
-    as_array,
-    check_length,
+    open_targets,
     scale_to_mean_1,
 )
 
@@ -46,10 +46,7 @@ class NumberTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return float64 ``(n_sequences,)`` or ``(n_sequences, n_outputs)``."""
-        check_length(y, len(X.steps), name)
-        values = check_array(
-            as_array(y), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
-        )
+        values = _open_numbers(y, X, name)
         if values.ndim > 2:
             raise ValueError(
                 f"{name} has {values.ndim} dimensions, expected (n_sequences,) or "
@@ -138,10 +135,7 @@ class HorizonTargets(NumberTargets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return float64 ``(n_sequences, horizon)`` or (n_sequences, horizon, n_outputs)."""
-        check_length(y, len(X.steps), name)
-        values = check_array(
-            as_array(y), dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
-        )
+        values = _open_numbers(y, X, name)
         if values.ndim not in (2, 3) or 0 in values.shape:
             raise ValueError(
                 f"{name} has shape {values.shape}, expected (n_sequences, horizon) or "
@@ -163,3 +157,12 @@ class HorizonTargets(NumberTargets):
         shared = unit * np.sqrt(np.square(deviation / unit).mean(axis=0))
         of_largest = largest.reshape(self.horizon, -1).max(axis=0)
         return np.tile(super()._scale(shared, of_largest), self.horizon)
+
+
+def _open_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:
+    """Return finite numbers, one entry a sequence of X."""
+    values = open_targets(y, X, name, open_column)
+    values = check_array(
+        values, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
+    )
+    return np.asarray(values)

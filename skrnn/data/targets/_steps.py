@@ -15,10 +15,10 @@ from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
     Targets,
-    check_length,
     decode_labels,
     encode_labels,
     listed,
+    open_targets,
     weight_by_class,
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
@@ -94,8 +94,7 @@ class StepTargets(Targets):
             What messages call y.
         """
         lengths = X.steps.lengths
-        check_length(y, len(lengths), name)
-        rows = open_rows(y, name)
+        rows = open_targets(y, X, name, open_rows)
         are_texts = isinstance(rows[0], str)
         labels: list[Any] = []
         X_name = name.replace("y", "X", 1)

@@ -14,6 +14,7 @@ from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
     Targets,
+    check_given,
     check_length,
     decode_labels,
 )
@@ -93,7 +94,7 @@ class TokenTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return the tokens of each target as a RaggedArray."""
-        check_length(y, len(X.steps), name)
+        check_given(y, name)
         checked = check_sequences(
             y,
             input_type="tokens",
@@ -102,6 +103,7 @@ class TokenTargets(Targets):
             name=name,
             advice=TARGET_ADVICE,
         )
+        check_length(len(checked.steps), X, name)
         kinds = set(map(type, checked.steps.values))
         if float in kinds:
             position = next(

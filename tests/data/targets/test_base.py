@@ -6,15 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import torch
+from torch.nn.utils.rnn import pack_sequence
 
 from skrnn.data.containers import check_sequences
+from skrnn.data.layouts import open_column
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import (
     CheckedData,
     CheckedTargets,
+    ClassTargets,
+    StepTargets,
     Targets,
-    check_length,
+    TokenTargets,
     check_weights,
+    open_targets,
     scale_to_mean_1,
 )
 from skrnn.data.targets._base import (
@@ -28,17 +34,54 @@ from skrnn.data.targets._base import (
 
 
 def test_y_has_one_entry_for_each_sequence():
-    check_length([1, 2], 2)
-    with pytest.raises(ValueError, match="y has 3 entries, but X has 2 sequences"):
-        check_length([1, 2, 3], 2)
-    with pytest.raises(ValueError, match="y_val has 1 entries, but X_val has 2"):
-        check_length([1], 2, "y_val")
-    with pytest.raises(ValueError, match="y_val is None"):
-        check_length(None, 2, "y_val")
-    with pytest.raises(ValueError, match="y has 1 entries"):
-        check_length(5, 2)
+    X = check_sequences([[1.0], [2.0]])
+    assert open_targets([1, 2], X, "y", open_column).tolist() == [1, 2]
+    for y, name, message in (
+        ([1, 2, 3], "y", "y has 3 entries, but X has 2 sequences$"),
+        ([1], "y_val", "y_val has 1 entries, but X_val has 2"),
+        (None, "y_val", "y_val is None"),
+        (np.array(5), "y", "y is one value, expected one for each sequence"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            open_targets(y, X, name, open_column)
     with pytest.raises(TypeError, match=r"y is sparse.* y.toarray"):
-        check_length(scipy.sparse.eye_array(2).tocsr(), 2)
+        open_targets(scipy.sparse.eye_array(2).tocsr(), X, "y", open_column)
+    with pytest.raises(TypeError, match=r"y must be a list of values.*, got int$"):
+        open_targets(5, X, "y", open_column)
+
+
+def test_too_few_entries_for_the_rows_of_a_frame_name_sequences_from_frame():
+    frame = pd.DataFrame({"id": [0, 0, 1, 1], "speed": [1.0, 2.0, 3.0, 4.0]})
+    for make, y in ((ClassTargets, ["a", "b"]), (TokenTargets, [["a"], ["b"]])):
+        with pytest.raises(
+            ValueError, match=r"X has 4 sequences\..*sequences_from_frame"
+        ):
+            make().check(y, check_sequences(frame))
+        with pytest.raises(ValueError, match=r"X has 4 sequences$"):
+            make().check(y, check_sequences(frame.to_numpy()))
+
+
+@pytest.mark.parametrize("targets", [ClassTargets(), StepTargets(), TokenTargets()])
+def test_packed_targets_are_named_before_their_length(targets):
+    y = pack_sequence([torch.ones(2), torch.ones(1), torch.ones(1)])
+    X = check_sequences([["a", "b"], ["c"], ["d"]])
+    with pytest.raises(TypeError, match=r"PackedSequence.*unpack_sequence\(y\)"):
+        targets.check(y, X)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        np.ma.masked_array([1.0, 2.0, 3.0], mask=[0, 1, 0]),
+        np.ma.masked_array([1, 2, 3], mask=[0, 1, 0]),
+        [1.0, np.ma.masked, 3.0],
+        pd.Series([1.0, None, 3.0], dtype="Float64"),
+        [1, None, 3],
+    ],
+)
+def test_a_missing_weight_is_named(weight):
+    with pytest.raises(ValueError, match=r"sample_weight contains .*sample_weight\[1\]"):
+        check_weights(weight, 3)
 
 
 def test_weights_are_one_number_for_each_sequence():

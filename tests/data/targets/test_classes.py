@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
+from skrnn.data.layouts import open_column
+from skrnn.data.ragged import object_array
 from skrnn.data.targets import ClassTargets, MultilabelTargets, make_class_targets
 
 INDICATORS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1]])
@@ -85,14 +87,70 @@ def test_a_missing_label_is_refused(make, y, check_data):
         ([1.5, 2.5], "Unknown label type: continuous"),
         (np.ones((2, 2, 2)), "Unknown label type"),
         ([[1, 2], [3, 4]], "y should be a 1d array"),
-        ("ab", "Unknown label type"),
-        ([["a"], ["b", "c"]], "y must have one label a sequence.*inhomogeneous"),
+        ([["a"], ["b", "c"]], "y must have one entry a sequence.*inhomogeneous"),
+        (
+            [["a", "b"], ["c", "d"]],
+            r"y\[0, 0\] is 'a'; an indicator matrix holds 0 and 1",
+        ),
+        (np.array([["a", "b"], ["c", "d"]]), r"y\[0, 0\] is 'a'; .* a 1d array"),
+        ([[0.5, 1], [0, 1]], r"y\[0, 0\] is 0.5; an indicator matrix"),
         (["a"], "y has 1 entries, but X has 2 sequences"),
     ],
 )
 def test_labels_of_the_wrong_form_are_refused(y, message, check_data):
     with pytest.raises(ValueError, match=message):
         check_data(make_class_targets(y), y, lengths=[1, 1])
+
+
+MASK = [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("y", "place"),
+    [
+        (np.ma.masked_array([0, 1, 1], MASK), r"y\[1\]"),
+        (np.ma.masked_array([0.0, 1.0, 1.0], MASK), r"y\[1\]"),
+        (np.ma.masked_array(["a", "b", "a"], MASK), r"y\[1\]"),
+        (np.ma.masked_array(object_array(["a", "b", "a"]), MASK), r"y\[1\]"),
+        (object_array(["a", np.ma.masked, "a"]), r"y\[1\]"),
+        (["a", np.ma.masked, "a"], r"y\[1\]"),
+        ([[0], [np.ma.masked], [1]], r"y\[1\]"),
+        (np.ma.masked_array(INDICATORS, INDICATORS == 0), r"y\[0, 0\]"),
+        (list(np.ma.masked_array(INDICATORS, np.eye(3)[[1, 2, 0]])), r"y\[0, 1\]"),
+        ([[0, 1], [1, np.ma.masked], [1, 1]], r"y\[1, 1\]"),
+        ([[0, 1], [1, None], [1, 1]], r"y\[1, 1\]"),
+        (pd.DataFrame([[0, 1], [1, None], [1, 1]], dtype="Int64"), r"y\[1, 1\]"),
+    ],
+)
+def test_a_masked_label_is_missing_and_its_place_named(y, place, check_data):
+    with pytest.raises(ValueError, match=f"Input y contains NaN or .*: {place}$"):
+        check_data(make_class_targets(y), y, lengths=[1, 1, 1])
+
+
+def test_an_array_without_a_masked_cell_is_read(check_data):
+    y = np.ma.masked_array(["a", "b", "a"], mask=False)
+    assert check_data(make_class_targets(y), y).y.values.tolist() == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", object])
+def test_labels_that_are_number_objects_have_a_dtype_of_their_own(dtype, check_data):
+    y = pd.Series([1, 0, 1], dtype=dtype)
+    labels = check_data(make_class_targets(y), y).y.values
+    assert labels.dtype.kind in "bi"
+    assert labels.tolist() == [1, 0, 1]
+
+
+def test_y_is_opened_once(check_data, monkeypatch):
+    calls = []
+
+    def count(y, name):
+        calls.append(name)
+        return open_column(y, name)
+
+    monkeypatch.setattr("skrnn.data.targets._classes.open_column", count)
+    for y in (["a", "b", "a"], INDICATORS):
+        check_data(make_class_targets(y), y)
+    assert calls == ["y", "y"]
 
 
 def test_labels_of_several_kinds_are_refused(check_data):

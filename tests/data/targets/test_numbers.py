@@ -72,8 +72,16 @@ def test_a_column_of_numbers_becomes_a_vector_with_a_warning(check_data):
         ([[1, 2], [3]], "inhomogeneous"),
         ([1.0], "y has 1 entries, but X has 2 sequences"),
         (None, "y is None"),
+        (np.ma.masked_array([1.0, 2.0], [0, 1]), r"contains NaN .*: y\[1\]$"),
+        (np.ma.masked_array([1, 2], [0, 1]), r"contains NaN .*: y\[1\]$"),
+        ([1.0, np.ma.masked], r"contains NaN .*: y\[1\]$"),
+        (np.ma.masked_array([[1], [2]], [[0], [1]]), r"contains NaN .*: y\[1\]$"),
+        (np.ma.masked_array(np.eye(2), np.eye(2)), r"contains NaN .*: y\[0, 0\]$"),
+        ([[1, 2], [3, np.ma.masked]], r"contains NaN .*: y\[1, 1\]$"),
+        ([np.ones(2), np.ma.masked_array([1, 2], [0, 1])], r"NaN .*: y\[1, 1\]$"),
     ],
 )
+@pytest.mark.filterwarnings("error:.*masked element")
 def test_numbers_of_the_wrong_form_are_refused(y, message, check_data):
     with pytest.raises(ValueError, match=message):
         check_data(make(), y, lengths=[1, 1])
@@ -347,6 +355,20 @@ def test_a_constant_step_does_not_hide_the_others(constant, fitted, check_data, 
 def test_horizons_of_the_wrong_form_are_refused(y, message, check_data):
     with pytest.raises(ValueError, match=message):
         check_data(make(HorizonTargets), y, lengths=[1, 1])
+
+
+@pytest.mark.parametrize("scale", EXTREMES)
+def test_a_horizon_has_the_same_scale_in_every_unit(scale, fitted, check_data, rng):
+    y = rng.normal(size=(20, 3, 2))
+    targets, in_units = fitted(make(HorizonTargets), y), make(HorizonTargets)
+    fitted(in_units, scale * y)
+    np.testing.assert_allclose(in_units.scale / scale, targets.scale, rtol=1e-9)
+
+
+def test_a_masked_step_of_a_horizon_is_missing(check_data):
+    y = np.ma.masked_array(HORIZON, HORIZON == 4)
+    with pytest.raises(ValueError, match=r"Input y contains NaN .*: y\[1, 0\]$"):
+        check_data(make(HorizonTargets), y)
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (2, 3, 1), (2, 1)])
