@@ -22,7 +22,27 @@ Inputs = Mapping[str, Any]
 PADDING, UNKNOWN = 0, 1
 
 
-class FeatureInput(nn.Module):
+class InputLayer(nn.Module):
+    """Abstract base: vectors of the steps of a batch.
+
+    Attributes
+    ----------
+    output_size : int
+        Features of a step's vector.
+    """
+
+    output_size: int
+
+    def encode_characters(self, characters: Tensor) -> Tensor:
+        """Return the vectors of distinct words; only tokens have characters."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, T, output_size)``."""
+        raise NotImplementedError
+
+
+class FeatureInput(InputLayer):
     """Returns numeric features unchanged."""
 
     def __init__(self, n_features: int):
@@ -37,7 +57,7 @@ class FeatureInput(nn.Module):
         return inputs["features"]
 
 
-class TokenEmbedding(nn.Module):
+class TokenEmbedding(InputLayer):
     """A vector for each token, beside one made from its characters.
 
     In training, a token seen only once in the training data becomes the unknown id half
@@ -189,9 +209,7 @@ class TokenEmbedding(nn.Module):
         return ids.masked_fill(forgotten, UNKNOWN)
 
 
-def build_input_layer(
-    input_layer: Mapping[str, Any], dropout: float
-) -> FeatureInput | TokenEmbedding:
+def build_input_layer(input_layer: Mapping[str, Any], dropout: float) -> InputLayer:
     """Return the input layer for numeric features or for tokens."""
     if "n_features" in input_layer:
         return FeatureInput(**input_layer)

@@ -166,6 +166,14 @@ class EarlyStopping(Callback):
             self.weights_ = None
 
 
+class PlainLog(skorch.callbacks.PrintLog):
+    """Prints a line an epoch, without colours for the best values."""
+
+    def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
+        """Return a value as text."""
+        return super().format_row({key: row[key]}, key, color)
+
+
 def print_log() -> skorch.callbacks.PrintLog:
     """Return the callback that prints a line an epoch."""
-    return skorch.callbacks.PrintLog(keys_ignored=["skipped_updates"])
+    return PlainLog(keys_ignored=["skipped_updates"])

@@ -18,7 +18,6 @@ from torch import Tensor
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
-from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.outputs import State
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
@@ -61,8 +60,7 @@ def run_batch(net: SequenceNet, batch: Batch) -> Iterator[tuple[MicroBatch, Any]
 def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionBatches:
     """Return the batches of a prediction; distinct words are encoded once for all."""
     chunk = None if net.bptt is None else max(CHUNK, net.bptt)
-    layer = getattr(net.module_, "input_layer", None)
-    encode = layer.encode_characters if isinstance(layer, TokenEmbedding) else None
+    encode = net.module_.encode_characters
     return PredictionBatches(dataset, net.device, chunk, encode)
 
 

@@ -7,6 +7,7 @@ are in ``inference``.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,8 +23,8 @@ from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches, run, run_batch
 from skrnn.training.seeding import make_generator
-from skrnn.training.updates import Updates, check_weights
-from skrnn.training.user_callbacks import ends_training, set_n_batches
+from skrnn.training.updates import Updates
+from skrnn.training.user_callbacks import ends_training, release_torch, set_n_batches
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -159,6 +160,7 @@ class SequenceNet(NeuralNet):
             pass  # a callback ends training
         finally:
             self.notify("on_train_end", X=X, y=y)
+            release_torch(self.callbacks_)
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
         return self
@@ -179,6 +181,8 @@ class SequenceNet(NeuralNet):
         n_batches = len(training) + (0 if validation is None else len(validation))
         set_n_batches(self.callbacks_, n_batches)
         datasets = {"dataset_train": X, "dataset_valid": y}
+        # a checkpoint, or a restored snapshot, may have replaced the history
+        self.best_: dict[str, float] = {}
         for _ in range(self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
@@ -192,7 +196,7 @@ class SequenceNet(NeuralNet):
             finally:
                 # one row an update would add up; skorch's checkpoints read the last one
                 del self.history[-1]["batches"][:-1]
-        check_weights(self, training)  # the last update may have been too large
+        updates.end_training()
         return self
 
     def run_single_epoch(
@@ -225,10 +229,14 @@ class SequenceNet(NeuralNet):
     ) -> None:
         """Record an epoch's value, and as ``name_best`` whether none before was better."""
         sign = 1.0 if lower_is_better else -1.0
-        before = [row[name] for row in self.history[:-1] if name in row]
+        if name not in self.best_:  # of earlier trainings
+            before = [sign * row[name] for row in self.history[:-1] if name in row]
+            self.best_[name] = min(filter(math.isfinite, before), default=math.inf)
+        is_best = sign * value < self.best_[name]
+        if is_best:
+            self.best_[name] = sign * value
         self.history.record(name, value)
-        best = all(sign * value < sign * other for other in before)
-        self.history.record(f"{name}_best", best)
+        self.history.record(f"{name}_best", is_best)
 
     def add_gradients(
         self, batch: Batch, n_targets: float, state: tuple[Tensor, ...]
@@ -240,7 +248,7 @@ class SequenceNet(NeuralNet):
         total = torch.zeros((), device=self.device)
         for micro_batch in batch:
             outputs, state = run(self, micro_batch, state)
-            loss = self._sum_of_losses(micro_batch, outputs)
+            loss = self.weighted_losses(micro_batch, outputs).sum()
             (loss / n_targets).backward()
             total += loss.detach()
         return total / batch.n_targets, state
@@ -249,17 +257,15 @@ class SequenceNet(NeuralNet):
         """Return the loss of a batch without training on it."""
         with torch.inference_mode():
             total = sum(
-                self._sum_of_losses(micro_batch, outputs)
+                self.weighted_losses(micro_batch, outputs).sum()
                 for micro_batch, outputs in run_batch(self, batch)
             )
         return {"loss": total / batch.n_targets, "y_pred": None}
 
-    def _sum_of_losses(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
-        """Return the weighted sum of the losses, one a sequence or one a step."""
+    def weighted_losses(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
+        """Return the weighted losses, one a sequence or one a step."""
         losses = self.criterion_(outputs, micro_batch.targets)
-        if micro_batch.weights is None:
-            return losses.sum()
-        return (losses * micro_batch.weights).sum()
+        return losses if micro_batch.weights is None else losses * micro_batch.weights
 
     # --- state -----------------------------------------------------------------------
 

@@ -135,9 +135,8 @@ def cut_batch(
         longest = int(lengths[order[start]])
         rows = max(most // longest, min(MIN_ROWS, SLACK * most // longest), 1)
         left = len(order) - start
-        rows = -(
-            -left // -(-left // rows)
-        )  # parts of equal size, no small one at the end
+        n_parts = -(-left // rows)
+        rows = -(-left // n_parts)  # equal parts, no small one at the end
         yield indices[order[start : start + rows]]
         start += rows
 

@@ -8,17 +8,18 @@ again ends with an error.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skorch.utils import TeeGenerator
 from torch import Tensor
 
+from skrnn._warnings import warn
 from skrnn.training.collate import Batch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import evaluation
+from skrnn.training.inference import evaluation, run
 
 if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
@@ -29,8 +30,8 @@ MAX_SKIPPED = 10
 N_NAMED, N_TRIED = 5, 16
 #: Steps from which a message calls a sequence long.
 LONG = 1000
-#: Cells whose gates keep gradients in bounds.
-GATED = ("lstm", "gru")
+#: Growth of a weight's norm from which the network is tried after the last update.
+LARGE_GROWTH = 2.0
 
 
 class NotFinite(Exception):
@@ -65,11 +66,12 @@ class Updates:
         # mean over batches of their means, in which short sequences would weigh more.
         n_targets = dataset.n_targets
         self.n_targets = None if n_targets is None else n_targets / len(batches)
+        self.norms = self._measure_weights()
         self.state: tuple[Tensor, ...] = ()
         self.n_updates = self.n_skipped = 0  # of this epoch
         self.n_in_a_row = 0
         self.last = self.named = ""  # why, and of which sequences, one was skipped
-        self.warned = False
+        self.warned = self.any_skipped = False
 
     def step(self, batch: Batch) -> dict[str, Any]:
         """Update the weights, unless the loss or the gradient is not finite."""
@@ -87,7 +89,7 @@ class Updates:
         try:
             self.net._step_optimizer(closure)
         except NotFinite as error:
-            self._skip(batch, error)
+            self._skip(batch, before, error)
             return {"loss": error.loss, "y_pred": None, "skipped": True}
         self.n_in_a_row = 0
         return {"loss": loss, "y_pred": None}
@@ -99,15 +101,29 @@ class Updates:
             raise ValueError(self._message("for all its updates"))
         if self.n_skipped and not self.warned:
             self.warned = True
-            warnings.warn(
+            warn(
                 f"{self.n_skipped} of {self.n_updates} updates in epoch "
                 f"{len(self.net.history)} were skipped: {self.last} for {self.named}. Cut "
                 "or leave out sequences that are far longer than others or have extreme "
                 f"values, or try {advice(self.net)}. The history counts skipped_updates; "
-                "later ones are not warned of",
-                stacklevel=2,
+                "later ones are not warned of"
             )
         self.n_updates = self.n_skipped = 0
+
+    def end_training(self) -> None:
+        """Raise a ValueError if the last update was too large.
+
+        No later loss shows it, so the network is tried where updates were skipped, or the
+        weights have grown: both are rare, and in one short training a try costs much.
+        """
+        bounds = 1 + LARGE_GROWTH * self.norms  # some weights start at zero
+        if self.any_skipped or not (self._measure_weights() <= bounds).all():
+            check_weights(self.net, self.batches)
+
+    def _measure_weights(self) -> Tensor:
+        """Return the norm of each weight tensor."""
+        with torch.no_grad():
+            return torch.stack(torch._foreach_norm(self.weights))
 
     def _compute_gradient(
         self, batch: Batch, state: tuple[Tensor, ...], *, check: bool
@@ -135,9 +151,10 @@ class Updates:
         )
         return loss
 
-    def _skip(self, batch: Batch, error: NotFinite) -> None:
+    def _skip(self, batch: Batch, before: tuple[Tensor, ...], error: NotFinite) -> None:
         """Leave an update out; a ValueError if it is not the fault of its sequences."""
         check_weights(self.net, self.batches)
+        self.any_skipped = True
         self.n_skipped += 1
         self.n_in_a_row += 1
         self.last = str(error)
@@ -146,22 +163,40 @@ class Updates:
         if self.n_in_a_row == MAX_SKIPPED:
             raise ValueError(self._message(f"for {MAX_SKIPPED} updates in a row"))
         if not self.warned:
-            self.named = self._name(batch)
+            self.named = self._name(batch, before)
 
-    def _name(self, batch: Batch) -> str:
-        """Return the sequences of a batch by their places in X, the longest first."""
+    def _name(self, batch: Batch, state: tuple[Tensor, ...]) -> str:
+        """Return the sequences that made an update fail by their places in X.
+
+        They are those whose own loss is not finite, the longest first. Where each loss is
+        finite, all are named, of equal length that of the largest loss first.
+        """
         indices = np.concatenate([part.indices for part in batch])
+        losses = self._losses(batch, state)
+        bad = ~np.isfinite(losses)
+        if bad.any():
+            indices, losses = indices[bad], losses[bad]
         lengths = self.dataset.lengths[indices]
-        order = np.argsort(-lengths, kind="stable")
+        order = np.lexsort((-losses, -lengths))
         longest: dict[int, int] = {}  # of several streams of one sequence
         for i, n in zip(
             self.dataset.origin_of(indices)[order], lengths[order], strict=True
         ):
             longest.setdefault(int(i), int(n))
         names = [f"X[{i}] ({n:,} step{'s' * (n > 1)})" for i, n in longest.items()]
-        if len(names) > N_NAMED:
-            names[N_NAMED:] = [f"{len(names) - N_NAMED} shorter ones"]
+        if len(names) > N_NAMED + 1:
+            names[N_NAMED:] = [f"{len(names) - N_NAMED} others"]
         return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+    def _losses(self, batch: Batch, state: tuple[Tensor, ...]) -> NDArray[np.float64]:
+        """Return the loss of each sequence of a batch, without dropout."""
+        found = []
+        with evaluation(self.net):
+            for part in batch:
+                outputs, state = run(self.net, part, state)
+                losses = self.net.weighted_losses(part, outputs)
+                found.append(losses.reshape(len(losses), -1).sum(1).cpu().numpy())
+        return np.concatenate(found).astype(np.float64)
 
     def _message(self, how_often: str) -> str:
         message = (
@@ -212,6 +247,7 @@ def advice(net: SequenceNet) -> str:
     ways.append("a smaller max_grad_norm" if net.max_grad_norm else "max_grad_norm=1.0")
     if "n_features" in config.get("input_layer", {}):
         ways.append("features scaled to about unit size")
-    if config.get("cell", "lstm") not in GATED:
+    cell = net.module_.cell
+    if cell is not None and cell.n_gates == 1:
         ways.append('cell="lstm"')
     return ", ".join(ways[:-1]) + f" or {ways[-1]}"

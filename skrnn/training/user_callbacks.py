@@ -12,11 +12,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 #: Callbacks of skorch that cannot work here, and what does their work.
 REFUSED = {
-    "EpochScoring": "which needs skorch's own data sets; use the scoring parameter",
-    "BatchScoring": "which needs skorch's own data sets; use the scoring parameter",
-    "InputShapeSetter": "which builds another network; the estimator reads the number of "
+    "EpochScoring": "needs skorch's own data sets; use the scoring parameter",
+    "BatchScoring": "needs skorch's own data sets; use the scoring parameter",
+    "InputShapeSetter": "builds another network; the estimator reads the number of "
     "features from X",
 }
+#: How a training gets validation data.
+VALIDATE = "pass X_val and y_val, or use early_stopping=True"
 
 
 def prepare_callbacks(
@@ -25,8 +27,9 @@ def prepare_callbacks(
     """Return the user's callbacks for one training; refuse those that could not work.
 
     They come as skorch takes them: callbacks, classes of them, or pairs of a name and
-    either. skorch's own are copied: what they hold while training (the optimizer, a
-    progress bar) does not stay in the user's objects, and so in pickles of these.
+    either. Those of skorch's own classes are copied: what they hold while training (the
+    optimizer, a progress bar) does not stay in the user's objects, and so in pickles of
+    these. An object of a user's class is used itself, and keeps what it records.
 
     Parameters
     ----------
@@ -41,9 +44,10 @@ def prepare_callbacks(
     TypeError
         If one is no callback.
     ValueError
-        If one of skorch's own would fail during training.
+        If one of skorch's would fail during training.
     """
     prepared, copies = [], {}
+    shared = _checkpoints_of_users(callbacks)
     for i, entry in enumerate(callbacks):
         pair = isinstance(entry, tuple | list) and len(entry) == 2
         callback = entry[1] if pair else entry
@@ -53,13 +57,13 @@ def prepare_callbacks(
                 f"callbacks[{i}] must be a skorch callback, or a pair of a name and one, "
                 f"got {entry!r}"
             )
-        name = f"callbacks[{i}] is a {kind.__name__}"
+        name = f"callbacks[{i}] ({kind.__name__})"
         for base, reason in REFUSED.items():
             if issubclass(kind, getattr(skorch.callbacks, base)):
-                raise ValueError(f"{name}, {reason}")
+                raise ValueError(f"{name} {reason}")
         if isinstance(callback, type):
             callback = callback()
-        elif _is_skorchs(kind):
+        elif _is_of_skorch(kind) and id(callback) not in shared:
             given, callback = callback, copy.copy(callback)
             copies[id(given)] = callback
         _check_schedule(callback, name, schedule)
@@ -74,19 +78,35 @@ def prepare_callbacks(
     return prepared
 
 
-def _is_skorchs(kind: type) -> bool:
+def _checkpoints_of_users(callbacks: Sequence[Any]) -> set[int]:
+    """Return the ids of checkpoints that a user's own ``LoadInitState`` holds."""
+    parts = [
+        entry[-1] if isinstance(entry, tuple | list) and entry else entry
+        for entry in callbacks
+    ]
+    return {
+        id(one.checkpoint)
+        for one in parts
+        if isinstance(one, skorch.callbacks.LoadInitState)
+        and not _is_of_skorch(type(one))
+    }
+
+
+def _is_of_skorch(kind: type) -> bool:
+    """Return whether a class is defined in skorch."""
+    return kind.__module__.partition(".")[0] == "skorch"
+
+
+def _extends_skorchs(kind: type) -> bool:
     """Return whether a class is skorch's, or derived from more than its base class."""
-    return any(
-        base is not Callback and base.__module__.split(".")[0] == "skorch"
-        for base in kind.__mro__
-    )
+    return any(base is not Callback and _is_of_skorch(base) for base in kind.__mro__)
 
 
 def _check_schedule(callback: Callback, name: str, schedule: str) -> None:
     if isinstance(callback, skorch.callbacks.LRScheduler) and schedule != "constant":
         raise ValueError(
-            f'{name}, which lr_schedule="{schedule}" would overrule; use '
-            'lr_schedule="constant" with it'
+            f'{name} sets the learning rate, which lr_schedule="{schedule}" would '
+            'overrule; use lr_schedule="constant" with it'
         )
 
 
@@ -102,29 +122,74 @@ def _monitor_of(callback: Callback) -> str | None:
     return monitor if isinstance(monitor, str) else None
 
 
+def _steps_by_batch(callback: Callback) -> bool:
+    return (
+        isinstance(callback, skorch.callbacks.LRScheduler)
+        and callback.step_every == "batch"
+    )
+
+
 def _check_monitors(callbacks: list[Callback], validation: bool, scoring: bool) -> None:
-    """Raise a ValueError for a callback of skorch that monitors what is not recorded."""
-    known = {"train_loss", "train_loss_best", "lr", "dur"}
+    """Raise a ValueError for a callback of skorch that needs what is not recorded."""
+    known = {"train_loss", "train_loss_best", "lr", "dur", "skipped_updates"}
+    by_batch = {"train_loss", "train_batch_size"}
     if validation:
         known |= {"valid_loss", "valid_loss_best"}
     if validation and scoring:
         known |= {"valid_score", "valid_score_best"}
+    users = [not _is_of_skorch(type(callback)) for callback in callbacks]
     for i, callback in enumerate(callbacks):
-        monitor = _monitor_of(callback) if _is_skorchs(type(callback)) else None
-        if monitor is not None and monitor not in known:
-            remedy = "monitor one of " + ", ".join(sorted(known))
-            if monitor.startswith("valid_score"):
+        if not _extends_skorchs(type(callback)):
+            return  # a user's own may record anything
+        name = f"callbacks[{i}] ({type(callback).__name__})"
+        steps = _steps_by_batch(callback)
+        recorded = by_batch if steps else known
+        monitor = _monitor_of(callback)
+        if monitor is not None and monitor not in recorded:
+            remedy = "monitor one of " + ", ".join(sorted(recorded))
+            if not steps and monitor.startswith("valid_score"):
                 remedy += ", or use validation data and the scoring parameter"
-            elif monitor.startswith("valid_"):
-                remedy += ", or pass X_val and y_val, or use early_stopping=True"
+            elif not steps and monitor.startswith("valid_"):
+                remedy += f", or {VALIDATE}"
             raise ValueError(
-                f"callbacks[{i}] is a {type(callback).__name__} that needs {monitor!r}, "
-                f"which this training does not record; {remedy}"
+                f"{name} needs {monitor!r}, which this training does not record for each "
+                f"{'batch' if steps else 'epoch'}; {remedy}"
             )
         if isinstance(callback, skorch.callbacks.PassthroughScoring):
+            _check_averaged(callback, name, by_batch, validation, any(users))
             known |= {callback.name, f"{callback.name}_best"}
-        elif not _is_skorchs(type(callback)):
-            return  # a user's own may record anything
+        event = getattr(callback, "event_name", None)
+        if event is not None:
+            recorded.add(event)
+        if users[i]:
+            return
+
+
+def _check_averaged(
+    callback: Callback, name: str, by_batch: set[str], validation: bool, any_users: bool
+) -> None:
+    """Raise a ValueError if no batch has what ``PassthroughScoring`` averages."""
+    of_validation = {"valid_loss", "valid_batch_size"}
+    has_batches = callback.on_train or validation
+    if has_batches and callback.name in (
+        by_batch if callback.on_train else of_validation
+    ):
+        return
+    if has_batches and any_users and callback.name not in by_batch | of_validation:
+        return  # a user's callback may record it
+    if callback.name in by_batch:
+        remedy = "use on_train=True"
+    elif validation:
+        remedy = "average valid_loss, or, with on_train=True, train_loss"
+    else:
+        remedy = f"use on_train=True, or {VALIDATE}"
+    if callback.on_train and callback.name in of_validation:
+        remedy = "use on_train=False and validation data"
+    kind = "training" if callback.on_train else "validation"
+    raise ValueError(
+        f"{name} needs {callback.name!r} in each {kind} batch, which this training does "
+        f"not record; {remedy}"
+    )
 
 
 def ends_training(callback: Callback) -> bool:
@@ -146,3 +211,13 @@ def set_n_batches(callbacks: Sequence[tuple[str, Callback]], n_batches: int) -> 
             callback.batches_per_epoch, str
         ):
             callback.batches_per_epoch = n_batches
+
+
+def release_torch(callbacks: Sequence[tuple[str, Callback]]) -> None:
+    """Delete the schedulers that callbacks hold, and with these the optimizer.
+
+    The next training makes new ones. Pickles of a user's callback must not hold them.
+    """
+    for _, callback in callbacks:
+        if isinstance(callback, skorch.callbacks.LRScheduler):
+            vars(callback).pop("lr_scheduler_", None)

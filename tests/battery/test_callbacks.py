@@ -51,7 +51,7 @@ def test_epochs_are_counted_though_a_checkpoint_replaces_the_history(
 
 def test_a_score_of_skorchs_is_refused_with_a_hint(make_estimator, words, y):
     model = make_estimator(callbacks=[EpochScoring("accuracy")])
-    with pytest.raises(ValueError, match=r"callbacks\[0\] is an? EpochScoring.* scoring"):
+    with pytest.raises(ValueError, match=r"callbacks\[0\] \(EpochScoring\) .* scoring"):
         model.fit(words, y)
 
 

@@ -12,12 +12,14 @@ import skorch.callbacks
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from skrnn import SequenceClassifier, SequenceGenerator
+from skrnn import FeedForwardRegressor, SequenceClassifier, SequenceGenerator
 from skrnn.modules.networks.language import RecurrentLanguageModel
+from skrnn.modules.recurrent import CELLS
+from skrnn.training import order, updates
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import score_targets
 from skrnn.training.losses import SquaredError
-from skrnn.training.updates import MAX_SKIPPED, advice
+from skrnn.training.updates import MAX_SKIPPED, Updates, advice
 
 NOT_FINITE = pytest.mark.filterwarnings("ignore:.* were skipped")
 
@@ -153,14 +155,145 @@ def test_sequences_are_named_by_their_place_in_the_users_data(make_net, make_exa
         make_net(batch_size=1).partial_fit(dataset, epochs=1)
 
 
-def test_the_longest_sequences_are_named_first(make_net, make_examples):
-    dataset = with_bad(make_examples(40), np.arange(8))
+def named_in(caught):
+    """Return the indices and lengths that a warning names."""
+    found = re.findall(r"X\[(\d+)\] \((\d+) step", str(caught[0].message))
+    return [tuple(map(int, pair)) for pair in found]
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+@pytest.mark.parametrize("most", [3200, 10])
+def test_only_sequences_whose_own_loss_is_not_finite_are_named(
+    by_step, most, make_net, make_tagging_net, make_examples, label_steps, monkeypatch
+):
+    monkeypatch.setitem(order.MAX_STEPS, "cpu", most)  # in one micro-batch, or several
+    monkeypatch.setattr(order, "MIN_ROWS", 1)
+    dataset = (label_steps if by_step else make_examples)(64, weighted=True)
+    weights = dataset.weights
+    bad = [10, 23]
+    if by_step:
+        weights = weights.with_values(weights.values.copy())
+        for i in bad:
+            weights[i][0] = math.inf
+    else:
+        weights = weights.copy()
+        weights[bad] = math.inf
+    dataset = EncodedDataset(dataset.sequences, dataset.targets, weights)
+    net = (make_tagging_net if by_step else make_net)(batch_size=16)
     with pytest.warns(UserWarning, match="were skipped") as caught:
-        make_net(batch_size=8).partial_fit(dataset, epochs=1)
-    lengths = [int(n) for n in re.findall(r"\((\d+) step", str(caught[0].message))]
+        net.partial_fit(dataset, epochs=1)
+    assert named_in(caught)
+    assert {i for i, _ in named_in(caught)} <= set(bad)
+    assert "others" not in str(caught[0].message).partition("Cut")[0]
+
+
+def test_of_chunks_that_carry_a_state_the_bad_sequence_is_named():
+    forward = RecurrentLanguageModel.forward
+
+    def overflow_from_z_on(network, inputs):
+        outputs = forward(network, inputs)
+        bad = (inputs["tokens"] == z).any(1)
+        for rows in outputs.logits, *outputs.state:
+            rows.masked_fill_(bad.view(-1, *[1] * (rows.dim() - 1)), math.nan)
+        return outputs
+
+    X = ["abcde" * 8] * 8
+    X[5] = "abcde" * 4 + "zbcde" * 4
+    model = SequenceGenerator(bptt=8, batch_size=8, max_epochs=1, hidden_size=4)
+    with pytest.MonkeyPatch.context() as patch:
+        z = model.fit(X).vocabulary_["z"]
+        patch.setattr(RecurrentLanguageModel, "forward", overflow_from_z_on)
+        with pytest.warns(UserWarning, match=r"became nan for X\[5\] \(") as caught:
+            model.fit(X)
+    assert {i for i, _ in named_in(caught)} == {5}
+
+
+def test_where_each_loss_is_finite_the_longest_sequences_are_named_first(
+    make_net, make_examples
+):
+    net = make_net(Scaled, batch_size=8)
+    net.use_callbacks([Poison([1])])
+    with pytest.warns(UserWarning, match="were skipped") as caught:
+        net.partial_fit(make_examples(40), epochs=1)
+    lengths = [n for _, n in named_in(caught)]
     assert lengths == sorted(lengths, reverse=True)
     assert len(lengths) == 5
-    assert "and 3 shorter ones. Cut" in str(caught[0].message)
+    assert "and 3 others. Cut" in str(caught[0].message)
+
+
+def test_of_sequences_of_one_length_that_of_the_largest_loss_is_named_first(
+    make_net, make_examples
+):
+    examples = make_examples(8, longest=1)
+    dataset = with_bad(examples, [3], 1e3)
+    net = make_net(Scaled, batch_size=7)
+    net.use_callbacks([Poison([1])])
+    net.order_generator_.manual_seed(1)
+    with pytest.warns(UserWarning, match="were skipped") as caught:
+        net.partial_fit(dataset, epochs=3)
+    assert named_in(caught)[0] == (3, 1)
+
+
+@NOT_FINITE
+def test_naming_the_sequences_draws_no_random_numbers(make_net, make_examples):
+    states = []
+    for named in (True, False):
+        net = make_net(Scaled, network={"dropout": 0.5})
+        net.use_callbacks([Poison([1])])
+        with pytest.MonkeyPatch.context() as patch:
+            if not named:
+                patch.setattr(Updates, "_name", lambda self, batch, state: "none")
+            net.partial_fit(make_examples(), epochs=2)
+        states.append(state_of(net))
+    for name, weight in states[0].items():
+        assert torch.equal(weight, states[1][name]), name
+
+
+def test_the_warning_names_the_line_of_the_test(make_net, make_examples):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(64, 5, 2))
+    X[10] = 1e25
+    with pytest.warns(UserWarning, match=r"for X\[10\] \(5 steps\)\. Cut") as caught:
+        FeedForwardRegressor(max_epochs=1, random_state=0).fit(list(X), X[:, 0, 0] % 1)
+    assert [w.filename for w in caught] == [__file__]
+
+
+# --- after the last update -----------------------------------------------------------
+
+
+def count_checks(net, *data, epochs=1):
+    """Return how often a training tries its network."""
+    checks = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(updates, "check_weights", lambda *args: checks.append(args))
+        net.partial_fit(*data, epochs=epochs)
+    return len(checks)
+
+
+def test_a_short_training_does_not_try_the_network_again(make_net, make_examples):
+    assert count_checks(make_net(lr=0.01), make_examples(2)) == 0
+
+
+@NOT_FINITE
+def test_the_network_is_tried_after_a_skipped_update(make_net, make_examples):
+    net = make_net(Scaled)
+    net.use_callbacks([Poison([0])])
+    assert count_checks(net, make_examples()) == 2  # when it is skipped, and at the end
+
+
+@pytest.mark.parametrize("name", ["head.weight", "head.bias"])
+@pytest.mark.parametrize("value", [1e3, math.nan])
+def test_the_network_is_tried_where_one_weight_has_grown(
+    name, value, make_net, make_examples
+):
+    class Grows(skorch.callbacks.Callback):
+        def on_batch_end(self, net, **kwargs):
+            with torch.no_grad():
+                net.module_.get_parameter(name).fill_(value)
+
+    net = make_net()
+    net.use_callbacks([Grows()])
+    assert count_checks(net, make_examples(8)) == 1
 
 
 def test_the_mean_loss_of_an_epoch_is_that_of_the_other_updates(make_net, make_examples):
@@ -251,7 +384,7 @@ def test_one_long_sequence_among_short_ones_does_not_cost_the_model():
         lr=0.01,
         random_state=0,
     )
-    with pytest.warns(UserWarning, match=r"skipped: .* X\[7\] \(400 steps\), X"):
+    with pytest.warns(UserWarning, match=r"skipped: .* X\[7\] \(400 steps\)"):
         model.fit(X, y)
     assert model.history_["skipped_updates"].tolist() == [1] * 4
     assert model.score(X, y) > 0.9
@@ -274,8 +407,13 @@ def test_the_advice_is_not_what_is_in_use(options, max_norm, expected, make_net)
     assert expected in advice(net)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_a_gated_cell_is_not_advised_where_it_is_in_use(cell, make_net):
+class Gated(CELLS["rnn_tanh"]):
+    n_gates = 2
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "added"])
+def test_a_gated_cell_is_not_advised_where_it_is_in_use(cell, make_net, monkeypatch):
+    monkeypatch.setitem(CELLS, "added", Gated)
     assert advice(make_net(network={"cell": cell})) == (
         "a smaller lr, max_grad_norm=1.0 or features scaled to about unit size"
     )

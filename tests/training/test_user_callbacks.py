@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 import skorch.callbacks
 import torch
@@ -172,7 +173,7 @@ NEEDS_VALIDATION = {
 def test_a_monitor_of_validation_is_refused_where_there_is_none(name):
     callback = NEEDS_VALIDATION[name](skorch.callbacks)
     with pytest.raises(
-        ValueError, match=rf"{name} that needs 'valid_loss.*train_loss.*X_val"
+        ValueError, match=rf"\({name}\) needs 'valid_loss.*train_loss.*X_val"
     ):
         prepare([callback], validation=False)
     prepare([callback], validation=True)
@@ -181,7 +182,8 @@ def test_a_monitor_of_validation_is_refused_where_there_is_none(name):
 @pytest.mark.parametrize("monitor", ["valid_score", "valid_score_best", "valid_acc"])
 def test_a_monitor_that_is_not_recorded_is_refused(monitor):
     with pytest.raises(
-        ValueError, match=rf"needs '{monitor}', .* does not record; monitor"
+        ValueError,
+        match=rf"needs '{monitor}', .* does not record for each epoch; monitor",
     ):
         prepare([skorch.callbacks.Checkpoint(monitor)], scoring=False)
 
@@ -191,6 +193,147 @@ def test_a_users_callback_before_a_monitor_may_record_anything():
     prepare([Recorder(), monitor])
     with pytest.raises(ValueError, match="needs 'own'"):
         prepare([monitor, Recorder()])
+
+
+def averages(name, on_train=False):
+    return skorch.callbacks.PassthroughScoring(name, on_train=on_train)
+
+
+#: Name, on_train, validation: what can be averaged, and the remedy where it cannot.
+AVERAGED = {
+    ("train_loss", True, False): None,
+    ("train_loss", True, True): None,
+    ("train_batch_size", True, False): None,
+    ("valid_loss", False, True): None,
+    ("valid_batch_size", False, True): None,
+    ("event_lr", True, False): None,
+    ("train_loss", False, False): "use on_train=True",
+    ("train_loss", False, True): "use on_train=True",
+    ("train_batch_size", False, True): "use on_train=True",
+    ("event_lr", False, True): "use on_train=True",
+    ("valid_loss", False, False): "use on_train=True, or pass X_val",
+    ("valid_loss", True, True): "use on_train=False and validation data",
+    ("valid_loss", True, False): "use on_train=False and validation data",
+    ("typo", False, True): "average valid_loss",
+    ("typo", True, True): "average valid_loss",
+    ("typo", False, False): "use on_train=True, or pass X_val",
+}
+
+
+@pytest.mark.parametrize(("name", "on_train", "validation"), AVERAGED)
+def test_an_average_of_what_no_batch_has_is_refused(
+    name, on_train, validation, make_net, make_examples
+):
+    remedy = AVERAGED[name, on_train, validation]
+    scheduler = skorch.callbacks.LRScheduler("StepLR", step_every="batch", step_size=9)
+    callbacks = [scheduler, averages(name, on_train)]
+    if remedy is not None:
+        with pytest.raises(
+            ValueError, match=rf"\[1\] \(Pass.* needs '{name}'.*; {remedy}"
+        ):
+            prepare(callbacks, validation=validation)
+        return
+    net, data = make_net(), [make_examples(), make_examples(9)][: 1 + validation]
+    train(net, prepare(callbacks, validation=validation), *data, epochs=2)
+    assert np.isfinite(net.history[:, name]).all()
+
+
+def test_an_average_of_what_a_users_callback_records_is_accepted(make_net, make_examples):
+    class Records(skorch.callbacks.Callback):
+        def on_batch_end(self, net, **kwargs):
+            net.history.record_batch("own", 2.0)
+
+    monitor = skorch.callbacks.EarlyStopping("own", patience=9)
+    callbacks = prepare([averages("own", True), monitor, Records()], validation=False)
+    net = train(make_net(), callbacks, make_examples(), epochs=2)
+    assert net.history[:, "own"] == [2.0, 2.0]
+    with pytest.raises(ValueError, match="needs 'own' in each validation batch"):
+        prepare([averages("own"), Records()], validation=False)
+
+
+@pytest.mark.parametrize("monitor", ["valid_loss", "lr", "train_loss_best"])
+def test_a_schedule_by_batch_monitors_what_training_batches_have(
+    monitor, make_net, make_examples
+):
+    def plateau(monitor):
+        policy = "ReduceLROnPlateau"
+        return skorch.callbacks.LRScheduler(policy, monitor, step_every="batch")
+
+    with pytest.raises(
+        ValueError, match=rf"'{monitor}'.* each batch; monitor one of train"
+    ):
+        prepare([plateau(monitor)])
+    train(make_net(), prepare([plateau("train_loss")]), make_examples(), epochs=2)
+
+
+@pytest.mark.parametrize("monitor", ["skipped_updates", "event_lr", "dur"])
+def test_what_the_loop_and_earlier_callbacks_record_can_be_monitored(
+    monitor, make_net, make_examples
+):
+    scheduler = skorch.callbacks.LRScheduler("StepLR", step_size=9)
+    callbacks = prepare([scheduler, skorch.callbacks.EarlyStopping(monitor, patience=9)])
+    assert len(train(make_net(), callbacks, make_examples(), epochs=2).history) == 2
+
+
+# --- subclasses of skorch's callbacks ------------------------------------------------
+
+
+class Counted(skorch.callbacks.EarlyStopping):
+    """Records when training ends."""
+
+    def on_train_end(self, net, **kwargs):
+        super().on_train_end(net, **kwargs)
+        self.n_ = len(net.history)
+
+
+class Rated(skorch.callbacks.LRScheduler):
+    """Records the rates."""
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        self.n_ = len(net.history)
+
+
+class Saved(skorch.callbacks.TrainEndCheckpoint):
+    """Records that it saved."""
+
+    def on_train_end(self, net, **kwargs):
+        super().on_train_end(net, **kwargs)
+        self.n_ = len(net.history)
+
+
+@pytest.mark.parametrize("kind", [Counted, Rated, Saved])
+def test_a_users_subclass_of_a_callback_keeps_what_it_records(kind, tmp_path):
+    options = {
+        Counted: {"monitor": "train_loss", "load_best": True, "sink": str},
+        Rated: {"policy": "StepLR", "step_size": 1},
+        Saved: {"dirname": str(tmp_path)},
+    }
+    callback = kind(**options[kind])
+    model = small_classifier(callbacks=[callback]).fit(NUMBERS, LABELS)
+    assert callback.n_ == 3
+    assert not any(isinstance(value, TORCH) for value in vars(callback).values())
+    assert b"_rebuild" not in pickle.dumps(model)
+    assert len(pickle.dumps(callback)) < 1500
+    model.set_params(warm_start=True).fit(NUMBERS, LABELS)
+    assert callback.n_ == 6
+
+
+@pytest.mark.parametrize("module", ["skorch", "users"])
+def test_a_checkpoint_is_found_whoever_loads_it(
+    module, make_net, make_examples, tmp_path
+):
+    loads = skorch.callbacks.LoadInitState
+    if module == "users":
+        loads = type("Loads", (loads,), {"__module__": "users"})
+    checkpoint = skorch.callbacks.TrainEndCheckpoint(dirname=str(tmp_path))
+    given = loads(checkpoint)
+    for n_epochs in (2, 3):
+        net = make_net()
+        callbacks = prepare([checkpoint, given])
+        train(net, callbacks, make_examples(), make_examples(9), epochs=n_epochs)
+    assert len(net.history) == 5
+    assert given.checkpoint is checkpoint
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "plateau"])
@@ -251,6 +394,19 @@ def test_the_best_epochs_so_far_are_recorded_as_skorch_does(make_net, make_examp
             value < min(values[:i], default=math.inf) for i, value in enumerate(values)
         ]
         assert net.history[:, f"{name}_best"] == best
+
+
+def test_the_best_epochs_of_a_second_training_count_those_before(make_net, make_examples):
+    net = make_net(lr=1e-9)
+    net.partial_fit(make_examples(), epochs=1)
+    snapshot = net.snapshot()
+    net.history[0]["train_loss"] = 0.0
+    net.partial_fit(make_examples(), epochs=2)
+    assert net.history[1:, "train_loss_best"] == [False, False]
+    net.restore(snapshot)
+    net.history[0]["train_loss"] = 1e9
+    net.partial_fit(make_examples(), epochs=1)
+    assert net.history[1, "train_loss_best"]
 
 
 def test_of_the_batches_of_an_epoch_the_last_is_kept(make_net, make_examples):
@@ -327,6 +483,6 @@ def test_no_training_is_lost_to_a_checkpoint_at_its_end(tmp_path):
 
 def test_a_callback_that_could_not_work_leaves_the_estimator_unfitted():
     model = small_classifier(callbacks=[skorch.callbacks.EarlyStopping()])
-    with pytest.raises(ValueError, match="EarlyStopping that needs 'valid_loss'"):
+    with pytest.raises(ValueError, match=r"\(EarlyStopping\) needs 'valid_loss'"):
         model.fit(NUMBERS, LABELS)
     assert not hasattr(model, "net_")

@@ -11,16 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Generator, nn
+from torch import Generator
 
 from skrnn.modules.initialization import materialize
 from skrnn.modules.networks.classification import SequenceNetwork
 from skrnn.modules.networks.encoder_decoder import HorizonNetwork, TranslationNetwork
 from skrnn.modules.networks.feed_forward import FeedForwardNetwork
 from skrnn.modules.networks.language import RecurrentLanguageModel, WindowLanguageModel
+from skrnn.modules.networks.network import Network
 from skrnn.modules.networks.tagging import TaggingNetwork, WindowTaggingNetwork
 
-NETWORKS: dict[str, type[nn.Module]] = {
+NETWORKS: dict[str, type[Network]] = {
     "recurrent": SequenceNetwork,
     "feed_forward": FeedForwardNetwork,
     "tagging": TaggingNetwork,
@@ -32,18 +33,18 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 
 
-def build_network(
-    kind: str, config: Mapping[str, Any], generator: Generator
-) -> nn.Module:
+def build_network(kind: str, config: Mapping[str, Any], generator: Generator) -> Network:
     """Return the network of this kind with initial weights drawn from ``generator``."""
-    return materialize(empty_network(kind, config), generator)
+    network = empty_network(kind, config)
+    materialize(network, generator)
+    return network
 
 
-def empty_network(kind: str, config: Mapping[str, Any]) -> nn.Module:
+def empty_network(kind: str, config: Mapping[str, Any]) -> Network:
     """Return the network of this kind on the meta device, without memory."""
     config = {name: _to_python(value) for name, value in config.items()}
     with torch.device("meta"):
-        network: Any = NETWORKS[kind](**config)
+        network = NETWORKS[kind](**config)
     network = network.float()  # whatever torch's default dtype is
     network.kind, network.config = kind, config
     return network

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import Inputs, build_input_layer
-from skrnn.modules.recurrent import RecurrentEncoder
+from skrnn.modules.embedding import Inputs
+from skrnn.modules.networks.network import InputNetwork
+from skrnn.modules.recurrent import CELLS, RecurrentEncoder
 
 
-class EncodingNetwork(nn.Module):
+class EncodingNetwork(InputNetwork):
     """Abstract base: embeds every step and runs the recurrent encoder.
 
     Parameters
     ----------
     input_layer : dict
-        Arguments of ``FeatureInput`` (``n_features``) or of ``TokenEmbedding``.
+        As in ``InputNetwork``.
     hidden_size, cell, num_layers, bidirectional :
         As in ``RecurrentEncoder``.
     dropout : float
@@ -36,8 +37,8 @@ class EncodingNetwork(nn.Module):
         bidirectional: bool,
         dropout: float,
     ):
-        super().__init__()
-        self.input_layer = build_input_layer(input_layer, dropout)
+        super().__init__(input_layer, dropout)
+        self.cell = CELLS[cell]
         self.encoder = RecurrentEncoder(
             self.input_layer.output_size,
             hidden_size,

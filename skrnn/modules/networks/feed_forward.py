@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dense import hidden_layers
-from skrnn.modules.embedding import Inputs, build_input_layer
+from skrnn.modules.embedding import Inputs
 from skrnn.modules.masking import gather_steps
+from skrnn.modules.networks.network import InputNetwork
 
 
-class FeedForwardNetwork(nn.Module):
+class FeedForwardNetwork(InputNetwork):
     """Flattens a window of the last steps, and classifies or regresses.
 
     Parameters
@@ -40,9 +41,8 @@ class FeedForwardNetwork(nn.Module):
         activation: str,
         dropout: float,
     ):
-        super().__init__()
+        super().__init__(input_layer, dropout)
         self.window = window
-        self.input_layer = build_input_layer(input_layer, dropout)
         size = window * self.input_layer.output_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)

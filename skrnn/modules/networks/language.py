@@ -12,11 +12,12 @@ from skrnn.modules.dense import concatenate_windows, hidden_layers
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.embedding import PADDING, UNKNOWN, Inputs
 from skrnn.modules.initialization import embedding_scale, small_normal_
+from skrnn.modules.networks.network import Network
 from skrnn.modules.outputs import LanguageScores, State
-from skrnn.modules.recurrent import RecurrentLayers
+from skrnn.modules.recurrent import CELLS, RecurrentLayers
 
 
-class LanguageModel(nn.Module):
+class LanguageModel(Network):
     """Abstract base: the embedding of inputs, and the output layer.
 
     As an input, padding begins a sequence; no step is followed by it.
@@ -159,6 +160,7 @@ class RecurrentLanguageModel(LanguageModel):
         **outer: Any,
     ):
         super().__init__(output_size=hidden_size, dropout=dropout, **outer)
+        self.cell = CELLS[cell]
         self.layers = RecurrentLayers(
             self.input_size,
             hidden_size,

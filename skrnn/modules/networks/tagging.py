@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from skrnn.modules.crf import ConditionalRandomField
 from skrnn.modules.dense import concatenate_windows, hidden_layers
-from skrnn.modules.embedding import Inputs, build_input_layer
+from skrnn.modules.embedding import Inputs
 from skrnn.modules.masking import length_mask
 from skrnn.modules.networks.encoding import EncodingNetwork
+from skrnn.modules.networks.network import InputNetwork
 from skrnn.modules.outputs import PathScores, StepScores
 
 
@@ -41,7 +42,7 @@ class TaggingNetwork(EncodingNetwork):
         return _scores(logits, inputs["lengths"], self.crf)
 
 
-class WindowTaggingNetwork(nn.Module):
+class WindowTaggingNetwork(InputNetwork):
     """The baseline: each step and its neighbours through dense layers.
 
     Parameters
@@ -65,9 +66,8 @@ class WindowTaggingNetwork(nn.Module):
         activation: str,
         dropout: float,
     ):
-        super().__init__()
+        super().__init__(input_layer, dropout)
         self.context = context
-        self.input_layer = build_input_layer(input_layer, dropout)
         size = (2 * context + 1) * self.input_layer.output_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)

@@ -8,13 +8,14 @@ overflow in the padding reads real steps only.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import gather_steps, last_step, reversal
-from skrnn.modules.recurrent.cells import CELLS, Cell
+from skrnn.modules.recurrent.cells import CELLS
 
 
 class RecurrentEncoder(nn.Module):
@@ -75,16 +76,18 @@ class RecurrentEncoder(nn.Module):
             output of the first.
         """
         x = inputs
+        forward_layers: Any = self.forward_layers
+        backward_layers: Any = self.backward_layers
         mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
-        for i, layer in enumerate(self.forward_layers):
+        for i, layer in enumerate(forward_layers):
             if i:
                 x = self.dropout(x)
-            forward = run_cell(layer, x, lengths)  # (B, T, H)
+            forward = layer.read(x, lengths)  # (B, T, H)
             if mirror is None:
                 x = forward
             else:
                 backward = gather_steps(x, mirror)
-                backward = run_cell(self.backward_layers[i], backward, lengths)
+                backward = backward_layers[i].read(backward, lengths)
                 backward = gather_steps(backward, mirror)
                 x = torch.cat([forward, backward], dim=-1)  # (B, T, 2H)
         if mirror is None:
@@ -92,26 +95,3 @@ class RecurrentEncoder(nn.Module):
         hidden_size = self.output_size // 2
         last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
         return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
-
-
-def run_cell(cell: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
-    """Return a cell's outputs ``(B, T, H)``, undefined in the padding."""
-    assert isinstance(cell, Cell)
-    if cell.is_bounded:
-        return cell(x)[0]
-    # An unbounded state can overflow in the padding, and inf times a gradient of zero is
-    # NaN: sort the sequences by length, and drop each from the batch where it ends.
-    n_sequences, n_steps, _ = x.shape
-    order = lengths.argsort(descending=True, stable=True)
-    ends, counts = lengths.unique(return_counts=True)  # increasing
-    n_rows = n_sequences - counts.cumsum(0) + counts  # of at least each length
-    sizes = ends.diff(prepend=ends.new_zeros(1)).tolist()
-    x = x[:, : sum(sizes)].index_select(0, order)
-    parts, state = [], None
-    for steps, n in zip(x.split(sizes, dim=1), n_rows.tolist(), strict=True):
-        if state is not None:
-            state = tuple(part[:n] for part in state)
-        outputs, state = cell(steps[:n], state)
-        parts.append(F.pad(outputs, (0, 0, 0, 0, 0, n_sequences - n)))
-    outputs = F.pad(torch.cat(parts, dim=1), (0, 0, 0, n_steps - sum(sizes)))  # (B, T, H)
-    return outputs.index_select(0, order.argsort())

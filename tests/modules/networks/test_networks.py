@@ -9,6 +9,7 @@ from torch import nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import NETWORKS, build_network, empty_network
+from skrnn.modules.recurrent import CELLS
 
 LENGTHS = torch.tensor([3, 1, 4])
 NUMERIC = {"n_features": 2}
@@ -242,3 +243,8 @@ def make_inputs(kind, config):
         inputs["words"] = torch.tensor([[0, 1, 0, 0], [1, 0, 0, 0], [2, 1, 1, 0]])
         inputs["characters"] = torch.tensor([[2, 4, 3, 0], [2, 5, 6, 3], [2, 8, 3, 0]])
     return inputs
+
+
+def test_a_network_names_its_cell(case):
+    kind, config, *_ = case
+    assert build(kind, config).cell is CELLS.get(config.get("cell"))

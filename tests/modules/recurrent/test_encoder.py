@@ -265,10 +265,11 @@ def test_an_unbounded_cell_reads_real_steps_only(
         torch.testing.assert_close(gradient, weight.grad, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("cell", ["sums", "rnn_relu"])
 def test_an_unbounded_cell_accepts_more_padding_than_the_longest_sequence_needs(
-    sums, generator
+    cell, sums, generator
 ):
-    encoder = make_encoder(sums)
+    encoder = make_encoder(cell)
     x = batch(generator)
     with torch.no_grad():
         outputs, state = encoder(x, LENGTHS)
@@ -276,3 +277,15 @@ def test_an_unbounded_cell_accepts_more_padding_than_the_longest_sequence_needs(
     assert wide.shape == (5, 12, HIDDEN)
     torch.testing.assert_close(wide[:, :6], outputs, rtol=0, atol=0)
     torch.testing.assert_close(wide_state, state, rtol=0, atol=0)
+
+
+def test_packed_sequences_have_the_outputs_of_one_call_for_each_length(generator):
+    cell = make_encoder("rnn_relu").forward_layers[0]
+    mask = length_mask(LENGTHS, 6)[..., None]
+    results = []
+    for read in (cell.read_real_steps, partial(Cell.read_real_steps, cell)):
+        x = batch(torch.Generator().manual_seed(0)).requires_grad_()
+        outputs = read(x, LENGTHS) * mask
+        results.append((outputs, *torch.autograd.grad(outputs.square().sum(), x)))
+    for packed, separate in zip(*results, strict=True):
+        torch.testing.assert_close(packed, separate, rtol=1e-5, atol=1e-6)
