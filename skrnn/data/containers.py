@@ -6,7 +6,6 @@ the values of sequences in ``steps``. y and weights are checked in ``targets``.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, cast
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from skrnn._sklearn import get_feature_names
+from skrnn._warnings import warn
 from skrnn.data.columns import (
     as_frame,
     check_number_columns,
@@ -102,12 +102,15 @@ class CheckedSequences:
         The frame whose columns name the features: X itself or its first sequence.
     texts : list of str, optional
         The user's strings, where X held strings.
+    name : str
+        What messages call X.
     """
 
     steps: RaggedArray
     form: Form
     named: Any = None
     texts: list[str] | None = None
+    name: str = "X"
 
     def take(self, indices: NDArray[np.int64]) -> CheckedSequences:
         """Return some of the sequences."""
@@ -425,11 +428,10 @@ def _warn_of_steps_in_rows(X: Any, name: str) -> None:
     """Warn that each row of a frame with a MultiIndex is read as one sequence."""
     index = getattr(X, "index", None)
     if isinstance(index, pd.MultiIndex) and index.droplevel(-1).has_duplicates:
-        warnings.warn(
+        warn(
             f"{name} has a MultiIndex, and each of its rows is read as one sequence of "
             f"{X.shape[1]} steps. If its rows are steps, pass "
             "skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); if "
             f"not, {name}.reset_index(drop=True) silences this warning",
             UserWarning,
-            stacklevel=4,
         )

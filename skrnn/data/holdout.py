@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+
+from skrnn._warnings import warn
 
 
 def draw_held_out(
@@ -65,18 +65,16 @@ def _warn_of_single(n_classes: int) -> None:
     which = "1 class has one sequence"
     if n_classes > 1:
         which = f"{n_classes} classes have one sequence each"
-    warnings.warn(
+    warn(
         f"{which}, which stays in the training part: held-out data do not have "
         f"{'this class' if n_classes == 1 else 'these classes'}",
-        stacklevel=7,
     )
 
 
 def _warn_of_none() -> None:
-    warnings.warn(
+    warn(
         "early_stopping is ignored: each sequence is the only one of its class, and stays "
         "in the training part",
-        stacklevel=7,
     )
 
 

@@ -7,6 +7,7 @@ how its features are normalised. Containers are parsed in ``containers``.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class Inputs:
         ``feature_names`` are those of ``fit``, whose order a frame of fields is brought
         into.
         """
-        return check_sequences(
+        checked = check_sequences(
             X,
             input_type=self.input_type,
             split=check_tokenizer(self.tokenizer).split,
@@ -100,6 +101,7 @@ class Inputs:
             estimator=estimator,
             name=name,
         )
+        return replace(checked, name=name)
 
     def check_like_fit(
         self, X: CheckedSequences, *, estimator: object, name: str = "X"

@@ -7,7 +7,6 @@ of X, of y or of network.
 
 from __future__ import annotations
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,9 +24,10 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import check_feature_names
+from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
-from skrnn.data.holdout import draw_held_out
+from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
 from skrnn.estimators._loop import (
@@ -152,10 +152,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             if stops and held_out is None:
                 train, held_out = self._hold_out(train)
             if self.scoring is not None and held_out is None and not in_parts:
-                warnings.warn(
+                warn(
                     f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
                     "X_val and y_val, or early_stopping=True",
-                    stacklevel=4,
                 )
             if not warm:
                 self._fit_parts(train, every, classes)
@@ -263,25 +262,19 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"validation_fraction={self.validation_fraction} holds out all of "
                 f"{len(data)} sequences"
             )
-        held_out = np.empty(0, np.int64)
-        if len(data) >= MIN_SEQUENCES_TO_SPLIT:
-            if self.validation_strategy == "last":
-                held_out = np.arange(len(data))[-n_held_out:]
-            else:
-                random = np.random.RandomState(draw_seed(self.random_state))
-                held_out = draw_held_out(
-                    self._targets.groups(data.y),
-                    self._targets.strata(data.y),
-                    len(data),
-                    n_held_out,
-                    random,
-                )
-        if not len(held_out):
-            warnings.warn(
+        if len(data) < MIN_SEQUENCES_TO_SPLIT:
+            warn(
                 f"early_stopping is ignored: {len(data)} sequences are too few to hold "
-                "some out",
-                stacklevel=5,
+                "some out"
             )
+            return data, None
+        groups, strata = self._targets.groups(data.y), self._targets.strata(data.y)
+        if self.validation_strategy == "last":
+            held_out = keep_groups(np.arange(len(data))[-n_held_out:], groups)
+        else:
+            random = np.random.RandomState(draw_seed(self.random_state))
+            held_out = draw_held_out(groups, strata, len(data), n_held_out, random)
+        if not len(held_out):
             return data, None
         train = np.setdiff1d(np.arange(len(data)), held_out)
         scored = self.scoring is not None

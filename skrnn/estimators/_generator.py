@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from numbers import Real
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import Interval
+from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.targets import (
@@ -139,9 +139,8 @@ class GenerationTask(BaseSequenceEstimator):
 
     def _warn_of(self, y: Any) -> None:
         if y is not None:
-            warnings.warn(
+            warn(
                 f"y is ignored: {type(self).__name__} learns what follows in X itself",
-                stacklevel=3,
             )
 
     # --- scores ----------------------------------------------------------------------

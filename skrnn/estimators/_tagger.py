@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, has_valid_path
@@ -226,10 +226,9 @@ class TaggingTask(BaseSequenceEstimator):
             return network
         moves = allowed_moves(self.scheme, self.classes_.tolist())
         if not has_valid_path(moves):
-            warnings.warn(
+            warn(
                 f'scheme="{self.scheme}" leaves short sequences no labels: y has '
                 'neither "O" nor a tag for an entity of one step',
-                stacklevel=8,
             )
         network.crf.forbid(*map(torch.from_numpy, moves))
         return network

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from skrnn._warnings import warn
 from skrnn.data.targets import check_weights
 from skrnn.metrics._pairing import check_references, split_references
 
@@ -206,11 +206,10 @@ def bleu_score(
     metric = BLEU(tokenize=_tokenizer_for(texts) if tokenize == "auto" else tokenize)
     score = _corpus_score(metric, references, predictions)
     if not score and all(len(metric.tokenizer(text).split()) < 4 for text in texts):
-        warnings.warn(
+        warn(
             "no reference of y_true has four tokens, so that BLEU is 0 for any y_pred; use "
             "chrf_score, token_error_rate or exact_match_score for short texts",
             UserWarning,
-            stacklevel=2,
         )
     return score
 

@@ -104,8 +104,7 @@ class CheckedData:
         if self.lengths.min() > 0:
             return self
         if self.lengths.max() == 0:
-            name = self.name.replace("y", "X", 1)
-            raise ValueError(f"{name} has no steps: all its sequences are empty")
+            raise ValueError(f"{self.X.name} has no steps: all its sequences are empty")
         return self.take(np.flatnonzero(self.lengths))
 
 
@@ -289,11 +288,10 @@ def check_length(n_entries: int, X: CheckedSequences, name: str = "y") -> None:
     n_sequences = len(X.steps)
     if n_entries == n_sequences:
         return
-    X_name = name.replace("y", "X", 1)
-    message = f"{name} has {n_entries} entries, but {X_name} has {n_sequences} sequences"
+    message = f"{name} has {n_entries} entries, but {X.name} has {n_sequences} sequences"
     if X.named is not None and X.form.container == "columns" and n_entries < n_sequences:
         message += (
-            f". Each row of {X_name} is read as one sequence; if its rows are steps, pass "
+            f". Each row of {X.name} is read as one sequence; if its rows are steps, pass "
             "skrnn.preprocessing.sequences_from_frame(frame, by=...)"
         )
     raise ValueError(message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
+from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences, is_sequence
 from skrnn.data.layouts import open_column
 from skrnn.data.steps import shown
@@ -138,13 +138,11 @@ class MultilabelTargets(Targets):
             np.arange(matrix.shape[1]) if classes is None else np.asarray(classes)
         )
         if matrix.shape[1] > 1 and (matrix.sum(1) == 1).all():
-            warnings.warn(
+            warn(
                 f"{every.name} has exactly one 1 in each of its {len(matrix)} rows and is "
                 "learned as independent labels, of which a prediction may hold none or "
                 "several. If each sequence has one class (one-hot encoding), pass "
                 f"{every.name}.argmax(axis=1) or the labels themselves",
-                UserWarning,
-                stacklevel=6,
             )
 
     def encode(self, data: CheckedData) -> NDArray[np.float32]:

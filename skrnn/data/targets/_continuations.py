@@ -176,7 +176,7 @@ class FeatureContinuations(Continuations):
         if len(wrong):
             sequence, step = X.steps.step_of(int(wrong[0]))
             raise ValueError(
-                f"{name.replace('y', 'X', 1)}[{sequence}], step {step} holds other numbers "
+                f"{X.name}[{sequence}], step {step} holds other numbers "
                 "than 0 and 1; a generator learns tokens (integers with "
                 'input_type="tokens") or 0/1 features'
             )

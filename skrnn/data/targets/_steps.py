@@ -97,18 +97,17 @@ class StepTargets(Targets):
         rows = open_targets(y, X, name, open_rows)
         are_texts = isinstance(rows[0], str)
         labels: list[Any] = []
-        X_name = name.replace("y", "X", 1)
         for i, row in enumerate(rows):
             if isinstance(row, str) != are_texts or not is_sequence(row):
                 kind = f"a string, as {name}[0] is" if are_texts else "a list of labels"
                 raise TypeError(
                     f"{name}[{i}] is {type(row).__name__}, expected {kind}: one label for "
-                    f"each step of {X_name}[{i}]"
+                    f"each step of {X.name}[{i}]"
                 )
             of_row = self.split(row) if are_texts else _as_list(row)
             if len(of_row) != lengths[i]:
                 raise ValueError(
-                    f"{name}[{i}] has {len(of_row)} labels, but {X_name}[{i}] has "
+                    f"{name}[{i}] has {len(of_row)} labels, but {X.name}[{i}] has "
                     f"{lengths[i]} steps{_shown_tokens(X, i)}"
                 )
             labels += of_row
