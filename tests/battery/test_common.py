@@ -28,7 +28,7 @@ N_CHECKS = {"classifier": 67, "regressor": 60}
 
 
 def expected_to_fail(estimator: object) -> dict[str, str]:
-    """Return the one check that no mini-batch method passes."""
+    """Return the one check that mini-batch methods fail, but where they have converged."""
     return {
         "check_sample_weight_equivalence_on_dense_data": (
             "a repeated sample falls into other mini-batches than a weighted one; "
@@ -38,7 +38,7 @@ def expected_to_fail(estimator: object) -> dict[str, str]:
 
 
 @parametrize_with_checks(
-    BASELINES, expected_failed_checks=expected_to_fail, xfail_strict=True
+    BASELINES, expected_failed_checks=expected_to_fail, xfail_strict=False
 )
 def test_scikit_learn_accepts_the_defaults_of_the_baselines(estimator, check):
     check(estimator)
@@ -46,7 +46,7 @@ def test_scikit_learn_accepts_the_defaults_of_the_baselines(estimator, check):
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    RECURRENT, expected_failed_checks=expected_to_fail, xfail_strict=True
+    RECURRENT, expected_failed_checks=expected_to_fail, xfail_strict=False
 )
 def test_scikit_learn_accepts_the_defaults_of_recurrent_estimators(estimator, check):
     check(estimator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,7 @@ def check_data():
         if X is None:
             X = _token_sequences([1] * len(y) if lengths is None else lengths)
         weight = check_weights(weight, len(X.steps))
+        X = replace(X, name=name.replace("y", "X"))
         return CheckedData(X, targets.check(y, X, name), weight, (None, y), name)
 
     return check

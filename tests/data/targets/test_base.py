@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +40,7 @@ def test_y_has_one_entry_for_each_sequence():
     assert open_targets([1, 2], X, "y", open_column).tolist() == [1, 2]
     for y, name, message in (
         ([1, 2, 3], "y", "y has 3 entries, but X has 2 sequences$"),
-        ([1], "y_val", "y_val has 1 entries, but X_val has 2"),
+        ([1], "y_val", "y_val has 1 entries, but X has 2"),
         (None, "y_val", "y_val is None"),
         (np.array(5), "y", "y is one value, expected one for each sequence"),
     ):
@@ -231,7 +233,8 @@ def test_data_without_empty_sequences_keep_the_others(data):
 
 
 def test_messages_about_empty_validation_data_name_them(data):
-    empty = CheckedData(data.X.take(np.array([1])), data.y, name="y_val")
+    X = replace(data.X.take(np.array([1])), name="X_val")
+    empty = CheckedData(X, data.y, name="y_val")
     with pytest.raises(ValueError, match="X_val has no steps"):
         empty.without_empty()
 
