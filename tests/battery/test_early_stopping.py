@@ -67,6 +67,47 @@ def test_validation_data_are_watched_where_early_stopping_is_true_or_auto(
     assert_array_equal(outputs(asked, numbers), outputs(auto, numbers))
 
 
+def test_scoring_without_held_out_data_warns(make_estimator, numbers, y):
+    model = make_estimator(scoring=lambda estimator, X, y: 0.0)
+    with pytest.warns(UserWarning, match="is not used: nothing is held out. Pass X_val"):
+        model.fit(numbers, y)
+    assert "valid_score" not in model.history_
+
+
+def test_held_out_weights_count_in_the_recorded_loss(
+    make_estimator, numbers, y, held_out
+):
+    given = make_estimator.validation(held_out)
+    first = {name: data[:3] for name, data in given.items()}
+    weight = np.repeat([1.0, 0.0], [3, 7])
+    weighted = make_estimator().fit(numbers, y, **given, sample_weight_val=weight)
+    alone = make_estimator().fit(numbers, y, **first)
+    if make_estimator.answer in ("label", "number"):  # one target a sequence
+        expected = alone.history_["valid_loss"] * 3 / 10  # weights have mean 1
+        scaled = weighted.history_["valid_loss"] * 3 / 10
+        assert_allclose(scaled, expected, rtol=1e-4)
+    assert not np.allclose(
+        weighted.history_["valid_loss"],
+        make_estimator().fit(numbers, y, **given).history_["valid_loss"],
+    )
+
+
+def test_held_out_weights_without_held_out_data_are_refused(make_estimator, numbers, y):
+    with pytest.raises(ValueError, match="sample_weight_val needs held-out data"):
+        make_estimator().fit(numbers, y, sample_weight_val=[1.0] * len(numbers))
+
+
+@pytest.mark.parametrize("strategy", ["random", "last"])
+def test_the_only_sequence_of_a_class_is_not_held_out(make_classifier, strategy):
+    X = [["a"]] * 10 + [["b"]] * 9 + [["c"]]
+    y = ["a"] * 10 + ["b"] * 9 + ["c"]
+    params = {"validation_strategy": strategy, "lr": 0.1, "dropout": 0.0}
+    model = make_classifier(early_stopping=True, max_epochs=40, **params)
+    with pytest.warns(UserWarning, match="1 class has one sequence, which stays"):
+        model.fit(X, y)
+    assert model.predict([["c"]]).tolist() == ["c"]
+
+
 def test_watching_does_not_change_the_course_of_training(
     make_estimator, numbers, y, held_out
 ):
