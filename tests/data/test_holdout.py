@@ -19,8 +19,14 @@ def groups_of(labels):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("aaaaaabbbbbbc", "^1 class has one sequence, which stays .* not have this class$"),
-        ("aaaaaabbbbbbcd", "^2 classes have one sequence each, .* not have these classes"),
+        (
+            "aaaaaabbbbbbc",
+            "^1 class has one sequence, which stays .* not have this class$",
+        ),
+        (
+            "aaaaaabbbbbbcd",
+            "^2 classes have one sequence each, .* not have these classes",
+        ),
     ],
 )
 def test_the_only_sequence_of_a_class_stays_and_a_warning_counts_them(labels, message):
@@ -40,7 +46,7 @@ def test_the_only_sequence_of_a_class_stays_and_a_warning_counts_them(labels, me
 def test_a_class_for_each_sequence_holds_out_none_with_one_warning(stratified):
     groups, labels = groups_of(list("abcdefghijkl"))
     strata = labels if stratified else None
-    message = "each sequence is the only one of its class"
+    message = "each sequence that could be held out is the only one"
     with pytest.warns(UserWarning, match=message) as caught:
         held_out = draw_held_out(groups, strata, 12, 3, np.random.RandomState(0))
     assert (len(held_out), len(caught)) == (0, 1)
