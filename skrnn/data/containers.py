@@ -209,10 +209,26 @@ def _check_list(
             sequences = split_texts(texts, split, name)
         any_value = kind == "strings" or input_type == "tokens"
         steps = join_tokens(sequences, name, advice, any_value=any_value)
+        may_be_texts = texts is None and (input_type == "auto" or advice is not OF_X)
+        if split is not None and may_be_texts:
+            _warn_of_texts_in_lists(steps, name)
         form = Form("tokens", "list", None)
     if empty == "raise" or (empty == "tokens" and kind == "numeric"):
         _check_no_empty(steps, name)
     return CheckedSequences(steps, form, named, texts)
+
+
+def _warn_of_texts_in_lists(steps: RaggedArray, name: str) -> None:
+    """Warn that whole texts, each in a list of its own, are one token each."""
+    if len(steps) < 2 or not (steps.lengths == 1).all():
+        return
+    n_texts = sum(isinstance(t, str) and len(t.split()) > 1 for t in steps.values)
+    if 2 * n_texts > len(steps):
+        warn(
+            f"each list of {name} has one token, and most of these contain white space, "
+            f"such as {shown(steps.values[0])}. If they are texts, pass the strings "
+            f"themselves, as [text for text, in {name}]",
+        )
 
 
 def check_same_form(
@@ -433,5 +449,4 @@ def _warn_of_steps_in_rows(X: Any, name: str) -> None:
             f"{X.shape[1]} steps. If its rows are steps, pass "
             "skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); if "
             f"not, {name}.reset_index(drop=True) silences this warning",
-            UserWarning,
         )

@@ -7,6 +7,7 @@ token without a vector means, belongs to the codec of X.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Container, Hashable, Mapping
 from typing import Any, Protocol
 
@@ -117,8 +118,9 @@ class PretrainedVectors:
         """Return the key under which a token is found, and its vector.
 
         Exact keys are tried first: the token as it is, then, with ``lowercase``, in
-        lower case, Capitalised, in Title Case and in UPPER CASE. Only if none of them is
-        a key, a table that composes vectors is asked for the token. Tokens that are not
+        lower case, Capitalised, in Title Case and in UPPER CASE, each as it is, then in
+        Unicode's forms NFC and NFD. Only if none of them is a key, a table that composes
+        vectors is asked for the token. Tokens that are not
         strings are found by an exact key or not at all: gensim would read an integer as
         a position.
 
@@ -241,10 +243,18 @@ def _check_unique(index: pd.Index, name: str) -> None:
 
 def _forms(token: Hashable, lowercase: bool) -> list[Hashable]:
     """Return the keys under which a token is looked up, in order."""
-    if not (lowercase and isinstance(token, str)):
+    if not isinstance(token, str):
         return [token]
-    cased = [token, token.lower(), token.capitalize(), token.title(), token.upper()]
-    return list(dict.fromkeys(cased))
+    forms = [token]
+    if lowercase:
+        forms += [token.lower(), token.capitalize(), token.title(), token.upper()]
+    if not token.isascii():
+        forms = [
+            key
+            for form in forms
+            for key in (form, *(unicodedata.normalize(f, form) for f in ("NFC", "NFD")))
+        ]
+    return list(dict.fromkeys(forms))
 
 
 def _describe(embeddings: Any) -> str:

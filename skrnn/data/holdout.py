@@ -73,8 +73,8 @@ def _warn_of_single(n_classes: int) -> None:
 
 def _warn_of_none() -> None:
     warn(
-        "early_stopping is ignored: each sequence is the only one of its class, and stays "
-        "in the training part",
+        "early_stopping is ignored: each sequence that could be held out is the only one "
+        "of its class, and stays in the training part",
     )
 
 

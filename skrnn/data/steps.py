@@ -50,19 +50,24 @@ class Advice(NamedTuple):
     """Remedies that differ between messages about X and about y.
 
     ``type_parameter`` is the parameter that sets the kind of the sequences, ``missing``
-    the remedy for missing numbers, ``dicts`` that for steps that are dicts.
+    the remedy for missing numbers, ``padding`` another for missing steps at the end of
+    a sequence, ``dicts`` that for steps that are dicts.
     """
 
     type_parameter: str
     missing: str
     dicts: str
+    padding: str
 
 
 OF_X = Advice(
     "input_type",
     "Impute it before, for example with StepwiseTransformer(SimpleImputer())",
     "put StepwiseTransformer(DictVectorizer()) before the estimator",
+    "if NaN pads the ends of shorter sequences, pass skrnn.preprocessing.trim_padding(X)",
 )
+#: Remedy for numbers that no imputer replaces.
+OF_INFINITY = "Replace infinite values before, and scale those that are too large"
 
 
 def shown(value: object) -> str:
@@ -198,9 +203,13 @@ def check_finite(steps: RaggedArray, name: str, advice: Advice = OF_X) -> None:
     row = int(np.flatnonzero(bad.any(axis=1))[0])
     value = steps.values[row][bad[row]][0]
     sequence, step = steps.step_of(row)
-    what = "NaN" if np.isnan(value) else "infinity or a value too large for float32"
+    what, remedy = "NaN", advice.missing
+    if not np.isnan(value):
+        what, remedy = "infinity or a value too large for float32", OF_INFINITY
+    elif step and np.isnan(steps.values[row : steps.offsets[sequence + 1]]).all():
+        remedy = f"{advice.missing}; {advice.padding}"
     raise ValueError(
-        f"Input {name} contains {what}: {name}[{sequence}], step {step}. {advice.missing}"
+        f"Input {name} contains {what}: {name}[{sequence}], step {step}. {remedy}"
     )
 
 

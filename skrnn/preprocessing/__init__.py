@@ -1,6 +1,7 @@
-"""Preparation of sequences: transformers of steps, long frames and windows."""
+"""Preparation of sequences: transformers of steps, long frames, padding and windows."""
 
 from skrnn.data.frames import sequences_from_frame, sliding_windows
+from skrnn.data.padding import trim_padding
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 from skrnn.preprocessing._stepwise import StepwiseTransformer
 
@@ -10,4 +11,5 @@ __all__ = [
     "WordTokenizer",
     "sequences_from_frame",
     "sliding_windows",
+    "trim_padding",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -533,3 +534,35 @@ def test_empty_lists_alone_are_tokens_where_these_may_be_empty(X):
     check_same_form(checked, form_of(TOKENS), estimator=Fitted())
     with pytest.raises(ValueError, match=r"X\[0\] has no steps"):
         check_same_form(checked, form_of(RAGGED), estimator=Fitted())
+
+
+# --- texts in lists of their own -----------------------------------------------------
+
+TEXTS_IN_LISTS = [["a good film"], ["a bad plot"], ["good"]]
+
+
+@pytest.mark.parametrize("make", [list, lambda X: [tuple(row) for row in X]])
+def test_texts_in_lists_of_their_own_cause_a_warning_with_the_remedy(make):
+    with pytest.warns(UserWarning, match=r"pass the strings themselves, as \[text for"):
+        check_sequences(make(TEXTS_IN_LISTS), split=str.split)
+    passed = [text for (text,) in TEXTS_IN_LISTS]
+    assert check_sequences(passed, split=str.split).texts == passed
+
+
+@pytest.mark.parametrize(
+    ("X", "options"),
+    [
+        ([["good"], ["bad"]], {}),
+        ([["New York"], ["Rome"], ["Oslo"]], {}),
+        ([["a good film"], ["a", "bad plot"]], {}),
+        ([["a good film"]], {}),
+        (TEXTS_IN_LISTS, {"input_type": "tokens"}),
+        (TEXTS_IN_LISTS, {"split": None}),
+        (np.array(TEXTS_IN_LISTS), {}),
+        (["a good film", "a bad plot"], {}),
+    ],
+)
+def test_other_tokens_cause_no_warning(X, options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_sequences(X, **({"split": str.split} | options))

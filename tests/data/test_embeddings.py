@@ -84,6 +84,27 @@ def test_a_token_is_found_as_it_is_and_then_in_another_case(wrap, token, key):
     assert look_up(wrap(GIVEN), token) == (key, GIVEN[key])
 
 
+COMPOSED, DECOMPOSED = "\u00e9t\u00e9", "e\u0301te\u0301"
+
+
+@pytest.mark.parametrize("wrap", CONTAINERS)
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("key", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("token", [COMPOSED, DECOMPOSED])
+def test_a_token_is_found_in_either_form_of_unicode(wrap, lowercase, key, token):
+    given = {key: [1.0, 2.0], "rome": [3.0, 4.0]}
+    assert look_up(wrap(given), token, lowercase) == (key, [1.0, 2.0])
+    if lowercase:
+        assert look_up(wrap(given), token.title()) == (key, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("wrap", CONTAINERS)
+def test_a_tokens_own_form_is_found_first(wrap):
+    given = {DECOMPOSED: [1.0, 2.0], COMPOSED: [3.0, 4.0]}
+    for key, vector in given.items():
+        assert look_up(wrap(given), key) == (key, vector)
+
+
 @pytest.mark.parametrize("wrap", EXACT)
 def test_a_token_without_a_vector_is_not_found(wrap):
     assert look_up(wrap(GIVEN), "Oslo") == ("Oslo", None)

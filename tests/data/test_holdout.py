@@ -81,7 +81,7 @@ def test_something_of_every_class_stays_in_training(sizes, n_held_out, seed):
 
 
 def test_nothing_is_held_out_where_every_class_has_one_sequence():
-    with pytest.warns(UserWarning, match="early_stopping is ignored: each sequence is"):
+    with pytest.warns(UserWarning, match="early_stopping is ignored: each sequence"):
         held_out = draw(ClassTargets(), np.arange(5), 2)
     assert len(held_out) == 0
 
@@ -185,7 +185,7 @@ def test_the_only_sequence_of_a_class_stays_and_a_warning_counts_them(labels, me
 def test_a_class_for_each_sequence_holds_out_none_with_one_warning(stratified):
     groups, labels = groups_of(list("abcdefghijkl"))
     strata = labels if stratified else None
-    message = "each sequence is the only one of its class"
+    message = "each sequence that could be held out is the only one"
     with pytest.warns(UserWarning, match=message) as caught:
         held_out = draw_held_out(groups, strata, 12, 3, np.random.RandomState(0))
     assert (len(held_out), len(caught)) == (0, 1)

@@ -25,6 +25,7 @@ TARGET_ADVICE = Advice(
     "y",
     "Replace it, or leave that sequence out: no step of a Pipeline changes targets",
     "make them tokens before: no step of a Pipeline changes targets",
+    "leave out the steps that pad shorter sequences",
 )
 
 

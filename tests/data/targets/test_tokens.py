@@ -307,3 +307,11 @@ def test_targets_that_are_all_empty_still_have_room_for_a_token(check_data):
     targets = TokenTargets()
     observe(targets, [4], [0], check_data)
     assert targets.max_lengths(np.array([3])).tolist() == [1]
+
+
+def test_target_texts_in_lists_of_their_own_cause_a_warning(token_sequences):
+    y = [["a good film"], ["a bad plot"]]
+    with pytest.warns(
+        UserWarning, match=r"each list of y has one token.* for text, in y"
+    ):
+        TokenTargets().check(y, token_sequences([1, 1]))
