@@ -209,7 +209,7 @@ class TokenCodec:
         ValueError
             If ``embeddings`` has a vector for no token of X, or vectors of other sizes.
         TypeError
-            If ``embeddings`` is no mapping.
+            If ``embeddings`` is not a mapping.
         """
         codes, words = distinct_tokens(steps.values)
         forms, form_of_word = self._forms(words)

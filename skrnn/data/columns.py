@@ -1,4 +1,4 @@
-"""Columns of frames: the kind of each, and which kinds a frame may mix."""
+"""Columns of data frames: the kind of values in each, and checks of mixed columns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ HOLDS = {
     "other": "values other than numbers",
 }
 OF_ARRAYS = (
-    "The cells of an array argument must be single strings or numbers. If a ColumnTransformer made "
-    'it, set_output(transform="pandas") names its columns; then pass the one column that '
-    "is meant"
+    "An array argument must be made of strings or numbers. If a ColumnTransformer made it, "
+    'set_output(transform="pandas") names its columns; then select the one you need'
 )
 
 
 def is_foreign_frame(X: Any) -> bool:
-    """Return whether X is a frame of another library than pandas, such as polars."""
+    """Return whether X is a frame of a library other than pandas, such as polars."""
     return (
         not isinstance(X, pd.DataFrame | pd.Series | pd.Index | np.ndarray | type)
         and hasattr(X, "to_pandas")
@@ -35,7 +34,7 @@ def is_foreign_frame(X: Any) -> bool:
 
 
 def as_frame(X: Any) -> pd.DataFrame:
-    """Return a frame of another library as a frame of pandas."""
+    """Return a frame of another library as a pandas DataFrame."""
     names = getattr(X, "column_names", X.columns)
     columns = {}
     for name in names:
@@ -45,7 +44,7 @@ def as_frame(X: Any) -> pd.DataFrame:
 
 
 def column_kind(column: pd.Series) -> ColumnKind:
-    """Return the kind of a column, by its dtype or its cells."""
+    """Return the kind of values in a column, from its dtype or its cells."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         dtype = dtype.categories.dtype
@@ -107,7 +106,7 @@ def check_number_columns(
     rows_are_steps: bool = False,
     is_array: bool = False,
 ) -> None:
-    """Raise a TypeError that names the first column without numbers.
+    """Raise a TypeError that names the first column that is not numeric.
 
     Parameters
     ----------
@@ -116,9 +115,9 @@ def check_number_columns(
     name : str
         Name of the table in messages.
     rows_are_steps : bool
-        Whether the table is one sequence, so that grouping cannot help.
+        Whether the table is one sequence, whose rows cannot be grouped further.
     is_array : bool
-        Whether the user gave an array, whose columns have no names.
+        Whether the user passed an array, which has no column names.
     """
     for j in range(frame.shape[1]):
         column = frame.iloc[:, j]
@@ -158,14 +157,14 @@ def _remedies(frame: pd.DataFrame, kind: ColumnKind, name: str, label: str) -> s
 
 
 def check_single_texts(frame: pd.DataFrame, name: str, *, is_array: bool = False) -> None:
-    """Refuse several columns of texts of several words, whose rows are not token lists."""
+    """Raise a TypeError if one of several columns holds texts of several words."""
     for j in range(frame.shape[1]):
         for cell in frame.iloc[:, j]:
             if isinstance(cell, str) and " " in cell.strip():
                 column = f":, {j}" if is_array else shown(frame.columns[j])
                 raise TypeError(
                     f"{name} has {frame.shape[1]} columns, and {name}[{column}] holds "
-                    f"whole texts, such as {shown(cell)}. Pass the one column that is "
-                    'meant, or join the columns; input_type="tokens" makes each cell one '
+                    f"whole texts, such as {shown(cell)}. Pass one of the columns, "
+                    'or join them; input_type="tokens" makes each cell one '
                     "token"
                 )

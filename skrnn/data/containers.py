@@ -271,7 +271,7 @@ def _kind_of(
             )
         return "strings"
     if not is_sequence(first):
-        raise ValueError(_no_sequence(first, name))
+        raise ValueError(_not_a_sequence(first, name))
     if input_type != "auto":
         return "tokens" if input_type == "tokens" else "numeric"
     for i, sequence in enumerate(sequences):
@@ -306,7 +306,7 @@ def _check_each_sequence(sequences: Sequence, name: str) -> None:
             )
 
 
-def _no_sequence(first: object, name: str) -> str:
+def _not_a_sequence(first: object, name: str) -> str:
     message = f"{name}[0] is {type(first).__name__}, expected a sequence"
     if isinstance(first, int | float | np.number | np.bool_ | np.ndarray):
         return (
@@ -448,5 +448,5 @@ def _warn_of_steps_in_rows(X: Any, name: str) -> None:
             f"{name} has a MultiIndex, and each of its rows is read as one sequence of "
             f"{X.shape[1]} steps. If its rows are steps, pass "
             "skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); if "
-            f"not, {name}.reset_index(drop=True) silences this warning",
+            f"not, pass {name}.reset_index(drop=True) to avoid this warning",
         )

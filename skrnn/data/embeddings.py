@@ -54,7 +54,7 @@ def check_embeddings(
     TypeError
         If ``embeddings`` is of another type; the message says what to pass instead.
     ValueError
-        If there are no vectors, if a DataFrame has a column that is not numeric, or if
+        If it is empty, if a DataFrame has a column that is not numeric, or if
         its index or a Series' index has a token twice.
     """
     if embeddings is None:
@@ -180,7 +180,7 @@ class PretrainedVectors:
                 vector = np.asarray(value, dtype=np.float32)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(
-                f"{place} is a {type(value).__name__}, expected a vector of numbers: "
+                f"{place} has type {type(value).__name__}, expected a vector of numbers: "
                 f"{error}"
             ) from error
         if vector.ndim != 1 or not len(vector):

@@ -275,7 +275,7 @@ def sliding_windows(
         If the series, or one of its columns, is not numeric.
     ValueError
         If a parameter is out of its range, the series is too short, or ``target`` is
-        missing or no feature.
+        missing or not a feature.
 
     Notes
     -----

@@ -106,7 +106,7 @@ class Inputs:
     def check_like_fit(
         self, X: CheckedSequences, *, estimator: object, name: str = "X"
     ) -> CheckedSequences:
-        """Return X; an error if it is not of the form, or has not the names, of ``fit``."""
+        """Return X; an error if it is not of the form, or lacks the names, of ``fit``."""
         form = X.form
         if not len(X.steps.values) and form.kind == "numeric" and form.width == 1:
             return self._like_fitted_kind(X)  # empty lists could be of any kind
@@ -168,7 +168,7 @@ class Inputs:
             If no sequence has tokens, if ``instance_norm`` meets tokens, or if
             ``embeddings`` has no vector for any token of X.
         TypeError
-            If ``embeddings`` is no mapping.
+            If ``embeddings`` is not a mapping.
         """
         self.form = X.form
         self.holds_texts = X.texts is not None

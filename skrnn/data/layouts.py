@@ -497,7 +497,7 @@ def _in_order(
     unknown = [column for column in got if column not in expected]
     if missing or unknown:
         parts = [f"lacks the columns {shown(missing)}"] if missing else []
-        parts += [f"has the columns {shown(unknown)} besides"] if unknown else []
+        parts += [f"has the unknown columns {shown(unknown)}"] if unknown else []
         raise ValueError(
             f"The feature names should match those that were passed during fit: {name} "
             + " and ".join(parts)
@@ -509,7 +509,7 @@ def only_column(frame: pd.DataFrame, name: str) -> list:
     """Return the cells of a frame's one column of sequences."""
     if frame.shape[1] > 1:
         raise TypeError(
-            f"{name} has {frame.shape[1]} columns of sequences, expected one; pass the "
-            f"one that is meant, as {name}[{shown(frame.columns[0])}]"
+            f"{name} has {frame.shape[1]} columns of sequences, expected one; pass one "
+            f"of them, as {name}[{shown(frame.columns[0])}]"
         )
     return frame.iloc[:, 0].tolist()

@@ -301,7 +301,7 @@ def join_tokens(
 ) -> RaggedArray:
     """Return token lists as an object array of Python's own values ``(total_steps,)``.
 
-    ``any_value`` allows tokens that are no strings.
+    ``any_value`` allows tokens other than strings.
     """
     types = set(map(type, sequences))
     if not types <= PLAIN:

@@ -126,9 +126,9 @@ class WordTokenizer:
         Parameters
         ----------
         tokens : sequence of str
-            What ``split`` gives, or a model predicts.
+            Tokens from ``split`` or from a model.
         spacing : dict, default=None
-            What ``learn_spacing`` returned. Without it, closing marks follow directly,
+            The result of ``learn_spacing``. Without it, closing marks follow directly,
             opening marks have no space after them, Chinese and Japanese have no spaces, and
             all else is apart.
 
@@ -243,7 +243,7 @@ class CharTokenizer:
         Parameters
         ----------
         tokens : sequence of str
-            What ``split`` gives, or a model predicts.
+            Tokens from ``split`` or from a model.
         spacing : dict, default=None
             Not used; as in ``WordTokenizer``.
 

@@ -105,7 +105,7 @@ def entity_f1_score(
         none of the prefixes of the scheme (read leniently: of any scheme), or if y_true and
         y_pred are the tags of one sequence.
     TypeError
-        If a tag is not a string, if y_true or y_pred is no container of sequences, if one
+        If a tag is not a string, if y_true or y_pred is not a container of sequences, if one
         holds lists and the other strings, or if sequences are nested too deep.
 
     Notes

@@ -12,7 +12,7 @@ from skrnn.data.tokenizers import check_tokenizer
 
 Split = Callable[[str], list]
 
-#: What messages about sequences nested too deep add where a sequence has one reference.
+#: Added to messages about sequences nested too deep, where each has one reference.
 SEVERAL = "; several references a sequence need multiple_references=True"
 NESTED = (list, set, dict, np.ndarray)
 

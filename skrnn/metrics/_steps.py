@@ -41,7 +41,7 @@ def step_accuracy_score(
     ValueError
         If the sequences differ in number or in length, or have no steps.
     TypeError
-        If y_true or y_pred is no container of sequences, if one holds lists and the other
+        If y_true or y_pred is not a container of sequences, if one holds lists and the other
         strings, or if sequences are nested too deep.
 
     Examples

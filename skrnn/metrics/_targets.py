@@ -58,7 +58,7 @@ def token_error_rate(
         If there are no sequences, if they differ in number, or if the references have no
         tokens.
     TypeError
-        If y_true or y_pred is no container of sequences, if one holds lists and the other
+        If y_true or y_pred is not a container of sequences, if one holds lists and the other
         strings, or if sequences are nested too deep.
 
     References

@@ -29,7 +29,7 @@ def test_fields_are_read_by_the_names_of_their_columns(
         assert_array_equal(outputs(model, X), expected)
     with pytest.raises(ValueError, match=r"X lacks the columns \['b'\]"):
         model.predict(fields[["a", "c"]])
-    with pytest.raises(ValueError, match=r"X has the columns \['d'\] besides"):
+    with pytest.raises(ValueError, match=r"X has the unknown columns \['d'\]"):
         model.predict(fields.assign(d=fields["a"]))
 
 

@@ -236,7 +236,10 @@ def test_keyed_vectors_without_keys_are_refused():
         ([np.nan, 1.0], r"embeddings\['b'\] is not finite in float32"),
         ([1.0, np.inf], r"embeddings\['b'\] is not finite in float32"),
         ([1.0, 1e300], r"embeddings\['b'\] is not finite in float32"),
-        (["x", "y"], r"embeddings\['b'\] is a .*, expected a vector of numbers: could"),
+        (
+            ["x", "y"],
+            r"embeddings\['b'\] has type .*, expected a vector of numbers: could",
+        ),
     ],
 )
 def test_a_vector_that_cannot_be_used_is_named(wrap, vector, message):

@@ -426,10 +426,10 @@ def test_columns_come_in_the_order_of_fit(fields):
     ("change", "message"),
     [
         (lambda X: X[["heat", "pulse"]], r"X lacks the columns \['load'\]$"),
-        (lambda X: X.assign(mood=X["heat"]), r"X has the columns \['mood'\] besides"),
+        (lambda X: X.assign(mood=X["heat"]), r"X has the unknown columns \['mood'\]"),
         (
             lambda X: X.rename(columns={"heat": "cold"}),
-            r"X lacks the columns \['heat'\] and has the columns \['cold'\] besides",
+            r"X lacks the columns \['heat'\] and has the unknown columns \['cold'\]",
         ),
     ],
 )

@@ -464,7 +464,7 @@ def test_it_learns_what_it_reads_better_than_the_frequencies_say():
         ({"top_k": 0}, "'top_k' parameter"),
         ({"top_p": 0.0}, "'top_p' parameter"),
         ({"top_p": 1.5}, "'top_p' parameter"),
-        ({"stop": "?"}, "stop='\\?' is no token of vocabulary_"),
+        ({"stop": "?"}, "stop='\\?' is not a token in vocabulary_"),
     ],
 )
 def test_an_argument_out_of_its_range_is_named(make_generator, arguments, message):
@@ -604,11 +604,11 @@ def test_a_number_of_samples_that_is_none_is_named(make_generator, n_samples):
 
 def test_more_bad_input_is_named(make_generator, chords):
     model = make_generator().fit(TEXTS)
-    with pytest.raises(ValueError, match="is no token of vocabulary_"):
+    with pytest.raises(ValueError, match="is not a token in vocabulary_"):
         model.stream("a", stop="z")  # before the first step
-    with pytest.raises(ValueError, match="is no token of vocabulary_"):
+    with pytest.raises(ValueError, match="is not a token in vocabulary_"):
         model.generate(["a"], stop=["a"])
-    with pytest.raises(ValueError, match="is no token of vocabulary_"):
+    with pytest.raises(ValueError, match="is not a token in vocabulary_"):
         model.generate(["a"], stop=(["a"],))
     with pytest.raises(TypeError, match="X must be a list of sequences"):
         make_generator().fit(None)

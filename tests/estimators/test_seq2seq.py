@@ -474,10 +474,10 @@ def test_targets_of_unknown_tokens_alone_are_refused(X, y, case):
     model = make_char(warm_start=True).fit(X, y)
     before = dict(vars(model))
     for warm in (model.partial_fit, model.fit):
-        with pytest.raises(ValueError, match="y holds nothing but tokens that are unkno"):
+        with pytest.raises(ValueError, match="y holds unknown tokens only"):
             warm(X[:2], targets)
         assert vars(model) == before
-    with pytest.raises(ValueError, match="y_val holds nothing but tokens that are unk"):
+    with pytest.raises(ValueError, match="y_val holds unknown tokens only"):
         make_char().fit(X, y, X_val=X[:2], y_val=targets)
     make_char().fit(X, y, X_val=X[:2], y_val=["xyz", "a"])
     model.partial_fit(X[:2], ["", ""])

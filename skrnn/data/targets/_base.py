@@ -55,7 +55,7 @@ class CheckedData:
     raw : tuple
         The user's own X and y, which scorers need.
     name : str
-        What messages call y.
+        Name of y in messages.
     origin : int64 ndarray of shape (n_sequences,) or None
         The sequences' indices in the user's X; None where they are equal.
     split_off : bool
@@ -119,7 +119,7 @@ class Targets(ABC):
     teacher_forcing : bool
         Whether the network reads the targets one step late in training.
     classes : ndarray of shape (n_classes,) or None
-        What ``classes_`` shows.
+        The labels, as in ``classes_``.
     vocabulary : dict or None
         Token → id, of targets that are tokens.
     """
@@ -150,7 +150,7 @@ class Targets(ABC):
         Parameters
         ----------
         train : CheckedData
-            What the network is trained on.
+            The training data of the network.
         every : CheckedData
             The same with the held-out part: classes are known from all of y.
         classes : array-like, optional

@@ -142,7 +142,7 @@ class TokenContinuations(Continuations):
         except TypeError:  # a list, or a tuple of lists
             known = False
         if not known:
-            raise ValueError(f"stop={stop!r} is no token of vocabulary_")
+            raise ValueError(f"stop={stop!r} is not a token in vocabulary_")
         return (self.codec.end, ids[stop])
 
     def counts(self, data: CheckedData) -> NDArray[np.int64]:

@@ -35,7 +35,7 @@ class StepTargets(Targets):
     scheme : str or None
         The tagging scheme that labels keep to.
     invalid_tags : {"raise", "repair"}
-        What becomes of labels that violate the scheme.
+        Whether labels that violate the scheme are an error, or repaired.
     whole_paths : bool
         Whether the loss is one value a sequence (a conditional random field's).
     """
@@ -91,7 +91,7 @@ class StepTargets(Targets):
             ``(n_sequences, n_steps)``.
         X : CheckedSequences
         name : str
-            What messages call y.
+            Name of y in messages.
         """
         lengths = X.steps.lengths
         rows = open_targets(y, X, name, open_rows)

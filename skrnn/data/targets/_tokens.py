@@ -170,7 +170,7 @@ class TokenTargets(Targets):
         tokens = ids.values[ids.values != self.codec.end]
         if len(tokens) and (tokens == UNKNOWN).all():
             raise ValueError(
-                f"{data.name} holds nothing but tokens that are unknown: none of them is "
+                f"{data.name} holds unknown tokens only: none of them is "
                 "in target_vocabulary_"
             )
         return ids

@@ -101,7 +101,7 @@ def test_a_sequence_ends_at_the_end_or_at_stop():
 @pytest.mark.parametrize("stop", ["z", "", ["a"], (["a"],), 2])
 def test_a_stop_that_is_no_token_is_an_error(stop):
     targets, _ = fit_on([["a", "b"]])
-    with pytest.raises(ValueError, match="is no token of vocabulary_"):
+    with pytest.raises(ValueError, match="is not a token in vocabulary_"):
         targets.ends(stop, {})
 
 
