@@ -1,4 +1,4 @@
-"""The way of the data from user types to flat arrays of ids or features.
+"""Input validation and encoding: from user types to flat arrays of ids or features.
 
-Knows numpy, pandas and ``sklearn.utils``; never torch.
+Never imports torch.
 """

@@ -1,7 +1,6 @@
 """Codecs of X: from checked user data to ids and features.
 
-Only codecs know tokens and labels. Those of X have ``fit`` and ``encode``, which gives an
-``EncodedSequences``.
+They have ``fit`` and ``encode``, which gives an ``EncodedSequences``.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class EncodedSequences:
         The characters (or n-grams) of this X's distinct words, zeros after them.
     vectors : float32 ndarray of shape (n_outside, dim), optional
         Pre-trained vectors of this X's tokens that are not in the vocabulary; their ids
-        are counted on from the vocabulary's.
+        follow the vocabulary's.
     """
 
     steps: RaggedArray

@@ -1,4 +1,4 @@
-"""Which sequences a validation split holds out."""
+"""Held-out sequences of a validation split; every class stays in training."""
 
 from __future__ import annotations
 

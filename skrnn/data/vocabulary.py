@@ -1,4 +1,4 @@
-"""Vocabulary: which tokens have an id of their own, and how words are spelled.
+"""Vocabulary: tokens with an id of their own, and character features of words.
 
 Ids 0 and 1 are reserved: 0 pads a batch, 1 stands for every token not seen often
 enough in training.
@@ -77,7 +77,7 @@ def distinct_tokens(
 
 
 class CharacterFeatures:
-    """Spells a word as the ids of its characters, between a begin and an end mark.
+    """Encodes a word as the ids of its characters, between a begin and an end mark.
 
     Words beyond ``max_characters`` lose their middle.
     """
@@ -106,7 +106,7 @@ class CharacterFeatures:
 
 
 class NgramFeatures:
-    """Spells a word as hashed ids of its character n-grams.
+    """Encodes a word as hashed ids of its character n-grams.
 
     The hashing trick of fastText: no n-gram is unknown, some share an id.
 

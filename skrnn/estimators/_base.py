@@ -84,7 +84,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     _auto_max_epochs: ClassVar[int] = 100
     #: Size of the vector that the char encoder makes of a token.
     _char_dim: ClassVar[int] = 60
-    #: Arguments of ``Inputs`` that are no parameters of the estimator.
+    #: Arguments of ``Inputs`` that are not parameters of the estimator.
     _input_options: ClassVar[dict[str, Any]] = {}
 
     #: Parameters that not every estimator has.
@@ -221,7 +221,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _check_targets(
         self, checked: CheckedSequences, X: Any, y: Any, weight: Any, suffix: str = ""
     ) -> CheckedData:
-        """Validate y and weights of validated sequences; ``suffix`` is of their names."""
+        """Validate y and weights of validated sequences; ``suffix`` ends their names."""
         data = CheckedData(
             checked,
             self._targets.check(y, checked, f"y{suffix}"),

@@ -16,7 +16,7 @@ from skrnn.estimators._parameters import (
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Return the rows of a batch: larger data bears, and is faster with, larger ones."""
+    """Return the rows of a batch: "auto" grows with the number of rows."""
     if isinstance(batch_size, str):
         return 32 if n_rows <= 16384 else 64 if n_rows <= 65536 else 128
     return int(batch_size)

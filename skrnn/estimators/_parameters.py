@@ -682,4 +682,4 @@ class RecurrentParameters(
 
 @parameters
 class CommonParameters(OtherParameters, StoppingParameters, LoopParameters):
-    """The parameters of all estimators, last in their signatures."""
+    """Loop, stopping and other parameters, last in a signature."""

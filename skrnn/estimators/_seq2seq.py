@@ -272,7 +272,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         return 1.0 - token_error_rate(list(targets), pred, sample_weight=sample_weight)
 
     def set_output(self, *, transform: str | None = None) -> TranslationTask:
-        """Do nothing: targets fit in no frame.
+        """Do nothing: targets cannot be stored in a frame.
 
         It exists so that a Pipeline with this step can be told to give out frames.
 

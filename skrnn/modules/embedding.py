@@ -114,7 +114,7 @@ class TokenEmbedding(InputLayer):
 
     @torch.no_grad()
     def prepare(self, counts: Tensor, vectors: Tensor | None = None) -> None:
-        """Take what is known of the tokens before training.
+        """Set counts and pre-trained vectors before training.
 
         Parameters
         ----------

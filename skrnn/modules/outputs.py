@@ -1,4 +1,4 @@
-"""The results of networks that score every step of a sequence."""
+"""Results of networks that score steps or label paths, and the type of states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The skorch net: the training loop, and what of it is kept in a pickle.
+"""The skorch net: the training loop and pickling.
 
 What the net keeps when pickled is plain Python and numpy. Functions that predict with it
 are in ``inference``.

@@ -1,4 +1,4 @@
-"""Seeds: one stream of random numbers a fit, apart from every global generator."""
+"""Seeds and generators: each fit draws from generators of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Updates of the weights: gradient norm, clipping, and what is done where one is not finite.
+"""Updates of the weights: gradient norm, clipping, skipping of those that are not finite.
 
 A single sequence can overflow: one text of 10,000 steps among thousands of short ones. Its
 update is skipped, since it would leave no weight finite; training that overflows again and
@@ -43,7 +43,7 @@ class NotFinite(Exception):
 
 
 class Updates:
-    """The updates of one training, and what one hands on to the next.
+    """The updates of one training, and the state carried between them.
 
     Parameters
     ----------

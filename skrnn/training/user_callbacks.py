@@ -1,4 +1,4 @@
-"""The user's callbacks: which of skorch's work, and what of them is left after training."""
+"""Validation and copying of the user's callbacks, and their release after training."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Targets(ABC):
     @property
     @abstractmethod
     def n_outputs(self) -> int:
-        """Numbers that the network gives for a sequence, or for a step."""
+        """Number of network outputs for a sequence, or for a step."""
 
     @abstractmethod
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
@@ -163,7 +163,7 @@ class Targets(ABC):
 
     @abstractmethod
     def decode(self, outputs: Any, X: CheckedSequences) -> Any:
-        """Return what the network says of X in the form of y."""
+        """Return predictions for X in the form of y."""
 
     def observe(self, train: CheckedData) -> None:
         """Widen what may grow when training continues on other data."""
