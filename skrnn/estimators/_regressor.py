@@ -32,8 +32,6 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     """Abstract base: scaled targets, regression losses, quantiles."""
 
     _auto_updates = 1000
-    #: At a low rate, small data need many passes for that many updates.
-    _auto_max_epochs = 300
     loss: str
     quantiles: Sequence[float]
 
@@ -224,6 +222,10 @@ class SequenceRegressor(
     >>> bool(model.score(X, y) > 0.8)
     True
     """
+
+    #: At a low rate small data need many updates, in many passes.
+    _auto_updates = 2000
+    _auto_max_epochs = 300
 
     hidden_size: int = 64
     bidirectional: bool = False
