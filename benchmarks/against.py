@@ -21,7 +21,7 @@ WORKLOADS = Path(__file__).with_name("_workloads.py")
 
 
 def run(tree, scale):
-    """Return what the workloads print when skrnn is imported from `tree`."""
+    """Return the workloads' results with skrnn imported from `tree`."""
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
     printed = subprocess.run(
         [sys.executable, WORKLOADS, scale],

@@ -267,8 +267,8 @@ class GenerationTask(BaseSequenceEstimator):
         max_length : int, default=None
             Most steps to generate; None takes the parameter ``max_length``.
         temperature : float, default=1.0
-            Less than 1 prefers what is probable, more makes tokens more equally probable, 0 always takes
-            the most probable.
+            Less than 1 prefers probable tokens, more makes tokens more equally probable, 0
+            always takes the most probable.
         top_k : int, default=None
             Choose among this many tokens, the most probable ones. Not for features.
         top_p : float in (0, 1], default=None

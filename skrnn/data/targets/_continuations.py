@@ -153,7 +153,7 @@ class TokenContinuations(Continuations):
         """Return the nats by which unknown tokens, sharing one probability, score too high.
 
         Each token that training left out has an equal part of it. Otherwise the model
-        with the smallest vocabulary would seem the best one.
+        with the smallest vocabulary would score best.
         """
         unknown = np.append(0, np.cumsum(targets.values == UNKNOWN))
         return np.diff(unknown[targets.offsets]) * np.log(max(1, len(self.left_out)))
