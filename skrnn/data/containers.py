@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import gammaln
 from sklearn.utils.validation import check_array
 
 from skrnn._sklearn import get_feature_names
@@ -66,6 +67,8 @@ __all__ = [
 Kind = Literal["numeric", "tokens"]
 FormOfContainer = Literal["columns", "nested", "array", "list", "fields"]
 Empty = Literal["raise", "tokens", "keep"]
+#: Below this probability under random order, columns count as ids and times.
+CHANCE = 1e-6
 KINDS = {"numeric": "numeric sequences", "tokens": "token sequences"}
 
 
@@ -441,12 +444,51 @@ def _check_fields(
 
 
 def _warn_of_steps_in_rows(X: Any, name: str) -> None:
-    """Warn that each row of a frame with a MultiIndex is read as one sequence."""
-    index = getattr(X, "index", None)
+    """Warn that each row of a frame that looks like a long one is read as a sequence."""
+    if not isinstance(X, pd.DataFrame):
+        return
+    rows_are_sequences = f"each of its rows is read as one sequence of {X.shape[1]} steps"
+    index = X.index
     if isinstance(index, pd.MultiIndex) and index.droplevel(-1).has_duplicates:
         warn(
-            f"{name} has a MultiIndex, and each of its rows is read as one sequence of "
-            f"{X.shape[1]} steps. If its rows are steps, pass "
-            "skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); if "
-            f"not, pass {name}.reset_index(drop=True) to avoid this warning",
+            f"{name} has a MultiIndex, and {rows_are_sequences}. If its rows are steps, "
+            "pass skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); "
+            f"if not, pass {name}.reset_index(drop=True) to avoid this warning",
         )
+    elif (columns := _id_and_time(X)) is not None:
+        by, time = (shown(X.columns[j]) for j in columns)
+        warn(
+            f"{name} has a column {by} whose values repeat row after row, and a column "
+            f"{time} that grows within each of them and starts anew with the next; "
+            f"{rows_are_sequences}. If its rows are steps, pass "
+            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time}); if "
+            f"not, pass {name}.to_numpy() to avoid this warning",
+        )
+
+
+def _id_and_time(X: pd.DataFrame) -> tuple[int, int] | None:
+    """Return the columns of a long frame's ids and times; None if it does not look so.
+
+    The ids repeat in runs, three rows or more on average; within each run the time grows,
+    and at most ends of runs it falls back. Random columns look so in fewer than one of
+    ``1 / CHANCE`` tables.
+    """
+    values = to_array(X)
+    n_rows, n_columns = values.shape
+    if n_rows < 6 or n_columns < 2 or values.dtype.kind not in "biuf":
+        return None
+    changes = values[1:] != values[:-1]
+    n_runs = changes.sum(axis=0) + 1
+    grows = values[1:] > values[:-1]
+    for by in np.flatnonzero((n_runs > 1) & (3 * n_runs <= n_rows)):
+        ends = changes[:, by]
+        if len(np.unique(values[:, by])) != n_runs[by]:
+            continue  # a value comes back after others
+        lengths = np.diff(np.flatnonzero(np.concatenate([[True], ends, [True]])))
+        if -gammaln(lengths + 1).sum() + 2 * np.log(n_columns) > np.log(CHANCE):
+            continue
+        restarts = ~grows[ends]
+        times = grows[~ends].all(axis=0) & (2 * restarts.sum(axis=0) > len(restarts))
+        if times.any():
+            return int(by), int(np.flatnonzero(times)[0])
+    return None

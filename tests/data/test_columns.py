@@ -109,6 +109,43 @@ def test_rows_of_a_frame_indexed_by_id_and_time_may_be_steps():
     check(rows.drop_duplicates("id").set_index(["id", "t"]))  # one row an id: no steps
 
 
+@pytest.fixture
+def long():
+    """Return five sequences of three to seven steps, one row a step."""
+    lengths = [3, 5, 4, 7, 3]
+    noise = np.random.default_rng(0).normal(size=(sum(lengths), 2))
+    time = np.concatenate([np.arange(n) for n in lengths])
+    ids = np.repeat([4, 2, 9, 1, 3], lengths)
+    return pd.DataFrame({"x": noise[:, 0], "t": time, "id": ids, "z": noise[:, 1]})
+
+
+def test_rows_of_a_long_frame_may_be_steps(long):
+    for X in (long, long.astype(float), long.drop(columns="z")):
+        with pytest.warns(UserWarning, match=r"sequences_from_frame\(frame, by='id', ti"):
+            check(X)
+    with pytest.warns(UserWarning, match=r"frame, by='t', time='id'\)"):
+        check(long.sort_values(["t", "id"]))
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        lambda long: long.to_numpy(),
+        lambda long: long[["x", "t", "z"]],
+        lambda long: long.sample(frac=1, random_state=0),
+        lambda long: long.assign(t=np.arange(len(long))),  # grows over the whole table
+        lambda long: long.assign(t=long["z"]),
+        lambda long: long.assign(t=0),
+        lambda long: long.assign(id=0),
+        lambda long: long.assign(id=long["id"].where(long["id"] != 9, 4)),  # comes back
+        lambda long: long[:8],  # two sequences: so few rows may grow by chance
+    ],
+    ids=range(9),
+)
+def test_rows_of_other_frames_are_sequences_without_a_warning(long, ordinary):
+    check(ordinary(long))
+
+
 def test_the_columns_of_sequences_that_are_frames_are_named():
     good = pd.DataFrame({"x": [1.0], "w": [2.0]})
     for cells in (["a"], pd.to_datetime(["2024-01-01"]), [1j]):
