@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.layouts import open_series
+from skrnn.data.layouts import open_frame, open_series
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.steps import shown, to_array
 
@@ -24,7 +24,7 @@ from skrnn.data.steps import shown, to_array
 
 
 def sequences_from_frame(
-    frame: pd.DataFrame,
+    frame: Any,
     *,
     by: Hashable | list[Hashable],
     time: Hashable | None = None,
@@ -40,7 +40,7 @@ def sequences_from_frame(
     Parameters
     ----------
     frame : DataFrame of shape (total_steps, n_columns)
-        One row for each step of each sequence, in any order.
+        One row for each step of each sequence, in any order. Of pandas, polars or arrow.
     by : column name or list of column names
         Columns that identify a sequence.
     time : column name, default=None
@@ -92,6 +92,7 @@ def sequences_from_frame(
     >>> y.to_dict()
     {'b': 'no', 'a': 'yes'}
     """
+    frame = open_frame(frame, "frame")
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"frame must be a DataFrame, got {type(frame).__name__}")
     if not frame.columns.is_unique:

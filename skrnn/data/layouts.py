@@ -375,6 +375,19 @@ def _are_numbers(array: NDArray) -> bool:
     return all(issubclass(kind, Number | np.number | np.bool_) for kind in kinds)
 
 
+def open_frame(frame: Any, name: str) -> Any:
+    """Return a frame of any library as a pandas DataFrame, anything else as it is.
+
+    Raises
+    ------
+    TypeError
+        If it has to be collected first.
+    """
+    if type(frame).__name__ == "LazyFrame":
+        raise TypeError(f"{name} must be a frame, got LazyFrame{remedy_for(frame, name)}")
+    return as_frame(frame) if is_foreign_frame(frame) else frame
+
+
 def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     """Return the numbers of one series, and the names of its columns.
 
@@ -396,8 +409,7 @@ def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     TypeError
         If the series holds no real numbers.
     """
-    if is_foreign_frame(series):
-        series = as_frame(series)
+    series = open_frame(series, name)
     columns = None
     if isinstance(series, pd.DataFrame):
         columns = series.columns.tolist()

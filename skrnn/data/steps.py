@@ -180,6 +180,8 @@ def to_float32(
     except (ValueError, TypeError, RuntimeError) as error:
         _check_steps(values, place, advice)
         raise ValueError(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
+    if array.dtype == object:
+        array = _stack_nested(array)
     if array.dtype.kind in "biuf":
         return array.astype(np.float32, copy=False)
     if array.dtype.kind == "c":
@@ -191,6 +193,14 @@ def to_float32(
         return np.where(pd.isna(array), np.nan, array).astype(np.float32)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
+
+
+def _stack_nested(array: NDArray) -> NDArray:
+    """Return an array of arrays, such as arrow's nested lists, as one if it can be."""
+    if array.dtype != object or set(map(type, array.flat)) != {np.ndarray}:
+        return array
+    steps = [_stack_nested(step) for step in array.flat]
+    return array if len({step.shape for step in steps}) > 1 else np.stack(steps)
 
 
 def check_finite(steps: RaggedArray, name: str, advice: Advice = OF_X) -> None:

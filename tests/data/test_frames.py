@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 from sklearn.model_selection import TimeSeriesSplit, train_test_split
 
@@ -71,6 +73,22 @@ def test_one_feature_name_makes_one_dimensional_sequences(frame):
 def test_one_feature_of_strings_makes_token_lists(frame):
     X = sequences_from_frame(frame, by="id", time="day", features="word")
     assert X.tolist() == [["x", "y", "z"], ["d", "e"]]
+
+
+@pytest.mark.parametrize(
+    "make", [polars.DataFrame, pyarrow.table], ids=["polars", "arrow"]
+)
+def test_frames_of_other_libraries_give_the_same_sequences(make, frame):
+    options = {"by": "id", "time": "day", "target": "ill", "features": ["pulse", "heat"]}
+    X, y = sequences_from_frame(frame, **options)
+    other = make(frame.to_dict("list"))
+    for got, expected in zip(sequences_from_frame(other, **options), (X, y), strict=True):
+        assert got.index.tolist() == expected.index.tolist()
+        assert got.map(list).equals(expected.map(list))
+    words = sequences_from_frame(other, by="id", time="day", features="word")
+    assert words.tolist() == [["x", "y", "z"], ["d", "e"]]
+    with pytest.raises(TypeError, match=r"got LazyFrame; pass frame.collect\(\)"):
+        sequences_from_frame(polars.LazyFrame({"id": [1]}), by="id")
 
 
 def test_several_ids_make_a_multi_index(frame):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 import torch
 from hypothesis import given, settings
@@ -27,66 +29,8 @@ def check(X, **options):
     return check_sequences(X, **({"split": str.split} | options))
 
 
-# --- stand-ins for libraries that are not installed ----------------------------------
-
-
-class FakePolarsSeries:
-    """The part of polars.Series that a reader needs."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def __len__(self):
-        return len(self.values)
-
-    def __array__(self, dtype=None, copy=None):
-        values = self.values
-        if isinstance(values[0], list):
-            return object_array([np.array(v) for v in values])
-        return np.array(values, dtype=None if None not in values else object)
-
-    def to_pandas(self):
-        return pd.Series(self.values)
-
-
-class FakePolarsFrame:
-    """The part of polars.DataFrame that a reader needs."""
-
-    def __init__(self, columns):
-        self.data = columns
-
-    @property
-    def columns(self):
-        return list(self.data)
-
-    @property
-    def shape(self):
-        return len(next(iter(self.data.values()))), len(self.data)
-
-    def __getitem__(self, name):
-        return FakePolarsSeries(self.data[name])
-
-    def __array__(self, dtype=None, copy=None):
-        raise AssertionError("a frame is read column by column")
-
-    def to_pandas(self):
-        raise AssertionError("this needs pyarrow")
-
-
-class FakeArrowTable(FakePolarsFrame):
-    """The part of pyarrow.Table that a reader needs; its columns are no names."""
-
-    @property
-    def column_names(self):
-        return list(self.data)
-
-    @property
-    def columns(self):
-        return [self[name] for name in self.data]
-
-
 class FakeAwkwardArray:
-    """Ragged, so numpy cannot read it."""
+    """The part of awkward.Array that a reader needs; ragged, so numpy cannot read it."""
 
     __module__ = "awkward.highlevel"
 
@@ -110,9 +54,11 @@ CONTAINERS = {
     "(n, 1) array": lambda rows: object_array(rows)[:, None],
     "Series": lambda rows: pd.Series(object_array(rows), index=range(5, 5 + len(rows))),
     "frame": lambda rows: pd.DataFrame({"x": object_array(rows)}),
-    "polars Series": FakePolarsSeries,
-    "polars frame": lambda rows: FakePolarsFrame({"x": rows}),
-    "arrow table": lambda rows: FakeArrowTable({"x": rows}),
+    "polars Series": polars.Series,
+    "polars frame": lambda rows: polars.DataFrame({"x": rows}),
+    "arrow array": pyarrow.array,
+    "arrow chunks": lambda rows: pyarrow.chunked_array([rows[:1], rows[1:]]),
+    "arrow table": lambda rows: pyarrow.table({"x": rows}),
     "awkward array": FakeAwkwardArray,
 }
 EACH_CONTAINER = pytest.mark.parametrize("make", CONTAINERS.values(), ids=CONTAINERS)
@@ -208,8 +154,8 @@ FRAME = pd.DataFrame({"text": TEXTS})
         .fit_transform(FRAME.astype(object)),
         ColumnTransformer([("text", "passthrough", ["text"])]).fit_transform(FRAME),
         np.ma.array(TEXTS)[:, None],
-        FakePolarsFrame({"text": TEXTS}),
-        FakeArrowTable({"text": TEXTS}),
+        polars.DataFrame({"text": TEXTS}),
+        pyarrow.table({"text": TEXTS}),
     ],
     ids=range(12),
 )
@@ -278,11 +224,26 @@ def test_a_nested_tensor_is_refused_with_a_remedy():
 
 
 def test_a_lazy_frame_is_refused_with_a_remedy():
-    class LazyFrame:
-        columns = ("a",)
+    X = polars.LazyFrame({"a": [1]})
+    for read in (check, lambda X: open_series(X, "X")):
+        with pytest.raises(TypeError, match=r"got LazyFrame; pass X.collect\(\)"):
+            read(X)
 
-    with pytest.raises(TypeError, match=r"got LazyFrame; pass X.collect\(\)"):
-        check(LazyFrame())
+
+@pytest.mark.parametrize("make", [polars.Series, pyarrow.array], ids=["polars", "arrow"])
+@pytest.mark.parametrize("shape", [(2,), (2, 2)], ids=["features", "images"])
+def test_nested_lists_are_steps_of_several_features(make, shape):
+    rows = [np.arange(n * np.prod(shape), dtype=float).reshape(n, *shape) for n in (3, 1)]
+    nested = [row.tolist() for row in rows]
+    np.testing.assert_array_equal(
+        check(make(nested)).steps.values, check(rows).steps.values
+    )
+
+
+@pytest.mark.parametrize("make", [polars.Series, pyarrow.array], ids=["polars", "arrow"])
+def test_nested_lists_of_unequal_width_are_refused(make):
+    with pytest.raises(ValueError, match=r"X\[1\] is not a numeric array"):
+        check(make([[[1.0, 2.0]], [[1.0, 2.0], [3.0]]]))
 
 
 @pytest.mark.parametrize(
@@ -337,7 +298,7 @@ def test_dates_and_structured_arrays_are_refused():
         np.array([1, 2]),
         pd.Series([1, 2], index=[7, 3]),
         torch.tensor([1, 2]),
-        FakePolarsSeries([1, 2]),
+        polars.Series([1, 2]),
         pd.Series([1, 2], dtype="Int64"),
     ],
     ids=lambda y: type(y).__name__,
@@ -358,7 +319,7 @@ def test_rows_of_tables_are_arrays():
     for y in (
         np.eye(2),
         pd.DataFrame(np.eye(2)),
-        FakePolarsFrame({"a": [1, 0], "b": [0, 1]}),
+        polars.DataFrame({"a": [1, 0], "b": [0, 1]}),
     ):
         assert [row.tolist() for row in open_rows(y, "y")] == [[1, 0], [0, 1]]
     assert [row.shape for row in open_rows(np.ones((2, 3, 4)), "y")] == [(3, 4)] * 2
@@ -383,9 +344,11 @@ def test_two_columns_of_sequences_are_refused_as_rows():
 
 
 def test_a_series_is_read_by_column_and_keeps_its_memory():
-    values, names = open_series(FakePolarsFrame({"a": [1, 2], "b": [3, 4]}), "series")
-    assert values.tolist() == [[1, 3], [2, 4]]
-    assert names == ["a", "b"]
+    frame = polars.DataFrame({"a": [1, 2], "b": [3, 4]})
+    for series in (frame, frame.to_arrow()):
+        values, names = open_series(series, "series")
+        assert values.tolist() == [[1, 3], [2, 4]]
+        assert names == ["a", "b"]
     array = np.arange(4.0)
     values, names = open_series(array, "series")
     assert values is array
