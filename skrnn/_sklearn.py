@@ -36,7 +36,7 @@ class SequenceOf(HasMethods):
     It extends ``HasMethods`` because scikit-learn accepts only its own constraints.
     """
 
-    def __init__(self, element: Interval, min_size: int = 1):
+    def __init__(self, element: Interval | type[object], min_size: int = 1):
         super().__init__(["__iter__", "__len__"])
         self.element = element
         self.min_size = min_size
@@ -46,9 +46,11 @@ class SequenceOf(HasMethods):
         if isinstance(val, str) or not super().is_satisfied_by(val):
             return False
         elements = list(val)  # type: ignore[call-overload]
-        return len(elements) >= self.min_size and all(
-            self.element.is_satisfied_by(one) for one in elements
-        )
+        if len(elements) < self.min_size:
+            return False
+        if isinstance(self.element, type):
+            return all(isinstance(one, self.element) for one in elements)
+        return all(self.element.is_satisfied_by(one) for one in elements)
 
     def __str__(self) -> str:
         return f"a sequence of at least {self.min_size} of: {self.element}"

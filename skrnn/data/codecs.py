@@ -1,25 +1,46 @@
 """Codecs of X: from checked user data to ids and features.
 
-They have ``fit`` and ``encode``, which gives an ``EncodedSequences``.
+They have ``fit`` and ``encode``: of a step field, which gives an ``EncodedSequences``, or
+of static columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.embeddings import PretrainedVectors, check_embeddings
+from skrnn.data.fields import StaticColumns
 from skrnn.data.ragged import RaggedArray
+from skrnn.data.scaling import Standardization
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
+
+
+class EncodedStatic(NamedTuple):
+    """Encoded static columns.
+
+    Attributes
+    ----------
+    numbers : float32 ndarray of shape (n_sequences, n_numbers)
+    categories : int64 ndarray of shape (n_sequences, n_categories)
+        Ids, 0 for categories that training has not seen.
+    """
+
+    numbers: NDArray[np.float32]
+    categories: NDArray[np.int64]
+
+    def take(self, indices: NDArray) -> EncodedStatic:
+        """Return the values of some sequences."""
+        return EncodedStatic(self.numbers[indices], self.categories[indices])
 
 
 @dataclass(frozen=True)
 class EncodedSequences:
-    """Encoded X: flat ids or features, and tables beside them.
+    """Encoded X: a step field as flat ids or features, with tables, and what is beside it.
 
     Attributes
     ----------
@@ -32,44 +53,66 @@ class EncodedSequences:
     vectors : float32 ndarray of shape (n_outside, dim), optional
         Pre-trained vectors of this X's tokens that are not in the vocabulary; their ids
         follow the vocabulary's.
+    beside : tuple of EncodedSequences
+        Further step fields, with the same offsets.
+    static : EncodedStatic, optional
+        One row a sequence.
     """
 
     steps: RaggedArray
     words: NDArray[np.int64] | None = None
     characters: NDArray[np.int64] | None = None
     vectors: NDArray[np.float32] | None = None
+    beside: tuple[EncodedSequences, ...] = ()
+    static: EncodedStatic | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    @property
+    def fields(self) -> tuple[EncodedSequences, ...]:
+        """All step fields."""
+        return (self, *self.beside)
 
     def take(self, indices: NDArray) -> EncodedSequences:
         """Return some of the sequences; the tables are shared."""
         words = None
         if self.words is not None:
             words = self.steps.with_values(self.words).take(indices).values
-        return replace(self, steps=self.steps.take(indices), words=words)
+        return replace(
+            self,
+            steps=self.steps.take(indices),
+            words=words,
+            beside=tuple(field.take(indices) for field in self.beside),
+            static=None if self.static is None else self.static.take(indices),
+        )
 
 
 class FeatureCodec:
-    """Passes features through; one of them normalised sequence by sequence where asked.
+    """Standardizes features, and adds what gaps and time stamps say.
 
     Parameters
     ----------
+    scale : {"standard", None}
+        "standard" gives each feature mean 0 and deviation 1 over the training sequences'
+        steps; None leaves values as they are.
+    missing : {"raise", "indicator"}
+        With "indicator" a missing value becomes the training mean, and each feature with
+        gaps in training has a feature beside it that is 1 where its value is missing, and
+        with time stamps the time since its last value.
     instance_norm : {None, "last", "standard"}
-        None leaves values alone. "last" subtracts each sequence's last value of the
-        target feature, "standard" its mean; both divide by the sequence's root mean
-        square distance from that.
+        None normalises no sequence by itself. "last" subtracts each sequence's last value
+        of the target feature, "standard" its mean; both divide by the sequence's root mean
+        square distance from that, instead of the scale of training.
     target_feature : int
-        The feature that is normalised, and whose level is added back to the prediction.
-        The others stay as they are: what is constant within a sequence (a category, a
-        holiday) would vanish.
+        The feature of ``instance_norm``, whose level is added back to the prediction.
+        What is constant within a sequence (a category, a holiday) would vanish.
 
     Notes
     -----
     A nearly constant sequence is divided by ``FLOOR`` times the training data's overall
-    distance, so that noise does not grow, and one of fewer than ``FEW`` steps, whose
-    deviation is not reliable, by all of that distance. Values are float32: a level that
-    is a million times larger than the changes leaves little of them.
+    distance, so that noise does not grow, and one of fewer than ``FEW`` values, whose
+    deviation is not reliable, by all of that distance.
 
     References
     ----------
@@ -80,13 +123,37 @@ class FeatureCodec:
     FLOOR, FEW = 0.01, 3
     vocabulary = None
 
-    def __init__(self, instance_norm: str | None = None, target_feature: int = 0):
+    def __init__(
+        self,
+        scale: str | None = None,
+        missing: str = "raise",
+        instance_norm: str | None = None,
+        target_feature: int = 0,
+    ):
+        self.scale = scale
+        self.missing = missing
         self.instance_norm = instance_norm
         self.target_feature = target_feature
 
-    def fit(self, steps: RaggedArray, embeddings: Any = None) -> FeatureCodec:
-        """Learn the training data's overall distance from the sequences' levels."""
+    def fit(
+        self,
+        steps: RaggedArray,
+        embeddings: Any = None,
+        seconds: NDArray[np.float64] | None = None,
+        weight: NDArray[np.float64] | None = None,
+    ) -> FeatureCodec:
+        """Learn means, deviations, which features have gaps, and the overall distance.
+
+        ``seconds`` are those from the first step of each sequence, ``weight`` says how
+        often each sequence counts.
+        """
         self.n_features = steps.values.shape[1]
+        self.gaps = np.empty(0, np.int64)
+        if self.missing == "indicator":
+            self.gaps = np.flatnonzero(np.isnan(steps.values).any(axis=0))
+        self.standard = Standardization(self.scale is not None)
+        by_step = None if weight is None else np.repeat(weight, steps.lengths)
+        self.standard.fit(self._columns(steps, seconds), by_step)
         if self.instance_norm is None:
             return self
         if self.target_feature >= self.n_features:
@@ -94,27 +161,34 @@ class FeatureCodec:
                 f"target_feature={self.target_feature}, but X has {self.n_features} "
                 "features"
             )
-        _, squares = self._level(steps)
-        overall = float(np.sqrt(np.average(squares, weights=steps.lengths)))
+        _, squares, counts = self._level(steps)
+        weights = counts if counts.any() else None
+        overall = float(np.sqrt(np.average(squares, weights=weights)))
         self.overall = overall if overall > 0 else 1.0
         return self
 
-    def encode(self, steps: RaggedArray, embeddings: Any = None) -> EncodedSequences:
-        """Return the features, the target feature normalised."""
+    def encode(
+        self,
+        steps: RaggedArray,
+        embeddings: Any = None,
+        seconds: NDArray[np.float64] | None = None,
+    ) -> EncodedSequences:
+        """Return the features as float32, indicators and times after them."""
+        columns = self._columns(steps, seconds)
+        values = self.standard.apply(columns)
         normalised = self.level_and_scale(steps)
-        if normalised is None:
-            return EncodedSequences(steps)
-        level, scale = (
-            np.repeat(part[:, 0].astype(np.float32), steps.lengths) for part in normalised
-        )
-        values = steps.values.copy()
-        values[:, self.target_feature] -= level
-        values[:, self.target_feature] /= scale
+        if normalised is not None:
+            level, scale = (np.repeat(part[:, 0], steps.lengths) for part in normalised)
+            target = (columns[:, self.target_feature] - level) / scale
+            values[:, self.target_feature] = np.nan_to_num(target, nan=0.0)
+        if len(self.gaps):
+            missing = np.isnan(steps.values[:, self.gaps])
+            values = np.hstack([values, missing.astype(np.float32)])
         return EncodedSequences(steps.with_values(values))
 
     def layer_config(self, **token_options: Any) -> dict[str, Any]:
         """Return the arguments of the network's input layer."""
-        return {"n_features": self.n_features}
+        return {"n_features": len(self.standard.mean) + len(self.gaps)}
 
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
         """Return the arguments of the input layer's ``prepare``: none."""
@@ -124,24 +198,95 @@ class FeatureCodec:
         """Return each sequence's float64 level and scale ``(n_sequences, 1)``, if any."""
         if self.instance_norm is None:
             return None
-        level, squares = self._level(steps)
+        level, squares, counts = self._level(steps)
         scale = np.maximum(np.sqrt(squares), self.FLOOR * self.overall)
-        scale = np.where(steps.lengths < self.FEW, self.overall, scale)
-        return level.astype(np.float64)[:, None], scale[:, None]
+        scale = np.where(counts < self.FEW, self.overall, scale)
+        return level[:, None], scale[:, None]
 
-    def _level(self, steps: RaggedArray) -> tuple[NDArray[np.float32], NDArray]:
-        """Return each sequence's level, and the mean square distance from it."""
+    def _columns(
+        self, steps: RaggedArray, seconds: NDArray[np.float64] | None
+    ) -> NDArray:
+        """Return the values that are standardized: features, and the times of steps."""
+        if seconds is None:
+            return steps.values
+        starts = np.repeat(steps.offsets[:-1], steps.lengths)
+        place = np.arange(len(seconds))
+        since_step = seconds - seconds[np.maximum(place - 1, starts)]
+        columns = [steps.values, since_step]
+        for j in self.gaps:
+            real = ~np.isnan(steps.values[:, j])
+            last = np.maximum.accumulate(np.where(real, place, starts))
+            columns.append(seconds - seconds[last])
+        return np.column_stack(columns)
+
+    def _level(self, steps: RaggedArray) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
+        """Return each sequence's level, the mean square distance, and its real values.
+
+        A sequence without any real value has the training data's mean as its level.
+        """
         starts, lengths = steps.offsets[:-1], steps.lengths
-        values = steps.values[:, self.target_feature]
+        values = steps.values[:, self.target_feature].astype(np.float64)
+        real = ~np.isnan(values)
+        counts = np.add.reduceat(real, starts, dtype=np.int64)
         if self.instance_norm == "last":
-            level = values[steps.offsets[1:] - 1]
+            place = np.where(real, np.arange(len(values)), 0)
+            last = np.maximum.accumulate(np.maximum(place, np.repeat(starts, lengths)))
+            level = values[last[steps.offsets[1:] - 1]]
         else:
-            level = (np.add.reduceat(values, starts, dtype=np.float64) / lengths).astype(
-                np.float32
-            )
-        distance = values - np.repeat(level, lengths)
-        squares = np.add.reduceat(np.square(distance, dtype=np.float64), starts)
-        return level, squares / lengths
+            filled = np.where(real, values, 0.0)
+            level = np.add.reduceat(filled, starts) / np.maximum(counts, 1)
+        level = np.where(counts > 0, level, self.standard.mean[self.target_feature])
+        distance = np.where(real, values - np.repeat(level, lengths), 0.0)
+        squares = np.add.reduceat(np.square(distance), starts) / np.maximum(counts, 1)
+        return level, squares, counts
+
+
+class StaticCodec:
+    """Standardizes static numbers and gives ids to static categories.
+
+    Parameters
+    ----------
+    scale, missing :
+        As in ``FeatureCodec``. With ``missing="indicator"`` a missing category is one of
+        its own.
+    """
+
+    def __init__(self, scale: str | None = None, missing: str = "raise"):
+        self.scale = scale
+        self.missing = missing
+
+    def fit(
+        self, static: StaticColumns, weight: NDArray[np.float64] | None = None
+    ) -> StaticCodec:
+        """Learn means, deviations, which numbers have gaps, and the categories."""
+        self.gaps = np.empty(0, np.int64)
+        if self.missing == "indicator":
+            self.gaps = np.flatnonzero(np.isnan(static.numbers).any(axis=0))
+        self.standard = Standardization(self.scale is not None)
+        self.standard.fit(static.numbers, weight)
+        self.ids: list[dict[Hashable, int]] = [
+            {value: i for i, value in enumerate(dict.fromkeys(column), 1)}
+            for column in static.categories.T
+        ]
+        return self
+
+    def encode(self, static: StaticColumns) -> EncodedStatic:
+        """Return standardized numbers, indicators after them, and ids."""
+        numbers = self.standard.apply(static.numbers)
+        if len(self.gaps):
+            missing = np.isnan(static.numbers[:, self.gaps])
+            numbers = np.hstack([numbers, missing.astype(np.float32)])
+        categories = np.empty(static.categories.shape, np.int64)
+        for j, ids in enumerate(self.ids):
+            categories[:, j] = [ids.get(value, 0) for value in static.categories[:, j]]
+        return EncodedStatic(numbers, categories)
+
+    def layer_config(self) -> dict[str, Any]:
+        """Return the arguments of the network's static layer."""
+        return {
+            "n_numbers": len(self.standard.mean) + len(self.gaps),
+            "n_categories": tuple(map(len, self.ids)),
+        }
 
 
 class TokenCodec:
@@ -170,6 +315,7 @@ class TokenCodec:
         self.max_size = max_size
         self.char_encoder = char_encoder
         self.vector_size: int | None = None
+        self.has_vectors = False
         self.cased: dict[Hashable, Hashable] = {}
 
     def layer_config(
@@ -197,16 +343,21 @@ class TokenCodec:
             state["vectors"] = self.vectors(pretrained)
         return state
 
-    def level_and_scale(self, steps: RaggedArray) -> None:
-        """Return None: tokens have no level."""
-
-    def fit(self, steps: RaggedArray, embeddings: Any = None) -> TokenCodec:
+    def fit(
+        self,
+        steps: RaggedArray,
+        embeddings: Any = None,
+        seconds: Any = None,
+        weight: Any = None,
+    ) -> TokenCodec:
         """Learn the vocabulary, the alphabet, and the size of the vectors, if any.
+
+        ``has_vectors`` says whether ``embeddings`` has a vector for one of the tokens.
 
         Raises
         ------
         ValueError
-            If ``embeddings`` has a vector for no token of X, or vectors of other sizes.
+            If ``embeddings`` has vectors of unequal sizes.
         TypeError
             If ``embeddings`` is not a mapping.
         """
@@ -223,11 +374,14 @@ class TokenCodec:
         if pretrained is not None:
             self.vector_size = pretrained.dim
             self.cased = _commonest_words(words, word_counts, forms, form_of_word)
-            if not any(self._look_up(form, pretrained)[1] is not None for form in forms):
-                raise ValueError("embeddings has a vector for no token of X")
+            self.has_vectors = any(
+                self._look_up(form, pretrained)[1] is not None for form in forms
+            )
         return self
 
-    def encode(self, steps: RaggedArray, embeddings: Any = None) -> EncodedSequences:
+    def encode(
+        self, steps: RaggedArray, embeddings: Any = None, seconds: Any = None
+    ) -> EncodedSequences:
         """Return ids, and the character features of this X's distinct words.
 
         ``embeddings`` gives vectors to tokens that the vocabulary lacks, if ``fit`` knew

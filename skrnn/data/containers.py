@@ -6,7 +6,7 @@ the values of sequences in ``steps``. y and weights are checked in ``targets``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, cast
 
@@ -25,8 +25,17 @@ from skrnn.data.columns import (
     column_kind,
     is_foreign_frame,
 )
+from skrnn.data.fields import (
+    Field,
+    FieldOptions,
+    Fields,
+    Role,
+    StaticColumns,
+    in_order,
+    is_of_fields,
+    read_fields,
+)
 from skrnn.data.layouts import (
-    field_arrays,
     is_packed,
     only_column,
     open_rows,
@@ -47,13 +56,14 @@ from skrnn.data.steps import (
     shown,
     split_texts,
     to_array,
-    to_float32,
+    to_floats,
 )
 
 __all__ = [
     "OF_X",
     "Advice",
     "CheckedSequences",
+    "FieldOptions",
     "Form",
     "Split",
     "check_same_form",
@@ -64,20 +74,25 @@ __all__ = [
     "rows_hold_tokens",
 ]
 
-Kind = Literal["numeric", "tokens"]
+Kind = Literal["numeric", "tokens", "fields"]
 FormOfContainer = Literal["columns", "nested", "array", "list", "fields"]
 Empty = Literal["raise", "tokens", "keep"]
 #: Below this probability under random order, columns count as ids and times.
 CHANCE = 1e-6
-KINDS = {"numeric": "numeric sequences", "tokens": "token sequences"}
+KINDS = {
+    "numeric": "numeric sequences",
+    "tokens": "token sequences",
+    "fields": "a frame of fields",
+}
 
 
 class Form(NamedTuple):
     """The kind, container and width of X, the same at fit and later.
 
     "columns" is a 2-D array or frame, "nested" equally long lists of numbers, which
-    scikit-learn takes for one, "fields" a frame with one column a feature. ``width`` is
-    the number of columns, the features of a step otherwise, None for tokens.
+    scikit-learn takes for one, "fields" a frame with one column a field; the kind is
+    "fields", too, unless each of them is one feature. ``width`` is the number of columns,
+    the features of a step otherwise, None for tokens.
     """
 
     kind: Kind
@@ -86,7 +101,7 @@ class Form(NamedTuple):
 
     @property
     def n_features(self) -> int | None:
-        """Features of one step."""
+        """Features of one step, where X has nothing else."""
         return 1 if self.container in ("columns", "nested") else self.width
 
 
@@ -97,8 +112,8 @@ class CheckedSequences:
     Attributes
     ----------
     steps : RaggedArray
-        float32 values ``(total_steps, n_features)``, or the tokens themselves in an object
-        array ``(total_steps,)``.
+        The first or only step field: floats ``(total_steps, n_features)``, NaN where one
+        is missing, or the tokens themselves in an object array ``(total_steps,)``.
     form : Form
         Kind, container and width of X.
     named : DataFrame, optional
@@ -107,6 +122,15 @@ class CheckedSequences:
         The user's strings, where X held strings.
     name : str
         What messages call X.
+    field : column name, optional
+        The column of the first step field, if it is one.
+    beside : tuple of Field
+        Further step fields, with the same offsets; features come last.
+    seconds : float64 ndarray of shape (total_steps,), optional
+        Seconds from the first step of each sequence.
+    static : StaticColumns, optional
+    roles : dict, optional
+        What each column of a frame of fields is.
     """
 
     steps: RaggedArray
@@ -114,11 +138,31 @@ class CheckedSequences:
     named: Any = None
     texts: list[str] | None = None
     name: str = "X"
+    field: Hashable = None
+    beside: tuple[Field, ...] = ()
+    seconds: NDArray[np.float64] | None = None
+    static: StaticColumns | None = None
+    roles: dict[Hashable, Role] | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All step fields."""
+        return (Field(self.field, self.steps, self.texts), *self.beside)
 
     def take(self, indices: NDArray[np.int64]) -> CheckedSequences:
         """Return some of the sequences."""
-        texts = None if self.texts is None else [self.texts[i] for i in indices.tolist()]
-        return replace(self, steps=self.steps.take(indices), texts=texts)
+        first, *beside = (field.take(indices) for field in self.fields)
+        seconds, static = self.seconds, self.static
+        if seconds is not None:
+            seconds = self.steps.with_values(seconds).take(indices).values
+        return replace(
+            self,
+            steps=first.steps,
+            texts=first.texts,
+            beside=tuple(beside),
+            seconds=seconds,
+            static=None if static is None else static.take(indices),
+        )
 
     def with_steps(self, steps: RaggedArray) -> CheckedSequences:
         """Return the same sequences over other steps."""
@@ -132,6 +176,7 @@ def check_sequences(
     split: Split | None = None,
     empty: Empty = "raise",
     feature_names: Sequence[str] | None = None,
+    fields: FieldOptions | None = None,
     estimator: object = None,
     name: str = "X",
     advice: Advice = OF_X,
@@ -150,7 +195,9 @@ def check_sequences(
         Whether sequences without steps are accepted: none, those of tokens, or all. With
         "tokens", lists that are all empty count as tokens.
     feature_names : sequence of str, optional
-        The columns of a frame of fields, in the order that the steps are to have.
+        The columns of a frame of features, in the order that the steps are to have.
+    fields : FieldOptions, optional
+        Settings about the fields of a frame, and about missing values.
     estimator : object, optional
         Named in the messages of scikit-learn's checks.
     name : str
@@ -165,20 +212,42 @@ def check_sequences(
     ValueError
         If X is empty, not finite, of unequal feature counts, or has empty sequences.
     """
+    fields = replace(fields or FieldOptions(), input_type=input_type)
     layout, content, _ = read_container(X, name)
+    frame = _frame_of_fields(X, content, fields)
+    if frame is not None:
+        return _check_fields(frame, feature_names, fields, split, empty, name, advice)
+    for parameter, names in (("time", fields.time), ("static_features", fields.static)):
+        if names is not None and names != []:
+            raise ValueError(
+                f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
+            )
+    missing = fields.allow_missing
     if layout == "array":
-        return _check_stacked(content, input_type, name, advice)
+        return _check_stacked(content, input_type, name, advice, missing)
     if layout == "fields":
-        if input_type != "tokens":
-            return _check_fields(content, feature_names, empty, name, advice)
         sequences = only_column(content, name)
     elif layout == "columns":
         if not rows_hold_tokens(content, input_type, name):
-            return _check_columns(content, X, estimator, name, advice)
+            return _check_columns(content, X, estimator, name, advice, missing)
         sequences = list(to_array(content))
     else:
         sequences = content
-    return _check_list(sequences, input_type, split, empty, name=name, advice=advice)
+    return _check_list(
+        sequences, input_type, split, empty, name=name, advice=advice, missing=missing
+    )
+
+
+def _frame_of_fields(X: Any, content: Any, options: FieldOptions) -> pd.DataFrame | None:
+    """Return X as a frame if its columns are fields, or were in ``fit``."""
+    if isinstance(content, pd.DataFrame):
+        if options.roles is not None:
+            return content
+        is_column = content.shape[1] == 1 and options.input_type == "tokens"
+        return content if is_of_fields(content, options) and not is_column else None
+    if options.roles is None and not options.static and options.time is None:
+        return None  # a frame of one column of sequences is that column
+    return X if isinstance(X, pd.DataFrame) else None
 
 
 def _check_list(
@@ -189,6 +258,7 @@ def _check_list(
     *,
     name: str,
     advice: Advice,
+    missing: bool,
 ) -> CheckedSequences:
     if not sequences:
         raise ValueError(
@@ -202,7 +272,7 @@ def _check_list(
     kind = _kind_of(sequences, input_type, empty, name, advice)
     texts: list[str] | None = None
     if kind == "numeric":
-        steps = join_numbers(sequences, name, advice)
+        steps = join_numbers(sequences, name, advice, allow_missing=missing)
         form = _list_form(sequences, steps)
     else:
         if kind == "strings":
@@ -365,31 +435,30 @@ def rows_hold_tokens(X: Any, input_type: str, name: str) -> bool:
 
 
 def _check_columns(
-    X: Any, given: Any, estimator: object, name: str, advice: Advice
+    X: Any, given: Any, estimator: object, name: str, advice: Advice, missing: bool
 ) -> CheckedSequences:
     """Rows are univariate series, one column a step."""
     if isinstance(X, pd.DataFrame) and any(dtype.kind == "O" for dtype in X.dtypes):
         X = X.mask(X.isna(), np.nan)  # NA among objects
-    with np.errstate(over="ignore"):  # becomes inf, refused with its place
-        values = check_array(
-            X,
-            dtype=np.float32,
-            ensure_all_finite=False,
-            estimator=estimator,
-            input_name=name,
-        )
+    values = check_array(
+        X,
+        dtype=[np.float64, np.float32],
+        ensure_all_finite=False,
+        estimator=estimator,
+        input_name=name,
+    )
     n_sequences, n_steps = values.shape
     steps = RaggedArray.from_lengths(
         values.reshape(-1, 1), np.full(n_sequences, n_steps, dtype=np.int64)
     )
-    check_finite(steps, name, advice)
+    check_finite(steps, name, advice, allow_missing=missing)
     _warn_of_steps_in_rows(X, name)
     named = given if get_feature_names(given) is not None else None
     return CheckedSequences(steps, Form("numeric", "columns", n_steps), named)
 
 
 def _check_stacked(
-    array: NDArray, input_type: str, name: str, advice: Advice
+    array: NDArray, input_type: str, name: str, advice: Advice, missing: bool
 ) -> CheckedSequences:
     """A 3-D array, or more dimensions whose steps are flattened (image frames)."""
     if input_type == "tokens":
@@ -402,11 +471,10 @@ def _check_stacked(
             f"{name} has shape {array.shape}, every dimension must be at least 1"
         )
     place = f"{name}, a {array.ndim}-D array,"
-    with np.errstate(over="ignore"):  # becomes inf, refused with its place
-        values = to_float32(array.reshape(n_sequences * n_steps, -1), place)
+    values = to_floats(array.reshape(n_sequences * n_steps, -1), place)
     lengths = np.full(n_sequences, n_steps, dtype=np.int64)
     steps = RaggedArray.from_lengths(values, lengths)
-    check_finite(steps, name, advice)
+    check_finite(steps, name, advice, allow_missing=missing)
     return CheckedSequences(steps, Form("numeric", "array", values.shape[1]))
 
 
@@ -422,32 +490,59 @@ def _check_no_empty(steps: RaggedArray, name: str) -> None:
 def _check_fields(
     frame: pd.DataFrame,
     feature_names: Sequence[str] | None,
+    options: FieldOptions,
+    split: Split | None,
     empty: Empty,
     name: str,
     advice: Advice,
 ) -> CheckedSequences:
-    columns, lengths, frame = field_arrays(frame, feature_names, name)
-    with np.errstate(over="ignore"):  # becomes inf, refused with its place
-        values = np.stack(
-            [
-                to_float32(np.concatenate(cells), f"{name}[{shown(column)}]")
-                for column, cells in zip(frame.columns, columns, strict=True)
-            ],
-            axis=1,
-        )  # (total_steps, n_features)
-    steps = RaggedArray.from_lengths(values, lengths)
-    check_finite(steps, name, advice)
-    if empty != "keep":
-        _check_no_empty(steps, name)
-    named = frame if get_feature_names(frame) is not None else None
-    return CheckedSequences(steps, Form("numeric", "fields", values.shape[1]), named)
+    is_first = options.roles is None
+    if is_first and feature_names is not None and get_feature_names(frame) is not None:
+        frame = in_order(frame, feature_names, name)
+    read = read_fields(frame, options, split, name, advice)
+    frame, roles, n_columns = read.frame, read.roles, len(read.roles)
+    features = _features_of(read)
+    fields = list(read.tokens)
+    if features is not None:
+        fields.append(Field(None, features))
+    numeric = set(roles.values()) == {"features"}
+    is_features = (
+        numeric and features is not None and features.values.shape[1] == n_columns
+    )
+    if empty == "raise" or (empty == "tokens" and features is not None):
+        _check_no_empty(fields[0].steps, name)
+    if "features" not in roles.values():
+        _warn_of_steps_in_rows(frame, name)
+    first, *beside = fields
+    return CheckedSequences(
+        first.steps,
+        Form("numeric" if is_features else "fields", "fields", n_columns),
+        frame if get_feature_names(frame) is not None else None,
+        first.texts,
+        field=first.name,
+        beside=tuple(beside),
+        seconds=read.seconds,
+        static=read.static,
+        roles=roles,
+    )
+
+
+def _features_of(read: Fields) -> RaggedArray | None:
+    """Return the features; none a step where only the time, or static columns, are given."""
+    if read.features is None and (read.seconds is not None or not read.tokens):
+        values = np.zeros((int(read.lengths.sum()), 0), np.float32)
+        return RaggedArray.from_lengths(values, read.lengths)
+    return read.features
 
 
 def _warn_of_steps_in_rows(X: Any, name: str) -> None:
     """Warn that each row of a frame that looks like a long one is read as a sequence."""
     if not isinstance(X, pd.DataFrame):
         return
-    rows_are_sequences = f"each of its rows is read as one sequence of {X.shape[1]} steps"
+    holds_lists = any(column_kind(X.iloc[:, j]) == "sequences" for j in range(X.shape[1]))
+    if holds_lists:
+        return
+    rows_are_sequences = "each of its rows is read as one sequence"
     index = X.index
     if isinstance(index, pd.MultiIndex) and index.droplevel(-1).has_duplicates:
         warn(
@@ -473,10 +568,15 @@ def _id_and_time(X: pd.DataFrame) -> tuple[int, int] | None:
     and at most ends of runs it falls back. Random columns look so in fewer than one of
     ``1 / CHANCE`` tables.
     """
-    values = to_array(X)
-    n_rows, n_columns = values.shape
-    if n_rows < 6 or n_columns < 2 or values.dtype.kind not in "biuf":
+    n_rows, n_columns = X.shape
+    if n_rows < 6 or n_columns < 2:
         return None
+    values = np.empty(X.shape)
+    for j in range(n_columns):
+        is_number = column_kind(X.iloc[:, j]) == "numbers"
+        column = to_array(X.iloc[:, j])
+        is_number = is_number and column.dtype.kind in "biuf"
+        values[:, j] = column if is_number else pd.factorize(X.iloc[:, j])[0]
     changes = values[1:] != values[:-1]
     n_runs = changes.sum(axis=0) + 1
     grows = values[1:] > values[:-1]

@@ -1,7 +1,8 @@
 """Inputs: X from the user's container to ids and features.
 
-The one part of an estimator that knows the form of X, its tokenizer and vocabulary, and
-how its features are normalised. Containers are parsed in ``containers``.
+The one part of an estimator that knows the form of X, its fields and static columns, its
+tokenizer and vocabularies, and how its numbers are scaled. Containers are parsed in
+``containers``.
 """
 
 from __future__ import annotations
@@ -14,15 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
-from skrnn.data.codecs import EncodedSequences, FeatureCodec, TokenCodec
-from skrnn.data.containers import CheckedSequences, Form, check_same_form, check_sequences
+from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec, TokenCodec
+from skrnn.data.containers import (
+    OF_X,
+    CheckedSequences,
+    FieldOptions,
+    Form,
+    check_same_form,
+    check_sequences,
+)
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray
+from skrnn.data.steps import check_finite
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import Vocabulary
 
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
+#: The remedy for gaps of an estimator without the parameter ``missing``.
+WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
 #: Stands for a sequence without tokens: an unknown token without characters.
 NO_TOKEN = ""
 
@@ -34,8 +45,15 @@ class Inputs:
     ----------
     input_type, tokenizer, lowercase, min_count, max_vocabulary, char_encoder :
         As the estimators' parameters.
-    instance_norm, target_feature :
-        As in ``FeatureCodec``.
+    static_features, time :
+        As the estimators' parameters.
+    scale, missing, instance_norm, target_feature :
+        As in ``FeatureCodec``; ``missing=None`` is "raise" of an estimator that has no such
+        parameter.
+    scales_static : bool
+        Whether static numbers are scaled where features are not.
+    needs_steps : bool
+        Whether a frame must have a step field.
     empty : {"unknown", "keep"}
         What a sequence without tokens is: one unknown token, or nothing. With "unknown"
         a numeric sequence without steps is an error.
@@ -46,10 +64,15 @@ class Inputs:
     ----------
     form : Form
         The kind, container and width of X in ``fit``.
+    codecs : list of FeatureCodec or TokenCodec
+        One a step field.
+    static : StaticCodec or None
+        Of the static columns, if X had some.
     """
 
     form: Form
-    codec: FeatureCodec | TokenCodec
+    codecs: list[Any]
+    static: StaticCodec | None = None
 
     def __init__(
         self,
@@ -60,8 +83,14 @@ class Inputs:
         min_count: int = 1,
         max_vocabulary: int | None = None,
         char_encoder: str | None = "auto",
+        static_features: Sequence[Hashable] | None = None,
+        time: Hashable | None = None,
+        scale: str | None = None,
+        missing: str | None = None,
         instance_norm: str | None = None,
         target_feature: int = 0,
+        scales_static: bool = False,
+        needs_steps: bool = True,
         empty: str = "unknown",
         fixed_text_form: bool = False,
     ):
@@ -71,8 +100,13 @@ class Inputs:
         self.min_count = min_count
         self.max_vocabulary = max_vocabulary
         self.char_encoder = char_encoder
+        self.scale = scale
+        self.scales_static = scales_static
+        self.missing = missing or "raise"
         self.instance_norm = instance_norm
         self.target_feature = target_feature
+        self.advice = OF_X if missing else OF_X._replace(missing=WITHOUT_GAPS)
+        self.fields = FieldOptions(static_features, time, self.missing, needs_steps)
         self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False
@@ -98,8 +132,10 @@ class Inputs:
             split=check_tokenizer(self.tokenizer).split,
             empty="keep" if self.keeps_empty else "tokens",
             feature_names=feature_names,
+            fields=self.fields,
             estimator=estimator,
             name=name,
+            advice=self.advice,
         )
         return replace(checked, name=name)
 
@@ -108,7 +144,12 @@ class Inputs:
     ) -> CheckedSequences:
         """Return X; an error if it is not of the form, or lacks the names, of ``fit``."""
         form = X.form
-        if not len(X.steps.values) and form.kind == "numeric" and form.width == 1:
+        if (
+            not len(X.steps.values)
+            and form.kind == "numeric"
+            and form.width == 1
+            and self.form.kind != "fields"
+        ):
             return self._like_fitted_kind(X)  # empty lists could be of any kind
         if form.container == "columns" or (
             X.named is not None and self.form.container == form.container
@@ -122,7 +163,7 @@ class Inputs:
     ) -> None:
         """Raise a ValueError unless X is of the kind, width and text form of ``fit``."""
         check_same_form(X, self.form, estimator=estimator, name=name)
-        if not self.fixed_text_form or self.form.kind == "numeric":
+        if not self.fixed_text_form or self.vocabulary is None:
             return
         if X.texts is not None and not self.holds_texts:
             raise ValueError(
@@ -154,37 +195,59 @@ class Inputs:
         if self.form.kind == "tokens":
             values: NDArray = np.empty(0, dtype=object)
         else:
-            values = np.zeros((0, self.n_features or 1), np.float32)
+            values = np.zeros((0, self.n_features or 1))
         return X.with_steps(X.steps.with_values(values))
 
     # --- fit and encode --------------------------------------------------------------
 
-    def fit(self, X: CheckedSequences, embeddings: Any = None) -> Inputs:
-        """Learn the form, and the vocabulary or the normalisation.
+    def fit(
+        self,
+        X: CheckedSequences,
+        embeddings: Any = None,
+        weight: NDArray[np.float64] | None = None,
+    ) -> Inputs:
+        """Learn the form, the vocabularies, and the scale of numbers.
+
+        ``weight`` says how often each sequence counts in the scale.
 
         Raises
         ------
         ValueError
-            If no sequence has tokens, if ``instance_norm`` meets tokens, or if
+            If no sequence has tokens, if ``instance_norm`` meets tokens alone, or if
             ``embeddings`` has no vector for any token of X.
         TypeError
             If ``embeddings`` is not a mapping.
         """
         self.form = X.form
         self.holds_texts = X.texts is not None
-        if X.form.kind == "numeric":
-            if check_embeddings(embeddings) is not None:
-                raise ValueError("embeddings needs tokens, but X is numeric")
-            self.codec = FeatureCodec(self.instance_norm, self.target_feature)
-        else:
-            if self.instance_norm is not None:
-                raise ValueError(
-                    f"instance_norm={self.instance_norm!r} needs a numeric X"
+        if X.form.kind == "fields":
+            self.fields = replace(self.fields, roles=X.roles)
+        self.field_names = [field.name for field in X.fields]
+        self.codecs = []
+        for field in X.fields:
+            if field.steps.values.dtype != object:
+                codec: Any = FeatureCodec(
+                    self.scale, self.missing, self.instance_norm, self.target_feature
                 )
-            if not len(X.steps.values):
-                raise ValueError("X has no tokens: all its sequences are empty")
-            self.codec = self._make_token_codec(X.steps)
-        self.codec.fit(X.steps, embeddings)
+            else:
+                if not len(field.steps.values):
+                    place = X.name if field.name is None else f"{X.name}[{field.name!r}]"
+                    raise ValueError(
+                        f"{place} has no tokens: all its sequences are empty"
+                    )
+                codec = self._make_token_codec(field.steps)
+            self.codecs.append(codec.fit(field.steps, embeddings, X.seconds, weight))
+        if self._features is None and self.instance_norm is not None:
+            raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
+        if check_embeddings(embeddings) is not None:
+            if self.vocabulary is None:
+                raise ValueError("embeddings needs tokens, but X is numeric")
+            if not any(codec.has_vectors for codec in self._token_codecs):
+                raise ValueError("embeddings has a vector for no token of X")
+        self.static = None
+        if X.static is not None:
+            scale = "standard" if self.scales_static else self.scale
+            self.static = StaticCodec(scale, self.missing).fit(X.static, weight)
         return self
 
     def _make_token_codec(self, steps: RaggedArray) -> TokenCodec:
@@ -202,17 +265,64 @@ class Inputs:
         )
 
     def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
-        """Return ids or features; unseen tokens have the vectors of ``embeddings``."""
-        steps = X.steps
-        if not self.keeps_empty and self.form.kind == "tokens":
-            steps = _fill_empty(steps)
-        return self.codec.encode(steps, embeddings)
+        """Return ids and features; unseen tokens have the vectors of ``embeddings``.
 
-    def level_and_scale(self, steps: RaggedArray) -> tuple[NDArray, NDArray] | None:
+        Raises
+        ------
+        ValueError
+            If a number is too large for float32.
+        """
+        all_steps = [field.steps for field in X.fields]
+        if not self.keeps_empty and self._features is None:
+            all_steps = [_fill_empty(steps) for steps in all_steps]
+        first, *beside = (
+            codec.encode(steps, embeddings, X.seconds)
+            for codec, steps in zip(self.codecs, all_steps, strict=True)
+        )
+        if self._features is not None:
+            check_finite([first, *beside][-1].steps, X.name, self.advice)
+        static = None
+        if self.static is not None and X.static is not None:
+            static = self.static.encode(X.static)
+        return replace(first, beside=tuple(beside), static=static)
+
+    def level_and_scale(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
-        return self.codec.level_and_scale(steps)
+        if self._features is None:
+            return None
+        return self._features.level_and_scale(X.fields[-1].steps)
 
     # --- what was learned ------------------------------------------------------------
+
+    def network_config(self, **token_options: Any) -> dict[str, Any]:
+        """Return a network's arguments for its input layer and its static columns.
+
+        ``token_options`` are those of ``TokenCodec.layer_config``.
+        """
+        fields = [codec.layer_config(**token_options) for codec in self.codecs]
+        config = {
+            "input_layer": fields[0] if len(fields) == 1 else {"fields": (*fields,)}
+        }
+        return (
+            config
+            if self.static is None
+            else config | {"static": self.static.layer_config()}
+        )
+
+    def layer_state(self, embeddings: Any = None) -> dict[str, Any]:
+        """Return the arguments of the input layer's ``prepare``."""
+        states = [codec.layer_state(embeddings) for codec in self.codecs]
+        return states[0] if len(states) == 1 else {"fields": states}
+
+    @property
+    def _features(self) -> FeatureCodec | None:
+        """The codec of features, which come last."""
+        last = self.codecs[-1]
+        return last if last.vocabulary is None else None
+
+    @property
+    def _token_codecs(self) -> list[TokenCodec]:
+        return [codec for codec in self.codecs if codec.vocabulary is not None]
 
     @property
     def n_features(self) -> int | None:
@@ -221,13 +331,20 @@ class Inputs:
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """The vocabulary, None for features."""
-        return self.codec.vocabulary
+        """The (first) field's vocabulary, None for features."""
+        return self.codecs[0].vocabulary
 
     @property
-    def token_ids(self) -> dict[Hashable, int] | None:
-        """Token → id, None for features."""
-        return None if self.codec.vocabulary is None else self.codec.vocabulary.ids
+    def token_ids(self) -> dict[Hashable, Any] | None:
+        """Token → id, by column where several fields hold tokens; None for features."""
+        codecs = self._token_codecs
+        if len(codecs) > 1:
+            names = self.field_names[: len(codecs)]
+            return {
+                name: codec.vocabulary.ids
+                for name, codec in zip(names, codecs, strict=True)
+            }
+        return codecs[0].vocabulary.ids if codecs else None
 
 
 def _fill_empty(steps: RaggedArray) -> RaggedArray:

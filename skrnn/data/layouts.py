@@ -25,8 +25,9 @@ from skrnn.data.columns import (
     has_flat_numbers,
     is_foreign_frame,
 )
+from skrnn.data.fields import in_order
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import is_missing, is_sequence, shown, to_array, to_float32
+from skrnn.data.steps import is_missing, is_sequence, shown, to_array, to_floats
 
 Layout = Literal["list", "columns", "array", "fields"]
 
@@ -448,7 +449,7 @@ def field_arrays(
         If columns are missing or unknown, or if fields differ in length within a row.
     """
     if feature_names is not None and get_feature_names(frame) is not None:
-        frame = _in_order(frame, feature_names, name)
+        frame = in_order(frame, feature_names, name)
     columns = [
         [_field(cell, name, i, column) for i, cell in enumerate(frame.iloc[:, j])]
         for j, column in enumerate(map(shown, frame.columns))
@@ -492,29 +493,11 @@ def _field(cell: Any, name: str, i: int, column: str) -> NDArray:
 
 def _numbers(cell: Any, place: str) -> NDArray:
     """Return an array of the cell's own dtype, float64 where it holds objects."""
-    single = to_float32(cell, place)  # raises if a step is not a number
+    single = to_floats(cell, place)  # raises if a step is not a number
     array = to_array(cell)
     if array.dtype == object:
         return np.where(np.isnan(single), np.nan, array).astype(np.float64)
     return array
-
-
-def _in_order(
-    frame: pd.DataFrame, feature_names: Sequence[str], name: str
-) -> pd.DataFrame:
-    expected, got = list(feature_names), frame.columns.tolist()
-    if expected == got:
-        return frame
-    missing = [column for column in expected if column not in got]
-    unknown = [column for column in got if column not in expected]
-    if missing or unknown:
-        parts = [f"lacks the columns {shown(missing)}"] if missing else []
-        parts += [f"has the unknown columns {shown(unknown)}"] if unknown else []
-        raise ValueError(
-            f"The feature names should match those that were passed during fit: {name} "
-            + " and ".join(parts)
-        )
-    return frame[expected]
 
 
 def only_column(frame: pd.DataFrame, name: str) -> list:

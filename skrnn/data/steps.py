@@ -1,4 +1,4 @@
-"""Steps of sequences as flat arrays: float32 features, or tokens in an object array.
+"""Steps of sequences as flat arrays: features, or tokens in an object array.
 
 This file converts and checks the values of sequences that ``containers`` has read, and
 names the place of the first value that does not fit.
@@ -29,6 +29,7 @@ DATES = (
     np.timedelta64,
     pd.Period,
 )
+FLOATS = (np.float32, np.float64)
 NO_ARRAY = "is not a numeric array (n_steps, n_features)"
 OF_DATES = "make them numbers, such as seconds"
 MAX_SHOWN = 80
@@ -62,7 +63,8 @@ class Advice(NamedTuple):
 
 OF_X = Advice(
     "input_type",
-    "Impute it before, for example with StepwiseTransformer(SimpleImputer())",
+    'Set missing="indicator" to learn from gaps, or impute them before, for example with '
+    "StepwiseTransformer(SimpleImputer())",
     "put StepwiseTransformer(DictVectorizer()) before the estimator",
     "if NaN pads the ends of shorter sequences, pass skrnn.preprocessing.trim_padding(X)",
 )
@@ -147,10 +149,15 @@ def _to_array_from_pandas(values: Any) -> NDArray:
 # --- numbers -------------------------------------------------------------------------
 
 
-def join_numbers(sequences: Sequence, name: str, advice: Advice = OF_X) -> RaggedArray:
-    """Return float32 steps ``(total_steps, n_features)``; errors name the place."""
-    with np.errstate(over="ignore"):  # too large becomes inf, refused with its place
-        arrays = [to_float32(s, name, i, advice) for i, s in enumerate(sequences)]
+def join_numbers(
+    sequences: Sequence,
+    name: str,
+    advice: Advice = OF_X,
+    *,
+    allow_missing: bool = False,
+) -> RaggedArray:
+    """Return steps ``(total_steps, n_features)`` as floats; errors name the place."""
+    arrays = [to_floats(s, name, i, advice) for i, s in enumerate(sequences)]
     shapes = {_step_shape(array) for array in arrays if array.size or array.ndim > 1}
     if len(shapes) > 1:
         _raise_unequal_shapes(arrays, name)
@@ -160,15 +167,18 @@ def join_numbers(sequences: Sequence, name: str, advice: Advice = OF_X) -> Ragge
     steps = RaggedArray.from_sequences(
         [array.reshape(len(array), width) for array in arrays]
     )
-    check_finite(steps, name, advice)
+    check_finite(steps, name, advice, allow_missing=allow_missing)
     return steps
 
 
-def to_float32(
+def to_floats(
     values: Any, name: str, i: int | None = None, advice: Advice = OF_X
-) -> NDArray[np.float32]:
-    """Convert one sequence, ``name[i]`` in messages."""
-    if type(values) is np.ndarray and values.dtype == np.float32 and values.ndim:
+) -> NDArray:
+    """Convert one sequence, ``name[i]`` in messages, to float32 or float64.
+
+    float32 where it loses nothing: of float32, of integers of 16 bits, and of booleans.
+    """
+    if type(values) is np.ndarray and values.dtype in FLOATS and values.ndim:
         return values
     place = name if i is None else f"{name}[{i}]"
     if type(values) not in PLAIN and (
@@ -183,14 +193,15 @@ def to_float32(
     if array.dtype == object:
         array = _stack_nested(array)
     if array.dtype.kind in "biuf":
-        return array.astype(np.float32, copy=False)
+        kind = np.result_type(array.dtype, np.float32)
+        return array.astype(kind if kind in FLOATS else np.float64, copy=False)
     if array.dtype.kind == "c":
         raise ValueError(f"{place} {NO_ARRAY}: Complex data not supported")
     if array.dtype.kind in "mM":
         raise TypeError(f"{place} {NO_ARRAY}: its steps are dates or times; {OF_DATES}")
     _check_steps(values, place, advice)
     try:
-        return np.where(pd.isna(array), np.nan, array).astype(np.float32)
+        return np.where(pd.isna(array), np.nan, array).astype(np.float64)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
 
@@ -203,13 +214,22 @@ def _stack_nested(array: NDArray) -> NDArray:
     return array if len({step.shape for step in steps}) > 1 else np.stack(steps)
 
 
-def check_finite(steps: RaggedArray, name: str, advice: Advice = OF_X) -> None:
-    """Raise a ValueError that names the first step that is not finite."""
-    with np.errstate(invalid="ignore"):  # inf - inf
+def check_finite(
+    steps: RaggedArray, name: str, advice: Advice = OF_X, *, allow_missing: bool = False
+) -> None:
+    """Raise a ValueError that names the first step that is not finite.
+
+    ``allow_missing`` lets NaN pass.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf
         total = steps.values.sum(dtype=np.float64)
     if np.isfinite(total):
-        return  # one pass that allocates nothing; a sum of finite float32 is finite
-    bad = ~np.isfinite(steps.values)
+        return  # one pass that allocates nothing
+    bad = np.isinf(steps.values)
+    if not allow_missing:
+        bad |= np.isnan(steps.values)
+    if not bad.any():
+        return
     row = int(np.flatnonzero(bad.any(axis=1))[0])
     value = steps.values[row][bad[row]][0]
     sequence, step = steps.step_of(row)

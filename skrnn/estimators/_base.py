@@ -57,7 +57,8 @@ MIN_SEQUENCES_TO_SPLIT = 10
 #: Parameters of estimators that are arguments of ``Inputs``.
 INPUT_PARAMETERS = (
     *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
-    *("char_encoder", "instance_norm", "target_feature"),
+    *("char_encoder", "static_features", "time", "scale", "missing"),
+    *("instance_norm", "target_feature"),
 )
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = ("n_features_in_", "vocabulary_", "target_vocabulary_", "classes_")
@@ -285,7 +286,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         self._fitted_parameters = architecture_of(self)
         for name in OPTIONAL_ATTRIBUTES:
             self.__dict__.pop(name, None)
-        self._inputs.fit(train.X, self.embeddings)
+        self._inputs.fit(train.X, self.embeddings, train.weight)
         self._targets.fit(train, every, classes)
         learned = {
             "n_features_in_": self._inputs.form.width,
@@ -391,17 +392,17 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose input layer reads ``_inputs``."""
-        codec = self._inputs.codec
         given = self.get_params(deep=False)
-        layer = codec.layer_config(
+        inputs = self._inputs.network_config(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
         )
-        config = {"n_outputs": self._targets.n_outputs, **config, "input_layer": layer}
+        config = {"n_outputs": self._targets.n_outputs, **config, **inputs}
         network: Any = build_network(kind, config, generator)
-        state = codec.layer_state(self.embeddings)
-        network.input_layer.prepare(**{k: torch.from_numpy(v) for k, v in state.items()})
+        network.input_layer.prepare(
+            **_as_tensors(self._inputs.layer_state(self.embeddings))
+        )
         return network
 
     def _validation_callbacks(
@@ -505,6 +506,17 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         for name in ("net_", "history_"):
             shown.data.pop(name, None)
         return shown
+
+
+def _as_tensors(state: Any) -> Any:
+    """Return nested arrays as tensors."""
+    if isinstance(state, Mapping):
+        return {name: _as_tensors(part) for name, part in state.items()}
+    return (
+        [_as_tensors(p) for p in state]
+        if isinstance(state, list)
+        else (torch.from_numpy(state))
+    )
 
 
 class _Shown:

@@ -16,7 +16,9 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._parameters import (
     ClassWeightParameters,
     CommonParameters,
+    FieldParameters,
     LabelSmoothingParameters,
+    NumberParameters,
     RecurrentParameters,
     TokenParameters,
     WordParameters,
@@ -197,6 +199,8 @@ class SequenceClassifier(
     CommonParameters,
     ClassWeightParameters,
     LabelSmoothingParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     RecurrentParameters,
@@ -209,7 +213,8 @@ class SequenceClassifier(
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

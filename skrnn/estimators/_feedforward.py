@@ -18,8 +18,10 @@ from skrnn.estimators._parameters import (
     CRFParameters,
     DenseParameters,
     DropoutParameters,
+    FieldParameters,
     InstanceNormParameters,
     LabelSmoothingParameters,
+    NumberParameters,
     RegressionLossParameters,
     SchemeParameters,
     TokenParameters,
@@ -59,6 +61,8 @@ class FeedForwardClassifier(
     CommonParameters,
     ClassWeightParameters,
     LabelSmoothingParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     WindowMixin,
@@ -72,7 +76,8 @@ class FeedForwardClassifier(
     ----------
     Network: hidden_layer_sizes, activation, window, dropout.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
@@ -102,6 +107,8 @@ class FeedForwardClassifier(
     True
     """
 
+    _input_options = {"needs_steps": False}
+
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
@@ -115,6 +122,8 @@ class FeedForwardRegressor(
     CommonParameters,
     RegressionLossParameters,
     InstanceNormParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     WindowMixin,
@@ -127,7 +136,8 @@ class FeedForwardRegressor(
     ----------
     Network: hidden_layer_sizes, activation, window, dropout.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, instance_norm, target_feature.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time, instance_norm, target_feature.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
@@ -156,6 +166,8 @@ class FeedForwardRegressor(
     True
     """
 
+    _input_options = {"needs_steps": False}
+
     dropout: float = 0.0
     lr: float = 0.001
 
@@ -174,6 +186,8 @@ class FeedForwardTagger(
     ClassWeightParameters,
     LabelSmoothingParameters,
     SchemeParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     CRFParameters,
@@ -190,7 +204,8 @@ class FeedForwardTagger(
     ----------
     Network: hidden_layer_sizes, activation, context, dropout, crf.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, scheme, invalid_tags.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time, scheme, invalid_tags.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

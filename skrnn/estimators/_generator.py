@@ -31,6 +31,7 @@ from skrnn.estimators._parameters import (
     CellParameters,
     DenseParameters,
     DropoutParameters,
+    FieldParameters,
     GenerationParameters,
     HistoryParameters,
     LoopParameters,
@@ -60,6 +61,7 @@ class GenerationTask(BaseSequenceEstimator):
         "char_encoder": None,
         "empty": "keep",
         "fixed_text_form": True,
+        "scales_static": True,
     }
     max_length: int
     bptt: int
@@ -497,6 +499,7 @@ class SequenceGenerator(
     StoppingParameters,
     LoopParameters,
     TruncationParameters,
+    FieldParameters,
     TokenParameters,
     DropoutParameters,
     TyingParameters,
@@ -511,7 +514,8 @@ class SequenceGenerator(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, tie_weights, dropout.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim,
+        static_features.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
@@ -561,6 +565,7 @@ class FeedForwardGenerator(
     StoppingParameters,
     LoopParameters,
     TruncationParameters,
+    FieldParameters,
     TokenParameters,
     DropoutParameters,
     TyingParameters,
@@ -575,7 +580,8 @@ class FeedForwardGenerator(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, window, tie_weights, dropout.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim,
+        static_features.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

@@ -334,6 +334,54 @@ class WordParameters:
 
 
 @parameters
+class FieldParameters:
+    """Columns of a frame of fields."""
+
+    _group: ClassVar[str] = "inputs"
+
+    static_features: Any = parameter(
+        None,
+        [SequenceOf(object), None],
+        """Columns of a frame X that have one value a sequence, beside those of numbers and
+        categories, which always do: texts or token lists are steps otherwise.""",
+        kind="sequence of column names or None",
+        architecture=True,
+    )
+
+
+@parameters
+class NumberParameters:
+    """Scale, gaps and time stamps of numbers."""
+
+    _group: ClassVar[str] = "inputs"
+
+    scale: str | None = parameter(
+        "standard",
+        [OneOf(("standard",)), None],
+        """"standard" gives each feature, and each static number, mean 0 and deviation 1
+        over the training data; None leaves them as they are.""",
+        architecture=True,
+    )
+    missing: str = parameter(
+        "raise",
+        [OneOf(("raise", "indicator"))],
+        """What NaN in numbers, and a missing static category, means: an error that names
+        its place ("raise"), or the training mean with a feature beside it that marks the
+        gap, for each feature that has gaps in training ("indicator").""",
+        architecture=True,
+    )
+    time: Any = parameter(
+        None,
+        [object],
+        """Column of a frame X that holds the time stamps of steps: dates, or seconds. The
+        seconds since the step before become a feature, with ``missing="indicator"`` also
+        those since the last real value of each feature with gaps.""",
+        kind="column name or None",
+        architecture=True,
+    )
+
+
+@parameters
 class InstanceNormParameters:
     """Normalization of each sequence by its own level."""
 
@@ -345,8 +393,8 @@ class InstanceNormParameters:
         """Reversible normalization of the target feature in each numeric sequence, undone
         in the prediction, for forecasting levels that training has not seen: "last"
         subtracts the last step's value, "standard" the sequence's mean; both divide by
-        the sequence's deviation from it. Other features stay as they are. y must be in
-        the units of X, so no scaler belongs before it.""",
+        the sequence's deviation from it, in place of ``scale``. y must be in the units of
+        X, so no scaler belongs before it.""",
         architecture=True,
     )
     target_feature: int = parameter(

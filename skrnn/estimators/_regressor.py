@@ -16,7 +16,9 @@ from skrnn.data.targets import CheckedData, NumberTargets, Targets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._parameters import (
     CommonParameters,
+    FieldParameters,
     InstanceNormParameters,
+    NumberParameters,
     RecurrentParameters,
     RegressionLossParameters,
     TokenParameters,
@@ -175,6 +177,8 @@ class SequenceRegressor(
     CommonParameters,
     RegressionLossParameters,
     InstanceNormParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     RecurrentParameters,
@@ -188,7 +192,8 @@ class SequenceRegressor(
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, instance_norm, target_feature.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time, instance_norm, target_feature.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

@@ -21,8 +21,10 @@ from skrnn.estimators._parameters import (
     CellParameters,
     DirectionParameters,
     DropoutParameters,
+    FieldParameters,
     LabelSmoothingParameters,
     LoopParameters,
+    NumberParameters,
     OtherParameters,
     StoppingParameters,
     TargetParameters,
@@ -369,6 +371,8 @@ class Seq2SeqTransformer(
     LoopParameters,
     LabelSmoothingParameters,
     TargetParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     DropoutParameters,
@@ -391,8 +395,8 @@ class Seq2SeqTransformer(
     Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
         dropout.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, target_tokenizer, target_min_count,
-        target_max_vocabulary.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time, target_tokenizer, target_min_count, target_max_vocabulary.
     Training: label_smoothing, max_epochs, batch_size, lr, optimizer, weight_decay,
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

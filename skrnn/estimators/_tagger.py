@@ -25,7 +25,9 @@ from skrnn.estimators._parameters import (
     CRFParameters,
     DirectionParameters,
     DropoutParameters,
+    FieldParameters,
     LabelSmoothingParameters,
+    NumberParameters,
     SchemeParameters,
     TokenParameters,
     WordParameters,
@@ -275,6 +277,8 @@ class SequenceTagger(
     ClassWeightParameters,
     LabelSmoothingParameters,
     SchemeParameters,
+    NumberParameters,
+    FieldParameters,
     WordParameters,
     TokenParameters,
     CRFParameters,
@@ -292,7 +296,8 @@ class SequenceTagger(
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, dropout, crf.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, scheme, invalid_tags.
+        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        time, scheme, invalid_tags.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

@@ -1,8 +1,10 @@
-"""The input layer: features unchanged, or token vectors with character features."""
+"""The input layer: features unchanged, token vectors with character features, or several
+fields of these side by side; and the layer of static columns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,11 +17,24 @@ from skrnn.modules.initialization import embedding_scale, small_normal_
 #: A padded batch by name, as the collator makes it. ``"tokens"`` int64 ``(B, T)`` or
 #: ``"features"`` float32 ``(B, T, F)``, ``"lengths"`` int64 ``(B,)``; optional are
 #: ``"words"`` int64 ``(B, T)`` (rows of ``"characters"``), ``"characters"``, ``"vectors"``,
-#: ``"previous"`` and ``"target_lengths"`` (teacher forcing), and ``"state"``.
+#: ``"previous"`` and ``"target_lengths"`` (teacher forcing), ``"state"``, and of static
+#: columns ``"static_numbers"`` float32 ``(B, S)`` and ``"static_categories"`` int64 (B, C).
+#: Where steps have several fields, ``field_key`` names those of the second and so on.
 Inputs = Mapping[str, Any]
 
 #: Ids that are no token's: of padding, and of tokens outside the vocabulary.
 PADDING, UNKNOWN = 0, 1
+
+
+#: The parts of a batch that belong to a field.
+PARTS = ("tokens", "features", "words", "characters", "vectors")
+#: The largest vector of a static category.
+MAX_CATEGORY_DIM = 32
+
+
+def field_key(name: str, field: int) -> str:
+    """Return the name of a field's part of a batch; the first field's is ``name``."""
+    return f"{name}.{field}" if field else name
 
 
 class InputLayer(nn.Module):
@@ -33,7 +48,7 @@ class InputLayer(nn.Module):
 
     output_size: int
 
-    def encode_characters(self, characters: Tensor) -> Tensor:
+    def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors of distinct words; only tokens have characters."""
         raise NotImplementedError
 
@@ -184,7 +199,9 @@ class TokenEmbedding(InputLayer):
         return self.dropout(x)
 
     @torch.no_grad()
-    def encode_characters(self, characters: Tensor, n_words: int = 4096) -> Tensor:
+    def encode_characters(
+        self, characters: Tensor, field: int = 0, n_words: int = 4096
+    ) -> Tensor:
         """Return the vectors ``(W, C)`` of all distinct words, ``n_words`` at a time.
 
         Words are sorted by their characters first, so that a word's vector does not
@@ -209,8 +226,86 @@ class TokenEmbedding(InputLayer):
         return ids.masked_fill(forgotten, UNKNOWN)
 
 
+class JoinedInput(InputLayer):
+    """The vectors of several fields side by side.
+
+    Parameters
+    ----------
+    fields : sequence of mapping
+        Arguments of ``FeatureInput`` or ``TokenEmbedding``, one a field.
+    dropout : float
+        As in ``TokenEmbedding``.
+    """
+
+    def __init__(self, fields: Sequence[Mapping[str, Any]], dropout: float = 0.0):
+        super().__init__()
+        layers = [build_input_layer(field, dropout) for field in fields]
+        self.fields: Any = nn.ModuleList(layers)
+        self.output_size = sum(layer.output_size for layer in layers)
+
+    def prepare(self, fields: Sequence[Mapping[str, Tensor]]) -> None:
+        """Set each field's counts and vectors before training."""
+        for layer, state in zip(self.fields, fields, strict=True):
+            layer.prepare(**state)
+
+    def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
+        """Return the vectors of one field's distinct words."""
+        return self.fields[field].encode_characters(characters)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, T, output_size)``."""
+        parts = []
+        for j, layer in enumerate(self.fields):
+            own = {
+                name: inputs[field_key(name, j)]
+                for name in PARTS
+                if field_key(name, j) in inputs
+            }
+            parts.append(layer(own))
+        return torch.cat(parts, dim=-1)
+
+
+class StaticInput(nn.Module):
+    """One vector a sequence: static numbers unchanged, and a vector for each category.
+
+    Parameters
+    ----------
+    n_numbers : int
+        Static numbers of a sequence.
+    n_categories : sequence of int
+        Number of categories of each column; id 0, an unseen one, is a vector of zeros.
+
+    Attributes
+    ----------
+    output_size : int
+        Size of the vector.
+    """
+
+    def __init__(self, n_numbers: int, n_categories: Sequence[int]):
+        super().__init__()
+        sizes = [(n + 1, min(n, MAX_CATEGORY_DIM)) for n in n_categories]
+        self.embeddings: Any = nn.ModuleList(
+            nn.Embedding(n_ids, dim, padding_idx=0) for n_ids, dim in sizes
+        )
+        self.output_size = n_numbers + sum(dim for _, dim in sizes)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the categories' vectors."""
+        for embedding in self.embeddings:
+            weight = embedding.weight
+            small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, output_size)``."""
+        categories = inputs["static_categories"]  # (B, C)
+        vectors = [embed(categories[:, j]) for j, embed in enumerate(self.embeddings)]
+        return torch.cat([inputs["static_numbers"], *vectors], dim=-1)
+
+
 def build_input_layer(input_layer: Mapping[str, Any], dropout: float) -> InputLayer:
-    """Return the input layer for numeric features or for tokens."""
+    """Return the input layer for features, for tokens, or for several fields."""
+    if "fields" in input_layer:
+        return JoinedInput(**input_layer, dropout=dropout)
     if "n_features" in input_layer:
         return FeatureInput(**input_layer)
     return TokenEmbedding(**input_layer, dropout=dropout)

@@ -1,7 +1,8 @@
 """Batches: padding begins here.
 
-A ``Collator`` cuts padded micro-batches out of an ``EncodedDataset``; ``TrainingBatches``
-and ``PredictionBatches`` iterate over them in the order that ``order`` gives.
+A ``Collator``, of one ``StepField`` a field, cuts padded micro-batches out of an
+``EncodedDataset``; ``TrainingBatches`` and ``PredictionBatches`` iterate over them in the
+order that ``order`` gives.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
+from skrnn.modules.embedding import field_key
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.order import (
     count_batches,
@@ -120,7 +123,7 @@ class PredictionBatches:
         dataset: EncodedDataset,
         device: torch.device | str = "cpu",
         chunk: int | None = None,
-        encode_characters: Callable[[Tensor], Tensor] | None = None,
+        encode_characters: Callable[[Tensor, int], Tensor] | None = None,
     ):
         self.encode_characters = encode_characters
         self.lengths = np.maximum(dataset.lengths, dataset.target_lengths)
@@ -132,13 +135,64 @@ class PredictionBatches:
         return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.encode_characters is not None and self.collator.words is not None:
-            self.collator.encoded = self.encode_characters(self.collator.characters)
+        if self.encode_characters is not None:
+            self.collator.encode_characters(self.encode_characters)
         for indices in self.order:
             if self.chunk is not None and self.lengths[indices].max() > self.chunk:
                 yield Batch(self.collator.chunks(indices, self.chunk, self.chunk))
             else:
                 yield Batch([self.collator(indices)])
+
+
+class StepField:
+    """One step field of a dataset: flat values on the device, and tables beside them.
+
+    Parameters
+    ----------
+    field : EncodedSequences
+        Its values and tables.
+    index : int
+        Its place among the fields.
+    device : torch.device or str
+        Where its tensors are.
+    """
+
+    def __init__(self, field: EncodedSequences, index: int, device: torch.device | str):
+        self.index = index
+        self.device = device
+        self.values = to_device(field.steps.values, device)
+        #: ids are tokens, numbers are features
+        self.name = "features" if self.values.is_floating_point() else "tokens"
+        self.words = field.words
+        #: vectors of all distinct words, where they are encoded before the batches are cut
+        self.encoded: Tensor | None = None
+        self.vectors = _optional(field.vectors, device)
+        if field.characters is not None:
+            self.characters = to_device(field.characters, device)
+            self.n_characters = (field.characters != 0).sum(1)
+
+    def __call__(
+        self, positions: NDArray[np.int64], flat: Tensor, padding: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Return the field's part of a batch of steps ``positions`` ``(B, T)``."""
+        shape = (*positions.shape, *self.values.shape[1:])
+        inputs = self.values.index_select(0, flat).view(shape)  # (B, T[, F])
+        if padding is not None:
+            inputs.masked_fill_(
+                padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
+            )
+        batch = {self.name: inputs}
+        if self.vectors is not None:
+            batch["vectors"] = self.vectors
+        if self.encoded is not None and self.words is not None:
+            batch["words"] = to_device(self.words[positions], self.device)
+            batch["characters"] = self.encoded
+        elif self.words is not None:
+            words, of_step = np.unique(self.words[positions], return_inverse=True)
+            batch["words"] = to_device(of_step.reshape(positions.shape), self.device)
+            rows = self.characters.index_select(0, to_device(words, self.device))
+            batch["characters"] = rows[:, : int(self.n_characters[words].max())]
+        return {field_key(name, self.index): part for name, part in batch.items()}
 
 
 class Collator:
@@ -148,9 +202,17 @@ class Collator:
         sequences = dataset.sequences
         self.device = device
         self.offsets = sequences.steps.offsets
-        self.values = to_device(sequences.steps.values, device)
-        #: the inputs' name in a batch: ids are tokens, numbers are features
-        self.name = "features" if self.values.is_floating_point() else "tokens"
+        self.fields = [
+            StepField(field, j, device) for j, field in enumerate(sequences.fields)
+        ]
+        #: the first field's name in a batch
+        self.name = self.fields[0].name
+        self.static: dict[str, Tensor] = {}
+        if sequences.static is not None:
+            self.static = {
+                "static_numbers": to_device(sequences.static.numbers, device),
+                "static_categories": to_device(sequences.static.categories, device),
+            }
         targets = dataset.targets
         self.by_step = isinstance(targets, RaggedArray) and not dataset.forced
         self.forced: NDArray[np.int64] | None = None
@@ -159,13 +221,12 @@ class Collator:
         self.targets = _optional(dataset.targets, device)
         self.weights = _optional(dataset.weights, device)
         self.weights_by_step = isinstance(dataset.weights, RaggedArray)
-        self.words = sequences.words
-        #: vectors of all distinct words, where they are encoded before the batches are cut
-        self.encoded: Tensor | None = None
-        self.vectors = _optional(sequences.vectors, device)
-        if sequences.characters is not None:
-            self.characters = to_device(sequences.characters, device)
-            self.n_characters = (sequences.characters != 0).sum(1)
+
+    def encode_characters(self, encode: Callable[[Tensor, int], Tensor]) -> None:
+        """Encode all distinct words once, by ``encode(characters, field)``."""
+        for field in self.fields:
+            if field.words is not None:
+                field.encoded = encode(field.characters, field.index)
 
     def chunks(
         self, indices: NDArray[np.int64], n_steps: int, first: int
@@ -198,26 +259,16 @@ class Collator:
         n_steps = int(lengths.max())
         steps = np.arange(n_steps)
         positions = starts[:, None] + np.minimum(steps, lengths[:, None] - 1)  # (B, T)
-        shape = (*positions.shape, *self.values.shape[1:])
         flat = to_device(positions.reshape(-1), self.device)
-        inputs = self.values.index_select(0, flat).view(shape)  # (B, T[, F])
+        padding = None
         if int(lengths.min()) < n_steps:
             padding = to_device(steps >= lengths[:, None], self.device)
-            inputs.masked_fill_(
-                padding.view(*positions.shape, *[1] * (inputs.dim() - 2)), 0
-            )
-        batch = {self.name: inputs, "lengths": to_device(lengths, self.device)}
-        if self.vectors is not None:
-            batch["vectors"] = self.vectors
-        if self.encoded is not None and self.words is not None:
-            batch["words"] = to_device(self.words[positions], self.device)
-            batch["characters"] = self.encoded
-        elif self.words is not None:
-            words, of_step = np.unique(self.words[positions], return_inverse=True)
-            batch["words"] = to_device(of_step.reshape(positions.shape), self.device)
-            rows = self.characters.index_select(0, to_device(words, self.device))
-            batch["characters"] = rows[:, : int(self.n_characters[words].max())]
+        batch = {"lengths": to_device(lengths, self.device)}
+        for field in self.fields:
+            batch |= field(positions, flat, padding)
         chosen = to_device(indices, self.device)
+        for name, values in self.static.items():
+            batch[name] = values.index_select(0, chosen)
         if self.forced is not None:
             return self._forced(batch, indices, chosen)
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
 from skrnn.training.dataset import EncodedDataset
 
 #: Batches whose sequences are sorted by length together.
@@ -180,8 +181,20 @@ def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 16) -> NDArray[n
 
     Integer arithmetic, hence exact in any order; ``chunk`` steps at a time.
     """
+    result = _fingerprints_of_steps(sequences, chunk)
+    for j, field in enumerate(sequences.beside, 1):
+        result += _fingerprints_of_steps(field, chunk) * np.uint64(2 * j + 1)
+    if sequences.static is not None:
+        ones = np.ones(len(sequences), np.int64)
+        for values in sequences.static:
+            rows = EncodedSequences(RaggedArray.from_lengths(values, ones))
+            result = result * np.uint64(31) + _fingerprints_of_steps(rows, chunk)
+    return result
+
+
+def _fingerprints_of_steps(sequences: EncodedSequences, chunk: int) -> NDArray[np.uint64]:
     steps = sequences.steps
-    if not len(steps) or not len(steps.values):
+    if not len(steps) or not steps.values.size:
         return np.zeros(len(steps), dtype=np.uint64)
     width = int(np.prod(steps.values.shape[1:], dtype=np.int64))
     result = np.zeros(len(steps), dtype=np.uint64)

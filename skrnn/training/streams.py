@@ -102,7 +102,7 @@ def stream_lengths(
 
 def in_streams(dataset: EncodedDataset, lengths: NDArray[np.int64]) -> EncodedDataset:
     """Return the dataset with its sequences cut into streams of these lengths."""
-    steps = dataset.sequences.steps
+    steps, static = dataset.sequences.steps, dataset.sequences.static
     offsets = offsets_of(lengths)
     of_stream = np.searchsorted(steps.offsets, offsets[:-1], side="right") - 1
 
@@ -111,7 +111,9 @@ def in_streams(dataset: EncodedDataset, lengths: NDArray[np.int64]) -> EncodedDa
 
     return replace(
         dataset,
-        sequences=EncodedSequences(cut(steps)),
+        sequences=EncodedSequences(
+            cut(steps), static=None if static is None else static.take(of_stream)
+        ),
         targets=cut(dataset.targets),
         weights=cut(dataset.weights),
         origin=dataset.origin_of(of_stream),

@@ -245,7 +245,8 @@ def advice(net: SequenceNet) -> str:
     config = net.module_.config
     ways = ["a smaller lr"]
     ways.append("a smaller max_grad_norm" if net.max_grad_norm else "max_grad_norm=1.0")
-    if "n_features" in config.get("input_layer", {}):
+    layer = config.get("input_layer", {})
+    if any("n_features" in field for field in layer.get("fields", [layer])):
         ways.append("features scaled to about unit size")
     cell = net.module_.cell
     if cell is not None and cell.n_gates == 1:

@@ -71,18 +71,12 @@ GROUP = r"sequences_from_frame\(frame, by=\.\.\."
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (["a", "b"], "holds strings in column 'x', such as 'a'.*X\\['x'\\].*" + GROUP),
-        (["a b", "c"], "holds strings in column 'x', such as 'a b'.*" + GROUP),
-        (pd.Categorical(["a", "b"]), "holds strings in column 'x', such as 'a'.*" + GROUP),
-        ([1, "b"], "holds strings in column 'x', such as 'b'.*" + GROUP),
         (pd.date_range("2024", periods=2), "holds dates or times in column 'x'.*" + GROUP +
          ", time='x'"),
         ([datetime.date(2024, 1, 1)] * 2, "holds dates or times in column 'x'.*" + GROUP),
-        ([[1], [2, 3]], "holds whole sequences in column 'x', such as .*" + GROUP),
-        ([["a"], ["b"]], "holds whole sequences in column 'x'.*Pass one column"),
         ([{"a": 1}, {"b": 2}], "holds values other than numbers in column 'x'.*" + GROUP),
     ],
-    ids=range(9),
+    ids=range(3),
 )  # fmt: skip
 @pytest.mark.parametrize("first", [True, False])
 def test_a_column_beside_numbers_that_holds_none_is_named_with_the_remedy(
@@ -95,7 +89,7 @@ def test_a_column_beside_numbers_that_holds_none_is_named_with_the_remedy(
 
 def test_a_frame_indexed_by_id_and_time_is_to_be_reset():
     rows = pd.DataFrame({"id": [1, 1], "t": [1, 2], "x": [1, 2], "w": ["a", "b"]})
-    with pytest.raises(TypeError, match=r"sequences_from_frame\(frame.reset_index\(\)"):
+    with pytest.warns(UserWarning, match=r"sequences_from_frame\(frame.reset_index\(\)"):
         check(rows.set_index(["id", "t"]))
 
 
@@ -173,7 +167,7 @@ def test_an_array_of_several_kinds_is_refused_with_set_output_as_the_remedy(X):
         check(X)
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, np.array, lambda X: np.array(X, object)])
+@pytest.mark.parametrize("make", [np.array, lambda X: np.array(X, object)])
 def test_several_columns_of_whole_texts_are_refused(make):
     X = make([["a film", "a plot"], ["b", "c"]])
     with pytest.raises(

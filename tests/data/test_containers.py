@@ -34,7 +34,7 @@ def read_only(array):
 
 def assert_numeric(checked, sequences, n_features):
     values = np.concatenate([np.asarray(s).reshape(len(s), -1) for s in sequences])
-    assert checked.steps.values.dtype == np.float32
+    assert checked.steps.values.dtype in (np.float32, np.float64)
     assert checked.steps.values.shape[1] == n_features
     np.testing.assert_array_equal(checked.steps.values, values)
     assert checked.steps.lengths.tolist() == [len(s) for s in sequences]

@@ -60,7 +60,7 @@ def test_a_sequence_without_tokens_is_one_unknown_token(X, empties, char_encoder
     only = encode(inputs, empties)  # at predict a batch may hold nothing else
     assert rows(only) == [[UNKNOWN], [UNKNOWN]]
     if char_encoder is not None:
-        expected = inputs.codec.characters.encode(["a", "b", NO_TOKEN, "a", NO_TOKEN])
+        expected = inputs.codecs[0].characters.encode(["a", "b", NO_TOKEN, "a", NO_TOKEN])
         got = encoded.characters[encoded.words]
         np.testing.assert_array_equal(got, expected[:, : got.shape[1]])
 
@@ -256,7 +256,7 @@ def test_the_fields_of_a_frame_are_brought_into_the_order_of_fit():
     ids=["texts", "lists", "characters", "letters", "integers", "mixed", "tuples"],
 )
 def test_auto_depends_on_the_tokens(X, options, char_encoder, lowercase):
-    codec = fit(X, **options).codec
+    codec = fit(X, **options).codecs[0]
     assert codec.char_encoder == char_encoder
     assert codec.lowercase == lowercase
 
@@ -266,7 +266,7 @@ def test_auto_depends_on_the_tokens(X, options, char_encoder, lowercase):
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_what_is_given_is_taken(tokenizer, char_encoder, lowercase):
     options = {"char_encoder": char_encoder, "lowercase": lowercase}
-    codec = fit(["The cat"], tokenizer=tokenizer, **options).codec
+    codec = fit(["The cat"], tokenizer=tokenizer, **options).codecs[0]
     assert codec.char_encoder == char_encoder
     assert codec.lowercase is lowercase
 
@@ -289,7 +289,7 @@ def test_features_have_no_vocabulary():
     assert inputs.n_features == 3
     assert inputs.vocabulary is None
     assert inputs.token_ids is None
-    assert inputs.level_and_scale(check(inputs, [np.ones((2, 3))]).steps) is None
+    assert inputs.level_and_scale(check(inputs, [np.ones((2, 3))])) is None
     assert fit(["a"]).n_features is None
 
 
@@ -297,7 +297,7 @@ def test_the_target_feature_is_normalised_where_asked(rng):
     X = [100 + rng.normal(size=(n, 2)) for n in (4, 5, 6)]
     inputs = fit(X, instance_norm="last", target_feature=1)
     encoded = encode(inputs, X)
-    level, scale = inputs.level_and_scale(check(inputs, X).steps)
+    level, scale = inputs.level_and_scale(check(inputs, X))
     np.testing.assert_allclose(level[:, 0], [x[-1, 1] for x in X], rtol=1e-6)
     for got, x, s in zip(encoded.steps, X, scale, strict=True):
         np.testing.assert_allclose(got[:, 0], x[:, 0], rtol=1e-6)

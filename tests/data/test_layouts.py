@@ -417,12 +417,12 @@ def test_fields_of_unequal_length_are_named_by_row_and_columns(fields):
 @pytest.mark.parametrize(
     ("cell", "error", "message"),
     [
-        (None, ValueError, "row 1 of X, column 'heat' is missing"),
-        (np.ones((1, 2)), ValueError, r"row 1 of X, column 'heat' has shape \(1, 2\)"),
-        (["a"], TypeError, r"row 1 of X, column 'heat' holds tokens.*X\['heat'\]"),
-        ([np.nan], ValueError, r"contains NaN: X\[1\], step 0"),
-        (["a", 1], TypeError, "row 1 of X, column 'heat' holds tokens"),
-        ([1, "a"], TypeError, "row 1 of X, column 'heat', step 0 is 1"),
+        (None, ValueError, r"row 1 of X\['heat'\] is missing"),
+        (np.ones((1, 2)), ValueError, r"row 1 of X\['heat'\] has 2 features a step, ex"),
+        (["a"], TypeError, r"row 1 of X\['heat'\] holds tokens, but"),
+        ([np.nan], ValueError, r"contains NaN: X\['heat'\]\[1\], step 0"),
+        (["a", 1], TypeError, r"row 1 of X\['heat'\] holds tokens"),
+        ([1, "a"], TypeError, r"row 1 of X\['heat'\], step 0 is 1"),
     ],
 )
 def test_a_cell_that_is_no_sequence_of_numbers_is_named(fields, cell, error, message):
@@ -442,9 +442,9 @@ def test_a_row_without_steps_is_named(fields):
     assert check(fields, empty="keep").steps.lengths.tolist() == [2, 0]
 
 
-def test_several_columns_of_sequences_are_no_tokens(fields):
-    with pytest.raises(TypeError, match="X has 3 columns of sequences, expected one"):
-        check(fields, input_type="tokens")
+def test_several_columns_of_sequences_are_no_rows_of_y(fields):
+    with pytest.raises(TypeError, match="y has 3 columns of sequences, expected one"):
+        open_rows(fields, "y")
     one = pd.DataFrame({"ids": [[3, 1], [3]]})
     assert check(one, input_type="tokens").steps.values.tolist() == [3, 1, 3]
 

@@ -84,7 +84,9 @@ def test_the_message_about_padding_names_the_remedy_that_works(shape, rng):
 
 def test_other_messages_do_not_name_trim_padding():
     model = SequenceRegressor(hidden_size=2, max_epochs=1)
-    with pytest.raises(ValueError, match=r"X\[0\], step 0\. Impute it .*Imputer") as got:
+    with pytest.raises(
+        ValueError, match=r"X\[0\], step 0\. Set missing=.*Imputer"
+    ) as got:
         model.fit([[NAN, 1.0], [1.0, NAN]], [1.0, 2.0])
     assert "trim_padding" not in str(got.value)
     with pytest.raises(ValueError, match=r"infinity .*step 1\. Replace .*scale") as got:

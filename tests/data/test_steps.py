@@ -33,8 +33,6 @@ def with_bad_step(value):
         (np.nan, "NaN"),
         (np.inf, "infinity"),
         (-np.inf, "infinity"),
-        (1e300, "too large for float32"),
-        (-1e39, "too large for float32"),
     ],
 )
 @pytest.mark.parametrize(
@@ -218,7 +216,7 @@ def test_the_advice_for_targets_names_no_parameter_of_X():
         [[{"a" * 10_000}]],
         [[object()] * 5],
         [np.array([["a" * 10_000, 1.0]], object)],
-        pd.DataFrame({"n" * 10_000: [1], "b": ["a" * 10_000]}),
+        pd.DataFrame({"n" * 10_000: [1], "b": [{"a" * 10_000}]}),
         [pd.DataFrame({f"column {i}": [1.0] for i in range(1000)}), pd.DataFrame([1])],
         np.array([["a b" * 10_000, "c"]]),
         ["a", None, "b" * 10_000],
@@ -260,7 +258,10 @@ TWO = [[1, 2], [3, 4]]
         ([np.array([1]), masked([1, 2], 1)], r"X\[1\], step 1"),
         ([list(masked(np.ones((3, 2)), (2, 1)))], r"X\[0\], step 2"),
         (pd.Series([np.ones(2), masked([1, 2], 1)]), r"X\[1\], step 1"),
-        (pd.DataFrame({"a": [np.ones(2), masked([1, 2], 1)]}), r"X\[1\], step 1"),
+        (
+            pd.DataFrame({"a": [np.ones(2), masked([1, 2], 1)]}),
+            r"X\['a'\]\[1\], step 1",
+        ),
         ([pd.Series(pd.array([1, None], dtype="Int64"))], r"X\[0\], step 1"),
         ([pd.DataFrame({"a": pd.array([1, None], dtype="Int64")})], r"X\[0\], step 1"),
         (pd.DataFrame({"a": pd.array([1, None], dtype="Float32")}), r"X\[1\], step 0"),
@@ -271,7 +272,7 @@ TWO = [[1, 2], [3, 4]]
     ids=range(14),
 )
 def test_a_masked_or_missing_number_is_named(X, place):
-    with pytest.raises(ValueError, match=f"X contains NaN: {place}. Impute it before"):
+    with pytest.raises(ValueError, match=f"X.* contains NaN: {place}. Set missing="):
         check(X)
 
 

@@ -148,8 +148,10 @@ def test_class_weights_of_several_labels_are_given_label_by_label(
 ):
     one = [{0: 1.0, 1: 4.0}, {0: 1.0}, {}]
     weights = np.where(indicators[:, 0] == 1, 4.0, 1.0)
-    by_class = make_classifier(class_weight=one).fit(numbers, indicators)
-    by_sample = make_classifier().fit(numbers, indicators, sample_weight=weights)
+    by_class = make_classifier(class_weight=one, scale=None).fit(numbers, indicators)
+    by_sample = make_classifier(scale=None).fit(
+        numbers, indicators, sample_weight=weights
+    )
     assert_array_equal(by_class.predict_proba(numbers), by_sample.predict_proba(numbers))
     make_classifier(class_weight="balanced").fit(numbers, indicators)
     with pytest.raises(ValueError, match="class_weight for 3 labels must be"):
@@ -160,17 +162,18 @@ def test_class_weights_of_several_labels_are_given_label_by_label(
 
 
 def test_a_class_weight_is_a_weight_of_its_samples(make_classifier, X, labels):
-    by_class = make_classifier(class_weight={"u": 5.0, "w": 0.5}).fit(X, labels)
+    by_class = make_classifier(class_weight={"u": 5.0, "w": 0.5}, scale=None)
+    by_class.fit(X, labels)  # sample weights count in the scale
     weights = np.select([labels == "u", labels == "w"], [5.0, 0.5], 1.0)
-    by_sample = make_classifier().fit(X, labels, sample_weight=weights)
+    by_sample = make_classifier(scale=None).fit(X, labels, sample_weight=weights)
     assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
 
 
 def test_labels_that_look_like_numbers_have_class_weights(make_classifier, numbers):
     y = np.array(["1", "2"] * 12)
-    by_class = make_classifier(class_weight={"1": 5.0}).fit(numbers, y)
+    by_class = make_classifier(class_weight={"1": 5.0}, scale=None).fit(numbers, y)
     weights = np.where(y == "1", 5.0, 1.0)
-    by_sample = make_classifier().fit(numbers, y, sample_weight=weights)
+    by_sample = make_classifier(scale=None).fit(numbers, y, sample_weight=weights)
     assert_array_equal(by_class.predict_proba(numbers), by_sample.predict_proba(numbers))
 
 

@@ -34,7 +34,8 @@ def copy_weights(mlp, model):
 def test_classifiers_equal_scikit_learns_with_the_same_weights(activation):
     X, y = load_iris(return_X_y=True)
     params = {"hidden_layer_sizes": (5, 4), "activation": activation}
-    model = FeedForwardClassifier(**params, max_epochs=2, random_state=0).fit(X, y)
+    params |= {"random_state": 0}
+    model = FeedForwardClassifier(**params, scale=None, max_epochs=2).fit(X, y)
     mlp = MLPClassifier(**params, max_iter=1).fit(X, y)
     copy_weights(mlp, model)
     assert_allclose(model.predict_proba(X), mlp.predict_proba(X), atol=1e-5)
@@ -45,7 +46,8 @@ def test_classifiers_equal_scikit_learns_with_the_same_weights(activation):
 def test_regressors_equal_scikit_learns_with_the_same_weights(activation):
     X, y = load_diabetes(return_X_y=True)
     params = {"hidden_layer_sizes": (5,), "activation": activation}
-    model = FeedForwardRegressor(**params, max_epochs=2, random_state=0).fit(X, y)
+    params |= {"random_state": 0}
+    model = FeedForwardRegressor(**params, scale=None, max_epochs=2).fit(X, y)
     mlp = MLPRegressor(**params, max_iter=1).fit(X, y)
     copy_weights(mlp, model)
     expected = mlp.predict(X) * y.std() + y.mean()
@@ -85,7 +87,7 @@ def test_only_the_last_steps_are_seen(request, labels, kind):
 
 def test_zeros_stand_in_front_of_short_sequences(numbers, labels):
     model = FeedForwardClassifier(hidden_layer_sizes=4, max_epochs=2, random_state=0)
-    model.fit(numbers, labels)
+    model.set_params(scale=None).fit(numbers, labels)
     padded = [np.r_[np.zeros((6 - len(x), 3)), x] for x in numbers]
     assert_allclose(
         model.predict_proba(padded), model.predict_proba(numbers), rtol=1e-5, atol=1e-6

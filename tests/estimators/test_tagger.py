@@ -472,7 +472,8 @@ def path_scores(model, sequence):
 
 @pytest.mark.parametrize("scheme", [None, "IOB2"])
 def test_probabilities_and_labels_are_those_of_all_paths(make_crf, scheme, places):
-    model = make_crf(scheme=scheme, max_epochs=20, lr=0.02).fit(places, ENTITIES)
+    model = make_crf(scheme=scheme, max_epochs=20, lr=0.02, scale=None)
+    model.fit(places, ENTITIES)
     sequences = [np.random.default_rng(n).normal(size=(n, 2)) for n in (1, 2, 3, 4)]
     predicted, probabilities = model.predict(sequences), model.predict_proba(sequences)
     for sequence, tags, proba in zip(sequences, predicted, probabilities, strict=True):

@@ -254,7 +254,8 @@ def test_the_warning_names_the_line_of_the_test(make_net, make_examples):
     X = rng.normal(size=(64, 5, 2))
     X[10] = 1e25
     with pytest.warns(UserWarning, match=r"for X\[10\] \(5 steps\)\. Cut") as caught:
-        FeedForwardRegressor(max_epochs=1, random_state=0).fit(list(X), X[:, 0, 0] % 1)
+        model = FeedForwardRegressor(max_epochs=1, scale=None, random_state=0)
+        model.fit(list(X), X[:, 0, 0] % 1)
     assert [w.filename for w in caught] == [__file__]
 
 
@@ -382,6 +383,7 @@ def test_one_long_sequence_among_short_ones_does_not_cost_the_model():
         batch_size=8,
         max_epochs=4,
         lr=0.01,
+        scale=None,
         random_state=0,
     )
     with pytest.warns(UserWarning, match=r"skipped: .* X\[7\] \(400 steps\)"):

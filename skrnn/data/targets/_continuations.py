@@ -186,11 +186,12 @@ class FeatureContinuations(Continuations):
         """Learn nothing: features are their own targets."""
 
     def encode_steps(self, steps: RaggedArray) -> RaggedArray:
-        """Return the steps."""
-        return steps
+        """Return the steps as float32."""
+        return steps.with_values(steps.values.astype(np.float32, copy=False))
 
     def prompts(self, steps: RaggedArray) -> RaggedArray:
         """Return the steps, a step of zeros first."""
+        steps = self.encode_steps(steps)
         nothing = np.zeros(steps.values.shape[1], steps.values.dtype)
         values = np.insert(steps.values, steps.offsets[1:], nothing, axis=0)
         return self.inputs_of(RaggedArray.from_lengths(values, steps.lengths + 1))

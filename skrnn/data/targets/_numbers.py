@@ -108,7 +108,7 @@ class NumberTargets(Targets):
         """
         assert self.shape is not None
         result = outputs.astype(np.float64) * self.scale + self.mean
-        level = self.inputs.level_and_scale(X.steps)
+        level = self.inputs.level_and_scale(X)
         if level is not None:
             shift, scale = (part.reshape(-1, *[1] * (outputs.ndim - 1)) for part in level)
             result = result * scale + shift
@@ -122,7 +122,7 @@ class NumberTargets(Targets):
 
     def _relative(self, data: CheckedData) -> NDArray[np.float64]:
         columns = data.y.values.reshape(len(data), -1)
-        level = self.inputs.level_and_scale(data.X.steps)
+        level = self.inputs.level_and_scale(data.X)
         return columns if level is None else (columns - level[0]) / level[1]
 
 

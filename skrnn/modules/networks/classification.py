@@ -14,6 +14,9 @@ from skrnn.modules.pooling import POOLINGS
 class SequenceNetwork(EncodingNetwork):
     """Encodes every step, pools the steps, and classifies or regresses.
 
+    Static columns join the pooled vector. The hidden layer after them lets a column change
+    what a sequence means; a linear one would only add the two.
+
     Parameters
     ----------
     n_outputs : int
@@ -24,13 +27,25 @@ class SequenceNetwork(EncodingNetwork):
         Arguments of ``EncodingNetwork``.
     """
 
+    static_in_steps = False
+
     def __init__(self, *, n_outputs: int, pooling: str, **encoding: Any):
         super().__init__(**encoding)
         self.pooling = POOLINGS[pooling](self.encoder.output_size)
-        self.head = nn.Linear(self.encoder.output_size, n_outputs)
+        size = self.encoder.output_size
+        self.join = None
+        if self.static is not None:
+            self.join = nn.Sequential(nn.Linear(size + self.static_size, size), nn.ReLU())
+        self.head = nn.Linear(size, n_outputs)
+
+    def pool(self, inputs: Inputs) -> Tensor:
+        """Return the vector ``(B, H)`` of each sequence, static columns apart."""
+        outputs, state = self.encode_steps(inputs)  # (B, T, H), (B, H)
+        return self.pooling(outputs, state, inputs["lengths"])
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits ``(B, n_outputs)`` of each sequence."""
-        outputs, state = self.encode_steps(inputs)  # (B, T, H), (B, H)
-        pooled = self.pooling(outputs, state, inputs["lengths"])  # (B, H)
-        return self.head(self.dropout(pooled))  # (B, n_outputs)
+        pooled = self.dropout(self.pool(inputs))  # (B, H)
+        if self.join is not None:
+            pooled = self.join(self.with_static(pooled, inputs))
+        return self.head(pooled)  # (B, n_outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -18,14 +18,21 @@ class EncodingNetwork(InputNetwork):
 
     Parameters
     ----------
-    input_layer : dict
+    input_layer, static :
         As in ``InputNetwork``.
     hidden_size, cell, num_layers, bidirectional :
         As in ``RecurrentEncoder``.
     dropout : float
         Rate on embeddings, between layers and, through ``self.dropout``, before the
         output layer.
+
+    Attributes
+    ----------
+    static_in_steps : bool
+        Whether the encoder reads the static columns with every step.
     """
+
+    static_in_steps: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -36,11 +43,12 @@ class EncodingNetwork(InputNetwork):
         num_layers: int,
         bidirectional: bool,
         dropout: float,
+        static: Mapping[str, Any] | None = None,
     ):
-        super().__init__(input_layer, dropout)
+        super().__init__(input_layer, dropout, static)
         self.cell = CELLS[cell]
         self.encoder = RecurrentEncoder(
-            self.input_layer.output_size,
+            self.input_layer.output_size + self.static_in_steps * self.static_size,
             hidden_size,
             cell=cell,
             num_layers=num_layers,
@@ -51,4 +59,7 @@ class EncodingNetwork(InputNetwork):
 
     def encode_steps(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Return the encoder's outputs ``(B, T, H)`` and final state ``(B, H)``."""
-        return self.encoder(self.input_layer(inputs), inputs["lengths"])
+        x = self.input_layer(inputs)  # (B, T, F)
+        if self.static_in_steps:
+            x = self.with_static(x, inputs)
+        return self.encoder(x, inputs["lengths"])

@@ -19,8 +19,8 @@ class FeedForwardNetwork(InputNetwork):
 
     Parameters
     ----------
-    input_layer, n_outputs :
-        As in ``SequenceNetwork``.
+    input_layer, n_outputs, static :
+        As in ``SequenceNetwork``; static columns are joined to the window.
     window : int
         Steps of the window; zeros come before the steps of a shorter sequence.
     hidden_layer_sizes : tuple of int
@@ -40,10 +40,11 @@ class FeedForwardNetwork(InputNetwork):
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         dropout: float,
+        static: Mapping[str, Any] | None = None,
     ):
-        super().__init__(input_layer, dropout)
+        super().__init__(input_layer, dropout, static)
         self.window = window
-        size = window * self.input_layer.output_size
+        size = window * self.input_layer.output_size + self.static_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)
 
@@ -54,4 +55,5 @@ class FeedForwardNetwork(InputNetwork):
         steps = lengths[:, None] + steps  # (B, window), negative before the first step
         last = gather_steps(x, steps.clamp(min=0))
         last = last.masked_fill((steps < 0)[..., None], 0.0)  # (B, window, F)
-        return self.head(self.hidden(last.flatten(1)))  # (B, n_outputs)
+        x = self.with_static(last.flatten(1), inputs)
+        return self.head(self.hidden(x))  # (B, n_outputs)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from skrnn.modules.embedding import build_input_layer
+from skrnn.modules.embedding import Inputs, StaticInput, build_input_layer
 from skrnn.modules.recurrent import Cell
 
 
@@ -30,7 +31,7 @@ class Network(nn.Module):
     config: dict[str, Any]
     cell: type[Cell] | None = None
 
-    def encode_characters(self, characters: Tensor) -> Tensor:
+    def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors of distinct words, of which a batch then takes its rows.
 
         Only called where sequences have characters, which an input layer reads.
@@ -44,15 +45,39 @@ class InputNetwork(Network):
     Parameters
     ----------
     input_layer : dict
-        Arguments of ``FeatureInput`` (``n_features``) or of ``TokenEmbedding``.
+        Arguments of ``FeatureInput`` (``n_features``), of ``TokenEmbedding``, or of
+        ``JoinedInput`` (``fields``).
     dropout : float
         Rate on embeddings.
+    static : dict, optional
+        Arguments of ``StaticInput``, where sequences have static columns.
+
+    Attributes
+    ----------
+    static_size : int
+        Size of the vector of static columns, 0 without any.
     """
 
-    def __init__(self, input_layer: Mapping[str, Any], dropout: float):
+    def __init__(
+        self,
+        input_layer: Mapping[str, Any],
+        dropout: float,
+        static: Mapping[str, Any] | None = None,
+    ):
         super().__init__()
         self.input_layer = build_input_layer(input_layer, dropout)
+        self.static = None if static is None else StaticInput(**static)
+        self.static_size = 0 if self.static is None else self.static.output_size
 
-    def encode_characters(self, characters: Tensor) -> Tensor:
+    def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors ``(W, C)`` of distinct words ``(W, n_characters)``."""
-        return self.input_layer.encode_characters(characters)
+        return self.input_layer.encode_characters(characters, field)
+
+    def with_static(self, x: Tensor, inputs: Inputs) -> Tensor:
+        """Return ``x`` ``(B, F)`` or ``(B, T, F)`` with the static columns after it."""
+        if self.static is None:
+            return x
+        static = self.static(inputs)  # (B, S)
+        if x.dim() == 3:
+            static = static[:, None].expand(-1, x.shape[1], -1)  # (B, T, S)
+        return torch.cat([x, static], dim=-1)

@@ -47,7 +47,7 @@ class WindowTaggingNetwork(InputNetwork):
 
     Parameters
     ----------
-    input_layer, n_outputs, crf :
+    input_layer, n_outputs, crf, static :
         As in ``TaggingNetwork``.
     context : int
         Neighbours on each side; beyond a sequence's ends they are zeros.
@@ -65,10 +65,11 @@ class WindowTaggingNetwork(InputNetwork):
         hidden_layer_sizes: tuple[int, ...],
         activation: str,
         dropout: float,
+        static: Mapping[str, Any] | None = None,
     ):
-        super().__init__(input_layer, dropout)
+        super().__init__(input_layer, dropout, static)
         self.context = context
-        size = (2 * context + 1) * self.input_layer.output_size
+        size = (2 * context + 1) * self.input_layer.output_size + self.static_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = nn.Linear(size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
@@ -79,6 +80,7 @@ class WindowTaggingNetwork(InputNetwork):
         x = x.masked_fill(~length_mask(lengths, x.shape[1])[..., None], 0.0)
         x = F.pad(x, (0, 0, self.context, self.context))  # (B, T + 2 W, F)
         windows = concatenate_windows(x, 2 * self.context + 1)  # (B, T, (2 W + 1) F)
+        windows = self.with_static(windows, inputs)
         return _scores(self.head(self.hidden(windows)), lengths, self.crf)
 
 

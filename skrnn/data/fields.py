@@ -1,0 +1,562 @@
+"""Frames of fields: one row a sequence, whose columns are step fields or static.
+
+A step field has one value a step: numbers, tokens (a text is split into them), or time
+stamps. A static column has one value a sequence: a number or a category. ``containers``
+decides which X is such a frame; this file reads its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skrnn.data.columns import column_kind
+from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.steps import (
+    DATES,
+    Advice,
+    Split,
+    check_finite,
+    is_missing,
+    is_sequence,
+    join_tokens,
+    shown,
+    split_texts,
+    to_array,
+    to_floats,
+)
+
+#: What a column is: steps of numbers, of tokens, or of time stamps, or one static number
+#: or category a sequence.
+Role = Literal["features", "tokens", "time", "number", "category"]
+STATIC: tuple[Role, ...] = ("number", "category")
+HOLDS: dict[Role, str] = {
+    "features": "sequences of numbers",
+    "tokens": "texts or token lists",
+    "time": "time stamps of steps",
+    "number": "one number a sequence",
+    "category": "one category a sequence",
+}
+
+
+#: The kinds of columns that may have each role.
+KINDS: dict[Role, tuple[str, ...]] = {
+    "features": ("sequences",),
+    "tokens": ("texts", "sequences"),
+    "time": ("sequences",),
+    "number": ("numbers",),
+    "category": ("texts", "numbers"),
+}
+
+
+class Field(NamedTuple):
+    """One step field: ``steps`` and, where it held strings, the user's ``texts``."""
+
+    name: Hashable
+    steps: RaggedArray
+    texts: list[str] | None = None
+
+    def take(self, indices: NDArray[np.int64]) -> Field:
+        """Return some of the sequences."""
+        texts = self.texts
+        if texts is not None:
+            texts = [texts[i] for i in indices.tolist()]
+        return Field(self.name, self.steps.take(indices), texts)
+
+
+class StaticColumns(NamedTuple):
+    """One value a sequence and column.
+
+    Attributes
+    ----------
+    numbers : float64 ndarray of shape (n_sequences, n_numbers)
+        NaN where a value is missing.
+    categories : object ndarray of shape (n_sequences, n_categories)
+        Hashable values, None where one is missing.
+    """
+
+    numbers: NDArray[np.float64]
+    categories: NDArray[np.object_]
+
+    def take(self, indices: NDArray[np.int64]) -> StaticColumns:
+        """Return the values of some sequences."""
+        return StaticColumns(self.numbers[indices], self.categories[indices])
+
+
+class Fields(NamedTuple):
+    """A frame of fields, read.
+
+    Attributes
+    ----------
+    tokens : list of Field
+        Fields of tokens, each an object array ``(total_steps,)``.
+    features : RaggedArray or None
+        The features of all numeric fields side by side, ``(total_steps, n_features)``.
+    seconds : float64 ndarray of shape (total_steps,) or None
+        Seconds from each sequence's first step, where a field holds time stamps.
+    static : StaticColumns or None
+    roles : dict of column to Role
+    lengths : int64 ndarray of shape (n_sequences,)
+    frame : DataFrame
+        The user's own, its columns in the order of ``roles``.
+    """
+
+    tokens: list[Field]
+    features: RaggedArray | None
+    seconds: NDArray[np.float64] | None
+    static: StaticColumns | None
+    roles: dict[Hashable, Role]
+    lengths: NDArray[np.int64]
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class FieldOptions:
+    """The estimator's settings about the fields of X.
+
+    Attributes
+    ----------
+    static : sequence of column names, optional
+        Columns that are static whatever they hold.
+    time : column name, optional
+        The field of time stamps.
+    missing : {"raise", "indicator"}
+        Whether missing numbers and categories are accepted.
+    needs_steps : bool
+        Whether at least one column must be a step field.
+    input_type : {"auto", "numeric", "tokens"}
+        "tokens" takes the integers of sequences for tokens.
+    roles : dict, optional
+        Those of ``fit``; the columns must be the same.
+    """
+
+    static: Sequence[Hashable] | None = None
+    time: Hashable | None = None
+    missing: str = "raise"
+    needs_steps: bool = True
+    input_type: str = "auto"
+    roles: Mapping[Hashable, Role] | None = None
+
+    @property
+    def allow_missing(self) -> bool:
+        """Whether NaN is accepted."""
+        return self.missing == "indicator"
+
+
+def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
+    """Return whether a frame's columns are fields, and not one step each."""
+    kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
+    if kinds & {"other"} and "sequences" not in kinds:
+        return False
+    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
+    named = options.time is not None or bool(options.static)
+    if "sequences" in kinds or is_category or named:
+        return True
+    # the rows of a frame whose cells are one token each are token lists
+    holds_tokens = kinds == {"texts"} and all(map(_holds_single_tokens, frame.T.values))
+    return "texts" in kinds and options.input_type != "tokens" and not holds_tokens
+
+
+def _holds_single_tokens(cells: NDArray) -> bool:
+    return not any(isinstance(cell, str) and " " in cell.strip() for cell in cells)
+
+
+def read_fields(
+    frame: pd.DataFrame,
+    options: FieldOptions,
+    split: Split | None,
+    name: str,
+    advice: Advice,
+) -> Fields:
+    """Read a frame of fields.
+
+    Raises
+    ------
+    TypeError
+        If a column holds values of several kinds, or of another kind than in ``fit``.
+    ValueError
+        If columns are missing or unknown, if the step fields of a row differ in length,
+        or if a value is missing and may not be.
+    """
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{name} has more than one column {shown(twice)}")
+    if options.roles is not None:
+        frame = in_order(frame, list(options.roles), name)
+        roles = dict(options.roles)
+        _check_kinds(frame, roles, name)
+    else:
+        roles = _roles_of(frame, options, name)
+    if options.needs_steps and set(roles.values()) <= set(STATIC):
+        raise ValueError(
+            f"every column of {name} is static, one value a row; a recurrent network needs "
+            "a column of texts, arrays or lists. If each row is one step, make sequences "
+            "of the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
+        )
+    return _read_columns(frame, roles, options, split, name, advice)
+
+
+# --- the role of each column ---------------------------------------------------------
+
+
+def _roles_of(
+    frame: pd.DataFrame, options: FieldOptions, name: str
+) -> dict[Hashable, Role]:
+    static = list(options.static or [])
+    for parameter, columns in (
+        ("static_features", static),
+        ("time", [] if options.time is None else [options.time]),
+    ):
+        for column in columns:
+            if column not in frame.columns:
+                raise ValueError(
+                    f"{parameter} names {shown(column)}, but {name} has the columns "
+                    f"{shown(frame.columns.tolist())}"
+                )
+    return {
+        column: "time"
+        if column == options.time
+        else _role_of(
+            frame[column],
+            column in static,
+            f"{name}[{shown(column)}]",
+            options.input_type,
+        )
+        for column in frame.columns
+    }
+
+
+def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Role:
+    kind = column_kind(column)
+    is_category = isinstance(column.dtype, pd.CategoricalDtype)
+    if kind == "sequences" and not static:
+        first = _first_step(column)
+        if isinstance(first, DATES):
+            raise TypeError(
+                f"{place} holds dates or times, such as {shown(first)}; set "
+                f"time={shown(column.name)} to learn from the time between steps, or "
+                "leave that column out"
+            )
+        if isinstance(first, str | bytes) or input_type == "tokens":
+            return _as_tokens(place, input_type)
+        return "features"
+    if kind == "numbers" and not is_category:
+        return "number"
+    if kind == "texts" and not (static or is_category):
+        return _as_tokens(place, input_type)
+    if kind in ("texts", "numbers"):
+        return "category"
+    if kind == "dates":
+        raise TypeError(
+            f"{place} holds one date or time a sequence; make a number of it, such as "
+            "days since the first, or leave that column out"
+        )
+    row = next((i for i, cell in enumerate(column) if _is_list(cell)), None)
+    if row is not None:
+        raise TypeError(
+            f"{place} is static, one value a sequence, but row {row} holds "
+            f"{shown(column.iloc[row])}"
+        )
+    raise TypeError(
+        f"{place} holds values other than numbers, texts and sequences, such as "
+        f"{shown(column.iloc[0])}"
+    )
+
+
+def _as_tokens(place: str, input_type: str) -> Role:
+    if input_type == "numeric":
+        raise ValueError(f'{place} holds strings, but input_type is "numeric"')
+    return "tokens"
+
+
+def _is_list(cell: object) -> bool:
+    return is_sequence(cell) and not isinstance(cell, str | bytes)
+
+
+def _first_step(column: pd.Series) -> Any:
+    """Return the first step that is not missing, of the first sequence that has one."""
+    for cell in column:
+        if is_missing(cell) or isinstance(cell, str | bytes):
+            if isinstance(cell, str):
+                return cell
+            continue
+        if isinstance(cell, np.ndarray) and cell.dtype.kind in "biufc":
+            if cell.size:
+                return cell.flat[0]
+            continue
+        for step in cell:
+            if not is_missing(step):
+                return step
+    return 0.0
+
+
+def _check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str) -> None:
+    """Raise a TypeError for a column that holds something else than in ``fit``."""
+    for column, role in roles.items():
+        kind = column_kind(frame[column])
+        if kind not in KINDS[role] or (
+            role == "features" and isinstance(_first_step(frame[column]), str)
+        ):
+            raise TypeError(
+                f"{name}[{shown(column)}] must hold {HOLDS[role]}, as in fit, got "
+                f"{shown(frame[column].iloc[0])}"
+            )
+
+
+def in_order(
+    frame: pd.DataFrame, feature_names: Sequence[Hashable], name: str
+) -> pd.DataFrame:
+    """Return the columns in the order of ``fit``; a ValueError if they are others."""
+    expected, got = list(feature_names), frame.columns.tolist()
+    if expected == got:
+        return frame
+    missing = [column for column in expected if column not in got]
+    unknown = [column for column in got if column not in expected]
+    if missing or unknown:
+        parts = [f"lacks the columns {shown(missing)}"] if missing else []
+        parts += [f"has the unknown columns {shown(unknown)}"] if unknown else []
+        raise ValueError(
+            f"The feature names should match those that were passed during fit: {name} "
+            + " and ".join(parts)
+        )
+    return frame[expected]
+
+
+# --- the values of each column -------------------------------------------------------
+
+
+def _read_columns(
+    frame: pd.DataFrame,
+    roles: dict[Hashable, Role],
+    options: FieldOptions,
+    split: Split | None,
+    name: str,
+    advice: Advice,
+) -> Fields:
+    tokens: list[Field] = []
+    features: list[tuple[Hashable, RaggedArray]] = []
+    stamps: tuple[Hashable, RaggedArray] | None = None
+    lengths: dict[Hashable, NDArray[np.int64]] = {}
+    for column, role in roles.items():
+        if role in STATIC:
+            continue
+        place = f"{name}[{shown(column)}]"
+        if role == "tokens":
+            any_value = options.input_type == "tokens"
+            field = Field(
+                column, *_tokens(frame[column], split, place, advice, any_value)
+            )
+            tokens.append(field)
+            lengths[column] = field.steps.lengths
+            continue
+        steps = (_stamps if role == "time" else _features)(frame[column], place, name)
+        lengths[column] = steps.lengths
+        if role == "time":
+            stamps = (column, steps)
+        else:
+            features.append((column, steps))
+    _check_equal_lengths(lengths, tokens, name)
+    n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
+    for column, steps in features:
+        check_finite(
+            steps,
+            f"{name}[{shown(column)}]",
+            advice,
+            allow_missing=options.allow_missing,
+        )
+    return Fields(
+        tokens,
+        _side_by_side([steps for _, steps in features]),
+        None if stamps is None else _seconds(*stamps, name),
+        _static(frame, roles, options, name),
+        roles,
+        n_steps,
+        frame,
+    )
+
+
+def _tokens(
+    column: pd.Series, split: Split | None, place: str, advice: Advice, any_value: bool
+) -> tuple[RaggedArray, list[str] | None]:
+    cells = column.tolist()
+    for i, cell in enumerate(cells):
+        if is_missing(cell):
+            raise ValueError(
+                f'{place} is missing in row {i} ({cell!r}); fill it, by fillna("") or an '
+                "empty list"
+            )
+        if not is_sequence(cell) or isinstance(cell, str) != isinstance(cells[0], str):
+            raise TypeError(
+                f"{place} holds {shown(cells[0])} in row 0 and {shown(cell)} in row {i}; "
+                "expected texts or token lists alone"
+            )
+    if isinstance(cells[0], str) and split is not None:
+        return join_tokens(split_texts(cells, split, place), place, advice), cells
+    return join_tokens(cells, place, advice, any_value=any_value), None
+
+
+def _features(column: pd.Series, place: str, name: str) -> RaggedArray:
+    """Return numbers ``(total_steps, n_features)`` of arrays or lists."""
+    arrays = [_cell_of_numbers(cell, place, i) for i, cell in enumerate(column)]
+    widths = [int(np.prod(a.shape[1:])) if a.size or a.ndim > 1 else 0 for a in arrays]
+    width = next((width for width in widths if width), 1)
+    for i, got in enumerate(widths):
+        if got not in (0, width):
+            raise ValueError(
+                f"row {i} of {place} has {got} features a step, expected {width} (as the "
+                "rows before)"
+            )
+    return RaggedArray.from_sequences([a.reshape(len(a), width) for a in arrays])
+
+
+def _cell_of_numbers(cell: Any, place: str, i: int) -> NDArray:
+    if type(cell) is np.ndarray and cell.dtype == np.float64 and cell.ndim:
+        return cell
+    if is_missing(cell):
+        raise ValueError(f"row {i} of {place} is missing ({cell!r}); leave that row out")
+    if isinstance(cell, str) or not is_sequence(cell):
+        raise TypeError(
+            f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
+        )
+    if isinstance(next(iter(cell), None), str):
+        raise TypeError(
+            f"row {i} of {place} holds tokens, but the rows before hold numbers"
+        )
+    return to_floats(cell, f"row {i} of {place}")
+
+
+def _stamps(column: pd.Series, place: str, name: str) -> RaggedArray:
+    """Return seconds ``(total_steps,)`` from the first step of each sequence."""
+    arrays = []
+    for i, cell in enumerate(column):
+        if is_missing(cell) or isinstance(cell, str) or not is_sequence(cell):
+            raise TypeError(
+                f"row {i} of {place} must hold time stamps, one a step, got {shown(cell)}"
+            )
+        arrays.append(_seconds_of(cell, f"row {i} of {place}"))
+    return RaggedArray.from_sequences(arrays)
+
+
+def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
+    array = to_array(cell)
+    if array.dtype.kind not in "biufmM":
+        try:
+            index = pd.Index(list(cell))
+            if isinstance(index, pd.PeriodIndex):
+                index = index.to_timestamp()
+            array = pd.to_datetime(index, utc=True).to_numpy()
+        except (ValueError, TypeError) as error:
+            raise TypeError(
+                f"{place} must hold dates, times or seconds, got {shown(cell)}"
+            ) from error
+    missing = np.flatnonzero(pd.isna(array))
+    if len(missing):
+        raise ValueError(f"{place} lacks the time stamp of step {missing[0]}")
+    if not len(array):
+        return np.empty(0)
+    if array.dtype.kind in "mM":
+        return (array - array[0]) / np.timedelta64(1, "s")
+    return array.astype(np.float64) - float(array[0])
+
+
+def _seconds(column: Hashable, stamps: RaggedArray, name: str) -> NDArray[np.float64]:
+    """Return the flat seconds; a ValueError unless they grow within each sequence."""
+    seconds = stamps.values
+    falls = np.diff(seconds) <= 0
+    ends = stamps.offsets[1:-1]
+    falls[ends[(ends > 0) & (ends < len(seconds))] - 1] = False
+    if falls.any():
+        row, step = stamps.step_of(int(np.flatnonzero(falls)[0]) + 1)
+        again = (
+            seconds[stamps.offsets[row] + step] == seconds[stamps.offsets[row] + step - 1]
+        )
+        raise ValueError(
+            f"row {row} of {name}[{shown(column)}]: the time of step {step} is "
+            f"{'that' if again else 'before that'} of step {step - 1}; steps must be in "
+            "order of time, each at a time of its own"
+        )
+    return seconds
+
+
+def _side_by_side(fields: list[RaggedArray]) -> RaggedArray | None:
+    if not fields:
+        return None
+    values = [steps.values for steps in fields]
+    return fields[0].with_values(values[0] if len(values) == 1 else np.hstack(values))
+
+
+def _check_equal_lengths(
+    lengths: dict[Hashable, NDArray[np.int64]], tokens: list[Field], name: str
+) -> None:
+    if not lengths:
+        return
+    first, expected = next(iter(lengths.items()))
+    for column, got in lengths.items():
+        unequal = np.flatnonzero(got != expected)
+        if not len(unequal):
+            continue
+        row = int(unequal[0])
+        texts = [field.name for field in tokens if field.texts is not None]
+        remedy = "the step fields of a sequence must be equally long"
+        if len(texts) > 1:
+            remedy += (
+                ". A text is a step field, split into words; name a column that is one "
+                f"value a sequence in static_features, or make it a category by "
+                f'{name}[{shown(texts[1])}].astype("category"); join two texts to one'
+            )
+        raise ValueError(
+            f"row {row} of {name}: column {shown(first)} has {expected[row]} steps, but "
+            f"column {shown(column)} has {got[row]}; {remedy}"
+        )
+
+
+def _static(
+    frame: pd.DataFrame, roles: Mapping[Hashable, Role], options: FieldOptions, name: str
+) -> StaticColumns | None:
+    if not set(roles.values()) & set(STATIC):
+        return None
+    columns: dict[Role, list[NDArray]] = {"number": [], "category": []}
+    for column, role in roles.items():
+        if role not in STATIC:
+            continue
+        place = f"{name}[{shown(column)}]"
+        read = _static_numbers if role == "number" else _static_categories
+        values = read(frame[column], place)
+        missing = np.flatnonzero(pd.isna(values))
+        if len(missing) and not options.allow_missing:
+            raise ValueError(
+                f"Input {name} contains NaN: {place} is missing in row {missing[0]}. Set "
+                'missing="indicator" to learn from gaps, or fill it before'
+            )
+        columns[role].append(values)
+    numbers = np.array(columns["number"], np.float64).reshape(-1, len(frame)).T
+    categories = np.empty((len(frame), len(columns["category"])), object)
+    for j, values in enumerate(columns["category"]):
+        categories[:, j] = values
+    return StaticColumns(numbers, categories)
+
+
+def _static_numbers(column: pd.Series, place: str) -> NDArray[np.float64]:
+    try:
+        values = column.to_numpy(np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{place} must hold numbers: {str(error)[:200]}") from error
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise ValueError(f"{place} is infinite in row {infinite[0]}")
+    return values
+
+
+def _static_categories(column: pd.Series, place: str) -> NDArray[np.object_]:
+    cells = [None if is_missing(cell) else cell for cell in column.tolist()]
+    for i, cell in enumerate(cells):
+        if not isinstance(cell, Hashable):
+            raise TypeError(
+                f"{place} is static, one value a sequence, but row {i} holds {shown(cell)}"
+            )
+    return object_array(cells)

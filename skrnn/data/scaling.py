@@ -1,0 +1,89 @@
+"""Standardization of columns: mean 0 and deviation 1, whatever their unit and size.
+
+Values are read in float64 and cast to float32 last: seconds since 1970, or readings of
+1e-13, keep their differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Rows that are converted at a time.
+BLOCK = 1 << 16
+#: Deviations below this share of the largest value are rounding errors.
+CONSTANT = 1e-12
+
+
+class Standardization:
+    """Mean and deviation of each column; missing values do not count.
+
+    Parameters
+    ----------
+    enabled : bool
+        False leaves values as they are, and keeps the mean for missing ones.
+
+    Attributes
+    ----------
+    mean, scale : float64 ndarrays of shape (n_columns,)
+        A constant column has its own size as scale.
+    """
+
+    def __init__(self, enabled: bool = True):
+        self.enabled = enabled
+
+    def fit(self, values: NDArray, weights: NDArray | None = None) -> Standardization:
+        """Learn from ``(n_rows, n_columns)``, NaN where a value is missing.
+
+        ``weights`` ``(n_rows,)`` say how often each row counts.
+        """
+        if weights is not None:
+            values, weights = values[weights > 0], weights[weights > 0]
+        largest = np.zeros(values.shape[1])
+        for block, _ in _blocks(values):
+            largest = np.maximum(largest, np.nan_to_num(np.abs(block)).max(axis=0))
+        # in units of the largest value: neither squares nor tiny numbers leave float64
+        unit = np.where(largest > 0, largest, 1.0)
+        total, mean, squares = np.zeros((3, values.shape[1]))
+        for block, weight in _blocks(values, weights):
+            total += (weight * ~np.isnan(block)).sum(axis=0)
+            mean += np.nansum(weight * (block / unit), axis=0)
+        total = np.where(total > 0, total, 1.0)
+        mean /= total
+        for block, weight in _blocks(values, weights):
+            squares += np.nansum(weight * np.square(block / unit - mean), axis=0)
+        deviation = np.sqrt(squares / total)
+        deviation[deviation <= CONSTANT * np.abs(mean)] = 0.0
+        self.mean = mean * unit
+        self.scale = np.where(deviation > 0, deviation * unit, unit)
+        if not self.enabled:
+            self.scale = np.ones_like(self.scale)
+        return self
+
+    def apply(self, values: NDArray) -> NDArray[np.float32]:
+        """Return ``(n_rows, n_columns)`` standardized; the mean where one is missing."""
+        result = np.empty(values.shape, np.float32)
+        shift = self.mean if self.enabled else np.zeros_like(self.mean)
+        start = 0
+        with np.errstate(over="ignore"):  # becomes inf, which the caller refuses
+            for block, _ in _blocks(values):
+                missing = np.isnan(block)
+                scaled = (block - shift) / self.scale
+                if missing.any():
+                    scaled = np.where(missing, (self.mean - shift) / self.scale, scaled)
+                result[start : start + len(block)] = scaled
+                start += len(block)
+        return result
+
+
+def _blocks(
+    values: NDArray, weights: NDArray | None = None
+) -> Iterator[tuple[NDArray[np.float64], Any]]:
+    """Yield rows as float64, and their weights as a column."""
+    for start in range(0, len(values), BLOCK):
+        rows = slice(start, start + BLOCK)
+        weight = 1.0 if weights is None else weights[rows, None]
+        yield values[rows].astype(np.float64), weight
