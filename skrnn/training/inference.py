@@ -90,15 +90,23 @@ def _inputs(
 # --- outputs ----------------------------------------------------------------------------
 
 
-def predict_outputs(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float32]:
-    """Return the network's outputs ``(n_sequences, n_outputs)``."""
-    result: NDArray[np.float32] | None = None
+def predict_outputs(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    decode: Callable[[Any], Tensor] | None = None,
+) -> NDArray:
+    """Return the outputs ``(n_sequences, n_outputs)``, or ``decode(outputs)``.
+
+    ``decode`` returns a tensor ``(B, ...)`` for a batch.
+    """
+    result: NDArray | None = None
     with evaluation(net):
         for indices, inputs in _inputs(net, dataset):
-            outputs = net.module_(inputs).cpu().numpy()
+            outputs = net.module_(inputs)
+            rows = (outputs if decode is None else decode(outputs)).cpu().numpy()
             if result is None:
-                result = np.empty((len(dataset), *outputs.shape[1:]), np.float32)
-            result[indices] = outputs
+                result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
+            result[indices] = rows
     assert result is not None  # input validation refuses empty X
     return result
 

@@ -85,6 +85,12 @@ def token_lists_for(X):
     return [["uvw"[i] for i in rng.integers(3, size=n)] for n in lengths]
 
 
+def label_probabilities(model, X):
+    """Return the log-likelihood of each predicted path, and the labels' probabilities."""
+    pairs = zip(model.predict_log_likelihood(X), model.predict_proba(X), strict=True)
+    return [np.r_[log_likelihood, proba.ravel()] for log_likelihood, proba in pairs]
+
+
 def score_fixed_targets(model, X):
     """Return the log-likelihoods of the same two targets for each source."""
     targets = (["u"], ["v", "w"])
@@ -111,7 +117,7 @@ ANSWERS = {
     ),
     "step labels": Answer(
         step_labels_for,
-        lambda model, X: [p.ravel() for p in model.predict_proba(X)],
+        label_probabilities,
         learnable=(COMPASS, [["n"], ["e"], ["s"], ["w"]] * 10),
     ),
     "tokens": Answer(
