@@ -98,3 +98,9 @@ def object_array(elements: Sequence) -> NDArray[np.object_]:
     ``np.array`` would make it 2-D when all the elements have the same length.
     """
     return np.fromiter(elements, dtype=object, count=len(elements))
+
+
+def in_groups(elements: Sequence | NDArray, size: int) -> NDArray[np.object_]:
+    """Return a 1-D object array of lists of ``size`` neighbouring elements each."""
+    starts = range(0, len(elements), size)
+    return object_array([list(elements[start : start + size]) for start in starts])

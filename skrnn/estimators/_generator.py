@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._sklearn import Interval
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.ragged import in_groups
 from skrnn.data.targets import (
     CheckedData,
     FeatureContinuations,
@@ -26,8 +25,6 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._loop import resolve_batch_size
 from skrnn.estimators._parameters import (
-    NON_NEGATIVE,
-    POSITIVE_INT,
     CellParameters,
     DenseParameters,
     DropoutParameters,
@@ -41,14 +38,13 @@ from skrnn.estimators._parameters import (
     TruncationParameters,
     TyingParameters,
 )
-from skrnn.estimators._rows import check_values, config_of, estimator
-from skrnn.generation.sampling import MAX_TEMPERATURE, Sampling
+from skrnn.estimators._rows import config_of, estimator
+from skrnn.estimators._sampling import check_sampling, make_sampling, seed_for
 from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.generation import GenerationConfig, generate, generate_steps
 from skrnn.training.inference import read_prompts, score_targets
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
-from skrnn.training.seeding import draw_seed
 from skrnn.training.streams import in_streams, plan_streams
 
 
@@ -254,6 +250,7 @@ class GenerationTask(BaseSequenceEstimator):
         prompts: Any,
         max_length: int | None = None,
         *,
+        n_samples: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -268,6 +265,8 @@ class GenerationTask(BaseSequenceEstimator):
             Beginnings, as X for ``fit``; one may be empty.
         max_length : int, default=None
             Most steps to generate; None takes the parameter ``max_length``.
+        n_samples : int, default=None
+            Continuations of each prompt, in a list; None returns one, without a list.
         temperature : float, default=1.0
             Less than 1 prefers probable tokens, more makes tokens more equally probable, 0
             always takes the most probable.
@@ -280,13 +279,14 @@ class GenerationTask(BaseSequenceEstimator):
             Generation also ends before this token. Not for features.
         random_state : int, RandomState or None, default=None
             Fixes what is generated, of each prompt by its index alone: the others may be
-            changed, and ``max_length`` raised. None draws anew each time.
+            changed, and ``max_length`` and ``n_samples`` raised. None draws anew each time.
 
         Returns
         -------
         continuations : ndarray of object of shape (n_sequences,)
             The generated steps, without the prompts: strings, token lists, or float32 arrays
             ``(max_length, n_features)``, as X was in ``fit``. The end is not part of it.
+            With ``n_samples`` each element is a list of so many of them.
 
         Raises
         ------
@@ -297,13 +297,15 @@ class GenerationTask(BaseSequenceEstimator):
         config = self._generation_config(
             "generate",
             random_state,
+            n_samples=1 if n_samples is None else n_samples,
             max_length=max_length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             stop=stop,
         )
-        return self._continue(prompts, config, name="prompts")
+        found = self._continue(prompts, config, name="prompts")
+        return found if n_samples is None else in_groups(found, config.n_samples)
 
     def stream(
         self,
@@ -372,11 +374,7 @@ class GenerationTask(BaseSequenceEstimator):
             As from ``generate``.
         """
         check_is_fitted(self)
-        check_values(
-            {"n_samples": [POSITIVE_INT]},
-            {"n_samples": n_samples},
-            f"{type(self).__name__}.sample",
-        )
+        check_sampling(f"{type(self).__name__}.sample", n_samples=n_samples)
         config = self._generation_config(
             "sample",
             random_state,
@@ -394,6 +392,7 @@ class GenerationTask(BaseSequenceEstimator):
         method: str,
         random_state: Any,
         *,
+        n_samples: int = 1,
         max_length: int | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -403,30 +402,23 @@ class GenerationTask(BaseSequenceEstimator):
         """Validate a method's arguments."""
         check_is_fitted(self)
         max_length = self.max_length if max_length is None else max_length
-        values = {
-            "max_length": max_length,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-        }
-        constraints = {
-            "max_length": [POSITIVE_INT],
-            "temperature": [NON_NEGATIVE],
-            "top_k": [POSITIVE_INT, None],
-            "top_p": [Interval(Real, 0, 1, closed="right"), None],
-        }
-        check_values(constraints, values, f"{type(self).__name__}.{method}")
+        check_sampling(
+            f"{type(self).__name__}.{method}",
+            n_samples=n_samples,
+            max_length=max_length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+        )
         ends = self._targets.ends(stop, {"top_k": top_k, "top_p": top_p})
-        temperature = float(min(temperature, MAX_TEMPERATURE))
-        sampling = Sampling(temperature, None if top_k is None else int(top_k), top_p)
-        # a greedy call draws nothing: numpy's global generator stays where it is
-        seed = 0 if sampling.is_greedy else draw_seed(random_state)
-        return GenerationConfig(sampling, int(max_length), seed, ends)
+        sampling = make_sampling(temperature, top_k, top_p)
+        seed = seed_for(sampling, random_state)
+        return GenerationConfig(sampling, int(max_length), seed, ends, int(n_samples))
 
     def _continue(
         self, prompts: Any, config: GenerationConfig, name: str
     ) -> NDArray[np.object_]:
-        """Return the continuation of each prompt, in the form of X."""
+        """Return the continuations of each prompt in turn, in the form of X."""
         checked = self._check_steps(prompts, name)
         read = self._targets.prompts(checked.steps)
         steps = generate(self.net_, read, config, self._targets.n_outputs)

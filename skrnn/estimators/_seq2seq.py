@@ -12,7 +12,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.containers import CheckedSequences
-from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.ragged import RaggedArray, in_groups, object_array
 from skrnn.data.targets import CheckedData, Targets, TokenTargets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._parameters import (
@@ -33,12 +33,14 @@ from skrnn.estimators._parameters import (
     WordParameters,
 )
 from skrnn.estimators._rows import check_parameters, config_of, estimator
+from skrnn.estimators._sampling import check_sampling, make_sampling, seed_for
 from skrnn.generation.beam import beam_search
 from skrnn.generation.greedy import greedy_search
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.metrics import token_error_rate
 from skrnn.modules.networks import TranslationNetwork
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.generation import GenerationConfig, sample_targets
 from skrnn.training.inference import attention_weights, score_targets
 from skrnn.training.inference import search as search_sources
 from skrnn.training.losses import StepCrossEntropy
@@ -198,6 +200,75 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         ]
         return object_array(rows), found.log_probabilities
 
+    def sample(
+        self,
+        X: Any,
+        n_samples: int = 1,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: Any = None,
+    ) -> NDArray[np.object_]:
+        """Return targets drawn at random for each source, by their probability.
+
+        Each token is drawn by its probability after the tokens before it. Padding and the
+        unknown token are never drawn, nor is the end of a target without tokens where
+        training had none; the other tokens share their probability.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+        n_samples : int, default=1
+            Targets for each source; equal ones may be among them.
+        temperature : float, default=1.0
+            Less than 1 prefers probable tokens, more makes tokens more equally probable, 0
+            always takes the most probable, as ``predict`` does with ``beam_size=1``.
+        top_k : int, default=None
+            Choose among this many tokens, the most probable ones.
+        top_p : float in (0, 1], default=None
+            Choose among the most probable tokens that have this probability together.
+        random_state : int, RandomState or None, default=None
+            Fixes what is drawn, for each source by its index alone: the others may be
+            changed, and ``n_samples`` raised. None draws anew each time.
+
+        Returns
+        -------
+        targets : ndarray of object of shape (n_sequences,)
+            Lists of ``n_samples`` strings or token lists, as y was in ``fit``. A target of
+            the length that ``max_length`` allows ends there.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range.
+        """
+        checked = self._check_X(X)
+        check_parameters(self, ("max_length",))
+        check_sampling(
+            f"{type(self).__name__}.sample",
+            n_samples=n_samples,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+        )
+        sampling = make_sampling(temperature, top_k, top_p)
+        limits = self._max_lengths(checked)
+        config = GenerationConfig(
+            sampling,
+            max_length=int(limits.max()),
+            seed=seed_for(sampling, random_state),
+            ends=(self._targets.end,),
+            n_samples=int(n_samples),
+            may_be_empty=self._targets.may_be_empty,
+        )
+        sources = EncodedDataset(self._encode(checked))
+        found = sample_targets(
+            self.net_, sources, config, limits, self._targets.n_outputs
+        )
+        return in_groups(self._targets.decode(found, checked), config.n_samples)
+
     def predict_attention(self, X: Any) -> NDArray[np.object_]:
         """Return the attention of each generated token over the source's steps.
 
@@ -302,11 +373,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
     ) -> Hypotheses:
         width, end = self.beam_size, self._targets.end
         may_be_empty = self._targets.may_be_empty
-        lengths = X.steps.lengths
-        if self.max_length == "auto":
-            limits = self._targets.max_lengths(lengths)
-        else:
-            limits = np.full(len(lengths), int(self.max_length), dtype=np.int64)
+        limits = self._max_lengths(X)
         rows = max(1, MAX_SCORES // (width * (end + 1)))
 
         def search(
@@ -337,6 +404,13 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             return joined(found)
 
         return search_sources(self.net_, dataset, search)
+
+    def _max_lengths(self, X: CheckedSequences) -> NDArray[np.int64]:
+        """Return the most tokens that each source's target may have."""
+        lengths = X.steps.lengths
+        if self.max_length == "auto":
+            return self._targets.max_lengths(lengths)
+        return np.full(len(lengths), int(self.max_length), dtype=np.int64)
 
     # --- hooks -----------------------------------------------------------------------
 

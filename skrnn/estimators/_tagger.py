@@ -34,10 +34,11 @@ from skrnn.estimators._parameters import (
 )
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.metrics import step_accuracy_score
-from skrnn.modules.crf import best_path, marginals
+from skrnn.modules.crf import best_path, best_path_log_likelihood, marginals
+from skrnn.modules.masking import length_mask
 from skrnn.modules.outputs import StepScores
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import predict_steps
+from skrnn.training.inference import predict_outputs, predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
 
@@ -168,6 +169,35 @@ class TaggingTask(BaseSequenceEstimator):
             steps = steps.with_values(softmax(steps.values, axis=1))
         return object_array(list(steps))
 
+    def predict_log_likelihood(self, X: Any) -> NDArray[np.float64]:
+        """Return the log-probability of the labels that ``predict`` chooses.
+
+        With a CRF it is that of the whole path of labels: its score, less the logarithm of
+        the summed weights of all paths. Without one, the sum over the steps of the
+        log-probability of the label chosen.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+
+        Returns
+        -------
+        log_likelihood : float64 ndarray of shape (n_sequences,)
+            In nats, at most 0; of a sequence without steps 0. With a CRF and a ``scheme``
+            the paths that violate the scheme have no probability: it is -inf where the
+            scheme leaves a sequence no path.
+        """
+        checked = self._check_X(X)
+        with_crf = self._fitted_parameters["crf"]
+        decode = best_path_log_likelihood if with_crf else _highest_log_likelihood
+        result = np.zeros(len(checked.steps))
+        filled, real = _with_steps(checked)
+        if len(filled):
+            dataset = EncodedDataset(self._encode(real))
+            result[filled] = predict_outputs(self.net_, dataset, decode)
+        return result
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of steps that get their label.
 
@@ -212,10 +242,9 @@ class TaggingTask(BaseSequenceEstimator):
         self, X: CheckedSequences, decode: Callable[[Any], torch.Tensor], nothing: NDArray
     ) -> RaggedArray:
         """Return ``decode``'s result for each step; ``nothing`` if X has no steps."""
-        filled = np.flatnonzero(X.steps.lengths)
+        filled, real = _with_steps(X)
         if not len(filled):
             return X.steps.with_values(nothing)
-        real = X if len(filled) == len(X.steps) else X.take(filled)
         dataset = EncodedDataset(self._encode(real))
         return X.steps.with_values(predict_steps(self.net_, dataset, decode).values)
 
@@ -258,6 +287,19 @@ class TaggingTask(BaseSequenceEstimator):
         tags.target_tags.two_d_labels = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _with_steps(X: CheckedSequences) -> tuple[NDArray[np.int64], CheckedSequences]:
+    """Return the indices of the sequences that have steps, and these sequences."""
+    filled = np.flatnonzero(X.steps.lengths)
+    return filled, X if len(filled) == len(X.steps) else X.take(filled)
+
+
+def _highest_log_likelihood(scores: StepScores) -> torch.Tensor:
+    """Return ``(B,)`` the summed log-probabilities of each step's highest label."""
+    log_probabilities = scores.logits.double().log_softmax(2).amax(2)  # (B, T)
+    real = length_mask(scores.lengths, log_probabilities.shape[1])
+    return log_probabilities.masked_fill(~real, 0.0).sum(1)
 
 
 def _most_probable(scores: StepScores) -> torch.Tensor:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-#: Tensors ``(B, ...)``, one row a sequence.
-State = tuple[Tensor, ...]
+from skrnn.generation.beam import State
+
 #: ``step(inputs (B, 1[, F]), state)`` → logits ``(B, C)``, state.
-Step = Callable[[Tensor, State], tuple[Tensor, State]]
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 #: A lower temperature is greedy and a higher one uniform; float32 holds neither.
@@ -56,15 +56,15 @@ class Sampling(NamedTuple):
 class RandomStreams:
     """Uniform random numbers in [0, 1), with a stream of its own for each sequence.
 
-    A sequence's numbers depend on the seed and its index alone, so a sample depends
+    A sequence's numbers depend on the seed and its key alone, so a sample depends
     neither on the other sequences of a batch nor on their lengths.
 
     Parameters
     ----------
     seed : int
         At least 0.
-    indices : int64 ndarray of shape (B,)
-        The sequences' indices.
+    keys : sequence of B tuples of int
+        One for each sequence.
     shape : tuple of int
         Shape of a sequence's numbers for one step.
     max_length : int
@@ -76,18 +76,18 @@ class RandomStreams:
     def __init__(
         self,
         seed: int,
-        indices: NDArray[np.int64],
+        keys: Sequence[tuple[int, ...]],
         shape: tuple[int, ...] = (),
         max_length: int = MAX_STEPS_DRAWN,
         device: torch.device | str = "cpu",
     ):
         self.streams = [
-            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-            for index in indices.tolist()
+            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+            for key in keys
         ]
-        a_step = len(indices) * math.prod(shape)
+        a_step = len(keys) * math.prod(shape)
         n_drawn = min(MAX_STEPS_DRAWN, max_length, max(1, MAX_NUMBERS_DRAWN // a_step))
-        self.drawn = np.empty((len(indices), n_drawn, *shape))
+        self.drawn = np.empty((len(keys), n_drawn, *shape))
         self.used = n_drawn
         self.device = device
 
@@ -144,12 +144,13 @@ def generate_tokens(
     step: Step,
     logits: Tensor,
     state: State,
-    max_length: int,
+    max_lengths: Tensor,
     *,
     sampling: Sampling,
     random_streams: RandomStreams | None,
     ends: Tensor,
     never: Tensor,
+    may_be_empty: bool = True,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield, step by step, the rows that have not ended and their next tokens.
 
@@ -159,10 +160,10 @@ def generate_tokens(
         ``step(tokens (B, 1), state)`` → logits ``(B, C)``, state.
     logits : float tensor of shape (B, C)
         For the first token.
-    state : tuple of tensors (B, ...)
-        After the steps that have been read.
-    max_length : int
-        Largest number of tokens to generate.
+    state : State
+        After the steps that have been read, of B sources with one hypothesis each.
+    max_lengths : int64 tensor of shape (B,)
+        Largest number of tokens to generate for each sequence, at least 1.
     sampling : Sampling
         How tokens are chosen.
     random_streams : RandomStreams or None
@@ -170,33 +171,44 @@ def generate_tokens(
     ends, never : int64 tensors
         Tokens that end a sequence (they are not yielded), and tokens that are never
         generated.
+    may_be_empty : bool
+        Whether a sequence may end before its first token.
     """
     rows = torch.arange(len(logits), device=logits.device)
-    for t in range(max_length):
-        logits = logits.index_fill(1, never, -torch.inf)
+    forbidden = never if may_be_empty else torch.cat([never, ends])
+    for t in count():
+        logits = logits.index_fill(1, forbidden, -torch.inf)
         drawn = None if random_streams is None else random_streams.draw(rows)
         tokens = choose_token(logits, sampling, drawn)
-        ongoing = ~torch.isin(tokens, ends)
-        if not bool(ongoing.all()):
-            rows, tokens = rows[ongoing], tokens[ongoing]
-            state = tuple(part[ongoing] for part in state)
-            if not len(rows):
+        continues = ~torch.isin(tokens, ends)
+        if bool(continues.all()):
+            yield rows, tokens
+        elif bool(continues.any()):
+            yield rows[continues], tokens[continues]
+        continues &= max_lengths[rows] > t + 1
+        if not bool(continues.all()):
+            ongoing = continues.nonzero()[:, 0]
+            if not len(ongoing):
                 return
-        yield rows, tokens
-        if t + 1 < max_length:
-            logits, state = step(tokens[:, None], state)
+            rows, tokens = rows[ongoing], tokens[ongoing]
+            state = state.take(ongoing, ongoing[:, None])
+        logits, state = step(tokens[:, None], state)
+        forbidden = never
 
 
 def generate_features(
     step: Step,
     logits: Tensor,
-    state: State,
+    state: Any,
     max_length: int,
     *,
     sampling: Sampling,
     random_streams: RandomStreams | None,
 ) -> Iterator[Tensor]:
-    """Yield the next steps ``(B, F)``; the arguments are those of ``generate_tokens``."""
+    """Yield the next ``max_length`` steps ``(B, F)``.
+
+    The other arguments are those of ``generate_tokens``; any object may be the state.
+    """
     rows = torch.arange(len(logits))
     for t in range(max_length):
         drawn = None if random_streams is None else random_streams.draw(rows)

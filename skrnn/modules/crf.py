@@ -280,12 +280,7 @@ def best_path(scores: PathScores) -> Tensor:
     The forward pass keeps the best weights only; the backward pass finds the predecessor
     again, for the one label that the path passes (Viterbi 1967).
     """
-    # no forbidden transition is taken, however high a label scores
-    scores = PathScores(
-        scores.logits,
-        scores.lengths,
-        *(part.masked_fill(part <= FORBIDDEN, -torch.inf) for part in scores[2:]),
-    )
+    scores = _without_forbidden(scores)  # not taken, however high a label scores
     n_labels = scores.logits.shape[2]
     n_together = max(MIN_SEQUENCES, MAX_PAIRS // (n_labels * n_labels))
     order = scores.lengths.argsort(descending=True, stable=True)
@@ -299,6 +294,30 @@ def best_path(scores: PathScores) -> Tensor:
         scores_of_part = scores._replace(logits=logits, lengths=lengths)
         paths[part, :n_steps] = _best_path_of_few(scores_of_part)
     return paths
+
+
+@torch.no_grad()
+def best_path_log_likelihood(scores: PathScores) -> Tensor:
+    """Return ``(B,)`` log-probabilities of ``best_path``, in nats, float64.
+
+    They are -inf where all paths of a sequence are forbidden.
+    """
+    labels = best_path(scores)
+    exact = scores._replace(  # of two large float32 numbers the difference is not exact
+        logits=scores.logits.double(),
+        transitions=scores.transitions.double(),
+        start=scores.start.double(),
+        end=scores.end.double(),
+    )
+    best = path_score(_without_forbidden(exact), labels)
+    return (best - log_partition(exact)).clamp_max_(0.0)
+
+
+def _without_forbidden(scores: PathScores) -> PathScores:
+    """Return scores that are -inf, not ``FORBIDDEN``, where a transition is forbidden."""
+    logits, lengths, *others = scores
+    masked = (part.masked_fill(part <= FORBIDDEN, -torch.inf) for part in others)
+    return PathScores(logits, lengths, *masked)
 
 
 def _best_path_of_few(scores: PathScores) -> Tensor:

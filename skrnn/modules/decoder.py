@@ -73,6 +73,17 @@ class DecoderState(NamedTuple):
         same = len(sources) == len(self.memory.lengths)
         return DecoderState(hidden, self.memory if same else self.memory.take(sources))
 
+    def repeat(self, sources: Tensor) -> DecoderState:
+        """Return sources, each any number of times, that have one hypothesis each.
+
+        Parameters
+        ----------
+        sources : int64 tensor of shape (S',)
+            Indices.
+        """
+        hidden = tuple(part.index_select(1, sources) for part in self.hidden)
+        return DecoderState(hidden, self.memory.take(sources))
+
 
 class Decoder(nn.Module):
     """Recurrent layers over a target, attention over the source, a readout.

@@ -1,9 +1,9 @@
-"""Generation from prompts by a fitted net: a state a prompt, block by block."""
+"""Generation by a fitted net, block by block: continuations of prompts, sampled targets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,17 +17,23 @@ from skrnn.generation.sampling import (
     generate_tokens,
 )
 from skrnn.modules.embedding import UNKNOWN
-from skrnn.training.inference import read_prompts, step
+from skrnn.modules.outputs import State
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import evaluation, network_inputs, read_prompts, step
 from skrnn.training.net import SequenceNet
 
-#: Prompts that are continued together, and logits that they may have together. A GPU is
+#: Sequences that are generated together, and logits that they may have together. A GPU is
 #: as fast with many as with few.
 MAX_ROWS = {"cpu": 1024, "cuda": 1 << 14}
 MAX_LOGITS = {"cpu": 1 << 22, "cuda": 1 << 26}
+#: Steps of sources that they may attend to together: each has its source in memory.
+MAX_MEMORY_STEPS = {"cpu": 1 << 15, "cuda": 1 << 19}
 
 
 class GenerationConfig(NamedTuple):
     """The arguments of one generation.
+
+    Sample ``k`` of prompt (or source) ``i`` has the index ``i * n_samples + k``.
 
     Attributes
     ----------
@@ -36,15 +42,50 @@ class GenerationConfig(NamedTuple):
     max_length : int
         Most steps.
     seed : int
-        Start of the prompts' random streams.
+        Start of the samples' random streams.
     ends : tuple of int
         Ids that end a sequence of tokens; empty for features, which never end.
+    n_samples : int
+        Sequences for each prompt.
+    may_be_empty : bool
+        Whether a sequence of tokens may end before its first one.
     """
 
     sampling: Sampling
     max_length: int
     seed: int
     ends: tuple[int, ...] = ()
+    n_samples: int = 1
+    may_be_empty: bool = True
+
+    def random_streams(
+        self,
+        samples: NDArray[np.int64],
+        shape: tuple[int, ...],
+        device: torch.device,
+    ) -> RandomStreams | None:
+        """Return the samples' random numbers, ``shape`` for a step; None if greedy.
+
+        The first sample of a prompt has the same ones, however many samples there are.
+        """
+        if self.sampling.is_greedy:
+            return None
+        places = (divmod(index, self.n_samples) for index in samples.tolist())
+        keys = [(i, k) if k else (i,) for i, k in places]
+        return RandomStreams(self.seed, keys, shape, self.max_length, device)
+
+
+# --- continuations of prompts ---------------------------------------------------------
+
+
+class _LanguageState(NamedTuple):
+    """The state of a language model, of which rows can be taken."""
+
+    parts: State
+
+    def take(self, sources: torch.Tensor, hypotheses: torch.Tensor) -> _LanguageState:
+        """Return some of the sequences."""
+        return _LanguageState(tuple(part[sources] for part in self.parts))
 
 
 def generate(
@@ -61,71 +102,165 @@ def generate(
     config : GenerationConfig
     n_outputs : int
         Columns of the network's logits.
+
+    Returns
+    -------
+    steps : RaggedArray of n_prompts * n_samples sequences
+        All samples of the first prompt, then those of the next.
     """
-    rows: list[NDArray] = []
-    steps: list[NDArray] = []
-    for block in _blocks(net, prompts.lengths, n_outputs):
-        for some, chosen in generate_steps(net, prompts.take(block), block, config):
-            rows.append(block[some.cpu().numpy()])
-            steps.append(chosen.cpu().numpy())
-    if not rows:  # only tokens can end at once
-        rows = steps = [np.empty(0, np.int64)]
-    all_rows = np.concatenate(rows)
-    order = np.argsort(all_rows, kind="stable")
-    lengths = np.bincount(all_rows, minlength=len(prompts))
-    return RaggedArray(np.concatenate(steps)[order], offsets_of(lengths))
+    found = []
+    order = np.argsort(prompts.lengths, kind="stable")  # similar lengths together
+    for block in _blocks(order, config.n_samples, _max_rows(net, n_outputs)):
+        for some, chosen in generate_steps(net, prompts, block, config):
+            found.append((block[some.cpu().numpy()], chosen.cpu().numpy()))
+    return _by_sample(found, len(prompts) * config.n_samples)
 
 
 def generate_steps(
     net: SequenceNet,
     prompts: RaggedArray,
-    indices: NDArray[np.int64],
+    samples: NDArray[np.int64],
     config: GenerationConfig,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield, step by step, the rows that have not ended and their next steps.
 
-    ``indices`` are the prompts' own, which choose their random streams.
+    ``samples`` are the samples' indices, those of a prompt one after the other.
     """
-    logits, state = read_prompts(net, prompts)
+    of_prompt = samples // config.n_samples
+    is_first = np.diff(of_prompt, prepend=-1) != 0
+    logits, state = read_prompts(net, prompts.take(of_prompt[is_first]))
     device = logits.device
-    is_tokens = bool(config.ends)
-    streams = None
-    if not config.sampling.is_greedy:
-        shape: tuple[int, ...] = () if is_tokens else (logits.shape[1],)
-        streams = RandomStreams(config.seed, indices, shape, config.max_length, device)
+    repeat = torch.from_numpy(np.cumsum(is_first) - 1).to(device)
+    logits, state = logits[repeat], tuple(part[repeat] for part in state)
+    if config.ends:
+        limit = min(config.max_length, np.iinfo(np.int64).max)
 
-    def next_step(inputs: torch.Tensor, state: tuple[torch.Tensor, ...]):  # type: ignore[no-untyped-def]
-        return step(net, inputs, state)
+        def next_tokens(tokens: torch.Tensor, state: _LanguageState):  # type: ignore[no-untyped-def]
+            logits, parts = step(net, tokens, state.parts)
+            return logits, _LanguageState(parts)
 
-    if is_tokens:
-        yield from generate_tokens(
-            next_step,
-            logits,
-            state,
-            config.max_length,
-            sampling=config.sampling,
-            random_streams=streams,
-            ends=torch.tensor(config.ends, device=device),
-            never=torch.arange(UNKNOWN + 1, device=device),
+        limits = torch.full((len(samples),), limit, device=device)
+        yield from _tokens(
+            next_tokens, logits, _LanguageState(state), limits, samples, config
         )
         return
+
+    def next_features(features: torch.Tensor, state: State):  # type: ignore[no-untyped-def]
+        return step(net, features, state)
+
     every = torch.arange(len(logits))
     for features in generate_features(
-        next_step,
+        next_features,
         logits,
         state,
         config.max_length,
         sampling=config.sampling,
-        random_streams=streams,
+        random_streams=config.random_streams(samples, (logits.shape[1],), device),
     ):
         yield every, features
 
 
-def _blocks(
-    net: SequenceNet, lengths: NDArray[np.int64], n_outputs: int
-) -> Sequence[NDArray[np.int64]]:
-    """Return the indices of prompts that are continued together, similar lengths."""
+# --- targets of sources ---------------------------------------------------------------
+
+
+def sample_targets(
+    net: SequenceNet,
+    sources: EncodedDataset,
+    config: GenerationConfig,
+    max_lengths: NDArray[np.int64],
+    n_outputs: int,
+) -> RaggedArray:
+    """Return ids of the targets that an encoder and a decoder generate, without ends.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        A net over an encoder and a decoder.
+    sources : EncodedDataset
+    config : GenerationConfig
+    max_lengths : int64 ndarray of shape (n_sources,)
+        Most tokens of each source's targets.
+    n_outputs : int
+        Columns of the network's log-probabilities.
+
+    Returns
+    -------
+    targets : RaggedArray of n_sources * n_samples sequences
+        All samples of the first source, then those of the next.
+    """
+    found = []
+    network: Any = net.module_
+
+    def next_tokens(tokens: torch.Tensor, state: Any):  # type: ignore[no-untyped-def]
+        scores, state = network.step(tokens, state)  # (B, 1, C)
+        return scores[:, 0], state
+
+    with evaluation(net):
+        for indices, inputs in network_inputs(net, sources):
+            start, lengths = network.encode(inputs), inputs["lengths"]
+            n_rows = _max_rows(net, n_outputs, int(lengths.max()))
+            for block in _blocks(np.arange(len(indices)), config.n_samples, n_rows):
+                places = block // config.n_samples  # in the batch
+                samples = indices[places] * config.n_samples + block % config.n_samples
+                state = start.repeat(torch.from_numpy(places).to(lengths.device))
+                begin = lengths.new_zeros((len(block), 1))
+                logits, state = next_tokens(begin, state)
+                limits = torch.from_numpy(max_lengths[indices[places]]).to(begin.device)
+                for some, chosen in _tokens(
+                    next_tokens, logits, state, limits, samples, config
+                ):
+                    found.append((samples[some.cpu().numpy()], chosen.cpu().numpy()))
+    return _by_sample(found, len(sources) * config.n_samples)
+
+
+# --- both ---------------------------------------------------------------------------------
+
+
+def _tokens(
+    step: Any,
+    logits: torch.Tensor,
+    state: Any,
+    max_lengths: torch.Tensor,
+    samples: NDArray[np.int64],
+    config: GenerationConfig,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield what ``generate_tokens`` yields for these samples."""
+    device = logits.device
+    return generate_tokens(
+        step,
+        logits,
+        state,
+        max_lengths,
+        sampling=config.sampling,
+        random_streams=config.random_streams(samples, (), device),
+        ends=torch.tensor(config.ends, device=device),
+        never=torch.arange(UNKNOWN + 1, device=device),
+        may_be_empty=config.may_be_empty,
+    )
+
+
+def _max_rows(net: SequenceNet, n_outputs: int, n_memory_steps: int = 1) -> int:
+    """Return how many sequences are generated together."""
     device = "cpu" if torch.device(net.device).type == "cpu" else "cuda"
-    n_rows = max(1, min(MAX_ROWS[device], MAX_LOGITS[device] // n_outputs))
-    order = np.argsort(lengths, kind="stable")
-    return np.split(order, np.arange(n_rows, len(order), n_rows))
+    by_memory = MAX_MEMORY_STEPS[device] // n_memory_steps
+    return max(1, min(MAX_ROWS[device], MAX_LOGITS[device] // n_outputs, by_memory))
+
+
+def _blocks(
+    order: NDArray[np.int64], n_samples: int, n_rows: int
+) -> Sequence[NDArray[np.int64]]:
+    """Return the indices of all samples of prompts in this order, ``n_rows`` a block."""
+    samples = (order[:, None] * n_samples + np.arange(n_samples)).ravel()
+    return np.split(samples, np.arange(n_rows, len(samples), n_rows))
+
+
+def _by_sample(found: Sequence[tuple[NDArray, NDArray]], n_samples: int) -> RaggedArray:
+    """Return the steps of each sample, from pairs of samples' indices and a step of each."""
+    if not found:  # only tokens can end at once
+        return RaggedArray.from_lengths(np.empty(0, np.int64), np.zeros(n_samples))
+    samples = np.concatenate([indices for indices, _ in found])
+    steps = np.concatenate([chosen for _, chosen in found])
+    order = np.argsort(samples, kind="stable")
+    return RaggedArray(
+        steps[order], offsets_of(np.bincount(samples, minlength=n_samples))
+    )

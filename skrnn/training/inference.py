@@ -78,7 +78,7 @@ def evaluation(net: SequenceNet) -> Iterator[None]:
             net._set_training(True)
 
 
-def _inputs(
+def network_inputs(
     net: SequenceNet, dataset: EncodedDataset
 ) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor]]]:
     """Yield each batch's indices and the network's argument."""
@@ -90,15 +90,23 @@ def _inputs(
 # --- outputs ----------------------------------------------------------------------------
 
 
-def predict_outputs(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float32]:
-    """Return the network's outputs ``(n_sequences, n_outputs)``."""
-    result: NDArray[np.float32] | None = None
+def predict_outputs(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    decode: Callable[[Any], Tensor] | None = None,
+) -> NDArray:
+    """Return the outputs ``(n_sequences, n_outputs)``, or ``decode(outputs)``.
+
+    ``decode`` returns a tensor ``(B, ...)`` for a batch.
+    """
+    result: NDArray | None = None
     with evaluation(net):
-        for indices, inputs in _inputs(net, dataset):
-            outputs = net.module_(inputs).cpu().numpy()
+        for indices, inputs in network_inputs(net, dataset):
+            outputs = net.module_(inputs)
+            rows = (outputs if decode is None else decode(outputs)).cpu().numpy()
             if result is None:
-                result = np.empty((len(dataset), *outputs.shape[1:]), np.float32)
-            result[indices] = outputs
+                result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
+            result[indices] = rows
     assert result is not None  # input validation refuses empty X
     return result
 
@@ -110,7 +118,7 @@ def predict_steps(
     steps = dataset.sequences.steps
     values: NDArray | None = None
     with evaluation(net):
-        for indices, inputs in _inputs(net, dataset):
+        for indices, inputs in network_inputs(net, dataset):
             decoded = decode(net.module_(inputs)).cpu().numpy()
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
@@ -145,7 +153,7 @@ def attention_weights(
     """Return the attention ``(n_target_steps, n_steps)`` of each pair."""
     result: list[Any] = [None] * len(dataset)
     with evaluation(net):
-        for indices, inputs in _inputs(net, dataset):
+        for indices, inputs in network_inputs(net, dataset):
             weights = net.module_.attention(inputs).cpu().numpy()
             sizes = zip(
                 indices.tolist(),
@@ -166,7 +174,7 @@ def search(
     """Return the hypotheses that ``search(network, inputs, indices)`` finds."""
     order, found = [], []
     with evaluation(net):
-        for indices, inputs in _inputs(net, dataset):
+        for indices, inputs in network_inputs(net, dataset):
             order.append(indices)
             found.append(search(net.module_, inputs, indices))
     return joined(found).take(np.argsort(np.concatenate(order)))

@@ -60,6 +60,8 @@ class Answer:
     outputs: Callable[[Any, Any], list[np.ndarray]]
     #: X and y that a small estimator learns in a few epochs.
     learnable: tuple[list[list[str]], Any]
+    #: (model, X, **arguments) -> a list of samples for each sequence.
+    samples: Callable[..., Any] | None = None
 
 
 def labels_for(X):
@@ -83,6 +85,12 @@ def token_lists_for(X):
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 5, size=len(X))
     return [["uvw"[i] for i in rng.integers(3, size=n)] for n in lengths]
+
+
+def label_probabilities(model, X):
+    """Return the log-likelihood of each predicted path, and the labels' probabilities."""
+    pairs = zip(model.predict_log_likelihood(X), model.predict_proba(X), strict=True)
+    return [np.r_[log_likelihood, proba.ravel()] for log_likelihood, proba in pairs]
 
 
 def score_fixed_targets(model, X):
@@ -111,16 +119,20 @@ ANSWERS = {
     ),
     "step labels": Answer(
         step_labels_for,
-        lambda model, X: [p.ravel() for p in model.predict_proba(X)],
+        label_probabilities,
         learnable=(COMPASS, [["n"], ["e"], ["s"], ["w"]] * 10),
     ),
     "tokens": Answer(
         token_lists_for,
         score_fixed_targets,
         learnable=(COMPASS, [["n"], ["e"], ["s"], ["w"]] * 10),
+        samples=lambda model, X, **arguments: model.sample(X, **arguments),
     ),
     "itself": Answer(
-        lambda X: None, score_and_continue, learnable=([["a", "b", "c"]] * 40, None)
+        lambda X: None,
+        score_and_continue,
+        learnable=([["a", "b", "c"]] * 40, None),
+        samples=lambda model, X, **arguments: model.generate(X, **arguments),
     ),
 }
 
@@ -184,6 +196,10 @@ class Case:
             row.tolist() if isinstance(row, np.ndarray | np.generic) else row
             for row in model.predict(X)
         ]
+
+    def samples(self, model, X, **arguments):
+        """Return a list of samples for each sequence."""
+        return ANSWERS[self.answer].samples(model, X, **arguments)
 
     def outputs(self, model, X):
         """Return continuous outputs ``(n_sequences, width)``, shorter rows filled by 0."""
@@ -288,6 +304,12 @@ def make_stepwise(request):
 @_one_of(_answering("itself"))
 def make_generator(request):
     """Return each generator's case in turn."""
+    return request.param
+
+
+@_one_of([case for case in CASES if ANSWERS[case.answer].samples is not None])
+def make_sampler(request):
+    """Return the case of each estimator with several samples a sequence in turn."""
     return request.param
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skrnn.data.ragged import RaggedArray, object_array, offsets_of
+from skrnn.data.ragged import RaggedArray, in_groups, object_array, offsets_of
 
 QUICK = settings(derandomize=True, max_examples=50, deadline=None, database=None)
 SEQUENCES = st.sampled_from([(), (3,), (2, 2)]).flatmap(
@@ -100,3 +100,11 @@ def test_an_object_array_stays_one_dimensional():
     assert array.shape == (3,)
     assert array[0] == [1, 2]
     assert object_array([]).shape == (0,)
+
+
+def test_groups_are_lists_even_of_one_element():
+    elements = object_array(["a", [1, 2], "c", "d"])
+    pairs, single = in_groups(elements, 2), in_groups(elements, 1)
+    assert pairs.shape == (2,)
+    assert pairs.tolist() == [["a", [1, 2]], ["c", "d"]]
+    assert single.tolist() == [["a"], [[1, 2]], ["c"], ["d"]]

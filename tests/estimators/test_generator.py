@@ -367,6 +367,39 @@ def test_what_is_written_depends_on_no_other_prompt(make_generator, monkeypatch)
     assert_array_equal(model.generate(prompts, 12, random_state=1), written)
 
 
+def test_the_first_sample_is_the_one_continuation_without_a_number(
+    make_generator, chords
+):
+    for X in (TEXTS, chords):
+        model = make_generator().fit(X)
+        expected = model.generate(X[:5], 8, random_state=1)
+        for n_samples in (1, 3):
+            found = model.generate(X[:5], 8, n_samples=n_samples, random_state=1)
+            for row, one in zip(found, expected, strict=True):
+                assert len(row) == n_samples
+                assert_array_equal(row[0], one)
+
+
+def test_samples_of_a_prompt_follow_its_probabilities(make_generator):
+    model = make_generator(max_epochs=10, lr=0.02).fit(TEXTS)
+    names, prompts = [*model.vocabulary_, ""], ["ab", "", "a"]
+    found = model.generate(prompts, 1, n_samples=3000, random_state=0)
+    for row, expected in zip(found, model.predict_proba(prompts), strict=True):
+        assert_allclose([row.count(t) / 3000 for t in names], expected, atol=0.03)
+
+
+def test_a_prompt_is_read_once_for_all_its_samples(make_generator, monkeypatch):
+    model, read = make_generator().fit(TEXTS), []
+
+    def spy(net, prompts):
+        read.append(len(prompts))
+        return inference.read_prompts(net, prompts)
+
+    monkeypatch.setattr(generation, "read_prompts", spy)
+    model.generate(["ab", "c", "abc"], 3, n_samples=50, random_state=0)
+    assert read == [3]
+
+
 def test_prompts_of_any_length_are_written_on_together(make_generator):
     model = make_generator().fit(TEXTS)
     prompts = ["abc", "", "a", "zz", "abcabc"]

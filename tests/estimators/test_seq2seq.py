@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -23,6 +24,8 @@ from skrnn.metrics import (
     token_error_rate,
     token_error_rate_scorer,
 )
+from skrnn.modules.networks import TranslationNetwork
+from skrnn.training import generation
 
 SMALL = {
     "hidden_size": 6,
@@ -374,6 +377,103 @@ def test_likelihoods_are_probabilities(fitted, X, y):
     unseen = fitted.log_likelihood(["ab", "ab"], ["z", "日"])
     assert unseen[0] == pytest.approx(unseen[1])
     assert np.isfinite(unseen).all()
+
+
+# --- sampling ------------------------------------------------------------------------
+
+
+@ATTENTIONS
+def test_samples_have_the_frequencies_of_their_likelihoods(attention):
+    sources, targets = ["a", "ab", "b"] * 8, ["u", "", "vu"] * 8
+    model = make_char(attention=attention, max_length=3, max_epochs=8)
+    model.fit(sources, targets)
+    model.net_.module_.head.bias.data[:2] = -1e9  # no share for padding and unknown
+    n = 4000
+    found = model.sample(["ab", "b"], n, random_state=0)
+    short = ["", "u", "v", "uu", "uv", "vu", "vv"]
+    for source, row in zip(["ab", "b"], found, strict=True):
+        expected = np.exp(model.log_likelihood([source] * 7, short))
+        assert_allclose([row.count(t) / n for t in short], expected, atol=0.025)
+        longest = [target for target in row if len(target) == 3]  # cut there
+        assert len(longest) / n == pytest.approx(1 - expected.sum(), abs=0.025)
+    assert max(expected) > 0.1
+
+
+def test_greedy_samples_are_the_predictions_of_a_beam_of_one(fitted, X):
+    expected = copied(fitted, beam_size=1).transform(X).tolist()
+    for how in ({"temperature": 0}, {"temperature": 1e-9}, {"top_k": 1}, {"top_p": 1e-9}):
+        found = fitted.sample(X, 2, random_state=0, **how)
+        assert found.tolist() == [[target] * 2 for target in expected]
+
+
+def test_top_k_and_top_p_leave_improbable_tokens_out(fitted, X):
+    model = copied(fitted, max_length=1)
+    letters = [*model.target_vocabulary_]
+    likelihoods = np.stack([model.log_likelihood(X, [c] * 26) for c in letters], axis=1)
+    firsts = model.sample(X, 200, random_state=0, temperature=5.0, top_k=2)
+    # the first token of a target is not its end: training has no empty one
+    for row, log_likelihood in zip(firsts, likelihoods, strict=True):
+        assert len(set(row)) == 2
+        assert set(row) <= {letters[i] for i in np.argsort(log_likelihood)[-3:]}
+    wide, narrow = (
+        sum(len(set(row)) for row in model.sample(X, 200, random_state=0, top_p=top_p))
+        for top_p in (1.0, 0.5)
+    )
+    assert narrow < wide
+
+
+def test_samples_have_the_lengths_that_predictions_may_have(fitted, X, y):
+    model = copied(fitted)
+    model.net_.module_.head.bias.data[-1] = -100.0  # it never wants to end
+    longest = max(map(len, y))
+    (long, short) = model.sample(["abcdab" * 3, "ab"], 2, random_state=0)
+    assert [len(target) for target in short] == [longest] * 2
+    assert [len(target) for target in long] == [3 * longest] * 2
+    model.set_params(max_length=2)
+    assert {len(t) for row in model.sample(X, 2, random_state=0) for t in row} == {2}
+    model.net_.module_.head.bias.data[-1] = 100.0  # it wants to end at once
+    assert {len(t) for row in model.sample(X, 2, random_state=0) for t in row} == {1}
+    model.partial_fit(X[:3], ["", *y[1:3]])
+    model.net_.module_.head.bias.data[-1] = 100.0
+    assert model.sample(X[:2], 2, random_state=0).tolist() == [[""] * 2] * 2
+
+
+def test_the_unknown_token_is_never_sampled(X, y):
+    model = make_char(target_max_vocabulary=2).fit(X, y)
+    model.net_.module_.head.bias.data[:2] = 50.0
+    found = model.sample(X, 20, random_state=0)
+    assert {c for row in found for t in row for c in t} == set(model.target_vocabulary_)
+
+
+def test_samples_have_the_form_of_y(X, y):
+    for targets, kind in ((y, str), ([list(t) for t in y], list)):
+        model = make_char(max_epochs=1).fit(X, targets)
+        found = model.sample(X[:2])
+        assert [len(row) for row in found] == [1, 1]
+        assert {type(target) for row in found for target in row} == {kind}
+
+
+def test_long_sources_are_sampled_in_smaller_parts(fitted, X, monkeypatch):
+    expected = fitted.sample(X, 5, random_state=0).tolist()
+    for device in ("cpu", "cuda"):
+        monkeypatch.setitem(generation.MAX_MEMORY_STEPS, device, 20)
+    sizes = []
+    step = TranslationNetwork.step
+
+    def spy(network, tokens, state):
+        sizes.append(len(tokens))
+        return step(network, tokens, state)
+
+    monkeypatch.setattr(TranslationNetwork, "step", spy)
+    assert fitted.sample(X, 5, random_state=0).tolist() == expected
+    assert max(sizes) == 20 // 6  # the longest source has 6 steps
+
+
+def test_samples_depend_on_a_fit_and_on_a_sound_max_length(fitted, X):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        make_char().sample(X)
+    with pytest.raises(ValueError, match="'max_length' parameter"):
+        copied(fitted, max_length=0).sample(X)
 
 
 # --- attention -----------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import (
@@ -492,6 +493,61 @@ def test_probabilities_and_labels_are_those_of_all_paths(make_crf, scheme, place
         assert_allclose(proba, expected, rtol=1e-4, atol=1e-6)
         best = paths[int(scores.argmax())]
         assert tags == model.classes_[list(best)].tolist()
+
+
+@pytest.mark.parametrize("scheme", [None, "IOB2"])
+def test_the_log_likelihood_is_that_of_the_predicted_path_among_all(
+    make_crf, scheme, places
+):
+    model = make_crf(scheme=scheme, max_epochs=20, lr=0.02).fit(places, ENTITIES)
+    sequences = [np.random.default_rng(n).normal(size=(n, 2)) for n in (4, 1, 3, 2)]
+    predicted = model.predict(sequences)
+    found = model.predict_log_likelihood(sequences)
+    assert found.shape == (4,)
+    assert found.dtype == np.float64
+    for sequence, tags, got in zip(sequences, predicted, found, strict=True):
+        paths, scores = path_scores(model, sequence)
+        names = [model.classes_[list(path)].tolist() for path in paths]
+        if scheme is not None:
+            valid = [first_violation(scheme, row) is None for row in names]
+            scores = np.where(valid, scores, -np.inf)
+        log_likelihoods = scores - logsumexp(scores)
+        assert np.exp(log_likelihoods).sum() == pytest.approx(1)
+        expected = log_likelihoods[names.index(tags)]
+        assert got == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert expected == log_likelihoods.max()
+
+
+def test_without_a_crf_the_log_likelihood_is_the_sum_over_the_steps(make_single, X, y):
+    model = make_single().fit(X, y)
+    expected = [np.log(p.max(1).astype(float)).sum() for p in model.predict_proba(X)]
+    assert_allclose(model.predict_log_likelihood(X), expected, rtol=1e-5)
+
+
+def test_log_likelihoods_are_the_same_alone_and_come_in_the_users_order(fitted, X):
+    model, order = fitted(X), np.random.default_rng(0).permutation(24)
+    found = model.predict_log_likelihood(X)
+    assert (found < 0).all()
+    shuffled = [X[i] for i in order]
+    assert_array_equal(model.predict_log_likelihood(shuffled), found[order])
+    alone = [model.predict_log_likelihood([x])[0] for x in X]
+    assert_allclose(alone, found, rtol=1e-5)
+
+
+def test_no_labels_are_certain(make_tagger, words, y_words):
+    model = make_tagger().fit(words, y_words)
+    expected = model.predict_log_likelihood(words)
+    found = model.predict_log_likelihood([[], *words, []])
+    assert_allclose(found, [0.0, *expected, 0.0], rtol=1e-5)
+    assert model.predict_log_likelihood([[], []]).tolist() == [0.0, 0.0]
+
+
+def test_where_the_scheme_leaves_no_path_the_labels_have_no_probability(make_crf, rng):
+    X = [rng.normal(size=(2, 2)) for _ in range(12)]
+    with pytest.warns(UserWarning, match="leaves short sequences no labels"):
+        model = make_crf(scheme="IOBES").fit(X, [["B-x", "E-x"]] * 12)
+    found = model.predict_log_likelihood([X[0], X[0][:1]])
+    assert found.tolist() == [pytest.approx(0.0, abs=1e-6), -np.inf]
 
 
 def test_probabilities_add_up_to_one(fitted, X):

@@ -40,7 +40,7 @@ class Tables:
 
     def start(self, sources=None):
         n_sources = len(self.scores)
-        sources = torch.arange(n_sources) if sources is None else torch.tensor(sources)
+        sources = torch.arange(n_sources) if sources is None else torch.as_tensor(sources)
         return History(sources, torch.zeros(len(sources), dtype=torch.int64))
 
     def step(self, tokens, state):
@@ -50,10 +50,10 @@ class Tables:
             code=code.flatten()
         )
 
-    def log_probability(self, source, sequence):
+    def log_probability(self, source, sequence, ends=True):
         """Return the log-probability of one sequence and of its end, token by token."""
         code, last, total = 0, 0, 0.0
-        for token in (*sequence, self.end):
+        for token in (*sequence, self.end) if ends else sequence:
             code = (code * self.n_tokens + last + 1) % N_CODES
             total += self.scores[source, code, token].item()
             last = token

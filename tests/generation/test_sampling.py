@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +21,20 @@ from skrnn.generation.sampling import (
 )
 
 PROBABILITIES = torch.tensor([0.1, 0.4, 0.2, 0.3])
+
+
+def keys(*indices):
+    return [(index,) for index in indices]
+
+
+class Rows(NamedTuple):
+    """A state that knows which sequences are left."""
+
+    rows: torch.Tensor
+
+    def take(self, sources, hypotheses):
+        assert hypotheses.tolist() == sources[:, None].tolist()
+        return Rows(self.rows[sources])
 
 
 def draw(n, *shape):
@@ -82,10 +99,10 @@ def test_the_smallest_and_largest_random_numbers_choose_possible_tokens():
 
 
 def test_a_sequence_has_a_random_stream_of_its_own():
-    indices = np.array([4, 0, 7])
+    names = keys(4, 0, 7)
     random_streams, alone = (
-        RandomStreams(3, indices, (2,)),
-        RandomStreams(3, np.array([7]), (2,)),
+        RandomStreams(3, names, (2,)),
+        RandomStreams(3, keys(7), (2,)),
     )
     rows = torch.arange(3)
     for t in range(150):
@@ -95,23 +112,23 @@ def test_a_sequence_has_a_random_stream_of_its_own():
         if t in (20, 100):
             rows = rows[1:]  # one has ended
     one, other = (
-        RandomStreams(seed, indices, (2,)).draw(torch.arange(3)) for seed in (3, 4)
+        RandomStreams(seed, names, (2,)).draw(torch.arange(3)) for seed in (3, 4)
     )
     assert not (one == other).any()
 
 
 def test_random_numbers_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
-    many, rows = RandomStreams(3, np.arange(4), (5,)), torch.arange(4)
+    many, rows = RandomStreams(3, keys(*range(4)), (5,)), torch.arange(4)
     monkeypatch.setattr(sampling, "MAX_NUMBERS_DRAWN", 60)
-    few = RandomStreams(3, np.arange(4), (5,))
+    few = RandomStreams(3, keys(*range(4)), (5,))
     assert few.drawn.shape == (4, 3, 5)
-    assert RandomStreams(3, np.arange(4), (), max_length=1).drawn.shape == (4, 1)
+    assert RandomStreams(3, keys(*range(4)), (), max_length=1).drawn.shape == (4, 1)
     for _ in range(100):
         assert_close(few.draw(rows), many.draw(rows), rtol=0, atol=0)
 
 
 def test_random_numbers_are_uniform_within_and_across_sequences():
-    random_streams = RandomStreams(0, np.arange(500))
+    random_streams = RandomStreams(0, keys(*range(500)))
     drawn = torch.stack([random_streams.draw(torch.arange(500)) for _ in range(100)])
     shares = torch.histc(drawn.float(), 10, 0, 1) / drawn.numel()
     assert_close(shares, torch.full((10,), 0.1), atol=0.006, rtol=0)
@@ -132,7 +149,7 @@ def counting(ends_at):
     """Return a step whose most probable token is one more than the last one."""
 
     def step(inputs, state):
-        (rows,) = state
+        rows = state.rows
         logits = torch.full((len(inputs), 9), -20.0)
         following = inputs[:, 0] + 1
         following[following > ends_at[rows]] = 8
@@ -150,10 +167,10 @@ def test_rows_leave_when_they_end_and_the_end_is_not_yielded():
         generate_tokens(
             counting(ends_at),
             logits,
-            (torch.arange(3),),
-            10,
+            Rows(torch.arange(3)),
+            torch.full((3,), 10),
             sampling=Sampling(),
-            random_streams=RandomStreams(0, np.arange(3)),
+            random_streams=RandomStreams(0, keys(*range(3))),
             ends=torch.tensor([8]),
             never=torch.tensor([0, 1]),
         )
@@ -167,14 +184,78 @@ def test_forbidden_tokens_are_not_generated_however_probable():
     (_, tokens), *_ = generate_tokens(
         lambda inputs, state: (logits, state),
         logits,
-        (),
-        1,
+        Rows(torch.arange(500)),
+        torch.ones(500, dtype=torch.int64),
         sampling=Sampling(),
-        random_streams=RandomStreams(0, np.arange(500)),
+        random_streams=RandomStreams(0, keys(*range(500))),
         ends=torch.tensor([9]),
         never=torch.tensor([0, 1]),
     )
     assert set(tokens.tolist()) == {2, 3}
+
+
+def test_a_sequence_ends_at_its_own_largest_length():
+    logits = torch.full((3, 9), -20.0)
+    logits[:, 2] = 20.0
+    steps = list(
+        generate_tokens(
+            counting(torch.tensor([7, 7, 3])),
+            logits,
+            Rows(torch.arange(3)),
+            torch.tensor([2, 4, 4]),
+            sampling=Sampling(temperature=0.0),
+            random_streams=None,
+            ends=torch.tensor([8]),
+            never=torch.tensor([0, 1]),
+        )
+    )
+    assert [rows.tolist() for rows, _ in steps] == [[0, 1, 2], [0, 1, 2], [1], [1]]
+    assert [tokens.tolist() for _, tokens in steps] == [[2] * 3, [3] * 3, [4], [5]]
+
+
+@pytest.mark.parametrize("may_be_empty", [True, False])
+def test_sequences_have_the_frequencies_of_their_probabilities(make_tables, may_be_empty):
+    tables, n = make_tables(2, 4, scale=1.0), 20_000
+    tables.scores = tables.scores.log_softmax(-1)  # token 0 gives its share to the others
+    sources = torch.arange(2).repeat_interleave(n)
+
+    def step(tokens, state):
+        scores, state = tables.step(tokens, state)
+        return scores[:, 0], state
+
+    scores, state = step(
+        torch.zeros((2 * n, 1), dtype=torch.int64), tables.start(sources)
+    )
+    found = [()] * (2 * n)
+    for rows, tokens in generate_tokens(
+        step,
+        scores,
+        state,
+        torch.full((2 * n,), 2),
+        sampling=Sampling(),
+        random_streams=RandomStreams(0, keys(*range(2 * n))),
+        ends=torch.tensor([tables.end]),
+        never=torch.tensor([0]),
+        may_be_empty=may_be_empty,
+    ):
+        for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
+            found[row] += (token,)
+    for source in range(2):
+        counts = Counter(found[source * n : (source + 1) * n])
+        expected = {
+            # one of the largest length is cut there: its end need not be probable
+            sequence: np.exp(
+                tables.log_probability(source, sequence, ends=len(sequence) < 2)
+            )
+            for sequence in tables.sequences(2)
+        }
+        if not may_be_empty:
+            expected[()] = 0.0
+        total = sum(expected.values())
+        assert total == pytest.approx(1) or not may_be_empty
+        for sequence, probability in expected.items():
+            share = counts[sequence] / n
+            assert share == pytest.approx(probability / total, abs=0.015)
 
 
 def test_features_are_generated_for_all_steps():
@@ -186,7 +267,7 @@ def test_features_are_generated_for_all_steps():
             (),
             3,
             sampling=Sampling(),
-            random_streams=RandomStreams(0, np.arange(2), (3,)),
+            random_streams=RandomStreams(0, keys(*range(2)), (3,)),
         )
     )
     assert [step.mean().item() for step in steps] == [1.0, 0.0, 0.0]

@@ -13,6 +13,7 @@ from skrnn.modules.crf import (
     FORBIDDEN,
     ConditionalRandomField,
     best_path,
+    best_path_log_likelihood,
     log_likelihood,
     log_partition,
     marginals,
@@ -324,6 +325,43 @@ def test_allowed_paths_share_all_the_probability(generator):
         expected = torch.tensor(allowed).logsumexp(0)
         torch.testing.assert_close(log_partition(scores)[row], expected)
         assert log_z == pytest.approx(expected.item(), rel=1e-5)
+
+
+@DTYPES
+@N_LABELS
+def test_the_likelihood_of_the_best_path_is_the_highest_of_all(
+    n_labels, dtype, generator
+):
+    scores = draw(generator, n_labels, dtype=dtype)
+    got = best_path_log_likelihood(scores)
+    expected = [max(values) - log_z for _, values, log_z in enumerate_paths(scores)]
+    torch.testing.assert_close(got, torch.tensor(expected, dtype=torch.float64))
+    chosen = log_likelihood(scores, best_path(scores))
+    torch.testing.assert_close(got, chosen.double(), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_likelihood_of_a_long_path_keeps_its_small_differences(generator):
+    lengths = torch.tensor([2000])
+    scores = draw(generator, lengths=lengths, scale=20.0, dtype=torch.float32)
+    got = best_path_log_likelihood(scores)
+    exact = PathScores(*(s.double() if s.is_floating_point() else s for s in scores))
+    expected = log_likelihood(exact, best_path(scores))
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+    logits = torch.zeros_like(scores.logits)
+    logits[..., 0] = 500.0
+    certain = best_path_log_likelihood(scores._replace(logits=logits))
+    assert -1e-9 < certain.item() <= 0
+
+
+@torch.no_grad()
+def test_where_every_path_is_forbidden_the_best_one_has_no_probability(generator):
+    layer = crf_of(2)
+    forbid(layer, [], first=[0], last=[1])  # one step can be neither
+    logits = torch.randn(2, 2, 2, generator=generator)
+    got = best_path_log_likelihood(layer(logits, torch.tensor([1, 2])))
+    assert got[0] == -torch.inf
+    assert got[1] == pytest.approx(0)  # one path is left
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0])

@@ -108,6 +108,19 @@ def test_hypotheses_may_be_reordered(cell, generator):
     torch.testing.assert_close(outputs.flip(1), expected, rtol=1e-9, atol=0)
 
 
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
+@torch.no_grad()
+def test_sources_may_be_repeated_in_any_order(attention, generator):
+    decoder = make_decoder(attention=attention)
+    start = decoder.start(*draw(generator), LENGTHS)
+    inputs = normal(generator, 3, 1, INPUT)
+    expected, _ = decoder.step(inputs, start)
+    # as many as there are sources, but not the same ones
+    for sources in ([2, 0, 2], [1, 1, 1, 0, 2], [0]):
+        repeated, _ = decoder.step(inputs[sources], start.repeat(torch.tensor(sources)))
+        torch.testing.assert_close(repeated, expected[sources])
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_states_start_from_the_encoders(cell, generator):
     decoder = make_decoder(cell, num_layers=2)

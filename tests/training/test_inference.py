@@ -12,7 +12,7 @@ import torch
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses
-from skrnn.modules.crf import best_path, marginals
+from skrnn.modules.crf import best_path, best_path_log_likelihood, marginals
 from skrnn.training import order
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import (
@@ -72,6 +72,19 @@ def test_outputs_have_the_same_bits_in_any_order(make_net, make_examples):
     order = np.random.default_rng(0).permutation(700)
     shuffled = EncodedDataset(examples.sequences.take(order))
     np.testing.assert_array_equal(predict_outputs(net, shuffled), outputs[order])
+
+
+def test_outputs_may_be_decoded_batch_by_batch(make_tagging_net, make_examples):
+    examples, net = make_examples(300, longest=30), make_tagging_net(crf=True)
+    result = predict_outputs(net, examples, best_path_log_likelihood)
+    assert result.shape == (300,)
+    assert result.dtype == np.float64
+    with torch.no_grad():
+        alone = [
+            best_path_log_likelihood(scores_of(net, sequence)).item()
+            for sequence in examples.sequences.steps
+        ]
+    np.testing.assert_allclose(result, alone, rtol=1e-4, atol=1e-6)
 
 
 def test_prediction_drops_nothing_and_changes_nothing(make_net, make_examples):
