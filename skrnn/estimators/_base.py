@@ -61,7 +61,9 @@ INPUT_PARAMETERS = (
     *("instance_norm", "target_feature"),
 )
 #: Attributes that a fit sets only for some kinds of X and y.
-OPTIONAL_ATTRIBUTES = ("n_features_in_", "vocabulary_", "target_vocabulary_", "classes_")
+OPTIONAL_ATTRIBUTES = (
+    *("n_features_in_", "vocabulary_", "target_vocabulary_", "classes_", "window_"),
+)
 
 
 class Validation(NamedTuple):
@@ -230,7 +232,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             (X, y),
             name=f"y{suffix}",
         )
-        return data.without_empty() if self._inputs.keeps_empty else data
+        if self._inputs.keeps_empty or self._targets.by_step:
+            return data.without_empty()
+        return data
 
     def _check_validation(
         self, given: Validation, train: CheckedData

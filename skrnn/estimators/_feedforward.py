@@ -47,8 +47,10 @@ class WindowMixin(DropoutParameters, WindowParameters, DenseParameters):
         """Return the network's arguments; the window may be the longest sequence."""
         longest = max(1, int(lengths.max()))
         self.window_ = int(longest if self.window is None else self.window)
+        return {"window": self.window_, **self._dense_config()}
+
+    def _dense_config(self) -> dict[str, Any]:
         return {
-            "window": self.window_,
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
             "dropout": self.dropout,
@@ -126,15 +128,18 @@ class FeedForwardRegressor(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    ContextParameters,
     WindowMixin,
 ):
     """Feed-forward network that predicts numbers from a window of the last steps.
 
-    The baseline for ``SequenceRegressor``, on the same X and y. y is scaled inside.
+    The baseline for ``SequenceRegressor``, on the same X and y. y is scaled inside. With
+    numbers for each step it reads a step with its ``context``, as ``FeedForwardTagger``
+    does, and ``window`` has no effect; elsewhere ``context`` has none.
 
     Parameters
     ----------
-    Network: hidden_layer_sizes, activation, window, dropout.
+    Network: hidden_layer_sizes, activation, window, dropout, context.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.
@@ -147,7 +152,7 @@ class FeedForwardRegressor(
     Attributes
     ----------
     window_ : int
-        Steps of the window.
+        Steps of the window; absent with numbers for each step.
     Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
@@ -174,9 +179,12 @@ class FeedForwardRegressor(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        n_outputs = self._n_outputs()
-        config = {**self._window_config(lengths), "n_outputs": n_outputs}
-        return self._build_network("feed_forward", config, generator)
+        n_outputs = {"n_outputs": self._n_outputs()}
+        if not self._targets.by_step:
+            config = self._window_config(lengths) | n_outputs
+            return self._build_network("feed_forward", config, generator)
+        config = {**self._dense_config(), "context": self.context, "crf": False}
+        return self._build_network("window_tagging", config | n_outputs, generator)
 
 
 @estimator

@@ -178,7 +178,7 @@ class HistoryParameters:
 
 @parameters
 class ContextParameters:
-    """The neighbours of each step that a feed-forward tagger reads."""
+    """The neighbours of each step that a feed-forward network reads with it."""
 
     _group: ClassVar[str] = "network"
 

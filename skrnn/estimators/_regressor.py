@@ -1,20 +1,30 @@
-"""Many to one, numbers a sequence: the task of regressors, and SequenceRegressor."""
+"""Numbers for each sequence or each step: the task of regressors, SequenceRegressor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.containers import CheckedSequences
-from skrnn.data.targets import CheckedData, NumberTargets, Targets
+from skrnn.data.targets import (
+    CheckedData,
+    NumberTargets,
+    StepNumberTargets,
+    Targets,
+    check_weights,
+    has_step_numbers,
+)
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._parameters import (
+    CellParameters,
     CommonParameters,
     FieldParameters,
     InstanceNormParameters,
@@ -26,8 +36,8 @@ from skrnn.estimators._parameters import (
 )
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import predict_outputs
-from skrnn.training.losses import LOSSES, loss_arguments, make_loss
+from skrnn.training.inference import predict_outputs, predict_steps
+from skrnn.training.losses import LOSSES, StepRegression, loss_arguments, make_loss
 
 
 class RegressionTask(RegressorMixin, BaseSequenceEstimator):
@@ -54,11 +64,14 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         X : list, ndarray, Series or DataFrame of n_sequences sequences
             Arrays ``(n_steps_i, n_features)`` or 1-D arrays, token lists, strings, a
             3-D array, or a 2-D array or frame whose rows are univariate series. A
-            sequence without tokens is read as one unknown token.
-        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
-            Numbers, of any unit and size.
+            sequence without tokens is read as one unknown token; with numbers for each
+            step it is left out.
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs), or of arrays
+            Numbers, of any unit and size. A list of arrays, or a 1-D object array, Series
+            or column of arrays or lists, has numbers for each step: arrays
+            ``(n_steps_i,)`` or ``(n_steps_i, n_outputs)``. Nested lists are one array.
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weight of each sequence in the loss.
+            Weight of each sequence, or of each of its steps, in the loss.
         X_val, y_val : like X and y, default=None
             Held-out data, scored after each epoch, and watched by early stopping.
         sample_weight_val : array-like of shape (n_val_sequences,), default=None
@@ -101,7 +114,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Return the prediction for each sequence, in y's units.
+        """Return the prediction for each sequence, or for each step, in y's units.
 
         Parameters
         ----------
@@ -111,10 +124,11 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         Returns
         -------
         y_pred : ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
-            With ``loss="quantile"`` the median.
+            With ``loss="quantile"`` the median. With numbers for each step an object
+            array ``(n_sequences,)`` of float64 arrays ``(n_steps_i,)`` or (n_steps_i,
+            n_outputs), an empty one for a sequence without tokens.
         """
-        X, outputs = self._outputs(X)
-        return self._targets.decode(self.net_.criterion_.predict(outputs), X)
+        return self._predict(self._check_X(X))
 
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
         """Return the quantiles of a fit with ``loss="quantile"``, in y's units.
@@ -129,7 +143,8 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         quantiles : ndarray
             Of shape (n_sequences, n_quantiles), or (n_sequences, n_quantiles, n_outputs)
             for several outputs; in the order of the ``quantiles`` parameter, and never
-            crossing.
+            crossing. With numbers for each step an object array ``(n_sequences,)`` of such
+            arrays, whose first axis is the steps.
 
         Raises
         ------
@@ -143,13 +158,51 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
             raise ValueError(
                 f'predict_quantiles needs a fit with loss="quantile", not {fitted!r}'
             )
-        X, outputs = self._outputs(X)
-        return self._targets.decode(loss.predict_quantiles(outputs), X)
+        checked = self._check_X(X)
+        quantiles = loss.predict_quantiles(self._outputs(checked))
+        return self._targets.decode(quantiles, checked)
 
-    def _outputs(self, X: Any) -> tuple[CheckedSequences, NDArray[np.float32]]:
-        """Return the checked X and the network's outputs ``(n_sequences, n_outputs)``."""
-        X = self._check_X(X)
-        return X, predict_outputs(self.net_, EncodedDataset(self._encode(X)))
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination, R².
+
+        Parameters
+        ----------
+        X, y :
+            As for ``fit``. With numbers for each step it is that of all steps together.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence, or of each of its steps.
+
+        Returns
+        -------
+        r2 : float
+            1 for perfect predictions, 0 for the mean of y; the mean over the outputs.
+        """
+        check_is_fitted(self)
+        if not self._targets.by_step:
+            return super().score(X, y, sample_weight)
+        checked = self._check_X(X)
+        true = self._targets.check(y, checked).values
+        weight = check_weights(sample_weight, len(true))
+        if weight is not None:
+            weight = np.repeat(weight, true.lengths)
+        pred = np.concatenate(list(self._predict(checked)))
+        return float(r2_score(true.values, pred, sample_weight=weight))
+
+    def _predict(self, X: CheckedSequences) -> NDArray:
+        """Return the predictions for validated sequences."""
+        predicted = self.net_.criterion_.predict(self._outputs(X))
+        return self._targets.decode(predicted, X)
+
+    def _outputs(self, X: CheckedSequences) -> NDArray[np.float32]:
+        """Return the network's outputs ``(n, n_outputs)`` of all sequences, or all steps."""
+        if not self._targets.by_step:
+            return predict_outputs(self.net_, EncodedDataset(self._encode(X)))
+        filled = np.flatnonzero(X.steps.lengths)
+        if not len(filled):
+            return np.empty((0, self.net_.module_.config["n_outputs"]), np.float32)
+        real = X if len(filled) == len(X.steps) else X.take(filled)
+        dataset = EncodedDataset(self._encode(real))
+        return predict_steps(self.net_, dataset, attrgetter("logits")).values
 
     def _n_outputs(self) -> int:
         loss = make_loss(self.loss, self.get_params(deep=False))
@@ -158,12 +211,22 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     # --- hooks -----------------------------------------------------------------------
 
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
-        return NumberTargets(self._inputs)
+        if not has_step_numbers(y):
+            return NumberTargets(self._inputs)
+        if isinstance(self.scoring, str):
+            raise ValueError(
+                f"scoring={self.scoring!r} compares one number a sequence, but y has "
+                "numbers for each step; pass a callable scorer(estimator, X, y)"
+            )
+        return StepNumberTargets(self._inputs)
 
     def _make_loss(
         self, train: CheckedData
     ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
-        return LOSSES[self.loss], loss_arguments(self.loss, self.get_params(deep=False))
+        arguments = loss_arguments(self.loss, self.get_params(deep=False))
+        if self._targets.by_step:
+            return StepRegression, {"loss": self.loss, **arguments}
+        return LOSSES[self.loss], arguments
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -183,10 +246,12 @@ class SequenceRegressor(
     TokenParameters,
     RecurrentParameters,
 ):
-    """Recurrent network that predicts numbers for whole sequences: many to one.
+    """Recurrent network that predicts numbers for whole sequences, or for each step.
 
     y is scaled to unit deviation inside; a 2-D y has several outputs, such as the next
-    steps of a series. ``instance_norm`` forecasts levels that training has not seen.
+    steps of a series, and a list of arrays a number for each step: a signal from a signal,
+    aligned, for which ``pooling`` has no effect. ``instance_norm`` forecasts levels that
+    training has not seen.
 
     Parameters
     ----------
@@ -241,5 +306,14 @@ class SequenceRegressor(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        config = config_of(self, RecurrentParameters) | {"n_outputs": self._n_outputs()}
-        return self._build_network("recurrent", config, generator)
+        n_outputs = {"n_outputs": self._n_outputs()}
+        if not self._targets.by_step:
+            config = config_of(self, RecurrentParameters) | n_outputs
+            return self._build_network("recurrent", config, generator)
+        config = {
+            **config_of(self, CellParameters),
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+            "crf": False,
+        }
+        return self._build_network("tagging", config | n_outputs, generator)

@@ -11,7 +11,7 @@ State = tuple[Tensor, ...]
 
 
 class StepScores(NamedTuple):
-    """Scores of each step's labels or tokens.
+    """Scores of each step's labels or tokens, or its numbers.
 
     Attributes
     ----------

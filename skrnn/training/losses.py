@@ -214,6 +214,43 @@ LOSSES: dict[str, type[RegressionLoss]] = {
 }
 
 
+class StepRegression(nn.Module):
+    """A loss of regressors at each step.
+
+    Parameters
+    ----------
+    loss : str
+        A key of ``LOSSES``.
+    **arguments : dict
+        Its arguments.
+    """
+
+    def __init__(self, loss: str, **arguments: Any):
+        super().__init__()
+        self.of_one = LOSSES[loss](**arguments)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Levels that ``predict_quantiles`` returns, if any."""
+        return self.of_one.levels
+
+    def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
+        """Return ``(B, T)`` from outputs ``(B, T, n_outputs)`` and targets ``(B, T, K)``."""
+        flat = self.of_one(
+            outputs.logits.flatten(0, 1), targets.flatten(0, 1)
+        )  # (B * T,)
+        padding = ~length_mask(outputs.lengths, targets.shape[1])
+        return flat.view(padding.shape).masked_fill(padding, 0.0)  # (B, T)
+
+    def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return predictions ``(n_steps, K)`` from outputs ``(n_steps, n_outputs)``."""
+        return self.of_one.predict(outputs)
+
+    def predict_quantiles(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the ``levels`` ``(n_steps, n_levels, K)`` from those outputs."""
+        return self.of_one.predict_quantiles(outputs)
+
+
 def loss_arguments(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the loss from an estimator's ``parameters``."""
     return {argument: parameters[argument] for argument in LOSSES[name].arguments}

@@ -80,6 +80,12 @@ def step_labels_for(X):
     return [["uvw"[i] for i in rng.integers(3, size=len(sequence))] for sequence in X]
 
 
+def step_amounts_for(X):
+    """Return an array with a number for each step of each sequence."""
+    rng = np.random.default_rng(2)
+    return [rng.normal(loc=3.0, scale=2.0, size=len(sequence)) for sequence in X]
+
+
 def token_lists_for(X):
     """Return a list of one to four tokens for each sequence."""
     rng = np.random.default_rng(0)
@@ -122,6 +128,11 @@ ANSWERS = {
         label_probabilities,
         learnable=(COMPASS, [["n"], ["e"], ["s"], ["w"]] * 10),
     ),
+    "step numbers": Answer(
+        step_amounts_for,
+        lambda model, X: list(model.predict(X)),
+        learnable=(COMPASS, [np.array([v]) for v in [1.0, 1.0, -1.0, -1.0]] * 10),
+    ),
     "tokens": Answer(
         token_lists_for,
         score_fixed_targets,
@@ -158,7 +169,8 @@ class Case:
 
     @property
     def name(self):
-        return self.cls.__name__
+        of_steps = self.answer == "step numbers"
+        return self.cls.__name__ + ("-steps" if of_steps else "")
 
     def has(self, parameter):
         """Return whether the estimator has a parameter."""
@@ -213,6 +225,7 @@ class Case:
 CASES = [
     Case(SequenceClassifier, {"hidden_size": 4}, "label"),
     Case(SequenceRegressor, {"hidden_size": 4}, "number"),
+    Case(SequenceRegressor, {"hidden_size": 4}, "step numbers"),
     Case(SequenceTagger, {"hidden_size": 4}, "step labels"),
     Case(Seq2SeqTransformer, {"hidden_size": 4, "beam_size": 2}, "tokens"),
     Case(
@@ -224,6 +237,7 @@ CASES = [
     # Of four ReLU units too many may be dead.
     Case(FeedForwardClassifier, {"hidden_layer_sizes": (8,)}, "label"),
     Case(FeedForwardRegressor, {"hidden_layer_sizes": (8,)}, "number"),
+    Case(FeedForwardRegressor, {"hidden_layer_sizes": (8,)}, "step numbers"),
     Case(FeedForwardTagger, {"hidden_layer_sizes": (8,)}, "step labels"),
     Case(
         FeedForwardGenerator,

@@ -102,7 +102,7 @@ def test_a_parameter_that_partial_fit_refuses_is_named_too(make_estimator):
 
 
 def test_the_message_names_estimator_parameter_and_allowed_values(make_estimator):
-    name = make_estimator.name
+    name = make_estimator.cls.__name__
     message = (
         rf"The 'lr_schedule' parameter of {name} must be .*'one_cycle'.* Got 'cosin'"
     )

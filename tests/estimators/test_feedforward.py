@@ -204,7 +204,7 @@ def test_a_network_without_hidden_layers_agrees_with_linear_regression(rng):
     assert_allclose(linear.predict(X), expected, atol=0.02 * y.std())
 
 
-# --- the tagger's context ------------------------------------------------------------
+# --- the context of each step --------------------------------------------------------
 
 
 def make_tagger(**params):
@@ -236,3 +236,23 @@ def test_a_context_sees_no_farther_than_its_neighbours(rng):
     before, after = model.predict_proba([X[0]])[0], model.predict_proba([changed])[0]
     assert_array_equal(before[:6], after[:6])
     assert (before[6:] != after[6:]).any(1).all()
+
+
+def test_numbers_for_each_step_see_no_farther_than_the_context(rng):
+    X = [rng.normal(size=(9, 2)) for _ in range(24)]
+    y = [rng.normal(size=9) for _ in X]
+    model = FeedForwardRegressor(context=2, window=1, max_epochs=2, random_state=0)
+    model.fit(X, y)
+    assert not hasattr(model, "window_")
+    changed = X[0].copy()
+    changed[8] += 100
+    before, after = model.predict([X[0]])[0], model.predict([changed])[0]
+    assert_array_equal(before[:6], after[:6])
+    assert (before[6:] != after[6:]).all()
+
+
+def test_a_fit_on_steps_forgets_the_window_of_the_fit_before(numbers, rng):
+    model = FeedForwardRegressor(max_epochs=2, random_state=0)
+    assert model.fit(numbers, rng.normal(size=24)).window_ == 6
+    model.fit(numbers, [rng.normal(size=len(x)) for x in numbers])
+    assert not hasattr(model, "window_")

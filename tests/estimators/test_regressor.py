@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import r2_score
 
 from skrnn import FeedForwardRegressor, SequenceRegressor
 from skrnn.datasets import make_adding_problem
@@ -303,3 +304,216 @@ def test_regression_works_on_words():
         random_state=0,
     ).fit(X[:200], y[:200])
     assert model.score(X[200:], y[200:]) > 0.9
+
+
+# --- numbers for each step -----------------------------------------------------------
+
+
+@pytest.fixture
+def step_amounts(X, rng):
+    """Return a number for each step of X."""
+    return [rng.normal(loc=3.0, scale=2.0, size=len(x)) for x in X]
+
+
+def shapes(rows):
+    return [row.shape for row in rows]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_number_for_each_step(make_regressor, X, step_amounts, loss):
+    model = make_regressor(loss=loss).fit(X, step_amounts)
+    predicted = model.predict(X)
+    assert predicted.shape == (24,)
+    assert predicted.dtype == object
+    assert {row.dtype for row in predicted} == {np.dtype(np.float64)}
+    assert shapes(predicted) == shapes(step_amounts)
+    assert type(model.score(X, step_amounts)) is float
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_several_numbers_for_each_step(make_regressor, X, step_amounts, loss):
+    y = [np.c_[row, -row, np.full(len(row), 500.0)] for row in step_amounts]
+    model = make_regressor(loss=loss).fit(X, y)
+    assert shapes(model.predict(X)) == shapes(y)
+    assert_allclose(np.concatenate(list(model.predict(X)))[:, 2], 500, atol=5)
+    assert type(model.score(X, y)) is float
+
+
+def test_arrays_as_long_as_the_sequences_are_steps_and_a_table_is_outputs(
+    make_regressor, rng
+):
+    X, y = rng.normal(size=(24, 5)), rng.normal(size=(24, 5))
+    of_steps = make_regressor().fit(X, list(y)).predict(X[:2])
+    assert shapes(of_steps) == [(5,), (5,)]
+    assert of_steps.dtype == object
+    for table in (y, y.tolist(), pd.DataFrame(y)):
+        assert make_regressor().fit(X, table).predict(X[:2]).shape == (2, 5)
+    with pytest.raises(ValueError, match="pass arrays, as"):
+        make_regressor().fit([[1.0], [2.0, 3.0]], [[1.0], [2.0, 3.0]])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_sequences_of_one_step_have_one_number_either_way(make_regressor, rng, loss):
+    X, amounts = rng.normal(size=(24, 1, 3)), rng.normal(size=24)
+    known = make_regressor().get_params()
+    params = {k: v for k, v in {"pooling": "last", "context": 0}.items() if k in known}
+    one = make_regressor(loss=loss, **params).fit(X, amounts)
+    by_step = make_regressor(loss=loss, **params).fit(X, [np.array([a]) for a in amounts])
+    assert_allclose(np.concatenate(list(by_step.predict(X))), one.predict(X), rtol=1e-5)
+    assert_allclose(by_step.history_["train_loss"], one.history_["train_loss"], 1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_step_counts_alike_and_padding_not_at_all(numbers, rng, loss):
+    params = {"context": 0, "loss": loss, "batch_size": 1000, "max_epochs": 5, "lr": 0.1}
+    y = [rng.normal(size=len(x)) for x in numbers]
+    weight = rng.integers(1, 4, size=24).astype(float)
+    lengths = np.array(list(map(len, numbers)))
+    cut = [x[i : i + 1] for x in numbers for i in range(len(x))]
+    model = FeedForwardRegressor(random_state=0, hidden_layer_sizes=4, **params)
+    model.fit(numbers, y, weight)
+    losses, predicted = model.history_["train_loss"], model.predict(numbers)
+    model.fit(cut, [np.array([v]) for v in np.concatenate(y)], np.repeat(weight, lengths))
+    assert_allclose(model.history_["train_loss"], losses, rtol=1e-5)
+    assert_allclose(
+        np.concatenate(list(model.predict(cut))),
+        np.concatenate(list(predicted)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_the_score_of_steps_is_that_of_all_steps_together(
+    make_regressor, X, step_amounts
+):
+    model = make_regressor().fit(X, step_amounts)
+    weight = np.arange(24.0)
+    predicted = np.concatenate(list(model.predict(X)))
+    true = np.concatenate(step_amounts)
+    assert model.score(X, step_amounts) == pytest.approx(r2_score(true, predicted))
+    by_step = np.repeat(weight, list(map(len, X)))
+    assert model.score(X, step_amounts, weight) == pytest.approx(
+        r2_score(true, predicted, sample_weight=by_step)
+    )
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-13, 1e-11, 1e30])
+def test_the_unit_of_steps_does_not_change_the_score(
+    make_regressor, X, step_amounts, unit
+):
+    plain = make_regressor().fit(X, step_amounts).score(X, step_amounts)
+    y = [unit * row for row in step_amounts]
+    assert make_regressor().fit(X, y).score(X, y) == pytest.approx(plain)
+
+
+def test_steps_have_quantiles_each(make_regressor, X, step_amounts):
+    levels = (0.9, 0.1, 0.5)
+    model = make_regressor(loss="quantile", quantiles=levels).fit(X, step_amounts)
+    quantiles = model.predict_quantiles(X)
+    assert shapes(quantiles) == [(len(x), 3) for x in X]
+    for row, median in zip(quantiles, model.predict(X), strict=True):
+        assert_array_equal(row[:, 2], median)
+        assert (row[:, 0] >= row[:, 2]).all()
+        assert (row[:, 2] >= row[:, 1]).all()
+    y = [np.c_[row, row] for row in step_amounts]
+    both = make_regressor(loss="quantile", quantiles=levels).fit(X, y)
+    assert shapes(both.predict_quantiles(X)) == [(len(x), 3, 2) for x in X]
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_another_level_shifts_the_prediction_of_each_step_by_as_much(
+    make_regressor, rng, norm
+):
+    X = [rng.integers(-8, 9, size=n) / 8 for n in rng.integers(4, 9, size=24)]
+    X = [x - x.mean() for x in X] if norm == "standard" else X
+    y = [2 * x for x in X]
+    moved_X, moved_y = ([row + 1024.0 for row in rows] for rows in (X, y))
+    model = make_regressor(instance_norm=norm).fit(X, y)
+    moved = make_regressor(instance_norm=norm).fit(moved_X, moved_y)
+    for got, expected in zip(moved.predict(moved_X), model.predict(X), strict=True):
+        assert_allclose(got, expected + 1024.0, atol=5e-3)
+
+
+def test_a_text_without_tokens_has_no_numbers(make_regressor):
+    X = ["a b", "b", "", "a", "b a b", "b b"] * 4
+    y = [np.array([float(t == "a") for t in text.split()]) for text in X]
+    weight = np.arange(24.0)
+    model = make_regressor().fit(X, y, weight)
+    filled = [i for i, text in enumerate(X) if text]
+    expected = make_regressor().fit(
+        [X[i] for i in filled], [y[i] for i in filled], weight[filled]
+    )
+    predicted = model.predict(["", "a b", "   "])
+    assert shapes(predicted) == [(0,), (2,), (0,)]
+    assert_array_equal(predicted[1], expected.predict(["a b"])[0])
+    assert shapes(model.predict(["", ""])) == [(0,), (0,)]
+    assert model.score(X, y) == expected.score(X, y)
+    quantile = make_regressor(loss="quantile").fit(X, y)
+    assert shapes(quantile.predict_quantiles(["", "a b"])) == [(0, 3), (2, 3)]
+
+
+def test_a_numeric_sequence_without_steps_stays_an_error(make_regressor, numbers, rng):
+    y = [rng.normal(size=len(x)) for x in numbers]
+    model = make_regressor().fit(numbers, y)
+    for call in (model.predict, lambda X: model.fit(X, [*y[:1], y[0][:0]])):
+        with pytest.raises(ValueError, match=r"X\[1\] has no steps"):
+            call([numbers[0], numbers[0][:0]])
+
+
+def test_a_named_scorer_is_refused_where_y_has_steps(make_regressor, X, step_amounts):
+    model = make_regressor(scoring="r2", early_stopping=True)
+    with pytest.raises(ValueError, match="scoring='r2' compares one number a sequence"):
+        model.fit(X, step_amounts)
+
+
+def test_a_scorer_watches_steps(make_regressor, X, step_amounts):
+    def r2(estimator, X, y):
+        return estimator.score(X, y)
+
+    model = make_regressor(scoring=r2, early_stopping=True, max_epochs=4, lr=0.05)
+    model.fit(X, step_amounts)
+    assert len(model.history_) == 4
+    assert model.history_["valid_score"].nunique() > 1
+
+
+def test_a_fit_on_steps_refuses_one_number_a_sequence_later(
+    make_regressor, X, step_amounts, amounts
+):
+    model = make_regressor().fit(X, step_amounts)
+    with pytest.raises(TypeError, match=r"y\[0\] is float, expected an array of numbers"):
+        model.score(X, amounts)
+    with pytest.raises(TypeError, match=r"y\[0\] is float, expected an array of numbers"):
+        model.partial_fit(X, amounts)
+    model.fit(X, amounts)  # a fit from the start may be of another kind
+    assert model.predict(X).shape == (24,)
+    with pytest.raises(ValueError, match="y must have one entry a sequence"):
+        model.partial_fit(X, step_amounts)
+
+
+def running_mean(x, n=3):
+    """Return the mean of each step and the ones before it, n together."""
+    return np.convolve(np.pad(x, (n - 1, 0)), np.ones(n) / n, mode="valid")
+
+
+def test_a_running_mean_is_learned_where_steps_alone_do_not_suffice():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=n) for n in rng.integers(10, 30, size=150)]
+    y = [running_mean(x) for x in X]
+    shared = {"max_epochs": 60, "random_state": 0}
+    recurrent = SequenceRegressor(hidden_size=8, lr=0.03, dropout=0.0, **shared)
+    assert recurrent.fit(X[:100], y[:100]).score(X[100:], y[100:]) > 0.9
+    pointwise = FeedForwardRegressor(hidden_layer_sizes=8, context=0, lr=0.01, **shared)
+    assert pointwise.fit(X[:100], y[:100]).score(X[100:], y[100:]) < 0.5
+    window = FeedForwardRegressor(hidden_layer_sizes=8, context=2, lr=0.01, **shared)
+    assert window.fit(X[:100], y[:100]).score(X[100:], y[100:]) > 0.9
+
+
+def test_a_copy_beyond_the_context_of_the_baseline_is_learned():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=n) for n in rng.integers(10, 30, size=150)]
+    y = [np.r_[np.zeros(3), x[:-3]] for x in X]
+    params = {"hidden_size": 16, "lr": 0.02, "dropout": 0.0, "max_epochs": 60}
+    model = SequenceRegressor(random_state=0, **params).fit(X[:100], y[:100])
+    assert model.score(X[100:], y[100:]) > 0.9
+    baseline = FeedForwardRegressor(max_epochs=60, random_state=0)
+    assert baseline.fit(X[:100], y[:100]).score(X[100:], y[100:]) < 0.1

@@ -20,6 +20,7 @@ from skrnn.training.losses import (
     RegressionLoss,
     SquaredError,
     StepCrossEntropy,
+    StepRegression,
     loss_arguments,
     make_loss,
 )
@@ -228,3 +229,32 @@ def test_a_path_without_transitions_costs_the_sum_of_its_steps(scores, step_targ
     got = PathLikelihood()(PathScores(*scores, *zeros), step_targets)
     expected = StepCrossEntropy()(scores, step_targets).sum(1)
     torch.testing.assert_close(got, expected)
+
+
+# --- numbers for each step -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_the_loss_of_a_step_is_that_of_its_numbers_alone(name, n_targets, generator):
+    arguments = loss_arguments(name, {"quantiles": (0.2, 0.7)})
+    alone, by_step = LOSSES[name](**arguments), StepRegression(name, **arguments)
+    lengths = torch.tensor([4, 1, 3])
+    logits = torch.randn(3, 4, alone.n_outputs(n_targets), generator=generator)
+    numbers = torch.randn(3, 4, n_targets, generator=generator)
+    got = by_step(StepScores(logits, lengths), numbers)
+    assert got.shape == (3, 4)
+    for i, n in enumerate(lengths.tolist()):
+        torch.testing.assert_close(got[i, :n], alone(logits[i, :n], numbers[i, :n]))
+        assert not got[i, n:].any()
+
+
+def test_the_quantiles_of_a_step_are_those_of_its_numbers_alone(rng):
+    outputs = rng.normal(size=(7, 3)).astype(np.float32)
+    alone = Quantile((0.9, 0.1))
+    by_step = StepRegression("quantile", quantiles=(0.9, 0.1))
+    assert by_step.levels == alone.levels
+    np.testing.assert_array_equal(by_step.predict(outputs), alone.predict(outputs))
+    np.testing.assert_array_equal(
+        by_step.predict_quantiles(outputs), alone.predict_quantiles(outputs)
+    )

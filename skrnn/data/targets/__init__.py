@@ -15,6 +15,7 @@ from skrnn.data.targets._classes import (
 )
 from skrnn.data.targets._continuations import FeatureContinuations, TokenContinuations
 from skrnn.data.targets._numbers import HorizonTargets, NumberTargets
+from skrnn.data.targets._step_numbers import StepNumberTargets, has_step_numbers
 from skrnn.data.targets._steps import StepTargets
 from skrnn.data.targets._tokens import TokenTargets
 from skrnn.data.targets._weights import loss_weights
@@ -27,11 +28,13 @@ __all__ = [
     "HorizonTargets",
     "MultilabelTargets",
     "NumberTargets",
+    "StepNumberTargets",
     "StepTargets",
     "Targets",
     "TokenContinuations",
     "TokenTargets",
     "check_weights",
+    "has_step_numbers",
     "loss_weights",
     "make_class_targets",
     "open_targets",

@@ -118,6 +118,9 @@ class Targets(ABC):
     ----------
     teacher_forcing : bool
         Whether the network reads the targets one step late in training.
+    by_step : bool
+        Whether y has one entry for each step of X: sequences without steps, which have
+        none, are left out of training.
     classes : ndarray of shape (n_classes,) or None
         The labels, as in ``classes_``.
     vocabulary : dict or None
@@ -125,6 +128,7 @@ class Targets(ABC):
     """
 
     teacher_forcing: ClassVar[bool] = False
+    by_step: ClassVar[bool] = False
     classes: Any = None
     vocabulary: dict[Hashable, int] | None = None
 

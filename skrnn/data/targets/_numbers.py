@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
 from skrnn.data.layouts import open_column
+from skrnn.data.ragged import RaggedArray
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -46,11 +47,13 @@ class NumberTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return float64 ``(n_sequences,)`` or ``(n_sequences, n_outputs)``."""
+        _check_rows_are_outputs(y, name)
         values = _open_numbers(y, X, name)
         if values.ndim > 2:
             raise ValueError(
                 f"{name} has {values.ndim} dimensions, expected (n_sequences,) or "
-                "(n_sequences, n_outputs)"
+                "(n_sequences, n_outputs); for numbers for each step pass a list of "
+                f"arrays, as list({name})"
             )
         if values.ndim == 2 and values.shape[1] == 1:
             values = column_or_1d(values, warn=True)
@@ -71,10 +74,10 @@ class NumberTargets(Targets):
         Relative to a sequence's level the mean stays 0: an untrained network then
         predicts the level.
         """
-        weight = train.weight
-        if weight is not None:
-            scale_to_mean_1(weight)  # raises where every weight is 0
-        self.shape = train.y.values.shape[1:]
+        if train.weight is not None:
+            scale_to_mean_1(train.weight)  # raises where every weight is 0
+        weight = self._weight(train)
+        self.shape = self._values(train).shape[1:]
         with np.errstate(over="ignore"):
             columns = self._relative(train)
         if not np.isfinite(columns).all():
@@ -97,33 +100,45 @@ class NumberTargets(Targets):
         """Return the scale of each column; ``largest`` is its largest absolute value."""
         return np.where(deviation > 0, deviation, CONSTANT_SCALE * largest)
 
-    def encode(self, data: CheckedData) -> NDArray[np.float32]:
+    def encode(self, data: CheckedData) -> NDArray | RaggedArray:
         """Return ``(n_sequences, n_outputs)`` standardised targets."""
+        return self._standardised(data)
+
+    def _standardised(self, data: CheckedData) -> NDArray[np.float32]:
         return ((self._relative(data) - self.mean) / self.scale).astype(np.float32)
 
-    def decode(self, outputs: NDArray, X: CheckedSequences) -> NDArray[np.float64]:
+    def decode(self, outputs: NDArray, X: CheckedSequences) -> NDArray:
         """Return predictions in y's units and form.
 
         ``outputs`` may have quantiles before the outputs: (n_sequences, ..., n_outputs).
         """
         assert self.shape is not None
         result = outputs.astype(np.float64) * self.scale + self.mean
-        level = self.inputs.level_and_scale(X)
+        level = self._level(X)
         if level is not None:
             shift, scale = (part.reshape(-1, *[1] * (outputs.ndim - 1)) for part in level)
             result = result * scale + shift
         return result.reshape(*outputs.shape[:-1], *self.shape)
 
-    def loss_weights(
-        self, data: CheckedData, train: CheckedData, class_weight: Any
-    ) -> NDArray | None:
-        """Return the sample weights ``(n_sequences,)``."""
+    def _relative(self, data: CheckedData) -> NDArray[np.float64]:
+        values = self._values(data)
+        columns = values.reshape(len(values), -1)
+        level = self._level(data.X)
+        return columns if level is None else (columns - level[0]) / level[1]
+
+    # --- what a row of numbers belongs to: here a sequence ---------------------------
+
+    def _values(self, data: CheckedData) -> NDArray[np.float64]:
+        """Return all rows of numbers ``(n_rows, ...)``."""
+        return data.y.values
+
+    def _weight(self, data: CheckedData) -> NDArray[np.float64] | None:
+        """Return the weight of each row."""
         return data.weight
 
-    def _relative(self, data: CheckedData) -> NDArray[np.float64]:
-        columns = data.y.values.reshape(len(data), -1)
-        level = self.inputs.level_and_scale(data.X)
-        return columns if level is None else (columns - level[0]) / level[1]
+    def _level(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
+        """Return the level and scale ``(n_rows, 1)`` that each row is relative to."""
+        return self.inputs.level_and_scale(X)
 
 
 class HorizonTargets(NumberTargets):
@@ -157,6 +172,20 @@ class HorizonTargets(NumberTargets):
         shared = unit * np.sqrt(np.square(deviation / unit).mean(axis=0))
         of_largest = largest.reshape(self.horizon, -1).max(axis=0)
         return np.tile(super()._scale(shared, of_largest), self.horizon)
+
+
+def _check_rows_are_outputs(y: Any, name: str) -> None:
+    """Raise a ValueError if y is a list of lists of unequal length."""
+    if not isinstance(y, list | tuple) or not set(map(type, y)) <= {list, tuple}:
+        return
+    lengths = list(map(len, y))
+    other = next((i for i, n in enumerate(lengths) if n != lengths[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"{name}[{other}] has {lengths[other]} numbers, but {name}[0] has {lengths[0]}: "
+            "nested lists are several outputs a sequence, the same number for each. For a "
+            f"number for each step pass arrays, as [np.asarray(row) for row in {name}]"
+        )
 
 
 def _open_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:

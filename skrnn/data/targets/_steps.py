@@ -40,6 +40,8 @@ class StepTargets(Targets):
         Whether the loss is one value a sequence (a conditional random field's).
     """
 
+    by_step = True
+
     def __init__(
         self,
         tokenizer: Any = "word",
@@ -108,7 +110,7 @@ class StepTargets(Targets):
             if len(of_row) != lengths[i]:
                 raise ValueError(
                     f"{name}[{i}] has {len(of_row)} labels, but {X.name}[{i}] has "
-                    f"{lengths[i]} steps{_shown_tokens(X, i)}"
+                    f"{lengths[i]} steps{shown_tokens(X, i)}"
                 )
             labels += of_row
         steps = RaggedArray.from_lengths(object_array(labels), lengths)
@@ -219,7 +221,7 @@ def _as_labels(labels: RaggedArray) -> NDArray:
     return np.array(labels.values.tolist())
 
 
-def _shown_tokens(X: CheckedSequences, i: int, limit: int = 12) -> str:
+def shown_tokens(X: CheckedSequences, i: int, limit: int = 12) -> str:
     """Return the tokens of a text, which its tokenizer has made."""
     if X.texts is None:
         return ""

@@ -1,4 +1,4 @@
-"""Many to many, aligned: a score for each label of each step."""
+"""Many to many, aligned: a score for each label of each step, or numbers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from skrnn.modules.outputs import PathScores, StepScores
 
 
 class TaggingNetwork(EncodingNetwork):
-    """Encodes every step and scores its labels.
+    """Encodes every step and scores its labels, or predicts its numbers.
 
     Parameters
     ----------
     n_outputs : int
-        Number of labels.
+        Number of labels, or of numbers.
     crf : bool
         Whether a conditional random field scores neighbouring labels.
     **encoding : dict
