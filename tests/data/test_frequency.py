@@ -159,6 +159,8 @@ def test_several_series_share_the_frequency_of_the_longest():
         (dates("D")[[0, 1, 2]].append(dates("D")[3:5] + pd.Timedelta("1h")), None,
          r"s has no regular frequency: row 3 \(2019-03-08 01:00:00\) comes 1 days "
          r"01:00:00 after row 2 \(2019-03-07\), but the most common distance is 1 days. "),
+        (dates("h").insert(2, pd.Timestamp("2019-03-05 01:05")), None, "row 2 .* comes 0 days"
+         " 00:05:00 after row 1 .*, but the most common distance is 0 days 01:00:00"),
         (dates("D", 1), None, "s has 1 rows, too few to infer the frequency; set freq"),
         (dates("D"), "W-TUE", r"s: row 1 \(2019-03-06\) lies between two steps of "
          "freq='W-TUE'"),
