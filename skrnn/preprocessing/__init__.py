@@ -1,8 +1,9 @@
 """Preparation of sequences: transformers of steps, long frames, padding and windows."""
 
-from skrnn.data.frames import sequences_from_frame, sliding_windows
+from skrnn.data.frames import sequences_from_frame
 from skrnn.data.padding import trim_padding
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
+from skrnn.data.windows import sliding_windows
 from skrnn.preprocessing._stepwise import StepwiseTransformer
 
 __all__ = [

@@ -1,0 +1,203 @@
+"""Indexes of dates have one frequency, known gaps and a future."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skrnn.data.frequency import check_time_index, check_time_indexes
+
+DETERMINISTIC = settings(derandomize=True, max_examples=40, deadline=None, database=None)
+CALENDAR = [
+    "D", "2D", "W-SUN", "W-WED", "2W-FRI", "B", "MS", "ME", "BMS", "BME", "2MS", "6ME",
+    "QS", "QE", "QS-FEB", "QE-JAN", "BQS", "BQE", "YS", "YE", "YE-JUN", "BYE", "2YS",
+]  # fmt: skip
+CLOCK = ["h", "15min", "7h", "36h", "s", "250ms"]
+PERIODS = ["D", "W-SUN", "M", "2M", "Q-DEC", "Y-DEC", "h"]
+
+
+def dates(freq, n=40, start="2019-03-05", **options):
+    """Return dates that do not know their frequency."""
+    times = pd.date_range(start, periods=n, freq=freq, **options)
+    return pd.DatetimeIndex(times, freq=None, name="when")
+
+
+def trading_days():
+    """Return weekdays without some holidays, as in stock prices."""
+    days = dates("B", 260, "2012-01-02")
+    holidays = ["2012-01-16", "2012-05-28", "2012-10-29", "2012-10-30", "2012-12-25"]
+    return days[~days.isin(pd.to_datetime(holidays))]
+
+
+# --- the regular frequency -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("tz", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("freq", CALENDAR + CLOCK)
+def test_the_frequency_of_regular_dates_is_inferred_and_their_future_continues_them(
+    freq, tz
+):
+    times = dates(freq, 46, tz=tz)
+    timeline = check_time_index(times[:40])
+    assert timeline.steps.tolist() == list(range(40))
+    assert len(timeline.gaps) == 0
+    assert timeline.future(6).equals(times[40:])
+    assert timeline.future(6).name == "when"
+    assert timeline.without_gaps() is timeline.index
+
+
+@given(data=st.data())
+@DETERMINISTIC
+@pytest.mark.parametrize("tz", [None, "America/New_York"])
+def test_the_steps_of_dates_with_gaps_are_their_places_among_all(tz, data):
+    freq = data.draw(st.sampled_from(CALENDAR + CLOCK))
+    start = data.draw(st.datetimes(pd.Timestamp("1995"), pd.Timestamp("2030")))
+    whole = dates(freq, 40, pd.Timestamp(start).floor("h"), tz=None)
+    if tz is not None and freq in CALENDAR:
+        whole = whole.normalize().tz_localize(tz)
+    elif tz is not None:
+        whole = whole.tz_localize("UTC").tz_convert(tz)
+    holes = data.draw(st.sets(st.sampled_from(range(3, 39, 4))))  # most distances stay
+    kept = np.setdiff1d(np.arange(40), sorted(holes))
+    for given_freq in (None, freq):
+        timeline = check_time_index(whole[kept], given_freq)
+        assert timeline.steps.tolist() == kept.tolist()
+        assert timeline.gaps.tolist() == [i for i, k in enumerate(kept) if k + 1 in holes]
+        assert timeline.without_gaps().equals(whole)
+
+
+@given(data=st.data())
+@DETERMINISTIC
+def test_with_freq_any_steps_may_be_missing(data):
+    freq = data.draw(st.sampled_from(CALENDAR + CLOCK))
+    whole = dates(freq, 30)
+    kept = sorted(data.draw(st.sets(st.integers(0, 29), min_size=1)))
+    timeline = check_time_index(whole[kept], freq)
+    assert timeline.steps.tolist() == (np.array(kept) - kept[0]).tolist()
+    following = dates(freq, 3, whole[kept[-1]])[1:]
+    assert timeline.future(2).tolist() == following.tolist()
+
+
+@pytest.mark.parametrize("freq", PERIODS)
+def test_periods_have_their_own_frequency_whatever_is_missing(freq):
+    whole = pd.period_range("2020-01-01", periods=12, freq=freq, name="when")
+    timeline = check_time_index(whole[[0, 3, 5, 7, 9]])
+    assert timeline.steps.tolist() == [0, 3, 5, 7, 9]
+    assert timeline.without_gaps().equals(whole[:10])
+    assert timeline.future(2).equals(whole[10:])
+    assert timeline.future(2).name == "when"
+    assert check_time_index(whole, freq).offset == whole.freq
+
+
+def test_dates_on_weekdays_only_are_business_days():
+    days = trading_days()
+    timeline = check_time_index(days)
+    assert timeline.offset == pd.offsets.BDay()
+    assert days[timeline.gaps[0] + 1] == pd.Timestamp("2012-01-17")
+    assert len(timeline.without_gaps()) == 260
+    assert timeline.future(1)[0] == days[-1] + pd.offsets.BDay()
+    periods = check_time_index(days.to_period("D"))
+    assert periods.steps.tolist() == timeline.steps.tolist()
+    assert periods.future(4).equals(timeline.future(4).to_period("D"))
+    assert periods.without_gaps().equals(timeline.without_gaps().to_period("D"))
+
+
+def test_five_days_in_one_week_are_days():
+    assert check_time_index(dates("D", 5, "2024-01-01")).offset == pd.offsets.Day()
+
+
+def test_one_day_of_each_month_is_a_frequency():
+    timeline = check_time_index(dates(pd.DateOffset(months=1), 9, "2023-06-15"))
+    assert timeline.future(1)[0] == pd.Timestamp("2024-03-15")
+
+
+def test_days_keep_their_clock_when_summer_time_begins():
+    days = dates("D", 4, "2024-03-29 08:00", tz="Europe/Berlin")
+    timeline = check_time_index(days)
+    assert timeline.offset == pd.offsets.Day()
+    assert [time.hour for time in timeline.future(3)] == [8, 8, 8]
+
+
+def test_steps_counts_rows_whatever_their_dates():
+    timeline = check_time_index(trading_days(), "steps")
+    assert timeline.offset is None
+    assert timeline.steps.tolist() == list(range(255))
+    assert timeline.future(2).tolist() == [255, 256]
+
+
+def test_without_dates_whole_numbers_are_continued_and_rows_counted():
+    years = pd.Index([1700, 1710, 1720], name="year")
+    following = check_time_index(years).future(2)
+    assert following.tolist() == [1730, 1740]
+    assert following.name == "year"
+    for index in (pd.Index([3, 1, 2]), pd.Index(list("abc")), pd.RangeIndex(3)):
+        assert check_time_index(index).future(2).tolist() == [3, 4]
+
+
+def test_several_series_share_the_frequency_of_the_longest():
+    long, short = dates("B", 30), dates("D", 3, "2024-01-02")
+    timelines = check_time_indexes([short, long], None, ["a", "b"])
+    assert [t.offset for t in timelines] == [pd.offsets.BDay()] * 2
+    assert timelines[0].steps.tolist() == [0, 1, 2]
+    one = check_time_indexes([long, long[:1]], None, ["a", "b"])[1]
+    assert one.future(1)[0] == long[1]
+
+
+# --- refusals ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("index", "freq", "message"),
+    [
+        (dates("D")[[0, 2, 1]], None, r"s is not sorted by time: row 2 \(2019-03-06\) "
+         r"comes after row 1 \(2019-03-07\); pass s.sort_index\(\)"),
+        (dates("D")[[0, 2, 1]], "steps", r"pass s.sort_index\(\)"),
+        (dates("h")[[0, 1, 1]], None, r"s has the time 2019-03-05 01:00:00 twice, in rows "
+         r"1 and 2; keep one row a time, as s\[~s.index.duplicated\(\)\]"),
+        (pd.DatetimeIndex(["2020-01-01", None]), None, "s has a missing time in row 1"),
+        (dates("D")[[0, 1, 2]].append(dates("D")[3:5] + pd.Timedelta("1h")), None,
+         r"s has no regular frequency: row 3 \(2019-03-08 01:00:00\) comes 1 days "
+         r"01:00:00 after row 2 \(2019-03-07\), but the most common distance is 1 days. "),
+        (dates("h").insert(2, pd.Timestamp("2019-03-05 01:05")), None, "row 2 .* comes 0 days"
+         " 00:05:00 after row 1 .*, but the most common distance is 0 days 01:00:00"),
+        (dates("D", 1), None, "s has 1 rows, too few to infer the frequency; set freq"),
+        (dates("D"), "W-TUE", r"s: row 1 \(2019-03-06\) lies between two steps of "
+         "freq='W-TUE'"),
+        (dates("D"), "MS", r"s: row 0 \(2019-03-05\) lies between two steps of freq='MS'"),
+        (dates("30min"), "h", "s: row 1 .* lies between two steps of freq='h'"),
+        (dates("D"), "M", "freq='M' is not a frequency of pandas, such as"),
+        (dates("D"), 3, "freq=3 is not a frequency of pandas, such as"),
+        (dates("D"), "-1D", "freq='-1D' runs backwards"),
+        (pd.period_range("2020", periods=3, freq="M"), "D", "freq='D' differs from 'M'"),
+        (pd.Index(["2020-01-01"]), "D", r"freq='D' needs dates: .* s has \['2020-01-01'\]"),
+    ],
+)  # fmt: skip
+def test_indexes_that_have_no_order_or_no_frequency_are_refused(index, freq, message):
+    with pytest.raises(ValueError, match=message):
+        check_time_index(index, freq, "s")
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (pd.RangeIndex(9), "b has an index without dates, expected one of dates without"),
+        (
+            dates("D", tz="UTC"),
+            "b has an index of dates in UTC, expected one of dates wi",
+        ),
+        (dates("D").to_period("D"), "b has an index of periods 'D', expected one of dat"),
+        (dates("h", 9), "row 1 .* lies between two steps of the frequency 'D' of a"),
+    ],
+)
+def test_series_with_other_kinds_of_times_are_named(other, message):
+    with pytest.raises(ValueError, match=message):
+        check_time_indexes([dates("D"), other], None, ["a", "b"])
+
+
+def test_gaps_are_described_by_the_first_of_them():
+    text = check_time_index(trading_days()).describe_gaps()
+    assert text == (
+        "row 10 (2012-01-17) comes 2 steps after row 9 (2012-01-13), at the frequency "
+        "'B'; 4 gaps, 5 missing in all"
+    )
