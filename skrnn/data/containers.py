@@ -218,7 +218,7 @@ def check_sequences(
     if frame is not None:
         return _check_fields(frame, feature_names, fields, split, empty, name, advice)
     for parameter, names in (("time", fields.time), ("static_features", fields.static)):
-        if names is not None and names != []:
+        if names is not None and (not isinstance(names, list) or names):
             raise ValueError(
                 f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
             )

@@ -253,8 +253,8 @@ def test_the_warning_names_the_line_of_the_test(make_net, make_examples):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(64, 5, 2))
     X[10] = 1e25
+    model = FeedForwardRegressor(max_epochs=1, scale=None, random_state=0)
     with pytest.warns(UserWarning, match=r"for X\[10\] \(5 steps\)\. Cut") as caught:
-        model = FeedForwardRegressor(max_epochs=1, scale=None, random_state=0)
         model.fit(list(X), X[:, 0, 0] % 1)
     assert [w.filename for w in caught] == [__file__]
 
