@@ -197,7 +197,7 @@ def test_a_column_that_does_not_fit_is_named(make_supervised, table, y, change, 
 
 
 def test_a_recurrent_network_needs_steps(make_recurrent, table, y):
-    with pytest.raises(ValueError, match="every column of X is static.*recurrent"):
+    with pytest.raises(ValueError, match=r"every column of X is static.*recurrent"):
         make_recurrent().fit(table[["age", "city"]], y)
 
 
@@ -232,7 +232,9 @@ def test_samples_follow_their_static_columns(make_generator):
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
-def test_the_unit_of_a_feature_does_not_matter(make_supervised, numbers, y, outputs, unit):
+def test_the_unit_of_a_feature_does_not_matter(
+    make_supervised, numbers, y, outputs, unit
+):
     scaled = [x * unit for x in numbers]
     model, other = make_supervised().fit(numbers, y), make_supervised().fit(scaled, y)
     assert_allclose(outputs(other, scaled), outputs(model, numbers), rtol=1e-3, atol=1e-4)
@@ -250,7 +252,9 @@ def test_features_far_from_zero_keep_their_differences(
 
 def test_values_too_large_for_float32_need_the_scale(make_supervised, numbers, y):
     large = [x * 1e100 for x in numbers]
-    assert np.isfinite(make_supervised.outputs(make_supervised().fit(large, y), large)).all()
+    assert np.isfinite(
+        make_supervised.outputs(make_supervised().fit(large, y), large)
+    ).all()
     with pytest.raises(ValueError, match=r"too large for float32: X\[0\], step 0"):
         make_supervised(scale=None).fit(large, y)
 
@@ -315,9 +319,13 @@ def test_the_time_between_steps_counts(make_supervised, table, y, outputs):
     model = make_supervised(time="at", max_epochs=4).fit(timed, y)
     expected = outputs(model, timed)
     for cells in (stamps, [s.to_numpy() for s in stamps], [list(s) for s in stamps]):
-        assert_allclose(outputs(model, table.assign(at=column(cells))), expected, rtol=1e-5)
+        assert_allclose(
+            outputs(model, table.assign(at=column(cells))), expected, rtol=1e-5
+        )
     later = column([s + 1e9 for s in seconds])  # the beginning does not count
-    assert_allclose(outputs(model, table.assign(at=later)), expected, rtol=1e-4, atol=1e-6)
+    assert_allclose(
+        outputs(model, table.assign(at=later)), expected, rtol=1e-4, atol=1e-6
+    )
     slower = outputs(model, table.assign(at=column([9 * s for s in seconds])))
     assert np.abs(slower - expected).max() > 1e-4
 
