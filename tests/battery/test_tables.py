@@ -228,6 +228,21 @@ def test_samples_follow_their_static_columns(make_generator):
         model.stream(prompts[:2])
 
 
+def test_a_field_without_pretrained_vectors_learns_its_own(make_reader, y, words):
+    table = pd.DataFrame(
+        {"words": column(words), "tags": column([["T"] * len(w) for w in words])}
+    )
+    vectors = {"oak": np.ones(3), "elm": np.zeros(3)}
+    model = make_reader(embeddings=vectors, freeze_embeddings=True).fit(table, y)
+    first, second = model.net_.module_.input_layer.fields
+    assert not first.embedding.weight.requires_grad
+    assert second.embedding.weight.requires_grad
+    assert first.embedding.weight.shape[1] == 3
+    assert second.embedding.weight.shape[1] == model.embedding_dim
+    with pytest.raises(ValueError, match="embeddings has a vector for no token of X"):
+        make_reader(embeddings={"zebra": np.ones(3)}).fit(table, y)
+
+
 # --- scale ---------------------------------------------------------------------------
 
 
