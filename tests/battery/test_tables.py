@@ -134,10 +134,11 @@ def test_training_goes_on_with_the_columns_of_the_first_fit(make_estimator, tabl
             ValueError,
             r"X\['city'\] is missing in row 0",
         ),
+        (lambda t: t[:0], ValueError, "X has 0 sequences"),
         (lambda t: t["words"], ValueError, "fitted on a frame of fields"),
         (lambda t: np.zeros((N, 3)), ValueError, "fitted on a frame of fields"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_other_columns_than_those_of_fit_are_named(
     make_estimator, table, y, change, error, message
