@@ -99,11 +99,29 @@ def predict_outputs(
 
     ``decode`` returns a tensor ``(B, ...)`` for a batch.
     """
+
+    def compute(inputs: dict[str, Tensor]) -> Tensor:
+        outputs = net.module_(inputs)
+        return outputs if decode is None else decode(outputs)
+
+    return _row_by_sequence(net, dataset, compute)
+
+
+def predict_pooled(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float32]:
+    """Return the pooled vectors ``(n_sequences, n_units)``."""
+    return _row_by_sequence(net, dataset, net.module_.pool)
+
+
+def _row_by_sequence(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    compute: Callable[[dict[str, Tensor]], Tensor],
+) -> NDArray:
+    """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
     with evaluation(net):
         for indices, inputs in network_inputs(net, dataset):
-            outputs = net.module_(inputs)
-            rows = (outputs if decode is None else decode(outputs)).cpu().numpy()
+            rows = compute(inputs).cpu().numpy()
             if result is None:
                 result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
             result[indices] = rows
