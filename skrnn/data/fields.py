@@ -503,11 +503,11 @@ def _check_equal_lengths(
         row = int(unequal[0])
         texts = [field.name for field in tokens if field.texts is not None]
         remedy = "the step fields of a sequence must be equally long"
-        if len(texts) > 1:
+        if {first, column} & set(texts):
             remedy += (
                 ". A text is a step field, split into words; name a column that is one "
                 f"value a sequence in static_features, or make it a category by "
-                f'{name}[{shown(texts[1])}].astype("category"); join two texts to one'
+                f'{name}[{shown(texts[-1])}].astype("category"); join two texts to one'
             )
         raise ValueError(
             f"row {row} of {name}: column {shown(first)} has {expected[row]} steps, but "
