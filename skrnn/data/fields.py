@@ -449,7 +449,7 @@ def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
             index = pd.Index(list(cell))
             if isinstance(index, pd.PeriodIndex):
                 index = index.to_timestamp()
-            array = pd.to_datetime(index, utc=True).to_numpy()
+            array = pd.to_datetime(index, utc=True).tz_convert(None).to_numpy()
         except (ValueError, TypeError) as error:
             raise TypeError(
                 f"{place} must hold dates, times or seconds, got {shown(cell)}"
