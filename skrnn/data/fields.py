@@ -125,8 +125,9 @@ class FieldOptions:
         Columns that are static whatever they hold.
     time : column name, optional
         The field of time stamps.
-    missing : {"raise", "indicator"}
-        Whether missing numbers and categories are accepted.
+    missing : {"raise", "indicator"} or None
+        Whether missing numbers and categories are accepted; None of an estimator without
+        that parameter.
     needs_steps : bool
         Whether at least one column must be a step field.
     input_type : {"auto", "numeric", "tokens"}
@@ -137,7 +138,7 @@ class FieldOptions:
 
     static: Sequence[Hashable] | None = None
     time: Hashable | None = None
-    missing: str = "raise"
+    missing: str | None = "raise"
     needs_steps: bool = True
     input_type: str = "auto"
     roles: Mapping[Hashable, Role] | None = None
@@ -529,9 +530,10 @@ def _static(
         values = read(frame[column], place)
         missing = np.flatnonzero(pd.isna(values))
         if len(missing) and not options.allow_missing:
+            remedy = 'Set missing="indicator" to learn from gaps, or fill it before'
             raise ValueError(
-                f"Input {name} contains NaN: {place} is missing in row {missing[0]}. Set "
-                'missing="indicator" to learn from gaps, or fill it before'
+                f"Input {name} contains NaN: {place} is missing in row {missing[0]}. "
+                + (remedy if options.missing else "Fill it before")
             )
         columns[role].append(values)
     numbers = np.array(columns["number"], np.float64).reshape(-1, len(frame)).T

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
-from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec, TokenCodec
+from skrnn.data.codecs import (
+    EncodedSequences,
+    EncodedStatic,
+    FeatureCodec,
+    StaticCodec,
+    TokenCodec,
+)
 from skrnn.data.containers import (
     OF_X,
     CheckedSequences,
@@ -106,7 +112,7 @@ class Inputs:
         self.instance_norm = instance_norm
         self.target_feature = target_feature
         self.advice = OF_X if missing else OF_X._replace(missing=WITHOUT_GAPS)
-        self.fields = FieldOptions(static_features, time, self.missing, needs_steps)
+        self.fields = FieldOptions(static_features, time, missing, needs_steps)
         self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False
@@ -281,10 +287,13 @@ class Inputs:
         )
         if self._features is not None:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
-        static = None
-        if self.static is not None and X.static is not None:
-            static = self.static.encode(X.static)
-        return replace(first, beside=tuple(beside), static=static)
+        return replace(first, beside=tuple(beside), static=self.encode_static(X))
+
+    def encode_static(self, X: CheckedSequences) -> EncodedStatic | None:
+        """Return the static columns, if there are any."""
+        if self.static is None or X.static is None:
+            return None
+        return self.static.encode(X.static)
 
     def level_and_scale(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
@@ -303,11 +312,11 @@ class Inputs:
         config = {
             "input_layer": fields[0] if len(fields) == 1 else {"fields": (*fields,)}
         }
-        return (
-            config
-            if self.static is None
-            else config | {"static": self.static.layer_config()}
-        )
+        return config | self.static_config()
+
+    def static_config(self) -> dict[str, Any]:
+        """Return a network's argument for its static columns, if there are any."""
+        return {} if self.static is None else {"static": self.static.layer_config()}
 
     def layer_state(self, embeddings: Any = None) -> dict[str, Any]:
         """Return the arguments of the input layer's ``prepare``."""

@@ -183,13 +183,13 @@ def search(
 # --- language models ----------------------------------------------------------------------
 
 
-def read_prompts(net: SequenceNet, prompts: RaggedArray) -> tuple[Tensor, State]:
+def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, State]:
     """Return logits ``(n, C)`` after the last step of each prompt, and the states there.
 
     Prompts of one length are read together: after padding no state is real.
     """
-    lengths = prompts.lengths
-    collator = Collator(EncodedDataset(EncodedSequences(prompts)), net.device)
+    lengths = prompts.steps.lengths
+    collator = Collator(EncodedDataset(prompts), net.device)
     order, logits, states = [], [], []
     with evaluation(net):
         for length in np.unique(lengths):
@@ -198,6 +198,8 @@ def read_prompts(net: SequenceNet, prompts: RaggedArray) -> tuple[Tensor, State]
             for rows in np.split(same, np.arange(n_rows, len(same), n_rows)):
                 state: State | None = None
                 for chunk in collator.chunks(rows, CHUNK, CHUNK):
+                    if state is None:
+                        state = net.module_.start(chunk.inputs)
                     last, state = net.module_.read(chunk.inputs[collator.name], state)
                 assert state is not None  # each prompt has a step, its begin
                 order.append(rows)
