@@ -33,6 +33,60 @@ def series(rng):
     )
 
 
+# --- gaps ----------------------------------------------------------------------------
+
+
+def with_gaps(series, rng, share=0.4):
+    """Return the series with gaps in feature 1, and with one in every first step."""
+    values = series.values.astype(np.float64)
+    values[rng.random(len(values)) < share, 1] = np.nan
+    values[series.offsets[:-1], 1] = np.nan
+    return series.with_values(values)
+
+
+@pytest.mark.parametrize("scale", ["standard", None])
+def test_a_gap_has_the_last_value_which_decays_to_the_mean(series, rng, scale):
+    gappy = with_gaps(series, rng)
+    codec = FeatureCodec(scale, "indicator").fit(gappy)
+    mean = np.nanmean(gappy.values[:, 1])
+    deviation = np.nanstd(gappy.values[:, 1]) if scale else 1.0
+    for got, x in zip(codec.encode(gappy).steps, gappy, strict=True):
+        assert got.dtype == np.float32
+        filled, last, since = [], mean, 0
+        for value in x[:, 1]:
+            last, since = (last, since + 1) if np.isnan(value) else (value, 0)
+            filled.append(mean + (last - mean) * codec.DECAY**since)
+        expected = (np.array(filled) - (mean if scale else 0.0)) / deviation
+        np.testing.assert_allclose(got[:, 1], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(got[:, 2], np.isnan(x[:, 1]))
+
+
+def test_gaps_that_training_has_not_seen_have_the_mean_alone(series, rng):
+    codec = FeatureCodec("standard", "indicator").fit(series)
+    gappy = with_gaps(series, rng)
+    encoded = codec.encode(gappy).steps.values
+    assert encoded.shape[1] == 2
+    np.testing.assert_array_equal(encoded[np.isnan(gappy.values[:, 1]), 1], 0.0)
+
+
+@pytest.mark.parametrize(("n_features", "size"), [(1, 1.0), (4, 1.0), (16, 0.5)])
+def test_many_indicators_weigh_no_more_than_a_few_features(n_features, size, rng):
+    gappy = ragged([np.full((2, n_features), np.nan), rng.normal(size=(3, n_features))])
+    encoded = FeatureCodec(missing="indicator").fit(gappy).encode(gappy).steps.values
+    np.testing.assert_array_equal(encoded[:2, n_features:], size)
+    np.testing.assert_array_equal(encoded[2:, n_features:], 0.0)
+
+
+def test_a_gap_knows_how_old_its_last_value_is():
+    gappy = ragged([[[np.nan], [7.0], [np.nan], [np.nan]], [[np.nan], [5.0]]])
+    seconds = np.array([0.0, 10.0, 40.0, 100.0, 0.0, 3.0])
+    codec = FeatureCodec(missing="indicator").fit(gappy, seconds=seconds)
+    encoded = codec.encode(gappy, seconds=seconds).steps.values  # value, step, age, gap
+    np.testing.assert_array_equal(encoded[:, 1], [0, 10, 30, 60, 0, 3])
+    np.testing.assert_array_equal(encoded[:, 2], [0, 0, 30, 90, 0, 0])
+    np.testing.assert_array_equal(encoded[:, 3], [1, 0, 1, 1, 1, 0])
+
+
 # --- numbers in ----------------------------------------------------------------------
 
 
