@@ -53,7 +53,8 @@ class SequenceOf(HasMethods):
         return all(self.element.is_satisfied_by(one) for one in elements)
 
     def __str__(self) -> str:
-        return f"a sequence of at least {self.min_size} of: {self.element}"
+        of = "any values" if self.element is object else self.element
+        return f"a sequence of at least {self.min_size} of: {of}"
 
 
 class SubclassOf(HasMethods):
