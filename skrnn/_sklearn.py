@@ -53,8 +53,9 @@ class SequenceOf(HasMethods):
         return all(self.element.is_satisfied_by(one) for one in elements)
 
     def __str__(self) -> str:
-        of = "any values" if self.element is object else self.element
-        return f"a sequence of at least {self.min_size} of: {of}"
+        if self.element is object:
+            return f"a list of at least {self.min_size}"
+        return f"a sequence of at least {self.min_size} of: {self.element}"
 
 
 class SubclassOf(HasMethods):

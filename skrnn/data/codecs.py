@@ -340,6 +340,8 @@ class TokenCodec:
         self.char_encoder = char_encoder
         self.vector_size: int | None = None
         self.has_vectors = False
+        #: of another field than the one that ``embeddings`` is about, such as tags
+        self.lacks_vectors = False
         self.cased: dict[Hashable, Hashable] = {}
 
     def layer_config(
@@ -349,7 +351,7 @@ class TokenCodec:
         config: dict[str, Any] = {
             "n_ids": len(self.vocabulary),
             "embedding_dim": self.vector_size or embedding_dim,
-            "frozen": frozen,
+            "frozen": frozen and not self.lacks_vectors,
         }
         if self.char_encoder is not None:
             config |= {
@@ -362,7 +364,7 @@ class TokenCodec:
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
         """Return tokens' counts and, where given, vectors for the input layer."""
         state: dict[str, NDArray] = {"counts": self.vocabulary.counts}
-        pretrained = check_embeddings(embeddings)
+        pretrained = check_embeddings(embeddings) if self.has_vectors else None
         if pretrained is not None:
             state["vectors"] = self.vectors(pretrained)
         return state
@@ -396,11 +398,12 @@ class TokenCodec:
             self.characters = CHAR_FEATURES[self.char_encoder](words)
         pretrained = check_embeddings(embeddings)
         if pretrained is not None:
-            self.vector_size = pretrained.dim
             self.cased = _commonest_words(words, word_counts, forms, form_of_word)
             self.has_vectors = any(
                 self._look_up(form, pretrained)[1] is not None for form in forms
             )
+            self.lacks_vectors = not self.has_vectors
+            self.vector_size = pretrained.dim if self.has_vectors else None
         return self
 
     def encode(

@@ -260,11 +260,7 @@ def _check_list(
     advice: Advice,
     missing: bool,
 ) -> CheckedSequences:
-    if not sequences:
-        raise ValueError(
-            f"{name} has 0 sequences (Found array with 0 sample(s)) while a minimum of "
-            "1 is required."
-        )
+    _check_any(len(sequences), name)
     named = None
     if isinstance(sequences[0], pd.DataFrame) or is_foreign_frame(sequences[0]):
         named = sequences[0]
@@ -289,6 +285,14 @@ def _check_list(
     if empty == "raise" or (empty == "tokens" and kind == "numeric"):
         _check_no_empty(steps, name)
     return CheckedSequences(steps, form, named, texts)
+
+
+def _check_any(n_sequences: int, name: str) -> None:
+    if not n_sequences:
+        raise ValueError(
+            f"{name} has 0 sequences (Found array with 0 sample(s)) while a minimum of "
+            "1 is required."
+        )
 
 
 def _warn_of_texts_in_lists(steps: RaggedArray, name: str) -> None:
@@ -496,6 +500,7 @@ def _check_fields(
     name: str,
     advice: Advice,
 ) -> CheckedSequences:
+    _check_any(len(frame), name)
     is_first = options.roles is None
     if is_first and feature_names is not None and get_feature_names(frame) is not None:
         frame = in_order(frame, feature_names, name)

@@ -7,6 +7,7 @@ decides which X is such a frame; this file reads its columns.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -446,15 +447,7 @@ def _stamps(column: pd.Series, place: str, name: str) -> RaggedArray:
 def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
     array = to_array(cell)
     if array.dtype.kind not in "biufmM":
-        try:
-            index = pd.Index(list(cell))
-            if isinstance(index, pd.PeriodIndex):
-                index = index.to_timestamp()
-            array = pd.to_datetime(index, utc=True).tz_convert(None).to_numpy()
-        except (ValueError, TypeError) as error:
-            raise TypeError(
-                f"{place} must hold dates, times or seconds, got {shown(cell)}"
-            ) from error
+        array = _dates_of(cell, place)
     missing = np.flatnonzero(pd.isna(array))
     if len(missing):
         raise ValueError(f"{place} lacks the time stamp of step {missing[0]}")
@@ -463,6 +456,20 @@ def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
     if array.dtype.kind in "mM":
         return (array - array[0]) / np.timedelta64(1, "s")
     return array.astype(np.float64) - float(array[0])
+
+
+def _dates_of(cell: Any, place: str) -> NDArray:
+    """Return dates of any kind as datetime64."""
+    steps, times = list(cell), datetime.time | datetime.timedelta
+    if not all(
+        (isinstance(step, DATES) and not isinstance(step, times)) or is_missing(step)
+        for step in steps
+    ):
+        raise TypeError(f"{place} must hold dates, times or seconds, got {shown(cell)}")
+    index = pd.Index(steps)
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    return pd.to_datetime(index, utc=True).tz_localize(None).to_numpy()
 
 
 def _seconds(column: Hashable, stamps: RaggedArray, name: str) -> NDArray[np.float64]:

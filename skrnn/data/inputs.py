@@ -157,6 +157,8 @@ class Inputs:
             and self.form.kind != "fields"
         ):
             return self._like_fitted_kind(X)  # empty lists could be of any kind
+        if form.kind != self.form.kind:
+            self.check_form(X, estimator=estimator, name=name)
         if form.container == "columns" or (
             X.named is not None and self.form.container == form.container
         ):

@@ -93,6 +93,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     #: Parameters that not every estimator has.
     embeddings: Any = None
     class_weight: Any = None
+    missing: Any = None
 
     net_: SequenceNet
     _inputs: Inputs
@@ -493,6 +494,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.string = True
+        tags.input_tags.allow_nan = self.missing == "indicator"
         tags.target_tags.required = True
         return tags
 

@@ -61,6 +61,6 @@ def test_texts_in_a_table_of_one_column_are_those_of_a_list(make_unaligned, rng)
 
 
 def test_one_name_of_a_static_column_must_be_in_a_list(make_estimator, numbers, y):
-    message = r"'static_features' .* a sequence of at least 1 of: any values or None"
+    message = r"'static_features' .* a list of at least 1 or None"
     with pytest.raises(ValueError, match=message):
         make_estimator(static_features="a").fit(as_fields(numbers), y)
