@@ -107,6 +107,9 @@ def names_for_a_country(quick, seeds):
     data = load_names()
     if quick:
         data = {split: (X[::40], y[::40]) for split, (X, y) in data.items()}
+    countries = data["train"][1]
+    distinct = dict.fromkeys(zip(*data["train"], strict=True))  # held-out names are new
+    data["train"] = tuple(map(list, zip(*distinct, strict=True)))
     frames = {
         split: pd.DataFrame({"name": X, "country": pd.Categorical(y)})
         for split, (X, y) in data.items()
@@ -132,11 +135,13 @@ def names_for_a_country(quick, seeds):
             ],
         ],
         'Default parameters but tokenizer="char"; one seed. The country is a static column. '
+        "Both learn from the distinct names: some Arabic ones come twenty times, which "
+        "held-out names never do (with all of them both are worse on the validation file). "
         "Each country's n-grams have the order that is best on its validation names.",
     )
     progress("names for a country: the classifier that reads them")
     classifier = SequenceClassifier(**settings).fit(*data["train"])
-    drawn = np.random.RandomState(seeds[0]).choice(data["train"][1], N_SAMPLES)
+    drawn = np.random.RandomState(seeds[0]).choice(countries, N_SAMPLES)
     prompts = pd.DataFrame({"name": [""] * N_SAMPLES, "country": drawn})
     written = model.generate(prompts, random_state=seeds[0])
     found = np.mean(classifier.predict(written) == drawn)
