@@ -20,8 +20,10 @@ HOLDS = {
 }
 OF_ARRAYS = (
     "An array argument must be made of strings or numbers. If a ColumnTransformer made it, "
-    'set_output(transform="pandas") names its columns; then select the one you need'
+    'set_output(transform="pandas") gives out a frame, whose columns keep names and kinds'
 )
+#: How the types of categorical columns begin, in polars (two) and arrow.
+CATEGORICAL = ("Categorical", "Enum", "dictionary")
 
 
 def is_foreign_frame(X: Any) -> bool:
@@ -36,11 +38,17 @@ def is_foreign_frame(X: Any) -> bool:
 def as_frame(X: Any) -> pd.DataFrame:
     """Return a frame of another library as a pandas DataFrame."""
     names = getattr(X, "column_names", X.columns)
-    columns = {}
-    for name in names:
-        array = np.asarray(X[name])
-        columns[name] = object_array(list(array)) if array.dtype == object else array
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _as_column(X[name]) for name in names})
+
+
+def _as_column(column: Any) -> Any:
+    """Return a column of another library as an array, or as a Categorical."""
+    dtype = str(getattr(column, "dtype", None) or getattr(column, "type", None))
+    if dtype.startswith(CATEGORICAL):  # numpy gives arrow's missing ones a category
+        read = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
+        return pd.Categorical(read())
+    array = np.asarray(column)
+    return object_array(list(array)) if array.dtype == object else array
 
 
 def column_kind(column: pd.Series) -> ColumnKind:

@@ -7,6 +7,7 @@ decides which X is such a frame; this file reads its columns.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -459,13 +460,16 @@ def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
 
 def _dates_of(cell: Any, place: str) -> NDArray:
     """Return dates of any kind as datetime64."""
-    steps = list(cell)
-    if all(isinstance(step, DATES) or is_missing(step) for step in steps):
-        index = pd.Index(steps)
-        if isinstance(index, pd.PeriodIndex):
-            index = index.to_timestamp()
-        return pd.to_datetime(index, utc=True).tz_localize(None).to_numpy()
-    raise TypeError(f"{place} must hold dates, times or seconds, got {shown(cell)}")
+    steps, times = list(cell), datetime.time | datetime.timedelta
+    if not all(
+        (isinstance(step, DATES) and not isinstance(step, times)) or is_missing(step)
+        for step in steps
+    ):
+        raise TypeError(f"{place} must hold dates, times or seconds, got {shown(cell)}")
+    index = pd.Index(steps)
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    return pd.to_datetime(index, utc=True).tz_localize(None).to_numpy()
 
 
 def _seconds(column: Hashable, stamps: RaggedArray, name: str) -> NDArray[np.float64]:
@@ -507,11 +511,11 @@ def _check_equal_lengths(
         row = int(unequal[0])
         texts = [field.name for field in tokens if field.texts is not None]
         remedy = "the step fields of a sequence must be equally long"
-        if len(texts) > 1:
+        if {first, column} & set(texts):
             remedy += (
                 ". A text is a step field, split into words; name a column that is one "
                 f"value a sequence in static_features, or make it a category by "
-                f'{name}[{shown(texts[1])}].astype("category"); join two texts to one'
+                f'{name}[{shown(texts[-1])}].astype("category"); join two texts to one'
             )
         raise ValueError(
             f"row {row} of {name}: column {shown(first)} has {expected[row]} steps, but "
