@@ -48,7 +48,8 @@ def _as_column(column: Any) -> Any:
         read = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
         return pd.Categorical(read())
     array = np.asarray(column)
-    return object_array(list(array)) if array.dtype == object else array
+    is_list = array.dtype == object or array.ndim > 1
+    return object_array(list(array)) if is_list else array
 
 
 def column_kind(column: pd.Series) -> ColumnKind:
@@ -60,7 +61,7 @@ def column_kind(column: pd.Series) -> ColumnKind:
         return "numbers"
     if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype):
         return "dates"
-    kinds = {_kind_of_type(cell) for cell in _one_of_each_type(column)}
+    kinds = {kind_of_cell(cell) for cell in _one_of_each_type(column)}
     if not kinds:
         return "numbers"  # all are missing
     return kinds.pop() if len(kinds) == 1 else "texts" if "texts" in kinds else "other"
@@ -75,7 +76,8 @@ def _one_of_each_type(cells: Iterable) -> list:
     return list(found.values())
 
 
-def _kind_of_type(cell: object) -> ColumnKind:
+def kind_of_cell(cell: object) -> ColumnKind:
+    """Return the kind of value in a cell that is not missing."""
     if isinstance(cell, str | bytes):
         return "texts"
     if is_sequence(cell):
@@ -146,7 +148,7 @@ def check_number_columns(
 
 def _example(column: pd.Series, kind: str) -> str:
     for cell in column:
-        if not is_missing(cell) and (kind == "dates" or _kind_of_type(cell) != "numbers"):
+        if not is_missing(cell) and (kind == "dates" or kind_of_cell(cell) != "numbers"):
             return shown(cell)
     return "no value"
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import column_kind
+from skrnn.data.columns import column_kind, kind_of_cell
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -36,6 +36,8 @@ from skrnn.data.steps import (
 #: or category a sequence.
 Role = Literal["features", "tokens", "time", "number", "category"]
 STATIC: tuple[Role, ...] = ("number", "category")
+#: The remedy for gaps at the ends of sequences.
+PADDED = "if NaN pads the ends of shorter sequences, leave those steps out of every field"
 HOLDS: dict[Role, str] = {
     "features": "sequences of numbers",
     "tokens": "texts or token lists",
@@ -103,6 +105,8 @@ class Fields(NamedTuple):
     static : StaticColumns or None
     roles : dict of column to Role
     lengths : int64 ndarray of shape (n_sequences,)
+    details : dict of column to int or str
+        As in ``FieldOptions``.
     frame : DataFrame
         The user's own, its columns in the order of ``roles``.
     """
@@ -113,6 +117,7 @@ class Fields(NamedTuple):
     static: StaticColumns | None
     roles: dict[Hashable, Role]
     lengths: NDArray[np.int64]
+    details: dict[Hashable, Any]
     frame: pd.DataFrame
 
 
@@ -135,6 +140,9 @@ class FieldOptions:
         "tokens" takes the integers of sequences for tokens.
     roles : dict, optional
         Those of ``fit``; the columns must be the same.
+    details : dict, optional
+        Of ``fit``: the features of a step of each numeric field, and the kind of each
+        category.
     """
 
     static: Sequence[Hashable] | None = None
@@ -143,6 +151,13 @@ class FieldOptions:
     needs_steps: bool = True
     input_type: str = "auto"
     roles: Mapping[Hashable, Role] | None = None
+    details: Mapping[Hashable, Any] | None = None
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether parameters name columns, so that X must have some."""
+        named = self.static is not None and len(self.static) > 0
+        return named or self.time is not None
 
     @property
     def allow_missing(self) -> bool:
@@ -152,20 +167,15 @@ class FieldOptions:
 
 def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
     """Return whether a frame's columns are fields, and not one step each."""
-    kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
-    if kinds & {"other"} and "sequences" not in kinds:
-        return False
-    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
-    named = options.time is not None or bool(options.static)
-    if "sequences" in kinds or is_category or named:
+    if options.names_columns:
         return True
-    # the rows of a frame whose cells are one token each are token lists
-    holds_tokens = kinds == {"texts"} and all(map(_holds_single_tokens, frame.T.values))
-    return "texts" in kinds and options.input_type != "tokens" and not holds_tokens
-
-
-def _holds_single_tokens(cells: NDArray) -> bool:
-    return not any(isinstance(cell, str) and " " in cell.strip() for cell in cells)
+    if all(isinstance(d, np.dtype) and d.kind in "biufc" for d in frame.dtypes):
+        return False
+    kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
+    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
+    if "sequences" in kinds or is_category:
+        return True
+    return "texts" in kinds and options.input_type != "tokens"  # a token a cell
 
 
 def read_fields(
@@ -196,7 +206,7 @@ def read_fields(
         roles = _roles_of(frame, options, name)
     if options.needs_steps and set(roles.values()) <= set(STATIC):
         raise ValueError(
-            f"every column of {name} is static, one value a row; a recurrent network needs "
+            f"every column of {name} is static, one value a row; this estimator needs "
             "a column of texts, arrays or lists. If each row is one step, make sequences "
             "of the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
         )
@@ -209,7 +219,7 @@ def read_fields(
 def _roles_of(
     frame: pd.DataFrame, options: FieldOptions, name: str
 ) -> dict[Hashable, Role]:
-    static = list(options.static or [])
+    static = [] if options.static is None else list(options.static)
     for parameter, columns in (
         ("static_features", static),
         ("time", [] if options.time is None else [options.time]),
@@ -244,7 +254,8 @@ def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Ro
                 f"time={shown(column.name)} to learn from the time between steps, or "
                 "leave that column out"
             )
-        if isinstance(first, str | bytes) or input_type == "tokens":
+        is_float = isinstance(first, float | np.floating)
+        if isinstance(first, str | bytes) or (input_type == "tokens" and not is_float):
             return _as_tokens(place, input_type)
         return "features"
     if kind == "numbers" and not is_category:
@@ -301,13 +312,20 @@ def _check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str)
     """Raise a TypeError for a column that holds something else than in ``fit``."""
     for column, role in roles.items():
         kind = column_kind(frame[column])
-        if kind not in KINDS[role] or (
+        if kind in KINDS[role] and not (
             role == "features" and isinstance(_first_step(frame[column]), str)
         ):
-            raise TypeError(
-                f"{name}[{shown(column)}] must hold {HOLDS[role]}, as in fit, got "
-                f"{shown(frame[column].iloc[0])}"
-            )
+            continue
+        strange = (
+            i
+            for i, cell in enumerate(frame[column])
+            if not is_missing(cell) and kind_of_cell(cell) not in KINDS[role]
+        )
+        row = next(strange, 0)
+        raise TypeError(
+            f"{name}[{shown(column)}] must hold {HOLDS[role]}, as in fit, got "
+            f"{shown(frame[column].iloc[row])} in row {row}"
+        )
 
 
 def in_order(
@@ -364,13 +382,22 @@ def _read_columns(
             features.append((column, steps))
     _check_equal_lengths(lengths, tokens, name)
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
+    details: dict[Hashable, Any] = {
+        column: column_kind(frame[column])
+        for column, role in roles.items()
+        if role == "category"
+    }
     for column, steps in features:
+        details[column] = steps.values.shape[1]
         check_finite(
             steps,
             f"{name}[{shown(column)}]",
-            advice,
+            advice._replace(padding=PADDED),
             allow_missing=options.allow_missing,
+            of_column=True,
         )
+    if options.details is not None:
+        _check_details(details, options.details, name)
     return Fields(
         tokens,
         _side_by_side([steps for _, steps in features]),
@@ -378,8 +405,28 @@ def _read_columns(
         _static(frame, roles, options, name),
         roles,
         n_steps,
+        details,
         frame,
     )
+
+
+def _check_details(
+    got: Mapping[Hashable, Any], expected: Mapping[Hashable, Any], name: str
+) -> None:
+    """Raise an error for a column of another width, or of categories of another type."""
+    for column, detail in got.items():
+        if detail == expected[column]:
+            continue
+        place = f"{name}[{shown(column)}]"
+        if isinstance(detail, int):
+            raise ValueError(
+                f"{place} has {detail} features a step, expected {expected[column]} as in "
+                "fit"
+            )
+        raise TypeError(
+            f"{place} has categories that are {detail}, but in fit they were "
+            f"{expected[column]}"
+        )
 
 
 def _tokens(
@@ -453,14 +500,19 @@ def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
         raise ValueError(f"{place} lacks the time stamp of step {missing[0]}")
     if not len(array):
         return np.empty(0)
+    if array.dtype.kind in "bu":
+        array = array.astype(np.int64)
+    differences = array - array[0]  # of large integers, too, before the cast
     if array.dtype.kind in "mM":
-        return (array - array[0]) / np.timedelta64(1, "s")
-    return array.astype(np.float64) - float(array[0])
+        return differences / np.timedelta64(1, "s")
+    return differences.astype(np.float64)
 
 
 def _dates_of(cell: Any, place: str) -> NDArray:
     """Return dates of any kind as datetime64."""
     steps, times = list(cell), datetime.time | datetime.timedelta
+    if all(isinstance(step, datetime.timedelta) for step in steps):
+        return pd.to_timedelta(pd.Index(steps)).to_numpy()
     if not all(
         (isinstance(step, DATES) and not isinstance(step, times)) or is_missing(step)
         for step in steps
@@ -551,6 +603,8 @@ def _static(
 
 
 def _static_numbers(column: pd.Series, place: str) -> NDArray[np.float64]:
+    if getattr(column.dtype, "kind", "") == "c":
+        raise TypeError(f"{place} must hold real numbers, got dtype {column.dtype}")
     try:
         values = column.to_numpy(np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:

@@ -120,7 +120,9 @@ def sequences_from_frame(
     numbers = _columns(frame, features, "features")
     if not (words or numbers):
         raise ValueError("features names no column of the frame, and tokens is not given")
-    _check_one_role({"tokens": words, "features": numbers, "static": statics})
+    _check_one_role(
+        {"tokens": words, "features": numbers, "static": statics, "target": targets}
+    )
     for parameter, complete in (("by", ids), ("time", times), ("target", targets)):
         _check_complete(frame, complete, parameter)
     _check_numeric(frame[[c for c in numbers if c != time]])

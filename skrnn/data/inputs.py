@@ -125,25 +125,23 @@ class Inputs:
         *,
         estimator: object,
         name: str = "X",
-        feature_names: Sequence[str] | None = None,
     ) -> CheckedSequences:
-        """Validate the user's X and return it as flat steps.
-
-        ``feature_names`` are those of ``fit``, whose order a frame of fields is brought
-        into.
-        """
+        """Validate the user's X and return it as flat steps."""
         checked = check_sequences(
             X,
             input_type=self.input_type,
             split=check_tokenizer(self.tokenizer).split,
             empty="keep" if self.keeps_empty else "tokens",
-            feature_names=feature_names,
             fields=self.fields,
             estimator=estimator,
             name=name,
             advice=self.advice,
         )
         return replace(checked, name=name)
+
+    def keep_columns(self, X: CheckedSequences) -> None:
+        """Read the columns of other frames as those of X."""
+        self.fields = replace(self.fields, roles=X.roles, details=X.details)
 
     def check_like_fit(
         self, X: CheckedSequences, *, estimator: object, name: str = "X"
@@ -228,8 +226,7 @@ class Inputs:
         """
         self.form = X.form
         self.holds_texts = X.texts is not None
-        if X.form.kind == "fields":
-            self.fields = replace(self.fields, roles=X.roles)
+        self.keep_columns(X)
         self.field_names = [field.name for field in X.fields]
         self.codecs = []
         for field in X.fields:
@@ -295,7 +292,16 @@ class Inputs:
         """Return the static columns, if there are any."""
         if self.static is None or X.static is None:
             return None
-        return self.static.encode(X.static)
+        encoded = self.static.encode(X.static)
+        large = np.argwhere(~np.isfinite(encoded.numbers))
+        if len(large):
+            row, column = large[0]
+            names = [c for c, role in (X.roles or {}).items() if role == "number"]
+            raise ValueError(
+                f"{X.name}[{names[column]!r}] is too large for float32 in row {row}: "
+                f"{X.static.numbers[row, column]}"
+            )
+        return encoded
 
     def level_and_scale(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
@@ -350,10 +349,10 @@ class GenerationTask(BaseSequenceEstimator):
             top_p=top_p,
             stop=stop,
         )
-        is_frame = isinstance(prompt, pd.DataFrame)
-        if is_frame and len(prompt) != 1:
-            raise ValueError(f"prompt has {len(prompt)} rows, expected one")
-        prompts = self._prompts(prompt if is_frame else [prompt], name="[prompt]")
+        has_static = self._inputs.static is not None
+        prompts = self._prompts(prompt if has_static else [prompt], name="[prompt]")
+        if len(prompts) != 1:
+            raise ValueError(f"prompt has {len(prompts)} rows, expected one")
         steps = generate_steps(self.net_, prompts, np.arange(1), config)
         return (self._targets.decode_step(step[0].cpu().numpy()) for _, step in steps)
 

@@ -454,7 +454,9 @@ def _read_steps(
     """
     layout, content, rebuild = read_container(X)
     if layout == "columns":
-        if isinstance(content, pd.DataFrame) and is_of_fields(content, FieldOptions()):
+        if isinstance(content, pd.DataFrame) and is_of_fields(
+            content, FieldOptions(input_type="tokens")
+        ):
             raise TypeError(
                 "X has columns of several kinds; choose those to transform, by "
                 'ColumnTransformer([("steps", StepwiseTransformer(...), [...])], '

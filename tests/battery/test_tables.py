@@ -97,7 +97,7 @@ def test_columns_to_validate_on_are_read_by_name(make_estimator, table, y, words
     assert losses[0] == losses[1]
 
 
-def test_training_goes_on_with_the_columns_of_the_first_fit(make_estimator, table, y):
+def test_training_continues_with_the_columns_of_the_first_fit(make_estimator, table, y):
     model = make_estimator(warm_start=True).fit(table, y)
     model.fit(table[table.columns[::-1]].assign(city="Oslo"), y)
     with pytest.raises(ValueError, match=r"X lacks the columns \['age'\]"):
@@ -169,7 +169,7 @@ def test_other_columns_than_those_of_fit_are_named(
         ),
         (
             {"pulse": column([np.r_[np.ones(n - 1), np.nan] for n in LENGTHS])},
-            r"X\['pulse'\] contains NaN: X\['pulse'\]\[0\], step 0",
+            r"X\['pulse'\] contains NaN: row 0, step 0",
         ),
         (
             {"pulse": column([None, *[np.ones(n) for n in LENGTHS[1:]]])},
@@ -198,7 +198,9 @@ def test_a_column_that_does_not_fit_is_named(make_supervised, table, y, change, 
 
 
 def test_a_recurrent_network_needs_steps(make_recurrent, table, y):
-    with pytest.raises(ValueError, match=r"every column of X is static.*recurrent"):
+    with pytest.raises(
+        ValueError, match=r"every column of X is static.*this estimator needs"
+    ):
         make_recurrent().fit(table[["age", "city"]], y)
 
 
@@ -369,3 +371,73 @@ def test_settings_of_columns_need_a_frame(make_supervised, numbers, y):
         (name,) = params
         with pytest.raises(ValueError, match=f"{name}=.* is not a frame of fields"):
             make_supervised(**params).fit(numbers, y)
+
+
+# --- what a column held in fit -------------------------------------------------------
+
+
+def test_columns_with_other_names_than_strings_are_read_by_name(make_supervised, y):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {j: column([rng.normal(size=n) for n in LENGTHS]) for j in (3, 1)}
+    )
+    given = make_supervised.validation([range(n) for n in LENGTHS])
+    for table in (frame, frame.assign(age=rng.normal(size=N)).rename(columns={"age": 0})):
+        reversed_ = table[table.columns[::-1]]
+        model = make_supervised().fit(table, y, **{**given, "X_val": reversed_})
+        expected = make_supervised.outputs(model, table)
+        assert_array_equal(make_supervised.outputs(model, reversed_), expected)
+        again = make_supervised().fit(table, y, **{**given, "X_val": table})
+        assert_array_equal(model.history_["valid_loss"], again.history_["valid_loss"])
+        with pytest.raises(ValueError, match=r"X_val lacks the columns \[3\]"):
+            make_supervised().fit(
+                table, y, **{**given, "X_val": table.rename(columns={3: 5})}
+            )
+
+
+def test_the_width_of_a_field_is_that_of_fit(make_supervised, y):
+    frame = pd.DataFrame(
+        {
+            "a": column([np.ones((n, 2)) for n in LENGTHS]),
+            "b": column([np.ones((n, 1)) for n in LENGTHS]),
+        }
+    )
+    model = make_supervised().fit(frame, y)
+    swapped = frame.rename(columns={"a": "b", "b": "a"})
+    with pytest.raises(ValueError, match=r"X\['a'\] has 1 features a step, expected 2"):
+        model.predict(swapped)
+
+
+def test_categories_are_of_the_type_of_fit(make_supervised, table, y):
+    grades = table.assign(city=pd.Categorical(np.arange(N) % 3))
+    model = make_supervised().fit(grades, y)
+    with pytest.raises(TypeError, match=r"X\['city'\] has categories that are texts"):
+        model.predict(table)
+
+
+def test_static_numbers_too_large_are_named(make_supervised, table, y):
+    model = make_supervised().fit(table, y)
+    with pytest.raises(ValueError, match=r"X\['age'\] is too large for float32 in row 2"):
+        model.predict(table.assign(age=np.where(np.arange(N) == 2, 1e60, 50.0)))
+
+
+def test_features_have_static_columns_beside_them(make_generator, rng):
+    notes = [(rng.random((n, 3)) > 0.5).astype(float) for n in LENGTHS]
+    table = pd.DataFrame(
+        {"notes": column(notes), "metre": pd.Categorical(["3/4", "4/4"] * (N // 2))}
+    )
+    model = make_generator().fit(table)
+    assert model.generate(table[:2], 4)[0].shape == (4, 3)
+    assert model.predict_proba(table).shape == (N, 3)
+
+
+def test_categories_of_polars_stay_categories(make_supervised, y, words):
+    frame = pd.DataFrame({"words": column(words), "city": ["Oslo", "Rome"] * (N // 2)})
+    other = polars.DataFrame(frame.to_dict("list")).with_columns(
+        polars.col("city").cast(polars.Categorical)
+    )
+    model = make_supervised().fit(other, y)
+    expected = make_supervised(static_features=["city"]).fit(frame, y)
+    assert_array_equal(
+        make_supervised.outputs(model, other), make_supervised.outputs(expected, frame)
+    )

@@ -221,4 +221,5 @@ def test_several_columns_of_whole_texts_are_refused(make):
 
 def test_columns_of_single_tokens_are_token_lists():
     X = pd.DataFrame({"first": ["a", "b"], "second": ["c", "d"]})
-    assert [row.tolist() for row in check(X).steps] == [["a", "c"], ["b", "d"]]
+    rows = check(X, input_type="tokens").steps
+    assert [row.tolist() for row in rows] == [["a", "c"], ["b", "d"]]

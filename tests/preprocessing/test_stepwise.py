@@ -591,7 +591,7 @@ def test_masked_cells_reach_the_imputer_as_missing():
         (
             pd.DataFrame({"a": [1.0], "w": ["x"]}),
             TypeError,
-            "X has columns of several kinds; .*ColumnTransformer",
+            "X holds strings in column 'w', such as 'x'",
         ),
         (
             pd.DataFrame({"a": [[1.0]], "b": [[1.0, 2.0]]}),
