@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skrnn.data.embeddings import PretrainedVectors, check_embeddings
 from skrnn.data.fields import StaticColumns
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
@@ -108,6 +108,8 @@ class FeatureCodec:
     target_feature : int
         The feature of ``instance_norm``, whose level is added back to the prediction.
         What is constant within a sequence (a category, a holiday) would vanish.
+    patch_size : int
+        Steps that are read as one, by ``join_patches``.
 
     Notes
     -----
@@ -139,11 +141,13 @@ class FeatureCodec:
         missing: str = "raise",
         instance_norm: str | None = None,
         target_feature: int = 0,
+        patch_size: int = 1,
     ):
         self.scale = scale
         self.missing = missing
         self.instance_norm = instance_norm
         self.target_feature = target_feature
+        self.patch_size = patch_size
 
     def fit(
         self,
@@ -200,7 +204,32 @@ class FeatureCodec:
 
     def layer_config(self, **token_options: Any) -> dict[str, Any]:
         """Return the arguments of the network's input layer."""
-        return {"n_features": len(self.standard.mean) + len(self.gaps)}
+        n_features = len(self.standard.mean) + len(self.gaps)
+        if self.patch_size > 1:
+            n_features = n_features * self.patch_size + 1
+        return {"n_features": n_features}
+
+    def join_patches(self, encoded: EncodedSequences) -> EncodedSequences:
+        """Return ``patch_size`` steps side by side as one, zeros after the last one.
+
+        A further feature has the share of each patch that is such padding.
+        """
+        size = self.patch_size
+        if size == 1:
+            return encoded
+        steps = encoded.steps
+        lengths = steps.lengths
+        n_patches = -(-lengths // size)
+        offsets = offsets_of(n_patches)
+        width = steps.values.shape[1]
+        values = np.zeros((int(offsets[-1]) * size, width), np.float32)
+        moved = np.repeat(offsets[:-1] * size - steps.offsets[:-1], lengths)
+        values[np.arange(len(steps.values)) + moved] = steps.values
+        padding = np.zeros((int(offsets[-1]), 1), np.float32)
+        some = lengths > 0
+        padding[offsets[1:][some] - 1, 0] = (n_patches * size - lengths)[some] / size
+        patches = values.reshape(-1, size * width)  # (total_patches, size * F)
+        return EncodedSequences(RaggedArray(np.hstack([patches, padding]), offsets))
 
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
         """Return the arguments of the input layer's ``prepare``: none."""

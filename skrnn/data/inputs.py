@@ -53,7 +53,7 @@ class Inputs:
         As the estimators' parameters.
     static_features, time :
         As the estimators' parameters.
-    scale, missing, instance_norm, target_feature :
+    scale, missing, instance_norm, target_feature, patch_size :
         As in ``FeatureCodec``; ``missing=None`` is "raise" of an estimator that has no such
         parameter.
     scales_static : bool
@@ -95,6 +95,7 @@ class Inputs:
         missing: str | None = None,
         instance_norm: str | None = None,
         target_feature: int = 0,
+        patch_size: int = 1,
         scales_static: bool = False,
         needs_steps: bool = True,
         empty: str = "unknown",
@@ -111,6 +112,7 @@ class Inputs:
         self.missing = missing or "raise"
         self.instance_norm = instance_norm
         self.target_feature = target_feature
+        self.patch_size = patch_size
         self.advice = OF_X if missing else OF_X._replace(missing=WITHOUT_GAPS)
         self.fields = FieldOptions(static_features, time, missing, needs_steps)
         self.keeps_empty = empty == "keep"
@@ -232,11 +234,20 @@ class Inputs:
         for field in X.fields:
             if field.steps.values.dtype != object:
                 codec: Any = FeatureCodec(
-                    self.scale, self.missing, self.instance_norm, self.target_feature
+                    self.scale,
+                    self.missing,
+                    self.instance_norm,
+                    self.target_feature,
+                    self.patch_size,
                 )
             else:
+                place = X.name if field.name is None else f"{X.name}[{field.name!r}]"
+                if self.patch_size > 1:
+                    raise ValueError(
+                        f"patch_size={self.patch_size} needs numeric steps, but {place} "
+                        "holds tokens"
+                    )
                 if not len(field.steps.values):
-                    place = X.name if field.name is None else f"{X.name}[{field.name!r}]"
                     raise ValueError(
                         f"{place} has no tokens: all its sequences are empty"
                     )
@@ -286,6 +297,8 @@ class Inputs:
         )
         if self._features is not None:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
+            if self.patch_size > 1:  # tokens have no patches, so there is nothing beside
+                first = self._features.join_patches(first)
         return replace(first, beside=tuple(beside), static=self.encode_static(X))
 
     def encode_static(self, X: CheckedSequences) -> EncodedStatic | None:

@@ -58,7 +58,7 @@ MIN_SEQUENCES_TO_SPLIT = 10
 INPUT_PARAMETERS = (
     *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
     *("char_encoder", "static_features", "time", "scale", "missing"),
-    *("instance_norm", "target_feature"),
+    *("instance_norm", "target_feature", "patch_size"),
 )
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
@@ -319,7 +319,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             validation = self._make_dataset(held_out, weight, training=False)
         loss, options = self._make_loss(train)
         if not warm:
-            self.net_ = self._build_net(train.lengths, loss, options)
+            self.net_ = self._build_net(dataset.lengths, loss, options)
         net = self.net_
         net.set_loss(loss, options)
         net.batch_size = resolve_batch_size(self.batch_size, dataset.n_rows)

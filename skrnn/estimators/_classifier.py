@@ -19,6 +19,7 @@ from skrnn.estimators._parameters import (
     FieldParameters,
     LabelSmoothingParameters,
     NumberParameters,
+    PatchParameters,
     RecurrentParameters,
     TokenParameters,
     WordParameters,
@@ -205,6 +206,7 @@ class SequenceClassifier(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    PatchParameters,
     RecurrentParameters,
 ):
     """Recurrent network that classifies whole sequences: many to one.
@@ -213,7 +215,8 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
+        patch_size.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.

@@ -22,6 +22,7 @@ from skrnn.estimators._parameters import (
     InstanceNormParameters,
     LabelSmoothingParameters,
     NumberParameters,
+    PatchParameters,
     RegressionLossParameters,
     SchemeParameters,
     TokenParameters,
@@ -67,6 +68,7 @@ class FeedForwardClassifier(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    PatchParameters,
     WindowMixin,
 ):
     """Feed-forward network that classifies sequences by a window of their last steps.
@@ -76,7 +78,7 @@ class FeedForwardClassifier(
 
     Parameters
     ----------
-    Network: hidden_layer_sizes, activation, window, dropout.
+    Network: hidden_layer_sizes, activation, window, dropout, patch_size.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.
@@ -128,6 +130,7 @@ class FeedForwardRegressor(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    PatchParameters,
     ContextParameters,
     WindowMixin,
 ):
@@ -139,7 +142,7 @@ class FeedForwardRegressor(
 
     Parameters
     ----------
-    Network: hidden_layer_sizes, activation, window, dropout, context.
+    Network: hidden_layer_sizes, activation, window, dropout, context, patch_size.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.

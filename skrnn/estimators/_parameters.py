@@ -125,6 +125,24 @@ class PoolingParameters:
 
 
 @parameters
+class PatchParameters:
+    """Steps read several at a time."""
+
+    _group: ClassVar[str] = "network"
+
+    patch_size: int = parameter(
+        1,
+        [POSITIVE_INT],
+        """Numeric steps that are read as one, their values side by side; the last patch of
+        a sequence is filled with zeros, and marked. Shortens long signals by that factor,
+        and makes training as much faster. Not for tokens, nor for a number for each
+        step.""",
+        kind="int",
+        architecture=True,
+    )
+
+
+@parameters
 class DenseParameters:
     """Dense layers."""
 
@@ -154,8 +172,8 @@ class WindowParameters:
     window: int | None = parameter(
         None,
         [POSITIVE_INT, None],
-        """The last ``window`` steps of each sequence are read, zeros stand before shorter
-        ones. None takes the longest training sequence.""",
+        """The last ``window`` steps (patches, with ``patch_size``) of each sequence are
+        read, zeros stand before shorter ones. None takes the longest training sequence.""",
         kind="int or None",
         architecture=True,
     )

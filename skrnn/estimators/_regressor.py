@@ -29,6 +29,7 @@ from skrnn.estimators._parameters import (
     FieldParameters,
     InstanceNormParameters,
     NumberParameters,
+    PatchParameters,
     RecurrentParameters,
     RegressionLossParameters,
     TokenParameters,
@@ -47,6 +48,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     _auto_updates = 1000
     loss: str
     quantiles: Sequence[float]
+    patch_size: int
 
     def fit(
         self,
@@ -219,6 +221,11 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
                 f"scoring={self.scoring!r} compares one number a sequence, but y has "
                 "numbers for each step; pass a callable scorer(estimator, X, y)"
             )
+        if self.patch_size > 1:
+            raise ValueError(
+                f"patch_size={self.patch_size} reads several steps as one, but y has numbers "
+                "for each step"
+            )
         return StepNumberTargets(self._inputs)
 
     def _make_loss(
@@ -246,6 +253,7 @@ class SequenceRegressor(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    PatchParameters,
     RecurrentParameters,
 ):
     """Recurrent network that predicts numbers for whole sequences, or for each step.
@@ -257,7 +265,8 @@ class SequenceRegressor(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling.
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
+        patch_size.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.

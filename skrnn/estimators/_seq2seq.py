@@ -26,6 +26,7 @@ from skrnn.estimators._parameters import (
     LoopParameters,
     NumberParameters,
     OtherParameters,
+    PatchParameters,
     StoppingParameters,
     TargetParameters,
     TokenParameters,
@@ -449,6 +450,7 @@ class Seq2SeqTransformer(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    PatchParameters,
     DropoutParameters,
     TyingParameters,
     AttentionParameters,
@@ -467,7 +469,7 @@ class Seq2SeqTransformer(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
-        dropout.
+        dropout, patch_size.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.

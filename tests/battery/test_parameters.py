@@ -48,6 +48,7 @@ REFUSED = {
     "n_iter_no_change": [0],
     "num_layers": [0, -1],
     "optimizer": ["adm", None, int],
+    "patch_size": [0, 2.5, 3],
     "pooling": ["sum", None],
     "quantiles": [0.5, None],
     "random_state": ["a", -1],
