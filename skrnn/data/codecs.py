@@ -57,6 +57,8 @@ class EncodedSequences:
         Further step fields, with the same offsets.
     static : EncodedStatic, optional
         One row a sequence.
+    future : float32 ndarray of shape (n_sequences, horizon, n_known), optional
+        What is known ahead of each sequence's end.
     """
 
     steps: RaggedArray
@@ -65,6 +67,7 @@ class EncodedSequences:
     vectors: NDArray[np.float32] | None = None
     beside: tuple[EncodedSequences, ...] = ()
     static: EncodedStatic | None = None
+    future: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -85,6 +88,7 @@ class EncodedSequences:
             words=words,
             beside=tuple(field.take(indices) for field in self.beside),
             static=None if self.static is None else self.static.take(indices),
+            future=None if self.future is None else self.future[indices],
         )
 
 
