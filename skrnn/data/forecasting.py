@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn.data.autoregression import Autoregression, most_cautious
 from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec
 from skrnn.data.containers import Form
 from skrnn.data.fields import StaticColumns
@@ -24,10 +25,13 @@ from skrnn.data.steps import check_finite, shown
 
 #: Windows of a training; more are thinned out evenly.
 MAX_WINDOWS = 16384
-#: The window of series without a season, where they are long enough.
-DEFAULT_WINDOW = 24
-#: Seasons of the window of others.
-N_SEASONS = 2
+#: Windows that ``window="auto"`` compares, in seasons, and their unit without a season.
+AUTO_SEASONS = (2, 4, 8)
+WITHOUT_SEASON = 12
+#: The longest window that it chooses beyond the first, and how often it fits into a series.
+MAX_AUTO_WINDOW, MIN_FITS = 200, 4
+#: Windows on which they are compared.
+MAX_COMPARED = 4096
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,14 @@ class Span:
     first, last : int64 ndarrays of shape (n_series,)
         The steps that the first and the last window of each series have seen; none where
         the last is before the first.
+    window : int
+        Steps of a window.
     """
 
     panel: Panel
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+    window: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,16 @@ class CheckedWindows:
     panel: Panel
     form: Form
     name: str = "X"
+
+    @property
+    def target(self) -> RaggedArray:
+        """The target of each window."""
+        return self.steps.with_values(self.steps.values[:, 0])
+
+    @property
+    def target_column(self) -> RaggedArray:
+        """The same as a column ``(total_steps, 1)``."""
+        return self.steps.with_values(self.steps.values[:, :1])
 
     @property
     def named(self) -> Any:
@@ -175,19 +192,48 @@ class SeriesInputs:
                 f"{which}{more}, but {parts} horizon={horizon} need at least {needed}"
             )
         last = panel.ends - horizon
-        first = np.minimum(self._window_of(panel), last)
-        return Span(panel, np.maximum(1, (first + 1) // 2), last)
+        size = self._window_of(panel) if self.n_steps is None else self.n_steps
+        first = np.maximum(1, (np.minimum(size, last) + 1) // 2)
+        return Span(panel, first, last, size)
 
     def _window_of(self, panel: Panel) -> int:
-        """Return the steps of a window."""
+        """Return the steps of a window.
+
+        "auto" compares windows of some seasons by a linear autoregression, and takes the
+        shortest that is not clearly worse than the best.
+        """
         if not isinstance(self.window, str):
             return self.window
-        if self.n_steps is not None:
-            return self.n_steps
         season, horizon = panel.layout.season, self.options.horizon
-        wanted = N_SEASONS * season if season > 1 else DEFAULT_WINDOW
-        longest = int(panel.ends.max())
-        return max(1, min(max(wanted, horizon), (longest - horizon) // 2))
+        unit = season if season > 1 else WITHOUT_SEASON
+        longest = int(panel.ends.max()) - horizon
+        sizes = [max(n * unit, horizon) for n in AUTO_SEASONS]
+        shortest = max(1, min(sizes[0], longest // 2))
+        most = min(MAX_AUTO_WINDOW, longest // MIN_FITS)
+        sizes = [shortest, *(n for n in sizes[1:] if shortest < n <= most)]
+        return sizes[0] if len(sizes) == 1 else self._compare(panel, sizes)
+
+    def _compare(self, panel: Panel, sizes: list[int]) -> int:
+        last = panel.ends - self.options.horizon
+        span = Span(panel, np.minimum(sizes[-1], last), last, sizes[-1])
+        windows = self.cut(span, most=MAX_COMPARED, complete=True)
+        errors: list[NDArray[np.float64]] = []
+        unit = np.empty(0)
+        for size in sizes:
+            part = self._gather(panel, windows.series, windows.origins, size, "X")
+            codec = FeatureCodec(None, self.options.missing, "last")
+            found = codec.fit(part.target_column).level_and_scale(part.target_column)
+            assert found is not None
+            level, scale = found
+            relative = (part.ahead - level) / scale
+            linear = Autoregression(size)
+            linear.fit(part.target, level, scale, relative, part.series, part.origins)
+            if not len(linear.late):
+                return sizes[0]
+            unit = scale[linear.late, 0] if not errors else unit
+            errors.append(linear.late_errors * scale[linear.late, 0] ** 2 / unit)
+        order = list(range(len(sizes)))
+        return sizes[most_cautious(np.array(errors), self.options.horizon, order)]
 
     def cut(
         self,
@@ -217,18 +263,18 @@ class SeriesInputs:
         series = np.repeat(np.arange(len(panel)), counts)
         number = np.arange(len(series)) - offsets_of(counts)[series]
         origins = span.last[series] - (counts[series] - 1 - number) * step
-        window = self.n_steps or self._window_of(panel)
         if complete:
-            kept = self._informative(panel, series, origins, window)
+            kept = self._informative(panel, series, origins, span.window)
             series, origins = series[kept], origins[kept]
         if most is not None and len(series) > most:
-            kept = _spread(len(series), most)
-            series, origins = series[kept], origins[kept]
-        return self._gather(panel, series, origins, window, name)
+            chosen = _spread(len(series), most)
+            series, origins = series[chosen], origins[chosen]
+        return self._gather(panel, series, origins, span.window, name)
 
     def last_windows(self, panel: Panel, name: str = "X") -> CheckedWindows:
         """Return the window at the end of each series."""
-        return self.cut(Span(panel, panel.ends, panel.ends), name=name)
+        assert self.n_steps is not None
+        return self.cut(Span(panel, panel.ends, panel.ends, self.n_steps), name=name)
 
     def _informative(
         self,
@@ -302,7 +348,7 @@ class SeriesInputs:
     ) -> CheckedWindows:
         """Return the windows of series, or of a ``Span``, that training sees."""
         span = X if isinstance(X, Span) else self.training_span(self.read(X, name))
-        self.n_steps = self._window_of(span.panel) if self.n_steps is None else self.n_steps
+        self.n_steps = span.window
         windows = self.cut(span, most=MAX_WINDOWS, complete=True, name=name)
         if not len(windows.steps):
             raise ValueError(
@@ -318,7 +364,9 @@ class SeriesInputs:
         """Return X, whose columns were compared when it was read."""
         return X
 
-    def check_form(self, X: CheckedWindows, *, estimator: object, name: str = "X") -> None:
+    def check_form(
+        self, X: CheckedWindows, *, estimator: object, name: str = "X"
+    ) -> None:
         """Accept X, whose columns were compared when it was read."""
 
     def fit(

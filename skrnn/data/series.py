@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +29,7 @@ from skrnn.data.fields import (
 )
 from skrnn.data.frequency import Timeline, check_time_indexes, is_time_index, season_of
 from skrnn.data.layouts import open_frame, open_series
-from skrnn.data.ragged import object_array, offsets_of
+from skrnn.data.ragged import offsets_of
 from skrnn.data.steps import is_missing, is_sequence, shown
 
 #: How the user gave the series, and so how forecasts are returned.
@@ -287,7 +286,8 @@ def _read(X: Any, options: SeriesOptions, name: str) -> _Entries:
             f"{name} must be a series of numbers, or several, got {type(X).__name__}"
         )
     first = next(iter(X), None)
-    if not isinstance(X, list | tuple) and getattr(X, "dtype", None) != object:
+    is_list = isinstance(X, list | tuple) or np.dtype(object) == getattr(X, "dtype", None)
+    if not is_list:
         array, _ = open_series(X, name)
         if array.ndim == 2 and options.target is None:
             return _read_columns(pd.DataFrame(array), name, "table")
@@ -390,7 +390,11 @@ def _read_list(
 
 
 def _label_of(entry: Any, options: SeriesOptions) -> Any:
-    return options.target if isinstance(entry, pd.DataFrame) else getattr(entry, "name", None)
+    return (
+        options.target
+        if isinstance(entry, pd.DataFrame)
+        else getattr(entry, "name", None)
+    )
 
 
 def _index_of(entry: Any, n_steps: int, name: str) -> pd.Index:
@@ -473,8 +477,10 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> _Ent
             longest = max(longest, len(indexes[i])) if known else longest
         for column, n in lengths.items():
             ahead = column in known
-            if n != n_target and not ahead and not (
-                known and column == options.time and n == longest
+            if (
+                n != n_target
+                and not ahead
+                and not (known and column == options.time and n == longest)
             ):
                 raise ValueError(
                     f"{row}: column {shown(target)} has {n_target} steps, but column "
@@ -603,8 +609,8 @@ def _timelines(entries: _Entries, options: SeriesOptions) -> list[Timeline]:
     for timeline, name in zip(timelines, names, strict=True):
         if len(timeline.gaps) and options.missing == "raise":
             raise ValueError(
-                f"{name} has gaps: {timeline.describe_gaps()}. Set missing=\"indicator\" "
-                "to take them for missing values, or freq=\"steps\" to count rows"
+                f'{name} has gaps: {timeline.describe_gaps()}. Set missing="indicator" '
+                'to take them for missing values, or freq="steps" to count rows'
             )
     return timelines
 

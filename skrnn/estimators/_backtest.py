@@ -82,7 +82,9 @@ class Backtest:
         rows = self.forecasts[self.forecasts["series"] == label]
         first = True
         past = self._past[label]
-        ax.plot(_drawable(past.index), past.to_numpy(), color="black", lw=1, label="actual")
+        ax.plot(
+            _drawable(past.index), past.to_numpy(), color="black", lw=1, label="actual"
+        )
         columns = self.quantile_columns
         lowest = f"q{min(self.levels):g}" if columns else ""
         highest = f"q{max(self.levels):g}" if columns else ""
@@ -202,9 +204,7 @@ def _filled(
     return result
 
 
-def errors_of_persistence(
-    windows: CheckedWindows, season: int
-) -> NDArray[np.float64]:
+def errors_of_persistence(windows: CheckedWindows, season: int) -> NDArray[np.float64]:
     """Return the mean absolute error of seasonal persistence before the first forecast.
 
     float64 ``(n_windows,)``, of each window's series: the scale of MASE. A series that is
@@ -234,7 +234,9 @@ def _mean_change(
     step = row - starts
     before = np.maximum(row - lag, 0)
     change = np.abs(values - values[before])
-    counts = (step >= lag) & (step < np.repeat(ends, np.diff(offsets))) & ~np.isnan(change)
+    counts = (
+        (step >= lag) & (step < np.repeat(ends, np.diff(offsets))) & ~np.isnan(change)
+    )
     total = np.add.reduceat(np.where(counts, change, 0.0), offsets[:-1])
     n = np.add.reduceat(counts, offsets[:-1], dtype=np.int64)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)

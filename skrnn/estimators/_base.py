@@ -82,7 +82,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     #: Size of the vector that the char encoder makes of a token.
     _char_dim: ClassVar[int] = 60
     #: The part that reads X.
-    _inputs_class: ClassVar[type] = Inputs
+    _inputs_class: ClassVar[Any] = Inputs
     #: Arguments of that part that are not parameters of the estimator.
     _input_options: ClassVar[dict[str, Any]] = {}
 

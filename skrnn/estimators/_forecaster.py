@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._warnings import warn
 from skrnn.data.forecasting import MAX_WINDOWS, CheckedWindows, SeriesInputs, Span
-from skrnn.data.series import Panel
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
 from skrnn.estimators._backtest import Backtest, errors_of_persistence, make_backtest
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
@@ -50,7 +49,7 @@ class Calibration(NamedTuple):
     Attributes
     ----------
     trust : float
-        From 0 to 1: how much of the network's distance from the last value is kept.
+        From 0 to 1: how much of the network's correction of the autoregression is kept.
     offsets : float64 ndarray of shape (horizon, n_levels)
         Quantiles of the errors, in units of the scale of a window.
     """
@@ -110,14 +109,14 @@ class ForecastingTask(BaseSequenceEstimator):
         warm = self.__sklearn_is_fitted__() and self.warm_start
         inputs = self._inputs if warm else self._make_inputs()
         span = inputs.training_span(inputs.read(X))
-        calibration = self._calibrate(span, inputs)
+        calibration = self._calibrate(span)
         validation = Validation(X_val)
         if self.early_stopping is True and X_val is None:
-            span, held_out = _split(
-                span, inputs, self.validation_fraction, self.horizon
-            )
+            span, held_out = _split(span, self.validation_fraction, self.horizon)
             if held_out is None:
-                warn("early_stopping is ignored: the series are too short to hold some out")
+                warn(
+                    "early_stopping is ignored: the series are too short to hold some out"
+                )
             else:
                 validation = Validation(_complete(held_out, self.horizon))
         self._fit(span, None, None, validation)
@@ -258,9 +257,7 @@ class ForecastingTask(BaseSequenceEstimator):
         check_is_fitted(self)
         step = self.horizon if step is None else int(step)
         if step < 1 or (n_windows is not None and n_windows < 1):
-            raise ValueError(
-                f"n_windows={n_windows} and step={step} must be at least 1"
-            )
+            raise ValueError(f"n_windows={n_windows} and step={step} must be at least 1")
         windows = self._windows_before(X, n_windows, step)
         levels = tuple(map(float, self._fitted_parameters["quantiles"]))
         known = self._calibration is not None or bool(self.net_.criterion_.levels)
@@ -287,9 +284,7 @@ class ForecastingTask(BaseSequenceEstimator):
         self._inputs.check_known(windows)
         return windows
 
-    def _windows_before(
-        self, X: Any, n_windows: int | None, step: int
-    ) -> CheckedWindows:
+    def _windows_before(self, X: Any, n_windows: int | None, step: int) -> CheckedWindows:
         """Return windows whose future is known, the last ones of each series."""
         panel = self._inputs.read(X)
         last = panel.ends - self.horizon
@@ -300,8 +295,10 @@ class ForecastingTask(BaseSequenceEstimator):
             )
         if n_windows is None:
             n_windows = max(1, int(panel.ends.max() // 5 - self.horizon) // step + 1)
-        first = np.maximum(1, last - (n_windows - 1) * step)
-        windows = self._inputs.cut(Span(panel, first, last), step=step)
+        first = last - np.minimum(n_windows - 1, np.maximum(last - 1, 0) // step) * step
+        windows = self._inputs.cut(
+            Span(panel, first, last, self._inputs.n_steps), step=step
+        )
         self._inputs.check_known(windows)
         return windows
 
@@ -311,7 +308,8 @@ class ForecastingTask(BaseSequenceEstimator):
     def _relative(self, X: CheckedWindows) -> NDArray[np.float64]:
         """Return forecasts in units of outputs: the point, then the learned levels.
 
-        float64 ``(n_windows, horizon, 1 + n_levels)``; an output of 0 is the last value.
+        float64 ``(n_windows, horizon, 1 + n_levels)``; an output of 0 is the
+        autoregression's forecast.
         """
         loss, outputs = self.net_.criterion_, self._outputs(X)
         point = loss.predict(outputs)[..., None].astype(np.float64)
@@ -320,7 +318,7 @@ class ForecastingTask(BaseSequenceEstimator):
         return np.concatenate([point, loss.predict_quantiles(outputs)], axis=-1)
 
     def _trusted(self, X: CheckedWindows) -> NDArray[np.float64]:
-        """Return the same, moved towards the last value as far as calibration says."""
+        """Return the same, the network's correction reduced as far as calibration says."""
         relative = self._relative(X)
         trust = 1.0 if self._calibration is None else self._calibration.trust
         return relative - (1 - trust) * relative[..., :1]
@@ -336,8 +334,7 @@ class ForecastingTask(BaseSequenceEstimator):
             levels = levels + self._calibration.offsets / self._targets.scale[0]
         order = np.argsort(self._fitted_parameters["quantiles"], kind="stable")
         levels[..., order] = np.sort(levels, axis=-1)
-        decoded = self._targets.decode(np.moveaxis(levels, -1, 1), X)
-        return np.moveaxis(decoded, 1, -1)
+        return self._targets.decode(levels, X)
 
     def _check_has_quantiles(self) -> None:
         if self._calibration is None and not self.net_.criterion_.levels:
@@ -349,11 +346,11 @@ class ForecastingTask(BaseSequenceEstimator):
 
     # --- calibration -----------------------------------------------------------------
 
-    def _calibrate(self, span: Span, inputs: SeriesInputs) -> Calibration | None:
+    def _calibrate(self, span: Span) -> Calibration | None:
         """Train on the series without their ends, and measure the errors there."""
         if self.calibration_fraction is None:
             return None
-        train, held_out = _split(span, inputs, self.calibration_fraction, self.horizon)
+        train, held_out = _split(span, self.calibration_fraction, self.horizon)
         if held_out is None:
             return None
         first = clone(self).set_params(
@@ -362,13 +359,13 @@ class ForecastingTask(BaseSequenceEstimator):
             warm_start=False,
             callbacks=None,
             verbose=0,
-            window=inputs._window_of(span.panel),
+            window=span.window,
         )
         first._fit(train, None, None, Validation())
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):
             return None
-        true = first._targets.relative(windows)  # (n, horizon)
+        true = first._targets.outputs_of(windows)  # (n, horizon)
         relative = first._relative(windows)  # (n, horizon, 1 + n_levels)
         trust = _trust(relative[..., 0], true)
         relative = relative - (1 - trust) * relative[..., :1]
@@ -398,7 +395,6 @@ class ForecastingTask(BaseSequenceEstimator):
         return {
             "n_outputs": loss.n_outputs(self.horizon),
             "horizon": int(self.horizon),
-            "window": self._inputs.n_steps,
             **self._inputs.network_config(),
         }
 
@@ -413,16 +409,13 @@ class ForecastingTask(BaseSequenceEstimator):
 # --- calibration -------------------------------------------------------------------------
 
 
-def _split(
-    span: Span, inputs: SeriesInputs, fraction: float, horizon: int
-) -> tuple[Span, Span | None]:
+def _split(span: Span, fraction: float, horizon: int) -> tuple[Span, Span | None]:
     """Return the windows of series without their ends, and those that forecast the ends.
 
     No step that the second ones forecast is seen by the first. A series that is too short
     stays whole in the first; None if all are.
     """
-    panel = span.panel
-    window = inputs._window_of(panel)
+    panel, window = span.panel, span.window
     n_held_out = np.maximum(np.round(fraction * panel.ends), horizon).astype(np.int64)
     cut = panel.ends - n_held_out
     enough = cut >= np.maximum(span.first, np.minimum(window, span.last)) + horizon
@@ -431,9 +424,9 @@ def _split(
     if not enough.any():
         return span, None
     ends = np.where(enough, cut, panel.ends)
-    train = Span(panel.until(ends), span.first, ends - horizon)
+    train = Span(panel.until(ends), span.first, ends - horizon, window)
     chosen = np.flatnonzero(enough)
-    held_out = Span(panel.take(chosen), cut[chosen], panel.ends[chosen] - 1)
+    held_out = Span(panel.take(chosen), cut[chosen], panel.ends[chosen] - 1, window)
     return train, held_out
 
 
@@ -443,10 +436,7 @@ def _complete(span: Span, horizon: int) -> Span:
 
 
 def _trust(point: NDArray, true: NDArray) -> float:
-    """Return the share of the network's forecast that leaves the least squared error.
-
-    The rest is the last value, which is 0 here.
-    """
+    """Return the share of the network's correction that leaves the least squared error."""
     real = ~np.isnan(true)
     squares = float(np.square(point[real]).sum())
     if not squares > 0:
@@ -481,7 +471,9 @@ def error_quantiles(
     size = np.sqrt(np.nanmean(np.square(errors), axis=(0, 2)))  # (horizon,)
     size = np.where(size > 0, size, 1.0)
     counts = (~np.isnan(errors[..., 0])).sum(axis=0)
-    if counts.min() < MIN_ERRORS:  # of few errors the scale is known better than the tails
+    if (
+        counts.min() < MIN_ERRORS
+    ):  # of few errors the scale is known better than the tails
         size = np.sqrt(_increasing(np.square(size), counts))
     pooled = errors / size[:, None]
     result = np.empty((horizon, len(levels)))
@@ -643,6 +635,7 @@ class FeedForwardForecaster(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
         config = {
+            "window": self._inputs.n_steps,
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
             "dropout": self.dropout,

@@ -258,9 +258,9 @@ class HorizonParameters:
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
         """Last steps of a series that are read. More see further back and cost more.
-        "auto": two seasons of the frequency (24 months, 104 weeks, 14 days, 10 business
-        days, 48 hours), 24 steps where it has none, at least ``horizon``, and at most half
-        of the longest series.""",
+        "auto" compares two, four and eight seasons (of 12 months, 52 weeks, 7 days, 5
+        business days, 24 hours; 12 steps without dates) by a linear autoregression and
+        takes the shortest that is not clearly worse; at least ``horizon``.""",
         kind='int or "auto"',
         architecture=True,
     )

@@ -1,13 +1,4 @@
-"""Windows of a series in, the steps that follow out.
-
-Every network adds a linear map of the window's target, feature 0, to its result: what a
-linear autoregression can say needs no recurrent unit.
-
-References
-----------
-Lai, Chang, Yang, Liu (2018). Modeling long- and short-term temporal patterns with deep
-neural networks. SIGIR, section 3.6.
-"""
+"""Windows of a series in, the steps that follow out."""
 
 from __future__ import annotations
 
@@ -24,44 +15,6 @@ from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import last_steps
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.networks.network import InputNetwork
-
-
-class Autoregression(nn.Module):
-    """Linear map of the last steps of feature 0 to the steps ahead, zero at first.
-
-    Parameters
-    ----------
-    window : int
-        Steps that are read; zeros come before those of a shorter sequence.
-    horizon : int
-        Steps ahead.
-    """
-
-    initializes_submodules = True
-
-    def __init__(self, window: int, horizon: int):
-        super().__init__()
-        self.window = window
-        self.linear = nn.Linear(window, horizon)
-
-    def initialize(self, generator: Generator) -> None:
-        """Start from zeros."""
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Return ``(B, horizon)``."""
-        target = inputs["features"][..., :1]  # (B, T, 1)
-        return self.linear(last_steps(target, inputs["lengths"], self.window).squeeze(-1))
-
-
-def add_autoregression(
-    outputs: Tensor, autoregression: Autoregression | None, inputs: Inputs
-) -> Tensor:
-    """Return ``(B, horizon * Q)``: outputs ``(B, horizon, Q)``, all of a step shifted."""
-    if autoregression is not None:
-        outputs = outputs + autoregression(inputs)[..., None]
-    return outputs.flatten(1)
 
 
 class HorizonNetwork(EncodingNetwork):
@@ -82,8 +35,6 @@ class HorizonNetwork(EncodingNetwork):
         As in ``Decoder``.
     n_known : int
         Features of a step ahead that are known, which the decoder reads.
-    window : int
-        Steps of the linear autoregression; 0 for none.
     **encoding : dict
         Arguments of ``EncodingNetwork``; the decoder has the same cell, hidden size and
         number of layers, in one direction.
@@ -97,7 +48,6 @@ class HorizonNetwork(EncodingNetwork):
         target_dim: int,
         attention: str | None,
         n_known: int = 0,
-        window: int = 0,
         **encoding: Any,
     ):
         super().__init__(**encoding)
@@ -115,7 +65,6 @@ class HorizonNetwork(EncodingNetwork):
         self.n_known = n_known
         self.ahead = nn.Parameter(torch.empty(horizon, target_dim))
         self.head = nn.Linear(size, n_outputs // horizon)
-        self.autoregression = Autoregression(window, horizon) if window else None
 
     def initialize(self, generator: Generator) -> None:
         """Draw the vectors of the steps ahead."""
@@ -135,8 +84,7 @@ class HorizonNetwork(EncodingNetwork):
             steps = torch.cat([steps, inputs["future"]], dim=-1)  # (B, horizon, E + K)
         steps = self.with_static(steps, inputs)
         decoded = self.decoder(steps, start)  # (B, horizon, H)
-        numbers = self.head(self.dropout(decoded))  # (B, horizon, Q)
-        return add_autoregression(numbers, self.autoregression, inputs)
+        return self.head(self.dropout(decoded)).flatten(1)
 
 
 class DirectNetwork(EncodingNetwork):
@@ -146,7 +94,7 @@ class DirectNetwork(EncodingNetwork):
 
     Parameters
     ----------
-    n_outputs, horizon, n_known, window :
+    n_outputs, horizon, n_known :
         As in ``HorizonNetwork``.
     **encoding : dict
         Arguments of ``EncodingNetwork``.
@@ -158,16 +106,14 @@ class DirectNetwork(EncodingNetwork):
         n_outputs: int,
         horizon: int,
         n_known: int = 0,
-        window: int = 0,
         **encoding: Any,
     ):
         super().__init__(**encoding)
-        self.n_known, self.horizon = n_known, horizon
+        self.n_known = n_known
         size = self.encoder.output_size
         joined = size + horizon * n_known + self.static_size
         self.join = nn.Sequential(nn.Linear(joined, size), nn.ReLU())
         self.head = nn.Linear(size, n_outputs)
-        self.autoregression = Autoregression(window, horizon) if window else None
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
@@ -176,8 +122,7 @@ class DirectNetwork(EncodingNetwork):
         if self.n_known:
             x = torch.cat([x, inputs["future"].flatten(1)], dim=-1)
         hidden = self.join(self.with_static(x, inputs))  # (B, H)
-        numbers = self.head(hidden).unflatten(1, (self.horizon, -1))  # (B, horizon, Q)
-        return add_autoregression(numbers, self.autoregression, inputs)
+        return self.head(hidden)
 
 
 class WindowHorizonNetwork(InputNetwork):
@@ -209,13 +154,12 @@ class WindowHorizonNetwork(InputNetwork):
         static: Mapping[str, Any] | None = None,
     ):
         super().__init__(input_layer, dropout, static)
-        self.window, self.n_known, self.horizon = window, n_known, horizon
+        self.window, self.n_known = window, n_known
         size = window * self.input_layer.output_size + horizon * n_known
         self.hidden, size = hidden_layers(
             size + self.static_size, hidden_layer_sizes, activation, dropout
         )
         self.head = nn.Linear(size, n_outputs)
-        self.autoregression = Autoregression(window, horizon)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
@@ -224,5 +168,4 @@ class WindowHorizonNetwork(InputNetwork):
         if self.n_known:
             x = torch.cat([x, inputs["future"].flatten(1)], dim=-1)
         hidden = self.hidden(self.with_static(x, inputs))
-        numbers = self.head(hidden).unflatten(1, (self.horizon, -1))  # (B, horizon, Q)
-        return add_autoregression(numbers, self.autoregression, inputs)
+        return self.head(hidden)
