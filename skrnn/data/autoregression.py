@@ -111,7 +111,10 @@ class Autoregression:
     def _features(
         self, target: RaggedArray, level: NDArray, scale: NDArray
     ) -> NDArray[np.float64]:
-        """Return the steps of each window, and how far its level is from training's."""
+        """Return the steps of each window, and how far its level is from training's.
+
+        Only where training has one series, and 0 where the level is far from all of it.
+        """
         n, lengths = len(target), target.lengths
         of_step = np.repeat(np.arange(n), lengths)
         column = self.window - (target.offsets[1:][of_step] - np.arange(len(of_step)))
@@ -120,7 +123,8 @@ class Autoregression:
         seen = column >= 0
         features[of_step[seen], column[seen]] = np.nan_to_num(values[seen], nan=0.0)
         if self.centre is not None:
-            distance = np.clip(level[:, 0], *self.bounds) - self.centre
+            near = (level[:, 0] >= self.bounds[0]) & (level[:, 0] <= self.bounds[1])
+            distance = np.where(near, level[:, 0] - self.centre, 0.0)
             features[:, -1] = distance / scale[:, 0]
         return features
 

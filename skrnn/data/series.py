@@ -461,7 +461,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> _Ent
     indexes = None
     if options.time is not None:
         indexes = [
-            _stamps_of(cell, f"{row}, column {shown(options.time)}")
+            _stamps_of(cell, f"{row}, column {shown(options.time)}").rename(options.time)
             for cell, row in zip(frame[options.time], names, strict=True)
         ]
     targets, covariates = [], []
@@ -729,8 +729,8 @@ def calendar_features(index: pd.Index, cycles: Sequence[str]) -> NDArray[np.floa
     day = (stamps.hour + stamps.minute / 60 + stamps.second / 3600).to_numpy() / 24
     phases = {
         "day": day,
-        "week": (stamps.dayofweek.to_numpy() + day) / 7,
-        "year": (stamps.dayofyear.to_numpy() - 1 + day) / CYCLES["year"],
+        "week": (stamps.day_of_week.to_numpy() + day) / 7,
+        "year": (stamps.day_of_year.to_numpy() - 1 + day) / CYCLES["year"],
     }
     turns = [2 * np.pi * phases[name] for name in cycles]
     return np.column_stack([f(turn) for turn in turns for f in (np.sin, np.cos)])
