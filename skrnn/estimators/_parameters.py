@@ -273,10 +273,10 @@ class HorizonDecoderParameters:
     _group: ClassVar[str] = "network"
 
     decoder: str = parameter(
-        "direct",
+        "recurrent",
         [OneOf(("direct", "recurrent"))],
-        """"direct" gives all steps ahead at once, from the last state; "recurrent" decodes
-        them one after the other, each with what is known ahead of it.""",
+        """"recurrent" decodes the steps ahead one after the other, each with what is known
+        ahead of it; "direct" gives all at once, from the last state, and is faster.""",
         architecture=True,
     )
 

@@ -13,8 +13,8 @@ from skrnn.estimators._forecaster import _trust, error_quantiles
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 FORECASTERS = [
+    (SequenceForecaster, {"hidden_size": 4, "decoder": "direct"}),
     (SequenceForecaster, {"hidden_size": 4}),
-    (SequenceForecaster, {"hidden_size": 4, "decoder": "recurrent"}),
     (FeedForwardForecaster, {"hidden_layer_sizes": (4,)}),
 ]
 every = pytest.mark.parametrize(
