@@ -314,7 +314,7 @@ class SeriesInputs:
             series,
             origins,
             panel,
-            Form("numeric", "list", 1 + len(panel.layout.columns)),
+            Form("numeric", "list", panel.width),
             name,
         )
 
@@ -349,6 +349,8 @@ class SeriesInputs:
         """Return the windows of series, or of a ``Span``, that training sees."""
         span = X if isinstance(X, Span) else self.training_span(self.read(X, name))
         self.n_steps = span.window
+        if self.options.layout is None:
+            self.options = replace(self.options, layout=span.panel.layout)
         windows = self.cut(span, most=MAX_WINDOWS, complete=True, name=name)
         if not len(windows.steps):
             raise ValueError(
@@ -377,8 +379,6 @@ class SeriesInputs:
     ) -> SeriesInputs:
         """Learn the columns, and the scale of covariates and static columns."""
         self.form = X.form
-        layout = X.panel.layout
-        self.options = replace(self.options, layout=layout)
         self.codec = FeatureCodec(self.scale, self.options.missing, "last")
         self.codec.fit(X.steps, weight=weight)
         self.n_known = X.panel.n_known

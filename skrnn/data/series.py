@@ -149,6 +149,13 @@ class Panel:
     def __len__(self) -> int:
         return len(self.ends)
 
+    @property
+    def width(self) -> int:
+        """Columns of the user's frame, the numbers of a step elsewhere."""
+        if self.frame is not None:
+            return self.frame.shape[1]
+        return 1 + len(self.layout.columns)
+
     def take(self, series: NDArray[np.int64]) -> Panel:
         """Return some of the series."""
         lengths = np.diff(self.offsets)[series]
@@ -274,7 +281,7 @@ def _read(X: Any, options: SeriesOptions, name: str) -> _Entries:
         if "sequences" in kinds:
             return _read_fields(X, options, name)
         if options.target is None:
-            return _read_columns(X, name)
+            return _read_columns(_with_times(X, options, name), name)
         return _read_list([X], ["series"], [name], options)
     if isinstance(X, pd.Series):
         if X.dtype == object and is_sequence(next(iter(X), None)):
@@ -298,6 +305,20 @@ def _read(X: Any, options: SeriesOptions, name: str) -> _Entries:
         entries = list(X)
         return _read_list(entries, None, _numbered(len(entries), name), options)
     return _read_list([np.asarray(X)], ["array"], [name], options)
+
+
+def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.DataFrame:
+    """Return a frame of numbers with the column of times as its index."""
+    if options.time is None:
+        return frame
+    if options.time not in frame.columns:
+        raise ValueError(
+            f"time names {shown(options.time)}, but {name} has the columns "
+            f"{shown(frame.columns.tolist())}"
+        )
+    place = f"{name}[{shown(options.time)}]"
+    index = _stamps_of(frame[options.time].to_numpy(), place).rename(options.time)
+    return frame.drop(columns=options.time).set_axis(index, axis=0)
 
 
 def _numbered(n: int, name: str) -> list[str]:
@@ -333,7 +354,9 @@ def _read_list(
     feature_names: list[Hashable] | None = None
     frame = None
     for entry, name in zip(entries, names, strict=True):
+        entry = open_frame(entry, name)
         if isinstance(entry, pd.DataFrame):
+            entry = _with_times(entry, options, name)
             for j, column in enumerate(entry.columns):
                 if column_kind(entry.iloc[:, j]) == "dates":
                     raise TypeError(
@@ -493,6 +516,12 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> _Ent
                     f"{shown(column)} has {n}; a column that is known ahead must not be "
                     "shorter"
                 )
+        if indexes is not None and len(indexes[i]) < longest:
+            raise ValueError(
+                f"{row}: column {shown(options.time)} has {len(indexes[i])} times, but "
+                f"columns that are known ahead have {longest} steps; the times must go on "
+                "with them"
+            )
         targets.append(_padded(columns[target], longest))
         table = np.empty((longest, len(rest)))
         for j, column in enumerate(rest):
@@ -594,7 +623,7 @@ def _order_columns(entries: _Entries, options: SeriesOptions) -> _Entries:
 
 def _timelines(entries: _Entries, options: SeriesOptions) -> list[Timeline]:
     freq = options.freq
-    if freq is None and options.layout is not None:
+    if freq is None and options.layout is not None and is_time_index(entries.indexes[0]):
         freq = options.layout.offset
         if freq is None and options.layout.has_dates:
             freq = "steps"

@@ -132,8 +132,9 @@ def make_backtest(
     ahead = np.tile(np.arange(horizon), n_windows)
     seasonal = values_before(windows, season, horizon)
     last = values_before(windows, 1, horizon)
+    labels = [i if label is None else label for i, label in enumerate(panel.labels)]
     columns: dict[str, Any] = {
-        "series": pd.Index(panel.labels)[series[of_row]],
+        "series": pd.Index(labels)[series[of_row]],
         "cutoff": panel.times(series[of_row], origins[of_row] - 1),
         "time": panel.times(series[of_row], origins[of_row] + ahead),
         "step": ahead + 1,
@@ -156,7 +157,7 @@ def make_backtest(
         start = max(0, int(mine.min()) - max(SHOWN, 2 * horizon))
         stop = int(panel.ends[i])
         row = int(panel.offsets[i])
-        past[panel.labels[i]] = pd.Series(
+        past[labels[i]] = pd.Series(
             panel.target[row + start : row + stop], panel.indexes[i][start:stop]
         )
     return Backtest(

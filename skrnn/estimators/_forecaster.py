@@ -295,7 +295,8 @@ class ForecastingTask(BaseSequenceEstimator):
             )
         if n_windows is None:
             n_windows = max(1, int(panel.ends.max() // 5 - self.horizon) // step + 1)
-        first = last - np.minimum(n_windows - 1, np.maximum(last - 1, 0) // step) * step
+        n_steps = np.minimum(n_windows - 1, np.maximum(last - 1, 0) // step) * step
+        first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
         windows = self._inputs.cut(
             Span(panel, first, last, self._inputs.n_steps), step=step
         )

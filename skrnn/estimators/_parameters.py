@@ -301,8 +301,8 @@ class SeriesParameters:
     time: Any = parameter(
         None,
         [object],
-        """Column of a frame with one row a series that holds the times of its steps. Other
-        series have them in their index.""",
+        """Column of a frame that holds the times of the steps: dates, or numbers. None
+        takes them from the index.""",
         kind="column name or None",
         architecture=True,
     )

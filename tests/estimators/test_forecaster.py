@@ -137,6 +137,32 @@ def test_a_frame_of_fields_has_one_series_a_row(cls, own):
     )
 
 
+def test_times_may_be_a_column_of_a_frame_also_of_polars():
+    polars = pytest.importorskip("polars")
+    table = pd.DataFrame({"month": months(60), "load": wave(60), "heat": wave(60, 2.0)})
+    model = make(horizon=2, target="load", time="month").fit(table)
+    forecast = model.predict(table)
+    assert forecast.index.equals(months(2, "2020-01"))
+    assert model.feature_names_in_.tolist() == ["load", "heat"]
+    other = polars.DataFrame({name: table[name].to_numpy() for name in table})
+    np.testing.assert_allclose(model.predict(other), forecast)
+    with pytest.raises(ValueError, match="time names 'month', but X has the columns"):
+        model.predict(table.drop(columns="month"))
+
+
+def test_series_with_and_without_dates_may_follow_each_other():
+    model = make(horizon=2).fit(SALES)
+    np.testing.assert_allclose(model.predict(SALES.to_numpy()), model.predict(SALES))
+
+
+def test_short_series_have_no_backtest():
+    model = make(horizon=3).fit([wave(60), wave(60, 1.0)])
+    rows = model.backtest([wave(60), wave(3)], n_windows=2).forecasts
+    assert set(rows["series"]) == {0}
+    with pytest.raises(ValueError, match="no series has more than horizon=3 steps"):
+        model.score([wave(3)])
+
+
 def test_known_columns_may_go_on_as_rows_without_a_target():
     frame = pd.DataFrame({"y": wave(62), "promotion": np.arange(62) % 5}, months(62))
     frame.loc[frame.index[60:], "y"] = np.nan
@@ -238,6 +264,9 @@ def test_early_stopping_holds_out_what_training_has_not_seen():
     assert "valid_loss" in model.history_
     model = make(horizon=3, max_epochs=5).fit(wave(100), X_val=wave(60, 1.0))
     assert "valid_loss" in model.history_
+    frame = pd.DataFrame({"a": wave(50), "b": wave(50)})
+    with pytest.raises(ValueError, match="X_val must have the covariates of fit"):
+        make(target="a").fit(frame, X_val=frame.rename(columns={"b": "c"}))
 
 
 def test_without_calibration_there_are_no_intervals():
@@ -336,6 +365,7 @@ def test_a_backtest_draws_its_forecasts():
     matplotlib.use("Agg")
     backtest = make(horizon=3).fit(SALES).backtest(SALES, n_windows=2)
     ax = backtest.plot()
+    assert len(make().fit(wave(40)).backtest(wave(40)).plot().lines) > 1
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         *("actual", "q0.05 to q0.95", "forecast"),
     ]
@@ -405,6 +435,8 @@ def test_a_known_column_that_ends_early_is_an_error():
         (lambda f: f.assign(size=[1.0, None, 2.0, 3.0]), ValueError,
          "'size'.* is missing in row 1"),
         (lambda f: f.drop(columns="day"), ValueError, "time names 'day'"),
+        (lambda f: f.assign(day=[x[:60] for x in f["day"]]), ValueError,
+         "'day' has 60 times, but columns that are known ahead have 63 steps"),
     ],
 )  # fmt: skip
 def test_a_frame_of_fields_that_does_not_fit_is_an_error(change, error, match):
