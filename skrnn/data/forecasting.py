@@ -32,6 +32,12 @@ WITHOUT_SEASON = 12
 MAX_AUTO_WINDOW, MIN_FITS = 200, 4
 #: Windows on which they are compared.
 MAX_COMPARED = 4096
+#: Values below which their spread is not reliable.
+FEW = 3
+#: Squared spreads below this share of the sums that they come from are rounding errors.
+ROUNDING = 1e-10
+#: Share of a series' spread below which no window's scale falls, so that noise does not grow.
+FLOOR = 0.01
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,11 @@ class CheckedWindows:
         What is known ahead.
     ahead : float64 ndarray of shape (n_windows, horizon)
         The target that follows, NaN where it is not known.
+    level : float64 ndarray of shape (n_windows, 1)
+        The last value of the target; 0 where there is none.
+    spread : float64 ndarray of shape (n_windows, 2)
+        Root mean square distances from that: in the window, and in all of the series that
+        it has seen. NaN where there are fewer than ``FEW`` values.
     static : StaticColumns, optional
     series, origins : int64 ndarrays of shape (n_windows,)
         The series of each window, and how many steps it has seen.
@@ -77,6 +88,8 @@ class CheckedWindows:
     steps: RaggedArray
     future: NDArray[np.float64]
     ahead: NDArray[np.float64]
+    level: NDArray[np.float64]
+    spread: NDArray[np.float64]
     static: StaticColumns | None
     series: NDArray[np.int64]
     origins: NDArray[np.int64]
@@ -90,11 +103,6 @@ class CheckedWindows:
         return self.steps.with_values(self.steps.values[:, 0])
 
     @property
-    def target_column(self) -> RaggedArray:
-        """The same as a column ``(total_steps, 1)``."""
-        return self.steps.with_values(self.steps.values[:, :1])
-
-    @property
     def named(self) -> Any:
         """The frame whose columns name the features, if any."""
         return self.panel.frame
@@ -106,6 +114,8 @@ class CheckedWindows:
             steps=self.steps.take(indices),
             future=self.future[indices],
             ahead=self.ahead[indices],
+            level=self.level[indices],
+            spread=self.spread[indices],
             static=None if self.static is None else self.static.take(indices),
             series=self.series[indices],
             origins=self.origins[indices],
@@ -221,10 +231,7 @@ class SeriesInputs:
         unit = np.empty(0)
         for size in sizes:
             part = self._gather(panel, windows.series, windows.origins, size, "X")
-            codec = FeatureCodec(None, self.options.missing, "last")
-            found = codec.fit(part.target_column).level_and_scale(part.target_column)
-            assert found is not None
-            level, scale = found
+            level, scale = part.level, _scale_of(part, np.nan)
             relative = (part.ahead - level) / scale
             linear = Autoregression(size)
             linear.fit(part.target, level, scale, relative, part.series, part.origins)
@@ -306,10 +313,13 @@ class SeriesInputs:
         values = np.column_stack([panel.target[rows], panel.covariates[rows]])
         next_rows = (panel.offsets[series] + origins)[:, None] + np.arange(horizon)
         known = panel.covariates.shape[1] - panel.n_known
+        level, spread = _level_and_spread(panel, series, origins, window)
         return CheckedWindows(
             RaggedArray(values, offsets),
             panel.covariates[next_rows, known:],  # (n_windows, horizon, n_known)
             panel.target[next_rows],
+            level,
+            spread,
             None if panel.static is None else panel.static.take(series),
             series,
             origins,
@@ -379,8 +389,11 @@ class SeriesInputs:
     ) -> SeriesInputs:
         """Learn the columns, and the scale of covariates and static columns."""
         self.form = X.form
-        self.codec = FeatureCodec(self.scale, self.options.missing, "last")
+        self.codec = FeatureCodec(self.scale, self.options.missing)
         self.codec.fit(X.steps, weight=weight)
+        size = np.abs(X.level[:, 0])
+        usual = _scale_of(X, np.nan)[:, 0][size > 0] / size[size > 0]
+        self.usual_share = float(np.nanmedian(usual)) if len(usual) else np.nan
         self.n_known = X.panel.n_known
         self.static = None
         if X.static is not None:
@@ -391,25 +404,32 @@ class SeriesInputs:
     def encode(self, X: CheckedWindows, embeddings: Any = None) -> EncodedSequences:
         """Return features, what is known ahead, and static columns."""
         encoded = self.codec.encode(X.steps)
+        level, scale = (
+            np.repeat(part[:, 0], X.steps.lengths) for part in self.level_and_scale(X)
+        )
+        target = (X.target.values - level) / scale
+        encoded.steps.values[:, 0] = np.nan_to_num(target, nan=0.0)
         check_finite(encoded.steps, X.name)
         static = None
         if self.static is not None and X.static is not None:
             static = self.static.encode(X.static)
         future = None
         if self.n_known:
-            scale = Standardization(self.scale is not None)
+            ahead = Standardization(self.scale is not None)
             known = slice(self.codec.n_features - self.n_known, self.codec.n_features)
-            scale.mean = self.codec.standard.mean[known]
-            scale.scale = self.codec.standard.scale[known]
+            ahead.mean = self.codec.standard.mean[known]
+            ahead.scale = self.codec.standard.scale[known]
             flat = X.future.reshape(-1, self.n_known)
-            future = scale.apply(flat).reshape(X.future.shape)
+            future = ahead.apply(flat).reshape(X.future.shape)
         return replace(encoded, static=static, future=future)
 
     def level_and_scale(self, X: CheckedWindows) -> tuple[NDArray, NDArray]:
-        """Return each window's level and scale ``(n_windows, 1)``."""
-        found = self.codec.level_and_scale(X.steps)
-        assert found is not None
-        return found
+        """Return each window's level and scale ``(n_windows, 1)``.
+
+        A window of few values has the spread of its series; where the series is so short,
+        too, the usual share of its level.
+        """
+        return X.level, _scale_of(X, self.usual_share)
 
     def network_config(self) -> dict[str, Any]:
         """Return a network's arguments for what it reads."""
@@ -420,6 +440,53 @@ class SeriesInputs:
         if self.static is not None:
             config["static"] = self.static.layer_config()
         return config
+
+
+def _scale_of(X: CheckedWindows, usual_share: float) -> NDArray[np.float64]:
+    """Return the scale ``(n_windows, 1)`` of each window, always positive."""
+    window, series = X.spread.T
+    scale = np.fmax(window, FLOOR * series)
+    scale = np.where(np.isnan(window), series, scale)
+    size = np.abs(X.level[:, 0])
+    scale = np.where(scale > 0, scale, usual_share * size)
+    scale = np.where(scale > 0, scale, size)  # constant, as far as is known
+    return np.where(scale > 0, scale, 1.0)[:, None]
+
+
+def _level_and_spread(
+    panel: Panel, series: NDArray[np.int64], origins: NDArray[np.int64], window: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ``level`` and ``spread`` of windows."""
+    lengths, starts = np.diff(panel.offsets), panel.offsets[:-1]
+    of_row = np.repeat(np.arange(len(panel)), lengths)
+    real = ~np.isnan(panel.target)
+    counts = np.maximum(np.add.reduceat(real, starts, dtype=np.int64), 1)
+    filled = np.where(real, panel.target, 0.0)
+    mean = np.add.reduceat(filled, starts) / counts
+    distance = np.where(real, panel.target - mean[of_row], 0.0)
+    # in units of each series: sums over all of them keep their differences
+    unit = np.sqrt(np.add.reduceat(np.square(distance), starts) / counts)
+    unit = np.where(unit > 0, unit, 1.0)
+    distance = distance / unit[of_row]
+    number, first, second = (
+        np.concatenate([[0.0], np.cumsum(values)])
+        for values in (real.astype(np.float64), distance, np.square(distance))
+    )
+    last_real = np.maximum.accumulate(
+        np.where(real, np.arange(len(real)), np.repeat(starts, lengths))
+    )
+    start = panel.offsets[series]
+    end = start + origins
+    level = filled[last_real[end - 1]]
+    centre = (level - mean[series]) / unit[series]
+    spread = np.empty((len(series), 2))
+    for j, begin in enumerate((np.maximum(end - window, start), start)):
+        n = number[end] - number[begin]
+        squares = second[end] - second[begin] - 2 * centre * (first[end] - first[begin])
+        squares = np.maximum(squares / np.maximum(n, 1) + np.square(centre), 0.0)
+        squares = np.where(squares > ROUNDING * (1 + np.square(centre)), squares, 0.0)
+        spread[:, j] = np.where(n >= FEW, np.sqrt(squares) * unit[series], np.nan)
+    return level[:, None], spread
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:

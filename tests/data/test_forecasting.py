@@ -106,3 +106,44 @@ def test_a_span_without_any_value_is_an_error():
     span = Span(panel, np.array([4]), np.array([8]), 2)
     with pytest.raises(ValueError, match="X has no window with a value and one that"):
         inputs.check(span, estimator=None)
+
+
+def test_levels_and_scales_are_those_of_each_window():
+    rng = np.random.default_rng(0)
+    series = [1e6 + rng.normal(size=40), 1e-6 * rng.normal(size=40).cumsum()]
+    series[0][[3, 17, 18, 39]] = np.nan
+    inputs = SeriesInputs(window=6, horizon=2, missing="indicator")
+    windows = inputs.check(series, estimator=None)
+    level, scale = inputs.fit(windows).level_and_scale(windows)
+    for i, origin, its_level, its_scale in zip(
+        windows.series, windows.origins, level[:, 0], scale[:, 0], strict=True
+    ):
+        past = series[i][max(0, origin - 6) : origin]
+        past = past[~np.isnan(past)]
+        assert its_level == past[-1]
+        if len(past) >= 3:
+            expected = np.sqrt(np.square(past - past[-1]).mean())
+            assert its_scale == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_short_series_has_the_usual_share_of_its_level_as_scale():
+    rng = np.random.default_rng(0)
+    panel = [size * (10 + rng.normal(size=50)) for size in (1.0, 1000.0)]
+    inputs = SeriesInputs(window=6, horizon=1)
+    inputs.fit(inputs.check(panel, estimator=None))
+    short = inputs.last_windows(inputs.read([[10.0], [10_000.0, 10_000.0], [0.0]]))
+    level, scale = inputs.level_and_scale(short)
+    share = scale[:2, 0] / level[:2, 0]
+    np.testing.assert_allclose(share, share[0])
+    assert 0.03 < share[0] < 0.3
+    assert scale[2, 0] == 1.0
+
+
+def test_a_flat_window_has_a_share_of_its_series_as_scale():
+    values = np.r_[np.sin(np.arange(40.0)), np.full(20, 0.5)]
+    inputs = SeriesInputs(window=6, horizon=1)
+    inputs.fit(inputs.check(values, estimator=None))
+    last = inputs.last_windows(inputs.read(values))
+    _, scale = inputs.level_and_scale(last)
+    expected = np.sqrt(np.square(values - 0.5).mean())
+    assert scale[0, 0] == pytest.approx(0.01 * expected)
