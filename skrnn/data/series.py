@@ -28,7 +28,7 @@ from skrnn.data.fields import (
     roles_of,
 )
 from skrnn.data.frequency import Timeline, check_time_indexes, is_time_index, season_of
-from skrnn.data.layouts import open_frame, open_series
+from skrnn.data.layouts import check_is_container, open_frame, open_series
 from skrnn.data.ragged import offsets_of
 from skrnn.data.steps import is_missing, is_sequence, shown
 
@@ -288,10 +288,19 @@ def _read(X: Any, options: SeriesOptions, name: str) -> _Entries:
             labels = X.index.tolist()
             return _read_list(list(X), labels, _numbered(len(X), name), options)
         return _read_list([X], ["series"], [name], options)
-    if isinstance(X, str | bytes) or not is_sequence(X):
+    if isinstance(X, str | bytes):
+        raise TypeError(f"{name} must be a series of numbers, or several, got {shown(X)}")
+    check_is_container(X, name, "series")
+    if not is_sequence(X):
         raise TypeError(
             f"{name} must be a series of numbers, or several, got {type(X).__name__}"
         )
+    of_objects = isinstance(X, np.ndarray) and X.dtype == object and X.size
+    if of_objects and not is_sequence(X.flat[0]):
+        try:
+            X = X.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise TypeError(f"{name} must hold numbers: {str(error)[:200]}") from error
     first = next(iter(X), None)
     is_list = isinstance(X, list | tuple) or np.dtype(object) == getattr(X, "dtype", None)
     if not is_list:

@@ -106,7 +106,8 @@ def test_every_form_of_a_series_has_the_same_forecast():
     for X in (pd.Series(values), values.tolist(), values.astype(object).tolist()):
         np.testing.assert_allclose(np.ravel(model.predict(X)), expected)
     np.testing.assert_allclose(model.predict([values])[0], expected)
-    np.testing.assert_allclose(model.predict(values[:, None])[:, 0], expected)
+    for table in (values[:, None], values[:, None].astype(object)):
+        np.testing.assert_allclose(model.predict(table)[:, 0], expected)
 
 
 def test_a_target_column_has_the_others_as_covariates():
@@ -386,8 +387,11 @@ def test_a_backtest_draws_its_forecasts():
         ([wave(40), wave(2)], {"horizon": 2}, ValueError, r"X\[1\] has 2 steps, but 1 step"),
         (["a", "b"], {}, TypeError, "must hold real numbers|series of numbers"),
         ("text", {}, TypeError, "X must be a series of numbers"),
-        (3.0, {}, TypeError, "X must be a series of numbers"),
+        (3.0, {}, TypeError, "X must be a list of series"),
+        ({"a": wave(40)}, {}, TypeError, r"pass its sequences as list\(X.values\(\)\)"),
+        (np.array([1.0, "x"], dtype=object), {}, TypeError, "X must hold numbers"),
         ([], {}, ValueError, "X holds no series"),
+        (np.array([], dtype=object), {}, ValueError, "X holds no series"),
         (wave(40), {"target": "y"}, ValueError, "target='y' must be None"),
         (pd.DataFrame({"a": wave(40)}), {"target": "y"}, ValueError,
          "target='y' is not a column of X"),
