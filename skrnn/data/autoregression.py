@@ -105,13 +105,13 @@ class Autoregression:
         level: NDArray[np.float64],
         scale: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return what follows ``(n_windows, horizon)``, relative to level and scale."""
+        """Return forecasts ``(n_windows, horizon)``, relative to level and scale."""
         return self._features(target, level, scale) @ self.coefficients + self.intercept
 
     def _features(
         self, target: RaggedArray, level: NDArray, scale: NDArray
     ) -> NDArray[np.float64]:
-        """Return the steps of each window, and how far its level is from training's.
+        """Return the steps of each window, and the distance of its level from training's.
 
         Only where training has one series, and 0 where the level is far from all of it.
         """

@@ -517,7 +517,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> _Ent
                 raise ValueError(
                     f"{row}: column {shown(target)} has {n_target} steps, but column "
                     f"{shown(column)} has {n}; only columns that known_future names, and "
-                    "the times with them, may go on after the target"
+                    "the times with them, may be longer than the target"
                 )
             if ahead and n < n_target:
                 raise ValueError(
@@ -528,8 +528,8 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> _Ent
         if indexes is not None and len(indexes[i]) < longest:
             raise ValueError(
                 f"{row}: column {shown(options.time)} has {len(indexes[i])} times, but "
-                f"columns that are known ahead have {longest} steps; the times must go on "
-                "with them"
+                f"columns that are known ahead have {longest} steps; the times must be "
+                "as many"
             )
         targets.append(_padded(columns[target], longest))
         table = np.empty((longest, len(rest)))

@@ -44,7 +44,7 @@ STEP_DIM = 16
 
 
 class Calibration(NamedTuple):
-    """What windows that training did not see say about forecasts.
+    """Measured on windows that training did not see.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ class ForecastingTask(BaseSequenceEstimator):
         ----------
         X :
             As for ``fit``; the series may be others, of any length of at least 1 step.
-            Columns that are known ahead go on for ``horizon`` steps.
+            Columns that are known ahead have ``horizon`` more steps.
 
         Returns
         -------
@@ -163,14 +163,14 @@ class ForecastingTask(BaseSequenceEstimator):
             indexed by its id and time. With ``loss="quantile"`` the median.
         """
         windows = self._check_ends(X)
-        return windows.panel.as_user(self._point(windows))
+        return windows.panel.as_user(self._point(windows, self._relative(windows)))
 
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
         """Return quantiles of the steps that follow each series.
 
         Errors that were measured at the end of the training series widen each forecast, in
         proportion to how much the series moves in its window. With ``loss="quantile"``
-        the network says how wide, and the errors correct it.
+        the network predicts the quantiles, and the errors correct them.
 
         Parameters
         ----------
@@ -197,7 +197,8 @@ class ForecastingTask(BaseSequenceEstimator):
         """
         check_is_fitted(self)
         self._check_has_quantiles()
-        return self._quantiles(self._check_ends(X))
+        windows = self._check_ends(X)
+        return self._quantiles(windows, self._relative(windows))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the negative error of each series' last steps, withheld.
@@ -213,7 +214,7 @@ class ForecastingTask(BaseSequenceEstimator):
         -------
         score : float
             The negative mean absolute scaled error (MASE): 0 is perfect, and -1 as good as
-            seasonal persistence on the steps before, one step ahead.
+            seasonal persistence on the steps before, one season ahead.
 
         References
         ----------
@@ -222,7 +223,8 @@ class ForecastingTask(BaseSequenceEstimator):
         check_is_fitted(self)
         windows = self._windows_before(X, n_windows=1, step=1)
         scale = errors_of_persistence(windows, self._season)
-        error = np.abs(self._point(windows) - windows.ahead) / scale[:, None]
+        point = self._point(windows, self._relative(windows))
+        error = np.abs(point - windows.ahead) / scale[:, None]
         return -float(np.nanmean(error))
 
     def backtest(
@@ -255,16 +257,17 @@ class ForecastingTask(BaseSequenceEstimator):
             If no series has more than ``horizon`` steps.
         """
         check_is_fitted(self)
-        step = self.horizon if step is None else int(step)
+        step = self._inputs.options.horizon if step is None else int(step)
         if step < 1 or (n_windows is not None and n_windows < 1):
             raise ValueError(f"n_windows={n_windows} and step={step} must be at least 1")
         windows = self._windows_before(X, n_windows, step)
+        relative = self._relative(windows)
         levels = tuple(map(float, self._fitted_parameters["quantiles"]))
         known = self._calibration is not None or bool(self.net_.criterion_.levels)
         return make_backtest(
             windows,
-            self._point(windows),
-            self._quantiles(windows) if known else None,
+            self._point(windows, relative),
+            self._quantiles(windows, relative) if known else None,
             levels if known else (),
             self._season,
             type(self).__name__,
@@ -286,15 +289,15 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _windows_before(self, X: Any, n_windows: int | None, step: int) -> CheckedWindows:
         """Return windows whose future is known, the last ones of each series."""
-        panel = self._inputs.read(X)
-        last = panel.ends - self.horizon
+        panel, horizon = self._inputs.read(X), self._inputs.options.horizon
+        last = panel.ends - horizon
         if last.max() < 1:
             raise ValueError(
-                f"no series has more than horizon={self.horizon} steps; the longest has "
+                f"no series has more than horizon={horizon} steps; the longest has "
                 f"{panel.ends.max()}"
             )
         if n_windows is None:
-            n_windows = max(1, int(panel.ends.max() // 5 - self.horizon) // step + 1)
+            n_windows = max(1, int(panel.ends.max() // 5 - horizon) // step + 1)
         n_steps = np.minimum(n_windows - 1, np.maximum(last - 1, 0) // step) * step
         first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
         windows = self._inputs.cut(
@@ -306,7 +309,7 @@ class ForecastingTask(BaseSequenceEstimator):
     def _outputs(self, X: CheckedWindows) -> NDArray[np.float32]:
         return predict_outputs(self.net_, EncodedDataset(self._inputs.encode(X)))
 
-    def _relative(self, X: CheckedWindows) -> NDArray[np.float64]:
+    def _network_forecasts(self, X: CheckedWindows) -> NDArray[np.float64]:
         """Return forecasts in units of outputs: the point, then the learned levels.
 
         float64 ``(n_windows, horizon, 1 + n_levels)``; an output of 0 is the
@@ -318,19 +321,19 @@ class ForecastingTask(BaseSequenceEstimator):
             return point
         return np.concatenate([point, loss.predict_quantiles(outputs)], axis=-1)
 
-    def _trusted(self, X: CheckedWindows) -> NDArray[np.float64]:
-        """Return the same, the network's correction reduced as far as calibration says."""
-        relative = self._relative(X)
+    def _relative(self, X: CheckedWindows) -> NDArray[np.float64]:
+        """Return the same, the network's correction reduced by calibration."""
+        relative = self._network_forecasts(X)
         trust = 1.0 if self._calibration is None else self._calibration.trust
         return relative - (1 - trust) * relative[..., :1]
 
-    def _point(self, X: CheckedWindows) -> NDArray[np.float64]:
+    def _point(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return forecasts ``(n_windows, horizon)`` in the units of the series."""
-        return self._targets.decode(self._trusted(X)[..., 0], X)
+        return self._targets.decode(relative[..., 0], X)
 
-    def _quantiles(self, X: CheckedWindows) -> NDArray[np.float64]:
+    def _quantiles(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return quantiles ``(n_windows, horizon, n_levels)``."""
-        levels = _levels_of(self._trusted(X), len(self._fitted_parameters["quantiles"]))
+        levels = _levels_of(relative, len(self._fitted_parameters["quantiles"]))
         if self._calibration is not None:
             levels = levels + self._calibration.offsets / self._targets.scale[0]
         order = np.argsort(self._fitted_parameters["quantiles"], kind="stable")
@@ -367,7 +370,7 @@ class ForecastingTask(BaseSequenceEstimator):
         if not len(windows.steps):
             return None
         true = first._targets.outputs_of(windows)  # (n, horizon)
-        relative = first._relative(windows)  # (n, horizon, 1 + n_levels)
+        relative = first._network_forecasts(windows)  # (n, horizon, 1 + n_levels)
         trust = _trust(relative[..., 0], true)
         relative = relative - (1 - trust) * relative[..., :1]
         levels = _levels_of(relative, len(self.quantiles))

@@ -349,7 +349,7 @@ class SeriesParameters:
     missing: str = parameter(
         "raise",
         [OneOf(("raise", "indicator"))],
-        """What NaN and gaps between dates mean: an error that names the place ("raise"), or
+        """Treatment of NaN and gaps between dates: an error that names the place ("raise"), or
         missing values ("indicator"): a feature beside each column marks them, and missing
         targets have no loss.""",
         architecture=True,
@@ -775,8 +775,8 @@ class ForecastStoppingParameters:
         [SHARE, None],
         """Share of each series, at its end, on which a first network, trained without it,
         measures the errors of forecasts: they give ``predict_quantiles`` its intervals, and
-        say how far to trust the network against the last value. The network that is kept
-        is trained on everything. None trains once, without either.""",
+        decide which share of the network's correction is kept. The final network is
+        trained on everything. None trains once, without either.""",
         kind="float in (0, 1) or None",
     )
 

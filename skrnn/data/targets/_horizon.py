@@ -1,4 +1,4 @@
-"""What follows the windows of series."""
+"""The steps that follow the windows of series."""
 
 from __future__ import annotations
 
