@@ -209,7 +209,7 @@ def errors_of_persistence(windows: CheckedWindows, season: int) -> NDArray[np.fl
     """Return the mean absolute error of seasonal persistence before the first forecast.
 
     float64 ``(n_windows,)``, of each window's series: the scale of MASE. A series that is
-    too short for its season is compared with the step before; NaN where no error is known.
+    too short for its season is compared with the step before, a constant one with its level.
     """
     panel = windows.panel
     first = np.full(len(panel), -1, np.int64)
@@ -220,8 +220,10 @@ def errors_of_persistence(windows: CheckedWindows, season: int) -> NDArray[np.fl
         unknown = ~(scale > 0)
         found = _mean_change(panel.target, panel.offsets, first, lag)
         scale = np.where(unknown, found, scale)
-    scale = np.where(scale > 0, scale, np.nan)
-    return scale[windows.series]
+    scale = scale[windows.series]
+    size = np.abs(windows.level[:, 0])
+    size = np.where(size > 0, size, 1.0)
+    return np.where(scale > 0, scale, size)
 
 
 def _mean_change(

@@ -212,6 +212,23 @@ def test_a_random_walk_is_forecast_by_its_last_value_or_nearly():
     )
 
 
+@pytest.mark.parametrize("value", [0.0, 7.0, -1e9])
+def test_a_constant_series_stays_as_it_is(value):
+    model = make(horizon=2).fit(np.full(50, value))
+    np.testing.assert_allclose(model.predict(np.full(9, value)), value)
+    np.testing.assert_allclose(model.predict_quantiles(np.full(9, value)), value)
+    assert model.score(np.full(9, value)) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_forecasts_have_the_unit_of_the_series(scale):
+    expected, got = (
+        make(horizon=2).fit(unit * wave(60)).predict(unit * wave(60)) / unit
+        for unit in (1.0, scale)
+    )
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
 def test_every_loss_has_ordered_quantiles(loss):
     model = make(horizon=2, loss=loss, quantiles=(0.9, 0.1, 0.5)).fit(wave(80))
