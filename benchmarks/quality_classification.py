@@ -8,7 +8,7 @@ import statistics
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from skrnn import FeedForwardClassifier, SequenceClassifier
 from skrnn.preprocessing import StepwiseTransformer
@@ -46,10 +46,14 @@ FRAME = 10
 def japanese_vowels(quick, seeds):
     """Speakers by twelve features a step, 7 to 29 steps."""
     splits = shorten(load_japanese_vowels(), quick)
-    before = (StepwiseTransformer(StandardScaler()),)
-    rows, scores, _ = _networks("JapaneseVowels", splits, quick, seeds, before)
+    rows, scores, _ = _networks("JapaneseVowels", splits, quick, seeds)
     rows.append(_nearest_neighbour(splits, "1-NN DTW"))
-    print_table("JapaneseVowels", HEADER, rows, _SCALED)
+    print_table(
+        "JapaneseVowels",
+        HEADER,
+        rows,
+        "The seconds of 1-NN DTW are those of its predictions; its fit costs nothing.",
+    )
     return [at_least("JapaneseVowels: accuracy", statistics.fmean(scores), 0.98)]
 
 
@@ -95,9 +99,7 @@ def plaid(quick, seeds):
     """Appliances by one current, 100 to 1,344 samples, its values from 1e-5 to hundreds."""
     splits = shorten(load_plaid(), quick)
     before = (
-        StepwiseTransformer(
-            make_pipeline(FunctionTransformer(_magnitude_and_sign), StandardScaler())
-        ),
+        StepwiseTransformer(FunctionTransformer(_magnitude_and_sign)),
         FunctionTransformer(_frames),
     )
     rows, scores, seconds = _networks("PLAID", splits, quick, seeds, before)
@@ -110,19 +112,13 @@ def plaid(quick, seeds):
         HEADER,
         rows,
         f"The networks see {FRAME} samples a step: of each the logarithm of its magnitude and "
-        "its inverse hyperbolic sine, standardised. The seconds of 1-NN DTW are those of its "
+        "its inverse hyperbolic sine. The seconds of 1-NN DTW are those of its "
         "predictions; its fit costs nothing.",
     )
     return [
         at_least("PLAID: accuracy", statistics.fmean(scores), 0.84),
         at_most("PLAID: longest fit in seconds", max(seconds), 600.0, 0),
     ]
-
-
-_SCALED = (
-    "The networks follow StepwiseTransformer(StandardScaler()) in a Pipeline. The seconds of "
-    "1-NN DTW are those of its predictions; its fit costs nothing."
-)
 
 
 def _magnitude_and_sign(samples):

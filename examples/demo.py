@@ -13,12 +13,9 @@ from pathlib import Path
 import joblib
 import numpy as np
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skrnn import FeedForwardClassifier, SequenceClassifier
 from skrnn.datasets import load_spoken_digits
-from skrnn.preprocessing import StepwiseTransformer
 
 MAX_EPOCHS = 25
 SECONDS_A_FRAME = 0.016
@@ -50,12 +47,8 @@ def remove_level(X):
 
 def search(network, grid, X, y, speakers):
     """Choose the parameters that do best on voices that training has not heard."""
-    pipeline = make_pipeline(StepwiseTransformer(StandardScaler()), network)
-    name = pipeline.steps[-1][0]
-    grid = {f"{name}__{parameter}": values for parameter, values in grid.items()}
-    return GridSearchCV(pipeline, grid, cv=GroupKFold(3), n_jobs=2).fit(
-        X, y, groups=speakers
-    )
+    search = GridSearchCV(network, grid, cv=GroupKFold(3), n_jobs=2)
+    return search.fit(X, y, groups=speakers)
 
 
 def at_speed(X, speed):
@@ -79,12 +72,11 @@ def shuffle_frames(X):
 
 def describe(name, found):
     """Return a row on a finished search."""
-    chosen = {key.split("__")[1]: value for key, value in found.best_params_.items()}
     return (
         name,
-        ", ".join(f"{key}={value}" for key, value in chosen.items()),
+        ", ".join(f"{key}={value}" for key, value in found.best_params_.items()),
         f"{found.refit_time_:.1f}",
-        f"{found.best_estimator_[-1].n_parameters_:,}",
+        f"{found.best_estimator_.n_parameters_:,}",
     )
 
 
@@ -246,7 +238,7 @@ def main():
         predictions, size = predict_in_a_new_process(model, X_test, Path(folder))
     same = np.array_equal(predictions, expected)
     print(
-        f"{type(winner.best_estimator_[-1]).__name__}, saved in {size / 1024:.0f} KiB and "
+        f"{type(winner.best_estimator_).__name__}, saved in {size / 1024:.0f} KiB and "
         f"loaded in a new process, gives {'the same' if same else 'OTHER'} "
         f"{len(predictions)} predictions."
     )

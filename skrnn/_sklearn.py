@@ -53,6 +53,8 @@ class SequenceOf(HasMethods):
         return all(self.element.is_satisfied_by(one) for one in elements)
 
     def __str__(self) -> str:
+        if self.element is object:
+            return f"a list of at least {self.min_size}"
         return f"a sequence of at least {self.min_size} of: {self.element}"
 
 

@@ -20,8 +20,10 @@ HOLDS = {
 }
 OF_ARRAYS = (
     "An array argument must be made of strings or numbers. If a ColumnTransformer made it, "
-    'set_output(transform="pandas") names its columns; then select the one you need'
+    'set_output(transform="pandas") gives out a frame, whose columns keep names and kinds'
 )
+#: How the types of categorical columns begin, in polars (two) and arrow.
+CATEGORICAL = ("Categorical", "Enum", "dictionary")
 
 
 def is_foreign_frame(X: Any) -> bool:
@@ -36,11 +38,18 @@ def is_foreign_frame(X: Any) -> bool:
 def as_frame(X: Any) -> pd.DataFrame:
     """Return a frame of another library as a pandas DataFrame."""
     names = getattr(X, "column_names", X.columns)
-    columns = {}
-    for name in names:
-        array = np.asarray(X[name])
-        columns[name] = object_array(list(array)) if array.dtype == object else array
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _as_column(X[name]) for name in names})
+
+
+def _as_column(column: Any) -> Any:
+    """Return a column of another library as an array, or as a Categorical."""
+    dtype = str(getattr(column, "dtype", None) or getattr(column, "type", None))
+    if dtype.startswith(CATEGORICAL):  # numpy gives arrow's missing ones a category
+        read = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
+        return pd.Categorical(read())
+    array = np.asarray(column)
+    is_list = array.dtype == object or array.ndim > 1
+    return object_array(list(array)) if is_list else array
 
 
 def column_kind(column: pd.Series) -> ColumnKind:
@@ -52,7 +61,7 @@ def column_kind(column: pd.Series) -> ColumnKind:
         return "numbers"
     if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype):
         return "dates"
-    kinds = {_kind_of_type(cell) for cell in _one_of_each_type(column)}
+    kinds = {kind_of_cell(cell) for cell in _one_of_each_type(column)}
     if not kinds:
         return "numbers"  # all are missing
     return kinds.pop() if len(kinds) == 1 else "texts" if "texts" in kinds else "other"
@@ -67,7 +76,8 @@ def _one_of_each_type(cells: Iterable) -> list:
     return list(found.values())
 
 
-def _kind_of_type(cell: object) -> ColumnKind:
+def kind_of_cell(cell: object) -> ColumnKind:
+    """Return the kind of value in a cell that is not missing."""
     if isinstance(cell, str | bytes):
         return "texts"
     if is_sequence(cell):
@@ -138,7 +148,7 @@ def check_number_columns(
 
 def _example(column: pd.Series, kind: str) -> str:
     for cell in column:
-        if not is_missing(cell) and (kind == "dates" or _kind_of_type(cell) != "numbers"):
+        if not is_missing(cell) and (kind == "dates" or kind_of_cell(cell) != "numbers"):
             return shown(cell)
     return "no value"
 

@@ -31,13 +31,13 @@ from skrnn.data.fields import (
     Fields,
     Role,
     StaticColumns,
-    in_order,
     is_of_fields,
     read_fields,
 )
 from skrnn.data.layouts import (
     is_packed,
     only_column,
+    open_frame,
     open_rows,
     read_container,
     remedy_for,
@@ -102,6 +102,8 @@ class Form(NamedTuple):
     @property
     def n_features(self) -> int | None:
         """Features of one step, where X has nothing else."""
+        if self.kind == "fields":
+            return None
         return 1 if self.container in ("columns", "nested") else self.width
 
 
@@ -129,8 +131,8 @@ class CheckedSequences:
     seconds : float64 ndarray of shape (total_steps,), optional
         Seconds from the first step of each sequence.
     static : StaticColumns, optional
-    roles : dict, optional
-        What each column of a frame of fields is.
+    roles, details : dict, optional
+        What each column of a frame of fields is, as in ``FieldOptions``.
     """
 
     steps: RaggedArray
@@ -143,6 +145,7 @@ class CheckedSequences:
     seconds: NDArray[np.float64] | None = None
     static: StaticColumns | None = None
     roles: dict[Hashable, Role] | None = None
+    details: dict[Hashable, Any] | None = None
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -175,7 +178,6 @@ def check_sequences(
     input_type: str = "auto",
     split: Split | None = None,
     empty: Empty = "raise",
-    feature_names: Sequence[str] | None = None,
     fields: FieldOptions | None = None,
     estimator: object = None,
     name: str = "X",
@@ -194,8 +196,6 @@ def check_sequences(
     empty : {"raise", "tokens", "keep"}
         Whether sequences without steps are accepted: none, those of tokens, or all. With
         "tokens", lists that are all empty count as tokens.
-    feature_names : sequence of str, optional
-        The columns of a frame of features, in the order that the steps are to have.
     fields : FieldOptions, optional
         Settings about the fields of a frame, and about missing values.
     estimator : object, optional
@@ -216,12 +216,13 @@ def check_sequences(
     layout, content, _ = read_container(X, name)
     frame = _frame_of_fields(X, content, fields)
     if frame is not None:
-        return _check_fields(frame, feature_names, fields, split, empty, name, advice)
-    for parameter, names in (("time", fields.time), ("static_features", fields.static)):
-        if names is not None and (not isinstance(names, list) or names):
-            raise ValueError(
-                f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
-            )
+        return _check_fields(frame, fields, split, empty, name, advice)
+    if fields.names_columns:
+        parameter = "static_features" if fields.time is None else "time"
+        names: Any = fields.static if fields.time is None else fields.time
+        raise ValueError(
+            f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
+        )
     missing = fields.allow_missing
     if layout == "array":
         return _check_stacked(content, input_type, name, advice, missing)
@@ -240,14 +241,18 @@ def check_sequences(
 
 def _frame_of_fields(X: Any, content: Any, options: FieldOptions) -> pd.DataFrame | None:
     """Return X as a frame if its columns are fields, or were in ``fit``."""
+    needs_frame = options.names_columns or (
+        options.roles is not None and set(options.roles.values()) != {"features"}
+    )
     if isinstance(content, pd.DataFrame):
-        if options.roles is not None:
+        if needs_frame:
             return content
         is_column = content.shape[1] == 1 and options.input_type == "tokens"
         return content if is_of_fields(content, options) and not is_column else None
-    if options.roles is None and not options.static and options.time is None:
+    if not needs_frame:
         return None  # a frame of one column of sequences is that column
-    return X if isinstance(X, pd.DataFrame) else None
+    frame = open_frame(X, "X")
+    return frame if isinstance(frame, pd.DataFrame) else None
 
 
 def _check_list(
@@ -260,11 +265,7 @@ def _check_list(
     advice: Advice,
     missing: bool,
 ) -> CheckedSequences:
-    if not sequences:
-        raise ValueError(
-            f"{name} has 0 sequences (Found array with 0 sample(s)) while a minimum of "
-            "1 is required."
-        )
+    _check_any(len(sequences), name)
     named = None
     if isinstance(sequences[0], pd.DataFrame) or is_foreign_frame(sequences[0]):
         named = sequences[0]
@@ -289,6 +290,14 @@ def _check_list(
     if empty == "raise" or (empty == "tokens" and kind == "numeric"):
         _check_no_empty(steps, name)
     return CheckedSequences(steps, form, named, texts)
+
+
+def _check_any(n_sequences: int, name: str) -> None:
+    if not n_sequences:
+        raise ValueError(
+            f"{name} has 0 sequences (Found array with 0 sample(s)) while a minimum of "
+            "1 is required."
+        )
 
 
 def _warn_of_texts_in_lists(steps: RaggedArray, name: str) -> None:
@@ -489,16 +498,13 @@ def _check_no_empty(steps: RaggedArray, name: str) -> None:
 
 def _check_fields(
     frame: pd.DataFrame,
-    feature_names: Sequence[str] | None,
     options: FieldOptions,
     split: Split | None,
     empty: Empty,
     name: str,
     advice: Advice,
 ) -> CheckedSequences:
-    is_first = options.roles is None
-    if is_first and feature_names is not None and get_feature_names(frame) is not None:
-        frame = in_order(frame, feature_names, name)
+    _check_any(len(frame), name)
     read = read_fields(frame, options, split, name, advice)
     frame, roles, n_columns = read.frame, read.roles, len(read.roles)
     features = _features_of(read)
@@ -511,7 +517,7 @@ def _check_fields(
     )
     if empty == "raise" or (empty == "tokens" and features is not None):
         _check_no_empty(fields[0].steps, name)
-    if "features" not in roles.values():
+    if options.roles is None and "features" not in roles.values():
         _warn_of_steps_in_rows(frame, name)
     first, *beside = fields
     return CheckedSequences(
@@ -524,6 +530,7 @@ def _check_fields(
         seconds=read.seconds,
         static=read.static,
         roles=roles,
+        details=read.details,
     )
 
 
@@ -556,8 +563,7 @@ def _warn_of_steps_in_rows(X: Any, name: str) -> None:
             f"{name} has a column {by} whose values repeat row after row, and a column "
             f"{time} that grows within each of them and starts anew with the next; "
             f"{rows_are_sequences}. If its rows are steps, pass "
-            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time}); if "
-            f"not, pass {name}.to_numpy() to avoid this warning",
+            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time})",
         )
 
 
@@ -571,12 +577,12 @@ def _id_and_time(X: pd.DataFrame) -> tuple[int, int] | None:
     n_rows, n_columns = X.shape
     if n_rows < 6 or n_columns < 2:
         return None
-    values = np.empty(X.shape)
-    for j in range(n_columns):
-        is_number = column_kind(X.iloc[:, j]) == "numbers"
-        column = to_array(X.iloc[:, j])
-        is_number = is_number and column.dtype.kind in "biuf"
-        values[:, j] = column if is_number else pd.factorize(X.iloc[:, j])[0]
+    values = to_array(X)
+    if values.dtype.kind not in "biuf":  # texts and categories may be ids, too
+        columns = [to_array(X.iloc[:, j]) for j in range(n_columns)]
+        values = np.column_stack(
+            [c if c.dtype.kind in "biuf" else pd.factorize(c)[0] for c in columns]
+        )
     changes = values[1:] != values[:-1]
     n_runs = changes.sum(axis=0) + 1
     grows = values[1:] > values[:-1]

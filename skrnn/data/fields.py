@@ -7,6 +7,7 @@ decides which X is such a frame; this file reads its columns.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import column_kind
+from skrnn.data.columns import column_kind, kind_of_cell
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -35,6 +36,8 @@ from skrnn.data.steps import (
 #: or category a sequence.
 Role = Literal["features", "tokens", "time", "number", "category"]
 STATIC: tuple[Role, ...] = ("number", "category")
+#: The remedy for gaps at the ends of sequences.
+PADDED = "if NaN pads the ends of shorter sequences, leave those steps out of every field"
 HOLDS: dict[Role, str] = {
     "features": "sequences of numbers",
     "tokens": "texts or token lists",
@@ -102,6 +105,8 @@ class Fields(NamedTuple):
     static : StaticColumns or None
     roles : dict of column to Role
     lengths : int64 ndarray of shape (n_sequences,)
+    details : dict of column to int or str
+        As in ``FieldOptions``.
     frame : DataFrame
         The user's own, its columns in the order of ``roles``.
     """
@@ -112,6 +117,7 @@ class Fields(NamedTuple):
     static: StaticColumns | None
     roles: dict[Hashable, Role]
     lengths: NDArray[np.int64]
+    details: dict[Hashable, Any]
     frame: pd.DataFrame
 
 
@@ -125,22 +131,33 @@ class FieldOptions:
         Columns that are static whatever they hold.
     time : column name, optional
         The field of time stamps.
-    missing : {"raise", "indicator"}
-        Whether missing numbers and categories are accepted.
+    missing : {"raise", "indicator"} or None
+        Whether missing numbers and categories are accepted; None of an estimator without
+        that parameter.
     needs_steps : bool
         Whether at least one column must be a step field.
     input_type : {"auto", "numeric", "tokens"}
         "tokens" takes the integers of sequences for tokens.
     roles : dict, optional
         Those of ``fit``; the columns must be the same.
+    details : dict, optional
+        Of ``fit``: the features of a step of each numeric field, and the kind of each
+        category.
     """
 
     static: Sequence[Hashable] | None = None
     time: Hashable | None = None
-    missing: str = "raise"
+    missing: str | None = "raise"
     needs_steps: bool = True
     input_type: str = "auto"
     roles: Mapping[Hashable, Role] | None = None
+    details: Mapping[Hashable, Any] | None = None
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether parameters name columns, so that X must have some."""
+        named = self.static is not None and len(self.static) > 0
+        return named or self.time is not None
 
     @property
     def allow_missing(self) -> bool:
@@ -150,20 +167,15 @@ class FieldOptions:
 
 def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
     """Return whether a frame's columns are fields, and not one step each."""
-    kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
-    if kinds & {"other"} and "sequences" not in kinds:
-        return False
-    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
-    named = options.time is not None or bool(options.static)
-    if "sequences" in kinds or is_category or named:
+    if options.names_columns:
         return True
-    # the rows of a frame whose cells are one token each are token lists
-    holds_tokens = kinds == {"texts"} and all(map(_holds_single_tokens, frame.T.values))
-    return "texts" in kinds and options.input_type != "tokens" and not holds_tokens
-
-
-def _holds_single_tokens(cells: NDArray) -> bool:
-    return not any(isinstance(cell, str) and " " in cell.strip() for cell in cells)
+    if all(isinstance(d, np.dtype) and d.kind in "biufc" for d in frame.dtypes):
+        return False
+    kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
+    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
+    if "sequences" in kinds or is_category:
+        return True
+    return "texts" in kinds and options.input_type != "tokens"  # a token a cell
 
 
 def read_fields(
@@ -194,7 +206,7 @@ def read_fields(
         roles = roles_of(frame, options, name)
     if options.needs_steps and set(roles.values()) <= set(STATIC):
         raise ValueError(
-            f"every column of {name} is static, one value a row; a recurrent network needs "
+            f"every column of {name} is static, one value a row; this estimator needs "
             "a column of texts, arrays or lists. If each row is one step, make sequences "
             "of the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
         )
@@ -207,8 +219,8 @@ def read_fields(
 def roles_of(
     frame: pd.DataFrame, options: FieldOptions, name: str
 ) -> dict[Hashable, Role]:
-    """Return what each column of a frame of fields is."""
-    static = list(options.static or [])
+    """Return the role of each column of a frame of fields."""
+    static = [] if options.static is None else list(options.static)
     for parameter, columns in (
         ("static_features", static),
         ("time", [] if options.time is None else [options.time]),
@@ -243,7 +255,8 @@ def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Ro
                 f"time={shown(column.name)} to learn from the time between steps, or "
                 "leave that column out"
             )
-        if isinstance(first, str | bytes) or input_type == "tokens":
+        is_float = isinstance(first, float | np.floating)
+        if isinstance(first, str | bytes) or (input_type == "tokens" and not is_float):
             return _as_tokens(place, input_type)
         return "features"
     if kind == "numbers" and not is_category:
@@ -300,13 +313,20 @@ def check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str) 
     """Raise a TypeError for a column that holds something else than in ``fit``."""
     for column, role in roles.items():
         kind = column_kind(frame[column])
-        if kind not in KINDS[role] or (
+        if kind in KINDS[role] and not (
             role == "features" and isinstance(_first_step(frame[column]), str)
         ):
-            raise TypeError(
-                f"{name}[{shown(column)}] must hold {HOLDS[role]}, as in fit, got "
-                f"{shown(frame[column].iloc[0])}"
-            )
+            continue
+        strange = (
+            i
+            for i, cell in enumerate(frame[column])
+            if not is_missing(cell) and kind_of_cell(cell) not in KINDS[role]
+        )
+        row = next(strange, 0)
+        raise TypeError(
+            f"{name}[{shown(column)}] must hold {HOLDS[role]}, as in fit, got "
+            f"{shown(frame[column].iloc[row])} in row {row}"
+        )
 
 
 def in_order(
@@ -363,13 +383,22 @@ def _read_columns(
             features.append((column, steps))
     _check_equal_lengths(lengths, tokens, name)
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
+    details: dict[Hashable, Any] = {
+        column: column_kind(frame[column])
+        for column, role in roles.items()
+        if role == "category"
+    }
     for column, steps in features:
+        details[column] = steps.values.shape[1]
         check_finite(
             steps,
             f"{name}[{shown(column)}]",
-            advice,
+            advice._replace(padding=PADDED),
             allow_missing=options.allow_missing,
+            of_column=True,
         )
+    if options.details is not None:
+        _check_details(details, options.details, name)
     return Fields(
         tokens,
         _side_by_side([steps for _, steps in features]),
@@ -377,8 +406,28 @@ def _read_columns(
         read_static(frame, roles, options, name),
         roles,
         n_steps,
+        details,
         frame,
     )
+
+
+def _check_details(
+    got: Mapping[Hashable, Any], expected: Mapping[Hashable, Any], name: str
+) -> None:
+    """Raise an error for a column of another width, or of categories of another type."""
+    for column, detail in got.items():
+        if detail == expected[column]:
+            continue
+        place = f"{name}[{shown(column)}]"
+        if isinstance(detail, int):
+            raise ValueError(
+                f"{place} has {detail} features a step, expected {expected[column]} as in "
+                "fit"
+            )
+        raise TypeError(
+            f"{place} has categories that are {detail}, but in fit they were "
+            f"{expected[column]}"
+        )
 
 
 def _tokens(
@@ -446,23 +495,34 @@ def _stamps(column: pd.Series, place: str, name: str) -> RaggedArray:
 def _seconds_of(cell: Any, place: str) -> NDArray[np.float64]:
     array = to_array(cell)
     if array.dtype.kind not in "biufmM":
-        try:
-            index = pd.Index(list(cell))
-            if isinstance(index, pd.PeriodIndex):
-                index = index.to_timestamp()
-            array = pd.to_datetime(index, utc=True).to_numpy()
-        except (ValueError, TypeError) as error:
-            raise TypeError(
-                f"{place} must hold dates, times or seconds, got {shown(cell)}"
-            ) from error
+        array = _dates_of(cell, place)
     missing = np.flatnonzero(pd.isna(array))
     if len(missing):
         raise ValueError(f"{place} lacks the time stamp of step {missing[0]}")
     if not len(array):
         return np.empty(0)
+    if array.dtype.kind in "bu":
+        array = array.astype(np.int64)
+    differences = array - array[0]  # of large integers, too, before the cast
     if array.dtype.kind in "mM":
-        return (array - array[0]) / np.timedelta64(1, "s")
-    return array.astype(np.float64) - float(array[0])
+        return differences / np.timedelta64(1, "s")
+    return differences.astype(np.float64)
+
+
+def _dates_of(cell: Any, place: str) -> NDArray:
+    """Return dates of any kind as datetime64."""
+    steps, times = list(cell), datetime.time | datetime.timedelta
+    if all(isinstance(step, datetime.timedelta) for step in steps):
+        return pd.to_timedelta(pd.Index(steps)).to_numpy()
+    if not all(
+        (isinstance(step, DATES) and not isinstance(step, times)) or is_missing(step)
+        for step in steps
+    ):
+        raise TypeError(f"{place} must hold dates, times or seconds, got {shown(cell)}")
+    index = pd.Index(steps)
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    return pd.to_datetime(index, utc=True).tz_localize(None).to_numpy()
 
 
 def _seconds(column: Hashable, stamps: RaggedArray, name: str) -> NDArray[np.float64]:
@@ -504,11 +564,11 @@ def _check_equal_lengths(
         row = int(unequal[0])
         texts = [field.name for field in tokens if field.texts is not None]
         remedy = "the step fields of a sequence must be equally long"
-        if len(texts) > 1:
+        if {first, column} & set(texts):
             remedy += (
                 ". A text is a step field, split into words; name a column that is one "
                 f"value a sequence in static_features, or make it a category by "
-                f'{name}[{shown(texts[1])}].astype("category"); join two texts to one'
+                f'{name}[{shown(texts[-1])}].astype("category"); join two texts to one'
             )
         raise ValueError(
             f"row {row} of {name}: column {shown(first)} has {expected[row]} steps, but "
@@ -531,9 +591,10 @@ def read_static(
         values = read(frame[column], place)
         missing = np.flatnonzero(pd.isna(values))
         if len(missing) and not options.allow_missing:
+            remedy = 'Set missing="indicator" to learn from gaps, or fill it before'
             raise ValueError(
-                f"Input {name} contains NaN: {place} is missing in row {missing[0]}. Set "
-                'missing="indicator" to learn from gaps, or fill it before'
+                f"Input {name} contains NaN: {place} is missing in row {missing[0]}. "
+                + (remedy if options.missing else "Fill it before")
             )
         columns[role].append(values)
     numbers = np.array(columns["number"], np.float64).reshape(-1, len(frame)).T
@@ -544,6 +605,8 @@ def read_static(
 
 
 def _static_numbers(column: pd.Series, place: str) -> NDArray[np.float64]:
+    if getattr(column.dtype, "kind", "") == "c":
+        raise TypeError(f"{place} must hold real numbers, got dtype {column.dtype}")
     try:
         values = column.to_numpy(np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:

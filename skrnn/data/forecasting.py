@@ -354,13 +354,10 @@ class SeriesInputs:
         *,
         estimator: object,
         name: str = "X",
-        feature_names: Sequence[str] | None = None,
     ) -> CheckedWindows:
         """Return the windows of series, or of a ``Span``, that training sees."""
         span = X if isinstance(X, Span) else self.training_span(self.read(X, name))
         self.n_steps = span.window
-        if self.options.layout is None:
-            self.options = replace(self.options, layout=span.panel.layout)
         windows = self.cut(span, most=MAX_WINDOWS, complete=True, name=name)
         if not len(windows.steps):
             raise ValueError(
@@ -369,6 +366,10 @@ class SeriesInputs:
             )
         self.check_known(windows)
         return windows
+
+    def keep_columns(self, X: CheckedWindows) -> None:
+        """Keep the columns and the frequency of X, which later series must have."""
+        self.options = replace(self.options, layout=X.panel.layout)
 
     def check_like_fit(
         self, X: CheckedWindows, *, estimator: object, name: str = "X"

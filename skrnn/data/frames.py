@@ -6,7 +6,7 @@ valid.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skrnn.data.layouts import open_frame
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
-from skrnn.data.steps import shown, to_array
+from skrnn.data.steps import is_missing, shown, to_array
 
 
 def sequences_from_frame(
@@ -23,14 +23,16 @@ def sequences_from_frame(
     *,
     by: Hashable | list[Hashable],
     time: Hashable | None = None,
+    tokens: Hashable | list[Hashable] | None = None,
     features: Hashable | list[Hashable] | None = None,
+    static: Hashable | list[Hashable] | None = None,
     target: Hashable | list[Hashable] | None = None,
 ) -> Any:
     """Group the rows of a long frame, one row a step, into sequences.
 
     The result has one row a sequence, indexed by its id, in order of first appearance.
     Every estimator, splitter and search takes it as X; ids stay with their sequences, and
-    names with their features.
+    names with their fields.
 
     Parameters
     ----------
@@ -40,20 +42,28 @@ def sequences_from_frame(
         Columns that identify a sequence.
     time : column name, default=None
         Column that orders the steps of a sequence: numbers, dates or other values that
-        can be sorted. None keeps the order of the rows.
+        can be sorted. None keeps the order of the rows. To keep the times themselves as a
+        field, for an estimator's ``time``, name the column in ``features``, too.
+    tokens : column name or list of column names, default=None
+        Columns that make token lists, such as words; values other than strings become
+        strings.
     features : column name or list of column names, default=None
-        Columns that make a step. A list of numeric columns, also of one, makes a
-        DataFrame. One name makes a Series, of token lists if the column is not numeric.
-        None takes all other columns, as a list.
+        Columns of numbers, each a feature. None takes all other columns, or none where
+        ``tokens`` is given.
+    static : column name or list of column names, default=None
+        Columns with one value a sequence, repeated in all its rows. Those that are not
+        numeric become categories.
     target : column name or list of column names, default=None
-        Columns with one value a sequence, repeated in all its rows.
+        Columns with one value a sequence, repeated in all its rows, that are not part of
+        X.
 
     Returns
     -------
-    X : DataFrame of shape (n_sequences, n_features) or Series of shape (n_sequences,)
-        The sequences, indexed by id; by a MultiIndex where ``by`` is a list. A cell is a
-        1-D array of the column's dtype ``(n_steps_i,)``, float64 where a nullable column
-        has missing values, or a token list.
+    X : DataFrame of shape (n_sequences, n_fields) or Series of shape (n_sequences,)
+        The sequences, indexed by id; by a MultiIndex where ``by`` is a list. The columns
+        are those of tokens, features and static. A cell is a token list, a 1-D array of
+        the column's dtype ``(n_steps_i,)``, float64 where a nullable column has gaps, or
+        a static value. A Series where one name in place of a list makes the only column.
     y : Series of shape (n_sequences,) or DataFrame of shape (n_sequences, n_targets)
         The targets, with the index of X. Only where ``target`` is given.
 
@@ -62,8 +72,9 @@ def sequences_from_frame(
     TypeError
         If ``frame`` is not a DataFrame, or a feature is not numeric.
     ValueError
-        If a column is missing, if ``by``, ``time`` or ``target`` has missing values, if
-        a time comes twice in a sequence, or if the target changes within one.
+        If a column is missing or has two roles, if ``by``, ``time`` or ``target`` has
+        missing values, if a time comes twice in a sequence, or if a target or static
+        value changes within one.
 
     Examples
     --------
@@ -95,15 +106,26 @@ def sequences_from_frame(
         raise ValueError(f"frame has more than one column {twice!r}")
     if len(frame) == 0:
         raise ValueError("frame has no rows")
-    by, features, target = map(_as_names, (by, features, target))
+    by, tokens, features, static, target = map(
+        _as_names, (by, tokens, features, static, target)
+    )
     ids = _columns(frame, by, "by")
-    targets = [] if target is None else _columns(frame, target, "target")
-    times = [] if time is None else _columns(frame, [time], "time")
+    times = _columns(frame, time, "time")
+    words = _columns(frame, tokens, "tokens")
+    statics = _columns(frame, static, "static")
+    targets = _columns(frame, target, "target")
     if features is None:
-        features = [c for c in frame.columns if c not in {*ids, *times, *targets}]
-    columns = _columns(frame, features, "features")
-    for name, used in (("by", ids), ("time", times), ("target", targets)):
-        _check_complete(frame, used, name)
+        used = {*ids, *times, *words, *statics, *targets}
+        features = [] if words else [c for c in frame.columns if c not in used]
+    numbers = _columns(frame, features, "features")
+    if not (words or numbers):
+        raise ValueError("features names no column of the frame, and tokens is not given")
+    _check_one_role(
+        {"tokens": words, "features": numbers, "static": statics, "target": targets}
+    )
+    for parameter, complete in (("by", ids), ("time", times), ("target", targets)):
+        _check_complete(frame, complete, parameter)
+    _check_numeric(frame[[c for c in numbers if c != time]])
 
     keys = frame[ids].reset_index(drop=True)  # an index level may have the same name
     groups = keys.groupby(ids, sort=False, observed=True).ngroup().to_numpy()
@@ -111,14 +133,18 @@ def sequences_from_frame(
     order, index = _order_of_steps(frame, groups, lengths, ids, time)
     if not isinstance(by, list):
         index = index.get_level_values(0)
-    if isinstance(features, list):
-        _check_numeric(frame[columns])
-    cells = {name: _sequences(frame[name], order, lengths) for name in columns}
+    cells = {name: _token_lists(frame[name], order, lengths) for name in words}
+    cells |= {name: _sequences(frame[name], order, lengths) for name in numbers}
     X = pd.DataFrame(cells, index=index)
-    X = X if isinstance(features, list) else X[features]
+    for name, values in _one_for_each(frame[statics], order, lengths, index, "static"):
+        is_number = pd.api.types.is_numeric_dtype(values.dtype)
+        X[name] = values if is_number else values.astype("category")
+    only = tokens if words else features
+    if X.shape[1] == 1 and not isinstance(only, list):
+        X = X.iloc[:, 0]
     if target is None:
         return X
-    y = _one_for_each(frame[targets], order, lengths, index)
+    y = pd.DataFrame(dict(_one_for_each(frame[targets], order, lengths, index, "target")))
     return X, (y if isinstance(target, list) else y[target])
 
 
@@ -129,8 +155,10 @@ def _as_names(names: Any) -> Any:
 
 def _columns(frame: pd.DataFrame, names: Any, parameter: str) -> list[Hashable]:
     """Return ``names`` as a list of columns that exist."""
+    if names is None:
+        return []
     listed = names if isinstance(names, list) else [names]
-    if not listed:
+    if not listed and parameter in ("by", "target"):
         raise ValueError(f"{parameter} names no column of the frame")
     for name in listed:
         if name not in frame.columns:
@@ -140,6 +168,18 @@ def _columns(frame: pd.DataFrame, names: Any, parameter: str) -> list[Hashable]:
                 f"{shown(frame.columns.tolist())}{hint}"
             )
     return listed
+
+
+def _check_one_role(roles: dict[str, list[Hashable]]) -> None:
+    """Raise a ValueError for a column that two parameters name."""
+    named: dict[Hashable, str] = {}
+    for parameter, columns in roles.items():
+        for column in columns:
+            if column in named:
+                raise ValueError(
+                    f"{named[column]} and {parameter} both name column {shown(column)}"
+                )
+            named[column] = parameter
 
 
 def _check_complete(
@@ -190,18 +230,27 @@ def _check_numeric(columns: pd.DataFrame) -> None:
     for name, dtype in columns.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype):
             raise TypeError(
-                f"features: column {name!r} has dtype {dtype}, expected numbers. Encode "
-                f"or leave it out, or pass features={name!r} to make token lists of it"
+                f"features: column {name!r} has dtype {dtype}, expected numbers. Pass "
+                f"tokens={name!r} to make token lists of it, or encode or leave it out"
             )
+
+
+def _token_lists(
+    column: pd.Series, order: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    """Return one list of strings a sequence; a missing token stays as it is."""
+    values = [
+        token if isinstance(token, str) or is_missing(token) else str(token)
+        for token in column.tolist()
+    ]
+    steps = RaggedArray.from_lengths(object_array(values)[order], lengths)
+    return object_array([sequence.tolist() for sequence in steps])
 
 
 def _sequences(
     column: pd.Series, order: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> NDArray[np.object_]:
-    """Return one 1-D array of numbers, or one token list, a sequence."""
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        steps = RaggedArray.from_lengths(column.to_numpy(dtype=object)[order], lengths)
-        return object_array([sequence.tolist() for sequence in steps])
+    """Return one 1-D array of numbers or time stamps a sequence."""
     steps = RaggedArray.from_lengths(to_array(column)[order], lengths)
     return object_array(list(steps))
 
@@ -211,8 +260,15 @@ def _one_for_each(
     order: NDArray[np.int64],
     lengths: NDArray[np.int64],
     index: pd.Index,
-) -> pd.DataFrame:
-    """Return the targets of each sequence; raise a ValueError if one changes within."""
+    parameter: str,
+) -> Iterator[tuple[Hashable, pd.Series]]:
+    """Yield each column's value of every sequence.
+
+    Raises
+    ------
+    ValueError
+        If one changes within a sequence.
+    """
     first = order[offsets_of(lengths)[:-1]]
     for name in columns:
         codes = pd.factorize(columns[name])[0]
@@ -221,7 +277,7 @@ def _one_for_each(
             group = np.searchsorted(np.cumsum(lengths), changes[0], side="right")
             values = columns[name].iloc[[first[group], order[changes[0]]]].tolist()
             raise ValueError(
-                f"target={name!r} changes within the sequence {_shown(index[group])}: "
-                f"{shown(values[0])} and {shown(values[1])}"
+                f"{parameter}={name!r} changes within the sequence "
+                f"{_shown(index[group])}: {shown(values[0])} and {shown(values[1])}"
             )
-    return columns.iloc[first].set_axis(index, axis=0)
+        yield name, columns[name].iloc[first].set_axis(index, axis=0)

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
-from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec, TokenCodec
+from skrnn.data.codecs import (
+    EncodedSequences,
+    EncodedStatic,
+    FeatureCodec,
+    StaticCodec,
+    TokenCodec,
+)
 from skrnn.data.containers import (
     OF_X,
     CheckedSequences,
@@ -113,7 +119,7 @@ class Inputs:
         self.instance_norm = instance_norm
         self.target_feature = target_feature
         self.advice = OF_X if missing else OF_X._replace(missing=WITHOUT_GAPS)
-        self.fields = FieldOptions(static_features, time, self.missing, needs_steps)
+        self.fields = FieldOptions(static_features, time, missing, needs_steps)
         self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False
@@ -126,25 +132,23 @@ class Inputs:
         *,
         estimator: object,
         name: str = "X",
-        feature_names: Sequence[str] | None = None,
     ) -> CheckedSequences:
-        """Validate the user's X and return it as flat steps.
-
-        ``feature_names`` are those of ``fit``, whose order a frame of fields is brought
-        into.
-        """
+        """Validate the user's X and return it as flat steps."""
         checked = check_sequences(
             X,
             input_type=self.input_type,
             split=check_tokenizer(self.tokenizer).split,
             empty="keep" if self.keeps_empty else "tokens",
-            feature_names=feature_names,
             fields=self.fields,
             estimator=estimator,
             name=name,
             advice=self.advice,
         )
         return replace(checked, name=name)
+
+    def keep_columns(self, X: CheckedSequences) -> None:
+        """Read the columns of other frames as those of X."""
+        self.fields = replace(self.fields, roles=X.roles, details=X.details)
 
     def check_like_fit(
         self, X: CheckedSequences, *, estimator: object, name: str = "X"
@@ -158,6 +162,8 @@ class Inputs:
             and self.form.kind != "fields"
         ):
             return self._like_fitted_kind(X)  # empty lists could be of any kind
+        if form.kind != self.form.kind:
+            self.check_form(X, estimator=estimator, name=name)
         if form.container == "columns" or (
             X.named is not None and self.form.container == form.container
         ):
@@ -227,8 +233,7 @@ class Inputs:
         """
         self.form = X.form
         self.holds_texts = X.texts is not None
-        if X.form.kind == "fields":
-            self.fields = replace(self.fields, roles=X.roles)
+        self.keep_columns(X)
         self.field_names = [field.name for field in X.fields]
         self.codecs = []
         for field in X.fields:
@@ -288,10 +293,22 @@ class Inputs:
         )
         if self._features is not None:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
-        static = None
-        if self.static is not None and X.static is not None:
-            static = self.static.encode(X.static)
-        return replace(first, beside=tuple(beside), static=static)
+        return replace(first, beside=tuple(beside), static=self.encode_static(X))
+
+    def encode_static(self, X: CheckedSequences) -> EncodedStatic | None:
+        """Return the static columns, if there are any."""
+        if self.static is None or X.static is None:
+            return None
+        encoded = self.static.encode(X.static)
+        large = np.argwhere(~np.isfinite(encoded.numbers))
+        if len(large):
+            row, column = large[0]
+            names = [c for c, role in (X.roles or {}).items() if role == "number"]
+            raise ValueError(
+                f"{X.name}[{names[column]!r}] is too large for float32 in row {row}: "
+                f"{X.static.numbers[row, column]}"
+            )
+        return encoded
 
     def level_and_scale(self, X: CheckedSequences) -> tuple[NDArray, NDArray] | None:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
@@ -310,11 +327,11 @@ class Inputs:
         config = {
             "input_layer": fields[0] if len(fields) == 1 else {"fields": (*fields,)}
         }
-        return (
-            config
-            if self.static is None
-            else config | {"static": self.static.layer_config()}
-        )
+        return config | self.static_config()
+
+    def static_config(self) -> dict[str, Any]:
+        """Return a network's argument for its static columns, if there are any."""
+        return {} if self.static is None else {"static": self.static.layer_config()}
 
     def layer_state(self, embeddings: Any = None) -> dict[str, Any]:
         """Return the arguments of the input layer's ``prepare``."""

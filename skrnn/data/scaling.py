@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Rows that are converted at a time.
-BLOCK = 1 << 16
+BLOCK = 1 << 12
 #: Deviations below this share of the largest value are rounding errors.
 CONSTANT = 1e-12
 

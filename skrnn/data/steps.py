@@ -215,11 +215,17 @@ def _stack_nested(array: NDArray) -> NDArray:
 
 
 def check_finite(
-    steps: RaggedArray, name: str, advice: Advice = OF_X, *, allow_missing: bool = False
+    steps: RaggedArray,
+    name: str,
+    advice: Advice = OF_X,
+    *,
+    allow_missing: bool = False,
+    of_column: bool = False,
 ) -> None:
     """Raise a ValueError that names the first step that is not finite.
 
-    ``allow_missing`` lets NaN pass.
+    ``allow_missing`` lets NaN pass; ``of_column`` says that ``name`` is a column of a
+    frame, whose rows may have other labels than their numbers.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf
         total = steps.values.sum(dtype=np.float64)
@@ -238,9 +244,8 @@ def check_finite(
         what, remedy = "infinity or a value too large for float32", OF_INFINITY
     elif step and np.isnan(steps.values[row : steps.offsets[sequence + 1]]).all():
         remedy = f"{advice.missing}; {advice.padding}"
-    raise ValueError(
-        f"Input {name} contains {what}: {name}[{sequence}], step {step}. {remedy}"
-    )
+    place = f"row {sequence}" if of_column else f"{name}[{sequence}]"
+    raise ValueError(f"Input {name} contains {what}: {place}, step {step}. {remedy}")
 
 
 def _raise_no_numeric_sequence(values: object, place: str, first: str) -> None:

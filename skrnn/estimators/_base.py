@@ -90,6 +90,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     embeddings: Any = None
     class_weight: Any = None
     scoring: Any = None
+    missing: Any = None
 
     net_: SequenceNet
     _inputs: Any
@@ -208,11 +209,11 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
                 f"This {type(self).__name__} estimator requires y to be passed, but the "
                 "target y is None"
             )
-        names = self._feature_names if warm else None
-        checked = self._inputs.check(X, estimator=self, feature_names=names)
+        checked = self._inputs.check(X, estimator=self)
         if warm:
             checked = self._inputs.check_like_fit(checked, estimator=self)
         else:
+            self._inputs.keep_columns(checked)
             named = None if checked.form.kind == "tokens" else checked.named
             check_feature_names(self, named, reset=True)
             self._targets = self._make_targets(checked, y)
@@ -242,9 +243,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             return None
         if given.X is None or (given.y is None and self._needs_y):
             raise ValueError("X_val and y_val must be passed together")
-        X = self._inputs.check(
-            given.X, estimator=self, name="X_val", feature_names=self._feature_names
-        )
+        X = self._inputs.check(given.X, estimator=self, name="X_val")
         if X.named is not None:
             check_feature_names(self, X.named, reset=False)
         if len(X.steps.values):  # sequences without steps are of any form
@@ -360,10 +359,6 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     def _needs_y(self) -> bool:
         return bool(self.__sklearn_tags__().target_tags.required)
 
-    @property
-    def _feature_names(self) -> Any:
-        return vars(self).get("feature_names_in_")
-
     def _build_net(
         self,
         lengths: NDArray[np.int64],
@@ -470,9 +465,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         if self._scored is not None and self._scored[0] is X:
             return self._scored[1]
-        checked = self._inputs.check(
-            X, estimator=self, name=name, feature_names=self._feature_names
-        )
+        checked = self._inputs.check(X, estimator=self, name=name)
         return self._inputs.check_like_fit(checked, estimator=self, name=name)
 
     def _encode(self, X: CheckedSequences) -> EncodedSequences:
@@ -490,6 +483,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.string = True
+        tags.input_tags.allow_nan = self.missing == "indicator"
         tags.target_tags.required = True
         return tags
 

@@ -23,6 +23,7 @@ from skrnn.estimators._parameters import (
     TokenParameters,
     WordParameters,
 )
+from skrnn.estimators._pooling import PoolingTransformer
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
@@ -196,6 +197,7 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
 @estimator
 class SequenceClassifier(
     ClassificationTask,
+    PoolingTransformer,
     CommonParameters,
     ClassWeightParameters,
     LabelSmoothingParameters,

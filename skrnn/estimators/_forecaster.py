@@ -406,7 +406,6 @@ class ForecastingTask(BaseSequenceEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
         tags.input_tags.string = False
-        tags.input_tags.allow_nan = self.missing == "indicator"
         return tags
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._warnings import warn
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.codecs import EncodedSequences, EncodedStatic
 from skrnn.data.containers import CheckedSequences
-from skrnn.data.ragged import in_groups
+from skrnn.data.ragged import RaggedArray, in_groups
 from skrnn.data.targets import (
     CheckedData,
     FeatureContinuations,
@@ -197,15 +197,18 @@ class GenerationTask(BaseSequenceEstimator):
 
     def _score_steps(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return each sequence's log-likelihood, and its number of scored steps."""
-        steps = self._check_steps(X).steps
-        targets = self._targets.encode_steps(steps)
+        checked = self._check_steps(X)
+        targets = self._targets.encode_steps(checked.steps)
+        static = self._inputs.encode_static(checked)
         result = np.zeros(len(targets))
         filled = np.flatnonzero(
             targets.lengths
         )  # without tokens there is no end to score
         if len(filled):
+            if len(filled) < len(targets) and static is not None:
+                static = static.take(filled)
             real = targets if len(filled) == len(targets) else targets.take(filled)
-            result[filled] = -score_targets(self.net_, self._dataset(real))
+            result[filled] = -score_targets(self.net_, self._dataset(real, static))
         return result - self._targets.unknown_penalty(targets), targets.lengths
 
     # --- generation ------------------------------------------------------------------
@@ -262,7 +265,8 @@ class GenerationTask(BaseSequenceEstimator):
         Parameters
         ----------
         prompts :
-            Beginnings, as X for ``fit``; one may be empty.
+            Beginnings, as X for ``fit``; one may be empty. With static columns a frame
+            that has them beside the beginnings: names for a country, tunes for a metre.
         max_length : int, default=None
             Most steps to generate; None takes the parameter ``max_length``.
         n_samples : int, default=None
@@ -326,7 +330,8 @@ class GenerationTask(BaseSequenceEstimator):
         Parameters
         ----------
         prompt :
-            One sequence, as an element of X in ``fit``; may be empty.
+            One sequence, as an element of X in ``fit``; may be empty. With static columns
+            a frame of one row.
         max_length, temperature, top_k, top_p, stop, random_state :
             As for ``generate``.
 
@@ -344,7 +349,10 @@ class GenerationTask(BaseSequenceEstimator):
             top_p=top_p,
             stop=stop,
         )
-        prompts = self._prompts([prompt], name="[prompt]")
+        has_static = self._inputs.static is not None
+        prompts = self._prompts(prompt if has_static else [prompt], name="[prompt]")
+        if len(prompts) != 1:
+            raise ValueError(f"prompt has {len(prompts)} rows, expected one")
         steps = generate_steps(self.net_, prompts, np.arange(1), config)
         return (self._targets.decode_step(step[0].cpu().numpy()) for _, step in steps)
 
@@ -359,7 +367,7 @@ class GenerationTask(BaseSequenceEstimator):
         stop: Hashable | None = None,
         random_state: Any = None,
     ) -> NDArray[np.object_]:
-        """Generate sequences without a prompt.
+        """Generate sequences without a prompt, and without static columns.
 
         Parameters
         ----------
@@ -384,6 +392,11 @@ class GenerationTask(BaseSequenceEstimator):
             top_p=top_p,
             stop=stop,
         )
+        if self._inputs.static is not None:
+            raise ValueError(
+                "sample has no static columns to generate for: pass a frame with them, and "
+                "empty prompts, to generate"
+            )
         nothing = "" if self._inputs.holds_texts else []
         return self._continue([nothing] * n_samples, config, name="prompts")
 
@@ -420,29 +433,39 @@ class GenerationTask(BaseSequenceEstimator):
     ) -> NDArray[np.object_]:
         """Return the continuations of each prompt in turn, in the form of X."""
         checked = self._check_steps(prompts, name)
-        read = self._targets.prompts(checked.steps)
+        read = self._encode_prompts(checked)
         steps = generate(self.net_, read, config, self._targets.n_outputs)
         return self._targets.decode(steps, checked)
 
-    def _prompts(self, prompts: Any, name: str) -> Any:
+    def _prompts(self, prompts: Any, name: str) -> EncodedSequences:
         """Return the network's inputs for each prompt."""
-        steps = self._check_steps(prompts, name).steps
-        return self._targets.prompts(steps)
+        return self._encode_prompts(self._check_steps(prompts, name))
+
+    def _encode_prompts(self, checked: CheckedSequences) -> EncodedSequences:
+        steps = self._targets.prompts(checked.steps)
+        return EncodedSequences(steps, static=self._inputs.encode_static(checked))
 
     def _check_steps(self, X: Any, name: str = "X") -> CheckedSequences:
         checked = self._check_X(X, name)
         self._targets.check(None, checked, name)
         return checked
 
-    def _dataset(self, targets: Any, weights: Any = None) -> EncodedDataset:
+    def _dataset(
+        self, targets: RaggedArray, static: EncodedStatic | None, weights: Any = None
+    ) -> EncodedDataset:
         """Return sequences with themselves, one step later, as targets."""
-        inputs = EncodedSequences(self._targets.inputs_of(targets))
+        inputs = EncodedSequences(self._targets.inputs_of(targets), static=static)
         return EncodedDataset(inputs, targets, weights, bptt=int(self.bptt))
 
     # --- hooks -----------------------------------------------------------------------
 
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
-        if X.form.kind == "tokens":
+        if X.beside:
+            names = [field.name for field in X.fields]
+            raise ValueError(
+                f"X has the step fields {names}, but a generator has one, which it generates"
+            )
+        if X.steps.values.dtype == object:
             return TokenContinuations(self._inputs)
         return FeatureContinuations(self._inputs)
 
@@ -458,7 +481,8 @@ class GenerationTask(BaseSequenceEstimator):
         targets = self._targets.encode(data)
         if weight is not None:
             weight = targets.with_values(np.repeat(weight, targets.lengths))
-        dataset = self._dataset(targets, weight)
+        static = self._inputs.encode_static(data.X)
+        dataset = self._dataset(targets, static, weight)
         if not training:
             return dataset
         dataset = replace(dataset, origin=data.origin)
@@ -474,6 +498,7 @@ class GenerationTask(BaseSequenceEstimator):
             "embedding_dim": self.embedding_dim if is_tokens else None,
             "tie_weights": self.tie_weights,
             "dropout": self.dropout,
+            **self._inputs.static_config(),
         }
 
     def __sklearn_tags__(self) -> Any:

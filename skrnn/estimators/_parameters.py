@@ -479,8 +479,9 @@ class NumberParameters:
         "raise",
         [OneOf(("raise", "indicator"))],
         """What NaN in numbers, and a missing static category, means: an error that names
-        its place ("raise"), or the training mean with a feature beside it that marks the
-        gap, for each feature that has gaps in training ("indicator").""",
+        its place ("raise"), or the training mean ("indicator"). Each feature that has gaps
+        in training gets its last value of the sequence instead, which decays to the mean,
+        and a feature beside it that marks the gaps.""",
         architecture=True,
     )
     time: Any = parameter(

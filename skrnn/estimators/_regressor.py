@@ -34,6 +34,7 @@ from skrnn.estimators._parameters import (
     TokenParameters,
     WordParameters,
 )
+from skrnn.estimators._pooling import PoolingTransformer
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs, predict_steps
@@ -237,6 +238,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
 @estimator
 class SequenceRegressor(
     RegressionTask,
+    PoolingTransformer,
     CommonParameters,
     RegressionLossParameters,
     InstanceNormParameters,

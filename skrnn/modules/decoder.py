@@ -29,18 +29,22 @@ class Memory(NamedTuple):
         ``Attention.keys`` of them.
     lengths : (B,)
         Real steps.
+    static : (B, S) or None
+        Vectors of the static columns, which every decoder input is joined to.
     """
 
     values: Tensor | None
     keys: Tensor | None
     lengths: Tensor
+    static: Tensor | None = None
 
     def take(self, rows: Tensor) -> Memory:
         """Return some of the sequences."""
-        values, keys = (
-            None if part is None else part.index_select(0, rows) for part in self[:2]
+        values, keys, static = (
+            None if part is None else part.index_select(0, rows)
+            for part in (self.values, self.keys, self.static)
         )
-        return Memory(values, keys, self.lengths.index_select(0, rows))
+        return Memory(values, keys, self.lengths.index_select(0, rows), static)
 
 
 class DecoderState(NamedTuple):

@@ -31,6 +31,7 @@ from skrnn.data.containers import (
     check_same_form,
     rows_hold_tokens,
 )
+from skrnn.data.fields import FieldOptions, is_of_fields
 from skrnn.data.layouts import (
     field_arrays,
     open_column,
@@ -83,6 +84,9 @@ class StepwiseTransformer(  # type: ignore[call-arg]
     estimators: all columns share one mean in a StandardScaler. If the transformer makes
     more than one feature of it, the result is 3-D. Sequences that are 1-D stay 1-D as
     long as a step has one feature.
+
+    Of a frame that holds texts or static columns, too, a ``ColumnTransformer`` with
+    ``set_output(transform="pandas")`` reaches the columns to transform.
 
     A frame whose cells are 1-D sequences, as ``sequences_from_frame`` returns it, has one
     column a feature: the transformer gets a frame of steps with these columns, and the
@@ -450,6 +454,15 @@ def _read_steps(
     """
     layout, content, rebuild = read_container(X)
     if layout == "columns":
+        if isinstance(content, pd.DataFrame) and is_of_fields(
+            content, FieldOptions(input_type="tokens")
+        ):
+            raise TypeError(
+                "X has columns of several kinds; choose those to transform, by "
+                'ColumnTransformer([("steps", StepwiseTransformer(...), [...])], '
+                'remainder="passthrough", verbose_feature_names_out=False)'
+                '.set_output(transform="pandas")'
+            )
         return _steps_of_columns(content, X, rebuild, estimator)
     if layout == "array":
         return _steps_of_array(content, rebuild)

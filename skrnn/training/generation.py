@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.generation.sampling import (
     RandomStreams,
@@ -89,7 +90,7 @@ class _LanguageState(NamedTuple):
 
 
 def generate(
-    net: SequenceNet, prompts: RaggedArray, config: GenerationConfig, n_outputs: int
+    net: SequenceNet, prompts: EncodedSequences, config: GenerationConfig, n_outputs: int
 ) -> RaggedArray:
     """Return the steps that follow each prompt: ids, or float32 features.
 
@@ -97,7 +98,7 @@ def generate(
     ----------
     net : SequenceNet
         A net over a language model.
-    prompts : RaggedArray
+    prompts : EncodedSequences
         What the network reads of each prompt.
     config : GenerationConfig
     n_outputs : int
@@ -109,7 +110,7 @@ def generate(
         All samples of the first prompt, then those of the next.
     """
     found = []
-    order = np.argsort(prompts.lengths, kind="stable")  # similar lengths together
+    order = np.argsort(prompts.steps.lengths, kind="stable")  # similar lengths together
     for block in _blocks(order, config.n_samples, _max_rows(net, n_outputs)):
         for some, chosen in generate_steps(net, prompts, block, config):
             found.append((block[some.cpu().numpy()], chosen.cpu().numpy()))
@@ -118,7 +119,7 @@ def generate(
 
 def generate_steps(
     net: SequenceNet,
-    prompts: RaggedArray,
+    prompts: EncodedSequences,
     samples: NDArray[np.int64],
     config: GenerationConfig,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

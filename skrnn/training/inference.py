@@ -99,11 +99,29 @@ def predict_outputs(
 
     ``decode`` returns a tensor ``(B, ...)`` for a batch.
     """
+
+    def compute(inputs: dict[str, Tensor]) -> Tensor:
+        outputs = net.module_(inputs)
+        return outputs if decode is None else decode(outputs)
+
+    return _row_by_sequence(net, dataset, compute)
+
+
+def predict_pooled(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float32]:
+    """Return the pooled vectors ``(n_sequences, n_units)``."""
+    return _row_by_sequence(net, dataset, net.module_.pool)
+
+
+def _row_by_sequence(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    compute: Callable[[dict[str, Tensor]], Tensor],
+) -> NDArray:
+    """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
     with evaluation(net):
         for indices, inputs in network_inputs(net, dataset):
-            outputs = net.module_(inputs)
-            rows = (outputs if decode is None else decode(outputs)).cpu().numpy()
+            rows = compute(inputs).cpu().numpy()
             if result is None:
                 result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
             result[indices] = rows
@@ -183,13 +201,13 @@ def search(
 # --- language models ----------------------------------------------------------------------
 
 
-def read_prompts(net: SequenceNet, prompts: RaggedArray) -> tuple[Tensor, State]:
+def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, State]:
     """Return logits ``(n, C)`` after the last step of each prompt, and the states there.
 
     Prompts of one length are read together: after padding no state is real.
     """
-    lengths = prompts.lengths
-    collator = Collator(EncodedDataset(EncodedSequences(prompts)), net.device)
+    lengths = prompts.steps.lengths
+    collator = Collator(EncodedDataset(prompts), net.device)
     order, logits, states = [], [], []
     with evaluation(net):
         for length in np.unique(lengths):
@@ -198,6 +216,8 @@ def read_prompts(net: SequenceNet, prompts: RaggedArray) -> tuple[Tensor, State]
             for rows in np.split(same, np.arange(n_rows, len(same), n_rows)):
                 state: State | None = None
                 for chunk in collator.chunks(rows, CHUNK, CHUNK):
+                    if state is None:
+                        state = net.module_.start(chunk.inputs)
                     last, state = net.module_.read(chunk.inputs[collator.name], state)
                 assert state is not None  # each prompt has a step, its begin
                 order.append(rows)

@@ -462,7 +462,7 @@ def test_diverging_training_is_an_error_with_advice(
 ):
     model = make_supervised().fit(numbers, y)
     expected = outputs(model, numbers)
-    model.set_params(**DIVERGENT, max_epochs=epochs, batch_size=batch_size)
+    model.set_params(**DIVERGENT, max_epochs=epochs, batch_size=batch_size, scale=None)
     if "cell" in model.get_params():
         model.set_params(cell="rnn_relu")
     with pytest.raises(ValueError, match=r"loss became (nan|inf).* Try a smaller lr"):

@@ -58,3 +58,9 @@ def test_texts_in_a_table_of_one_column_are_those_of_a_list(make_unaligned, rng)
         assert_array_equal(make_unaligned.outputs(model, X), expected)
     again = make_unaligned().fit(np.array(texts)[:, None], make_unaligned.targets(texts))
     assert_array_equal(make_unaligned.outputs(again, texts), expected)
+
+
+def test_one_name_of_a_static_column_must_be_in_a_list(make_estimator, numbers, y):
+    message = r"'static_features' .* a list of at least 1 or None"
+    with pytest.raises(ValueError, match=message):
+        make_estimator(static_features="a").fit(as_fields(numbers), y)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skrnn.data.codecs import EncodedSequences, FeatureCodec, TokenCodec
+from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec, TokenCodec
 from skrnn.data.embeddings import check_embeddings
+from skrnn.data.fields import StaticColumns
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.vocabulary import UNKNOWN
 
@@ -31,6 +32,60 @@ def series(rng):
             for i, n in enumerate(rng.integers(2, 9, size=12))
         ]
     )
+
+
+# --- gaps ----------------------------------------------------------------------------
+
+
+def with_gaps(series, rng, share=0.4):
+    """Return the series with gaps in feature 1, and with one in every first step."""
+    values = series.values.astype(np.float64)
+    values[rng.random(len(values)) < share, 1] = np.nan
+    values[series.offsets[:-1], 1] = np.nan
+    return series.with_values(values)
+
+
+@pytest.mark.parametrize("scale", ["standard", None])
+def test_a_gap_has_the_last_value_which_decays_to_the_mean(series, rng, scale):
+    gappy = with_gaps(series, rng)
+    codec = FeatureCodec(scale, "indicator").fit(gappy)
+    mean = np.nanmean(gappy.values[:, 1])
+    deviation = np.nanstd(gappy.values[:, 1]) if scale else 1.0
+    for got, x in zip(codec.encode(gappy).steps, gappy, strict=True):
+        assert got.dtype == np.float32
+        filled, last, since = [], mean, 0
+        for value in x[:, 1]:
+            last, since = (last, since + 1) if np.isnan(value) else (value, 0)
+            filled.append(mean + (last - mean) * codec.DECAY**since)
+        expected = (np.array(filled) - (mean if scale else 0.0)) / deviation
+        np.testing.assert_allclose(got[:, 1], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(got[:, 2], np.isnan(x[:, 1]))
+
+
+def test_gaps_that_training_has_not_seen_have_the_mean_alone(series, rng):
+    codec = FeatureCodec("standard", "indicator").fit(series)
+    gappy = with_gaps(series, rng)
+    encoded = codec.encode(gappy).steps.values
+    assert encoded.shape[1] == 2
+    np.testing.assert_array_equal(encoded[np.isnan(gappy.values[:, 1]), 1], 0.0)
+
+
+@pytest.mark.parametrize(("n_features", "size"), [(1, 1.0), (4, 1.0), (16, 0.5)])
+def test_many_indicators_weigh_no_more_than_a_few_features(n_features, size, rng):
+    gappy = ragged([np.full((2, n_features), np.nan), rng.normal(size=(3, n_features))])
+    encoded = FeatureCodec(missing="indicator").fit(gappy).encode(gappy).steps.values
+    np.testing.assert_array_equal(encoded[:2, n_features:], size)
+    np.testing.assert_array_equal(encoded[2:, n_features:], 0.0)
+
+
+def test_a_gap_knows_how_old_its_last_value_is():
+    gappy = ragged([[[np.nan], [7.0], [np.nan], [np.nan]], [[np.nan], [5.0]]])
+    seconds = np.array([0.0, 10.0, 40.0, 100.0, 0.0, 3.0])
+    codec = FeatureCodec(missing="indicator").fit(gappy, seconds=seconds)
+    encoded = codec.encode(gappy, seconds=seconds).steps.values  # value, step, age, gap
+    np.testing.assert_array_equal(encoded[:, 1], [0, 10, 30, 60, 0, 3])
+    np.testing.assert_array_equal(encoded[:, 2], [0, 0, 30, 90, 0, 0])
+    np.testing.assert_array_equal(encoded[:, 3], [1, 0, 1, 1, 1, 0])
 
 
 # --- numbers in ----------------------------------------------------------------------
@@ -377,3 +432,86 @@ def test_a_form_takes_the_vector_of_its_commonest_casing():
 
 def test_encoded_sequences_count_sequences_and_not_steps(series):
     assert len(EncodedSequences(series)) == 12
+
+
+# --- gaps, times and static columns --------------------------------------------------
+
+
+GAPS = [
+    np.array([[1.0, 10.0], [np.nan, 20.0], [3.0, 30.0], [np.nan, 40.0]]),
+    np.array([[np.nan, 50.0], [5.0, 60.0]]),
+]
+SECONDS = np.array([0.0, 10.0, 30.0, 60.0, 0.0, 5.0])
+
+
+def test_a_gap_is_filled_and_has_an_indicator_beside_it():
+    codec = FeatureCodec(missing="indicator").fit(ragged(GAPS))
+    values = codec.encode(ragged(GAPS)).steps.values
+    expected = [  # the mean of the real values is 3
+        [1, 10, 0], [1.4, 20, 1], [3, 30, 0], [3, 40, 1], [3, 50, 1], [5, 60, 0],
+    ]  # fmt: skip
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    assert codec.layer_config() == {"n_features": 3}
+
+
+def test_a_feature_without_gaps_in_training_has_no_indicator():
+    codec = FeatureCodec(missing="indicator").fit(ragged([GAPS[0][::2]]))
+    values = codec.encode(ragged(GAPS)).steps.values
+    assert values.tolist() == [[1, 10], [2, 20], [3, 30], [2, 40], [2, 50], [5, 60]]
+
+
+def test_times_become_those_since_the_step_and_the_value_before():
+    codec = FeatureCodec(missing="indicator").fit(ragged(GAPS), None, SECONDS)
+    values = codec.encode(ragged(GAPS), None, SECONDS).steps.values
+    assert values[:, 2].tolist() == [0, 10, 20, 30, 0, 5]  # since the step before
+    assert values[:, 3].tolist() == [0, 10, 0, 30, 0, 0]  # since the last real value
+    assert values[:, 4].tolist() == [0, 1, 0, 1, 1, 0]
+    scaled = FeatureCodec("standard", "indicator").fit(ragged(GAPS), None, SECONDS)
+    values = scaled.encode(ragged(GAPS), None, SECONDS).steps.values
+    np.testing.assert_allclose(values[:, 1:4].mean(axis=0), 0, atol=1e-6)
+    assert scaled.layer_config() == {"n_features": 5}
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_a_level_is_that_of_real_values(norm):
+    filled = [x[~np.isnan(x[:, 0])] for x in GAPS]
+    codec = FeatureCodec(missing="indicator", instance_norm=norm).fit(ragged(GAPS))
+    expected = FeatureCodec(instance_norm=norm).fit(ragged(filled))
+    for got, want in zip(
+        codec.level_and_scale(ragged(GAPS)),
+        expected.level_and_scale(ragged(filled)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(got, want)
+    values = codec.encode(ragged(GAPS)).steps.values
+    expected = [codec.DECAY * values[0, 0], codec.DECAY * values[2, 0], 0]
+    np.testing.assert_allclose(values[[1, 3, 4], 0], expected, rtol=1e-6)  # to the level
+    lost = ragged([np.full((3, 2), np.nan)])
+    level, scale = codec.level_and_scale(lost)
+    assert level.tolist() == [[3.0]]  # the training data's mean
+    assert np.isfinite(scale).all()
+
+
+def static(numbers, categories):
+    return StaticColumns(
+        np.array(numbers, float), np.array(categories, dtype=object).reshape(-1, 1)
+    )
+
+
+def test_static_columns_are_scaled_and_looked_up():
+    train = static([[1.0], [3.0], [5.0]], ["a", "b", "a"])
+    codec = StaticCodec("standard").fit(train)
+    encoded = codec.encode(static([[3.0], [9.0]], ["b", "new"]))
+    assert encoded.numbers[0, 0] == 0
+    assert encoded.categories.tolist() == [[2], [0]]
+    assert codec.layer_config() == {"n_numbers": 1, "n_categories": (2,)}
+
+
+def test_gaps_in_static_columns_are_marked():
+    train = static([[1.0], [np.nan], [5.0]], ["a", None, "a"])
+    codec = StaticCodec(None, "indicator").fit(train)
+    encoded = codec.encode(train)
+    assert encoded.numbers.tolist() == [[1, 0], [3, 1], [5, 0]]
+    assert encoded.categories.tolist() == [[1], [2], [1]]  # a category of its own
+    again = encoded.take(np.array([2, 1]))
+    assert again.numbers.tolist() == [[5, 0], [3, 1]]

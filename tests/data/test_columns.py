@@ -7,9 +7,11 @@ import decimal
 
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 
-from skrnn.data.columns import column_kind, has_flat_numbers
+from skrnn.data.columns import as_frame, column_kind, has_flat_numbers
 from skrnn.data.containers import check_sequences
 
 
@@ -63,6 +65,45 @@ def test_a_column_is_of_the_kind_of_its_cells(cells, kind):
 def test_one_dimensional_sequences_of_numbers_are_found(cells, flat):
     series = pd.Series(np.fromiter(cells, object, len(cells)))
     assert has_flat_numbers(series) is flat
+
+
+CODES = ["b", None, "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        polars.DataFrame({"x": polars.Series(CODES, dtype=polars.Categorical)}),
+        polars.DataFrame({"x": polars.Series(CODES, dtype=polars.Enum(["b", "a"]))}),
+        pyarrow.table({"x": pyarrow.array(CODES).dictionary_encode()}),
+    ],
+    ids=["polars", "polars Enum", "arrow"],
+)
+def test_categories_of_other_libraries_stay_categories(foreign):
+    column = as_frame(foreign)["x"]
+    assert isinstance(column.dtype, pd.CategoricalDtype)
+    assert column.isna().tolist() == [False, True, False, False]
+    assert column.dropna().tolist() == ["b", "a", "b"]
+    beside = foreign.drop_null if hasattr(foreign, "drop_null") else foreign.drop_nulls
+    texts = as_frame(beside()).assign(text=["a b", "c", "d e f"])
+    assert check(texts).roles == {"x": "category", "text": "tokens"}
+
+
+@pytest.mark.parametrize(
+    "other", [[["u", "v"], ["w"]], ["u v", "w"], [[1.0, 2.0], [3.0]]], ids=str
+)
+def test_a_text_that_is_longer_than_other_steps_may_be_static(other):
+    frame = pd.DataFrame({"steps": other, "shop": ["x", "y"]})
+    message = r"row 0 of X: column 'steps' has 2 steps, but column 'shop' has 1; .*"
+    message += r"static_features, .* X\['shop'\].astype\(\"category\"\)"
+    with pytest.raises(ValueError, match=message):
+        check(frame)
+
+
+def test_step_fields_of_unequal_length_without_texts_cannot_be_static():
+    frame = pd.DataFrame({"a": [[1.0, 2.0], [3.0]], "b": [["u", "v"], ["w", "x"]]})
+    with pytest.raises(ValueError, match=r"row 1 of X: .* 1 steps.* equally long$"):
+        check(frame)
 
 
 GROUP = r"sequences_from_frame\(frame, by=\.\.\."
@@ -180,4 +221,5 @@ def test_several_columns_of_whole_texts_are_refused(make):
 
 def test_columns_of_single_tokens_are_token_lists():
     X = pd.DataFrame({"first": ["a", "b"], "second": ["c", "d"]})
-    assert [row.tolist() for row in check(X).steps] == [["a", "c"], ["b", "d"]]
+    rows = check(X, input_type="tokens").steps
+    assert [row.tolist() for row in rows] == [["a", "c"], ["b", "d"]]

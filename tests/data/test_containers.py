@@ -232,12 +232,13 @@ def test_every_container_of_token_lists_gives_the_same_tokens(X):
         np.array(SQUARE_TOKENS),
         np.array(SQUARE_TOKENS, dtype=object),
         np.array(SQUARE_TOKENS, dtype=np.dtypes.StringDType()),
-        pd.DataFrame(SQUARE_TOKENS),
     ],
     ids=lambda X: f"{type(X).__name__}-{getattr(X, 'dtype', '')}",
 )
 def test_token_lists_of_one_length_may_be_an_array(X):
     assert [s.tolist() for s in check(X).steps] == SQUARE_TOKENS
+    rows = check(pd.DataFrame(X), input_type="tokens").steps
+    assert [s.tolist() for s in rows] == SQUARE_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -495,15 +496,6 @@ def test_containers_of_the_same_features_may_be_exchanged(fitted, later):
 def test_other_features_and_kinds_are_refused_later(fitted, later, message):
     with pytest.raises(ValueError, match=message):
         check_same_form(check(later), form_of(fitted), estimator=Fitted())
-
-
-def test_feature_names_are_compared_by_the_caller_and_ordered_here():
-    X = pd.DataFrame({"a": [[1, 2]], "b": [[3, 4]]})
-    checked = check(X[["b", "a"]], feature_names=["a", "b"])
-    assert checked.steps.values.tolist() == [[1, 3], [2, 4]]
-    check_same_form(checked, check(RAGGED).form, estimator=Fitted())
-    with pytest.raises(ValueError, match="X has 2 features, but Fitted is expecting 1"):
-        check_same_form(checked, check(UNIVARIATE).form, estimator=Fitted())
 
 
 # --- sequences without steps ---------------------------------------------------------

@@ -7,6 +7,7 @@ import pyarrow
 import pytest
 from sklearn.model_selection import train_test_split
 
+from skrnn import SequenceClassifier
 from skrnn.preprocessing import sequences_from_frame
 
 
@@ -68,7 +69,7 @@ def test_one_feature_name_makes_one_dimensional_sequences(frame):
 
 
 def test_one_feature_of_strings_makes_token_lists(frame):
-    X = sequences_from_frame(frame, by="id", time="day", features="word")
+    X = sequences_from_frame(frame, by="id", time="day", tokens="word")
     assert X.tolist() == [["x", "y", "z"], ["d", "e"]]
 
 
@@ -82,10 +83,44 @@ def test_frames_of_other_libraries_give_the_same_sequences(make, frame):
     for got, expected in zip(sequences_from_frame(other, **options), (X, y), strict=True):
         assert got.index.tolist() == expected.index.tolist()
         assert got.map(list).equals(expected.map(list))
-    words = sequences_from_frame(other, by="id", time="day", features="word")
+    words = sequences_from_frame(other, by="id", time="day", tokens="word")
     assert words.tolist() == [["x", "y", "z"], ["d", "e"]]
     with pytest.raises(TypeError, match=r"got LazyFrame; pass frame.collect\(\)"):
         sequences_from_frame(polars.LazyFrame({"id": [1]}), by="id")
+
+
+def test_tokens_features_times_and_static_columns_are_fields_of_one_frame(frame):
+    frame["dated"] = pd.to_datetime("2024-01-01") + pd.to_timedelta(frame["day"], "D")
+    frame["age"] = [30, 40, 30, 30, 40]
+    frame["heavy"] = frame["age"] + 40
+    X, y = sequences_from_frame(
+        frame,
+        by="id",
+        time="dated",
+        tokens=["word", "day"],
+        features=["pulse", "dated"],
+        static=["age", "ill"],
+        target="heavy",
+    )
+    assert X.columns.tolist() == ["word", "day", "pulse", "dated", "age", "ill"]
+    assert X.at["b", "word"] == ["x", "y", "z"]
+    assert X.at["b", "day"] == ["1", "2", "3"]
+    assert X.at["a", "pulse"].tolist() == [11, 15]
+    assert X.at["a", "dated"].dtype.kind == "M"
+    assert X["age"].to_dict() == {"b": 30, "a": 40}
+    assert y.to_dict() == {"b": 70, "a": 80}
+    assert X["ill"].to_dict() == {"b": "no", "a": "yes"}
+    assert isinstance(X["ill"].dtype, pd.CategoricalDtype)
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, time="dated")
+    assert model.fit(X, y).predict(X[::-1]).shape == (2,)
+    assert model.vocabulary_.keys() == {"word", "day"}
+
+
+def test_features_are_no_other_columns_where_tokens_are_given(frame):
+    X = sequences_from_frame(frame, by="id", tokens=["word"], static=["ill"])
+    assert X.columns.tolist() == ["word", "ill"]
+    X = sequences_from_frame(frame.drop(columns="word"), by="id", static="ill")
+    assert X.columns.tolist() == ["day", "pulse", "heat", "ill"]
 
 
 def test_several_ids_make_a_multi_index(frame):
@@ -154,6 +189,12 @@ def test_sequences_own_their_values(frame):
         ({"by": "id", "features": ["pulse", "x"]}, "features='x' is not a column"),
         ({"by": []}, "by names no column"),
         ({"by": "id", "features": []}, "features names no column"),
+        ({"by": "id", "tokens": ["word"], "features": ["pulse", "word"]}, "tokens and "
+         "features both name column 'word'"),
+        ({"by": "id", "features": ["pulse"], "target": "pulse"}, "features and target "
+         "both name column 'pulse'"),
+        ({"by": "id", "features": "pulse", "static": "heat"}, "static='heat' changes "
+         "within the sequence 'b': 3 and 1"),
         ({"by": "id", "features": "pulse", "target": "heat"}, "target='heat' changes "
          "within the sequence 'b': 3 and 1"),
     ],

@@ -230,8 +230,7 @@ def test_the_fields_of_a_frame_are_brought_into_the_order_of_fit():
     )
     inputs = Inputs()
     estimator = named(inputs, frame)
-    names = estimator.feature_names_in_
-    checked = inputs.check(frame[["y", "x"]], estimator=estimator, feature_names=names)
+    checked = inputs.check(frame[["y", "x"]], estimator=estimator)
     assert inputs.n_features == 2
     assert rows(inputs.encode(inputs.check_like_fit(checked, estimator=estimator))) == [
         [[1, 10], [2, 20]],

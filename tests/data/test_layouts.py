@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from torch.nn.utils.rnn import pack_sequence
 
-from skrnn.data.containers import check_sequences
+from skrnn.data.containers import FieldOptions, check_sequences
 from skrnn.data.layouts import open_rows, open_series, read_container
 from skrnn.data.ragged import RaggedArray, object_array
 
@@ -378,9 +378,13 @@ def test_each_column_of_a_frame_of_sequences_is_a_feature(fields):
     assert list(checked.named) == ["pulse", "heat", "load"]
 
 
+def in_order_of(names):
+    return FieldOptions(roles=dict.fromkeys(names, "features"))
+
+
 def test_columns_come_in_the_order_of_fit(fields):
     names = ["heat", "load", "pulse"]
-    checked = check(fields, feature_names=names)
+    checked = check(fields, fields=in_order_of(names))
     assert checked.steps.values[0].tolist() == [0.5, 1, 1]
     assert list(checked.named) == names
 
@@ -398,11 +402,11 @@ def test_columns_come_in_the_order_of_fit(fields):
 )
 def test_missing_and_unknown_columns_are_named(fields, change, message):
     with pytest.raises(ValueError, match="feature names should match.*" + message):
-        check(change(fields), feature_names=list(fields))
+        check(change(fields), fields=in_order_of(list(fields)))
 
 
 def test_columns_without_names_keep_their_order(fields):
-    checked = check(fields.set_axis(range(3), axis=1), feature_names=None)
+    checked = check(fields.set_axis(range(3), axis=1))
     assert checked.named is None
     assert checked.steps.values[2].tolist() == [3, 2.5, 7]
 
@@ -420,7 +424,7 @@ def test_fields_of_unequal_length_are_named_by_row_and_columns(fields):
         (None, ValueError, r"row 1 of X\['heat'\] is missing"),
         (np.ones((1, 2)), ValueError, r"row 1 of X\['heat'\] has 2 features a step, ex"),
         (["a"], TypeError, r"row 1 of X\['heat'\] holds tokens, but"),
-        ([np.nan], ValueError, r"contains NaN: X\['heat'\]\[1\], step 0"),
+        ([np.nan], ValueError, r"X\['heat'\] contains NaN: row 1, step 0"),
         (["a", 1], TypeError, r"row 1 of X\['heat'\] holds tokens"),
         ([1, "a"], TypeError, r"row 1 of X\['heat'\], step 0 is 1"),
     ],

@@ -260,7 +260,7 @@ TWO = [[1, 2], [3, 4]]
         (pd.Series([np.ones(2), masked([1, 2], 1)]), r"X\[1\], step 1"),
         (
             pd.DataFrame({"a": [np.ones(2), masked([1, 2], 1)]}),
-            r"X\['a'\]\[1\], step 1",
+            r"row 1, step 1",
         ),
         ([pd.Series(pd.array([1, None], dtype="Int64"))], r"X\[0\], step 1"),
         ([pd.DataFrame({"a": pd.array([1, None], dtype="Int64")})], r"X\[0\], step 1"),

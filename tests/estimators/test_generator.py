@@ -76,7 +76,7 @@ def test_a_score_is_the_sum_of_the_steps_log_probabilities(make_generator):
     chosen = [column[token] for token in text] + [len(column)]
     known = sum(np.log(p[c]) for p, c in zip(steps, chosen, strict=True))
     # predict_proba leaves out what padding and the unknown token have
-    inputs = model._prompts([text], "X")
+    inputs = model._prompts([text], "X").steps
     tokens = torch.from_numpy(inputs.values)[None]
     lengths = torch.from_numpy(inputs.lengths)
     logits = network({"tokens": tokens, "lengths": lengths}).logits

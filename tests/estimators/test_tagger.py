@@ -499,7 +499,8 @@ def test_probabilities_and_labels_are_those_of_all_paths(make_crf, scheme, place
 def test_the_log_likelihood_is_that_of_the_predicted_path_among_all(
     make_crf, scheme, places
 ):
-    model = make_crf(scheme=scheme, max_epochs=20, lr=0.02).fit(places, ENTITIES)
+    model = make_crf(scheme=scheme, max_epochs=20, lr=0.02, scale=None)
+    model.fit(places, ENTITIES)
     sequences = [np.random.default_rng(n).normal(size=(n, 2)) for n in (4, 1, 3, 2)]
     predicted = model.predict(sequences)
     found = model.predict_log_likelihood(sequences)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skrnn.modules.embedding import UNKNOWN, FeatureInput, TokenEmbedding
+from skrnn.modules.embedding import (
+    UNKNOWN,
+    FeatureInput,
+    StaticInput,
+    TokenEmbedding,
+    build_input_layer,
+    field_key,
+)
 from skrnn.modules.initialization import materialize
 
 IDS = torch.tensor([[2, 3, 4], [5, 2, 0]])
@@ -194,3 +201,47 @@ def test_words_are_encoded_in_an_order_of_their_own():
     reordered = module.encode_characters(characters[order], n_words=2)
     assert calls[:3] == calls[3:] == [[[2, 4], [2, 5]], [[3, 0], [3, 1]], [[4, 0]]]
     assert torch.equal(reordered, vectors[order])
+
+
+# --- several fields, and static columns ----------------------------------------------
+
+
+def test_fields_are_embedded_one_by_one_and_joined():
+    tokens = {"n_ids": 6, "embedding_dim": 4}
+    words = tokens | {"char_encoder": "cnn", "n_char_ids": 6, "char_dim": 3}
+    with torch.device("meta"):
+        layer = build_input_layer({"fields": [words, tokens, {"n_features": 2}]}, 0.0)
+    materialize(layer, torch.Generator().manual_seed(0)).eval()
+    first = {
+        "tokens": torch.tensor([[1, 2]]),
+        "words": torch.tensor([[0, 1]]),
+        "characters": torch.tensor([[2, 3], [2, 4]]),
+    }
+    second = {"tokens": torch.tensor([[3, 0]])}
+    third = {"features": torch.ones(1, 2, 2)}
+    inputs = dict(first)
+    inputs |= {field_key(name, 1): part for name, part in second.items()}
+    inputs |= {field_key(name, 2): part for name, part in third.items()}
+    parts = [
+        part(own) for part, own in zip(layer.fields, (first, second, third), strict=True)
+    ]
+    assert torch.equal(layer(inputs), torch.cat(parts, dim=-1))
+    assert layer.output_size == layer(inputs).shape[-1]
+    assert torch.equal(
+        layer.encode_characters(first["characters"], 0),
+        layer.fields[0].encode_characters(first["characters"]),
+    )
+
+
+def test_static_columns_are_numbers_beside_the_vectors_of_categories():
+    with torch.device("meta"):
+        layer = StaticInput(n_numbers=2, n_categories=(3, 50))
+    materialize(layer, torch.Generator().manual_seed(0))
+    assert layer.output_size == 2 + 3 + 32
+    numbers = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    categories = torch.tensor([[0, 0], [3, 50]])
+    found = layer({"static_numbers": numbers, "static_categories": categories})
+    assert torch.equal(found[:, :2], numbers)
+    assert (found[0, 2:] == 0).all()  # unseen categories
+    assert torch.equal(found[1, 2:5], layer.embeddings[0].weight[3])
+    assert torch.equal(found[1, 5:], layer.embeddings[1].weight[50])

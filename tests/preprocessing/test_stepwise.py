@@ -30,6 +30,7 @@ from sklearn.preprocessing import (
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
+from skrnn import SequenceClassifier
 from skrnn.data.ragged import object_array
 from skrnn.preprocessing import StepwiseTransformer
 
@@ -706,3 +707,46 @@ def test_passthrough_lets_steps_through():
 def test_a_parameter_that_is_not_a_transformer_is_named(transformer):
     with pytest.raises(TypeError, match="transformer must be a scikit-learn transformer"):
         StepwiseTransformer(transformer).fit([np.ones((2, 3))])
+
+
+# --- some columns of a table ---------------------------------------------------------
+
+
+@pytest.fixture
+def table(rng):
+    lengths = rng.integers(2, 6, size=12)
+    return pd.DataFrame(
+        {
+            "word": [["a"] * n for n in lengths],
+            "u": [rng.normal(5.0, 2.0, n) for n in lengths],
+            "v": [rng.normal(size=n) for n in lengths],
+            "age": rng.normal(size=12),
+            "city": pd.Categorical(["Rome", "Oslo"] * 6),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("inner", "names"),
+    [(StandardScaler(), ["u", "v"]), (PCA(1), ["pca0"]), ("passthrough", ["u", "v"])],
+    ids=["scaler", "pca", "passthrough"],
+)
+def test_a_column_transformer_reaches_columns_of_a_table(table, inner, names):
+    transformer = ColumnTransformer(
+        [("steps", StepwiseTransformer(inner), ["u", "v"])],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    result = transformer.fit_transform(table)
+    assert result.columns.tolist() == [*names, "word", "age", "city"]
+    assert isinstance(result["city"].dtype, pd.CategoricalDtype)
+    alone = StepwiseTransformer(inner).fit_transform(table[["u", "v"]])
+    for name in names:
+        assert result[name].map(list).tolist() == alone[name].map(list).tolist()
+    model = make_pipeline(transformer, SequenceClassifier(hidden_size=4, max_epochs=1))
+    assert model.fit(table, ["p", "q"] * 6).predict(table).shape == (12,)
+
+
+def test_a_table_as_a_whole_is_refused_with_the_way_to_choose_columns(table):
+    with pytest.raises(TypeError, match=r"columns of several kinds.*ColumnTransformer"):
+        StepwiseTransformer(StandardScaler()).fit(table)

@@ -167,7 +167,7 @@ class FeatureContinuations(Continuations):
     @property
     def n_outputs(self) -> int:
         """Features of a step."""
-        return int(self.inputs.n_features or 1)
+        return int(self.inputs.codecs[0].n_features)
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return the steps of X; the first that holds another number is an error."""

@@ -12,6 +12,7 @@ from skrnn.modules.decoder import Decoder, DecoderState
 from skrnn.modules.embedding import UNKNOWN, Inputs
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.networks.encoding import EncodingNetwork
+from skrnn.modules.networks.network import join_static
 from skrnn.modules.outputs import StepScores
 
 
@@ -34,7 +35,7 @@ class EncoderDecoder(EncodingNetwork):
     ):
         super().__init__(**encoding)
         self.decoder = Decoder(
-            input_size,
+            input_size + self.static_size,
             encoding["hidden_size"],
             self.encoder.output_size,
             output_size,
@@ -47,7 +48,11 @@ class EncoderDecoder(EncodingNetwork):
     def encode(self, inputs: Inputs) -> DecoderState:
         """Return the state from which a decoder starts."""
         outputs, state = self.encode_steps(inputs)  # (B, T, M), (B, M)
-        return self.decoder.start(self.dropout(outputs), state, inputs["lengths"])
+        start = self.decoder.start(self.dropout(outputs), state, inputs["lengths"])
+        if self.static is None:
+            return start
+        memory = start.memory._replace(static=self.static(inputs))
+        return start._replace(memory=memory)
 
 
 class TranslationNetwork(EncoderDecoder):
@@ -92,7 +97,7 @@ class TranslationNetwork(EncoderDecoder):
         ``inputs["previous"]`` ``(B, U)`` holds the targets shifted by one step, 0 first.
         """
         state = self.encode(inputs)
-        outputs = self.decoder(self._embed(inputs["previous"]), state)  # (B, U, E)
+        outputs = self.decoder(self._embed(inputs["previous"], state), state)  # (B, U, E)
         return StepScores(self._score(self.dropout(outputs)), inputs["target_lengths"])
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -101,7 +106,7 @@ class TranslationNetwork(EncoderDecoder):
         Padding and the unknown token are never generated. Their probability is not
         given to other tokens, so that a target's is the same here as in ``forward``.
         """
-        outputs, state = self.decoder.step(self._embed(tokens), state)
+        outputs, state = self.decoder.step(self._embed(tokens, state), state)
         log_probabilities = self._score(outputs).log_softmax(-1)
         log_probabilities[..., : UNKNOWN + 1] = -torch.inf
         return log_probabilities, state
@@ -109,7 +114,7 @@ class TranslationNetwork(EncoderDecoder):
     def attention(self, inputs: Inputs) -> Tensor:
         """Return ``(B, U, T)``: the weight of each source step at each target step."""
         state = self.encode(inputs)
-        return self.decoder.weights(self._embed(inputs["previous"]), state)
+        return self.decoder.weights(self._embed(inputs["previous"], state), state)
 
     def _score(self, outputs: Tensor) -> Tensor:
         """Return logits ``(..., n_outputs)`` of the decoder's outputs."""
@@ -117,5 +122,8 @@ class TranslationNetwork(EncoderDecoder):
             return self.head(outputs)
         return F.linear(outputs, self.embedding.weight, self.bias)
 
-    def _embed(self, tokens: Tensor) -> Tensor:
-        return self.dropout(self.embedding(tokens))
+    def _embed(self, tokens: Tensor, state: DecoderState) -> Tensor:
+        """Return decoder inputs of target tokens ``(B, U)``."""
+        x = self.dropout(self.embedding(tokens))  # (B, U, E)
+        static = state.memory.static
+        return x if static is None else join_static(x, static)

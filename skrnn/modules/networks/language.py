@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,9 +11,9 @@ from torch.nn import functional as F
 
 from skrnn.modules.dense import concatenate_windows, hidden_layers
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import PADDING, UNKNOWN, Inputs
+from skrnn.modules.embedding import PADDING, UNKNOWN, Inputs, StaticInput
 from skrnn.modules.initialization import embedding_scale, small_normal_
-from skrnn.modules.networks.network import Network
+from skrnn.modules.networks.network import Network, join_static
 from skrnn.modules.outputs import LanguageScores, State
 from skrnn.modules.recurrent import CELLS, RecurrentLayers
 
@@ -34,6 +35,9 @@ class LanguageModel(Network):
         Whether the tokens' vectors are also the rows of the output layer.
     dropout : float
         Rate on inputs.
+    static : dict, optional
+        Arguments of ``StaticInput``, where sequences have static columns. Their vector is
+        the first part of the state, which a step of generation starts from.
 
     References
     ----------
@@ -48,8 +52,11 @@ class LanguageModel(Network):
         output_size: int,
         tie_weights: bool,
         dropout: float,
+        static: Mapping[str, Any] | None = None,
     ):
         super().__init__()
+        self.static = None if static is None else StaticInput(**static)
+        self.static_size = 0 if self.static is None else self.static.output_size
         self.unknown_enabled: Tensor
         self.embedding = (
             nn.Embedding(n_outputs, embedding_dim, padding_idx=0)
@@ -109,13 +116,27 @@ class LanguageModel(Network):
         logits[..., PADDING].fill_(-torch.inf)
         return logits
 
-    def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def advance(
+        self, inputs: Tensor, static: Tensor | None, state: State
+    ) -> tuple[Tensor, State]:
         """Return ``(B, T, output_size)`` for the output layer, and the state after it.
 
-        ``inputs`` are ids ``(B, T)`` or features ``(B, T, C)``; a state of None starts
-        sequences.
+        ``inputs`` are ids ``(B, T)`` or features ``(B, T, C)``, ``static`` vectors
+        ``(B, S)``; an empty state starts sequences.
         """
         raise NotImplementedError
+
+    def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return what ``advance`` does; the state begins with the static vectors, if any."""
+        if self.static is None:
+            return self.advance(inputs, None, state)
+        static, *rest = state
+        outputs, after = self.advance(inputs, static, tuple(rest))
+        return outputs, (static, *after)
+
+    def start(self, inputs: Inputs) -> State:
+        """Return the state before the first step of a batch."""
+        return () if self.static is None else (self.static(inputs),)
 
     def forward(self, inputs: Inputs) -> LanguageScores:
         """Return scores of the step after each step, and the state after the last one.
@@ -123,10 +144,11 @@ class LanguageModel(Network):
         ``inputs["state"]``, where given, is the state to start from.
         """
         steps = inputs["features" if self.embedding is None else "tokens"]
-        outputs, after = self.run(steps, inputs.get("state"))
+        start, before = self.start(inputs), inputs.get("state", ())
+        outputs, after = self.run(steps, (*start, *before[len(start) :]))
         return LanguageScores(self.score(outputs), inputs["lengths"], after)
 
-    def read(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def read(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return logits ``(B, C)`` of the step after the last, and the state there."""
         outputs, after = self.run(inputs, state)
         return self.score(outputs[:, -1:])[:, 0], after
@@ -142,7 +164,8 @@ class RecurrentLanguageModel(LanguageModel):
     dropout : float
         Rate on inputs, between layers and before the output layer.
     **outer : dict
-        ``n_outputs``, ``embedding_dim`` and ``tie_weights``, as in ``LanguageModel``.
+        ``n_outputs``, ``embedding_dim``, ``tie_weights`` and ``static``, as in
+        ``LanguageModel``.
 
     References
     ----------
@@ -162,17 +185,21 @@ class RecurrentLanguageModel(LanguageModel):
         super().__init__(output_size=hidden_size, dropout=dropout, **outer)
         self.cell = CELLS[cell]
         self.layers = RecurrentLayers(
-            self.input_size,
+            self.input_size + self.static_size,
             hidden_size,
             cell=cell,
             num_layers=num_layers,
             dropout=dropout,
         )
 
-    def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def advance(
+        self, inputs: Tensor, static: Tensor | None, state: State
+    ) -> tuple[Tensor, State]:
         """Return ``(B, T, hidden_size)`` for the output layer, and the state after it."""
         x = self.embed(inputs)  # (B, T, E)
-        if state is None:
+        if static is not None:
+            x = join_static(x, static)  # (B, T, E + S)
+        if not state:
             hidden = self.layers.zeros(len(x), like=x)
         else:
             hidden = tuple(part.transpose(0, 1) for part in state)  # (L, B, H)
@@ -186,7 +213,7 @@ class WindowLanguageModel(LanguageModel):
 
     Parameters
     ----------
-    n_outputs, embedding_dim, tie_weights :
+    n_outputs, embedding_dim, tie_weights, static :
         As in ``LanguageModel``.
     window : int
         Steps of the window; padding comes before a sequence's begin.
@@ -211,23 +238,31 @@ class WindowLanguageModel(LanguageModel):
         activation: str,
         tie_weights: bool,
         dropout: float,
+        static: Mapping[str, Any] | None = None,
     ):
         width = window * (embedding_dim or n_outputs)
+        if static is not None:
+            width += StaticInput(**static).output_size
         super().__init__(
             n_outputs=n_outputs,
             embedding_dim=embedding_dim,
             output_size=hidden_layer_sizes[-1] if hidden_layer_sizes else width,
             tie_weights=tie_weights,
             dropout=dropout,
+            static=static,
         )
         self.window = window
         self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
 
-    def run(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def advance(
+        self, inputs: Tensor, static: Tensor | None, state: State
+    ) -> tuple[Tensor, State]:
         """Return ``(B, T, output_size)`` for the output layer, and the state after it."""
         n_sequences, n_steps, *rest = inputs.shape
-        if state is None:
+        if not state:
             state = (inputs.new_zeros((n_sequences, self.window - 1, *rest)),)
         steps = torch.cat([state[0], inputs], dim=1)  # (B, W - 1 + T[, C])
         windows = concatenate_windows(self.embed(steps), self.window)  # (B, T, W * E)
+        if static is not None:
+            windows = join_static(windows, static)
         return self.hidden(windows), (steps[:, n_steps:],)

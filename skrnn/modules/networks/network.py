@@ -75,9 +75,11 @@ class InputNetwork(Network):
 
     def with_static(self, x: Tensor, inputs: Inputs) -> Tensor:
         """Return ``x`` ``(B, F)`` or ``(B, T, F)`` with the static columns after it."""
-        if self.static is None:
-            return x
-        static = self.static(inputs)  # (B, S)
-        if x.dim() == 3:
-            static = static[:, None].expand(-1, x.shape[1], -1)  # (B, T, S)
-        return torch.cat([x, static], dim=-1)
+        return x if self.static is None else join_static(x, self.static(inputs))
+
+
+def join_static(x: Tensor, static: Tensor) -> Tensor:
+    """Return ``x`` ``(B, F)`` or ``(B, T, F)`` with static vectors ``(B, S)`` after it."""
+    if x.dim() == 3:
+        static = static[:, None].expand(-1, x.shape[1], -1)  # (B, T, S)
+    return torch.cat([x, static], dim=-1)

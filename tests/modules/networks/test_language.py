@@ -47,7 +47,7 @@ def test_chunks_and_steps_give_the_scores_of_the_whole_sequence(kind, ids):
     first = run(model, ids[:, :5])
     second = run(model, ids[:, 5:], first.state)
     assert_close(torch.cat([first.logits, second.logits], 1), whole.logits)
-    logits, state = model.read(ids[:, :7], None)
+    logits, state = model.read(ids[:, :7], ())
     assert_close(logits, whole.logits[:, 6])
     logits, state = model.read(ids[:, 7:], state)
     assert_close(logits, whole.logits[:, 7])
@@ -90,7 +90,7 @@ def test_tied_rows_are_the_vectors(kind, ids):
     model = build(kind, tie_weights=True)
     names = [name for name, _ in model.named_parameters()]
     assert not any(name.startswith("head") for name in names)
-    outputs, _ = model.run(ids, None)
+    outputs, _ = model.run(ids, ())
     expected = model.project(outputs) @ model.embedding.weight.T + model.bias
     assert_close(model.score(outputs)[..., 1:], expected[..., 1:])
 
@@ -101,7 +101,7 @@ def test_values_before_the_output_layer_are_dropped_at_the_stated_rate(kind):
         if name.startswith("hidden"):  # every ReLU unit is active
             torch.nn.init.constant_(parameter, 0.1)
     inputs = torch.randint(1, 7, (20, 400), generator=make_generator(2))
-    outputs, _ = model.train().run(inputs, None)
+    outputs, _ = model.train().run(inputs, ())
     assert (outputs == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
 
 

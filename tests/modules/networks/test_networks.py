@@ -255,3 +255,30 @@ def make_inputs(kind, config):
 def test_a_network_names_its_cell(case):
     kind, config, *_ = case
     assert build(kind, config).cell is CELLS.get(config.get("cell"))
+
+
+STATIC = {"n_numbers": 2, "n_categories": (3,)}
+
+
+def test_static_columns_reach_their_own_sequence_alone(case):
+    kind, config, *_ = case
+    network = build(kind, config | {"static": STATIC}, seed=3)
+    inputs = make_inputs(kind, config) | {
+        "static_numbers": torch.zeros(3, 2),
+        "static_categories": torch.ones(3, 1, dtype=torch.int64),
+    }
+
+    def logits(**changed):
+        with torch.no_grad():
+            outputs = network(inputs | changed)
+        outputs = outputs if isinstance(outputs, torch.Tensor) else outputs.logits
+        return outputs.nan_to_num(neginf=0.0)
+
+    expected = logits()
+    numbers, categories = torch.zeros(3, 2), torch.ones(3, 1, dtype=torch.int64)
+    numbers[1, 0], categories[1] = 2.0, 2
+    for changed in ({"static_numbers": numbers}, {"static_categories": categories}):
+        found = logits(**changed)
+        assert torch.equal(found[[0, 2]], expected[[0, 2]])
+        lengths = 1 if found.dim() == 3 else found.shape[1]
+        assert (found[1][:lengths] - expected[1][:lengths]).abs().max() > 1e-4

@@ -272,7 +272,7 @@ def test_an_added_cell_generates_what_its_whole_sequences_say(mingru, generator)
     tokens = torch.randint(2, 6, (3, 7), generator=generator)
     with torch.no_grad():
         whole = network({"tokens": tokens, "lengths": torch.full((3,), 7)}).logits
-        logits, state = network.read(tokens[:, :4], None)
+        logits, state = network.read(tokens[:, :4], ())
         for t in range(4, 7):
             torch.testing.assert_close(logits, whole[:, t - 1])
             logits, state = network.read(tokens[:, t : t + 1], state)

@@ -1,0 +1,62 @@
+"""The pooled vector of each sequence: recurrent networks as transformers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.estimators._base import BaseSequenceEstimator
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import predict_pooled
+
+
+class PoolingTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseSequenceEstimator
+):
+    """Abstract base: ``transform`` returns what the output layer reads."""
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Return the pooled vector of each sequence.
+
+        That is the vector that ``pooling`` makes of the outputs of all steps, without
+        dropout and before static columns join it.
+
+        Parameters
+        ----------
+        X :
+            As for ``fit``.
+
+        Returns
+        -------
+        vectors : float32 ndarray of shape (n_sequences, n_units)
+            ``hidden_size`` units, twice as many where ``bidirectional``; a frame after
+            ``set_output(transform="pandas")``.
+
+        Raises
+        ------
+        ValueError
+            If the fit was with numbers for each step, which are not pooled.
+        """
+        check_is_fitted(self)
+        if self._targets.by_step:
+            raise ValueError(
+                f"this {type(self).__name__} was fitted on numbers for each step, which "
+                "are not pooled; a fit on one number, or one row of numbers, a sequence "
+                "has a vector for each sequence"
+            )
+        checked = self._check_X(X)
+        return predict_pooled(self.net_, EncodedDataset(self._encode(checked)))
+
+    @property
+    def _n_features_out(self) -> int:
+        """Units of a vector, which scikit-learn names."""
+        return int(self.net_.module_.encoder.output_size)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -1,0 +1,226 @@
+"""Columns of a frame of fields, one row a sequence, and their roles."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skrnn.data.containers import FieldOptions, check_sequences
+from skrnn.data.fields import is_of_fields
+
+
+def column(*cells):
+    return pd.Series(np.fromiter(cells, object, len(cells)))
+
+
+def check(frame, input_type="auto", **options):
+    return check_sequences(
+        frame,
+        input_type=input_type,
+        split=str.split,
+        empty="keep",
+        fields=FieldOptions(**options),
+    )
+
+
+ROLES = {
+    "texts": (column("a b", "c"), "tokens"),
+    "empty text": (column("", "c"), "tokens"),
+    "token lists": (column(["a", "b"], ["c"]), "tokens"),
+    "token arrays": (column(np.array(["a", "b"]), np.array(["c"])), "tokens"),
+    "arrays": (column(np.ones(2), np.ones(1)), "features"),
+    "numbers, the first list empty": (column([], [1.0]), "features"),
+    "rows of two features": (column(np.ones((2, 2)), np.ones((1, 2))), "features"),
+    "integers": (column([1, 2], [3]), "features"),
+    "numbers": (pd.Series([1.5, 2.0]), "number"),
+    "booleans": (pd.Series([True, False]), "number"),
+    "nullable integers": (pd.Series([1, 2], dtype="Int64"), "number"),
+    "numbers among objects": (column(1, 2.5), "number"),
+    "categories": (pd.Series(["x", "y"], dtype="category"), "category"),
+    "numeric categories": (pd.Series([3, 4], dtype="category"), "category"),
+}
+
+
+@pytest.mark.parametrize(("cells", "role"), ROLES.values(), ids=ROLES)
+def test_a_column_has_the_role_of_its_cells(cells, role):
+    frame = pd.DataFrame({"w": column(["u", "v"], ["w"]), "x": cells})
+    if not role.startswith(("number", "category")):
+        frame = frame.drop(columns="w").assign(n=[1, 2])
+    assert check(frame).roles["x"] == role
+
+
+def test_tokens_come_first_and_features_last():
+    frame = pd.DataFrame(
+        {
+            "x": column([1.0, 2.0], [3.0]),
+            "w": ["a b", "c"],
+            "age": [30, 40],
+            "m": column(np.ones((2, 2)), np.zeros((1, 2))),
+            "t": column(["N", "V"], ["N"]),
+        }
+    )
+    checked = check(frame)
+    assert [field.name for field in checked.fields] == ["w", "t", None]
+    assert [f.texts for f in checked.fields] == [["a b", "c"], None, None]
+    assert checked.fields[0].steps.values.tolist() == ["a", "b", "c"]
+    features = checked.fields[2].steps.values
+    assert features.tolist() == [[1, 1, 1], [2, 1, 1], [3, 0, 0]]
+    assert checked.static.numbers.tolist() == [[30], [40]]
+    assert checked.form == ("fields", "fields", 5)
+    part = checked.take(np.array([1]))
+    assert [f.steps.values.tolist() for f in part.fields] == [["c"], ["N"], [[3, 0, 0]]]
+    assert part.static.numbers.tolist() == [[40]]
+
+
+def test_texts_are_categories_where_they_are_named():
+    frame = pd.DataFrame({"w": ["a b", "c"], "city": ["Rome", "New York"]})
+    checked = check(frame, static=["city"])
+    assert checked.roles == {"w": "tokens", "city": "category"}
+    assert checked.static.categories.tolist() == [["Rome"], ["New York"]]
+
+
+def test_integers_are_tokens_where_asked():
+    frame = pd.DataFrame({"note": column([60, 62], [64]), "metre": [3, 4]})
+    checked = check(frame, "tokens")
+    assert checked.steps.values.tolist() == [60, 62, 64]
+    assert checked.roles == {"note": "tokens", "metre": "number"}
+    assert check(frame).roles["note"] == "features"
+
+
+def test_texts_are_refused_where_numbers_are_asked():
+    frame = pd.DataFrame({"w": ["a b", "c"], "x": column([1, 2], [3])})
+    with pytest.raises(ValueError, match=r"X\['w'\] holds strings, but input_type is"):
+        check(frame, "numeric")
+
+
+def test_rows_of_numbers_and_where_asked_of_tokens_are_no_fields():
+    for frame in (
+        pd.DataFrame({"a": [1, 2], "b": [3.0, 4.0]}),
+        pd.DataFrame({"a": [1, 2], "b": [{1}, {2}]}),
+    ):
+        assert not is_of_fields(frame, FieldOptions())
+    frame = pd.DataFrame({"a": ["x", "y z"], "b": ["z", "w"]})
+    assert is_of_fields(frame, FieldOptions())
+    assert not is_of_fields(frame, FieldOptions(input_type="tokens"))
+
+
+def test_a_named_column_must_exist():
+    frame = pd.DataFrame({"w": ["a b", "c"], "n": [1, 2]})
+    with pytest.raises(ValueError, match=r"static_features names 'x', but X has the col"):
+        check(frame, static=["x"])
+    with pytest.raises(ValueError, match=r"time names 'x', but X has the columns"):
+        check(frame, time="x")
+
+
+def test_a_column_that_comes_twice_is_refused():
+    frame = pd.DataFrame([["a b", 1, 2]], columns=["w", "n", "n"])
+    with pytest.raises(ValueError, match="X has more than one column 'n'"):
+        check(frame)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (column(["a"], 3), r"X\['x'\] is static, .*, but row 0 holds \['a'\]"),
+        (column("a b", 3), r"X\['x'\] holds 'a b' in row 0 and 3 in row 1"),
+        (column({"a": 1}, {"b": 2}), r"X\['x'\] holds values other than numbers, texts"),
+        (column(3.0, [1.0]), r"X\['x'\] is static, .*, but row 1 holds \[1.0\]"),
+        (column(*[datetime.date(2024, 1, 1)] * 2), r"X\['x'\] holds one date or time a"),
+        (column([1.0], ["a"]), r"row 1 of X\['x'\] holds tokens, but the rows before"),
+        (column(np.ones((1, 2)), np.ones((1, 3))), r"row 1 of X\['x'\] has 3 features"),
+        (column([np.inf], [1.0]), r"X\['x'\] contains infinity.*row 0, step 0"),
+        (pd.Series([np.inf, 1.0]), r"X\['x'\] is infinite in row 0"),
+    ],
+    ids=range(9),
+)
+def test_a_column_that_cannot_be_read_is_named(cells, message):
+    frame = pd.DataFrame({"w": column(["u"], ["v"]), "x": cells})
+    with pytest.raises((TypeError, ValueError), match=message):
+        check(frame)
+
+
+def test_seconds_run_from_the_first_step_of_a_sequence():
+    stamps = column(
+        np.array(["2024-01-01", "2024-01-02"], "M8[D]"),
+        pd.PeriodIndex(["2024-05"], freq="M"),
+    )
+    frame = pd.DataFrame({"x": column([1.0, 2.0], [3.0]), "at": stamps})
+    checked = check(frame, time="at")
+    assert checked.seconds.tolist() == [0, 86_400, 0]
+    assert checked.take(np.array([1, 0])).seconds.tolist() == [0, 0, 86_400]
+    zone = column(
+        *[pd.date_range("2024", periods=n, freq="h", tz="Asia/Tokyo") for n in (2, 1)]
+    )
+    assert check(frame.assign(at=zone), time="at").seconds.tolist() == [0, 3600, 0]
+
+
+def test_a_long_frame_with_words_may_hold_steps():
+    long = pd.DataFrame(
+        {
+            "id": np.repeat(["u", "v", "w", "x"], 6),
+            "t": np.tile(np.arange(6), 4),
+            "word": list("abcdefghijklmnopqrstuvwx"),
+            "x": np.random.default_rng(0).normal(size=24),
+        }
+    )
+    with pytest.warns(
+        UserWarning, match=r"sequences_from_frame\(frame, by='id', time='t'"
+    ):
+        check(long.astype({"id": "category"}))
+
+
+DAYS = pd.to_datetime(["2024-03-01", "2024-03-02", "2024-03-09"])
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        DAYS,
+        DAYS.to_numpy(),
+        list(DAYS),
+        list(DAYS.tz_localize("Europe/Berlin")),
+        DAYS.tz_localize("Europe/Berlin"),
+        [day.to_pydatetime() for day in DAYS],
+        [day.date() for day in DAYS],
+        list(DAYS.to_period("D")),
+        [86_400, 2 * 86_400, 9 * 86_400.0],
+    ],
+    ids=range(9),
+)
+def test_time_stamps_of_every_form_become_seconds_from_the_first(stamps):
+    frame = pd.DataFrame({"t": [stamps, stamps[1:]], "x": [[1.0, 2.0, 3.0], [4.0, 5.0]]})
+    checked = check(frame, time="t")
+    day = 24 * 3600
+    assert (checked.seconds / day).tolist() == [0, 1, 8, 0, 7]
+    assert checked.roles == {"t": "time", "x": "features"}
+
+
+@pytest.mark.parametrize(
+    ("stamps", "error", "message"),
+    [
+        ([0, 0], ValueError, r"row 1 of X\['t'\]: the time of step 1 is that of step 0"),
+        ([1, 0], ValueError, r"row 1 of X\['t'\]: .* step 1 is before that of step 0"),
+        ([DAYS[0], None], ValueError, r"row 1 of X\['t'\] lacks the time .* of step 1"),
+        ([datetime.time(1)] * 2, TypeError, r"row 1 of X\['t'\] must hold dates, times"),
+        (
+            ["1 May", "2 May"],
+            TypeError,
+            r"row 1 of X\['t'\] must hold dates, times or sec",
+        ),
+        ("noon", TypeError, r"row 1 of X\['t'\] must hold time stamps, one a step"),
+    ],
+    ids=range(6),
+)
+def test_times_that_give_no_order_are_named(stamps, error, message):
+    frame = pd.DataFrame({"t": [[0, 1], stamps], "x": [[1.0, 2.0], [3.0, 4.0]]})
+    with pytest.raises(error, match=message):
+        check(frame, time="t")
+
+
+def test_dates_that_no_parameter_names_are_refused():
+    frame = pd.DataFrame({"t": [DAYS, DAYS], "x": [np.ones(3), np.ones(3)]})
+    with pytest.raises(TypeError, match=r"X\['t'\] holds dates .* set time='t'"):
+        check(frame)

@@ -1,0 +1,82 @@
+"""Columns are standardized whatever their unit, and in whatever container they came."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.preprocessing import StandardScaler
+
+from skrnn.data import scaling
+from skrnn.data.scaling import Standardization
+
+
+@pytest.fixture
+def values(rng):
+    return rng.normal([1.0, -50.0, 1e6], [1.0, 0.1, 300.0], size=(200, 3))
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_it_is_scikit_learns_scaler(values, gaps, rng):
+    if gaps:
+        values[rng.random(values.shape) < 0.3] = np.nan
+    expected = StandardScaler().fit(values)
+    found = Standardization().fit(values)
+    assert_allclose(found.mean, expected.mean_)
+    assert_allclose(found.scale, expected.scale_)
+    assert_allclose(
+        found.apply(values),
+        np.nan_to_num(expected.transform(values)),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+def test_weights_count_rows(values, rng):
+    weights = rng.integers(0, 4, size=200)
+    found = Standardization().fit(values, weights.astype(float))
+    repeated = Standardization().fit(np.repeat(values, weights, axis=0))
+    assert_allclose(found.mean, repeated.mean)
+    assert_allclose(found.scale, repeated.scale)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-30, 1e30, 1e290])
+def test_the_unit_does_not_matter(values, unit):
+    expected = Standardization().fit(values).apply(values)
+    found = Standardization().fit(values * unit).apply(values * unit)
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_type_and_the_blocks_do_not_matter(values, monkeypatch):
+    single = values.astype(np.float32)
+    expected = Standardization().fit(single.astype(np.float64)).apply(single)
+    assert_array_equal(Standardization().fit(single).apply(single), expected)
+    monkeypatch.setattr(scaling, "BLOCK", 7)
+    assert_allclose(
+        Standardization().fit(values).apply(values),
+        StandardScaler().fit_transform(values),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -7e-20, 1e9 / 3])
+def test_a_constant_is_zero_and_another_value_is_relative_to_it(constant):
+    found = Standardization().fit(np.full((1001, 1), constant))
+    assert_allclose(found.apply(np.full((3, 1), constant)), 0.0, atol=1e-9)
+    other = found.apply(np.array([[2 * constant], [constant + 1.0]]))
+    assert np.isfinite(other).all()
+    assert_allclose(other[0], np.sign(constant), atol=1e-9)
+
+
+def test_a_column_without_values_is_zero():
+    values = np.full((3, 1), np.nan)
+    assert_array_equal(Standardization().fit(values).apply(values), np.zeros((3, 1)))
+
+
+def test_disabled_it_fills_gaps_with_the_mean_and_nothing_else(values):
+    values[3, 1] = np.nan
+    found = Standardization(enabled=False).fit(values).apply(values)
+    assert_allclose(found[3, 1], np.nanmean(values[:, 1]), rtol=1e-6)
+    real = ~np.isnan(values)
+    assert_array_equal(found[real], values[real].astype(np.float32))
