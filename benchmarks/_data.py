@@ -130,6 +130,18 @@ def load_sunspots():
     return _load_column("sunspots", "univariate_series", "sunspots_monthly.csv")
 
 
+def load_airline():
+    """Return the monthly airline passengers, 1949 to 1960, thousands, float64 (144,)."""
+    return _load_column("Passengers", "univariate_series", "airline.csv")
+
+
+def load_co2():
+    """Return the weekly CO₂ at Mauna Loa, 1958 to 2001, ppm, float64, NaN in gaps."""
+    path = _data_file("univariate_series", "co2_weekly.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        return np.array([float(row["co2"] or "nan") for row in csv.DictReader(file)])
+
+
 def load_sp500():
     """Return the monthly S&P 500, 1871-01 to 2023-06, float64 (1830,)."""
     return _load_column("SP500", "sp500_monthly", "sp500_monthly.csv")

@@ -9,6 +9,7 @@ from skrnn.estimators._feedforward import (
     FeedForwardRegressor,
     FeedForwardTagger,
 )
+from skrnn.estimators._forecaster import FeedForwardForecaster, SequenceForecaster
 from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
 from skrnn.estimators._regressor import SequenceRegressor
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
@@ -18,11 +19,13 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "FeedForwardClassifier",
+    "FeedForwardForecaster",
     "FeedForwardGenerator",
     "FeedForwardRegressor",
     "FeedForwardTagger",
     "Seq2SeqTransformer",
     "SequenceClassifier",
+    "SequenceForecaster",
     "SequenceGenerator",
     "SequenceRegressor",
     "SequenceTagger",

@@ -57,6 +57,8 @@ class EncodedSequences:
         Further step fields, with the same offsets.
     static : EncodedStatic, optional
         One row a sequence.
+    future : float32 ndarray of shape (n_sequences, horizon, n_known), optional
+        What is known ahead of each sequence's end.
     """
 
     steps: RaggedArray
@@ -65,6 +67,7 @@ class EncodedSequences:
     vectors: NDArray[np.float32] | None = None
     beside: tuple[EncodedSequences, ...] = ()
     static: EncodedStatic | None = None
+    future: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -85,6 +88,7 @@ class EncodedSequences:
             words=words,
             beside=tuple(field.take(indices) for field in self.beside),
             static=None if self.static is None else self.static.take(indices),
+            future=None if self.future is None else self.future[indices],
         )
 
 
@@ -162,6 +166,7 @@ class FeatureCodec:
         often each sequence counts.
         """
         self.n_features = steps.values.shape[1]
+        self.marks_padding = bool((steps.lengths % self.patch_size).any())
         self.gaps = np.empty(0, np.int64)
         if self.missing == "indicator":
             self.gaps = np.flatnonzero(np.isnan(steps.values).any(axis=0))
@@ -205,14 +210,12 @@ class FeatureCodec:
     def layer_config(self, **token_options: Any) -> dict[str, Any]:
         """Return the arguments of the network's input layer."""
         n_features = len(self.standard.mean) + len(self.gaps)
-        if self.patch_size > 1:
-            n_features = n_features * self.patch_size + 1
-        return {"n_features": n_features}
+        return {"n_features": n_features * self.patch_size + self.marks_padding}
 
     def join_patches(self, encoded: EncodedSequences) -> EncodedSequences:
         """Return ``patch_size`` steps side by side as one, zeros after the last one.
 
-        A further feature has the share of each patch that is such padding.
+        Where training has such padding, a further feature has its share of each patch.
         """
         size = self.patch_size
         if size == 1:
@@ -225,11 +228,13 @@ class FeatureCodec:
         values = np.zeros((int(offsets[-1]) * size, width), np.float32)
         moved = np.repeat(offsets[:-1] * size - steps.offsets[:-1], lengths)
         values[np.arange(len(steps.values)) + moved] = steps.values
-        padding = np.zeros((int(offsets[-1]), 1), np.float32)
-        some = lengths > 0
-        padding[offsets[1:][some] - 1, 0] = (n_patches * size - lengths)[some] / size
-        patches = values.reshape(-1, size * width)  # (total_patches, size * F)
-        return EncodedSequences(RaggedArray(np.hstack([patches, padding]), offsets))
+        patches = values.reshape(int(offsets[-1]), size * width)
+        if self.marks_padding:
+            padding = np.zeros((len(patches), 1), np.float32)
+            some = lengths > 0
+            padding[offsets[1:][some] - 1, 0] = (n_patches * size - lengths)[some] / size
+            patches = np.hstack([patches, padding])
+        return EncodedSequences(RaggedArray(patches, offsets))
 
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
         """Return the arguments of the input layer's ``prepare``: none."""

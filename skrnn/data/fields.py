@@ -201,9 +201,9 @@ def read_fields(
     if options.roles is not None:
         frame = in_order(frame, list(options.roles), name)
         roles = dict(options.roles)
-        _check_kinds(frame, roles, name)
+        check_kinds(frame, roles, name)
     else:
-        roles = _roles_of(frame, options, name)
+        roles = roles_of(frame, options, name)
     if options.needs_steps and set(roles.values()) <= set(STATIC):
         raise ValueError(
             f"every column of {name} is static, one value a row; this estimator needs "
@@ -216,9 +216,10 @@ def read_fields(
 # --- the role of each column ---------------------------------------------------------
 
 
-def _roles_of(
+def roles_of(
     frame: pd.DataFrame, options: FieldOptions, name: str
 ) -> dict[Hashable, Role]:
+    """Return the role of each column of a frame of fields."""
     static = [] if options.static is None else list(options.static)
     for parameter, columns in (
         ("static_features", static),
@@ -308,7 +309,7 @@ def _first_step(column: pd.Series) -> Any:
     return 0.0
 
 
-def _check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str) -> None:
+def check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str) -> None:
     """Raise a TypeError for a column that holds something else than in ``fit``."""
     for column, role in roles.items():
         kind = column_kind(frame[column])
@@ -374,7 +375,7 @@ def _read_columns(
             tokens.append(field)
             lengths[column] = field.steps.lengths
             continue
-        steps = (_stamps if role == "time" else _features)(frame[column], place, name)
+        steps = (_stamps if role == "time" else read_features)(frame[column], place, name)
         lengths[column] = steps.lengths
         if role == "time":
             stamps = (column, steps)
@@ -402,7 +403,7 @@ def _read_columns(
         tokens,
         _side_by_side([steps for _, steps in features]),
         None if stamps is None else _seconds(*stamps, name),
-        _static(frame, roles, options, name),
+        read_static(frame, roles, options, name),
         roles,
         n_steps,
         details,
@@ -449,7 +450,7 @@ def _tokens(
     return join_tokens(cells, place, advice, any_value=any_value), None
 
 
-def _features(column: pd.Series, place: str, name: str) -> RaggedArray:
+def read_features(column: pd.Series, place: str, name: str = "X") -> RaggedArray:
     """Return numbers ``(total_steps, n_features)`` of arrays or lists."""
     arrays = [_cell_of_numbers(cell, place, i) for i, cell in enumerate(column)]
     widths = [int(np.prod(a.shape[1:])) if a.size or a.ndim > 1 else 0 for a in arrays]
@@ -575,9 +576,10 @@ def _check_equal_lengths(
         )
 
 
-def _static(
+def read_static(
     frame: pd.DataFrame, roles: Mapping[Hashable, Role], options: FieldOptions, name: str
 ) -> StaticColumns | None:
+    """Return the values of the static columns, None without any."""
     if not set(roles.values()) & set(STATIC):
         return None
     columns: dict[Role, list[NDArray]] = {"number": [], "category": []}

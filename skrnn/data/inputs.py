@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,13 @@ class Inputs:
     static : StaticCodec or None
         Of the static columns, if X had some.
     """
+
+    #: Parameters of estimators that are arguments.
+    PARAMETERS: ClassVar[tuple[str, ...]] = (
+        *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
+        *("char_encoder", "static_features", "time", "scale", "missing"),
+        *("instance_norm", "target_feature", "patch_size"),
+    )
 
     form: Form
     codecs: list[Any]

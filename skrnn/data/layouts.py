@@ -72,7 +72,7 @@ def read_container(X: Any, name: str = "X") -> Container:
     TypeError
         If X is not a container of sequences; the message names the remedy.
     """
-    _check_is_container(X, name)
+    check_is_container(X, name)
     if isinstance(X, list | tuple | RaggedArray):
         return _list_container(list(X), tuple if isinstance(X, tuple) else list)
     if _is_awkward(X):
@@ -100,7 +100,7 @@ def read_container(X: Any, name: str = "X") -> Container:
     raise _one_dimensional(array, name)
 
 
-def _check_is_container(X: Any, name: str, entries: str = "sequences") -> None:
+def check_is_container(X: Any, name: str, entries: str = "sequences") -> None:
     """Raise a TypeError that names the remedy unless X is a container."""
     if isinstance(X, str | bytes):
         raise TypeError(
@@ -278,7 +278,7 @@ def open_rows(container: Any, name: str) -> list[Any]:
     """
     if isinstance(container, pd.Series):
         return container.tolist()
-    _check_is_container(container, name)
+    check_is_container(container, name)
     if _is_array(container) and (array := to_array(container)).ndim == 1:
         return array.tolist()  # rows may be scalars here
     read = read_container(container, name)
@@ -312,7 +312,7 @@ def open_column(values: Any, name: str) -> NDArray:
     ValueError
         If a value is missing, masked or NaN; the message names its place.
     """
-    _check_is_container(values, name, "values")
+    check_is_container(values, name, "values")
     column = _column_array(values, name)
     if column.ndim == 0:
         raise ValueError(f"{name} is one value, expected one for each sequence")

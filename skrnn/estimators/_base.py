@@ -54,12 +54,6 @@ from skrnn.training.user_callbacks import prepare_callbacks
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
-#: Parameters of estimators that are arguments of ``Inputs``.
-INPUT_PARAMETERS = (
-    *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
-    *("char_encoder", "static_features", "time", "scale", "missing"),
-    *("instance_norm", "target_feature", "patch_size"),
-)
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
     *("n_features_in_", "vocabulary_", "target_vocabulary_", "classes_", "window_"),
@@ -87,16 +81,19 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     _auto_max_epochs: ClassVar[int] = 100
     #: Size of the vector that the char encoder makes of a token.
     _char_dim: ClassVar[int] = 60
-    #: Arguments of ``Inputs`` that are not parameters of the estimator.
+    #: The part that reads X.
+    _inputs_class: ClassVar[Any] = Inputs
+    #: Arguments of that part that are not parameters of the estimator.
     _input_options: ClassVar[dict[str, Any]] = {}
 
     #: Parameters that not every estimator has.
     embeddings: Any = None
     class_weight: Any = None
+    scoring: Any = None
     missing: Any = None
 
     net_: SequenceNet
-    _inputs: Inputs
+    _inputs: Any
     _targets: Any
     _fitted_parameters: dict[str, Any]
     #: In the scoring of an epoch: the user's X, validated and encoded.
@@ -201,10 +198,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
                     f"{value!r} now; warm_start and partial_fit continue with that network"
                 )
 
-    def _make_inputs(self) -> Inputs:
-        given = self.get_params(deep=False)
-        options = {name: given[name] for name in INPUT_PARAMETERS if name in given}
-        return Inputs(**options, **self._input_options)
+    def _make_inputs(self) -> Any:
+        given, part = self.get_params(deep=False), self._inputs_class
+        options = {name: given[name] for name in part.PARAMETERS if name in given}
+        return part(**options, **self._input_options)
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, warm: bool) -> CheckedData:
         if y is None and self._needs_y:

@@ -258,7 +258,120 @@ class TyingParameters:
     )
 
 
+@parameters
+class HorizonParameters:
+    """Steps ahead, and those that are read."""
+
+    _group: ClassVar[str] = "network"
+
+    horizon: int = parameter(
+        1,
+        [POSITIVE_INT],
+        "Steps to forecast.",
+        kind="int",
+        architecture=True,
+        positional=True,
+    )
+    window: int | str = parameter(
+        "auto",
+        [POSITIVE_INT, OneOf(("auto",))],
+        """Last steps of a series that are read. More see further back and cost more.
+        "auto" compares two, four and eight seasons (of 12 months, 52 weeks, 7 days, 5
+        business days, 24 hours; 12 steps without dates) by a linear autoregression and
+        takes the shortest that is not clearly worse; at least ``horizon``.""",
+        kind='int or "auto"',
+        architecture=True,
+    )
+
+
+@parameters
+class HorizonDecoderParameters:
+    """How a recurrent forecaster gives the steps ahead."""
+
+    _group: ClassVar[str] = "network"
+
+    decoder: str = parameter(
+        "recurrent",
+        [OneOf(("direct", "recurrent"))],
+        """"recurrent" decodes the steps ahead one after the other, each with what is known
+        ahead of it; "direct" gives all at once, from the last state, and is faster.""",
+        architecture=True,
+    )
+
+
 # --- inputs --------------------------------------------------------------------------
+
+
+@parameters
+class SeriesParameters:
+    """Columns and times of series."""
+
+    _group: ClassVar[str] = "inputs"
+
+    target: Any = parameter(
+        None,
+        [object],
+        """Column to forecast; the other columns are covariates. None: a frame of numbers
+        has one series a column, and series have one feature.""",
+        kind="column name or None",
+        architecture=True,
+    )
+    time: Any = parameter(
+        None,
+        [object],
+        """Column of a frame that holds the times of the steps: dates, or numbers. None
+        takes them from the index.""",
+        kind="column name or None",
+        architecture=True,
+    )
+    freq: Any = parameter(
+        None,
+        [object],
+        """Frequency of dates, as an offset of pandas. None infers it, "steps" counts
+        rows.""",
+        kind='offset string, DateOffset, "steps" or None',
+        architecture=True,
+    )
+    known_future: Any = parameter(
+        None,
+        [SequenceOf(object), None],
+        """Columns that are known ahead, such as holidays or prices. They are given beyond
+        the end of the target, where it is NaN or, in a frame with one row a series,
+        shorter.""",
+        kind="sequence of column names or None",
+        architecture=True,
+    )
+    calendar: bool = parameter(
+        False,
+        ["boolean"],
+        """Whether the time of the day, of the week and of the year are features, as far as
+        the frequency has them; they are known ahead.""",
+        kind="bool",
+        architecture=True,
+    )
+    static_features: Any = parameter(
+        None,
+        [SequenceOf(object), None],
+        """Columns of a frame with one row a series that have one value a series, beside
+        those of numbers and categories, which always do.""",
+        kind="sequence of column names or None",
+        architecture=True,
+    )
+    scale: str | None = parameter(
+        "standard",
+        [OneOf(("standard",)), None],
+        """"standard" gives each covariate and each static number mean 0 and deviation 1;
+        None leaves them as they are. The target is always relative to its window.""",
+        architecture=True,
+    )
+    missing: str = parameter(
+        "raise",
+        [OneOf(("raise", "indicator"))],
+        """Treatment of NaN and gaps between dates: an error that names the place ("raise"), or
+        missing values ("indicator"): a feature beside each column marks them, and missing
+        targets have no loss.""",
+        architecture=True,
+    )
 
 
 @parameters
@@ -650,6 +763,43 @@ class StoppingParameters:
     )
 
 
+@parameters
+class ForecastStoppingParameters:
+    """When the training of a forecaster ends before ``max_epochs``."""
+
+    _group: ClassVar[str] = "stopping"
+
+    early_stopping: bool | str = parameter(
+        "auto",
+        ["boolean", OneOf(("auto",))],
+        """Whether training watches held-out windows and keeps the best epoch's weights.
+        True holds out the end of each series, which training then does not see; "auto"
+        watches only where ``X_val`` is passed to ``fit``.""",
+        kind='bool or "auto"',
+    )
+    validation_fraction: float = parameter(
+        0.1,
+        [SHARE],
+        "Share of each series that ``early_stopping=True`` holds out.",
+        kind="float in (0, 1)",
+    )
+    n_iter_no_change: int = parameter(
+        10,
+        [POSITIVE_INT],
+        "Epochs without improvement after which training stops.",
+        kind="int",
+    )
+    calibration_fraction: float | None = parameter(
+        0.2,
+        [SHARE, None],
+        """Share of each series, at its end, on which a first network, trained without it,
+        measures the errors of forecasts: they give ``predict_quantiles`` its intervals, and
+        decide which share of the network's correction is kept. The final network is
+        trained on everything. None trains once, without either.""",
+        kind="float in (0, 1) or None",
+    )
+
+
 # --- other ---------------------------------------------------------------------------
 
 
@@ -745,6 +895,11 @@ class RecurrentParameters(
     PoolingParameters, DropoutParameters, DirectionParameters, CellParameters
 ):
     """The network of recurrent classifiers and regressors."""
+
+
+@parameters
+class ForecastParameters(OtherParameters, ForecastStoppingParameters, LoopParameters):
+    """Loop, stopping and other parameters of forecasters, last in a signature."""
 
 
 @parameters

@@ -55,6 +55,7 @@ def parameter(
     *,
     kind: str | None = None,
     architecture: bool = False,
+    positional: bool = False,
 ) -> Any:
     """Return the field of a parameter.
 
@@ -69,12 +70,15 @@ def parameter(
         Type in the docstring; of ``OneOf`` its names.
     architecture : bool
         Whether a network that is built cannot change it.
+    positional : bool
+        Whether it may be passed without its name.
     """
     if kind is None:
         names = [f'"{n}"' for c in constraints if isinstance(c, OneOf) for n in c.names]
         kind = f"{{{', '.join(names)}}}" + (" or None" if None in constraints else "")
     return field(
         default=default,
+        kw_only=not positional,
         metadata={"row": Row(constraints, kind, " ".join(text.split()), architecture)},
     )
 

@@ -18,7 +18,8 @@ from skrnn.modules.initialization import embedding_scale, small_normal_
 #: ``"features"`` float32 ``(B, T, F)``, ``"lengths"`` int64 ``(B,)``; optional are
 #: ``"words"`` int64 ``(B, T)`` (rows of ``"characters"``), ``"characters"``, ``"vectors"``,
 #: ``"previous"`` and ``"target_lengths"`` (teacher forcing), ``"state"``, and of static
-#: columns ``"static_numbers"`` float32 ``(B, S)`` and ``"static_categories"`` int64 (B, C).
+#: columns ``"static_numbers"`` float32 ``(B, S)`` and ``"static_categories"`` int64 (B, C),
+#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead.
 #: Where steps have several fields, ``field_key`` names those of the second and so on.
 Inputs = Mapping[str, Any]
 

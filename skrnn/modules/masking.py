@@ -36,3 +36,11 @@ def gather_steps(x: Tensor, indices: Tensor) -> Tensor:
 def last_step(x: Tensor, lengths: Tensor) -> Tensor:
     """Return each sequence's last real step ``(B, F)`` of x ``(B, T, F)``."""
     return x[torch.arange(len(x), device=x.device), lengths - 1]  # (B, F)
+
+
+def last_steps(x: Tensor, lengths: Tensor, window: int) -> Tensor:
+    """Return the last ``window`` real steps ``(B, window, F)``, zeros before fewer."""
+    steps = torch.arange(window, device=lengths.device) - window
+    steps = lengths[:, None] + steps  # (B, window), negative before the first step
+    last = gather_steps(x, steps.clamp(min=0))
+    return last.masked_fill((steps < 0)[..., None], 0.0)  # (B, window, F)

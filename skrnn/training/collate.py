@@ -207,12 +207,15 @@ class Collator:
         ]
         #: the first field's name in a batch
         self.name = self.fields[0].name
-        self.static: dict[str, Tensor] = {}
+        #: what each sequence has once, by its name in a batch
+        self.once: dict[str, Tensor] = {}
         if sequences.static is not None:
-            self.static = {
+            self.once = {
                 "static_numbers": to_device(sequences.static.numbers, device),
                 "static_categories": to_device(sequences.static.categories, device),
             }
+        if sequences.future is not None:
+            self.once["future"] = to_device(sequences.future, device)
         targets = dataset.targets
         self.by_step = isinstance(targets, RaggedArray) and not dataset.forced
         self.forced: NDArray[np.int64] | None = None
@@ -267,7 +270,7 @@ class Collator:
         for field in self.fields:
             batch |= field(positions, flat, padding)
         chosen = to_device(indices, self.device)
-        for name, values in self.static.items():
+        for name, values in self.once.items():
             batch[name] = values.index_select(0, chosen)
         if self.forced is not None:
             return self._forced(batch, indices, chosen)

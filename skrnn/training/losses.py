@@ -251,6 +251,48 @@ class StepRegression(nn.Module):
         return self.of_one.predict_quantiles(outputs)
 
 
+class HorizonRegression(nn.Module):
+    """A loss of regressors over the steps ahead; missing ones have none.
+
+    Parameters
+    ----------
+    loss : str
+        A key of ``LOSSES``.
+    **arguments : dict
+        Its arguments.
+    """
+
+    def __init__(self, loss: str, **arguments: Any):
+        super().__init__()
+        self.of_one = LOSSES[loss](**arguments)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Levels that ``predict_quantiles`` returns, if any."""
+        return self.of_one.levels
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` from outputs ``(B, horizon * Q)`` and targets ``(B, horizon)``.
+
+        NaN is a target that is missing.
+        """
+        missing = targets.isnan()
+        flat = targets.masked_fill(missing, 0.0).view(-1, 1)  # (B * horizon, 1)
+        losses = self.of_one(outputs.view(len(flat), -1), flat)  # (B * horizon,)
+        return losses.view_as(targets).masked_fill(missing, 0.0).mean(1)
+
+    def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return predictions ``(n, horizon)`` from outputs ``(n, horizon * Q)``."""
+        width = self.of_one.n_outputs(1)
+        return self.of_one.predict(outputs.reshape(-1, width)).reshape(len(outputs), -1)
+
+    def predict_quantiles(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the ``levels`` ``(n, horizon, n_levels)`` from those outputs."""
+        width = self.of_one.n_outputs(1)
+        levels = self.of_one.predict_quantiles(outputs.reshape(-1, width))
+        return levels.reshape(len(outputs), -1, len(self.levels))
+
+
 def loss_arguments(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the loss from an estimator's ``parameters``."""
     return {argument: parameters[argument] for argument in LOSSES[name].arguments}

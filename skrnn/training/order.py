@@ -184,9 +184,12 @@ def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 16) -> NDArray[n
     result = _fingerprints_of_steps(sequences, chunk)
     for j, field in enumerate(sequences.beside, 1):
         result += _fingerprints_of_steps(field, chunk) * np.uint64(2 * j + 1)
-    if sequences.static is not None:
+    once = [*(sequences.static or ())]
+    if sequences.future is not None:
+        once.append(sequences.future.reshape(len(sequences), -1))
+    if once:
         ones = np.ones(len(sequences), np.int64)
-        for values in sequences.static:
+        for values in once:
             rows = EncodedSequences(RaggedArray.from_lengths(values, ones))
             result = result * np.uint64(31) + _fingerprints_of_steps(rows, chunk)
     return result

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrnn import SequenceRegressor
+from skrnn import FeedForwardClassifier, SequenceRegressor
 
 
 @pytest.fixture
@@ -19,24 +19,28 @@ def even(rng):
 def test_whole_patches_are_the_steps_side_by_side(make_unaligned, even, outputs):
     y = make_unaligned.targets(even)
     model = make_unaligned(patch_size=3, scale=None).fit(even, y)
-    # the last feature is the share of padding
-    joined = [np.c_[x.reshape(-1, 6), np.zeros(len(x) // 3)] for x in even]
+    joined = [x.reshape(-1, 6) for x in even]
     expected = make_unaligned(scale=None).fit(joined, y)
     assert_array_equal(outputs(model, even), outputs(expected, joined))
 
 
-def test_a_patch_that_is_not_full_is_filled_and_marked(
-    make_unaligned, even, rng, outputs
-):
-    y = make_unaligned.targets(even)
-    model = make_unaligned(patch_size=3, scale=None).fit(even, y)
-    whole = make_unaligned(scale=None).fit(
-        [np.c_[x.reshape(-1, 6), np.zeros(len(x) // 3)] for x in even], y
-    )
-    x = rng.normal(size=(4, 2))
-    filled = np.r_[x, np.zeros((2, 2))].reshape(2, 6)
-    marked = np.c_[filled, [0, 2 / 3]]
-    assert_array_equal(outputs(model, [x]), outputs(whole, [marked]))
+def test_a_patch_that_is_not_full_is_filled_and_marked(make_unaligned, numbers, y, outputs):
+    model = make_unaligned(patch_size=4, scale=None).fit(numbers, y)
+
+    def join(x):  # the last feature is the share of padding
+        n = -(-len(x) // 4)
+        filled = np.r_[x, np.zeros((4 * n - len(x), 3))].reshape(n, 12)
+        return np.c_[filled, np.r_[np.zeros(n - 1), n - len(x) / 4]]
+
+    joined = [join(x) for x in numbers]
+    expected = make_unaligned(scale=None).fit(joined, y)
+    assert_array_equal(outputs(model, numbers), outputs(expected, joined))
+
+
+def test_static_columns_alone_have_no_patches():
+    frame = pd.DataFrame({"age": np.arange(8.0), "city": pd.Categorical(["a", "b"] * 4)})
+    model = FeedForwardClassifier(patch_size=3, max_epochs=1).fit(frame, [0, 1] * 4)
+    assert model.predict(frame).shape == (8,)
 
 
 def test_alone_and_in_any_order_the_outputs_are_the_same(

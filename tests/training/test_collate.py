@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -484,3 +486,13 @@ def test_forced_prediction_batches_have_every_pair_once():
         assert batch[0].indices.tolist() == indices.tolist()
         lengths = examples.target_lengths[indices]
         assert batch[0].inputs["target_lengths"].tolist() == lengths.tolist()
+
+
+def test_what_is_known_ahead_comes_with_its_sequences():
+    sequences = numeric(LENGTHS)
+    future = np.random.default_rng(1).normal(size=(5, 3, 2)).astype(np.float32)
+    dataset = EncodedDataset(replace(sequences, future=future))
+    batch = Collator(dataset, "cpu")(np.array([3, 0]))
+    np.testing.assert_array_equal(batch.inputs["future"], future[[3, 0]])
+    taken = dataset.sequences.take(np.array([4, 1]))
+    np.testing.assert_array_equal(taken.future, future[[4, 1]])

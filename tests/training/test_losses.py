@@ -14,6 +14,7 @@ from skrnn.training.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
     CrossEntropy,
+    HorizonRegression,
     Huber,
     PathLikelihood,
     Quantile,
@@ -258,3 +259,41 @@ def test_the_quantiles_of_a_step_are_those_of_its_numbers_alone(rng):
     np.testing.assert_array_equal(
         by_step.predict_quantiles(outputs), alone.predict_quantiles(outputs)
     )
+
+
+# --- steps ahead ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_over_the_horizon_is_that_of_each_known_step(name):
+    arguments = {"quantiles": (0.1, 0.9)} if name == "quantile" else {}
+    one = LOSSES[name](**arguments)
+    width = one.n_outputs(1)
+    rng = np.random.default_rng(0)
+    outputs = torch.tensor(rng.normal(size=(5, 3 * width)))
+    targets = torch.tensor(rng.normal(size=(5, 3)))
+    targets[1, 2] = targets[4] = torch.nan
+    losses = HorizonRegression(name, **arguments)(outputs, targets)
+    for i in range(5):
+        expected = 0.0
+        for h in range(3):
+            if not torch.isnan(targets[i, h]):
+                part = outputs[i : i + 1, h * width : (h + 1) * width]
+                expected += float(one(part, targets[i : i + 1, h : h + 1])) / 3
+        assert float(losses[i]) == pytest.approx(expected)
+
+
+def test_a_missing_step_has_no_gradient():
+    outputs = torch.zeros(2, 3, requires_grad=True)
+    targets = torch.tensor([[1.0, torch.nan, 1.0], [torch.nan] * 3])
+    HorizonRegression("squared_error")(outputs, targets).sum().backward()
+    assert (outputs.grad != 0).tolist() == [[True, False, True], [False] * 3]
+
+
+def test_quantiles_of_the_horizon_are_those_of_each_step():
+    loss = HorizonRegression("quantile", quantiles=(0.9, 0.1))
+    outputs = np.arange(12, dtype=np.float32).reshape(2, 6)  # 0.1, 0.5, 0.9 of two steps
+    assert loss.levels == (0.9, 0.1)
+    assert loss.predict(outputs).tolist() == [[1, 4], [7, 10]]
+    expected = [[[2, 0], [5, 3]], [[8, 6], [11, 9]]]
+    assert loss.predict_quantiles(outputs).tolist() == expected

@@ -14,6 +14,7 @@ from skrnn.data.targets._classes import (
     make_class_targets,
 )
 from skrnn.data.targets._continuations import FeatureContinuations, TokenContinuations
+from skrnn.data.targets._horizon import SeriesTargets
 from skrnn.data.targets._numbers import HorizonTargets, NumberTargets
 from skrnn.data.targets._step_numbers import StepNumberTargets, has_step_numbers
 from skrnn.data.targets._steps import StepTargets
@@ -28,6 +29,7 @@ __all__ = [
     "HorizonTargets",
     "MultilabelTargets",
     "NumberTargets",
+    "SeriesTargets",
     "StepNumberTargets",
     "StepTargets",
     "Targets",

@@ -15,8 +15,13 @@ from torch import Generator
 
 from skrnn.modules.initialization import materialize
 from skrnn.modules.networks.classification import SequenceNetwork
-from skrnn.modules.networks.encoder_decoder import HorizonNetwork, TranslationNetwork
+from skrnn.modules.networks.encoder_decoder import TranslationNetwork
 from skrnn.modules.networks.feed_forward import FeedForwardNetwork
+from skrnn.modules.networks.forecasting import (
+    DirectNetwork,
+    HorizonNetwork,
+    WindowHorizonNetwork,
+)
 from skrnn.modules.networks.language import RecurrentLanguageModel, WindowLanguageModel
 from skrnn.modules.networks.network import Network
 from skrnn.modules.networks.tagging import TaggingNetwork, WindowTaggingNetwork
@@ -28,6 +33,8 @@ NETWORKS: dict[str, type[Network]] = {
     "window_tagging": WindowTaggingNetwork,
     "translation": TranslationNetwork,
     "horizon": HorizonNetwork,
+    "direct": DirectNetwork,
+    "window_horizon": WindowHorizonNetwork,
     "language": RecurrentLanguageModel,
     "window_language": WindowLanguageModel,
 }

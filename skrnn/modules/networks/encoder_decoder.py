@@ -1,4 +1,4 @@
-"""Many to many, unaligned: a sequence in, tokens or a horizon of numbers out."""
+"""Many to many, unaligned: a sequence in, tokens out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from skrnn.modules.decoder import Decoder, DecoderState
 from skrnn.modules.embedding import UNKNOWN, Inputs
-from skrnn.modules.initialization import embedding_scale, small_normal_, xavier_
+from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.networks.network import join_static
 from skrnn.modules.outputs import StepScores
@@ -127,42 +127,3 @@ class TranslationNetwork(EncoderDecoder):
         x = self.dropout(self.embedding(tokens))  # (B, U, E)
         static = state.memory.static
         return x if static is None else join_static(x, static)
-
-
-class HorizonNetwork(EncoderDecoder):
-    """Decodes ``horizon`` steps of numbers.
-
-    The decoder's input is a learned vector for each step ahead instead of its own last
-    output, so an early error is not repeated and one call decodes the whole horizon.
-
-    Parameters
-    ----------
-    n_outputs : int
-        Numbers in all, ``horizon`` times those of a step.
-    horizon : int
-        Steps ahead.
-    target_dim : int
-        Size of a step's vector.
-    **config : dict
-        Arguments of ``EncoderDecoder`` other than the decoder's sizes.
-    """
-
-    def __init__(self, *, n_outputs: int, horizon: int, target_dim: int, **config: Any):
-        size = config["hidden_size"]
-        super().__init__(input_size=target_dim, output_size=size, **config)
-        self.ahead = nn.Parameter(torch.empty(horizon, target_dim))
-        self.head = nn.Linear(size, n_outputs // horizon)
-
-    def initialize(self, generator: Generator) -> None:
-        """Draw the vectors of the steps ahead."""
-        xavier_(self.ahead, generator)
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
-        state = self.encode(inputs)
-        n_sequences = len(inputs["lengths"])
-        steps = self.ahead.expand(n_sequences, *self.ahead.shape)  # (B, horizon, E)
-        if state.memory.static is not None:
-            steps = join_static(steps, state.memory.static)
-        outputs = self.decoder(steps, state)  # (B, horizon, H)
-        return self.head(self.dropout(outputs)).flatten(1)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dense import hidden_layers
 from skrnn.modules.embedding import Inputs
-from skrnn.modules.masking import gather_steps
+from skrnn.modules.masking import last_steps
 from skrnn.modules.networks.network import InputNetwork
 
 
@@ -51,9 +50,6 @@ class FeedForwardNetwork(InputNetwork):
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits ``(B, n_outputs)`` of each sequence."""
         x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
-        steps = torch.arange(self.window, device=lengths.device) - self.window
-        steps = lengths[:, None] + steps  # (B, window), negative before the first step
-        last = gather_steps(x, steps.clamp(min=0))
-        last = last.masked_fill((steps < 0)[..., None], 0.0)  # (B, window, F)
+        last = last_steps(x, lengths, self.window)  # (B, window, F)
         x = self.with_static(last.flatten(1), inputs)
         return self.head(self.hidden(x))  # (B, n_outputs)

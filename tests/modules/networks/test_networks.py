@@ -99,6 +99,13 @@ NETWORKS_AND_DIGESTS = {
         23.7549,
     ),
     "horizon": ("horizon", RECURRENT | DECODER | {"horizon": 2}, 0.830595, 0.987682),
+    "direct": ("direct", RECURRENT | {"horizon": 2}, -0.227688, 0.163654),
+    "window_horizon": (
+        "window_horizon",
+        WINDOW | {"window": 2, "horizon": 2},
+        -0.193777,
+        0.122336,
+    ),
     "language": ("language", LAYERS | LANGUAGE | {"num_layers": 2}, 11.3312, 11.3032),
     "language-tied": (
         "language",

@@ -1,0 +1,500 @@
+"""Windows of series: the inputs of a forecaster.
+
+``SeriesInputs`` is to a forecaster what ``Inputs`` is to other estimators. Its sequences
+are windows that are cut of a ``Panel``; each carries what is known ahead, and in training
+what follows it. Containers are read in ``series``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.autoregression import Autoregression, most_cautious
+from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec
+from skrnn.data.containers import Form
+from skrnn.data.fields import StaticColumns
+from skrnn.data.ragged import RaggedArray, offsets_of
+from skrnn.data.scaling import Standardization
+from skrnn.data.series import Panel, SeriesOptions, read_series
+from skrnn.data.steps import check_finite, shown
+
+#: Windows of a training; more are thinned out evenly.
+MAX_WINDOWS = 16384
+#: Windows that ``window="auto"`` compares, in seasons, and their unit without a season.
+AUTO_SEASONS = (2, 4, 8)
+WITHOUT_SEASON = 12
+#: The longest window that it chooses beyond the first, and how often it fits into a series.
+MAX_AUTO_WINDOW, MIN_FITS = 200, 4
+#: Windows on which they are compared.
+MAX_COMPARED = 4096
+#: Values below which their spread is not reliable.
+FEW = 3
+#: Squared spreads below this share of the sums that they come from are rounding errors.
+ROUNDING = 1e-10
+#: Share of a series' spread below which no window's scale falls, so that noise does not grow.
+FLOOR = 0.01
+
+
+@dataclass(frozen=True)
+class Span:
+    """Series, and the steps after which windows of them end.
+
+    Attributes
+    ----------
+    panel : Panel
+    first, last : int64 ndarrays of shape (n_series,)
+        The steps that the first and the last window of each series have seen; none where
+        the last is before the first.
+    window : int
+        Steps of a window.
+    """
+
+    panel: Panel
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    window: int
+
+
+@dataclass(frozen=True)
+class CheckedWindows:
+    """Windows of series.
+
+    Attributes
+    ----------
+    steps : RaggedArray
+        float64 ``(total_steps, 1 + n_covariates)``, the target first.
+    future : float64 ndarray of shape (n_windows, horizon, n_known)
+        What is known ahead.
+    ahead : float64 ndarray of shape (n_windows, horizon)
+        The target that follows, NaN where it is not known.
+    level : float64 ndarray of shape (n_windows, 1)
+        The last value of the target; 0 where there is none.
+    spread : float64 ndarray of shape (n_windows, 2)
+        Root mean square distances from that: in the window, and in all of the series that
+        it has seen. NaN where there are fewer than ``FEW`` values.
+    static : StaticColumns, optional
+    series, origins : int64 ndarrays of shape (n_windows,)
+        The series of each window, and how many steps it has seen.
+    panel : Panel
+    form : Form
+    name : str
+    """
+
+    steps: RaggedArray
+    future: NDArray[np.float64]
+    ahead: NDArray[np.float64]
+    level: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    static: StaticColumns | None
+    series: NDArray[np.int64]
+    origins: NDArray[np.int64]
+    panel: Panel
+    form: Form
+    name: str = "X"
+
+    @property
+    def target(self) -> RaggedArray:
+        """The target of each window."""
+        return self.steps.with_values(self.steps.values[:, 0])
+
+    @property
+    def named(self) -> Any:
+        """The frame whose columns name the features, if any."""
+        return self.panel.frame
+
+    def take(self, indices: NDArray[np.int64]) -> CheckedWindows:
+        """Return some of the windows."""
+        return replace(
+            self,
+            steps=self.steps.take(indices),
+            future=self.future[indices],
+            ahead=self.ahead[indices],
+            level=self.level[indices],
+            spread=self.spread[indices],
+            static=None if self.static is None else self.static.take(indices),
+            series=self.series[indices],
+            origins=self.origins[indices],
+        )
+
+
+class SeriesInputs:
+    """X of a forecaster.
+
+    Parameters
+    ----------
+    horizon, target, time, freq, known_future, static_features, calendar, missing :
+        As the estimators' parameters.
+    window : int or "auto"
+        Steps of a window.
+    scale : {"standard", None}
+        As in ``FeatureCodec``; the target has the level and scale of its window.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of a window, once windows have been cut.
+    """
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = (
+        *("horizon", "target", "time", "freq", "known_future", "static_features"),
+        *("calendar", "missing", "window", "scale"),
+    )
+    keeps_empty = False
+    token_ids = None
+
+    form: Form
+    static: StaticCodec | None = None
+    n_steps: int | None = None
+
+    def __init__(
+        self,
+        *,
+        horizon: int = 1,
+        target: Any = None,
+        time: Hashable | None = None,
+        freq: Any = None,
+        known_future: Sequence[Hashable] | None = None,
+        static_features: Sequence[Hashable] | None = None,
+        calendar: bool = False,
+        missing: str = "raise",
+        window: int | str = "auto",
+        scale: str | None = "standard",
+    ):
+        self.options = SeriesOptions(
+            horizon, target, time, freq, known_future, static_features, calendar, missing
+        )
+        self.window = window
+        self.scale = scale
+
+    # --- series and windows ----------------------------------------------------------
+
+    def read(self, X: Any, name: str = "X") -> Panel:
+        """Read the user's series."""
+        return read_series(X, self.options, name)
+
+    def training_span(self, panel: Panel) -> Span:
+        """Return the windows that training may see: those whose target is known.
+
+        The first window of a series is at least half as long as the others.
+
+        Raises
+        ------
+        ValueError
+            If a series is shorter than an integer window and the horizon, or than one
+            step and the horizon.
+        """
+        horizon = self.options.horizon
+        window, auto = self.window, isinstance(self.window, str)
+        needed = horizon + (1 if isinstance(window, str) else window)
+        short = np.flatnonzero(panel.ends < needed)
+        if len(short):
+            which = ", ".join(
+                f"{panel.names[i]} has {panel.ends[i]} steps" for i in short[:5]
+            )
+            more = f" and {len(short) - 5} others are too short" if len(short) > 5 else ""
+            parts = "1 step before" if auto else f"window={window} and"
+            raise ValueError(
+                f"{which}{more}, but {parts} horizon={horizon} need at least {needed}"
+            )
+        last = panel.ends - horizon
+        size = self._window_of(panel) if self.n_steps is None else self.n_steps
+        first = np.maximum(1, (np.minimum(size, last) + 1) // 2)
+        return Span(panel, first, last, size)
+
+    def _window_of(self, panel: Panel) -> int:
+        """Return the steps of a window.
+
+        "auto" compares windows of some seasons by a linear autoregression, and takes the
+        shortest that is not clearly worse than the best.
+        """
+        if not isinstance(self.window, str):
+            return self.window
+        season, horizon = panel.layout.season, self.options.horizon
+        unit = season if season > 1 else WITHOUT_SEASON
+        longest = int(panel.ends.max()) - horizon
+        sizes = [max(n * unit, horizon) for n in AUTO_SEASONS]
+        shortest = max(1, min(sizes[0], longest // 2))
+        most = min(MAX_AUTO_WINDOW, longest // MIN_FITS)
+        sizes = [shortest, *(n for n in sizes[1:] if shortest < n <= most)]
+        return sizes[0] if len(sizes) == 1 else self._compare(panel, sizes)
+
+    def _compare(self, panel: Panel, sizes: list[int]) -> int:
+        last = panel.ends - self.options.horizon
+        span = Span(panel, np.minimum(sizes[-1], last), last, sizes[-1])
+        windows = self.cut(span, most=MAX_COMPARED, complete=True)
+        errors: list[NDArray[np.float64]] = []
+        unit = np.empty(0)
+        for size in sizes:
+            part = self._gather(panel, windows.series, windows.origins, size, "X")
+            level, scale = part.level, _scale_of(part, np.nan)
+            relative = (part.ahead - level) / scale
+            linear = Autoregression(size)
+            linear.fit(part.target, level, scale, relative, part.series, part.origins)
+            if not len(linear.late):
+                return sizes[0]
+            unit = scale[linear.late, 0] if not errors else unit
+            errors.append(linear.late_errors * scale[linear.late, 0] ** 2 / unit)
+        order = list(range(len(sizes)))
+        return sizes[most_cautious(np.array(errors), self.options.horizon, order)]
+
+    def cut(
+        self,
+        span: Span,
+        *,
+        most: int | None = None,
+        complete: bool = False,
+        step: int = 1,
+        name: str = "X",
+    ) -> CheckedWindows:
+        """Cut windows, in order of series and time.
+
+        Parameters
+        ----------
+        span : Span
+        most : int, optional
+            The most windows; of more some are chosen, spread evenly over time.
+        complete : bool
+            Whether windows without any value, or without any that follows, are left out.
+        step : int
+            Steps from a window to the next, counted back from the last one.
+        name : str
+            What messages call the series.
+        """
+        panel = span.panel
+        counts = np.maximum(0, (span.last - span.first) // step + 1)
+        series = np.repeat(np.arange(len(panel)), counts)
+        number = np.arange(len(series)) - offsets_of(counts)[series]
+        origins = span.last[series] - (counts[series] - 1 - number) * step
+        if complete:
+            kept = self._informative(panel, series, origins, span.window)
+            series, origins = series[kept], origins[kept]
+        if most is not None and len(series) > most:
+            chosen = _spread(len(series), most)
+            series, origins = series[chosen], origins[chosen]
+        return self._gather(panel, series, origins, span.window, name)
+
+    def last_windows(self, panel: Panel, name: str = "X") -> CheckedWindows:
+        """Return the window at the end of each series."""
+        assert self.n_steps is not None
+        return self.cut(Span(panel, panel.ends, panel.ends, self.n_steps), name=name)
+
+    def _informative(
+        self,
+        panel: Panel,
+        series: NDArray[np.int64],
+        origins: NDArray[np.int64],
+        window: int,
+    ) -> NDArray[np.bool_]:
+        """Return which windows have a value, and one that follows."""
+        total = offsets_of((~np.isnan(panel.target)).astype(np.int64))
+        start = panel.offsets[series]
+        origin = start + origins
+        past = total[origin] - total[np.maximum(origin - window, start)]
+        return (past > 0) & (total[origin + self.options.horizon] > total[origin])
+
+    def _gather(
+        self,
+        panel: Panel,
+        series: NDArray[np.int64],
+        origins: NDArray[np.int64],
+        window: int,
+        name: str,
+    ) -> CheckedWindows:
+        horizon = self.options.horizon
+        lengths = np.minimum(window, origins)
+        offsets = offsets_of(lengths)
+        first = panel.offsets[series] + origins - lengths
+        rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths)
+        values = np.column_stack([panel.target[rows], panel.covariates[rows]])
+        next_rows = (panel.offsets[series] + origins)[:, None] + np.arange(horizon)
+        known = panel.covariates.shape[1] - panel.n_known
+        level, spread = _level_and_spread(panel, series, origins, window)
+        return CheckedWindows(
+            RaggedArray(values, offsets),
+            panel.covariates[next_rows, known:],  # (n_windows, horizon, n_known)
+            panel.target[next_rows],
+            level,
+            spread,
+            None if panel.static is None else panel.static.take(series),
+            series,
+            origins,
+            panel,
+            Form("numeric", "list", panel.width),
+            name,
+        )
+
+    def check_known(self, windows: CheckedWindows) -> None:
+        """Raise a ValueError where a column that is known ahead ends early."""
+        layout = windows.panel.layout
+        if not layout.n_known or self.options.missing != "raise":
+            return
+        missing = np.isnan(windows.future[..., : layout.n_known])
+        if not missing.any():
+            return
+        window, step, column = (int(part) for part in np.argwhere(missing)[0])
+        i = windows.series[window]
+        name = layout.columns[len(layout.columns) - layout.n_known + column]
+        time = windows.panel.indexes[i][windows.origins[window] + step]
+        raise ValueError(
+            f"{windows.panel.names[i]}: column {shown(name)}, which known_future names, "
+            f"lacks the value of {time}, {step + 1} steps after the end of the target; "
+            f"horizon={self.options.horizon} needs {self.options.horizon} of them"
+        )
+
+    # --- the interface of Inputs -----------------------------------------------------
+
+    def check(
+        self,
+        X: Any,
+        *,
+        estimator: object,
+        name: str = "X",
+    ) -> CheckedWindows:
+        """Return the windows of series, or of a ``Span``, that training sees."""
+        span = X if isinstance(X, Span) else self.training_span(self.read(X, name))
+        self.n_steps = span.window
+        windows = self.cut(span, most=MAX_WINDOWS, complete=True, name=name)
+        if not len(windows.steps):
+            raise ValueError(
+                f"{name} has no window with a value and one that follows it, at "
+                f"window={self.n_steps} and horizon={self.options.horizon}"
+            )
+        self.check_known(windows)
+        return windows
+
+    def keep_columns(self, X: CheckedWindows) -> None:
+        """Keep the columns and the frequency of X, which later series must have."""
+        self.options = replace(self.options, layout=X.panel.layout)
+
+    def check_like_fit(
+        self, X: CheckedWindows, *, estimator: object, name: str = "X"
+    ) -> CheckedWindows:
+        """Return X, whose columns were compared when it was read."""
+        return X
+
+    def check_form(
+        self, X: CheckedWindows, *, estimator: object, name: str = "X"
+    ) -> None:
+        """Accept X, whose columns were compared when it was read."""
+
+    def fit(
+        self,
+        X: CheckedWindows,
+        embeddings: Any = None,
+        weight: NDArray[np.float64] | None = None,
+    ) -> SeriesInputs:
+        """Learn the columns, and the scale of covariates and static columns."""
+        self.form = X.form
+        self.codec = FeatureCodec(self.scale, self.options.missing)
+        self.codec.fit(X.steps, weight=weight)
+        size = np.abs(X.level[:, 0])
+        usual = _scale_of(X, np.nan)[:, 0][size > 0] / size[size > 0]
+        self.usual_share = float(np.nanmedian(usual)) if len(usual) else np.nan
+        self.n_known = X.panel.n_known
+        self.static = None
+        if X.static is not None:
+            self.static = StaticCodec(self.scale, self.options.missing)
+            self.static.fit(X.static, weight)
+        return self
+
+    def encode(self, X: CheckedWindows, embeddings: Any = None) -> EncodedSequences:
+        """Return features, what is known ahead, and static columns."""
+        encoded = self.codec.encode(X.steps)
+        level, scale = (
+            np.repeat(part[:, 0], X.steps.lengths) for part in self.level_and_scale(X)
+        )
+        target = (X.target.values - level) / scale
+        encoded.steps.values[:, 0] = np.nan_to_num(target, nan=0.0)
+        check_finite(encoded.steps, X.name)
+        static = None
+        if self.static is not None and X.static is not None:
+            static = self.static.encode(X.static)
+        future = None
+        if self.n_known:
+            ahead = Standardization(self.scale is not None)
+            known = slice(self.codec.n_features - self.n_known, self.codec.n_features)
+            ahead.mean = self.codec.standard.mean[known]
+            ahead.scale = self.codec.standard.scale[known]
+            flat = X.future.reshape(-1, self.n_known)
+            future = ahead.apply(flat).reshape(X.future.shape)
+        return replace(encoded, static=static, future=future)
+
+    def level_and_scale(self, X: CheckedWindows) -> tuple[NDArray, NDArray]:
+        """Return each window's level and scale ``(n_windows, 1)``.
+
+        A window of few values has the spread of its series; where the series is so short,
+        too, the usual share of its level.
+        """
+        return X.level, _scale_of(X, self.usual_share)
+
+    def network_config(self) -> dict[str, Any]:
+        """Return a network's arguments for what it reads."""
+        config: dict[str, Any] = {
+            "input_layer": self.codec.layer_config(),
+            "n_known": self.n_known,
+        }
+        if self.static is not None:
+            config["static"] = self.static.layer_config()
+        return config
+
+
+def _scale_of(X: CheckedWindows, usual_share: float) -> NDArray[np.float64]:
+    """Return the scale ``(n_windows, 1)`` of each window, always positive."""
+    window, series = X.spread.T
+    scale = np.fmax(window, FLOOR * series)
+    scale = np.where(np.isnan(window), series, scale)
+    size = np.abs(X.level[:, 0])
+    scale = np.where(scale > 0, scale, usual_share * size)
+    scale = np.where(scale > 0, scale, size)  # constant, as far as is known
+    return np.where(scale > 0, scale, 1.0)[:, None]
+
+
+def _level_and_spread(
+    panel: Panel, series: NDArray[np.int64], origins: NDArray[np.int64], window: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ``level`` and ``spread`` of windows."""
+    lengths, starts = np.diff(panel.offsets), panel.offsets[:-1]
+    of_row = np.repeat(np.arange(len(panel)), lengths)
+    real = ~np.isnan(panel.target)
+    counts = np.maximum(np.add.reduceat(real, starts, dtype=np.int64), 1)
+    filled = np.where(real, panel.target, 0.0)
+    mean = np.add.reduceat(filled, starts) / counts
+    distance = np.where(real, panel.target - mean[of_row], 0.0)
+    # in units of each series: sums over all of them keep their differences
+    unit = np.sqrt(np.add.reduceat(np.square(distance), starts) / counts)
+    unit = np.where(unit > 0, unit, 1.0)
+    distance = distance / unit[of_row]
+    number, first, second = (
+        np.concatenate([[0.0], np.cumsum(values)])
+        for values in (real.astype(np.float64), distance, np.square(distance))
+    )
+    last_real = np.maximum.accumulate(
+        np.where(real, np.arange(len(real)), np.repeat(starts, lengths))
+    )
+    start = panel.offsets[series]
+    end = start + origins
+    level = filled[last_real[end - 1]]
+    centre = (level - mean[series]) / unit[series]
+    spread = np.empty((len(series), 2))
+    for j, begin in enumerate((np.maximum(end - window, start), start)):
+        n = number[end] - number[begin]
+        squares = second[end] - second[begin] - 2 * centre * (first[end] - first[begin])
+        squares = np.maximum(squares / np.maximum(n, 1) + np.square(centre), 0.0)
+        squares = np.where(squares > ROUNDING * (1 + np.square(centre)), squares, 0.0)
+        spread[:, j] = np.where(n >= FEW, np.sqrt(squares) * unit[series], np.nan)
+    return level[:, None], spread
+
+
+def _spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return ``most`` numbers below n in order, evenly spread but of no regular distance.
+
+    At a regular one, windows might all end in the same season.
+    """
+    number = np.arange(most)
+    golden = (np.sqrt(5) - 1) / 2
+    return ((number + number * golden % 1) * (n / most)).astype(np.int64)

@@ -1,0 +1,62 @@
+"""The steps that follow the windows of series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.autoregression import Autoregression
+from skrnn.data.targets._base import CheckedData, CheckedTargets
+from skrnn.data.targets._numbers import HorizonTargets
+
+
+class SeriesTargets(HorizonTargets):
+    """The steps that follow each window ↔ float32 errors of a linear autoregression.
+
+    They come with the windows: y is None. NaN stands for a value that is missing. All
+    steps ahead share one scale, and an output of 0 is the autoregression's forecast.
+    """
+
+    inputs: Any  # SeriesInputs
+
+    def check(self, y: Any, X: Any, name: str = "y") -> CheckedTargets:
+        """Return float64 ``(n_windows, horizon)``, NaN where a value is missing."""
+        return CheckedTargets(X.ahead)
+
+    def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
+        """Learn the autoregression, and the root mean square of its errors."""
+        X: Any = train.X
+        self.shape = X.ahead.shape[1:]
+        level, scale = self.inputs.level_and_scale(X)
+        relative = (X.ahead - level) / scale
+        self.linear = Autoregression(self.inputs.n_steps)
+        self.linear.fit(X.target, level, scale, relative, X.series, X.origins)
+        errors = relative - self.linear.predict(X.target, level, scale)
+        unit = np.nanmax(np.abs(errors))
+        squares = np.square(errors / unit) if unit > 0 else np.zeros((1, 1))
+        size = unit * float(np.sqrt(np.nanmean(squares)))
+        self.mean = np.zeros(self.horizon)
+        self.scale = np.full(self.horizon, size if size > 0 else 1.0)
+
+    def encode(self, data: CheckedData) -> NDArray[np.float32]:
+        """Return ``(n_windows, horizon)`` errors in units of outputs."""
+        return self.outputs_of(data.X).astype(np.float32)
+
+    def outputs_of(self, X: Any) -> NDArray[np.float64]:
+        """Return the outputs that would be right, ``(n_windows, horizon)``."""
+        level, scale = self.inputs.level_and_scale(X)
+        errors = (X.ahead - level) / scale - self.linear.predict(X.target, level, scale)
+        return errors / self.scale
+
+    def decode(self, outputs: NDArray, X: Any) -> NDArray[np.float64]:
+        """Return forecasts in the units of the series.
+
+        ``outputs`` may have quantiles after the steps: ``(n_windows, horizon, ...)``.
+        """
+        level, scale = self.inputs.level_and_scale(X)
+        linear = self.linear.predict(X.target, level, scale)
+        shape = (len(outputs), -1, *[1] * (outputs.ndim - 2))
+        relative = outputs * self.scale[0] + linear.reshape(shape)
+        return relative * scale.reshape(shape) + level.reshape(shape)

@@ -1,0 +1,292 @@
+"""Forecasts of what is known already, and their errors beside simple ones'."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skrnn.data.forecasting import CheckedWindows
+
+#: Steps before the first forecast that a picture shows.
+SHOWN = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Forecasts of the ends of series, from ``backtest`` of a forecaster.
+
+    Attributes
+    ----------
+    forecasts : DataFrame
+        One row a forecast value: ``series``, ``cutoff`` (the last time that was known),
+        ``time``, ``step`` (steps ahead, from 1), ``actual``, ``forecast``, the quantiles as
+        "q0.05" and so on, ``seasonal`` (the value one season before) and ``last`` (the last
+        value).
+    table : DataFrame
+        One row each for the forecaster, seasonal persistence and persistence: ``MASE``,
+        ``sMAPE`` (percent), ``RMSE``, ``coverage`` of the interval between the outermost
+        quantiles, and ``pinball`` loss, a mean over the quantiles. Missing values count
+        nowhere.
+    levels : tuple of float
+        Of the quantiles.
+    """
+
+    forecasts: pd.DataFrame
+    table: pd.DataFrame
+    levels: tuple[float, ...] = ()
+    _past: dict[Hashable, pd.Series] = field(default_factory=dict, repr=False)
+
+    @property
+    def quantile_columns(self) -> list[str]:
+        """Names of the columns of quantiles."""
+        return [f"q{level:g}" for level in self.levels]
+
+    def plot(self, series: Hashable = None, ax: Any = None) -> Any:
+        """Draw one series with its forecasts and the band of their outermost quantiles.
+
+        Parameters
+        ----------
+        series : label, default=None
+            Which one, as in ``forecasts["series"]``; None takes the first.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+        ValueError
+            If there is no such series.
+        """
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "plot needs matplotlib; pip install skrnn[plot] brings it"
+            ) from error
+        labels = list(self._past)
+        label = labels[0] if series is None else series
+        if label not in self._past:
+            raise ValueError(f"series={label!r} is none of {labels[:20]}")
+        if ax is None:
+            ax = plt.subplots(figsize=(9, 4), layout="constrained")[1]
+        rows = self.forecasts[self.forecasts["series"] == label]
+        first = True
+        past = self._past[label]
+        ax.plot(
+            _drawable(past.index), past.to_numpy(), color="black", lw=1, label="actual"
+        )
+        columns = self.quantile_columns
+        lowest = f"q{min(self.levels):g}" if columns else ""
+        highest = f"q{max(self.levels):g}" if columns else ""
+        for _, part in rows.groupby("cutoff", sort=True):
+            times = _drawable(pd.Index(part["time"]))
+            if len(columns) > 1:
+                ax.fill_between(
+                    times,
+                    part[lowest],
+                    part[highest],
+                    color="C0",
+                    alpha=0.25,
+                    lw=0,
+                    label=f"{lowest} to {highest}" if first else None,
+                )
+            marker = "." if len(part) == 1 else None
+            ax.plot(
+                times,
+                part["forecast"],
+                color="C0",
+                marker=marker,
+                label="forecast" if first else None,
+            )
+            first = False
+        ax.set_title(str(label))
+        ax.legend(loc="best")
+        return ax
+
+
+def make_backtest(
+    windows: CheckedWindows,
+    point: NDArray[np.float64],
+    quantiles: NDArray[np.float64] | None,
+    levels: Sequence[float],
+    season: int,
+    name: str,
+) -> Backtest:
+    """Put forecasts ``(n_windows, horizon[, n_levels])`` beside what came.
+
+    ``season`` is that of persistence, ``name`` the forecaster's in the table.
+    """
+    n_windows, horizon = point.shape
+    panel, series, origins = windows.panel, windows.series, windows.origins
+    of_row = np.repeat(np.arange(n_windows), horizon)
+    ahead = np.tile(np.arange(horizon), n_windows)
+    seasonal = values_before(windows, season, horizon)
+    last = values_before(windows, 1, horizon)
+    labels = [i if label is None else label for i, label in enumerate(panel.labels)]
+    columns: dict[str, Any] = {
+        "series": pd.Index(labels)[series[of_row]],
+        "cutoff": panel.times(series[of_row], origins[of_row] - 1),
+        "time": panel.times(series[of_row], origins[of_row] + ahead),
+        "step": ahead + 1,
+        "actual": windows.ahead.ravel(),
+        "forecast": point.ravel(),
+    }
+    for j, level in enumerate(levels):
+        assert quantiles is not None
+        columns[f"q{level:g}"] = quantiles[..., j].ravel()
+    columns |= {"seasonal": seasonal.ravel(), "last": last.ravel()}
+    scale = errors_of_persistence(windows, season)[:, None]
+    rows = {
+        name: _errors(windows.ahead, point, scale, quantiles, levels),
+        "seasonal persistence": _errors(windows.ahead, seasonal, scale, None, levels),
+        "persistence": _errors(windows.ahead, last, scale, None, levels),
+    }
+    past = {}
+    for i in np.unique(series):
+        mine = origins[series == i]
+        start = max(0, int(mine.min()) - max(SHOWN, 2 * horizon))
+        stop = int(panel.ends[i])
+        row = int(panel.offsets[i])
+        past[labels[i]] = pd.Series(
+            panel.target[row + start : row + stop], panel.indexes[i][start:stop]
+        )
+    return Backtest(
+        pd.DataFrame(columns), pd.DataFrame.from_dict(rows, "index"), tuple(levels), past
+    )
+
+
+def values_before(
+    windows: CheckedWindows, season: int, horizon: int
+) -> NDArray[np.float64]:
+    """Return the last known value at the same place in the season, for each step ahead.
+
+    float64 ``(n_windows, horizon)``. Where it is missing, that of the season before, and
+    so on; the last value of all where there is none.
+    """
+    panel, series, origins = windows.panel, windows.series, windows.origins
+    start = panel.offsets[series][:, None]
+    ahead = np.arange(horizon)
+    back = season - ahead % season  # steps before the origin, from 1 to season
+    row = start + origins[:, None] - back
+    filled = _filled(panel.target, panel.offsets, season)
+    last = _filled(panel.target, panel.offsets, 1)[start + origins[:, None] - 1]
+    found = np.where(row >= start, filled[np.maximum(row, start)], np.nan)
+    return np.where(np.isnan(found), last, found)
+
+
+def _filled(
+    values: NDArray[np.float64], offsets: NDArray[np.int64], season: int
+) -> NDArray[np.float64]:
+    """Return values, missing ones replaced by the last real one of their season's place."""
+    starts = np.repeat(offsets[:-1], np.diff(offsets))
+    row = np.arange(len(values))
+    place = (row - starts) % season
+    # in order of series, place in the season and time, each run can be filled at once
+    order = np.lexsort((row, place, starts))
+    sorted_values = values[order]
+    run_starts = np.r_[True, (np.diff(starts[order]) != 0) | (np.diff(place[order]) != 0)]
+    positions = np.arange(len(values))
+    first_of_run = np.maximum.accumulate(np.where(run_starts, positions, 0))
+    real = ~np.isnan(sorted_values)
+    last_real = np.maximum.accumulate(np.where(real, positions, first_of_run))
+    last_real = np.maximum(last_real, first_of_run)
+    result = np.empty_like(values)
+    result[order] = sorted_values[last_real]
+    return result
+
+
+def errors_of_persistence(windows: CheckedWindows, season: int) -> NDArray[np.float64]:
+    """Return the mean absolute error of seasonal persistence before the first forecast.
+
+    float64 ``(n_windows,)``, of each window's series: the scale of MASE. A series that is
+    too short for its season is compared with the step before, a constant one with its level.
+    """
+    panel = windows.panel
+    first = np.full(len(panel), -1, np.int64)
+    order = np.lexsort((-windows.origins, windows.series))
+    first[windows.series[order]] = windows.origins[order]  # the smallest comes last
+    scale = np.full(len(panel), np.nan)
+    for lag in dict.fromkeys((season, 1)):
+        unknown = ~(scale > 0)
+        found = _mean_change(panel.target, panel.offsets, first, lag)
+        scale = np.where(unknown, found, scale)
+    scale = scale[windows.series]
+    size = np.abs(windows.level[:, 0])
+    size = np.where(size > 0, size, 1.0)
+    return np.where(scale > 0, scale, size)
+
+
+def _mean_change(
+    values: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    lag: int,
+) -> NDArray[np.float64]:
+    starts = np.repeat(offsets[:-1], np.diff(offsets))
+    row = np.arange(len(values))
+    step = row - starts
+    before = np.maximum(row - lag, 0)
+    change = np.abs(values - values[before])
+    counts = (
+        (step >= lag) & (step < np.repeat(ends, np.diff(offsets))) & ~np.isnan(change)
+    )
+    total = np.add.reduceat(np.where(counts, change, 0.0), offsets[:-1])
+    n = np.add.reduceat(counts, offsets[:-1], dtype=np.int64)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _errors(
+    actual: NDArray,
+    forecast: NDArray,
+    scale: NDArray,
+    quantiles: NDArray | None,
+    levels: Sequence[float],
+) -> dict[str, float]:
+    """Return the row of the table; all arrays ``(n_windows, horizon[, n_levels])``."""
+    error = actual - forecast
+    size = np.abs(actual) + np.abs(forecast)
+    relative = np.where(size > 0, 2 * np.abs(error) / np.where(size > 0, size, 1.0), 0.0)
+    relative = np.where(np.isnan(error), np.nan, relative)
+    row = {
+        "MASE": _mean(np.abs(error) / scale),
+        "sMAPE": 100 * _mean(relative),
+        "RMSE": float(np.sqrt(_mean(np.square(error)))),
+    }
+    if not levels:
+        return row
+    row["coverage"] = np.nan
+    if quantiles is None:
+        quantiles = np.repeat(forecast[..., None], len(levels), axis=-1)
+    elif len(levels) > 1:
+        low = quantiles[..., int(np.argmin(levels))]
+        high = quantiles[..., int(np.argmax(levels))]
+        known = ~np.isnan(actual)
+        row["coverage"] = float(((low <= actual) & (actual <= high))[known].mean())
+    distance = actual[..., None] - quantiles
+    level = np.asarray(levels)
+    row["pinball"] = _mean(np.maximum(level * distance, (level - 1) * distance))
+    return row
+
+
+def _mean(values: NDArray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _drawable(index: pd.Index) -> Any:
+    """Return times that matplotlib draws; periods by their starts."""
+    if isinstance(index, pd.PeriodIndex):
+        return index.to_timestamp()
+    if index.dtype == object and len(index) and isinstance(index[0], pd.Period):
+        return pd.PeriodIndex(index).to_timestamp()
+    return index

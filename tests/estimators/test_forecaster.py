@@ -1,0 +1,518 @@
+"""Forecasters: forms of series, intervals, backtests and what they are measured against."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+
+from skrnn import FeedForwardForecaster, SequenceForecaster
+from skrnn.estimators._forecaster import _trust, error_quantiles
+
+QUICK = {"max_epochs": 2, "random_state": 0}
+FORECASTERS = [
+    (SequenceForecaster, {"hidden_size": 4, "decoder": "direct"}),
+    (SequenceForecaster, {"hidden_size": 4}),
+    (FeedForwardForecaster, {"hidden_layer_sizes": (4,)}),
+]
+every = pytest.mark.parametrize(
+    ("cls", "own"), FORECASTERS, ids=["direct", "recurrent", "feed-forward"]
+)
+
+
+def make(cls=FeedForwardForecaster, **params):
+    own = {} if cls is SequenceForecaster else {"hidden_layer_sizes": (4,)}
+    if cls is SequenceForecaster:
+        own = {"hidden_size": 4}
+    return cls(**{**QUICK, **own, **params})
+
+
+def months(n, start="2015-01"):
+    return pd.date_range(start, periods=n, freq="MS")
+
+
+def wave(n, phase=0.0, level=10.0):
+    noise = np.random.default_rng(int(100 * phase)).normal(size=n)
+    return level + np.sin(2 * np.pi * np.arange(n) / 12 + phase) + 0.1 * noise
+
+
+SALES = pd.Series(wave(72), months(72), name="sales")
+
+
+def shops(n_steps=60, n_known=3, n=4):
+    """Return a frame with one row a shop: sales, a holiday known ahead, type and size."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(n):
+        holiday = (rng.uniform(size=n_steps + n_known) < 0.2).astype(float)
+        big = i % 2 == 0
+        lift = np.where(holiday == 1, 5.0 if big else -5.0, 0.0)
+        sales = 20 + lift[:n_steps] + 0.1 * rng.normal(size=n_steps)
+        day = pd.date_range("2024-01-01", periods=n_steps + n_known, freq="D")
+        rows.append((sales, holiday, day.to_numpy(), "big" if big else "small", 10.0 * i))
+    frame = pd.DataFrame(rows, columns=["sales", "holiday", "day", "type", "size"])
+    frame["type"] = frame["type"].astype("category")
+    frame.index = pd.Index([f"s{i}" for i in range(n)], name="shop")
+    return frame
+
+
+FIELDS = {"target": "sales", "time": "day", "known_future": ["holiday"]}
+
+
+# --- forms of series -------------------------------------------------------------------
+
+
+@every
+def test_a_series_is_followed_by_dates(cls, own):
+    model = cls(horizon=3, **QUICK, **own).fit(SALES)
+    forecast = model.predict(SALES)
+    assert forecast.index.equals(months(3, "2021-01"))
+    assert forecast.index.freqstr == "MS"
+    assert forecast.name == "sales"
+    assert model.predict_quantiles(SALES).shape == (1, 3, 3)
+
+
+def test_a_frame_has_one_series_a_column():
+    frame = pd.DataFrame({"a": wave(60), "b": wave(60, 1.0, 500.0)}, months(60))
+    model = make(horizon=2).fit(frame)
+    forecast = model.predict(frame)
+    assert forecast.columns.tolist() == ["a", "b"]
+    assert forecast.index.equals(months(2, "2020-01"))
+    alone = model.predict(frame["b"])
+    np.testing.assert_allclose(forecast["b"], alone)
+
+
+def test_arrays_lists_and_periods_keep_their_form():
+    model = make(horizon=2).fit([wave(40), wave(50, 1.0)])
+    assert model.predict([wave(40), wave(7)]).shape == (2, 2)
+    assert model.predict(wave(30)).shape == (2,)
+    assert model.predict(wave(30).tolist()).shape == (2,)
+    assert model.predict(np.stack([wave(30)] * 3, axis=1)).shape == (2, 3)
+    series = [pd.Series(wave(40)), pd.Series(wave(7), index=range(5, 12), name="x")]
+    forecast = model.predict(series)
+    assert forecast[0].index.tolist() == [40, 41]
+    assert forecast[1].index.tolist() == [12, 13]
+    periods = pd.Series(wave(40), pd.period_range("2020-01", periods=40, freq="M"))
+    model = make(horizon=2).fit(periods)
+    assert model.predict(periods).index.astype(str).tolist() == ["2023-05", "2023-06"]
+
+
+def test_every_form_of_a_series_has_the_same_forecast():
+    values = wave(48)
+    model = make(horizon=2).fit(values)
+    expected = model.predict(values)
+    for X in (pd.Series(values), values.tolist(), values.astype(object).tolist()):
+        np.testing.assert_allclose(np.ravel(model.predict(X)), expected)
+    np.testing.assert_allclose(model.predict([values])[0], expected)
+    for table in (values[:, None], values[:, None].astype(object)):
+        np.testing.assert_allclose(model.predict(table)[:, 0], expected)
+
+
+def test_a_target_column_has_the_others_as_covariates():
+    frame = pd.DataFrame(
+        {"load": wave(60), "heat": wave(60, 2.0), "wind": wave(60, 3.0)}, months(60)
+    )
+    model = make(horizon=2, target="load").fit(frame)
+    forecast = model.predict(frame)
+    assert (forecast.name, len(forecast)) == ("load", 2)
+    np.testing.assert_allclose(model.predict(frame[["wind", "load", "heat"]]), forecast)
+    assert model.n_features_in_ == 3
+    with pytest.raises(ValueError, match=r"must have the covariates of fit.*lacks"):
+        model.predict(frame[["load", "heat"]])
+
+
+@every
+def test_a_frame_of_fields_has_one_series_a_row(cls, own):
+    frame = shops()
+    model = cls(horizon=3, **FIELDS, **QUICK, **own).fit(frame)
+    forecast = model.predict(frame)
+    assert forecast.index.names == ["shop", "day"]
+    assert forecast.loc["s1"].index.tolist() == list(
+        pd.date_range("2024-03-01", periods=3, freq="D")
+    )
+    reordered = frame[["type", "day", "size", "holiday", "sales"]].iloc[[2, 0]]
+    np.testing.assert_allclose(
+        model.predict(reordered), [*forecast.loc["s2"], *forecast.loc["s0"]], rtol=1e-5
+    )
+
+
+def test_times_may_be_a_column_of_a_frame_also_of_polars():
+    polars = pytest.importorskip("polars")
+    table = pd.DataFrame({"month": months(60), "load": wave(60), "heat": wave(60, 2.0)})
+    model = make(horizon=2, target="load", time="month").fit(table)
+    forecast = model.predict(table)
+    assert forecast.index.equals(months(2, "2020-01"))
+    assert model.feature_names_in_.tolist() == ["load", "heat"]
+    other = polars.DataFrame({name: table[name].to_numpy() for name in table})
+    np.testing.assert_allclose(model.predict(other), forecast)
+    with pytest.raises(ValueError, match="time names 'month', but X has the columns"):
+        model.predict(table.drop(columns="month"))
+
+
+def test_series_with_and_without_dates_may_follow_each_other():
+    model = make(horizon=2).fit(SALES)
+    np.testing.assert_allclose(model.predict(SALES.to_numpy()), model.predict(SALES))
+
+
+def test_short_series_have_no_backtest():
+    model = make(horizon=3).fit([wave(60), wave(60, 1.0)])
+    rows = model.backtest([wave(60), wave(3)], n_windows=2).forecasts
+    assert set(rows["series"]) == {0}
+    with pytest.raises(ValueError, match="no series has more than horizon=3 steps"):
+        model.score([wave(3)])
+
+
+def test_known_columns_may_go_on_as_rows_without_a_target():
+    frame = pd.DataFrame({"y": wave(62), "promotion": np.arange(62) % 5}, months(62))
+    frame.loc[frame.index[60:], "y"] = np.nan
+    model = make(horizon=2, target="y", known_future=["promotion"]).fit(frame)
+    assert model.predict(frame).index.equals(months(2, "2020-01"))
+
+
+@every
+def test_what_is_known_ahead_and_static_columns_change_the_forecast(cls, own):
+    frame = shops()
+    model = cls(horizon=3, **FIELDS, calibration_fraction=None, **QUICK, **own).fit(frame)
+    before = model.predict(frame)
+    other = frame.copy()
+    other["holiday"] = [np.r_[x[:60], 1 - x[60:]] for x in frame["holiday"]]
+    assert (model.predict(other) != before).all()
+    other = frame.assign(type=frame["type"].cat.rename_categories(["small", "big"]))
+    assert (model.predict(other) != before).all()
+
+
+def test_short_unseen_series_are_forecast():
+    model = make(SequenceForecaster, horizon=3).fit([wave(60), wave(60, 1.0)])
+    for n in (1, 2, 7):
+        forecast = model.predict([wave(n), wave(60)])
+        assert np.isfinite(forecast).all()
+        np.testing.assert_allclose(forecast[0], model.predict(wave(n)), rtol=1e-5)
+
+
+# --- what is learned -------------------------------------------------------------------
+
+
+@every
+def test_a_season_on_a_level_that_training_has_not_seen_is_forecast(cls, own):
+    model = cls(horizon=6, max_epochs=10, random_state=0, **own).fit(wave(120))
+    truth = wave(126, level=5000.0)
+    np.testing.assert_allclose(model.predict(truth[:120]), truth[120:], atol=0.7)
+
+
+def test_a_random_walk_is_forecast_by_its_last_value_or_nearly():
+    steps = np.random.default_rng(0).normal(size=400)
+    walk = 100 + steps.cumsum()
+    model = make(horizon=1).fit(walk[:300])
+    table = model.backtest(walk, n_windows=100, step=1).table
+    assert (
+        table.loc["FeedForwardForecaster", "RMSE"]
+        < 1.02 * table.loc["persistence", "RMSE"]
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, -1e9])
+def test_a_constant_series_stays_as_it_is(value):
+    model = make(horizon=2).fit(np.full(50, value))
+    np.testing.assert_allclose(model.predict(np.full(9, value)), value)
+    np.testing.assert_allclose(model.predict_quantiles(np.full(9, value)), value)
+    assert model.score(np.full(9, value)) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_forecasts_have_the_unit_of_the_series(scale):
+    expected, got = (
+        make(horizon=2).fit(unit * wave(60)).predict(unit * wave(60)) / unit
+        for unit in (1.0, scale)
+    )
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
+def test_every_loss_has_ordered_quantiles(loss):
+    model = make(horizon=2, loss=loss, quantiles=(0.9, 0.1, 0.5)).fit(wave(80))
+    high, low, middle = np.moveaxis(model.predict_quantiles([wave(80), wave(20)]), -1, 0)
+    assert (low < middle).all()
+    assert (middle < high).all()
+
+
+def test_intervals_cover_their_share_of_noise():
+    rng = np.random.default_rng(0)
+    panel = [10 * i + rng.normal(size=300) for i in range(5)]
+    model = make(horizon=2, quantiles=(0.05, 0.5, 0.95)).fit([x[:200] for x in panel])
+    backtest = model.backtest(panel, n_windows=50, step=2)
+    assert 0.85 < backtest.table.loc["FeedForwardForecaster", "coverage"] < 0.95
+
+
+def test_gaps_are_learned_from_and_count_nowhere():
+    values = wave(120)
+    values[[10, 40, 41, 77, 119]] = np.nan
+    with pytest.raises(
+        ValueError, match=r"contains NaN: X, step 10 .*missing=\"indicator\""
+    ):
+        make().fit(values)
+    model = make(horizon=2, missing="indicator").fit(values)
+    assert np.isfinite(model.predict(values)).all()
+    backtest = model.backtest(values, n_windows=3)
+    assert backtest.forecasts["actual"].isna().sum() == 1
+    assert np.isfinite(backtest.table[["MASE", "sMAPE", "RMSE"]]).all(axis=None)
+    dated = pd.Series(wave(60), months(60)).drop(months(60)[[20, 33]])
+    with pytest.raises(ValueError, match="X has gaps: row 20"):
+        make().fit(dated)
+    forecast = make(horizon=2, missing="indicator").fit(dated).predict(dated)
+    assert forecast.index.equals(months(2, "2020-01"))
+
+
+def test_calendar_features_are_known_ahead():
+    days = pd.date_range("2023-01-02", periods=140, freq="D")
+    series = pd.Series(np.where(days.day_of_week >= 5, 5.0, 1.0), days)
+    model = make(horizon=7, calendar=True).fit(series)
+    assert model._inputs.n_known == 4  # sine and cosine of the week and of the year
+    assert np.isfinite(model.predict(series)).all()
+    with pytest.raises(ValueError, match="calendar=True needs dates"):
+        make(calendar=True).fit(wave(50))
+
+
+# --- held-out parts ----------------------------------------------------------------------
+
+
+def test_early_stopping_holds_out_what_training_has_not_seen():
+    model = make(horizon=3, early_stopping=True, max_epochs=5).fit(wave(100))
+    assert "valid_loss" in model.history_
+    model = make(horizon=3, max_epochs=5).fit(wave(100), X_val=wave(60, 1.0))
+    assert "valid_loss" in model.history_
+    frame = pd.DataFrame({"a": wave(50), "b": wave(50)})
+    with pytest.raises(ValueError, match="X_val must have the covariates of fit"):
+        make(target="a").fit(frame, X_val=frame.rename(columns={"b": "c"}))
+
+
+def test_without_calibration_there_are_no_intervals():
+    model = make(calibration_fraction=None).fit(wave(60))
+    with pytest.raises(ValueError, match="predict_quantiles needs errors"):
+        model.predict_quantiles(wave(60))
+    assert "coverage" not in model.backtest(wave(60)).table
+    learned = make(calibration_fraction=None, loss="quantile").fit(wave(60))
+    assert learned.predict_quantiles(wave(60)).shape == (1, 1, 3)
+
+
+def test_partial_fit_and_warm_start_continue():
+    model = make(horizon=2).partial_fit([wave(40)]).partial_fit([wave(50, 1.0)])
+    assert len(model.history_) == 2
+    assert model.predict([wave(9)]).shape == (1, 2)
+    warm = make(horizon=2, warm_start=True).fit(wave(60))
+    warm.fit(wave(80))
+    assert len(warm.history_) == 4
+    with pytest.raises(ValueError, match="horizon was 2 when the network was built"):
+        warm.set_params(horizon=3).fit(wave(80))
+
+
+# --- errors and backtests ----------------------------------------------------------------
+
+
+def test_quantiles_of_errors_have_the_rank_of_split_conformal_prediction():
+    errors = np.random.default_rng(0).normal(size=(199, 2, 2))
+    got = error_quantiles(errors, (0.1, 0.9))
+    for h in range(2):
+        assert got[h, 0] == pytest.approx(np.sort(errors[:, h, 0])[19])
+        assert got[h, 1] == pytest.approx(np.sort(errors[:, h, 1])[179])
+
+
+def test_few_errors_are_pooled_over_the_steps_ahead():
+    errors = (
+        np.random.default_rng(0).normal(size=(20, 3, 1)) * [[[1.0]], [[1.0]], [[1.0]]][0]
+    )
+    errors = errors * np.array([1.0, 2.0, 4.0])[:, None]
+    got = error_quantiles(errors, (0.95,))[:, 0]
+    assert (np.diff(got) > 0).all()
+    assert got[0] < errors.max()
+
+
+def test_trust_is_the_best_share():
+    rng = np.random.default_rng(0)
+    point, true = rng.normal(size=(2, 50, 3))
+    true = true + 0.4 * point
+    shares = np.linspace(0, 1, 1001)
+    losses = [np.square(true - share * point).mean() for share in shares]
+    assert _trust(point, true) == pytest.approx(shares[np.argmin(losses)], abs=1e-3)
+    assert _trust(point, -point) == 0.0
+
+
+def test_score_is_the_negative_scaled_error_of_the_last_steps():
+    model = make(horizon=3).fit(SALES)
+    forecast = model.predict(SALES[:-3])
+    past = SALES[:-3].to_numpy()
+    scale = np.abs(past[12:] - past[:-12]).mean()
+    expected = -np.abs(forecast.to_numpy() - SALES[-3:].to_numpy()).mean() / scale
+    assert model.score(SALES) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_backtest_has_every_forecast_and_its_errors():
+    model = make(horizon=3).fit(SALES)
+    backtest = model.backtest(SALES, n_windows=2, step=4)
+    rows = backtest.forecasts
+    assert len(rows) == 6
+    assert rows["cutoff"].unique().tolist() == list(SALES.index[[64, 68]])
+    for cutoff, part in rows.groupby("cutoff"):
+        known = SALES[:cutoff]
+        np.testing.assert_allclose(part["forecast"], model.predict(known), rtol=1e-5)
+        np.testing.assert_array_equal(part["actual"], SALES[part["time"]])
+        np.testing.assert_array_equal(part["seasonal"], known.iloc[-12:-9])
+        assert (part["last"] == known.iloc[-1]).all()
+        quantiles = model.predict_quantiles(known)[0]
+        np.testing.assert_allclose(part[["q0.05", "q0.5", "q0.95"]], quantiles, rtol=1e-5)
+    error = rows["actual"] - rows["forecast"]
+    table = backtest.table.loc["FeedForwardForecaster"]
+    assert table["RMSE"] == pytest.approx(np.sqrt(np.square(error).mean()))
+    inside = rows["actual"].between(rows["q0.05"], rows["q0.95"])
+    assert table["coverage"] == pytest.approx(inside.mean())
+    assert backtest.table.index.tolist() == [
+        *("FeedForwardForecaster", "seasonal persistence", "persistence"),
+    ]
+
+
+def test_a_backtest_of_a_panel_names_its_series():
+    frame = shops()
+    model = make(horizon=3, **FIELDS).fit(frame)
+    rows = model.backtest(frame, n_windows=2).forecasts
+    assert rows["series"].value_counts().to_dict() == {f"s{i}": 6 for i in range(4)}
+
+
+def test_a_backtest_draws_its_forecasts():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    backtest = make(horizon=3).fit(SALES).backtest(SALES, n_windows=2)
+    ax = backtest.plot()
+    assert len(make().fit(wave(40)).backtest(wave(40)).plot().lines) > 1
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        *("actual", "q0.05 to q0.95", "forecast"),
+    ]
+    assert len(ax.lines) == 3
+    with pytest.raises(ValueError, match="series='x' is none of"):
+        backtest.plot("x")
+    matplotlib.pyplot.close("all")
+
+
+# --- bad input ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("X", "params", "error", "match"),
+    [
+        ([wave(40), wave(5)], {"window": 4, "horizon": 2}, ValueError,
+         r"X\[1\] has 5 steps, but window=4 and horizon=2 need at least 6"),
+        ([wave(40), wave(2)], {"horizon": 2}, ValueError, r"X\[1\] has 2 steps, but 1 step"),
+        (["a", "b"], {}, TypeError, "must hold real numbers|series of numbers"),
+        ("text", {}, TypeError, "X must be a series of numbers"),
+        (3.0, {}, TypeError, "X must be a list of series"),
+        ({"a": wave(40)}, {}, TypeError, r"pass its sequences as list\(X.values\(\)\)"),
+        (np.array([1.0, "x"], dtype=object), {}, TypeError, "X must hold numbers"),
+        ([], {}, ValueError, "X holds no series"),
+        (np.array([], dtype=object), {}, ValueError, "X holds no series"),
+        (wave(40), {"target": "y"}, ValueError, "target='y' must be None"),
+        (pd.DataFrame({"a": wave(40)}), {"target": "y"}, ValueError,
+         "target='y' is not a column of X"),
+        (pd.DataFrame({"a": wave(40), "b": wave(40)}),
+         {"target": "a", "known_future": ["c"]}, ValueError,
+         r"known_future names 'c', but the covariates of X are \['b'\]"),
+        (wave(40), {"static_features": ["a"]}, ValueError, "needs a frame with one row a"),
+        (pd.Series(wave(3), pd.to_datetime(["2020-01-01", "2020-01-03", "2020-01-02"])), {},
+         ValueError, "X is not sorted by time"),
+        (pd.Series(wave(3), pd.to_datetime(["2020-01-01", "2020-01-01", "2020-01-02"])), {},
+         ValueError, "X has the time 2020-01-01 twice"),
+        (np.r_[wave(30), np.inf], {"missing": "indicator"}, ValueError,
+         "contains infinity: X, step 30"),
+        (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
+        (wave(40), {"horizon": 0}, ValueError, "horizon"),
+        (wave(40), {"loss": "nll"}, ValueError, "loss"),
+        (pd.DataFrame({"a": wave(40), "day": months(40)}), {"target": "a"}, TypeError,
+         "dates or times in column 'day'; make them the index"),
+    ],
+)  # fmt: skip
+def test_series_that_cannot_be_forecast_are_an_error(X, params, error, match):
+    with pytest.raises(error, match=match):
+        make(**params).fit(X)
+
+
+def test_a_known_column_that_ends_early_is_an_error():
+    model = make(horizon=3, **FIELDS).fit(shops())
+    frame = shops(n_known=3)
+    frame["holiday"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["holiday"])]
+    frame["day"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["day"])]
+    with pytest.raises(
+        ValueError,
+        match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03",
+    ):
+        model.predict(frame)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (lambda f: f.assign(heat=[np.ones(50)] * 4), ValueError,
+         "column 'sales' has 60 steps, but column 'heat' has 50"),
+        (lambda f: f.assign(note=["a b", "c", "d", "e"]), TypeError,
+         "'note'.* holds texts or tokens, but series are numbers"),
+        (lambda f: f.assign(size=[1.0, None, 2.0, 3.0]), ValueError,
+         "'size'.* is missing in row 1"),
+        (lambda f: f.drop(columns="day"), ValueError, "time names 'day'"),
+        (lambda f: f.assign(day=[x[:60] for x in f["day"]]), ValueError,
+         "'day' has 60 times, but columns that are known ahead have 63 steps"),
+    ],
+)  # fmt: skip
+def test_a_frame_of_fields_that_does_not_fit_is_an_error(change, error, match):
+    with pytest.raises(error, match=match):
+        make(horizon=3, **FIELDS).fit(change(shops()))
+
+
+def test_columns_missing_at_predict_are_an_error():
+    model = make(horizon=3, **FIELDS).fit(shops())
+    with pytest.raises(ValueError, match=r"X lacks the columns \['type'\]"):
+        model.predict(shops().drop(columns="type"))
+
+
+def test_a_y_that_is_given_by_mistake_is_said_so():
+    with pytest.warns(UserWarning, match="y is ignored: FeedForwardForecaster learns"):
+        make().fit(wave(40), wave(40))
+
+
+# --- scikit-learn ------------------------------------------------------------------------
+
+
+def test_a_series_is_cross_validated_over_its_steps_and_a_panel_by_series():
+    search = GridSearchCV(make(horizon=2), {"window": [3, 6]}, cv=TimeSeriesSplit(2))
+    search.fit(wave(90))
+    assert search.best_params_["window"] in (3, 6)
+    panel = [wave(30, phase) for phase in range(6)]
+    assert (
+        GridSearchCV(make(horizon=2), {"window": [3, 6]}, cv=2).fit(panel).best_score_ < 0
+    )
+
+
+@every
+def test_a_fit_is_reproduced_cloned_and_pickled(cls, own):
+    model = cls(3, **QUICK, **own)
+    assert model.horizon == 3
+    forecast = model.fit(SALES).predict(SALES)
+    again = clone(model).fit(SALES)
+    pd.testing.assert_series_equal(again.predict(SALES), forecast)
+    loaded = pickle.loads(pickle.dumps(model))
+    pd.testing.assert_series_equal(loaded.predict(SALES), forecast)
+    np.testing.assert_array_equal(
+        loaded.predict_quantiles(SALES), model.predict_quantiles(SALES)
+    )
+
+
+def test_a_failed_fit_leaves_the_model_as_it_was():
+    model = make(horizon=2).fit(SALES)
+    forecast = model.predict(SALES)
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.fit([np.nan, *wave(30)])
+    pd.testing.assert_series_equal(model.predict(SALES), forecast)
+
+
+@pytest.mark.slow
+def test_many_long_series_are_forecast():
+    panel = [wave(2000, phase) for phase in np.linspace(0, 6, 500)]
+    model = make(horizon=4, max_epochs=1, calibration_fraction=None).fit(panel)
+    assert model.predict(panel).shape == (500, 4)
