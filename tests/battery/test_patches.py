@@ -24,7 +24,9 @@ def test_whole_patches_are_the_steps_side_by_side(make_unaligned, even, outputs)
     assert_array_equal(outputs(model, even), outputs(expected, joined))
 
 
-def test_a_patch_that_is_not_full_is_filled_and_marked(make_unaligned, numbers, y, outputs):
+def test_a_patch_that_is_not_full_is_filled_and_marked(
+    make_unaligned, numbers, y, outputs
+):
     model = make_unaligned(patch_size=4, scale=None).fit(numbers, y)
 
     def join(x):  # the last feature is the share of padding
