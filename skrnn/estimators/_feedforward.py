@@ -93,7 +93,7 @@ class FeedForwardClassifier(
     classes_ : ndarray of shape (n_classes,)
         Labels.
     window_ : int
-        Steps of the window.
+        Steps of the window; patches with ``patch_size``.
     Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
