@@ -40,7 +40,7 @@ from ._report import (
 
 HEADER = ("method", "test accuracy", "fit (s)")
 #: Of PLAID; chosen on a quarter of the training file.
-PATCHES = {"patch_size": 5, "dropout": 0.5}
+PATCHES = {"patch_size": 5, "dropout": 0.5, "max_epochs": 200}
 
 
 def japanese_vowels(quick, seeds):
