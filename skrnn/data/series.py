@@ -347,7 +347,7 @@ def _read_columns(
     return _Entries(
         list(values.T),
         [np.empty((len(values), 0))] * n,
-        [frame.index] * n,
+        [_index_of(frame, len(values), name)] * n,
         container,
         columns,
         [f"{name}[{shown(column)}]" for column in columns],

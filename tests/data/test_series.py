@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skrnn import FeedForwardForecaster
 from skrnn.data.series import (
     SeriesOptions,
     calendar_cycles,
@@ -83,3 +84,10 @@ def test_the_calendar_has_the_cycles_of_a_frequency(freq, cycles):
         features = calendar_features(index, cycles)
         assert features.shape == (30, 2 * len(cycles))
         np.testing.assert_allclose(np.square(features).sum(1), len(cycles))
+
+
+def test_a_frame_of_many_series_in_one_column_is_refused():
+    index = pd.MultiIndex.from_product([["u", "v"], range(30)])
+    frame = pd.DataFrame({"sales": np.arange(60.0)}, index)
+    with pytest.raises(ValueError, match=r"X has a MultiIndex; pass a list of series"):
+        FeedForwardForecaster(horizon=2).fit(frame)
