@@ -507,11 +507,9 @@ def _as_tensors(state: Any) -> Any:
     """Return nested arrays as tensors."""
     if isinstance(state, Mapping):
         return {name: _as_tensors(part) for name, part in state.items()}
-    return (
-        [_as_tensors(p) for p in state]
-        if isinstance(state, list)
-        else (torch.from_numpy(state))
-    )
+    if isinstance(state, list):
+        return [_as_tensors(part) for part in state]
+    return torch.from_numpy(state)
 
 
 class _Shown:

@@ -54,8 +54,9 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
         ----------
         X : list, ndarray, Series or DataFrame of n_sequences sequences
             Arrays ``(n_steps_i, n_features)`` or 1-D arrays, token lists, strings, a
-            3-D array, or a 2-D array or frame whose rows are univariate series. A
-            sequence without tokens is read as one unknown token.
+            3-D array, a 2-D array or frame whose rows are univariate series, or a frame
+            of step fields and static columns. A sequence without tokens is read as one
+            unknown token.
         y : array-like of shape (n_sequences,) or (n_sequences, n_labels)
             Labels, or a 0/1 indicator matrix.
         sample_weight : array-like of shape (n_sequences,), default=None

@@ -522,8 +522,8 @@ class SequenceForecaster(
     """Recurrent network that forecasts series, with dates, covariates and intervals.
 
     One network is trained on windows of all series. The level of each window is removed,
-    so that levels which training has not seen are no obstacle, and a linear autoregression
-    beside the network is trained with it.
+    so that levels which training has not seen are no obstacle. A linear autoregression is
+    fitted first, exactly, and the network learns what it leaves over.
 
     Parameters
     ----------

@@ -80,8 +80,9 @@ class GenerationTask(BaseSequenceEstimator):
 
         Parameters
         ----------
-        X : list, ndarray or Series of n_sequences sequences
-            Strings, token lists, or arrays ``(n_steps_i, n_features)`` of zeros and ones.
+        X : list, ndarray, Series or DataFrame of n_sequences sequences
+            Strings, token lists, or arrays ``(n_steps_i, n_features)`` of zeros and ones;
+            or a frame with one column of these and static columns that condition them.
             Each sequence begins and ends; a very long one (a book: one string) is read in
             chunks of ``bptt`` steps.
         y : None

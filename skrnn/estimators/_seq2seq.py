@@ -77,8 +77,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         ----------
         X : list, ndarray, Series or DataFrame of n_sequences sequences
             Strings, token lists, arrays ``(n_steps_i, n_features)`` or 1-D arrays, a 3-D
-            array, or a 2-D array or frame whose rows are univariate series. A source
-            without tokens is read as one unknown token.
+            array, a 2-D array or frame whose rows are univariate series, or a frame of
+            step fields and static columns. A source without tokens is read as one unknown
+            token.
         y : list, ndarray, Series or DataFrame of n_sequences targets
             Strings, which ``target_tokenizer`` splits, or token lists of any lengths,
             also empty ones. Whole numbers are tokens.

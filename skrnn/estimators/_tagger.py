@@ -70,8 +70,8 @@ class TaggingTask(BaseSequenceEstimator):
         ----------
         X : list, ndarray, Series or DataFrame of n_sequences sequences
             Token lists, strings, arrays ``(n_steps_i, n_features)`` or 1-D arrays, a 3-D
-            array, or a 2-D array or frame whose rows are univariate series. Sequences
-            without steps are left out.
+            array, a 2-D array or frame whose rows are univariate series, or a frame of
+            step fields and static columns. Sequences without steps are left out.
         y : list, ndarray or Series of n_sequences label lists
             As many labels as X has steps, strings or whole numbers; an array
             ``(n_sequences, n_steps)`` where all lengths are equal; strings of labels

@@ -214,8 +214,8 @@ LOSSES: dict[str, type[RegressionLoss]] = {
 }
 
 
-class StepRegression(nn.Module):
-    """A loss of regressors at each step.
+class RepeatedRegression(nn.Module):
+    """Abstract base: a loss of regressors for many numbers of a sequence.
 
     Parameters
     ----------
@@ -233,6 +233,10 @@ class StepRegression(nn.Module):
     def levels(self) -> tuple[float, ...]:
         """Levels that ``predict_quantiles`` returns, if any."""
         return self.of_one.levels
+
+
+class StepRegression(RepeatedRegression):
+    """A loss of regressors at each step."""
 
     def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
         """Return ``(B, T)`` from outputs ``(B, T, n_outputs)`` and targets ``(B, T, K)``."""
@@ -251,25 +255,8 @@ class StepRegression(nn.Module):
         return self.of_one.predict_quantiles(outputs)
 
 
-class HorizonRegression(nn.Module):
-    """A loss of regressors over the steps ahead; missing ones have none.
-
-    Parameters
-    ----------
-    loss : str
-        A key of ``LOSSES``.
-    **arguments : dict
-        Its arguments.
-    """
-
-    def __init__(self, loss: str, **arguments: Any):
-        super().__init__()
-        self.of_one = LOSSES[loss](**arguments)
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """Levels that ``predict_quantiles`` returns, if any."""
-        return self.of_one.levels
+class HorizonRegression(RepeatedRegression):
+    """A loss of regressors over the steps ahead; missing ones have none."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs ``(B, horizon * Q)`` and targets ``(B, horizon)``.

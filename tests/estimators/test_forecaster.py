@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
@@ -139,7 +140,6 @@ def test_a_frame_of_fields_has_one_series_a_row(cls, own):
 
 
 def test_times_may_be_a_column_of_a_frame_also_of_polars():
-    polars = pytest.importorskip("polars")
     table = pd.DataFrame({"month": months(60), "load": wave(60), "heat": wave(60, 2.0)})
     model = make(horizon=2, target="load", time="month").fit(table)
     forecast = model.predict(table)
@@ -379,7 +379,7 @@ def test_a_backtest_of_a_panel_names_its_series():
 
 
 def test_a_backtest_draws_its_forecasts():
-    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib = pytest.importorskip("matplotlib", reason="an optional extra")
     matplotlib.use("Agg")
     backtest = make(horizon=3).fit(SALES).backtest(SALES, n_windows=2)
     ax = backtest.plot()
