@@ -67,8 +67,8 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         X : list, ndarray, Series or DataFrame of n_sequences sequences
             Arrays ``(n_steps_i, n_features)`` or 1-D arrays, token lists, strings, a
             3-D array, a 2-D array or frame whose rows are univariate series, or a frame
-            of step fields and static columns. A sequence without tokens is read as one unknown token; with numbers for each
-            step it is left out.
+            of step fields and static columns. A sequence without tokens is read as one
+            unknown token; with numbers for each step it is left out.
         y : array-like of shape (n_sequences,) or (n_sequences, n_outputs), or of arrays
             Numbers, of any unit and size. A list of arrays, or a 1-D object array, Series
             or column of arrays or lists, has numbers for each step: arrays
