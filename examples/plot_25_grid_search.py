@@ -35,8 +35,8 @@ print(f"accuracy in the folds: {search.best_score_:.3f}")
 print(f"test accuracy of the best, fitted again: {search.score(X_test, y_test):.3f}")
 
 # %%
-# `cv_results_` has one row a candidate. The components matter most: two of them
-# leave too little of the voice, whatever the network.
+# `cv_results_` has one row a candidate. Two components leave too little of the voice, and
+# eight units too little memory; the cell matters less.
 import matplotlib.pyplot as plt
 import pandas as pd
 
