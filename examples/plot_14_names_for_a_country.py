@@ -67,10 +67,10 @@ for temperature in (1.0, 0.7):
     print(
         f"temperature {temperature}, {len(names):,} names: {len(new):,} different new ones;"
     )
-    print(f"    {len(exist)} exist in that country: {', '.join(exist['name'][::4])}")
+    print(f"    {len(exist)} exist in that country, as {', '.join(exist['name'][::4])}")
 
 # %%
-# Names that exist are held-out ones: the network has not seen them, and came upon them itself. Here are
+# Names that exist are held-out ones: the network has never seen them and made them up itself. Here are
 # some of temperature 0.7 that are in no list at all:
 unknown = new[~new["name"].isin(X["name"])]
 pd.DataFrame(
@@ -94,9 +94,10 @@ for country, rests in zip(countries, several, strict=True):
 
 probabilities = generator.predict_proba(beginnings)
 letters = np.array([*generator.vocabulary_, "(end)"])
+letters[letters == " "] = "space"
 likely = np.argsort(-probabilities.max(axis=0))[:14]
 figure, axes = plt.subplots(figsize=(7.5, 4), layout="constrained")
-image = axes.imshow(probabilities[:, likely], cmap="Blues", vmin=0)
+image = axes.imshow(probabilities[:, likely], cmap="Blues", vmin=0, aspect="auto")
 axes.set_xticks(range(len(likely)), letters[likely])
 axes.set_yticks(range(len(countries)), countries)
 axes.set(xlabel='next letter after "Mar"')
@@ -174,17 +175,19 @@ for name, value in bits.items():
 # %%
 # Does a reader recognise the country?
 # ------------------------------------
-# A classifier that has seen real names alone tells where a name comes from. It is asked about held-out
-# names and about generated ones, 1,000 for each country, at temperature 1, where letters have the
-# probabilities that were learned.
+# A classifier learns from real names alone which country a name comes from. It then reads the held-out
+# names, and the generated ones of temperature 1, which are drawn with the probabilities that were
+# learned.
 from sklearn.metrics import confusion_matrix
 
 from skrnn import SequenceClassifier
 
-reader = SequenceClassifier(tokenizer="char", hidden_size=64, lr=0.005, random_state=0)
+reader = SequenceClassifier(
+    tokenizer="char", hidden_size=64, lr=0.005, max_epochs=12, random_state=0
+)
 reader.fit(train["name"], train["country"])
 
-figure, panels = plt.subplots(1, 2, figsize=(10, 5.4), sharey=True, layout="constrained")
+figure, panels = plt.subplots(1, 2, figsize=(9, 5), sharey=True, layout="constrained")
 for axes, (title, names) in zip(
     panels, {"held-out": test, "generated": generated[1.0]}.items(), strict=True
 ):
@@ -194,7 +197,7 @@ for axes, (title, names) in zip(
     )
     recognised = np.mean(np.diag(shares))
     print(f"{title}: the country of {recognised:.0f} % of the names is recognised")
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for row, column in np.argwhere(shares >= 3):
         share = shares[row, column]
         colour = "white" if share > 50 else "black"
@@ -207,3 +210,9 @@ for axes, (title, names) in zip(
 panels[0].set_ylabel("country of the name")
 figure.suptitle("Of 100 names of a country, so many are taken for names of …")
 plt.show()
+
+# %%
+# Each row counts alike in the percentages of the titles; by chance they would be 10 %. The classifier
+# confuses generated names where it confuses real ones: German with Dutch, Italian with Spanish. Of the
+# generated ones French names are recognised least. Many in the French list, such as Martin or Garcia,
+# are common in other countries too.
