@@ -73,12 +73,8 @@ for temperature in (1.0, 0.7):
 # Names that exist are held-out ones: the network has never seen them and made them up itself. Here are
 # some of temperature 0.7 that are in no list at all:
 unknown = new[~new["name"].isin(X["name"])]
-pd.DataFrame(
-    {
-        country: unknown["name"][unknown["country"] == country].tolist()[:6]
-        for country in countries
-    }
-).T.rename_axis("country")
+for country, names in unknown.groupby("country", observed=True)["name"]:
+    print(f"{country:>12}: {', '.join(names[:6])}")
 
 # %%
 # The same beginning everywhere
