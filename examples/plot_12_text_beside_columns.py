@@ -96,8 +96,14 @@ for site, colour in (("daily", "#1764ab"), ("satire", "#d1495b")):
     axis.plot(prices, probabilities, color=colour, lw=2.5, label=site)
 for price in (20, 80):
     axis.axvline(price, color="gray", linestyle=":")
-axis.set(title=f'"{sentence}"', xlabel="price", ylabel='probability of "bought"')
-axis.set(ylim=(0, 1.05), xlim=(0, 100))
+for price, what in (
+    (10, "always bought"),
+    (50, "the review decides"),
+    (90, "always left"),
+):
+    axis.text(price, 1.08, what, color="gray", ha="center")
+axis.set(xlabel="price", ylabel='probability of "bought"', ylim=(0, 1.05), xlim=(0, 100))
 axis.spines[["top", "right"]].set_visible(False)
-figure.legend(loc="outside right center")
+axis.legend(title="site", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+figure.suptitle(f'"{sentence}"', style="italic")
 plt.show()

@@ -79,7 +79,9 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 shown = remove(X_test, 0.3, seed=1)[0]
 axes[0].pcolormesh(np.ma.masked_invalid(shown.T), cmap="magma")
 axes[0].set_facecolor("#bbbbbb")
-axes[0].set(title='A "zero" without 30 % of its readings', xlabel="frame", ylabel="band")
+axes[0].set(
+    title='A "zero" with 30 % of its readings lost (grey)', xlabel="frame", ylabel="band"
+)
 colours = ("#d98b2b", "#1764ab", "#d1495b")
 for (name, values), colour in zip(accuracy.items(), colours, strict=True):
     axes[1].plot([0, *shares], [complete, *values], "o-", color=colour, lw=2, label=name)

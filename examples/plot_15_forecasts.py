@@ -68,10 +68,17 @@ print(table.sort_values("MASE").round(3).to_string())
 # A shop in a mall, and one in the city. The band has the nominal share of 90 %.
 import matplotlib.pyplot as plt
 
+shown = days[n_train - 21 :]
 figure, axes = plt.subplots(2, 1, figsize=(9, 6), layout="constrained", sharex=True)
 for ax, label in zip(axes, shops.index[:2], strict=True):
     backtest.plot(label, ax=ax)
-    ax.set_ylabel("sales a day")
+    holidays = shown[shops.loc[label, "holiday"][-len(shown) :] == 1]
+    low = ax.get_ylim()[0]
+    marks = {"marker": "^", "color": "#d1495b", "zorder": 3, "clip_on": False}
+    ax.scatter(holidays, np.full(len(holidays), low), label="holiday", **marks)
+    ax.set(ylabel="sales a day", xlim=(shown[0], shown[-1]), ylim=(low, None))
+    ax.get_legend().remove()
+axes[0].legend(ncols=4, loc="upper left", bbox_to_anchor=(0, 1.28), frameon=False)
 coverage = backtest.table["coverage"].iloc[0]
 figure.suptitle(f"Forecasts a week ahead: {coverage:.0%} of all values lie in the bands")
 plt.show()
