@@ -91,3 +91,11 @@ def test_the_order_of_held_out_texts_does_not_matter(words):
     one = nats_by_step(words, ["ab", "ca"], 3)
     other = nats_by_step(words, ["ca", "ab"], 3)
     np.testing.assert_allclose(one, np.roll(other, 3))
+
+
+def test_no_token_is_impossible_where_the_discounts_of_a_small_sample_are_none():
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        train = ["".join(generator.choice(list("abcd"), 4)) for _ in range(12)]
+        held_out = ["".join(generator.choice(list("abcde"), 5)) for _ in range(30)]
+        assert np.isfinite(nats_by_step(train, held_out, 3)).all()
