@@ -115,6 +115,21 @@ def load_plaid():
     return _load_series("plaid", "plaid.npz")
 
 
+def load_basic_motions():
+    """Return {split: (arrays, labels)}: 100 steps, 6 features of a watch, 4 motions."""
+    return _load_series("basic_motions", "basic_motions.npz")
+
+
+def load_gunpoint():
+    """Return {split: (arrays, labels)}: 150 steps of a hand's position, 2 classes."""
+    return _load_series("gunpoint", "gunpoint.npz")
+
+
+def load_gestures():
+    """Return {split: (arrays, labels)}: 29–361 steps, 1 feature, 10 gestures."""
+    return _load_series("pickup_gesture_wiimote_z", "pickup_gesture_wiimote_z.npz")
+
+
 def load_spoken_digits():
     """Return {split: (recordings, digits)}: int16 waveforms at 8 kHz."""
     return _load_series("fsdd", "fsdd_subset.npz")
