@@ -26,6 +26,7 @@ __all__ = [
     "check_sample_weight",
     "get_feature_names",
     "safe_indexing",
+    "scorer_name",
     "validate_parameter_constraints",
 ]
 
@@ -71,3 +72,9 @@ class SubclassOf(HasMethods):
 
     def __str__(self) -> str:
         return f"a class of {self.base.__module__}.{self.base.__qualname__}"
+
+
+def scorer_name(scorer: object) -> str:
+    """Return the name of a scorer's metric, or of a function, else "score"."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return getattr(metric, "__name__", "score")
