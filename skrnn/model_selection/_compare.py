@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +23,8 @@ Indices = NDArray[np.int64]
 class Job(NamedTuple):
     """One fit: of which estimator, on which sequences.
 
-    ``n_train`` names the training size in a learning curve; ``whole`` says that ``train``
-    is the whole training set of the fold.
+    ``whole`` says that ``train`` is the whole training set of the fold, not a part of it for
+    a learning curve.
     """
 
     name: str
@@ -132,7 +131,9 @@ def compare_estimators(
     >>> y = [1, 0, 1, 0] * 6
     >>> comparison = compare_estimators(
     ...     {
-    ...         "recurrent": SequenceClassifier(hidden_size=8, max_epochs=5, random_state=0),
+    ...         "recurrent": SequenceClassifier(
+    ...             hidden_size=8, max_epochs=5, random_state=0
+    ...         ),
     ...         "words": make_pipeline(TfidfVectorizer(), LogisticRegression()),
     ...     },
     ...     X,
@@ -174,10 +175,12 @@ def compare_estimators(
         )
         for job in jobs
     )
-    by_name = sorted(
-        zip(jobs, fits, strict=True), key=lambda pair: list(estimators).index(pair[0].name)
+    place = {name: i for i, name in enumerate(estimators)}
+    results = sorted(
+        zip(jobs, fits, strict=True),
+        key=lambda pair: (place[pair[0].name], pair[0].fold, len(pair[0].train)),
     )
-    return _collect(by_name, n_steps, bins, curves=bool(sizes))
+    return _collect(results, n_steps, bins, curves=bool(sizes))
 
 
 # --- checks -------------------------------------------------------------------------------
@@ -231,7 +234,11 @@ def check_tasks(estimators: Mapping[str, Any], scoring: Any) -> None:
                 f"{first_name!r} ({_class_name(first)}) is {first_kind}, "
                 f"{name!r} ({_class_name(estimators[name])}) is {kind}"
             )
-        if scoring is None and types[0] is None and _score(first) != _score(estimators[name]):
+        if (
+            scoring is None
+            and types[0] is None
+            and _score(first) != _score(estimators[name])
+        ):
             raise ValueError(
                 f"{first_name!r} ({_class_name(first)}) and {name!r} "
                 f"({_class_name(estimators[name])}) each have a score of their own; pass "

@@ -77,7 +77,10 @@ class Comparison:
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skrnn.model_selection import compare_estimators
     >>> X, y = load_iris(return_X_y=True)
-    >>> estimators = {"linear": LogisticRegression(max_iter=500), "trivial": DummyClassifier()}
+    >>> estimators = {
+    ...     "linear": LogisticRegression(max_iter=500),
+    ...     "trivial": DummyClassifier(),
+    ... }
     >>> comparison = compare_estimators(estimators, X, y, scoring="accuracy")
     >>> comparison.table["accuracy"].round(2).to_dict()
     {'linear': 0.97, 'trivial': 0.33}
@@ -161,7 +164,7 @@ class Comparison:
         columns[HEADS["size"]] = [_known(format_bytes(v), v) for v in table["size"]]
         lengths = zip(table["shortest"], table["longest"], strict=True)
         columns[HEADS["steps"]] = [_known(f"{a:.0f}–{b:.0f}", a) for a, b in lengths]
-        frame = pd.DataFrame(columns, index=pd.Index(table.index, name=None))
+        frame = pd.DataFrame(columns, index=table.index.tolist())
         return frame.loc[:, (frame != "").any()]
 
     def _folds(self) -> str:
@@ -179,13 +182,15 @@ class Comparison:
 
     def _sentences(self) -> list[str]:
         """Return a line for each difference."""
-        lines = []
+        lines = (
+            ["Differences ± corrected standard errors:"] if len(self.differences) else []
+        )
         for row in self.differences.itertuples():
-            error = "" if np.isnan(row.standard_error) else f" ± {row.standard_error:.2g}"
+            sign = "+" if row.difference > 0 else ""
             p = "" if np.isnan(row.p_value) else f" ({format_p(row.p_value)})"
             lines.append(
                 f"{row.metric} of {row.estimator} minus {self.reference}: "
-                f"{row.difference:+.3g}{error}{p}"
+                f"{sign}{with_spread(row.difference, row.standard_error)}{p}"
             )
         return lines
 
@@ -218,10 +223,15 @@ def with_spread(mean: float, spread: float) -> str:
     >>> with_spread(0.91234, 0.0123), with_spread(-1234.56, 78.9)
     ('0.912 ± 0.012', '-1,234.6 ± 78.9')
     """
-    size = abs(mean)
-    form = ".3f" if size < 10 else ",.1f" if size < 1e5 else ".3g"
+    form = digits_for(mean)
     text = format(mean, form)
     return text if np.isnan(spread) else f"{text} ± {format(spread, form)}"
+
+
+def digits_for(score: float) -> str:
+    """Return the format of a score of this size."""
+    size = abs(score)
+    return ".3f" if size < 10 else ",.1f" if size < 1e5 else ".3g"
 
 
 def format_bytes(n_bytes: float) -> str:

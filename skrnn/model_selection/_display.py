@@ -10,13 +10,15 @@ import pandas as pd
 from scipy import stats
 
 from skrnn.model_selection._compare import compare_estimators
-from skrnn.model_selection._comparison import Comparison, format_p, ratio_of
+from skrnn.model_selection._comparison import Comparison, digits_for, format_p, ratio_of
 from skrnn.model_selection._differences import corrected_error
 
 #: Of Okabe and Ito, told apart by colour-blind readers; without yellow, faint on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#8a8a8a"
+#: By which folds are drawn under the line of their row, and means above it.
+BELOW = 0.12
 #: Confidence of the intervals of differences.
 CONFIDENCE = 0.95
 
@@ -63,7 +65,10 @@ class ComparisonDisplay:
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skrnn.model_selection import ComparisonDisplay, compare_estimators
     >>> X, y = load_iris(return_X_y=True)
-    >>> estimators = {"linear": LogisticRegression(max_iter=500), "trivial": DummyClassifier()}
+    >>> estimators = {
+    ...     "linear": LogisticRegression(max_iter=500),
+    ...     "trivial": DummyClassifier(),
+    ... }
     >>> comparison = compare_estimators(estimators, X, y, scoring="accuracy")
     >>> display = ComparisonDisplay(comparison=comparison)
     >>> display.summary["mean"].round(2).tolist()
@@ -237,8 +242,12 @@ def _differences(comparison: Comparison) -> pd.DataFrame:
     scores, reference = comparison.scores, comparison.reference
     others = scores[scores["estimator"] != reference]
     if others.empty:
-        raise ValueError("kind='differences' needs two estimators, the comparison has one")
-    first = scores[scores["estimator"] == reference].set_index(["metric", "fold"])["score"]
+        raise ValueError(
+            "kind='differences' needs two estimators, the comparison has one"
+        )
+    first = scores[scores["estimator"] == reference].set_index(["metric", "fold"])[
+        "score"
+    ]
     key = pd.MultiIndex.from_frame(others[["metric", "fold"]])
     return others.assign(score=others["score"].to_numpy() - first.reindex(key).to_numpy())
 
@@ -289,7 +298,14 @@ def _by_train_size(data: pd.DataFrame, ratio: float) -> pd.DataFrame:
     table = groups.agg(
         train_size=("train_size", "mean"), mean=("score", "mean"), error=("score", "std")
     )
-    return table.reset_index().drop(columns="place")
+    return _in_order(table.reset_index().drop(columns="place"), "train_size", data)
+
+
+def _in_order(table: pd.DataFrame, position: str, data: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary by estimator, as in the data, and then by position."""
+    order = pd.Categorical(table["estimator"], data["estimator"].unique(), ordered=True)
+    rows = np.lexsort((table[position], order.codes))
+    return table.iloc[rows].reset_index(drop=True)
 
 
 def _by_bin(data: pd.DataFrame, ratio: float) -> pd.DataFrame:
@@ -301,12 +317,7 @@ def _by_bin(data: pd.DataFrame, ratio: float) -> pd.DataFrame:
         mean = float(np.average(part["score"], weights=weight))
         rows.append((*key, weight.sum(), mean, part["score"].std(ddof=1)))
     table = pd.DataFrame(rows, columns=[*keys, "n_sequences", "mean", "error"])
-    order = {name: i for i, name in enumerate(data["estimator"].unique())}
-    return table.sort_values(
-        ["estimator", "shortest"],
-        key=lambda column: column.map(order) if column.name == "estimator" else column,
-        ignore_index=True,
-    )
+    return _in_order(table, "shortest", data)
 
 
 # --- pictures -----------------------------------------------------------------------------
@@ -317,14 +328,17 @@ def _draw_scores(display: ComparisonDisplay, ax: Any) -> None:
     summary = display.summary
     names = summary["estimator"].tolist()
     wide = display.data.pivot(index="fold", columns="estimator", values="score")[names]
-    ax.plot(wide.to_numpy().T, range(len(names)), color=GREY, alpha=0.35, lw=0.8, zorder=1)
+    rows = np.arange(len(names)) + BELOW
+    ax.plot(wide.to_numpy().T, rows, color=GREY, alpha=0.3, lw=0.8, zorder=1)
     differences = display.comparison.differences
     mine = differences[differences["metric"] == display.metric].set_index("estimator")
     for i, row in enumerate(summary.itertuples()):
-        _draw_row(ax, i, row, wide[row.estimator].to_numpy(), "standard error")
+        _draw_row(ax, i, row, wide[row.estimator].to_numpy(), "corrected standard error")
         if row.estimator in mine.index and not np.isnan(mine.p_value[row.estimator]):
-            note = f"{mine.difference[row.estimator]:+.3f}, "
-            _note(ax, i, note + format_p(mine.p_value[row.estimator]))
+            difference, p_value = mine.loc[row.estimator, ["difference", "p_value"]]
+            size = format(abs(difference), digits_for(difference))
+            sign = "+" if difference > 0 else "−"
+            _note(ax, i, f"{sign}{size}, {format_p(p_value)}")
         elif i == 0 and len(names) > 1 and len(wide) > 1:
             _note(ax, i, "reference")
     _finish_rows(ax, names, display.metric)
@@ -353,10 +367,10 @@ def _draw_row(
     paint = COLORS[(i if color is None else color) % len(COLORS)]
     ax.plot(
         values,
-        np.full(len(values), i),
+        np.full(len(values), i + BELOW),
         ls="",
         marker="o",
-        ms=4.5,
+        ms=5,
         mec="white",
         mew=0.5,
         color=GREY,
@@ -365,7 +379,7 @@ def _draw_row(
     )
     ax.errorbar(
         row.mean,
-        i,
+        i - BELOW,
         xerr=None if np.isnan(row.error) else row.error,
         color=paint,
         marker="D",
@@ -374,7 +388,7 @@ def _draw_row(
         lw=2.2,
         capsize=5,
         zorder=3,
-        label=f"mean and {error_is}" if i == 0 else None,
+        label=f"mean and its {error_is}" if i == 0 else None,
     )
 
 
@@ -445,7 +459,7 @@ def _finish_lines(ax: Any, x_label: str, y_label: str) -> None:
     ax.set_ylabel(y_label)
     ax.grid(alpha=0.25)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, title="mean ± deviation over folds", alignment="left")
 
 
 #: The tidy scores of each kind of picture, their summary, and the picture.

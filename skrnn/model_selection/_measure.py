@@ -74,7 +74,9 @@ class Scoring:
         try:
             scores = self.scorer(estimator, *arguments, **params)
         except Exception as error:
-            raise _renamed(error, f"scoring={self.given!r} does not fit: {error}") from error
+            raise _renamed(
+                error, f"scoring={self.given!r} does not fit: {error}"
+            ) from error
         if not isinstance(scores, Mapping):
             scores = {self.name: scores}
         return {str(name): _as_number(value, name) for name, value in scores.items()}
