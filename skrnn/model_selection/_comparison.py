@@ -181,13 +181,15 @@ class Comparison:
         )
 
     def _sentences(self) -> list[str]:
-        """Return a line for each difference."""
-        lines = (
-            ["Differences ± corrected standard errors:"] if len(self.differences) else []
-        )
+        """Return a head and a line for each difference."""
+        if self.differences.empty:
+            return []
+        n_others = self.differences["estimator"].nunique()
+        adjusted = f", p adjusted for {n_others} comparisons" if n_others > 1 else ""
+        lines = [f"Differences ± corrected standard errors{adjusted}:"]
         for row in self.differences.itertuples():
             sign = "+" if row.difference > 0 else ""
-            p = "" if np.isnan(row.p_value) else f" ({format_p(row.p_value)})"
+            p = "" if np.isnan(row.p_adjusted) else f" ({format_p(row.p_adjusted)})"
             lines.append(
                 f"{row.metric} of {row.estimator} minus {self.reference}: "
                 f"{sign}{with_spread(row.difference, row.standard_error)}{p}"

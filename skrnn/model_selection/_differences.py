@@ -79,8 +79,7 @@ def adjust_p_values(p_values: ArrayLike) -> NDArray[np.float64]:
     known = np.flatnonzero(~np.isnan(given))
     order = known[np.argsort(given[known], kind="stable")]
     factors = len(order) - np.arange(len(order))
-    adjusted = np.maximum.accumulate(given[order] * factors) if len(order) else []
-    result[order] = np.minimum(adjusted, 1.0)
+    result[order] = np.minimum(np.maximum.accumulate(given[order] * factors), 1.0)
     return result
 
 

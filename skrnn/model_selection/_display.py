@@ -34,8 +34,8 @@ class ComparisonDisplay:
         The numbers that are drawn.
     kind : {"scores", "differences", "learning_curves", "length"}, default="scores"
         "scores": the score of each fold, with lines between equal folds, the means with
-        their corrected standard errors, and the p-value of the difference to the first
-        estimator. "differences": the differences to the first estimator, with 95 %
+        their corrected standard errors, and the adjusted p-value of the difference to the
+        first estimator. "differences": the differences to the first estimator, with 95 %
         confidence intervals. "learning_curves": the mean score by training size, with the
         standard deviation over folds. "length": the same by length of the test sequences.
     metric : str, default=None
@@ -334,8 +334,8 @@ def _draw_scores(display: ComparisonDisplay, ax: Any) -> None:
     mine = differences[differences["metric"] == display.metric].set_index("estimator")
     for i, row in enumerate(summary.itertuples()):
         _draw_row(ax, i, row, wide[row.estimator].to_numpy(), "corrected standard error")
-        if row.estimator in mine.index and not np.isnan(mine.p_value[row.estimator]):
-            difference, p_value = mine.loc[row.estimator, ["difference", "p_value"]]
+        if row.estimator in mine.index and not np.isnan(mine.p_adjusted[row.estimator]):
+            difference, p_value = mine.loc[row.estimator, ["difference", "p_adjusted"]]
             size = format(abs(difference), digits_for(difference))
             sign = "+" if difference > 0 else "−"
             _note(ax, i, f"{sign}{size}, {format_p(p_value)}")
@@ -350,7 +350,7 @@ def _draw_differences(display: ComparisonDisplay, ax: Any) -> None:
     names = summary["estimator"].tolist()
     wide = display.data.pivot(index="fold", columns="estimator", values="score")[names]
     mine = comparison.differences
-    p_values = mine[mine["metric"] == display.metric].set_index("estimator")["p_value"]
+    p_values = mine[mine["metric"] == display.metric].set_index("estimator")["p_adjusted"]
     ax.axvline(0, color="black", lw=1, ls="--", zorder=1)
     for i, row in enumerate(summary.itertuples()):
         kind = f"{CONFIDENCE:.0%} confidence interval"

@@ -6,7 +6,7 @@ import pickle
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from numbers import Number
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,7 +94,7 @@ def _metric_name(scoring: Any) -> str:
 
 def _as_number(value: Any, name: object) -> float:
     number = value.item() if np.ndim(value) == 0 and hasattr(value, "item") else value
-    if isinstance(number, Number):
+    if isinstance(number, Real):
         return float(number)
     raise TypeError(f"scoring must give a number, but {name!r} is {shown(value)}")
 
