@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -94,7 +95,7 @@ def compare_estimators(
     random_state : int, RandomState instance or None, default=None
         Of the training sets that ``train_sizes`` draws.
     verbose : int, default=0
-        Above 0 joblib prints its progress.
+        Above 0 a line is written to standard error after each fit.
 
     Returns
     -------
@@ -159,8 +160,9 @@ def compare_estimators(
     bins = None if by_length is None else cut_lengths(n_steps, by_length)
     sizes = _check_sizes(train_sizes, min(len(train) for train, _ in folds))
     jobs = list(_jobs(estimators, folds, sizes, y if stratified else None, random_state))
-    run = Parallel(n_jobs=n_jobs, verbose=verbose)
-    fits = run(
+    run = Parallel(n_jobs=n_jobs, return_as="generator")
+    fits: list[Fit] = []
+    for fit in run(
         delayed(measure)(
             job.name,
             estimators[job.name],
@@ -174,7 +176,10 @@ def compare_estimators(
             bin_of=bins.bin_of[job.test] if bins is not None and job.whole else None,
         )
         for job in jobs
-    )
+    ):
+        if verbose > 0:
+            _report(jobs[len(fits)], fit)
+        fits.append(fit)
     place = {name: i for i, name in enumerate(estimators)}
     results = sorted(
         zip(jobs, fits, strict=True),
@@ -347,6 +352,15 @@ def nested_order(
     share = np.empty(len(train))  # of its class that comes no later than a sequence
     share[by_class] = (np.arange(len(train)) - starts + 0.5) / np.repeat(counts, counts)
     return shuffled[np.argsort(share, kind="stable")]
+
+
+def _report(job: Job, fit: Fit) -> None:
+    """Write a line about a fit to standard error."""
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in fit.scores.items())
+    size = "" if job.whole else f" on {len(job.train):,} sequences"
+    sys.stderr.write(
+        f"fold {job.fold}, {job.name}{size}: {scores} ({fit.fit_time:.1f} s)\n"
+    )
 
 
 # --- results ------------------------------------------------------------------------------
