@@ -242,7 +242,7 @@ def check_tasks(estimators: Mapping[str, Any], scoring: Any) -> None:
         if (
             scoring is None
             and types[0] is None
-            and _score(first) != _score(estimators[name])
+            and not _scoring_bases(first) & _scoring_bases(estimators[name])
         ):
             raise ValueError(
                 f"{first_name!r} ({_class_name(first)}) and {name!r} "
@@ -259,8 +259,10 @@ def _type_of(estimator: Any) -> str | None:
         return None
 
 
-def _score(estimator: Any) -> Any:
-    return getattr(type(final_estimator(estimator)), "score", None)
+def _scoring_bases(estimator: Any) -> set[type]:
+    """Return the classes that define the ``score`` of an estimator, or override it."""
+    bases = type(final_estimator(estimator)).__mro__
+    return {base for base in bases if "score" in vars(base)}
 
 
 def _class_name(estimator: Any) -> str:

@@ -459,7 +459,15 @@ def _finish_lines(ax: Any, x_label: str, y_label: str) -> None:
     ax.set_ylabel(y_label)
     ax.grid(alpha=0.25)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, title="mean ± deviation over folds", alignment="left")
+    n_names = len(ax.get_legend_handles_labels()[1])
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=min(n_names, 4),
+        frameon=False,
+        title="mean ± standard deviation over folds",
+        alignment="left",
+    )
 
 
 #: The tidy scores of each kind of picture, their summary, and the picture.

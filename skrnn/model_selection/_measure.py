@@ -16,7 +16,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 
-from skrnn._sklearn import safe_indexing, scorer_name
+from skrnn._sklearn import InvalidParameterError, safe_indexing, scorer_name
 from skrnn.data.steps import shown
 
 #: Attributes of searches and wrappers that hold the estimator inside, the fitted one first.
@@ -149,7 +149,9 @@ def measure(
         X_test = safe_indexing(X, test)
         predict_time = seconds_of(getattr(fitted, "predict", None), X_test)
     except Exception as error:
-        text = f"estimators[{name!r}] failed in fold {fold}: {error}"
+        cause = error.__cause__ if isinstance(error, InvalidParameterError) else None
+        # cross_validate takes a parameter of the estimator for one of its own
+        text = f"estimators[{name!r}] failed in fold {fold}: {cause or error}"
         raise _renamed(error, text) from error
     prefix = "test_"
     scores = {
@@ -174,7 +176,7 @@ def measure(
 
 def _renamed(error: Exception, text: str) -> Exception:
     """Return an error of the same kind as another, with a message of its own."""
-    kinds = (TypeError, ValueError)
+    kinds = (ValueError, TypeError)
     kind = next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)
     return kind(text)
 
