@@ -156,7 +156,8 @@ def compare_estimators(
     stratified = is_classifier(first)
     splitter = check_cv(cv, y, classifier=stratified)
     folds = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, groups)]
-    n_steps = lengths_of(X, lengths)
+    # without y a table may be one series to forecast
+    n_steps = lengths_of(X, lengths, rows_are_sequences=y is not None)
     bins = None if by_length is None else cut_lengths(n_steps, by_length)
     sizes = _check_sizes(train_sizes, min(len(train) for train, _ in folds))
     jobs = list(_jobs(estimators, folds, sizes, y if stratified else None, random_state))

@@ -27,10 +27,14 @@ class LengthBins(NamedTuple):
     longest: NDArray[np.int64]
 
 
-def lengths_of(X: Any, given: Any = None) -> NDArray[np.int64] | None:
-    """Return the number of steps of each sequence, or None where X has no sequences.
+def lengths_of(
+    X: Any, given: Any = None, *, rows_are_sequences: bool = True
+) -> NDArray[np.int64] | None:
+    """Return the number of steps of each sequence, or None where they are unknown.
 
-    A string has as many steps as words. ``given`` lengths are checked and returned.
+    A string has as many steps as words. ``given`` lengths are checked and returned. The
+    rows of a table of numbers may be the steps of one series, if ``rows_are_sequences`` is
+    False; then their lengths are unknown.
     """
     if given is not None:
         return _check_lengths(X, given)
@@ -43,6 +47,8 @@ def lengths_of(X: Any, given: Any = None) -> NDArray[np.int64] | None:
             )
         except (TypeError, ValueError):
             return None
+    if checked.form.container == "columns" and not rows_are_sequences:
+        return None
     return np.asarray(checked.steps.lengths, dtype=np.int64)
 
 

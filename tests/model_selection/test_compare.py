@@ -182,6 +182,10 @@ def test_forecasters_are_compared_over_time():
     result = compare_estimators(estimators, series, cv=TimeSeriesSplit(2, test_size=15))
     assert result.fits["n_train"].tolist() == [30, 45] * 2
     assert result.table["longest"].isna().all()
+    table = pd.DataFrame({"sales": series, "day": np.arange(60.0)})
+    estimator = SequenceForecaster(horizon=2, target="sales", **SMALL)
+    result = compare_estimators({"one": estimator}, table, cv=TimeSeriesSplit(2))
+    assert result.table["longest"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,13 @@ def test_the_table_holds_means_and_spreads_over_folds(comparison):
     assert comparison.table[["shortest", "longest"]].values.tolist() == [[1, 8]] * 2
 
 
+def test_times_are_medians_because_the_first_call_is_slow():
+    comparison = make_comparison({"a": [0.5, 0.6, 0.7]})
+    fits = comparison.fits.assign(fit_time=[9.0, 1.0, 2.0])
+    table = Comparison(scores=comparison.scores, fits=fits).table
+    assert table["fit_time"].tolist() == [2.0]
+
+
 def test_differences_are_to_the_first_estimator_and_have_a_p_value(comparison):
     rows = comparison.differences
     assert comparison.reference == "network"

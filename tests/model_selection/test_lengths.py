@@ -28,6 +28,13 @@ def test_the_length_is_the_number_of_steps(X, expected):
     assert (None if lengths is None else lengths.tolist()) == expected
 
 
+def test_a_table_that_may_be_one_series_has_no_lengths():
+    table = np.zeros((9, 2))
+    assert lengths_of(table).tolist() == [2] * 9
+    assert lengths_of(table, rows_are_sequences=False) is None
+    assert lengths_of([[1.0], [2.0, 3.0]], rows_are_sequences=False).tolist() == [1, 2]
+
+
 def test_lengths_can_be_given_for_any_X():
     assert lengths_of([{}, {}], [3, 4]).tolist() == [3, 4]
     with pytest.raises(ValueError, match=r"lengths must be whole numbers .* got float64"):
