@@ -37,10 +37,12 @@ from skrnn import (
 )
 from skrnn.model_selection import Comparison, ComparisonDisplay, compare_estimators
 from skrnn.model_selection._comparison import digits_for, format_p
-from skrnn.preprocessing import WordTokenizer
+from skrnn.preprocessing import CharTokenizer, WordTokenizer
 
 #: Names of the estimators in the table.
 RECURRENT, FEED_FORWARD, WORDS = "recurrent", "feed-forward", "TF-IDF"
+#: What a text is split into.
+TOKENIZERS: dict[str, Any] = {"word": WordTokenizer, "char": CharTokenizer}
 #: A column of whole numbers with more different ones is a number to predict, not a label.
 MAX_NUMERIC_CLASSES = 20
 #: p-values below it count as a difference.
@@ -54,10 +56,11 @@ class UsageError(Exception):
 
 
 class Task(NamedTuple):
-    """A table as a problem: X, y, groups, and what to measure."""
+    """A table as a problem: X, y, lengths in tokens, groups, and what to measure."""
 
     X: Any
     y: Any
+    lengths: list[int]
     groups: Any
     is_classification: bool
     scoring: list[str]
@@ -129,6 +132,13 @@ def make_parser() -> argparse.ArgumentParser:
         help="scikit-learn's names of metrics, the first decides (default: accuracy "
         "f1_macro, or r2 neg_mean_absolute_error)",
     )
+    add(
+        "--tokenizer",
+        choices=list(TOKENIZERS),
+        default="word",
+        help="what the networks and TF-IDF read of a text; char for names, words, or "
+        "scripts without spaces (default: word)",
+    )
     add("--cv", type=int, default=5, metavar="N", help="folds (default: 5)")
     add("--sample", type=int, metavar="N", help="use N rows, drawn at random")
     add("--sep", help="separator (default: a tab for .tsv, else a comma)")
@@ -166,7 +176,8 @@ def compare(options: argparse.Namespace) -> None:
         scoring=task.scoring,
         cv=make_folds(task, options),
         n_jobs=options.n_jobs,
-        by_length=N_BINS if figure is not None and _lengths_differ(task.X) else None,
+        by_length=N_BINS if figure is not None and np.ptp(task.lengths) else None,
+        lengths=task.lengths,
         verbose=1,
     )
     sys.stdout.write(f"{comparison}\n\n{verdict(comparison)}\n")
@@ -210,8 +221,16 @@ def read_task(options: argparse.Namespace) -> Task:
         scoring = ["r2", "neg_mean_absolute_error"]
     description = f"{len(frame):,} texts; column {options.target!r} holds {kind}"
     groups = None if options.group is None else frame[options.group].to_numpy()
-    X = _make_X(frame, options)
-    return Task(X, y, groups, is_classification, options.scoring or scoring, description)
+    split = TOKENIZERS[options.tokenizer]().split
+    return Task(
+        _make_X(frame, options),
+        y,
+        [len(split(text)) for text in frame[options.text]],
+        groups,
+        is_classification,
+        options.scoring or scoring,
+        description,
+    )
 
 
 def read_frame(options: argparse.Namespace) -> pd.DataFrame:
@@ -290,12 +309,6 @@ def _make_X(frame: pd.DataFrame, options: argparse.Namespace) -> Any:
     return pd.DataFrame(columns)
 
 
-def _lengths_differ(X: Any) -> bool:
-    texts = X if isinstance(X, list) else X.iloc[:, 0]
-    split = WordTokenizer().split
-    return len({len(split(text)) for text in texts}) > 1
-
-
 # --- the estimators -----------------------------------------------------------------------
 
 
@@ -313,17 +326,18 @@ def make_estimators(task: Task, options: argparse.Namespace) -> dict[str, Any]:
         linear = Ridge()
     has_gaps = isinstance(task.X, pd.DataFrame) and bool(task.X.isna().any(axis=None))
     for network in networks.values():
-        network.set_params(random_state=options.seed)
+        network.set_params(random_state=options.seed, tokenizer=options.tokenizer)
         if options.max_epochs is not None:
             network.set_params(max_epochs=options.max_epochs)
         if has_gaps:
             network.set_params(missing="indicator")
-    return networks | {WORDS: make_pipeline(_word_features(task.X), linear)}
+    return networks | {WORDS: make_pipeline(_word_features(task.X, options), linear)}
 
 
-def _word_features(X: Any) -> Any:
-    """Return TF-IDF of the words that the networks see, beside the static columns."""
-    tfidf = TfidfVectorizer(tokenizer=WordTokenizer().split, token_pattern=None)
+def _word_features(X: Any, options: argparse.Namespace) -> Any:
+    """Return TF-IDF of the tokens that the networks see, beside the static columns."""
+    split = TOKENIZERS[options.tokenizer]().split
+    tfidf = TfidfVectorizer(tokenizer=split, token_pattern=None)
     if isinstance(X, list):
         return tfidf
     text, *features = X.columns

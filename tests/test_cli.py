@@ -136,6 +136,12 @@ def test_all_estimators_read_the_same_words(frame, save):
     assert set(words) <= set(network.vocabulary_)
 
 
+def test_names_are_read_by_characters(frame, save, capsys):
+    frame["name"] = ["ab" + "a" * (i % 5) for i in range(40)]
+    assert run(save(frame), "--cv", "2", "--tokenizer", "char", text="name") == 0
+    assert "2–6" in capsys.readouterr().out  # the shortest and the longest, in characters
+
+
 def test_rows_can_be_drawn_and_files_may_be_separated_by_tabs(frame, save):
     path = save(frame, "data.tsv", sep="\t")
     task = task_of(path, "--sample", "10", "--cv", "2")
