@@ -384,11 +384,10 @@ def verdict(comparison: Comparison) -> str:
     if not p_value < SIGNIFICANT:
         n_folds = comparison.scores["fold"].nunique()
         times = comparison.table["fit_time"]
-        ratio = times[RECURRENT] / times[best]
         return (
             f"No difference that {n_folds} folds tell from noise: the {metric} of the "
-            f"recurrent network is {where} ({format_p(p_value)}). {best} trains "
-            f"{_times(ratio)}."
+            f"recurrent network is {where} ({format_p(p_value)})."
+            f"{_slowness(times[RECURRENT] / times[best])}"
         )
     start = "Recurrence pays" if gap > 0 else "Recurrence does not pay"
     return (
@@ -397,15 +396,16 @@ def verdict(comparison: Comparison) -> str:
     )
 
 
-def _times(ratio: float) -> str:
-    """Return how much faster training is.
+def _slowness(ratio: float) -> str:
+    """Return a sentence about training that takes longer, empty where it does not.
 
-    >>> _times(812.3), _times(2.34), _times(0.5)
-    ('812 times as fast', '2.3 times as fast', 'no faster')
+    >>> _slowness(812.3), _slowness(2.34), _slowness(1.0)
+    (' Its training takes 812 times as long.', ' Its training takes 2.3 times as long.', '')
     """
     if ratio < 1.1:
-        return "no faster"
-    return f"{ratio:.1f} times as fast" if ratio < 10 else f"{ratio:,.0f} times as fast"
+        return ""
+    times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+    return f" Its training takes {times} times as long."
 
 
 def _new_figure(path: Path) -> Any:
