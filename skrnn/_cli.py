@@ -247,9 +247,10 @@ def read_frame(options: argparse.Namespace) -> pd.DataFrame:
     named = [options.text, options.target, *options.features, *group]
     for column in named:
         if column not in frame.columns:
+            advice = "; is --sep right?" if frame.shape[1] == 1 else ""
             raise UsageError(
                 f"{str(path)!r} has no column {column!r}; its columns are "
-                f"{frame.columns.tolist()}"
+                f"{frame.columns.tolist()}{advice}"
             )
     roles = [options.text, options.target, *options.features]
     if len(set(roles)) < len(roles):

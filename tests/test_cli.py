@@ -195,6 +195,7 @@ def test_a_missing_file_or_column_is_named(frame, save, capsys, tmp_path):
     assert "has no column 'text'; its columns are ['review', 'label', 'stars'" in message
     assert "no column 'age'" in fails(capsys, save(frame), "--features", "year", "age")
     assert "is named twice" in fails(capsys, save(frame), target="review")
+    assert "is --sep right?" in fails(capsys, save(frame, sep=";"))
     broken = tmp_path / "broken.csv"
     broken.write_text("")
     assert "cannot be read as CSV" in fails(capsys, str(broken))

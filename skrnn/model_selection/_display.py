@@ -434,7 +434,7 @@ def _draw_by_length(display: ComparisonDisplay, ax: Any) -> None:
     places = {shortest: i for i, shortest in enumerate(bins["shortest"])}
     n_names = summary["estimator"].nunique()
     for i, (name, part) in enumerate(summary.groupby("estimator", sort=False)):
-        shift = 0.12 * (i - (n_names - 1) / 2)
+        shift = min(0.12, 0.6 / n_names) * (i - (n_names - 1) / 2)
         ax.errorbar(
             part["shortest"].map(places) + shift,
             part["mean"],
