@@ -7,6 +7,7 @@ from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
+    InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
@@ -18,6 +19,7 @@ from sklearn.utils.validation import _get_feature_names as get_feature_names
 __all__ = [
     "HasMethods",
     "Interval",
+    "InvalidParameterError",
     "SequenceOf",
     "SubclassOf",
     "StrOptions",
@@ -26,6 +28,7 @@ __all__ = [
     "check_sample_weight",
     "get_feature_names",
     "safe_indexing",
+    "scorer_name",
     "validate_parameter_constraints",
 ]
 
@@ -71,3 +74,9 @@ class SubclassOf(HasMethods):
 
     def __str__(self) -> str:
         return f"a class of {self.base.__module__}.{self.base.__qualname__}"
+
+
+def scorer_name(scorer: object) -> str:
+    """Return the name of a scorer's metric, or of a function, else "score"."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return getattr(metric, "__name__", "score")

@@ -1,0 +1,250 @@
+"""The command line on small files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skrnn._cli import main, make_estimators, make_parser, read_task, verdict
+from skrnn.model_selection import Comparison
+
+
+@pytest.fixture
+def frame():
+    """Return forty texts whose word "good" decides the label."""
+    rng = np.random.default_rng(0)
+    words = np.array(["good", "bad", "film", "plot"])
+    texts = [" ".join(rng.choice(words, n)) for n in rng.integers(2, 6, 40)]
+    return pd.DataFrame(
+        {
+            "review": texts,
+            "label": ["yes" if "good" in text else "no" for text in texts],
+            "stars": rng.normal(size=40).round(2),
+            "year": rng.integers(2000, 2009, 40),
+            "shop": rng.choice(["x", "y"], 40),
+            "author": np.arange(40) % 8,
+        }
+    )
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Return a function that writes a frame to a file and returns its path."""
+
+    def write(frame, name="data.csv", **options):
+        path = tmp_path / name
+        frame.to_csv(path, index=False, **options)
+        return str(path)
+
+    return write
+
+
+def run(path, *options, text="review", target="label"):
+    given = ["compare", path, "--text", text, "--target", target, "--max-epochs", "1"]
+    return main([*given, *options])
+
+
+def fails(capsys, *arguments, **options):
+    """Return the message of a run that must fail."""
+    with pytest.raises(SystemExit) as error:
+        run(*arguments, **options)
+    assert error.value.code == 2
+    return capsys.readouterr().err
+
+
+def task_of(path, *options, text="review", target="label"):
+    given = ["compare", path, "--text", text, "--target", target, *options]
+    return read_task(make_parser().parse_args(given))
+
+
+def test_the_table_and_the_answer_are_printed(frame, save, capsys):
+    assert run(save(frame), "--cv", "2") == 0
+    out, err = capsys.readouterr()
+    for name in ("recurrent", "feed-forward", "TF-IDF"):
+        assert re.search(rf"^{name} +\d\.\d{{3}} ± \d", out, re.MULTILINE)
+    assert re.search(
+        "tell from noise|Recurrence (pays|does not pay)", out.splitlines()[-1]
+    )
+    assert "40 texts; column 'label' holds 2 classes" in err
+    assert len(re.findall("^fold ", err, re.MULTILINE)) == 6
+
+
+def test_the_same_seed_gives_the_same_scores(frame, save, capsys):
+    path = save(frame)
+    outputs = []
+    for _ in range(2):
+        run(path, "--cv", "2", "--seed", "3")
+        outputs.append(re.findall(r"0\.\d{3} ± 0\.\d{3}", capsys.readouterr().out))
+    assert outputs[0] == outputs[1] != []
+
+
+def test_a_picture_is_saved(frame, save, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "picture.png"
+    assert run(save(frame), "--cv", "2", "--plot", str(picture)) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_columns_beside_the_text_groups_and_numbers_to_predict(frame, save, capsys):
+    frame.loc[3, "year"] = np.nan
+    frame.loc[4, "shop"] = None
+    options = ["--features", "year", "shop", "--group", "author", "--cv", "2"]
+    assert run(save(frame), *options, target="stars") == 0
+    out, err = capsys.readouterr()
+    assert "r2" in out
+    assert "column 'stars' holds numbers from" in err
+    assert run(save(frame), *options) == 0
+    assert "accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "is_classification"),
+    [
+        ("label", (), True),
+        ("stars", (), False),
+        ("year", (), True),  # nine whole numbers
+        ("year", ("--task", "regression"), False),
+        ("stars", ("--task", "classification", "--cv", "1"), True),
+    ],
+)
+def test_the_task_follows_from_the_target(
+    frame, save, target, options, is_classification
+):
+    task = task_of(save(frame), *options, target=target)
+    assert task.is_classification == is_classification
+
+
+def test_many_whole_numbers_are_numbers_to_predict(frame, save):
+    frame["price"] = np.arange(40)
+    assert not task_of(save(frame), target="price").is_classification
+
+
+def test_all_estimators_read_the_same_words(frame, save):
+    path = save(frame)
+    options = make_parser().parse_args(
+        ["compare", path, "--text", "review", "--target", "label"]
+    )
+    task = read_task(options)
+    estimators = make_estimators(task, options)
+    words = estimators["TF-IDF"].fit(task.X, task.y)[0].vocabulary_
+    network = estimators["feed-forward"].set_params(max_epochs=1).fit(task.X, task.y)
+    assert set(words) <= set(network.vocabulary_)
+
+
+def test_names_are_read_by_characters(frame, save, capsys):
+    frame["name"] = ["ab" + "a" * (i % 5) for i in range(40)]
+    assert run(save(frame), "--cv", "2", "--tokenizer", "char", text="name") == 0
+    assert "2–6" in capsys.readouterr().out  # the shortest and the longest, in characters
+
+
+def test_rows_can_be_drawn_and_files_may_be_separated_by_tabs(frame, save):
+    path = save(frame, "data.tsv", sep="\t")
+    task = task_of(path, "--sample", "10", "--cv", "2")
+    assert len(task.X) == len(task.y) == 10
+    assert task.X == task_of(path, "--sample", "10", "--cv", "2").X
+    assert task.X != task_of(path, "--sample", "10", "--cv", "2", "--seed", "1").X
+
+
+# --- the answer ---------------------------------------------------------------------------
+
+
+def answer(recurrent, words):
+    """Return the sentence about scores of five folds; the baseline is worse than both."""
+    noise = np.array([0.01, -0.01, 0.02, -0.02, 0.0])
+    scores = {
+        "recurrent": recurrent + noise,
+        "feed-forward": 0.1 + noise[::-1],
+        "TF-IDF": words - noise,
+    }
+    rows = [
+        {"estimator": name, "fold": fold, "metric": "accuracy", "score": score}
+        for name, values in scores.items()
+        for fold, score in enumerate(values)
+    ]
+    number = {"n_parameters": 1, "n_iter": 1, "size": 1, "shortest": 1, "longest": 1}
+    fits = [
+        {"estimator": row["estimator"], "fold": row["fold"], "n_train": 80, "n_test": 20}
+        | {"fit_time": 10 if row["estimator"] == "recurrent" else 0.5, "predict_time": 1}
+        | number
+        for row in rows
+    ]
+    return verdict(Comparison(scores=pd.DataFrame(rows), fits=pd.DataFrame(fits)))
+
+
+def test_the_answer_is_yes_no_or_noise():
+    yes, no, noise = answer(0.9, 0.5), answer(0.5, 0.9), answer(0.9, 0.89)
+    assert yes.startswith("Recurrence pays on these texts: the accuracy of the recurrent")
+    assert "is 0.400 above that of TF-IDF, the better baseline (p " in yes
+    assert no.startswith("Recurrence does not pay on these texts")
+    assert "is 0.400 below that of TF-IDF" in no
+    assert noise.startswith("No difference that 5 folds tell from noise")
+    assert noise.endswith("Its training takes 20 times as long.")
+
+
+# --- errors -------------------------------------------------------------------------------
+
+
+def test_a_missing_file_or_column_is_named(frame, save, capsys, tmp_path):
+    assert "there is no file" in fails(capsys, str(tmp_path / "nothing.csv"))
+    message = fails(capsys, save(frame), text="text")
+    assert "has no column 'text'; its columns are ['review', 'label', 'stars'" in message
+    assert "no column 'age'" in fails(capsys, save(frame), "--features", "year", "age")
+    assert "is named twice" in fails(capsys, save(frame), target="review")
+    assert "is --sep right?" in fails(capsys, save(frame, sep=";"))
+    broken = tmp_path / "broken.csv"
+    broken.write_text("")
+    assert "cannot be read as CSV" in fails(capsys, str(broken))
+
+
+def test_a_missing_text_or_target_is_an_error_or_left_out(frame, save, capsys):
+    frame.loc[[6, 9], "review"] = None
+    path = save(frame)
+    message = fails(capsys, path)
+    assert "column 'review' is empty in 2 of 40 rows, first in row 7" in message
+    assert "--drop-missing leaves them out" in message
+    assert len(task_of(path, "--drop-missing").X) == 38
+
+
+def test_a_target_that_cannot_be_learned_is_an_error(frame, save, capsys):
+    frame["one"] = "same"
+    assert "has a single class, 'same', in all 40 rows" in fails(
+        capsys, save(frame), target="one"
+    )
+    frame["key"] = [f"id{i}" for i in range(40)]
+    message = fails(capsys, save(frame), target="key")
+    assert "has 40 classes in 40 rows, none with the 5 rows that --cv 5 needs" in message
+    message = fails(capsys, save(frame), "--task", "regression")
+    assert re.search("column 'label' holds '(yes|no)', expected numbers", message)
+    assert "are too few for --cv 5" in fails(capsys, save(frame[:3]))
+
+
+def test_a_picture_that_cannot_be_saved_is_refused_before_training(
+    frame, save, capsys, tmp_path
+):
+    pytest.importorskip("matplotlib")
+    path = save(frame)
+    assert "must end in one of" in fails(capsys, path, "--plot", "picture.docx")
+    picture = str(tmp_path / "nowhere" / "picture.png")
+    assert "there is no folder" in fails(capsys, path, "--plot", picture)
+
+
+def test_an_unknown_metric_is_an_error_without_a_traceback(frame, save, capsys):
+    message = fails(capsys, save(frame), "--scoring", "acuracy")
+    assert message.splitlines()[-1].startswith("python -m skrnn compare: error: ")
+    assert "acuracy" in message
+
+
+@pytest.mark.slow
+def test_it_runs_as_a_module(frame, save):
+    command = [sys.executable, "-m", "skrnn", "compare", save(frame), "--text", "review"]
+    options = ["--target", "label", "--cv", "2", "--max-epochs", "1"]
+    result = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "recurrent" in result.stdout
