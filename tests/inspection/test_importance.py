@@ -220,7 +220,9 @@ def test_a_learned_cue_is_the_most_important_step(rng):
     for method in METHODS:
         found = [
             words[int(values.argmax())] in ("down", "up")
-            for words, values in zip(X[:40], step_importance(model, X[:40], method))
+            for words, values in zip(
+                X[:40], step_importance(model, X[:40], method), strict=True
+            )
         ]
         assert np.mean(found) > 0.95
 
@@ -312,7 +314,7 @@ def test_errors_name_the_argument(texts):
 def test_other_kinds_of_estimators_are_named(texts):
     tagger = SequenceTagger(**SMALL).fit(texts, texts)
     with pytest.raises(
-        TypeError, match="classifiers and regressors.*got SequenceTagger$"
+        TypeError, match=r"classifiers and regressors.*got SequenceTagger$"
     ):
         step_importance(tagger, texts)
     classifier = SequenceClassifier(**SMALL).fit(texts, labels_for(texts))
