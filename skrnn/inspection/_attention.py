@@ -40,7 +40,7 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     ----------
     estimator : Seq2SeqTransformer, SequenceClassifier or SequenceRegressor
         Fitted with ``attention``, or with ``pooling="attention"``.
-    X :
+    X : list, ndarray, Series or DataFrame of n_sequences sequences
         As for ``fit``.
 
     Returns

@@ -241,7 +241,7 @@ def step_importance(
     ----------
     estimator : classifier or regressor of skrnn
         Fitted; one prediction a sequence.
-    X :
+    X : list, ndarray, Series or DataFrame of n_sequences sequences
         As for ``fit``.
     method : {"integrated_gradients", "occlusion"}, default="integrated_gradients"
         "integrated_gradients" follows the prediction from the baseline to the sequence:
