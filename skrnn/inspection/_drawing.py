@@ -91,7 +91,7 @@ def _draw_signal(
     image = ax.imshow(
         values[None],
         aspect="auto",
-        cmap="PuOr_r" if scale.signed else "Oranges",
+        cmap=color_map(scale.signed),
         vmin=-largest if scale.signed else 0.0,
         vmax=largest,
         interpolation="nearest",
@@ -100,3 +100,11 @@ def _draw_signal(
     ax.set(xlim=(-0.5, n_steps - 0.5), ylim=(bottom, high), xlabel="step")
     ax.figure.colorbar(image, ax=ax).set_label(scale.label)
     return ax
+
+
+def color_map(signed: bool) -> Any:
+    """Return the colour map from white, with ``signed`` in both directions."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colors = [LOWERS, "white", RAISES] if signed else ["white", RAISES]
+    return LinearSegmentedColormap.from_list("steps", colors)

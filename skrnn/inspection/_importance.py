@@ -220,8 +220,13 @@ class StepImportance(Sequence[NDArray[np.float64]]):
         score = self.scores[index]
         if self.of_labels:
             label = np.asarray(self.targets[index]).item()
-            return f"{label} (log-odds {score:+.1f})"
-        return f"prediction {score:.4g}"
+            return f"{label} (log-odds {_with_minus(f'{score:+.1f}')})"
+        return f"prediction {_with_minus(f'{score:.4g}')}"
+
+
+def _with_minus(number: str) -> str:
+    """Return a formatted number with a minus sign in place of the hyphen."""
+    return number.replace("-", "−")
 
 
 def step_importance(
@@ -283,8 +288,9 @@ def step_importance(
     ``patch_size`` each step of a patch has its own importance. Of texts and recurrent
     layers the importance is that of the vectors that the input layer makes.
 
-    The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients,
-    as exactly as ``n_points`` allows.
+    The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients, to
+    rounding errors where the network is smooth. ``pooling="max"`` and ReLU have kinks, for
+    which more points are more exact.
 
     References
     ----------

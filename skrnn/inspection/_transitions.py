@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from skrnn.estimators._tagger import TaggingTask
 from skrnn.inspection._checks import check_kind
+from skrnn.inspection._drawing import color_map
 from skrnn.inspection._matplotlib import axes_or_new
 
 #: Labels up to which the cells show their numbers.
@@ -131,12 +132,16 @@ class TransitionDisplay:
         real = np.isfinite(scores)
         largest = float(np.abs(scores[real]).max(initial=0.0)) or 1.0
         image = ax.imshow(
-            np.where(real, scores, np.nan), cmap="PuOr", vmin=-largest, vmax=largest
+            np.where(real, scores, np.nan),
+            cmap=color_map(signed=True),
+            vmin=-largest,
+            vmax=largest,
         )
         for row, column in np.argwhere(np.isneginf(scores)):
             ax.plot(
                 column, row, marker="x", color="0.6", markersize=min(8, 90 / n_labels)
             )
+        digits = 1 if largest >= 1 else 2
         if n_labels <= MAX_LABELS:
             for row, column in np.argwhere(real):
                 value = scores[row, column]
@@ -144,7 +149,7 @@ class TransitionDisplay:
                 ax.text(
                     column,
                     row,
-                    f"{value:.1f}".replace("-", "−"),
+                    f"{value:z.{digits}f}".replace("-", "−"),
                     ha="center",
                     va="center",
                     color=color,
