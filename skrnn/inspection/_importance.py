@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, NamedTuple, overload
 
@@ -51,7 +51,7 @@ class Explained(NamedTuple):
     scores: NDArray[np.float64] | None = None
 
 
-class StepImportance(Sequence[NDArray[np.float64]]):
+class StepImportance:
     """The importance of each step of each sequence, as from ``step_importance``.
 
     A sequence of float64 arrays ``(n_steps_i,)``: ``importance[i]`` is that of the
@@ -74,11 +74,6 @@ class StepImportance(Sequence[NDArray[np.float64]]):
         The same where every step is the baseline.
     of_labels : bool
         Whether labels are explained.
-
-    Attributes
-    ----------
-    lengths : int64 ndarray of shape (n_sequences,)
-        Steps of each sequence.
 
     See Also
     --------

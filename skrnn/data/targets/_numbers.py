@@ -121,7 +121,7 @@ class NumberTargets(Targets):
         return result.reshape(*outputs.shape[:-1], *self.shape)
 
     def units(self, X: CheckedSequences) -> NDArray[np.float64]:
-        """Return ``(n_rows, n_outputs)``: how much of y one unit of an output is."""
+        """Return ``(n_sequences, n_outputs)``: how much of y one unit of an output is."""
         level = self._level(X)
         scale = self.scale if level is None else self.scale * level[1]
         return np.broadcast_to(scale, (len(X.steps), self.n_outputs))
