@@ -134,7 +134,8 @@ axis.legend()
 plt.show()
 
 # %%
-# Two or three words decide a sentence of fifteen. One sentence in numbers:
+# Three words deleted by their importance take the accuracy from 0.88 to 0.4, three at random to 0.8.
+# One sentence in numbers:
 importance.plot(int(np.argmax(importance.lengths == 9)))
 plt.show()
 

@@ -17,7 +17,7 @@ MAX_CELLS = 300
 #: Width, height of the lines and height of the strip, in pixels.
 WIDTH, LINES, STRIP = 600, 70, 14
 #: Opacity of the largest number of a sequence: black text stays readable on it.
-OPACITY = 0.75
+OPACITY = 0.7
 
 
 def page(rows: list[str], note: str) -> str:
@@ -31,9 +31,10 @@ def page(rows: list[str], note: str) -> str:
 
 def legend(raises: str, lowers: str) -> str:
     """Return what the two colours mean."""
+    style = "color:#111;padding:1px 4px"
     return (
-        f'<span style="background:{_color(1.0)};padding:1px 4px">{escape(raises)}</span> '
-        f'<span style="background:{_color(-1.0)};padding:1px 4px">{escape(lowers)}</span>'
+        f'<span style="background:{_color(1.0)};{style}">{escape(raises)}</span> '
+        f'<span style="background:{_color(-1.0)};{style}">{escape(lowers)}</span>'
     )
 
 
