@@ -88,7 +88,7 @@ def gaps_between(tokens: list[str], text: str | None) -> list[str]:
 def _signal(signal: NDArray, values: NDArray, largest: float) -> str:
     """Return an SVG: up to ``MAX_LINES`` features as lines, the strip under them."""
     n_steps = len(signal)
-    cells = _averaged(values[:, None], np.abs)[:, 0]
+    cells = _largest(values)
     width = WIDTH / max(1, len(cells))
     shapes = [
         f'<rect x="{i * width:.2f}" y="{LINES + 4}" width="{width + 0.05:.2f}" '
@@ -96,7 +96,8 @@ def _signal(signal: NDArray, values: NDArray, largest: float) -> str:
         for i, value in enumerate(cells.tolist())
     ]
     lines = _averaged(np.asarray(signal[:, :MAX_LINES], np.float64))
-    low, high = np.nanmin(lines, initial=np.inf), np.nanmax(lines, initial=-np.inf)
+    known = lines[np.isfinite(lines)]
+    low, high = known.min(initial=np.inf), known.max(initial=-np.inf)
     span = high - low if high > low else 1.0
     x = (np.arange(len(lines)) + 0.5) * WIDTH / max(1, len(lines))
     for j in range(lines.shape[1]):
@@ -119,17 +120,17 @@ def _signal(signal: NDArray, values: NDArray, largest: float) -> str:
     )
 
 
-def _averaged(columns: NDArray, size: object = None) -> NDArray[np.float64]:
-    """Return at most ``MAX_CELLS`` rows of ``(n_steps, n_columns)``.
+def _cells(n_steps: int) -> list[NDArray[np.int64]]:
+    """Return the steps of each of at most ``MAX_CELLS`` cells."""
+    return np.array_split(np.arange(n_steps), min(n_steps, MAX_CELLS))
 
-    A row stands for several steps: their mean or, with ``size``, the value of the largest.
-    """
-    n_steps = len(columns)
-    if n_steps <= MAX_CELLS:
-        return columns.astype(np.float64)
-    cuts = np.array_split(np.arange(n_steps), MAX_CELLS)
-    if size is None:
-        return np.array([columns[cut].mean(axis=0) for cut in cuts])
-    return np.array(
-        [columns[cut][np.abs(columns[cut]).argmax(axis=0), [0]] for cut in cuts]
-    )
+
+def _averaged(columns: NDArray) -> NDArray[np.float64]:
+    """Return the mean of each cell of ``(n_steps, n_columns)``."""
+    return np.array([columns[cell].mean(axis=0) for cell in _cells(len(columns))])
+
+
+def _largest(values: NDArray) -> NDArray[np.float64]:
+    """Return the number of each cell of ``(n_steps,)`` that is farthest from 0."""
+    cells = [values[cell] for cell in _cells(len(values))]
+    return np.array([cell[np.abs(cell).argmax()] for cell in cells])

@@ -265,6 +265,22 @@ def test_the_html_of_a_signal_has_a_cell_for_each_step(signals):
     assert step_importance(model, long, n_points=2)._repr_html_().count("<rect") == 300
 
 
+def test_a_signal_with_gaps_is_shown_without_them(rng):
+    X = [np.where(rng.random((9, 2)) < 0.3, np.nan, rng.normal(size=(9, 2)))] * 12
+    X[0] = np.full((9, 2), np.nan)
+    model = SequenceClassifier(missing="indicator", **SMALL).fit(X, labels_for(X))
+    importance = step_importance(model, X)
+    page = importance._repr_html_()
+    assert "nan" not in page
+    assert page.count("<rect") == 9 * 10
+    np.testing.assert_allclose(
+        [values.sum() for values in importance],
+        importance.scores - importance.baseline_scores,
+        atol=0.01,
+    )
+    importance.plot(0)
+
+
 @pytest.mark.parametrize("n_features", [1, 2, 12])
 def test_a_signal_is_drawn_over_a_strip(n_features, rng):
     X = [rng.normal(size=(n, n_features)) for n in rng.integers(3, 9, size=12)]
