@@ -3,6 +3,7 @@
 from . import (
     crf_speed,
     generation_speed,
+    importance,
     quality_audio,
     quality_classification,
     quality_forecasting,
@@ -33,6 +34,7 @@ PROGRAMS = {
         quality_tagging,
         quality_seq2seq,
         quality_generation,
+        importance,
     )
 }
 

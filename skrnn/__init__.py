@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 #: Public packages, imported when they are first used.
-_PACKAGES = ["datasets", "metrics", "model_selection", "preprocessing"]
+_PACKAGES = ["datasets", "inspection", "metrics", "model_selection", "preprocessing"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,9 @@ from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
+#: Stands for a sequence without tokens: an unknown token without characters.
+NO_TOKEN = ""
+
 
 class EncodedStatic(NamedTuple):
     """Encoded static columns.
@@ -205,6 +208,18 @@ class FeatureCodec:
             size = min(1.0, np.sqrt(self.INDICATORS / len(self.gaps)))
             missing = np.isnan(steps.values[:, self.gaps])
             values = np.hstack([values, missing * np.float32(size)])
+        return EncodedSequences(steps.with_values(values))
+
+    def encode_baseline(self, steps: RaggedArray) -> EncodedSequences:
+        """Return the training means at every step, without gaps.
+
+        The target feature of ``instance_norm`` has each sequence's own level.
+        """
+        means = self.standard.apply(self.standard.mean[None])[0]
+        if self.instance_norm is not None:
+            means[self.target_feature] = 0.0
+        row = np.append(means, np.zeros(len(self.gaps), np.float32))
+        values = np.repeat(row[None], len(steps.values), axis=0)
         return EncodedSequences(steps.with_values(values))
 
     def layer_config(self, **token_options: Any) -> dict[str, Any]:
@@ -459,6 +474,15 @@ class TokenCodec:
         if self.char_encoder is None:
             return EncodedSequences(encoded, vectors=vectors)
         return EncodedSequences(encoded, codes, self.characters.encode(words), vectors)
+
+    def encode_baseline(self, steps: RaggedArray) -> EncodedSequences:
+        """Return the unknown id, without characters, at every step."""
+        n_steps = len(steps.values)
+        unknown = steps.with_values(np.full(n_steps, UNKNOWN, np.int64))
+        if self.char_encoder is None:
+            return EncodedSequences(unknown)
+        characters = self.characters.encode([NO_TOKEN])
+        return EncodedSequences(unknown, np.zeros(n_steps, np.int64), characters)
 
     def vectors(self, pretrained: PretrainedVectors) -> NDArray[np.float32]:
         """Return the vocabulary's vectors ``(n_ids, dim)``, NaN where there is none.

@@ -7,7 +7,7 @@ tokenizer and vocabularies, and how its numbers are scaled. Containers are parse
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
 from skrnn.data.codecs import (
+    NO_TOKEN,
     EncodedSequences,
     EncodedStatic,
     FeatureCodec,
@@ -40,8 +41,6 @@ from skrnn.data.vocabulary import Vocabulary
 AUTO_CHAR_ENCODER = "cnn"
 #: The remedy for gaps of an estimator without the parameter ``missing``.
 WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
-#: Stands for a sequence without tokens: an unknown token without characters.
-NO_TOKEN = ""
 
 
 class Inputs:
@@ -295,11 +294,28 @@ class Inputs:
         ValueError
             If a number is too large for float32.
         """
+        return self._encode_fields(
+            X, lambda codec, steps: codec.encode(steps, embeddings, X.seconds)
+        )
+
+    def encode_baseline(self, X: CheckedSequences) -> EncodedSequences:
+        """Return sequences of the same lengths whose steps say nothing.
+
+        Each token is the unknown one, without characters, and each feature has its mean in
+        training, without a gap. Static columns stay.
+        """
+        return self._encode_fields(X, lambda codec, steps: codec.encode_baseline(steps))
+
+    def _encode_fields(
+        self,
+        X: CheckedSequences,
+        encode: Callable[[Any, RaggedArray], EncodedSequences],
+    ) -> EncodedSequences:
         all_steps = [field.steps for field in X.fields]
         if not self.keeps_empty and self._features is None:
             all_steps = [_fill_empty(steps) for steps in all_steps]
         first, *beside = (
-            codec.encode(steps, embeddings, X.seconds)
+            encode(codec, steps)
             for codec, steps in zip(self.codecs, all_steps, strict=True)
         )
         if self._features is not None:

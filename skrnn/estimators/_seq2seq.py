@@ -343,7 +343,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         """
         checked = self._check_X(X)
         targets = self._targets.check(y, checked).values
-        pred = self._targets.decode_tokens(_ragged(self._decode(checked, 1)))
+        pred = self._predict_tokens(checked)
         return 1.0 - token_error_rate(list(targets), pred, sample_weight=sample_weight)
 
     def set_output(self, *, transform: str | None = None) -> TranslationTask:
@@ -364,6 +364,10 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         return self
 
     # --- decoding --------------------------------------------------------------------
+
+    def _predict_tokens(self, X: CheckedSequences) -> list[list[Any]]:
+        """Return the tokens generated for each source, whatever y was."""
+        return self._targets.decode_tokens(_ragged(self._decode(X, 1)))
 
     def _decode(self, X: CheckedSequences, n_best: int) -> Hypotheses:
         """Return the ``n_best`` hypotheses for each source."""

@@ -19,7 +19,8 @@ from skrnn.modules.initialization import embedding_scale, small_normal_
 #: ``"words"`` int64 ``(B, T)`` (rows of ``"characters"``), ``"characters"``, ``"vectors"``,
 #: ``"previous"`` and ``"target_lengths"`` (teacher forcing), ``"state"``, and of static
 #: columns ``"static_numbers"`` float32 ``(B, S)`` and ``"static_categories"`` int64 (B, C),
-#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead.
+#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead. ``"embedded"``
+#: float32 ``(B, T, F)`` stands in place of all step fields: their vectors themselves.
 #: Where steps have several fields, ``field_key`` names those of the second and so on.
 Inputs = Mapping[str, Any]
 

@@ -133,11 +133,25 @@ def predict_steps(
     net: SequenceNet, dataset: EncodedDataset, decode: Callable[[Any], Tensor]
 ) -> RaggedArray:
     """Return ``decode(outputs)``, ``(B, T, ...)`` for a batch, for each real step."""
+    return _row_by_step(net, dataset, lambda inputs: decode(net.module_(inputs)))
+
+
+def predict_pooling_weights(net: SequenceNet, dataset: EncodedDataset) -> RaggedArray:
+    """Return the weight of each real step in attention pooling."""
+    return _row_by_step(net, dataset, net.module_.attention)
+
+
+def _row_by_step(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    compute: Callable[[dict[str, Tensor]], Tensor],
+) -> RaggedArray:
+    """Return what ``compute`` makes of each batch, ``(B, T, ...)``, at real steps."""
     steps = dataset.sequences.steps
     values: NDArray | None = None
     with evaluation(net):
         for indices, inputs in network_inputs(net, dataset):
-            decoded = decode(net.module_(inputs)).cpu().numpy()
+            decoded = compute(inputs).cpu().numpy()
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
                 values = np.empty(shape, decoded.dtype)

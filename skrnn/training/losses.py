@@ -125,6 +125,10 @@ class RegressionLoss(nn.Module):
         """Return the number of outputs for ``n_targets`` numbers a sequence."""
         return n_targets
 
+    def select(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` the prediction of the number ``targets`` ``(B,)`` of each row."""
+        return outputs.gather(1, targets[:, None])[:, 0]
+
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs ``(B, n_outputs)`` and targets ``(B, K)``."""
         raise NotImplementedError
@@ -183,6 +187,11 @@ class Quantile(RegressionLoss):
     def n_outputs(self, n_targets: int) -> int:
         """Return the number of outputs: each target has one a quantile."""
         return n_targets * len(self.sorted)
+
+    def select(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return ``(B,)`` the median of the number ``targets`` ``(B,)`` of each row."""
+        quantiles = outputs.view(len(outputs), len(self.sorted), -1).sort(1).values
+        return super().select(quantiles[:, self.sorted.index(0.5)], targets)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs ``(B, Q * K)`` and targets ``(B, K)``."""

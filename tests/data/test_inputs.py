@@ -315,3 +315,37 @@ def test_embeddings_give_vectors_to_tokens_that_training_lacks():
     encoded = inputs.encode(check(inputs, ["z a"]), vectors)
     assert rows(encoded) == [[len(inputs.vocabulary), inputs.token_ids["a"]]]
     assert encoded.vectors.tolist() == [[3, 4]]
+
+
+# --- the baseline --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+def test_the_baseline_of_tokens_is_one_without_tokens_at_each_step(char_encoder):
+    inputs = fit([["a", "b", ""], ["b"]], char_encoder=char_encoder)
+    baseline = inputs.encode_baseline(like_fit(inputs, [["a", "c"], [], ["b"]]))
+    assert rows(baseline) == [[UNKNOWN, UNKNOWN], [UNKNOWN], [UNKNOWN]]
+    if char_encoder is not None:
+        empty = encode(inputs, [[]])
+        np.testing.assert_array_equal(baseline.characters, empty.characters)
+        assert (baseline.words == 0).all()
+
+
+@pytest.mark.parametrize("scale", ["standard", None])
+@pytest.mark.parametrize("patch_size", [1, 3])
+def test_the_baseline_of_features_is_their_mean_in_training(scale, patch_size, rng):
+    X = [rng.normal(loc=9, size=(n, 2)) for n in (4, 1, 6)]
+    inputs = fit(X, scale=scale, patch_size=patch_size)
+    means = [np.tile(np.concatenate(X).mean(axis=0), (len(x), 1)) for x in X]
+    baseline = inputs.encode_baseline(like_fit(inputs, X))
+    expected = encode(inputs, means)
+    np.testing.assert_allclose(baseline.steps.values, expected.steps.values, atol=1e-5)
+    assert baseline.steps.lengths.tolist() == expected.steps.lengths.tolist()
+
+
+def test_the_baseline_has_no_gaps(rng):
+    X = [np.where(rng.random((8, 2)) < 0.3, np.nan, rng.normal(size=(8, 2)))] * 2
+    inputs = fit(X, missing="indicator", scale="standard")
+    baseline = inputs.encode_baseline(like_fit(inputs, X))
+    assert baseline.steps.values.shape == encode(inputs, X).steps.values.shape == (16, 4)
+    np.testing.assert_allclose(baseline.steps.values, 0, atol=1e-6)

@@ -142,6 +142,15 @@ def test_quantiles_come_in_the_order_asked_for_and_never_cross():
     assert loss.levels == (0.9, 0.3)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_one_target_is_selected_as_it_is_predicted(name, generator):
+    loss = make_loss(name, PARAMETERS)
+    outputs = torch.randn(5, loss.n_outputs(3), generator=generator)
+    targets = torch.tensor([0, 2, 1, 2, 0])
+    expected = loss.predict(outputs.numpy())[np.arange(5), targets]
+    np.testing.assert_array_equal(loss.select(outputs, targets), expected)
+
+
 @pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"quantile"}))
 def test_other_losses_have_no_quantiles(name):
     loss = make_loss(name, PARAMETERS)

@@ -120,6 +120,12 @@ class NumberTargets(Targets):
             result = result * scale + shift
         return result.reshape(*outputs.shape[:-1], *self.shape)
 
+    def units(self, X: CheckedSequences) -> NDArray[np.float64]:
+        """Return ``(n_sequences, n_outputs)``: how much of y one unit of an output is."""
+        level = self._level(X)
+        scale = self.scale if level is None else self.scale * level[1]
+        return np.broadcast_to(scale, (len(X.steps), self.n_outputs))
+
     def _relative(self, data: CheckedData) -> NDArray[np.float64]:
         values = self._values(data)
         columns = values.reshape(len(values), -1)

@@ -43,6 +43,15 @@ class SequenceNetwork(EncodingNetwork):
         outputs, state = self.encode_steps(inputs)  # (B, T, H), (B, H)
         return self.pooling(outputs, state, inputs["lengths"])
 
+    def attention(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, T)``: the weight of each step in the pooled vector.
+
+        Only attention pooling has weights.
+        """
+        outputs, _ = self.encode_steps(inputs)  # (B, T, H)
+        pooling: Any = self.pooling
+        return pooling.weights(outputs, inputs["lengths"])
+
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits ``(B, n_outputs)`` of each sequence."""
         pooled = self.dropout(self.pool(inputs))  # (B, H)

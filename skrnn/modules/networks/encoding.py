@@ -59,7 +59,7 @@ class EncodingNetwork(InputNetwork):
 
     def encode_steps(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Return the encoder's outputs ``(B, T, H)`` and final state ``(B, H)``."""
-        x = self.input_layer(inputs)  # (B, T, F)
+        x = self.embed(inputs)  # (B, T, F)
         if self.static_in_steps:
             x = self.with_static(x, inputs)
         return self.encoder(x, inputs["lengths"])

@@ -49,7 +49,7 @@ class FeedForwardNetwork(InputNetwork):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits ``(B, n_outputs)`` of each sequence."""
-        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
+        x, lengths = self.embed(inputs), inputs["lengths"]  # (B, T, F), (B,)
         last = last_steps(x, lengths, self.window)  # (B, window, F)
         x = self.with_static(last.flatten(1), inputs)
         return self.head(self.hidden(x))  # (B, n_outputs)

@@ -163,7 +163,7 @@ class WindowHorizonNetwork(InputNetwork):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
-        x = self.input_layer(inputs)  # (B, T, F)
+        x = self.embed(inputs)  # (B, T, F)
         x = last_steps(x, inputs["lengths"], self.window).flatten(1)
         if self.n_known:
             x = torch.cat([x, inputs["future"].flatten(1)], dim=-1)

@@ -73,6 +73,11 @@ class InputNetwork(Network):
         """Return the vectors ``(W, C)`` of distinct words ``(W, n_characters)``."""
         return self.input_layer.encode_characters(characters, field)
 
+    def embed(self, inputs: Inputs) -> Tensor:
+        """Return the vectors ``(B, T, F)`` of the steps: the given ones, where there are."""
+        embedded = inputs.get("embedded")
+        return self.input_layer(inputs) if embedded is None else embedded
+
     def with_static(self, x: Tensor, inputs: Inputs) -> Tensor:
         """Return ``x`` ``(B, F)`` or ``(B, T, F)`` with the static columns after it."""
         return x if self.static is None else join_static(x, self.static(inputs))

@@ -76,7 +76,7 @@ class WindowTaggingNetwork(InputNetwork):
 
     def forward(self, inputs: Inputs) -> StepScores | PathScores:
         """Return scores ``(B, T, n_outputs)`` of each step."""
-        x, lengths = self.input_layer(inputs), inputs["lengths"]  # (B, T, F), (B,)
+        x, lengths = self.embed(inputs), inputs["lengths"]  # (B, T, F), (B,)
         x = x.masked_fill(~length_mask(lengths, x.shape[1])[..., None], 0.0)
         x = F.pad(x, (0, 0, self.context, self.context))  # (B, T + 2 W, F)
         windows = concatenate_windows(x, 2 * self.context + 1)  # (B, T, (2 W + 1) F)

@@ -150,6 +150,15 @@ def test_numbers_relative_to_a_sequences_level_come_back(
         np.testing.assert_allclose(untrained.reshape(12, -1)[:, 0], levels, rtol=1e-6)
 
 
+@pytest.mark.parametrize("norm", [None, "last", "standard"])
+def test_a_unit_of_an_output_changes_the_prediction_by_its_units(norm, fitted, rng):
+    X = make_series(rng, 12)
+    y = rng.normal(size=(12, 2)) * [1.0, 50.0]
+    targets = fitted(make(X=X, instance_norm=norm, target_feature=1), y, X)
+    change = targets.decode(np.ones((12, 2)), X) - targets.decode(np.zeros((12, 2)), X)
+    np.testing.assert_allclose(targets.units(X), change, rtol=1e-9)
+
+
 @pytest.mark.parametrize("cls", [NumberTargets, HorizonTargets])
 @pytest.mark.parametrize("shape", [(20,), (20, 3)])
 @pytest.mark.parametrize("centre", [0.0, 3.0])

@@ -9,6 +9,7 @@ from torch import nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import NETWORKS, build_network, empty_network
+from skrnn.modules.networks.network import InputNetwork
 from skrnn.modules.recurrent import CELLS
 
 LENGTHS = torch.tensor([3, 1, 4])
@@ -255,6 +256,19 @@ def make_inputs(kind, config):
 def test_a_network_names_its_cell(case):
     kind, config, *_ = case
     assert build(kind, config).cell is CELLS.get(config.get("cell"))
+
+
+def test_vectors_of_the_steps_may_be_given_in_place_of_the_steps(case):
+    kind, config, *_ = case
+    network = build(kind, config)
+    if not isinstance(network, InputNetwork):
+        return
+    inputs = make_inputs(kind, config)
+    with torch.no_grad():
+        expected = network(inputs)
+        once = {name: inputs[name] for name in ("lengths", "previous", "target_lengths")}
+        found = network({"embedded": network.embed(inputs), **once})
+    torch.testing.assert_close(found, expected)
 
 
 STATIC = {"n_numbers": 2, "n_categories": (3,)}

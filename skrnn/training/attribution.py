@@ -1,0 +1,262 @@
+"""Attribution: how much each step contributes to an output of a fitted net.
+
+Both methods work on the vectors that the input layer makes of the steps, so that tokens,
+features and several fields are alike. Padding takes part in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray, offsets_of
+from skrnn.training.collate import Collator, to_device
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import prediction_batches
+from skrnn.training.order import max_steps
+
+if TYPE_CHECKING:
+    from skrnn.training.net import SequenceNet
+
+#: ``score(outputs, columns)``: one number a row of outputs ``(B, n_outputs)``.
+Score = Callable[[Tensor, Tensor], Tensor]
+
+
+# --- scores --------------------------------------------------------------------------
+
+
+def log_odds(logits: Tensor, columns: Tensor) -> Tensor:
+    """Return ``(B,)`` log-odds of the classes ``columns`` ``(B,)`` against all others."""
+    columns = columns[:, None]
+    others = logits.scatter(1, columns, -torch.inf).logsumexp(1)
+    return logits.gather(1, columns)[:, 0] - others
+
+
+def chosen_output(outputs: Tensor, columns: Tensor) -> Tensor:
+    """Return ``(B,)`` the outputs at ``columns`` ``(B,)``."""
+    return outputs.gather(1, columns[:, None])[:, 0]
+
+
+# --- the network as a function of the vectors of the steps ---------------------------
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A batch as vectors, and the function of them that is explained.
+
+    Attributes
+    ----------
+    network : nn.Module
+    x, baseline : (B, T, F)
+        The vectors of the steps, and those in place of an absent step.
+    once : dict of tensors (B, ...)
+        What each sequence has once: its length, static columns.
+    score : Score
+    columns : int64 tensor (B,)
+        The output of each sequence that is explained.
+    most : int
+        Padded steps of one call of the network.
+    """
+
+    network: Any
+    x: Tensor
+    baseline: Tensor
+    once: dict[str, Tensor]
+    score: Score
+    columns: Tensor
+    most: int
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of one call of the network."""
+        return max(1, self.most // self.x.shape[1])
+
+    def scores(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Return ``(R,)`` the scores of vectors ``(R, T, F)`` of the sequences ``rows``."""
+        once = {name: part.index_select(0, rows) for name, part in self.once.items()}
+        outputs = self.network({"embedded": x, **once})
+        return self.score(outputs.double(), self.columns.index_select(0, rows))
+
+
+#: ``attribute(batch, n_points, parts)`` returns ``(B, T, P)``, the share of each part of
+#: each step; ``parts`` ``(P, F)`` says which features of a vector belong to a part.
+Method = Callable[[Embedded, int, Tensor], Tensor]
+
+
+def integrated_gradients(batch: Embedded, n_points: int, parts: Tensor) -> Tensor:
+    """Return the integral of the gradient from the baseline to x, times their difference.
+
+    By Gauss–Legendre quadrature with ``n_points`` points.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(n_points)
+    n_sequences = len(batch.x)
+    device = batch.x.device
+    places = torch.as_tensor((nodes + 1) / 2, dtype=batch.x.dtype, device=device)
+    shares = torch.as_tensor(weights / 2, device=device)
+    rows = torch.arange(n_sequences, device=device)
+    difference = batch.x - batch.baseline
+    total = torch.zeros_like(difference, dtype=torch.double)
+    n = max(1, batch.rows_at_once // n_sequences)
+    for place, share in zip(places.split(n), shares.split(n), strict=True):
+        path = batch.baseline + place[:, None, None, None] * difference  # (K, B, T, F)
+        path = path.flatten(0, 1).requires_grad_()  # (K * B, T, F)
+        with torch.enable_grad():
+            score = batch.scores(path, rows.repeat(len(place))).sum()
+            (gradient,) = torch.autograd.grad(score, path)
+        gradient = gradient.view(-1, *difference.shape).double()
+        total += torch.einsum("k,kbtf->btf", share, gradient)
+    return (total * difference) @ parts.to(total.dtype).T  # (B, T, P)
+
+
+def occlusion(batch: Embedded, n_points: int, parts: Tensor) -> Tensor:
+    """Return how much the score falls when one part of one step is the baseline's."""
+    n_sequences, n_steps, _ = batch.x.shape
+    device = batch.x.device
+    whole = batch.scores(batch.x, torch.arange(n_sequences, device=device))
+    real = torch.arange(n_steps, device=device) < batch.once["lengths"][:, None]
+    rows, steps, which = (
+        place.split(batch.rows_at_once)
+        for place in real[..., None]
+        .expand(-1, -1, len(parts))
+        .nonzero()
+        .unbind(1)  # real steps, and each part of them
+    )
+    result = torch.zeros(*real.shape, len(parts), dtype=torch.double, device=device)
+    for row, step, part in zip(rows, steps, which, strict=True):
+        x = batch.x.index_select(0, row)  # (R, T, F)
+        here = torch.arange(len(row), device=device)
+        absent = torch.where(parts[part], batch.baseline[row, step], x[here, step])
+        x[here, step] = absent
+        result[row, step, part] = whole[row] - batch.scores(x, row)
+    return result
+
+
+METHODS: dict[str, Method] = {
+    "integrated_gradients": integrated_gradients,
+    "occlusion": occlusion,
+}
+
+
+# --- a whole dataset -----------------------------------------------------------------
+
+
+class Attribution(NamedTuple):
+    """What steps contribute to a score.
+
+    Attributes
+    ----------
+    steps : RaggedArray
+        float64 ``(total_steps,)``, of the user's steps.
+    scores, baseline_scores : float64 ndarrays of shape (n_sequences,)
+        The score of each sequence, and of its baseline.
+    """
+
+    steps: RaggedArray
+    scores: NDArray[np.float64]
+    baseline_scores: NDArray[np.float64]
+
+
+def attribute(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    baseline: EncodedSequences,
+    columns: NDArray[np.int64],
+    score: Score,
+    *,
+    lengths: NDArray[np.int64],
+    method: str,
+    n_points: int,
+    patch_size: int = 1,
+) -> Attribution:
+    """Return what each step contributes to the score of its sequence.
+
+    Parameters
+    ----------
+    net : SequenceNet
+        A net with one row of outputs a sequence.
+    dataset : EncodedDataset
+    baseline : EncodedSequences
+        Sequences of the same lengths, from which steps are absent.
+    columns : int64 ndarray of shape (n_sequences,)
+        The output that is explained.
+    score : Score
+    lengths : int64 ndarray of shape (n_sequences,)
+        Steps of the user's sequences.
+    method : str
+        A key of ``METHODS``.
+    n_points : int
+        Points of the integral.
+    patch_size : int
+        The user's steps in each encoded one.
+    """
+    offsets = offsets_of(lengths)
+    values = np.zeros(int(offsets[-1]))
+    scores, of_baseline = np.zeros((2, len(dataset)))
+    with _frozen(net):
+        for indices, batch in _embedded_batches(net, dataset, baseline, columns, score):
+            every = torch.arange(len(indices), device=net.device)
+            scores[indices] = batch.scores(batch.x, every).cpu().numpy()
+            of_baseline[indices] = batch.scores(batch.baseline, every).cpu().numpy()
+            parts = _parts(batch.x.shape[2], patch_size, batch.x.device)
+            shares = METHODS[method](batch, n_points, parts).flatten(1).cpu().numpy()
+            place = np.arange(shares.shape[1])
+            real = place < lengths[indices][:, None]  # (B, T * P)
+            values[(offsets[indices][:, None] + place)[real]] = shares[real]
+    return Attribution(RaggedArray(values, offsets), scores, of_baseline)
+
+
+def _parts(n_features: int, patch_size: int, device: Any) -> Tensor:
+    """Return the mask ``(P, F)`` of the features that belong to each step of a patch.
+
+    A share of padding, which may follow them, belongs to none.
+    """
+    width = n_features // patch_size if patch_size > 1 else n_features
+    feature = torch.arange(n_features, device=device)
+    return feature // max(1, width) == torch.arange(patch_size, device=device)[:, None]
+
+
+def _embedded_batches(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    baseline: EncodedSequences,
+    columns: NDArray[np.int64],
+    score: Score,
+) -> Iterator[tuple[NDArray[np.int64], Embedded]]:
+    network = net.module_
+    absent = Collator(EncodedDataset(baseline), net.device)
+    absent.encode_characters(network.encode_characters)
+    batches = prediction_batches(net, dataset)
+    for indices, batch in zip(batches.order, batches, strict=True):
+        inputs = batch[0].inputs
+        yield (
+            indices,
+            Embedded(
+                network,
+                network.embed(inputs),
+                network.embed(absent(indices).inputs),
+                {name: inputs[name] for name in ("lengths", *absent.once)},
+                score,
+                to_device(columns[indices], net.device),
+                max_steps(net.device),
+            ),
+        )
+
+
+@contextmanager
+def _frozen(net: SequenceNet) -> Iterator[None]:
+    """Turn gradients off, except where they are asked for; dropout is off after a fit.
+
+    cuDNN has no gradients of a recurrent layer out of training.
+    """
+    on_gpu = torch.device(net.device).type == "cuda"
+    without_cudnn = torch.backends.cudnn.flags(enabled=False) if on_gpu else nullcontext()
+    with torch.no_grad(), without_cudnn:
+        yield

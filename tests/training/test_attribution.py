@@ -1,0 +1,119 @@
+"""Attributions against closed forms, numeric gradients and one prediction at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from skrnn.data.codecs import EncodedSequences
+from skrnn.training import attribution
+from skrnn.training.attribution import METHODS, attribute, chosen_output, log_odds
+from skrnn.training.dataset import EncodedDataset
+
+
+def zeros_like(sequences):
+    steps = sequences.steps
+    return EncodedSequences(steps.with_values(np.zeros_like(steps.values)))
+
+
+def attribution_of(net, examples, method="integrated_gradients", n_points=32):
+    sequences = examples.sequences
+    return attribute(
+        net,
+        EncodedDataset(sequences),
+        zeros_like(sequences),
+        np.zeros(len(examples), np.int64),
+        chosen_output,
+        lengths=examples.lengths,
+        method=method,
+        n_points=n_points,
+    )
+
+
+def output_of(net, x):
+    inputs = {"features": torch.from_numpy(x)[None], "lengths": torch.tensor([len(x)])}
+    with torch.no_grad():
+        return float(net.module_(inputs)[0, 0])
+
+
+def test_log_odds_are_those_of_the_softmax():
+    logits = torch.tensor([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
+    p = logits.softmax(1)[[0, 1], [1, 2]]
+    found = log_odds(logits, torch.tensor([1, 2]))
+    torch.testing.assert_close(found, torch.log(p / (1 - p)))
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+def test_integrated_gradients_add_up_to_the_change_of_the_score(
+    cell, pooling, make_net, make_examples
+):
+    network = {"cell": cell, "pooling": pooling, "bidirectional": True}
+    net, examples = make_net(network=network), make_examples()
+    n_points = 400 if pooling == "max" or cell == "rnn_relu" else 32  # they have kinks
+    found = attribution_of(net, examples, n_points=n_points)
+    sums = np.array([values.sum() for values in found.steps])
+    change = found.scores - found.baseline_scores
+    tolerance = 2e-3 if n_points > 32 else 1e-5
+    np.testing.assert_allclose(sums, change, atol=tolerance)
+    assert np.abs(change).max() > 0.05
+
+
+def test_integrated_gradients_are_the_mean_of_numeric_gradients(make_net, make_examples):
+    net, examples = make_net(), make_examples(n=2, longest=4)
+    found = attribution_of(net, examples)
+    for x, values in zip(examples.sequences.steps, found.steps, strict=True):
+        total = np.zeros(x.shape)
+        places = (np.arange(40) + 0.5) / 40
+        for place in places:
+            for t, j in np.ndindex(x.shape):
+                change = np.zeros_like(x)
+                change[t, j] = 1e-2
+                above = output_of(net, (place * x + change).astype(np.float32))
+                below = output_of(net, (place * x - change).astype(np.float32))
+                total[t, j] += (above - below) / 2e-2 / len(places)
+        np.testing.assert_allclose(values, (total * x).sum(1), atol=1e-4)
+
+
+def test_occlusion_is_the_fall_of_the_prediction_without_a_step(make_net, make_examples):
+    net, examples = make_net(), make_examples(n=12)
+    found = attribution_of(net, examples, "occlusion")
+    for x, values in zip(examples.sequences.steps, found.steps, strict=True):
+        for t in range(len(x)):
+            without = x.copy()
+            without[t] = 0.0
+            fall = output_of(net, x) - output_of(net, without)
+            assert values[t] == pytest.approx(fall, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_sequence_has_the_same_attribution_alone_and_beside_longer_ones(
+    method, make_net, make_examples
+):
+    network = {"bidirectional": True, "pooling": "attention"}
+    net, examples = make_net(network=network), make_examples(n=9)
+    together = attribution_of(net, examples, method)
+    for i in range(9):
+        one = EncodedDataset(examples.sequences.take(np.array([i])))
+        alone = attribution_of(net, one, method)
+        np.testing.assert_allclose(alone.steps[0], together.steps[i], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_size_of_a_call_changes_nothing(method, make_net, make_examples, monkeypatch):
+    net, examples = make_net(), make_examples()
+    expected = attribution_of(net, examples, method)
+    monkeypatch.setattr(attribution, "max_steps", lambda device: 10)
+    found = attribution_of(net, examples, method)
+    np.testing.assert_allclose(found.steps.values, expected.steps.values, atol=1e-6)
+
+
+def test_weights_and_their_gradients_stay_as_they_were(make_net, make_examples):
+    net, examples = make_net(), make_examples()
+    before = {name: w.clone() for name, w in net.module_.state_dict().items()}
+    for method in METHODS:
+        attribution_of(net, examples, method)
+    for name, weight in net.module_.named_parameters():
+        assert weight.grad is None, name
+        assert torch.equal(weight, before[name]), name
