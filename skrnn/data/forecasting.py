@@ -2,7 +2,7 @@
 
 ``SeriesInputs`` is to a forecaster what ``Inputs`` is to other estimators. Its sequences
 are windows that are cut of a ``Panel``; each carries what is known ahead, and in training
-what follows it. Containers are read in ``series``.
+what follows it. Containers are read in ``series``, a panel is made in ``panels``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from skrnn.data.autoregression import Autoregression, most_cautious
 from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec
 from skrnn.data.containers import Form
 from skrnn.data.fields import StaticColumns
+from skrnn.data.panels import Panel, read_panel
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
-from skrnn.data.series import Panel, SeriesOptions, read_series
+from skrnn.data.series import SeriesOptions
 from skrnn.data.steps import check_finite, shown
 
 #: Windows of a training; more are thinned out evenly.
@@ -175,7 +176,7 @@ class SeriesInputs:
 
     def read(self, X: Any, name: str = "X") -> Panel:
         """Read the user's series."""
-        return read_series(X, self.options, name)
+        return read_panel(X, self.options, name)
 
     def training_span(self, panel: Panel) -> Span:
         """Return the windows that training may see: those whose target is known.

@@ -26,8 +26,6 @@ MONTHLY = {
     "business begin": (offsets.BMonthBegin, offsets.BQuarterBegin, offsets.BYearBegin),
     "business end": (offsets.BMonthEnd, offsets.BQuarterEnd, offsets.BYearEnd),
 }
-#: Seconds of a day, an hour, a minute, a week and 52 weeks, and the most steps of a season.
-SEASONS = ((86400, 144), (3600, 60), (60, 60), (604800, 7), (31449600, 52))
 
 
 class Timeline(NamedTuple):
@@ -108,43 +106,6 @@ class Timeline(NamedTuple):
 def is_time_index(index: pd.Index) -> bool:
     """Return whether an index holds dates."""
     return isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)
-
-
-def season_of(offset: Any) -> int:
-    """Return the steps of the usual season at a frequency, 1 where there is none.
-
-    A year of months, quarters or weeks, a week of days or business days, a day of hours
-    or of tens of minutes, an hour of minutes, a minute of seconds.
-    """
-    if offset is None:
-        return 1
-    n = int(offset.n)
-    if isinstance(offset, offsets.Week):
-        return 52 // n if 52 % n == 0 else 1
-    if isinstance(offset, offsets.BDay):
-        return 5 if n == 1 else 1
-    months = _months_of(offset)
-    if months:
-        return 12 // months if 12 % months == 0 else 1
-    try:
-        seconds = pd.Timedelta(offset) / pd.Timedelta(1, "s")
-    except (ValueError, TypeError):
-        return 1
-    for cycle, longest in SEASONS:
-        n_steps = cycle / seconds
-        if 1 < n_steps <= longest and n_steps.is_integer():
-            return int(n_steps)
-    return 1
-
-
-def _months_of(offset: Any) -> int:
-    """Return the months of a step, 0 where it has no whole ones."""
-    for n_months, anchored in zip(
-        (1, 3, 12), zip(*MONTHLY.values(), strict=True), strict=True
-    ):
-        if isinstance(offset, anchored):
-            return n_months * int(offset.n)
-    return int(getattr(offset, "kwds", {}).get("months", 0)) * int(offset.n)
 
 
 def check_time_index(index: pd.Index, freq: Any = None, name: str = "series") -> Timeline:

@@ -12,10 +12,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.columns import column_kind
 from skrnn.data.frequency import Timeline, check_time_indexes, is_time_index
-from skrnn.data.layouts import open_series
 from skrnn.data.ragged import offsets_of
+from skrnn.data.series import check_no_dates, index_of, open_series
 from skrnn.data.steps import is_sequence, shown
 
 
@@ -185,7 +184,10 @@ or list of them
     names = [f"series[{i}]" for i in range(len(entries))] if several else ["series"]
     arrays, columns = _read_series(entries, names)
     column = _target_column(columns, target, arrays[0].shape)
-    indexes = [_index_of(*part) for part in zip(entries, arrays, names, strict=True)]
+    indexes = [
+        index_of(entry, len(array), name)
+        for entry, array, name in zip(entries, arrays, names, strict=True)
+    ]
     timelines = check_time_indexes(indexes, freq, names)
     if _treat_gaps(timelines, names, gaps, freq):
         arrays = [_fill_gaps(*part) for part in zip(arrays, timelines, strict=True)]
@@ -286,7 +288,7 @@ def _read_series(
                 )
             entry = entry[columns]
         if isinstance(entry, pd.DataFrame):
-            _check_no_dates(entry, name)
+            check_no_dates(entry, name)
         array, its_columns = open_series(entry, name)
         if array.ndim not in (1, 2):
             remedy = f"; pass several series as list({name})" if array.ndim == 3 else ""
@@ -303,15 +305,6 @@ def _read_series(
             )
         arrays.append(array)
     return arrays, columns
-
-
-def _check_no_dates(frame: pd.DataFrame, name: str) -> None:
-    for j, column in enumerate(frame.columns):
-        if column_kind(frame.iloc[:, j]) == "dates":
-            raise TypeError(
-                f"{name} holds dates or times in column {shown(column)}; make them the "
-                f"index, as {name}.set_index({shown(column)})"
-            )
 
 
 def _target_column(columns: list | None, target: Any, shape: tuple[int, ...]) -> int:
@@ -345,18 +338,6 @@ def _target_column(columns: list | None, target: Any, shape: tuple[int, ...]) ->
 def _name_of(entry: Any, columns: list | None, column: int) -> Hashable:
     """Return the name of the feature to forecast."""
     return entry.name if columns is None else columns[column]
-
-
-def _index_of(entry: Any, array: NDArray, name: str) -> pd.Index:
-    """Return the index of a series; row numbers where it has none."""
-    if not isinstance(entry, pd.Series | pd.DataFrame):
-        return pd.RangeIndex(len(array))
-    if isinstance(entry.index, pd.MultiIndex):
-        raise ValueError(
-            f"{name} has a MultiIndex; pass a list of series, as [part.droplevel(0) for _, "
-            f"part in {name}.groupby(level=0)]"
-        )
-    return entry.index
 
 
 def _check_lengths(

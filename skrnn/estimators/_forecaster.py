@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,14 @@ from skrnn.data.forecasting import MAX_WINDOWS, CheckedWindows, SeriesInputs, Sp
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
 from skrnn.estimators._backtest import Backtest, errors_of_persistence, make_backtest
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
+from skrnn.estimators._calibration import (
+    Calibration,
+    complete,
+    error_quantiles,
+    levels_of,
+    split_ends,
+    trust_of,
+)
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._parameters import (
     CellParameters,
@@ -34,28 +41,8 @@ from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
 from skrnn.training.losses import HorizonRegression, loss_arguments, make_loss
 
-#: Forecasts of a step ahead from which its quantiles are taken; of fewer, all steps share
-#: theirs, in units of each step's own error.
-MIN_ERRORS = 100
-#: Windows that a short series must have before its end is held out.
-MIN_TRAINING = 8
 #: Size of the decoder's vector of a step ahead.
 STEP_DIM = 16
-
-
-class Calibration(NamedTuple):
-    """Measured on windows that training did not see.
-
-    Attributes
-    ----------
-    trust : float
-        From 0 to 1: how much of the network's correction of the autoregression is kept.
-    offsets : float64 ndarray of shape (horizon, n_levels)
-        Quantiles of the errors, in units of the scale of a window.
-    """
-
-    trust: float
-    offsets: NDArray[np.float64]
 
 
 class ForecastingTask(BaseSequenceEstimator):
@@ -112,13 +99,13 @@ class ForecastingTask(BaseSequenceEstimator):
         calibration = self._calibrate(span)
         validation = Validation(X_val)
         if self.early_stopping is True and X_val is None:
-            span, held_out = _split(span, self.validation_fraction, self.horizon)
+            span, held_out = split_ends(span, self.validation_fraction, self.horizon)
             if held_out is None:
                 warn(
                     "early_stopping is ignored: the series are too short to hold some out"
                 )
             else:
-                validation = Validation(_complete(held_out, self.horizon))
+                validation = Validation(complete(held_out, self.horizon))
         self._fit(span, None, None, validation)
         self._calibration = calibration
         return self
@@ -333,7 +320,7 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _quantiles(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return quantiles ``(n_windows, horizon, n_levels)``."""
-        levels = _levels_of(relative, len(self._fitted_parameters["quantiles"]))
+        levels = levels_of(relative, len(self._fitted_parameters["quantiles"]))
         if self._calibration is not None:
             levels = levels + self._calibration.offsets / self._targets.scale[0]
         order = np.argsort(self._fitted_parameters["quantiles"], kind="stable")
@@ -354,7 +341,7 @@ class ForecastingTask(BaseSequenceEstimator):
         """Train on the series without their ends, and measure the errors there."""
         if self.calibration_fraction is None:
             return None
-        train, held_out = _split(span, self.calibration_fraction, self.horizon)
+        train, held_out = split_ends(span, self.calibration_fraction, self.horizon)
         if held_out is None:
             return None
         first = clone(self).set_params(
@@ -371,9 +358,9 @@ class ForecastingTask(BaseSequenceEstimator):
             return None
         true = first._targets.outputs_of(windows)  # (n, horizon)
         relative = first._network_forecasts(windows)  # (n, horizon, 1 + n_levels)
-        trust = _trust(relative[..., 0], true)
+        trust = trust_of(relative[..., 0], true)
         relative = relative - (1 - trust) * relative[..., :1]
-        levels = _levels_of(relative, len(self.quantiles))
+        levels = levels_of(relative, len(self.quantiles))
         # outputs of the network that is kept have another unit
         errors = (true[..., None] - levels) * first._targets.scale[0]
         return Calibration(trust, error_quantiles(errors, self.quantiles))
@@ -407,102 +394,6 @@ class ForecastingTask(BaseSequenceEstimator):
         tags.target_tags.required = False
         tags.input_tags.string = False
         return tags
-
-
-# --- calibration -------------------------------------------------------------------------
-
-
-def _split(span: Span, fraction: float, horizon: int) -> tuple[Span, Span | None]:
-    """Return the windows of series without their ends, and those that forecast the ends.
-
-    No step that the second ones forecast is seen by the first. A series that is too short
-    stays whole in the first; None if all are.
-    """
-    panel, window = span.panel, span.window
-    n_held_out = np.maximum(np.round(fraction * panel.ends), horizon).astype(np.int64)
-    cut = panel.ends - n_held_out
-    enough = cut >= np.maximum(span.first, np.minimum(window, span.last)) + horizon
-    # of short series some windows that are not full
-    enough |= (cut >= span.first + horizon + MIN_TRAINING) & (cut >= 2 * horizon)
-    if not enough.any():
-        return span, None
-    ends = np.where(enough, cut, panel.ends)
-    train = Span(panel.until(ends), span.first, ends - horizon, window)
-    chosen = np.flatnonzero(enough)
-    held_out = Span(panel.take(chosen), cut[chosen], panel.ends[chosen] - 1, window)
-    return train, held_out
-
-
-def _complete(span: Span, horizon: int) -> Span:
-    """Return the windows whose whole horizon is known."""
-    return replace(span, last=span.panel.ends - horizon)
-
-
-def _trust(point: NDArray, true: NDArray) -> float:
-    """Return the share of the network's correction that leaves the least squared error."""
-    real = ~np.isnan(true)
-    squares = float(np.square(point[real]).sum())
-    if not squares > 0:
-        return 1.0
-    return float(np.clip((point[real] * true[real]).sum() / squares, 0.0, 1.0))
-
-
-def _levels_of(relative: NDArray, n_levels: int) -> NDArray[np.float64]:
-    """Return the forecast that each quantile starts from, ``(n, horizon, n_levels)``."""
-    if relative.shape[-1] > 1:
-        return relative[..., 1:]
-    return np.repeat(relative, n_levels, axis=-1)
-
-
-def error_quantiles(
-    errors: NDArray[np.float64], levels: Sequence[float]
-) -> NDArray[np.float64]:
-    """Return the quantile of each level's errors, for each step ahead.
-
-    Parameters
-    ----------
-    errors : float64 ndarray of shape (n_windows, horizon, n_levels)
-        NaN where the truth is missing.
-    levels : sequence of float
-
-    Returns
-    -------
-    offsets : float64 ndarray of shape (horizon, n_levels)
-        Of n errors the one of rank ``(n + 1) * level``, rounded away from the median.
-    """
-    horizon = errors.shape[1]
-    size = np.sqrt(np.nanmean(np.square(errors), axis=(0, 2)))  # (horizon,)
-    size = np.where(size > 0, size, 1.0)
-    counts = (~np.isnan(errors[..., 0])).sum(axis=0)
-    if (
-        counts.min() < MIN_ERRORS
-    ):  # of few errors the scale is known better than the tails
-        size = np.sqrt(_increasing(np.square(size), counts))
-    pooled = errors / size[:, None]
-    result = np.empty((horizon, len(levels)))
-    for j, level in enumerate(levels):
-        for h in range(horizon):
-            own = counts[h] >= MIN_ERRORS
-            values = pooled[:, h, j] if own else pooled[..., j]
-            result[h, j] = _rank(values[~np.isnan(values)], level) * size[h]
-    return result
-
-
-def _rank(values: NDArray[np.float64], level: float) -> float:
-    n = len(values)
-    place = (n + 1) * level - 1
-    if level > 0.5:
-        place = np.ceil(place)
-    elif level < 0.5:
-        place = np.floor(place)
-    return float(np.interp(place, np.arange(n), np.sort(values)))
-
-
-def _increasing(values: NDArray[np.float64], counts: NDArray) -> NDArray[np.float64]:
-    """Return the closest values that never fall, weighted by counts (isotonic)."""
-    from sklearn.isotonic import isotonic_regression
-
-    return isotonic_regression(values, sample_weight=np.maximum(counts, 1e-3))
 
 
 # --- estimators --------------------------------------------------------------------------
@@ -568,9 +459,6 @@ class SequenceForecaster(
 
     hidden_size: int = 64
     dropout: float = 0.1
-    lr: float = 0.001
-    weight_decay: float | str = "auto"
-    quantiles: Sequence[float] = (0.05, 0.5, 0.95)
 
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
@@ -630,9 +518,6 @@ class FeedForwardForecaster(
     """
 
     dropout: float = 0.0
-    lr: float = 0.001
-    weight_decay: float | str = "auto"
-    quantiles: Sequence[float] = (0.05, 0.5, 0.95)
 
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator

@@ -901,6 +901,10 @@ class RecurrentParameters(
 class ForecastParameters(OtherParameters, ForecastStoppingParameters, LoopParameters):
     """Loop, stopping and other parameters of forecasters, last in a signature."""
 
+    lr: float = 0.001
+    weight_decay: float | str = "auto"
+    quantiles: Sequence[float] = (0.05, 0.5, 0.95)
+
 
 @parameters
 class CommonParameters(OtherParameters, StoppingParameters, LoopParameters):

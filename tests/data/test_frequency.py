@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skrnn.data.frequency import check_time_index, check_time_indexes, season_of
+from skrnn.data.frequency import check_time_index, check_time_indexes
 
 DETERMINISTIC = settings(derandomize=True, max_examples=40, deadline=None, database=None)
 CALENDAR = [
@@ -201,25 +201,3 @@ def test_gaps_are_described_by_the_first_of_them():
         "row 10 (2012-01-17) comes 2 steps after row 9 (2012-01-13), at the frequency "
         "'B'; 4 gaps, 5 missing in all"
     )
-
-
-# --- seasons -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("freq", "season"),
-    [
-        *[("MS", 12), ("ME", 12), ("BME", 12), ("2MS", 6), ("5MS", 1), ("QS", 4)],
-        *[("YE", 1), ("W-MON", 52), ("2W-MON", 26), ("7D", 52), ("D", 7), ("2D", 1)],
-        *[("B", 5), ("h", 24), ("2h", 12), ("30min", 48), ("10min", 144), ("min", 60)],
-        *[("s", 60), ("15s", 4), ("7h", 1)],
-    ],
-)
-def test_the_season_is_that_of_the_calendar(freq, season):
-    assert season_of(pd.tseries.frequencies.to_offset(freq)) == season
-
-
-def test_periods_have_seasons_and_counted_steps_have_none():
-    index = pd.period_range("2020-01", periods=3, freq="M")
-    assert season_of(check_time_index(index).offset) == 12
-    assert season_of(check_time_index(pd.RangeIndex(3)).offset) == 1

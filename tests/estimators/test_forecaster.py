@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from skrnn import FeedForwardForecaster, SequenceForecaster
-from skrnn.estimators._forecaster import _trust, error_quantiles
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 FORECASTERS = [
@@ -308,34 +307,6 @@ def test_partial_fit_and_warm_start_continue():
 
 
 # --- errors and backtests ----------------------------------------------------------------
-
-
-def test_quantiles_of_errors_have_the_rank_of_split_conformal_prediction():
-    errors = np.random.default_rng(0).normal(size=(199, 2, 2))
-    got = error_quantiles(errors, (0.1, 0.9))
-    for h in range(2):
-        assert got[h, 0] == pytest.approx(np.sort(errors[:, h, 0])[19])
-        assert got[h, 1] == pytest.approx(np.sort(errors[:, h, 1])[179])
-
-
-def test_few_errors_are_pooled_over_the_steps_ahead():
-    errors = (
-        np.random.default_rng(0).normal(size=(20, 3, 1)) * [[[1.0]], [[1.0]], [[1.0]]][0]
-    )
-    errors = errors * np.array([1.0, 2.0, 4.0])[:, None]
-    got = error_quantiles(errors, (0.95,))[:, 0]
-    assert (np.diff(got) > 0).all()
-    assert got[0] < errors.max()
-
-
-def test_trust_is_the_best_share():
-    rng = np.random.default_rng(0)
-    point, true = rng.normal(size=(2, 50, 3))
-    true = true + 0.4 * point
-    shares = np.linspace(0, 1, 1001)
-    losses = [np.square(true - share * point).mean() for share in shares]
-    assert _trust(point, true) == pytest.approx(shares[np.argmin(losses)], abs=1e-3)
-    assert _trust(point, -point) == 0.0
 
 
 def test_score_is_the_negative_scaled_error_of_the_last_steps():
