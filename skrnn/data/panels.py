@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn.data.date_offsets import is_time_index
 from skrnn.data.fields import STATIC, StaticColumns
-from skrnn.data.frequency import Timeline, check_time_indexes, is_time_index
+from skrnn.data.frequency import OF_INDEX, Remedies, Timeline, check_time_indexes
 from skrnn.data.layouts import open_frame
 from skrnn.data.ragged import offsets_of
 from skrnn.data.seasons import calendar_cycles, calendar_features
@@ -162,11 +163,11 @@ def read_panel(X: Any, options: SeriesOptions, name: str = "X") -> Panel:
         raise ValueError(f"{name} holds no series")
     _check_columns(entries, options, name)
     entries = _order_columns(entries, options)
-    timelines = _timelines(entries, options)
+    timelines = _timelines(entries, options, name)
     layout = Layout(
         entries.columns,
         len(options.known),
-        timelines[0].offset,
+        next((t.offset for t in timelines if t.offset is not None), None),
         is_time_index(timelines[0].index),
         entries.roles,
         entries.feature_names,
@@ -233,20 +234,23 @@ def _order_columns(entries: Entries, options: SeriesOptions) -> Entries:
     return entries
 
 
-def _timelines(entries: Entries, options: SeriesOptions) -> list[Timeline]:
-    freq = options.freq
-    if freq is None and options.layout is not None and is_time_index(entries.indexes[0]):
-        freq = options.layout.offset
-        if freq is None and options.layout.has_dates:
+def _timelines(entries: Entries, options: SeriesOptions, name: str) -> list[Timeline]:
+    freq, layout = options.freq, options.layout
+    has_dates = is_time_index(entries.indexes[0])
+    if freq is None and layout is not None and has_dates == layout.has_dates:
+        freq = layout.offset
+        if freq is None and layout.has_dates:
             freq = "steps"
     shared = all(index is entries.indexes[0] for index in entries.indexes)
     names = entries.names
+    remedies = _remedies(entries, options)
     if shared:
-        label = "X" if len(names) > 1 else names[0]
-        found = check_time_indexes(entries.indexes[:1], freq, [label])
+        in_column = options.time is not None and entries.container != "fields"
+        label = name if len(names) > 1 or in_column else names[0]
+        found = check_time_indexes(entries.indexes[:1], freq, [label], remedies)
         timelines = found * len(names)
     else:
-        timelines = check_time_indexes(entries.indexes, freq, names)
+        timelines = check_time_indexes(entries.indexes, freq, names, remedies)
     for timeline, name in zip(timelines, names, strict=True):
         if len(timeline.gaps) and options.missing == "raise":
             raise ValueError(
@@ -254,6 +258,29 @@ def _timelines(entries: Entries, options: SeriesOptions) -> list[Timeline]:
                 'to take them for missing values, or freq="steps" to count rows'
             )
     return timelines
+
+
+def _remedies(entries: Entries, options: SeriesOptions) -> Remedies:
+    """Return how times are repaired where they are: in the index, a column or cells."""
+    if options.time is None:
+        return OF_INDEX
+    time = shown(options.time)
+    if entries.container == "fields":
+        make = f"sequences_from_frame(frame, by=..., time={time}, features=...)"
+        return Remedies(
+            f"sort that row's arrays by time, as skrnn.preprocessing.{make} does",
+            "keep one step a time",
+            "leave that step out of every array of the row",
+        )
+    several = (
+        "; where it holds several series, skrnn.preprocessing.sequences_from_frame(frame, "
+        f"by=..., time={time}) makes one row a series"
+    )
+    return Remedies(
+        "pass {name}" + f".sort_values({time}){several}",
+        "keep one row a time, as {name}" + f".drop_duplicates({time}){several}",
+        "leave that row out, as {name}" + f".dropna(subset={time})",
+    )
 
 
 # --- flat arrays ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import offsets
 
-from skrnn.data.frequency import MONTHLY
+from skrnn.data.date_offsets import MONTHLY
 
 #: Seconds of a day, an hour, a minute, a week and 52 weeks, and the most steps of a season.
 SEASONS = ((86400, 144), (3600, 60), (60, 60), (604800, 7), (31449600, 52))
@@ -24,7 +24,7 @@ def season_of(offset: Any) -> int:
     A year of months, quarters or weeks, a week of days or business days, a day of hours
     or of tens of minutes, an hour of minutes, a minute of seconds.
     """
-    if offset is None:
+    if not isinstance(offset, offsets.BaseOffset):
         return 1
     n = int(offset.n)
     if isinstance(offset, offsets.Week):

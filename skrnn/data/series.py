@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn.data.columns import check_number_columns, column_kind
+from skrnn.data.date_offsets import is_time_index
 from skrnn.data.fields import (
     FieldOptions,
     Role,
@@ -25,7 +26,6 @@ from skrnn.data.fields import (
     read_static,
     roles_of,
 )
-from skrnn.data.frequency import is_time_index
 from skrnn.data.layouts import check_is_container, open_frame
 from skrnn.data.seasons import season_of
 from skrnn.data.steps import is_missing, is_sequence, shown, to_array

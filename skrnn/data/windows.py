@@ -12,7 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.frequency import Timeline, check_time_indexes, is_time_index
+from skrnn.data.date_offsets import is_time_index
+from skrnn.data.frequency import Timeline, check_time_indexes
 from skrnn.data.ragged import offsets_of
 from skrnn.data.series import check_no_dates, index_of, open_series
 from skrnn.data.steps import is_sequence, shown
@@ -74,10 +75,10 @@ def sliding_windows(
     ----------
     series : array-like, Series or DataFrame of shape (n_steps,) or (n_steps, n_features), \
 or list of them
-        Numbers in order of time. The dates of a DatetimeIndex or PeriodIndex are checked,
-        and kept. A list of arrays, Series or DataFrames holds several series of any
-        lengths, with the same features; no window crosses from one to the next. A list of
-        numbers, or of lists of numbers, is one series.
+        Numbers in order of time. The dates of a DatetimeIndex or PeriodIndex, or numbers
+        in the index, are checked, and kept. A list of arrays, Series or DataFrames holds
+        several series of any lengths, with the same features; no window crosses from one to
+        the next. A list of numbers, or of lists of numbers, is one series.
     window : int
         Steps of a window, at least 1. A longer one covers more of the past and leaves
         fewer windows.
@@ -95,7 +96,8 @@ or list of them
         distance is most common. Of several series it is that of the longest.
         "steps" counts rows, whatever their dates: right for prices on trading days.
     gaps : {"raise", "fill"}, default="raise"
-        What is done about dates that are missing between others. "fill" inserts rows of
+        What is done about dates, or numbers at equal distances, that are missing between
+        others. "fill" inserts rows of
         NaN.
 
     Returns
@@ -364,7 +366,7 @@ def _treat_gaps(
         raise ValueError(f"gaps must be 'raise' or 'fill', got {shown(gaps)}")
     if gaps == "fill" and timelines[0].offset is None:
         raise ValueError(
-            "gaps='fill' needs dates: a DatetimeIndex or PeriodIndex, whose rows are not "
+            "gaps='fill' needs dates or numbers in the index, whose rows are not "
             f"counted, but freq={shown(freq)} and the index of {names[0]} is "
             f"{type(timelines[0].index).__name__}"
         )

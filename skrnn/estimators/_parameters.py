@@ -327,9 +327,9 @@ class SeriesParameters:
     freq: Any = parameter(
         None,
         [object],
-        """Frequency of dates, as an offset of pandas. None infers it, "steps" counts
-        rows.""",
-        kind='offset string, DateOffset, "steps" or None',
+        """Frequency of dates, as an offset of pandas, or distance of times that are
+        numbers. None infers it, "steps" counts rows.""",
+        kind='offset string, DateOffset, number, "steps" or None',
         architecture=True,
     )
     known_future: Any = parameter(

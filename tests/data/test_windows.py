@@ -280,6 +280,16 @@ def test_filled_numbers_are_floats(dtype, expected):
     np.testing.assert_array_equal(X[0], [0, 1, np.nan])
 
 
+def test_gaps_between_numbers_are_refused_or_filled():
+    years = pd.Series(np.arange(9), range(1990, 1999)).drop(1993)
+    with pytest.raises(ValueError, match=r"row 3 \(1994\) comes 2 steps after row 2"):
+        sliding_windows(years, window=3)
+    windows = sliding_windows(years, window=3, gaps="fill")
+    np.testing.assert_array_equal(windows.X[1], [1, 2, np.nan])
+    assert windows.future_index.tolist() == [1999]
+    assert len(sliding_windows(years, window=3, freq="steps").X) == 5
+
+
 def test_a_series_long_enough_only_with_its_gaps_filled_is_cut():
     series = days(5).drop(pd.Timestamp("2024-01-03"))
     X, _ = sliding_windows(series, window=4, gaps="fill")
@@ -294,8 +304,8 @@ def test_a_series_long_enough_only_with_its_gaps_filled_is_cut():
          r"twice, in rows 0 and 1; .* or pass a list of series where it holds several"),
         (days(9), {"freq": "W"}, "series: row 0 .* lies between two steps of freq='W'"),
         (days(9), {"gaps": "skip"}, "gaps must be 'raise' or 'fill', got 'skip'"),
-        (days(9), {"gaps": "fill", "freq": "steps"}, "gaps='fill' needs dates"),
-        (np.arange(9), {"gaps": "fill"}, "gaps='fill' needs dates"),
+        (days(9), {"gaps": "fill", "freq": "steps"}, "gaps='fill' needs dates or numbers"),
+        (np.arange(9), {"gaps": "fill"}, "gaps='fill' needs dates or numbers"),
         (np.arange(9), {"freq": "D"}, "freq='D' needs dates"),
         (pd.concat({"a": days(9), "b": days(9)}), {}, "series has a MultiIndex; pass a l"),
     ],

@@ -263,6 +263,15 @@ def test_gaps_are_learned_from_and_count_nowhere():
     assert forecast.index.equals(months(2, "2020-01"))
 
 
+def test_gaps_between_numbers_are_learned_from_at_the_distance_of_fit():
+    seconds = pd.Index(0.25 * np.arange(60), name="seconds")
+    series = pd.Series(wave(60), seconds).drop(seconds[[20, 33]])
+    model = make(horizon=2, missing="indicator").fit(series)
+    np.testing.assert_allclose(model.predict(series).index, [15.0, 15.25])
+    np.testing.assert_allclose(model.predict(series[:1]).index, [0.25, 0.5])
+    np.testing.assert_allclose(model.predict(series[:2]).index, [0.5, 0.75])
+
+
 def test_calendar_features_are_known_ahead():
     days = pd.date_range("2023-01-02", periods=140, freq="D")
     series = pd.Series(np.where(days.day_of_week >= 5, 5.0, 1.0), days)
@@ -396,6 +405,17 @@ def test_a_backtest_draws_its_forecasts():
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
         (wave(40), {"horizon": 0}, ValueError, "horizon"),
         (wave(40), {"loss": "nll"}, ValueError, "loss"),
+        (pd.Series(wave(4), [1, 2, 4, 5]), {}, ValueError,
+         r"X has gaps: row 2 \(4\) comes 2 steps after row 1 \(2\), at the distance 1; 1 gap"),
+        (pd.DataFrame({"a": wave(4), "t": [0.5, 1.5, 1.0, 2.0]}), {"time": "t"}, ValueError,
+         r"X is not sorted by time: row 2 .*; pass X.sort_values\('t'\); where it holds se"
+         r"veral series, skrnn.preprocessing.sequences_from_frame\(frame, by=..., time='t'"),
+        (pd.DataFrame({"a": wave(4), "t": months(4)[[0, 1, 1, 2]]}), {"time": "t"},
+         ValueError, r"twice.* keep one row a time, as X.drop_duplicates\('t'\)"),
+        (pd.DataFrame({"a": wave(2), "t": [months(1)[0], pd.NaT]}), {"time": "t"},
+         ValueError, r"a missing time in row 1; leave that row out, as X.dropna\(subset='t'"),
+        (pd.DataFrame({"a": [wave(3)], "t": [[0, 2, 1]]}), {"time": "t"}, ValueError,
+         "row 0 of X is not sorted by time: .*; sort that row's arrays by time, as skrnn.pr"),
         (pd.DataFrame({"a": wave(40), "day": months(40)}), {"target": "a"}, TypeError,
          "dates or times in column 'day'; make them the index"),
     ],
