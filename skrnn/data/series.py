@@ -14,7 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import check_number_columns, column_kind
+from skrnn.data.columns import (
+    check_number_columns,
+    column_kind,
+    warn_of_long_frame,
+)
 from skrnn.data.date_offsets import is_time_index
 from skrnn.data.fields import (
     FieldOptions,
@@ -190,6 +194,9 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         kinds = {column_kind(X.iloc[:, j]) for j in range(X.shape[1])}
         if "sequences" in kinds:
             return _read_fields(X, options, name)
+        if options.time is None and not is_time_index(X.index):
+            each = "all rows are" if options.target is not None else "each column is"
+            warn_of_long_frame(X, name, f"{each} read as one series")
         if options.target is None:
             return _read_columns(_with_times(X, options, name), name)
         return _read_list([X], ["series"], [name], options)

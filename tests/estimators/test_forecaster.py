@@ -467,6 +467,22 @@ def test_a_y_that_is_given_by_mistake_is_said_so():
         make().fit(wave(40), wave(40))
 
 
+def test_a_long_frame_of_several_series_is_said_so():
+    long = pd.DataFrame(
+        {"shop": np.repeat([3, 1], 20), "day": [*range(20)] * 2, "sales": wave(40)}
+    )
+    remedy = (
+        r"If its rows are steps, pass .*sequences_from_frame\(frame, by='shop', time="
+    )
+    with pytest.warns(UserWarning, match="each column is read as one series. " + remedy):
+        make().fit(long)
+    with pytest.warns(UserWarning, match="all rows are read as one series. " + remedy):
+        make(target="sales").fit(long)
+    with pytest.raises(ValueError, match=r"has the time 0 twice|not sorted .*by=\.\.\."):
+        make(target="sales", time="day").fit(long)
+    make(target="sales").fit(long.set_index(months(40)))  # one series after all
+
+
 # --- scikit-learn ------------------------------------------------------------------------
 
 
