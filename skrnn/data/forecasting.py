@@ -330,11 +330,20 @@ class SeriesInputs:
         )
 
     def check_known(self, windows: CheckedWindows) -> None:
-        """Raise a ValueError where a column that is known ahead ends early."""
-        layout = windows.panel.layout
-        if not layout.n_known or self.options.missing != "raise":
+        """Raise a ValueError where a column that is known ahead ends early.
+
+        With ``missing="indicator"`` it may have gaps, but of a window at the end of its
+        series, whose target is forecast, it may not end before the horizon.
+        """
+        panel, layout = windows.panel, windows.panel.layout
+        if not layout.n_known:
             return
         missing = np.isnan(windows.future[..., : layout.n_known])
+        if self.options.missing != "raise":
+            ends = _ends_of_known(panel)[windows.series]  # (n_windows, n_known)
+            step = windows.origins[:, None] + np.arange(self.options.horizon)
+            missing &= step[..., None] >= ends[:, None]
+            missing &= (windows.origins == panel.ends[windows.series])[:, None, None]
         if not missing.any():
             return
         window, step, column = (int(part) for part in np.argwhere(missing)[0])
@@ -442,6 +451,19 @@ class SeriesInputs:
         if self.static is not None:
             config["static"] = self.static.layer_config()
         return config
+
+
+def _ends_of_known(panel: Panel) -> NDArray[np.int64]:
+    """Return the step after the last value of each column that is known ahead.
+
+    int64 ``(n_series, n_known)``; features of the calendar are not among them.
+    """
+    first = len(panel.layout.columns) - panel.layout.n_known
+    known = panel.covariates[:, first : len(panel.layout.columns)]
+    starts = panel.offsets[:-1]
+    step = np.arange(len(known)) - np.repeat(starts, np.diff(panel.offsets))
+    given = np.where(np.isnan(known), 0, step[:, None] + 1)
+    return np.maximum.reduceat(given, starts)
 
 
 def _scale_of(X: CheckedWindows, usual_share: float) -> NDArray[np.float64]:

@@ -425,8 +425,9 @@ def test_series_that_cannot_be_forecast_are_an_error(X, params, error, match):
         make(**params).fit(X)
 
 
-def test_a_known_column_that_ends_early_is_an_error():
-    model = make(horizon=3, **FIELDS).fit(shops())
+@pytest.mark.parametrize("missing", ["raise", "indicator"])
+def test_a_known_column_that_ends_early_is_an_error(missing):
+    model = make(horizon=3, missing=missing, **FIELDS).fit(shops())
     frame = shops(n_known=3)
     frame["holiday"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["holiday"])]
     frame["day"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["day"])]
@@ -435,6 +436,21 @@ def test_a_known_column_that_ends_early_is_an_error():
         match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03",
     ):
         model.predict(frame)
+
+
+def test_a_known_column_may_have_gaps_before_its_end():
+    frame = pd.DataFrame({"y": wave(60), "holiday": wave(60) > 10}, months(60)).astype(
+        float
+    )
+    model = make(horizon=3, target="y", known_future=["holiday"], missing="indicator")
+    frame.iloc[-3:, 0] = np.nan
+    frame.iloc[[7, 8, -2], 1] = np.nan
+    assert np.isfinite(model.fit(frame).predict(frame)).all()
+    frame.iloc[-1, 1] = np.nan
+    for early in (frame, frame[:-3]):
+        with pytest.raises(ValueError, match=r"X: column 'holiday', .* lacks the value"):
+            model.predict(early)
+    assert np.isfinite(model.score(frame[:-3]))
 
 
 @pytest.mark.parametrize(
