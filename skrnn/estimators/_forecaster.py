@@ -193,7 +193,8 @@ class ForecastingTask(BaseSequenceEstimator):
         Parameters
         ----------
         X :
-            As for ``fit``; each series has more than ``horizon`` steps.
+            As for ``fit``; each series has more than ``horizon`` steps. The forecast starts
+            from the steps of X before them, not from those of ``fit``.
         y : None
             Ignored.
 
