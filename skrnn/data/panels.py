@@ -212,12 +212,17 @@ def _check_columns(entries: Entries, options: SeriesOptions, name: str) -> None:
             f"{name} must have the covariates of fit, {shown(layout.columns)}; it "
             + " and ".join(parts)
         )
-    if (layout.roles is not None and entries.static is None) and any(
-        role in STATIC for role in layout.roles.values()
-    ):
+    fitted = any(role in STATIC for role in (layout.roles or {}).values())
+    if fitted and entries.static is None:
         raise ValueError(
             f"{name} must be a frame with one row a series, as in fit: it lacks static "
             "columns"
+        )
+    if entries.static is not None and not fitted:
+        static = [c for c, role in (entries.roles or {}).items() if role in STATIC]
+        raise ValueError(
+            f"{name} has the static columns {shown(static)}, but the series of fit had "
+            "none; leave them out"
         )
 
 

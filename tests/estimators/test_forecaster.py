@@ -7,7 +7,7 @@ import pandas as pd
 import polars
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 
 from skrnn import FeedForwardForecaster, SequenceForecaster
 
@@ -478,6 +478,23 @@ def test_columns_missing_at_predict_are_an_error():
         model.predict(shops().drop(columns="type"))
 
 
+def test_static_columns_that_fit_has_not_seen_are_an_error():
+    frame = pd.DataFrame({"sales": [wave(40)] * 2, "size": [1.0, 2.0]})
+    model = make(horizon=2).fit([wave(40)])
+    assert len(model.predict(frame[["sales"]])) == 4
+    with pytest.raises(
+        ValueError,
+        match=r"X has the static columns \['size'\], but the series of fit had",
+    ):
+        model.predict(frame)
+    with pytest.raises(ValueError, match=r"X has the static columns \['size'\]"):
+        make(horizon=2, warm_start=True).fit([wave(40)]).fit(frame)
+    with pytest.raises(
+        ValueError, match="X must be a frame with one row a series, as in"
+    ):
+        make(horizon=2).fit(frame).predict([wave(40)])
+
+
 def test_a_y_that_is_given_by_mistake_is_said_so():
     with pytest.warns(UserWarning, match="y is ignored: FeedForwardForecaster learns"):
         make().fit(wave(40), wave(40))
@@ -506,6 +523,12 @@ def test_a_series_is_cross_validated_over_its_steps_and_a_panel_by_series():
     search = GridSearchCV(make(horizon=2), {"window": [3, 6]}, cv=TimeSeriesSplit(2))
     search.fit(wave(90))
     assert search.best_params_["window"] in (3, 6)
+    folds = list(TimeSeriesSplit(2, test_size=2).split(SALES))
+    cv = [(train, np.arange(test[-1] + 1)) for train, test in folds]
+    scores = cross_val_score(make(horizon=2), SALES, cv=cv)
+    for score, (train, test) in zip(scores, folds, strict=True):
+        model = make(horizon=2).fit(SALES.iloc[train])
+        assert score == pytest.approx(model.score(SALES[: test[-1] + 1]))
     panel = [wave(30, phase) for phase in range(6)]
     assert (
         GridSearchCV(make(horizon=2), {"window": [3, 6]}, cv=2).fit(panel).best_score_ < 0
