@@ -21,7 +21,7 @@ from skrnn.data.fields import StaticColumns
 from skrnn.data.panels import Panel, read_panel
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
-from skrnn.data.series import SeriesOptions
+from skrnn.data.series import SeriesOptions, listed
 from skrnn.data.steps import check_finite, shown
 
 #: Windows of a training; more are thinned out evenly.
@@ -194,18 +194,14 @@ class SeriesInputs:
         needed = horizon + (1 if isinstance(window, str) else window)
         short = np.flatnonzero(panel.ends < needed)
         if len(short):
-            which = ", ".join(
-                f"{panel.names[i]} has {panel.ends[i]} steps" for i in short[:5]
-            )
-            more = f" and {len(short) - 5} others are too short" if len(short) > 5 else ""
             parts = "1 step before" if auto else f"window={window} and"
             raise ValueError(
-                f"{which}{more}, but {parts} horizon={horizon} need at least {needed}"
+                f"{listed(panel.names, panel.ends, short)}, but {parts} "
+                f"horizon={horizon} need at least {needed}"
             )
         last = panel.ends - horizon
         size = self._window_of(panel) if self.n_steps is None else self.n_steps
-        first = np.maximum(1, (np.minimum(size, last) + 1) // 2)
-        return Span(panel, first, last, size)
+        return Span(panel, first_ends(last, size), last, size)
 
     def _window_of(self, panel: Panel) -> int:
         """Return the steps of a window.
@@ -451,6 +447,14 @@ class SeriesInputs:
         if self.static is not None:
             config["static"] = self.static.layer_config()
         return config
+
+
+def first_ends(last: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """Return the steps that the first window of each series has seen.
+
+    At least half as many as the others, ``last`` of the last one.
+    """
+    return np.maximum(1, (np.minimum(window, last) + 1) // 2)
 
 
 def _ends_of_known(panel: Panel) -> NDArray[np.int64]:

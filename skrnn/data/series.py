@@ -185,6 +185,15 @@ def check_no_dates(frame: pd.DataFrame, name: str) -> None:
             )
 
 
+def listed(
+    names: Sequence[str], lengths: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> str:
+    """Return the first of some series and their lengths, for a message."""
+    parts = [f"{names[i]} has {lengths[i]} steps" for i in chosen[:5].tolist()]
+    more = f" and {len(chosen) - 5} others are too short" if len(chosen) > 5 else ""
+    return ", ".join(parts) + more
+
+
 # --- many series ----------------------------------------------------------------------
 
 

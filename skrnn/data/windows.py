@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_scalar
 from skrnn.data.date_offsets import is_time_index
 from skrnn.data.frequency import Timeline, check_time_indexes
 from skrnn.data.ragged import offsets_of
-from skrnn.data.series import check_no_dates, index_of, open_series
+from skrnn.data.series import check_no_dates, index_of, listed, open_series
 from skrnn.data.steps import is_sequence, shown
 
 
@@ -347,10 +347,8 @@ def _check_lengths(
 ) -> None:
     short = np.flatnonzero(lengths < window + horizon)
     if len(short):
-        which = ", ".join(f"{names[i]} has {lengths[i]} steps" for i in short[:5])
-        more = f" and {len(short) - 5} others are too short" if len(short) > 5 else ""
         raise ValueError(
-            f"{which}{more}, but window={window} and horizon={horizon} need at least "
+            f"{listed(names, lengths, short)}, but window={window} and horizon={horizon} need at least "
             f"{window + horizon}"
         )
 

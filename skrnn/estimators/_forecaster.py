@@ -12,9 +12,21 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._warnings import warn
-from skrnn.data.forecasting import MAX_WINDOWS, CheckedWindows, SeriesInputs, Span
+from skrnn.data.forecasting import (
+    MAX_WINDOWS,
+    CheckedWindows,
+    SeriesInputs,
+    Span,
+    first_ends,
+)
+from skrnn.data.series import listed
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
-from skrnn.estimators._backtest import Backtest, errors_of_persistence, make_backtest
+from skrnn.estimators._backtest import (
+    Backtest,
+    errors_of_persistence,
+    make_backtest,
+    mean_of_known,
+)
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._calibration import (
     Calibration,
@@ -193,8 +205,9 @@ class ForecastingTask(BaseSequenceEstimator):
         Parameters
         ----------
         X :
-            As for ``fit``; each series has more than ``horizon`` steps. The forecast starts
-            from the steps of X before them, not from those of ``fit``.
+            As for ``fit``; shorter series than ``horizon + 1`` steps are left out, with a
+            warning. The forecast starts from the steps of X before them, not from those of
+            ``fit``.
         y : None
             Ignored.
 
@@ -202,7 +215,8 @@ class ForecastingTask(BaseSequenceEstimator):
         -------
         score : float
             The negative mean absolute scaled error (MASE): 0 is perfect, and -1 as good as
-            seasonal persistence on the steps before, one season ahead.
+            seasonal persistence on the steps before, one season ahead; as persistence, one
+            step ahead, where the series is too short for that.
 
         References
         ----------
@@ -213,7 +227,7 @@ class ForecastingTask(BaseSequenceEstimator):
         scale = errors_of_persistence(windows, self._season)
         point = self._point(windows, self._relative(windows))
         error = np.abs(point - windows.ahead) / scale[:, None]
-        return -float(np.nanmean(error))
+        return -mean_of_known(error)
 
     def backtest(
         self, X: Any, n_windows: int | None = None, step: int | None = None
@@ -228,8 +242,9 @@ class ForecastingTask(BaseSequenceEstimator):
         X :
             As for ``fit``.
         n_windows : int, default=None
-            Forecasts of each series. None makes as many as fit into the last fifth of the
-            longest.
+            Forecasts of each series; fewer where a window before them would be less than
+            half as long as the others. None makes as many as fit into the last fifth of
+            the longest.
         step : int, default=None
             Steps from one forecast to the next. None is ``horizon``: they do not overlap.
 
@@ -284,13 +299,19 @@ class ForecastingTask(BaseSequenceEstimator):
                 f"no series has more than horizon={horizon} steps; the longest has "
                 f"{panel.ends.max()}"
             )
+        short = np.flatnonzero(last < 1)
+        if len(short):
+            warn(
+                f"{listed(panel.names, panel.ends, short)}: {horizon} steps are withheld, "
+                f"and more than horizon={horizon} are needed; such series are left out"
+            )
         if n_windows is None:
             n_windows = max(1, int(panel.ends.max() // 5 - horizon) // step + 1)
-        n_steps = np.minimum(n_windows - 1, np.maximum(last - 1, 0) // step) * step
+        size = self._inputs.n_steps
+        before = np.maximum(last - first_ends(last, size), 0)  # the first ends of windows
+        n_steps = np.minimum(n_windows - 1, before // step) * step
         first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
-        windows = self._inputs.cut(
-            Span(panel, first, last, self._inputs.n_steps), step=step
-        )
+        windows = self._inputs.cut(Span(panel, first, last, size), step=step)
         self._inputs.check_known(windows)
         return windows
 

@@ -155,14 +155,6 @@ def test_series_with_and_without_dates_may_follow_each_other():
     np.testing.assert_allclose(model.predict(SALES.to_numpy()), model.predict(SALES))
 
 
-def test_short_series_have_no_backtest():
-    model = make(horizon=3).fit([wave(60), wave(60, 1.0)])
-    rows = model.backtest([wave(60), wave(3)], n_windows=2).forecasts
-    assert set(rows["series"]) == {0}
-    with pytest.raises(ValueError, match="no series has more than horizon=3 steps"):
-        model.score([wave(3)])
-
-
 def test_known_columns_may_go_on_as_rows_without_a_target():
     frame = pd.DataFrame({"y": wave(62), "promotion": np.arange(62) % 5}, months(62))
     frame.loc[frame.index[60:], "y"] = np.nan
@@ -349,6 +341,26 @@ def test_a_backtest_has_every_forecast_and_its_errors():
     assert backtest.table.index.tolist() == [
         *("FeedForwardForecaster", "seasonal persistence", "persistence"),
     ]
+
+
+def test_a_backtest_begins_where_training_would():
+    model = make(horizon=2, window=10).fit(wave(60))
+    rows = model.backtest(wave(60), n_windows=1000, step=1).forecasts
+    assert rows["cutoff"].min() == 4  # five steps are half a window
+    rows = model.backtest(wave(6), n_windows=1000, step=1).forecasts
+    assert rows["cutoff"].min() == 1
+
+
+def test_series_too_short_to_withhold_their_end_are_named():
+    model = make(horizon=3).fit(wave(60))
+    panel = [wave(60), wave(3), wave(40), wave(2)]
+    match = r"X\[1\] has 3 steps, X\[3\] has 2 steps: 3 steps are withheld, and more than"
+    with pytest.warns(UserWarning, match=match):
+        assert model.score(panel) == pytest.approx(model.score(panel[::2]))
+    with pytest.warns(UserWarning, match=match):
+        assert set(model.backtest(panel).forecasts["series"]) == {0, 2}
+    with pytest.raises(ValueError, match="no series has more than horizon=3 steps"):
+        model.score([wave(3)])
 
 
 def test_a_backtest_of_a_panel_names_its_series():
