@@ -337,8 +337,8 @@ class SeriesInputs:
         missing = np.isnan(windows.future[..., : layout.n_known])
         if self.options.missing != "raise":
             ends = _ends_of_known(panel)[windows.series]  # (n_windows, n_known)
-            step = windows.origins[:, None] + np.arange(self.options.horizon)
-            missing &= step[..., None] >= ends[:, None]
+            ahead = windows.origins[:, None] + np.arange(self.options.horizon)
+            missing &= ahead[..., None] >= ends[:, None]
             missing &= (windows.origins == panel.ends[windows.series])[:, None, None]
         if not missing.any():
             return

@@ -108,16 +108,14 @@ class ForecastingTask(BaseSequenceEstimator):
         warm = self.__sklearn_is_fitted__() and self.warm_start
         inputs = self._inputs if warm else self._make_inputs()
         span = inputs.training_span(inputs.read(X))
-        calibration = self._calibrate(span)
-        validation = Validation(X_val)
+        calibration = self._calibrate(span, self._stops_early(X_val is not None))
+        validation = Validation(X_val, may_be_drawn=False)
         if self.early_stopping is True and X_val is None:
-            span, held_out = split_ends(span, self.validation_fraction, self.horizon)
-            if held_out is None:
+            span, validation = self._hold_out_ends(span)
+            if validation.X is None:
                 warn(
                     "early_stopping is ignored: the series are too short to hold some out"
                 )
-            else:
-                validation = Validation(complete(held_out, self.horizon))
         self._fit(span, None, None, validation)
         self._calibration = calibration
         return self
@@ -359,8 +357,17 @@ class ForecastingTask(BaseSequenceEstimator):
 
     # --- calibration -----------------------------------------------------------------
 
-    def _calibrate(self, span: Span) -> Calibration | None:
-        """Train on the series without their ends, and measure the errors there."""
+    def _hold_out_ends(self, span: Span) -> tuple[Span, Validation]:
+        """Return the windows of training, and those that early stopping watches."""
+        train, held_out = split_ends(span, self.validation_fraction, self.horizon)
+        ends = None if held_out is None else complete(held_out, self.horizon)
+        return train, Validation(ends, may_be_drawn=False)
+
+    def _calibrate(self, span: Span, stops: bool) -> Calibration | None:
+        """Train on the series without their ends, and measure the errors there.
+
+        Where training ``stops`` early, it does so here, by the end of what remains.
+        """
         if self.calibration_fraction is None:
             return None
         train, held_out = split_ends(span, self.calibration_fraction, self.horizon)
@@ -368,13 +375,16 @@ class ForecastingTask(BaseSequenceEstimator):
             return None
         first = clone(self).set_params(
             calibration_fraction=None,
-            early_stopping=False,
+            early_stopping=stops,
             warm_start=False,
             callbacks=None,
             verbose=0,
             window=span.window,
         )
-        first._fit(train, None, None, Validation())
+        validation = Validation(may_be_drawn=False)
+        if stops:
+            train, validation = self._hold_out_ends(train)
+        first._fit(train, None, None, validation)
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):
             return None

@@ -774,7 +774,8 @@ class ForecastStoppingParameters:
         ["boolean", OneOf(("auto",))],
         """Whether training watches held-out windows and keeps the best epoch's weights.
         True holds out the end of each series, which training then does not see; "auto"
-        watches only where ``X_val`` is passed to ``fit``.""",
+        watches only where ``X_val`` is passed to ``fit``. The network of
+        ``calibration_fraction`` then watches the end of its own part of each series.""",
         kind='bool or "auto"',
     )
     validation_fraction: float = parameter(

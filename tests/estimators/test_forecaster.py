@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 
 from skrnn import FeedForwardForecaster, SequenceForecaster
+from skrnn.estimators._base import BaseSequenceEstimator
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 FORECASTERS = [
@@ -285,6 +286,32 @@ def test_early_stopping_holds_out_what_training_has_not_seen():
     frame = pd.DataFrame({"a": wave(50), "b": wave(50)})
     with pytest.raises(ValueError, match="X_val must have the covariates of fit"):
         make(target="a").fit(frame, X_val=frame.rename(columns={"b": "c"}))
+
+
+@pytest.mark.parametrize("X_val", [None, wave(60, 1.0)], ids=["split", "X_val"])
+def test_calibration_stops_as_early_as_training(monkeypatch, X_val):
+    stopping = []
+    fit = BaseSequenceEstimator._fit
+
+    def spy(self, X, y, weight, validation, **options):
+        stopping.append((X.panel.ends[0], X.last[0], validation.X, self.early_stopping))
+        return fit(self, X, y, weight, validation, **options)
+
+    monkeypatch.setattr(BaseSequenceEstimator, "_fit", spy)
+    early = True if X_val is None else "auto"
+    make(horizon=3, early_stopping=early, validation_fraction=0.1).fit(
+        wave(100), X_val=X_val
+    )
+    (end, last, held_out, stops), (_, _, _, of_training) = stopping
+    assert (end, last, stops) == (72, 69, True)  # of 80 steps a tenth is held out
+    assert (held_out.first[0], held_out.last[0]) == (72, 77)
+    assert of_training == early
+
+
+def test_early_stopping_of_short_series_is_ignored():
+    with pytest.warns(UserWarning, match="early_stopping is ignored: the series are too"):
+        model = make(horizon=3, window=20, early_stopping=True).fit(wave(23))
+    assert "valid_loss" not in model.history_
 
 
 def test_without_calibration_there_are_no_intervals():
