@@ -72,11 +72,20 @@ def trust_of(point: NDArray, true: NDArray) -> float:
     return float(np.clip((point[real] * true[real]).sum() / squares, 0.0, 1.0))
 
 
+def all_levels(quantiles: Sequence[float], learned: bool) -> list[float]:
+    """Return the user's levels, and the median after them where levels are learned."""
+    levels = list(map(float, quantiles))
+    return [*levels, 0.5] if learned and 0.5 not in levels else levels
+
+
 def levels_of(relative: NDArray, n_levels: int) -> NDArray[np.float64]:
-    """Return the forecast that each quantile starts from, ``(n, horizon, n_levels)``."""
-    if relative.shape[-1] > 1:
-        return relative[..., 1:]
-    return np.repeat(relative, n_levels, axis=-1)
+    """Return the forecast that each quantile starts from, ``(n, horizon, n_levels)``.
+
+    Those that the network has not learned start from its point forecast, the first column.
+    """
+    learned = relative[..., 1:]
+    others = np.repeat(relative[..., :1], n_levels - learned.shape[-1], axis=-1)
+    return np.concatenate([learned, others], axis=-1)
 
 
 def error_quantiles(

@@ -30,6 +30,7 @@ from skrnn.estimators._backtest import (
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._calibration import (
     Calibration,
+    all_levels,
     complete,
     error_quantiles,
     levels_of,
@@ -157,7 +158,9 @@ class ForecastingTask(BaseSequenceEstimator):
             In the form of X: a Series with dates of a Series, or of a frame with
             ``target``; a DataFrame of a frame; an array ``(n_series, horizon)`` of a list
             of arrays, a list of other lists; of a frame with one row a series a Series
-            indexed by its id and time. With ``loss="quantile"`` the median.
+            indexed by its id and time. With ``loss="quantile"`` the median, as
+            ``predict_quantiles`` has it; otherwise the network's forecast, of which the
+            quantile 0.5 is the median.
         """
         windows = self._check_ends(X)
         return windows.panel.as_user(self._point(windows, self._relative(windows)))
@@ -334,16 +337,30 @@ class ForecastingTask(BaseSequenceEstimator):
         trust = 1.0 if self._calibration is None else self._calibration.trust
         return relative - (1 - trust) * relative[..., :1]
 
+    @property
+    def _fitted_levels(self) -> list[float]:
+        """The levels of all quantiles, the order that ``quantiles`` has."""
+        learns = bool(self.net_.criterion_.levels)
+        return all_levels(self._fitted_parameters["quantiles"], learns)
+
     def _point(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return forecasts ``(n_windows, horizon)`` in the units of the series."""
-        return self._targets.decode(relative[..., 0], X)
+        if not self.net_.criterion_.levels:
+            return self._targets.decode(relative[..., 0], X)
+        return self._every_quantile(X, relative)[..., self._fitted_levels.index(0.5)]
 
     def _quantiles(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return quantiles ``(n_windows, horizon, n_levels)``."""
-        levels = levels_of(relative, len(self._fitted_parameters["quantiles"]))
+        n_levels = len(self._fitted_parameters["quantiles"])
+        return self._every_quantile(X, relative)[..., :n_levels]
+
+    def _every_quantile(
+        self, X: CheckedWindows, relative: NDArray
+    ) -> NDArray[np.float64]:
+        levels = levels_of(relative, len(self._fitted_levels))
         if self._calibration is not None:
             levels = levels + self._calibration.offsets / self._targets.scale[0]
-        order = np.argsort(self._fitted_parameters["quantiles"], kind="stable")
+        order = np.argsort(self._fitted_levels, kind="stable")
         levels[..., order] = np.sort(levels, axis=-1)
         return self._targets.decode(levels, X)
 
@@ -392,10 +409,11 @@ class ForecastingTask(BaseSequenceEstimator):
         relative = first._network_forecasts(windows)  # (n, horizon, 1 + n_levels)
         trust = trust_of(relative[..., 0], true)
         relative = relative - (1 - trust) * relative[..., :1]
-        levels = levels_of(relative, len(self.quantiles))
+        wanted = all_levels(self.quantiles, bool(first.net_.criterion_.levels))
+        levels = levels_of(relative, len(wanted))
         # outputs of the network that is kept have another unit
         errors = (true[..., None] - levels) * first._targets.scale[0]
-        return Calibration(trust, error_quantiles(errors, self.quantiles))
+        return Calibration(trust, error_quantiles(errors, wanted))
 
     def _warn_of_y(self, y: Any) -> None:
         if y is not None:

@@ -229,6 +229,26 @@ def test_every_loss_has_ordered_quantiles(loss):
     assert (middle < high).all()
 
 
+@pytest.mark.parametrize("quantiles", [(0.1, 0.5, 0.9), (0.9, 0.2), (0.5,)])
+def test_the_forecast_of_learned_quantiles_is_the_median_that_errors_correct(quantiles):
+    skewed = np.random.default_rng(0).exponential(size=300)
+    model = make(horizon=2, loss="quantile", quantiles=quantiles, max_epochs=1)
+    model.fit(skewed)
+    forecast, levels = model.predict(skewed), model.predict_quantiles(skewed)[0]
+    assert levels.shape == (2, len(quantiles))
+    if 0.5 in quantiles:
+        np.testing.assert_array_equal(forecast, levels[:, quantiles.index(0.5)])
+    else:
+        assert (forecast < levels[:, 0]).all()
+        assert (forecast > levels[:, 1]).all()
+    windows = model._check_ends(skewed)
+    learned = model._targets.decode(model._relative(windows)[..., 0], windows)[0]
+    assert (forecast != learned).all()
+    backtest = model.backtest(skewed, n_windows=30, step=2)
+    below = backtest.forecasts["actual"] < backtest.forecasts["forecast"]
+    assert 0.3 < below.mean() < 0.7
+
+
 def test_intervals_cover_their_share_of_noise():
     rng = np.random.default_rng(0)
     panel = [10 * i + rng.normal(size=300) for i in range(5)]
