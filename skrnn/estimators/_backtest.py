@@ -25,7 +25,8 @@ class Backtest:
     Attributes
     ----------
     forecasts : DataFrame
-        One row a forecast value: ``series``, ``cutoff`` (the last time that was known),
+        One row a forecast value: ``series`` (its label, or its number where two series
+        share one), ``cutoff`` (the last time that was known),
         ``time``, ``step`` (steps ahead, from 1), ``actual``, ``forecast``, the quantiles as
         "q0.05" and so on, ``seasonal`` (the value one season before) and ``last`` (the last
         value).
@@ -135,6 +136,8 @@ def make_backtest(
     seasonal = values_before(windows, season, horizon)
     last = values_before(windows, 1, horizon)
     labels = [i if label is None else label for i, label in enumerate(panel.labels)]
+    if len(set(labels)) < len(labels):  # rows of a frame may share a label
+        labels = list(range(len(labels)))
     columns: dict[str, Any] = {
         "series": pd.Index(labels)[series[of_row]],
         "cutoff": panel.times(series[of_row], origins[of_row] - 1),
