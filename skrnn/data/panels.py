@@ -326,6 +326,11 @@ def _flatten(
             extended = {id(timeline): index}
         index = extended[id(timeline)]
         indexes.append(index)
+        if cycles and not is_time_index(index):
+            raise ValueError(
+                'calendar=True needs the dates of the steps ahead, but freq="steps" counts '
+                "rows; set their frequency, or leave calendar out"
+            )
         if cycles:
             covariates[start : start + len(index), n_covariates:] = calendar_features(
                 index, cycles

@@ -200,6 +200,7 @@ def listed(
 def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     """Read one or many series; frames of other libraries have been opened before."""
     if isinstance(X, pd.DataFrame):
+        _check_unique_columns(X, name)
         kinds = {column_kind(X.iloc[:, j]) for j in range(X.shape[1])}
         if "sequences" in kinds:
             return _read_fields(X, options, name)
@@ -242,6 +243,12 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     return _read_list([np.asarray(X)], ["array"], [name], options)
 
 
+def _check_unique_columns(frame: pd.DataFrame, name: str) -> None:
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{name} has more than one column {shown(twice)}")
+
+
 def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.DataFrame:
     """Return a frame of numbers with the column of times as its index."""
     if options.time is None:
@@ -266,9 +273,6 @@ def _read_columns(
     """Read a frame of numbers, one series a column."""
     values, columns = open_series(frame, name)
     columns = list(columns or [])
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"{name} has more than one column {shown(twice)}")
     n = len(columns)
     return Entries(
         list(values.T),
@@ -291,6 +295,7 @@ def _read_list(
     for entry, name in zip(entries, names, strict=True):
         entry = open_frame(entry, name)
         if isinstance(entry, pd.DataFrame):
+            _check_unique_columns(entry, name)
             entry = _with_times(entry, options, name)
             check_no_dates(entry, name)
             frame = entry if frame is None else frame
@@ -303,6 +308,12 @@ def _read_list(
         if values.ndim == 1:
             values = values[:, None]
             if options.target is not None and not isinstance(entry, pd.DataFrame):
+                if options.layout is not None:
+                    raise ValueError(
+                        f"{name} has one feature, but in fit it had the columns "
+                        f"{shown([options.target, *options.layout.columns])}, of which "
+                        f"target={shown(options.target)} names one"
+                    )
                 raise ValueError(
                     f"target={shown(options.target)} must be None: {name} has one feature"
                 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from skrnn._warnings import warn
 from skrnn.data.forecasting import (
@@ -261,9 +262,10 @@ class ForecastingTask(BaseSequenceEstimator):
             If no series has more than ``horizon`` steps.
         """
         check_is_fitted(self)
-        step = self._inputs.options.horizon if step is None else int(step)
-        if step < 1 or (n_windows is not None and n_windows < 1):
-            raise ValueError(f"n_windows={n_windows} and step={step} must be at least 1")
+        step = self._inputs.options.horizon if step is None else step
+        check_scalar(step, "step", Integral, min_val=1)
+        if n_windows is not None:
+            check_scalar(n_windows, "n_windows", Integral, min_val=1)
         windows = self._windows_before(X, n_windows, step)
         relative = self._relative(windows)
         levels = tuple(map(float, self._fitted_parameters["quantiles"]))

@@ -334,7 +334,7 @@ class SeriesParameters:
     )
     known_future: Any = parameter(
         None,
-        [SequenceOf(object), None],
+        [SequenceOf(object, distinct=True), None],
         """Columns that are known ahead, such as holidays or prices. They are given beyond
         the end of the target, where it is NaN or, in a frame with one row a series,
         shorter.""",
@@ -351,7 +351,7 @@ class SeriesParameters:
     )
     static_features: Any = parameter(
         None,
-        [SequenceOf(object), None],
+        [SequenceOf(object, distinct=True), None],
         """Columns of a frame with one row a series that have one value a series, beside
         those of numbers and categories, which always do.""",
         kind="sequence of column names or None",
@@ -639,7 +639,7 @@ class RegressionLossParameters:
     )
     quantiles: Sequence[float] = parameter(
         (0.1, 0.5, 0.9),
-        [SequenceOf(SHARE)],
+        [SequenceOf(SHARE, distinct=True)],
         """Levels of ``predict_quantiles`` with ``loss="quantile"``; ``predict`` is the
         median.""",
         kind="sequence of float in (0, 1)",

@@ -293,6 +293,8 @@ def test_calendar_features_are_known_ahead():
     assert np.isfinite(model.predict(series)).all()
     with pytest.raises(ValueError, match="calendar=True needs dates"):
         make(calendar=True).fit(wave(50))
+    with pytest.raises(ValueError, match='dates of the steps ahead, but freq="steps" co'):
+        make(calendar=True, freq="steps").fit(series)
 
 
 # --- held-out parts ----------------------------------------------------------------------
@@ -417,6 +419,25 @@ def test_a_backtest_of_a_panel_names_its_series():
     assert rows["series"].value_counts().to_dict() == {f"s{i}": 6 for i in range(4)}
 
 
+@pytest.mark.parametrize("name", ["n_windows", "step"])
+def test_a_backtest_counts_whole_windows_and_steps(name):
+    model = make().fit(wave(40))
+    with pytest.raises(TypeError, match=f"{name} must be an instance of .*int"):
+        model.backtest(wave(40), **{name: 1.5})
+    with pytest.raises(ValueError, match=f"{name} == 0, must be >= 1"):
+        model.backtest(wave(40), **{name: 0})
+
+
+def test_series_of_one_label_are_numbered_in_a_backtest():
+    frame = shops()
+    model = make(horizon=3, **FIELDS).fit(frame)
+    expected = model.backtest(frame, n_windows=1).forecasts
+    frame.index = ["a", "b", "a", "c"]
+    rows = model.backtest(frame, n_windows=1).forecasts
+    assert rows["series"].tolist() == np.repeat(range(4), 3).tolist()
+    pd.testing.assert_frame_equal(rows.iloc[:, 1:], expected.iloc[:, 1:])
+
+
 def test_a_backtest_draws_its_forecasts():
     matplotlib = pytest.importorskip("matplotlib", reason="an optional extra")
     matplotlib.use("Agg")
@@ -463,6 +484,16 @@ def test_a_backtest_draws_its_forecasts():
          "contains infinity: X, step 30"),
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
         (wave(40), {"horizon": 0}, ValueError, "horizon"),
+        (wave(40), {"quantiles": (0.5, 0.5)}, ValueError, "at least 1 without repeats of: a f"),
+        (pd.DataFrame(wave(80).reshape(40, 2), columns=["y", "y"]), {"target": "y"},
+         ValueError, "X has more than one column 'y'"),
+        ([pd.DataFrame(wave(80).reshape(40, 2), columns=["y", "y"])], {"target": "y"},
+         ValueError, r"X\[0\] has more than one column 'y'"),
+        (pd.DataFrame([[wave(9)] * 2], columns=["y", "y"]), {}, ValueError,
+         "X has more than one column 'y'"),
+        (pd.DataFrame({"y": wave(40), "h": wave(40)}),
+         {"target": "y", "known_future": ["h", "h"]}, ValueError,
+         "'known_future' parameter .* a list of at least 1 without repeats"),
         (wave(40), {"loss": "nll"}, ValueError, "loss"),
         (pd.Series(wave(4), [1, 2, 4, 5]), {}, ValueError,
          r"X has gaps: row 2 \(4\) comes 2 steps after row 1 \(2\), at the distance 1; 1 gap"),
@@ -552,6 +583,17 @@ def test_static_columns_that_fit_has_not_seen_are_an_error():
         ValueError, match="X must be a frame with one row a series, as in"
     ):
         make(horizon=2).fit(frame).predict([wave(40)])
+
+
+def test_a_target_of_fit_is_missed_in_a_series_without_columns():
+    frame = pd.DataFrame({"sales": wave(40), "price": wave(40, 1.0)})
+    model = make(target="sales").fit(frame)
+    match = (
+        r"X has one feature, but in fit it had the columns \['sales', 'price'\], of whi"
+    )
+    for X in (frame["sales"], wave(40), [wave(40)]):
+        with pytest.raises(ValueError, match=match.replace("X", "X(.0.)?")):
+            model.predict(X)
 
 
 def test_a_y_that_is_given_by_mistake_is_said_so():
