@@ -76,15 +76,18 @@ class Timeline(NamedTuple):
         """Rows after which at least one step is missing, int64 ``(n_gaps,)``."""
         return np.flatnonzero(np.diff(self.steps) > 1)
 
-    def describe_gaps(self) -> str:
-        """Return where the first gap is, and how many there are, for a message."""
+    def describe_gaps(self, source: str = "") -> str:
+        """Return where the first gap is, and how many there are, for a message.
+
+        ``source`` says where the frequency comes from, as " of fit".
+        """
         row = int(self.gaps[0])
         missing = int(self.steps[-1]) + 1 - len(self.steps)
         count = "1 gap" if len(self.gaps) == 1 else f"{len(self.gaps)} gaps"
         return (
             f"row {row + 1} ({shown_time(self.index[row + 1])}) comes "
             f"{self.steps[row + 1] - self.steps[row]} steps after row {row} "
-            f"({shown_time(self.index[row])}), at {_described(self.offset)}; "
+            f"({shown_time(self.index[row])}), at {_described(self.offset)}{source}; "
             f"{count}, {missing} missing in all"
         )
 
@@ -166,11 +169,13 @@ def check_time_indexes(
     freq: Any,
     names: Sequence[str],
     remedies: Remedies = OF_INDEX,
+    source: str = "",
 ) -> list[Timeline]:
     """Check the indexes of several series, which share one frequency.
 
     As ``check_time_index`` for each of them. An inferred frequency is that of the longest
-    series. ``remedies`` say where the times are.
+    series. ``remedies`` say where the times are, ``source`` where a ``freq`` comes from
+    that is not the user's, as " of fit".
     """
     for index, name in zip(indexes, names, strict=True):
         if is_time_index(index) or is_number_index(index):
@@ -190,10 +195,12 @@ def check_time_indexes(
                 "pd.to_datetime makes dates of strings"
             )
         if not counted:
-            return _number_timelines(indexes, freq, names)
+            return _number_timelines(indexes, freq, names, source)
         return [Timeline(index, None, np.arange(len(index))) for index in indexes]
     if freq is not None:
         offset, origin = read_freq(freq, indexes[0]), f"freq={name_of(freq)!r}"
+        if source:
+            origin = f"{_described(offset)}{source}"
     else:
         longest = max(range(len(indexes)), key=lambda i: len(indexes[i]))
         offset = infer_offset(indexes[longest], names[longest])
@@ -255,13 +262,15 @@ def _kind_of(index: pd.Index) -> str:
 
 
 def _number_timelines(
-    indexes: Sequence[pd.Index], freq: Any, names: Sequence[str]
+    indexes: Sequence[pd.Index], freq: Any, names: Sequence[str], source: str
 ) -> list[Timeline]:
     """Number the rows of indexes that are not dates; row numbers are no times."""
     for index, name in zip(indexes, names, strict=True):
         _check_no_dates(index, name)
     timed = [i for i, index in enumerate(indexes) if _is_of_times(index)]
     offset, origin = freq, f"freq={freq}"
+    if source:
+        origin = f"{_described(freq)}{source}"
     if timed and freq is None:
         longest = max(timed, key=lambda i: len(indexes[i]))
         if len(indexes[longest]) > 1:

@@ -25,6 +25,10 @@ from skrnn.data.seasons import calendar_cycles, calendar_features
 from skrnn.data.series import Container, Entries, Layout, SeriesOptions, read_entries
 from skrnn.data.steps import shown
 
+#: Rows from which times of which no two are neighbours have another frequency.
+FEW_TIMES = 8
+#: Values that can be squared, but for 0.
+SMALLEST, LARGEST = 1e-150, 1e150
 #: The remedy for gaps.
 REMEDY = 'Set missing="indicator" to learn from gaps, or fill them before'
 
@@ -169,6 +173,7 @@ def read_panel(X: Any, options: SeriesOptions, name: str = "X") -> Panel:
         len(options.known),
         next((t.offset for t in timelines if t.offset is not None), None),
         is_time_index(timelines[0].index),
+        _frequency_of_periods(timelines[0].index),
         entries.roles,
         entries.feature_names,
     )
@@ -249,20 +254,46 @@ def _timelines(entries: Entries, options: SeriesOptions, name: str) -> list[Time
     shared = all(index is entries.indexes[0] for index in entries.indexes)
     names = entries.names
     remedies = _remedies(entries, options)
+    source = ""
+    if options.freq is None and layout is not None and freq is not None:
+        _check_kind_of_times(entries.indexes[0], layout, names[0])
+        source = " of fit"
     if shared:
         in_column = options.time is not None and entries.container != "fields"
         label = name if len(names) > 1 or in_column else names[0]
-        found = check_time_indexes(entries.indexes[:1], freq, [label], remedies)
+        found = check_time_indexes(entries.indexes[:1], freq, [label], remedies, source)
         timelines = found * len(names)
     else:
-        timelines = check_time_indexes(entries.indexes, freq, names, remedies)
+        timelines = check_time_indexes(entries.indexes, freq, names, remedies, source)
     for timeline, name in zip(timelines, names, strict=True):
-        if len(timeline.gaps) and options.missing == "raise":
+        if not len(timeline.gaps):
+            continue
+        gaps = timeline.describe_gaps(source)
+        n_times = len(timeline.index)
+        if options.freq is None and FEW_TIMES <= n_times == len(timeline.gaps) + 1:
+            raise ValueError(f"no two times of {name} are one step apart: {gaps}")
+        if options.missing == "raise":
             raise ValueError(
-                f'{name} has gaps: {timeline.describe_gaps()}. Set missing="indicator" '
-                'to take them for missing values, or freq="steps" to count rows'
+                f'{name} has gaps: {gaps}. Set missing="indicator" to take them for '
+                'missing values, or freq="steps" to count rows'
             )
     return timelines
+
+
+def _check_kind_of_times(index: pd.Index, layout: Layout, name: str) -> None:
+    """Raise a ValueError for periods after dates in fit, and for dates after periods."""
+    is_period = _frequency_of_periods(index) is not None
+    if layout.has_dates and is_period != (layout.periods is not None):
+        had = "dates" if is_period else f"periods {layout.periods!r}"
+        remedy = "to_timestamp()" if is_period else f"to_period({layout.periods!r})"
+        raise ValueError(
+            f"{name} has an index of {'periods' if is_period else 'dates'}, but in fit it "
+            f"had {had}; pass {name}.{remedy}"
+        )
+
+
+def _frequency_of_periods(index: pd.Index) -> str | None:
+    return index.freqstr if isinstance(index, pd.PeriodIndex) else None
 
 
 def _remedies(entries: Entries, options: SeriesOptions) -> Remedies:
@@ -368,6 +399,7 @@ def _check_values(panel: Panel, options: SeriesOptions) -> None:
         bad = past & (np.isinf(values) | (options.missing == "raise") & np.isnan(values))
         bad |= np.isinf(values)
         if not bad.any():
+            _check_size(values, panel, place)
             continue
         row = int(np.flatnonzero(bad)[0])
         i = int(np.searchsorted(panel.offsets, row, side="right")) - 1
@@ -384,3 +416,15 @@ def _check_values(panel: Panel, options: SeriesOptions) -> None:
     empty = np.flatnonzero(real == 0)
     if len(empty):
         raise ValueError(f"{panel.names[empty[0]]} has no values to forecast from")
+
+
+def _check_size(values: NDArray, panel: Panel, place: str) -> None:
+    """Raise a ValueError for values whose squares are no finite numbers above 0."""
+    size = np.maximum.reduceat(np.nan_to_num(np.abs(values)), panel.offsets[:-1])
+    strange = np.flatnonzero((size > LARGEST) | ((size > 0) & (size < SMALLEST)))
+    if len(strange):
+        i = strange[0]
+        raise ValueError(
+            f"{panel.names[i]}{place}: the largest value is {size[i]:.3g}, expected one "
+            f"from {SMALLEST:g} to {LARGEST:g}; change its unit"
+        )

@@ -85,6 +85,8 @@ class Layout:
     offset : DateOffset or None
         The frequency.
     has_dates : bool
+    periods : str or None
+        The frequency of periods, None where times are not periods.
     roles : dict of column to Role, optional
         Of a frame of fields.
     names : list of str, optional
@@ -95,6 +97,7 @@ class Layout:
     n_known: int
     offset: Any
     has_dates: bool
+    periods: str | None = None
     roles: dict[Hashable, Role] | None = None
     names: list[Hashable] | None = None
 

@@ -212,7 +212,7 @@ def test_a_constant_series_stays_as_it_is(value):
     assert model.score(np.full(9, value)) == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("scale", [1e-140, 1e-12, 1e12, 1e140])
 def test_forecasts_have_the_unit_of_the_series(scale):
     expected, got = (
         make(horizon=2).fit(unit * wave(60)).predict(unit * wave(60)) / unit
@@ -483,6 +483,11 @@ def test_a_backtest_draws_its_forecasts():
         (np.r_[wave(30), np.inf], {"missing": "indicator"}, ValueError,
          "contains infinity: X, step 30"),
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
+        (1e160 * wave(40), {}, ValueError, r"X: the largest value is 1.11e\+161, expected one "
+         r"from 1e-150 to 1e\+150; change its unit"),
+        ([wave(40), 1e-160 * wave(40)], {}, ValueError, r"X\[1\]: the largest value is 1.11e-15"),
+        (pd.DataFrame({"y": wave(40), "h": 1e200 * wave(40)}), {"target": "y"}, ValueError,
+         "X, column 'h': the largest value is 1.11e"),
         (wave(40), {"horizon": 0}, ValueError, "horizon"),
         (wave(40), {"quantiles": (0.5, 0.5)}, ValueError, "at least 1 without repeats of: a f"),
         (pd.DataFrame(wave(80).reshape(40, 2), columns=["y", "y"]), {"target": "y"},
@@ -566,6 +571,32 @@ def test_columns_missing_at_predict_are_an_error():
     model = make(horizon=3, **FIELDS).fit(shops())
     with pytest.raises(ValueError, match=r"X lacks the columns \['type'\]"):
         model.predict(shops().drop(columns="type"))
+
+
+MONTHLY = pd.Series(wave(60), months(60))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "later", "match"),
+    [
+        (MONTHLY, MONTHLY.to_period("M"),
+         r"X has an index of periods, but in fit it had dates; pass X.to_timestamp\(\)"),
+        (MONTHLY.to_period("M"), MONTHLY,
+         r"X has an index of dates, but in fit it had periods 'M'; pass X.to_period\('M'\)"),
+        (MONTHLY.set_axis(pd.date_range("2020", periods=60)), MONTHLY,
+         r"no two times of X are one step apart: row 1 \(2015-02-01\) comes 31 steps after .*"
+         "at the frequency 'D' of fit"),
+        (MONTHLY, MONTHLY.set_axis(pd.date_range("2020", periods=60)),
+         "lies between two steps of the frequency 'MS' of fit"),
+        (MONTHLY.set_axis(range(5, 65)), MONTHLY.set_axis(range(5, 605, 10)),
+         "no two times of X are one step apart: .* 10 steps after .* distance 1 of fit"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("missing", ["raise", "indicator"])
+def test_times_unlike_those_of_fit_are_an_error(fitted, later, match, missing):
+    model = make(missing=missing).fit(fitted)
+    with pytest.raises(ValueError, match=match):
+        model.predict(later)
 
 
 def test_static_columns_that_fit_has_not_seen_are_an_error():
