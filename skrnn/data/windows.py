@@ -272,7 +272,17 @@ def _holds_series(series: Any) -> bool:
         and series.ndim == 1
     )
     first = next(iter(series), None) if is_list else None
-    return is_sequence(first) and not isinstance(first, list | tuple | str | bytes)
+    if not isinstance(first, list | tuple):
+        return is_sequence(first) and not isinstance(first, str | bytes)
+    sizes = [len(step) if isinstance(step, list | tuple) else 1 for step in series]
+    if len(set(sizes)) > 1:
+        unequal = next(i for i, size in enumerate(sizes) if size != sizes[0])
+        raise ValueError(
+            f"series[0] has {sizes[0]} numbers and series[{unequal}] has {sizes[unequal]}; a "
+            "list of lists is one series, whose steps they are. Pass several series as "
+            "arrays, [np.array(one) for one in series]"
+        )
+    return False
 
 
 def _read_series(

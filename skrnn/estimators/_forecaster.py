@@ -83,8 +83,8 @@ class ForecastingTask(BaseSequenceEstimator):
         X : Series, DataFrame, ndarray or list
             A Series, or a list of numbers, is one series. A frame of numbers, or a 2-D
             array, has one series a column; with ``target`` it is one series whose other
-            columns are covariates. A list of Series, arrays or frames has one series an
-            element. A frame whose cells are arrays has one series a row. Dates are in the
+            columns are covariates. A list of Series, arrays, lists or frames has one series
+            an element. A frame whose cells are arrays has one series a row. Dates are in the
             index, or in the column ``time``.
         y : None
             Ignored: the future of a series is in X.

@@ -134,7 +134,7 @@ def test_a_series_of_dates_or_of_unequal_steps_is_refused():
     for series in (dates, pd.Series(dates), dates.to_numpy()):
         with pytest.raises(TypeError, match="series holds dates or times"):
             sliding_windows(series, window=1)
-    with pytest.raises(ValueError, match=r"series is not an array \(n_steps,\) or"):
+    with pytest.raises(ValueError, match=r"series\[0\] has 2 numbers and series\[1\] has 1"):
         sliding_windows([[1, 2], [3]], window=1)
 
 
@@ -288,6 +288,22 @@ def test_gaps_between_numbers_are_refused_or_filled():
     np.testing.assert_array_equal(windows.X[1], [1, 2, np.nan])
     assert windows.future_index.tolist() == [1999]
     assert len(sliding_windows(years, window=3, freq="steps").X) == 5
+
+
+def test_a_list_of_lists_is_one_series_and_one_of_arrays_several():
+    lists = [[1, 10], [2, 20], [3, 30]]
+    assert sliding_windows(lists, window=1, target=0).y.tolist() == [2, 3]
+    assert sliding_windows([np.array(x) for x in lists], window=1).y.tolist() == [
+        10,
+        20,
+        30,
+    ]
+    with pytest.raises(
+        ValueError,
+        match=r"series\[0\] has 3 numbers and series\[1\] has 2; a list of lists is one .*"
+        r"\[np.array\(one\) for one in series\]",
+    ):
+        sliding_windows([[1, 2, 3], [4, 5]], window=1)
 
 
 def test_a_series_long_enough_only_with_its_gaps_filled_is_cut():

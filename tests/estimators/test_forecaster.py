@@ -175,6 +175,14 @@ def test_what_is_known_ahead_and_static_columns_change_the_forecast(cls, own):
     assert (model.predict(other) != before).all()
 
 
+def test_a_list_of_lists_has_one_series_an_element():
+    lists = [wave(20).tolist(), wave(30, 1.0).tolist()]
+    model = make(horizon=2).fit(lists)
+    arrays = [np.array(one) for one in lists]
+    np.testing.assert_array_equal(model.predict(lists), model.predict(arrays))
+    assert model.predict(lists).shape == (2, 2)
+
+
 def test_short_unseen_series_are_forecast():
     model = make(SequenceForecaster, horizon=3).fit([wave(60), wave(60, 1.0)])
     for n in (1, 2, 7):
