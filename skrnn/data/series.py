@@ -421,40 +421,12 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
             for cell, row in zip(frame[options.time], names, strict=True)
         ]
     targets, covariates = [], []
-    known = set(options.known)
     for i, row in enumerate(names):
         columns = {column: steps[column][i][:, 0] for column in numeric}
         lengths = {column: len(values) for column, values in columns.items()}
         if indexes is not None:
             lengths[options.time] = len(indexes[i])
-        n_target = lengths[target]
-        longest = max([n_target, *(lengths[c] for c in rest if c in known)])
-        if indexes is not None:
-            longest = max(longest, len(indexes[i])) if known else longest
-        for column, n in lengths.items():
-            ahead = column in known
-            if (
-                n != n_target
-                and not ahead
-                and not (known and column == options.time and n == longest)
-            ):
-                raise ValueError(
-                    f"{row}: column {shown(target)} has {n_target} steps, but column "
-                    f"{shown(column)} has {n}; only columns that known_future names, and "
-                    "the times with them, may be longer than the target"
-                )
-            if ahead and n < n_target:
-                raise ValueError(
-                    f"{row}: column {shown(target)} has {n_target} steps, but column "
-                    f"{shown(column)} has {n}; a column that is known ahead must not be "
-                    "shorter"
-                )
-        if indexes is not None and len(indexes[i]) < longest:
-            raise ValueError(
-                f"{row}: column {shown(options.time)} has {len(indexes[i])} times, but "
-                f"columns that are known ahead have {longest} steps; the times must be "
-                "as many"
-            )
+        longest = _length_of_row(lengths, target, options, row)
         targets.append(_padded(columns[target], longest))
         table = np.empty((longest, len(rest)))
         for j, column in enumerate(rest):
@@ -475,6 +447,40 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
         frame,
         frame.columns.tolist(),
     )
+
+
+def _length_of_row(
+    lengths: dict[Hashable, int], target: Hashable, options: SeriesOptions, row: str
+) -> int:
+    """Return the steps of a series with those that are known ahead.
+
+    Raises
+    ------
+    ValueError
+        If a column, or the times, are longer or shorter than they may be.
+    """
+    n_target, known, time = lengths[target], set(options.known), options.time
+    longest = max(n for c, n in lengths.items() if c in known or c == target)
+    if known and time is not None:
+        longest = max(longest, lengths[time])
+    for column, n in lengths.items():
+        place = (
+            f"{row}: column {shown(target)} has {n_target} steps, but column "
+            f"{shown(column)} has {n}"
+        )
+        if column in known and n < n_target:
+            raise ValueError(f"{place}; a column that is known ahead must not be shorter")
+        if known and column == time and n < longest:
+            raise ValueError(
+                f"{row}: column {shown(time)} has {n} times, but columns that are known ahead "
+                f"have {longest} steps; the times must be as many"
+            )
+        if n != n_target and not (known and column in {*known, time}):
+            raise ValueError(
+                f"{place}; only columns that known_future names, and the times with them, "
+                "may be longer than the target"
+            )
+    return longest
 
 
 def _padded(values: NDArray, n_steps: int) -> NDArray[np.float64]:

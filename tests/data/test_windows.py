@@ -134,7 +134,9 @@ def test_a_series_of_dates_or_of_unequal_steps_is_refused():
     for series in (dates, pd.Series(dates), dates.to_numpy()):
         with pytest.raises(TypeError, match="series holds dates or times"):
             sliding_windows(series, window=1)
-    with pytest.raises(ValueError, match=r"series\[0\] has 2 numbers and series\[1\] has 1"):
+    with pytest.raises(
+        ValueError, match=r"series\[0\] has 2 numbers and series\[1\] has 1"
+    ):
         sliding_windows([[1, 2], [3]], window=1)
 
 
