@@ -28,9 +28,8 @@ def is_time_index(index: pd.Index) -> bool:
 
 
 def is_number_index(index: pd.Index) -> bool:
-    """Return whether an index holds real numbers."""
-    dtype = index.dtype
-    return pd.api.types.is_numeric_dtype(dtype) and dtype.kind in "iuf"
+    """Return whether an index holds real numbers, or durations."""
+    return index.dtype.kind in "iufm"
 
 
 # --- offsets -------------------------------------------------------------------------
@@ -223,6 +222,8 @@ def _utc(index: pd.Index) -> NDArray:
 def numbers_of(index: pd.Index) -> NDArray[np.int64]:
     """Return numbers in the order of time: ordinals of periods, units of time, or own."""
     if is_number_index(index):
+        if index.dtype.kind == "m":
+            return index.to_numpy().astype(np.int64)
         return index.to_numpy(np.float64 if index.dtype.kind == "f" else np.int64)
     if isinstance(index, pd.PeriodIndex):
         return index.astype("int64").to_numpy()

@@ -32,6 +32,8 @@ from skrnn.data.steps import DATES, shown
 STEPS = "steps"
 #: Share of the distance between numbers by which rounding may move them.
 ROUNDING = 1e-3
+#: Types of the distance between times that are not dates.
+DISTANCES = (int, float, pd.Timedelta)
 #: How strings that are dates begin.
 DATE = re.compile(r"\d{4}-\d{1,2}\b|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{8}$")
 
@@ -120,7 +122,7 @@ class Timeline(NamedTuple):
         if isinstance(offset, int):
             stop = int(start) + offset * n_times
             return pd.RangeIndex(int(start), stop, offset, name=name)
-        if isinstance(offset, float):
+        if isinstance(offset, float | pd.Timedelta):
             return pd.Index(start + offset * np.arange(n_times), name=name)
         if not isinstance(self.index, pd.PeriodIndex):
             return pd.date_range(start, periods=n_times, freq=offset, name=name)
@@ -187,7 +189,7 @@ def check_time_indexes(
             )
     counted = isinstance(freq, str) and freq == STEPS
     if counted or not is_time_index(indexes[0]):
-        of_numbers = isinstance(freq, int | float) and freq > 0
+        of_numbers = isinstance(freq, DISTANCES) and freq > 0 * freq
         if not counted and freq is not None and not of_numbers:
             raise ValueError(
                 f"freq={name_of(freq)!r} needs dates: a DatetimeIndex or PeriodIndex, but "
@@ -300,8 +302,9 @@ def _is_of_times(index: pd.Index) -> bool:
     """Return whether an index holds numbers other than those of its rows."""
     if not is_number_index(index):
         return False
-    is_float = index.dtype.kind == "f"
-    return is_float or not (index.to_numpy() == np.arange(len(index))).all()
+    if index.dtype.kind in "fm":
+        return True
+    return not (index.to_numpy() == np.arange(len(index))).all()
 
 
 def _infer_distance(index: pd.Index, name: str) -> Any:
@@ -309,6 +312,9 @@ def _infer_distance(index: pd.Index, name: str) -> Any:
     distances = _distances_of(index)
     if distances.dtype.kind == "i":
         step: Any = most_common(distances)
+    elif distances.dtype.kind == "m":
+        unit = np.datetime_data(distances.dtype)[0]
+        step = pd.Timedelta(most_common(distances.astype(np.int64)), unit)
     else:
         multiples = np.rint(distances / distances.min()).astype(np.int64)
         step = float(np.median(distances[multiples == most_common(multiples)]))
@@ -340,7 +346,9 @@ def _number_distances(
 
 
 def _distances_of(index: pd.Index) -> NDArray:
-    """Return the distances between numbers, int64 or float64."""
+    """Return the distances between numbers, int64 or float64, or between durations."""
+    if index.dtype.kind == "m":
+        return np.diff(index.to_numpy())
     is_float = index.dtype.kind == "f"
     return np.diff(index.to_numpy(np.float64 if is_float else np.int64))
 
@@ -352,10 +360,12 @@ def _is_whole(multiples: NDArray) -> NDArray[np.bool_]:
 
 def _number(value: Any) -> str:
     """Return a distance as text, without the digits that rounding made."""
+    if isinstance(value, np.timedelta64):
+        value = pd.Timedelta(value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _described(offset: Any) -> str:
-    if isinstance(offset, int | float):
+    if isinstance(offset, DISTANCES):
         return f"the distance {_number(offset)}"
     return f"the frequency {name_of(offset)!r}"

@@ -138,15 +138,15 @@ def test_without_dates_whole_numbers_are_continued_and_rows_counted():
     assert check_time_index(years, "steps").future(2).tolist() == [1730, 1740]
 
 
-@pytest.mark.parametrize("unit", [1, 10, 0.1, 1e-9, 1 / 3])
+@pytest.mark.parametrize("unit", [1, 10, 0.1, 1e-9, 1 / 3, pd.Timedelta("90s")])
 def test_times_that_are_numbers_have_a_distance_and_gaps(unit):
     whole = pd.Index(5 * unit + unit * np.arange(400), name="seconds")
     timeline = check_time_index(whole[[*range(100), *range(103, 400)]])
-    assert timeline.offset == pytest.approx(unit)
+    assert timeline.offset / unit == pytest.approx(1)
     assert timeline.gaps.tolist() == [99]
     assert timeline.steps[99:101].tolist() == [99, 103]
-    np.testing.assert_allclose(timeline.without_gaps(), whole)
-    np.testing.assert_allclose(timeline.future(2), [405 * unit, 406 * unit])
+    np.testing.assert_allclose(timeline.without_gaps() / unit, whole / unit)
+    np.testing.assert_allclose(timeline.future(2) / unit, [405, 406])
     assert timeline.future(2).name == "seconds"
 
 
@@ -202,6 +202,8 @@ def test_several_series_share_the_frequency_of_the_longest():
         (pd.Index([2, 4, 6, 7]), None, r"s has no regular distance between its times: row 3 "
          r"\(7\) comes 1 after row 2 \(6\), but the most common distance is 2"),
         (pd.Index([0, 0.1, 0.2, 0.35]), None, "comes 0.15 after row 2"),
+        (pd.to_timedelta([0, 1, 2, 4, 5.5], "h"), None, "row 4 .* comes 0 days 01:30:00 after"),
+        (pd.to_timedelta([0, 2, 1], "h"), None, r"s is not sorted by time: row 2 \(0 days 01"),
         (pd.Index(["2020-01-01", "2020-01-03"]), None, "s has dates in its index that are "
          "str, such as '2020-01-01'; make dates of them by pd.to_datetime, or set freq"),
         (pd.Index(["01.02.2020"]), None, "s has dates in its index that are str"),
