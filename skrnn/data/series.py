@@ -178,6 +178,13 @@ def index_of(entry: Any, n_steps: int, name: str) -> pd.Index:
     return entry.index
 
 
+def check_unique_columns(frame: pd.DataFrame, name: str) -> None:
+    """Raise a ValueError for two columns of one name."""
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{name} has more than one column {shown(twice)}")
+
+
 def check_no_dates(frame: pd.DataFrame, name: str) -> None:
     """Raise a TypeError for a column of dates among the features of a series."""
     for j, column in enumerate(frame.columns):
@@ -203,7 +210,7 @@ def listed(
 def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     """Read one or many series; frames of other libraries have been opened before."""
     if isinstance(X, pd.DataFrame):
-        _check_unique_columns(X, name)
+        check_unique_columns(X, name)
         kinds = {column_kind(X.iloc[:, j]) for j in range(X.shape[1])}
         if "sequences" in kinds:
             return _read_fields(X, options, name)
@@ -244,12 +251,6 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         entries = list(X)
         return _read_list(entries, None, _numbered(len(entries), name), options)
     return _read_list([np.asarray(X)], ["array"], [name], options)
-
-
-def _check_unique_columns(frame: pd.DataFrame, name: str) -> None:
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"{name} has more than one column {shown(twice)}")
 
 
 def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.DataFrame:
@@ -298,7 +299,7 @@ def _read_list(
     for entry, name in zip(entries, names, strict=True):
         entry = open_frame(entry, name)
         if isinstance(entry, pd.DataFrame):
-            _check_unique_columns(entry, name)
+            check_unique_columns(entry, name)
             entry = _with_times(entry, options, name)
             check_no_dates(entry, name)
             frame = entry if frame is None else frame

@@ -12,10 +12,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
+from skrnn.data.columns import warn_of_long_frame
 from skrnn.data.date_offsets import is_time_index
 from skrnn.data.frequency import Timeline, check_time_indexes
 from skrnn.data.ragged import offsets_of
-from skrnn.data.series import check_no_dates, index_of, listed, open_series
+from skrnn.data.series import (
+    check_no_dates,
+    check_unique_columns,
+    index_of,
+    listed,
+    open_series,
+)
 from skrnn.data.steps import is_sequence, shown
 
 
@@ -300,7 +307,10 @@ def _read_series(
                 )
             entry = entry[columns]
         if isinstance(entry, pd.DataFrame):
+            check_unique_columns(entry, name)
             check_no_dates(entry, name)
+            if not is_time_index(entry.index):
+                warn_of_long_frame(entry, name, "all rows are read as one series")
         array, its_columns = open_series(entry, name)
         if array.ndim not in (1, 2):
             remedy = f"; pass several series as list({name})" if array.ndim == 3 else ""

@@ -292,6 +292,16 @@ def test_gaps_between_numbers_are_refused_or_filled():
     assert len(sliding_windows(years, window=3, freq="steps").X) == 5
 
 
+def test_a_long_frame_is_said_so_and_columns_of_one_name_are_refused():
+    long = pd.DataFrame({"id": np.repeat([3, 1], 20), "t": [*range(20)] * 2, "y": 0.0})
+    with pytest.warns(
+        UserWarning, match="all rows are read as one series. .*by='id', time='t'"
+    ):
+        sliding_windows(long, window=3, target="y")
+    with pytest.raises(ValueError, match="series has more than one column 'y'"):
+        sliding_windows(long.set_axis(["x", "y", "y"], axis=1), window=3, target="y")
+
+
 def test_a_list_of_lists_is_one_series_and_one_of_arrays_several():
     lists = [[1, 10], [2, 20], [3, 30]]
     assert sliding_windows(lists, window=1, target=0).y.tolist() == [2, 3]
