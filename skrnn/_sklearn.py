@@ -36,13 +36,21 @@ __all__ = [
 class SequenceOf(HasMethods):
     """A constraint: a list, tuple or array whose elements all satisfy another one.
 
-    It extends ``HasMethods`` because scikit-learn accepts only its own constraints.
+    With ``distinct`` none may come twice. It extends ``HasMethods`` because scikit-learn
+    accepts only its own constraints.
     """
 
-    def __init__(self, element: Interval | type[object], min_size: int = 1):
+    def __init__(
+        self,
+        element: Interval | type[object],
+        min_size: int = 1,
+        *,
+        distinct: bool = False,
+    ):
         super().__init__(["__iter__", "__len__"])
         self.element = element
         self.min_size = min_size
+        self.distinct = distinct
 
     def is_satisfied_by(self, val: object) -> bool:
         """Return whether ``val`` is long enough and each of its elements is allowed."""
@@ -51,14 +59,17 @@ class SequenceOf(HasMethods):
         elements = list(val)  # type: ignore[call-overload]
         if len(elements) < self.min_size:
             return False
+        if self.distinct and any(one in elements[:i] for i, one in enumerate(elements)):
+            return False
         if isinstance(self.element, type):
             return all(isinstance(one, self.element) for one in elements)
         return all(self.element.is_satisfied_by(one) for one in elements)
 
     def __str__(self) -> str:
+        distinct = " without repeats" if self.distinct else ""
         if self.element is object:
-            return f"a list of at least {self.min_size}"
-        return f"a sequence of at least {self.min_size} of: {self.element}"
+            return f"a list of at least {self.min_size}{distinct}"
+        return f"a sequence of at least {self.min_size}{distinct} of: {self.element}"
 
 
 class SubclassOf(HasMethods):

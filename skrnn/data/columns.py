@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 
+from skrnn._warnings import warn
 from skrnn.data.ragged import object_array
-from skrnn.data.steps import DATES, is_missing, is_sequence, shown
+from skrnn.data.steps import DATES, is_missing, is_sequence, shown, to_array
 
 ColumnKind = Literal["numbers", "texts", "sequences", "dates", "other"]
 HOLDS = {
@@ -22,6 +24,8 @@ OF_ARRAYS = (
     "An array argument must be made of strings or numbers. If a ColumnTransformer made it, "
     'set_output(transform="pandas") gives out a frame, whose columns keep names and kinds'
 )
+#: Below this probability under random order, columns count as ids and times.
+CHANCE = 1e-6
 #: How the types of categorical columns begin, in polars (two) and arrow.
 CATEGORICAL = ("Categorical", "Enum", "dictionary")
 
@@ -178,3 +182,49 @@ def check_single_texts(frame: pd.DataFrame, name: str, *, is_array: bool = False
                     'or join them; input_type="tokens" makes each cell one '
                     "token"
                 )
+
+
+def warn_of_long_frame(X: pd.DataFrame, name: str, reading: str) -> None:
+    """Warn that a frame looks like a long one, and say how it is read."""
+    columns = _id_and_time(X)
+    if columns is not None:
+        by, time = (shown(X.columns[j]) for j in columns)
+        warn(
+            f"{name} has a column {by} whose values repeat row after row, and a column "
+            f"{time} that grows within each of them and starts anew with the next; "
+            f"{reading}. If its rows are steps, pass "
+            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time})",
+        )
+
+
+def _id_and_time(X: pd.DataFrame) -> tuple[int, int] | None:
+    """Return the columns of a long frame's ids and times; None if it does not look so.
+
+    The ids repeat in runs, three rows or more on average; within each run the time grows,
+    and at most ends of runs it falls back. Random columns look so in fewer than one of
+    ``1 / CHANCE`` tables.
+    """
+    n_rows, n_columns = X.shape
+    if n_rows < 6 or n_columns < 2:
+        return None
+    values = to_array(X)
+    if values.dtype.kind not in "biuf":  # texts and categories may be ids, too
+        columns = [to_array(X.iloc[:, j]) for j in range(n_columns)]
+        values = np.column_stack(
+            [c if c.dtype.kind in "biuf" else pd.factorize(c)[0] for c in columns]
+        )
+    changes = values[1:] != values[:-1]
+    n_runs = changes.sum(axis=0) + 1
+    grows = values[1:] > values[:-1]
+    for by in np.flatnonzero((n_runs > 1) & (3 * n_runs <= n_rows)):
+        ends = changes[:, by]
+        if len(np.unique(values[:, by])) != n_runs[by]:
+            continue  # a value comes back after others
+        lengths = np.diff(np.flatnonzero(np.concatenate([[True], ends, [True]])))
+        if -gammaln(lengths + 1).sum() + 2 * np.log(n_columns) > np.log(CHANCE):
+            continue
+        restarts = ~grows[ends]
+        times = grows[~ends].all(axis=0) & (2 * restarts.sum(axis=0) > len(restarts))
+        if times.any():
+            return int(by), int(np.flatnonzero(times)[0])
+    return None

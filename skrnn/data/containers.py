@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from sklearn.utils.validation import check_array
 
 from skrnn._sklearn import get_feature_names
@@ -24,6 +23,7 @@ from skrnn.data.columns import (
     check_single_texts,
     column_kind,
     is_foreign_frame,
+    warn_of_long_frame,
 )
 from skrnn.data.fields import (
     Field,
@@ -77,8 +77,6 @@ __all__ = [
 Kind = Literal["numeric", "tokens", "fields"]
 FormOfContainer = Literal["columns", "nested", "array", "list", "fields"]
 Empty = Literal["raise", "tokens", "keep"]
-#: Below this probability under random order, columns count as ids and times.
-CHANCE = 1e-6
 KINDS = {
     "numeric": "numeric sequences",
     "tokens": "token sequences",
@@ -557,44 +555,5 @@ def _warn_of_steps_in_rows(X: Any, name: str) -> None:
             "pass skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); "
             f"if not, pass {name}.reset_index(drop=True) to avoid this warning",
         )
-    elif (columns := _id_and_time(X)) is not None:
-        by, time = (shown(X.columns[j]) for j in columns)
-        warn(
-            f"{name} has a column {by} whose values repeat row after row, and a column "
-            f"{time} that grows within each of them and starts anew with the next; "
-            f"{rows_are_sequences}. If its rows are steps, pass "
-            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time})",
-        )
-
-
-def _id_and_time(X: pd.DataFrame) -> tuple[int, int] | None:
-    """Return the columns of a long frame's ids and times; None if it does not look so.
-
-    The ids repeat in runs, three rows or more on average; within each run the time grows,
-    and at most ends of runs it falls back. Random columns look so in fewer than one of
-    ``1 / CHANCE`` tables.
-    """
-    n_rows, n_columns = X.shape
-    if n_rows < 6 or n_columns < 2:
-        return None
-    values = to_array(X)
-    if values.dtype.kind not in "biuf":  # texts and categories may be ids, too
-        columns = [to_array(X.iloc[:, j]) for j in range(n_columns)]
-        values = np.column_stack(
-            [c if c.dtype.kind in "biuf" else pd.factorize(c)[0] for c in columns]
-        )
-    changes = values[1:] != values[:-1]
-    n_runs = changes.sum(axis=0) + 1
-    grows = values[1:] > values[:-1]
-    for by in np.flatnonzero((n_runs > 1) & (3 * n_runs <= n_rows)):
-        ends = changes[:, by]
-        if len(np.unique(values[:, by])) != n_runs[by]:
-            continue  # a value comes back after others
-        lengths = np.diff(np.flatnonzero(np.concatenate([[True], ends, [True]])))
-        if -gammaln(lengths + 1).sum() + 2 * np.log(n_columns) > np.log(CHANCE):
-            continue
-        restarts = ~grows[ends]
-        times = grows[~ends].all(axis=0) & (2 * restarts.sum(axis=0) > len(restarts))
-        if times.any():
-            return int(by), int(np.flatnonzero(times)[0])
-    return None
+    else:
+        warn_of_long_frame(X, name, rows_are_sequences)

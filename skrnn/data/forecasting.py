@@ -2,7 +2,7 @@
 
 ``SeriesInputs`` is to a forecaster what ``Inputs`` is to other estimators. Its sequences
 are windows that are cut of a ``Panel``; each carries what is known ahead, and in training
-what follows it. Containers are read in ``series``.
+what follows it. Containers are read in ``series``, a panel is made in ``panels``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from skrnn.data.autoregression import Autoregression, most_cautious
 from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec
 from skrnn.data.containers import Form
 from skrnn.data.fields import StaticColumns
+from skrnn.data.normalization import level_and_spread, scale_of
+from skrnn.data.panels import Panel, read_panel
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
-from skrnn.data.series import Panel, SeriesOptions, read_series
+from skrnn.data.series import SeriesOptions, listed
 from skrnn.data.steps import check_finite, shown
 
 #: Windows of a training; more are thinned out evenly.
@@ -32,12 +34,6 @@ WITHOUT_SEASON = 12
 MAX_AUTO_WINDOW, MIN_FITS = 200, 4
 #: Windows on which they are compared.
 MAX_COMPARED = 4096
-#: Values below which their spread is not reliable.
-FEW = 3
-#: Squared spreads below this share of the sums that they come from are rounding errors.
-ROUNDING = 1e-10
-#: Share of a series' spread below which no window's scale falls, so that noise does not grow.
-FLOOR = 0.01
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,8 @@ class CheckedWindows:
     ahead : float64 ndarray of shape (n_windows, horizon)
         The target that follows, NaN where it is not known.
     level : float64 ndarray of shape (n_windows, 1)
-        The last value of the target; 0 where there is none.
     spread : float64 ndarray of shape (n_windows, 2)
-        Root mean square distances from that: in the window, and in all of the series that
-        it has seen. NaN where there are fewer than ``FEW`` values.
+        As of ``level_and_spread``.
     static : StaticColumns, optional
     series, origins : int64 ndarrays of shape (n_windows,)
         The series of each window, and how many steps it has seen.
@@ -175,7 +169,7 @@ class SeriesInputs:
 
     def read(self, X: Any, name: str = "X") -> Panel:
         """Read the user's series."""
-        return read_series(X, self.options, name)
+        return read_panel(X, self.options, name)
 
     def training_span(self, panel: Panel) -> Span:
         """Return the windows that training may see: those whose target is known.
@@ -193,18 +187,14 @@ class SeriesInputs:
         needed = horizon + (1 if isinstance(window, str) else window)
         short = np.flatnonzero(panel.ends < needed)
         if len(short):
-            which = ", ".join(
-                f"{panel.names[i]} has {panel.ends[i]} steps" for i in short[:5]
-            )
-            more = f" and {len(short) - 5} others are too short" if len(short) > 5 else ""
             parts = "1 step before" if auto else f"window={window} and"
             raise ValueError(
-                f"{which}{more}, but {parts} horizon={horizon} need at least {needed}"
+                f"{listed(panel.names, panel.ends, short)}, but {parts} "
+                f"horizon={horizon} need at least {needed}"
             )
         last = panel.ends - horizon
         size = self._window_of(panel) if self.n_steps is None else self.n_steps
-        first = np.maximum(1, (np.minimum(size, last) + 1) // 2)
-        return Span(panel, first, last, size)
+        return Span(panel, first_ends(last, size), last, size)
 
     def _window_of(self, panel: Panel) -> int:
         """Return the steps of a window.
@@ -231,7 +221,7 @@ class SeriesInputs:
         unit = np.empty(0)
         for size in sizes:
             part = self._gather(panel, windows.series, windows.origins, size, "X")
-            level, scale = part.level, _scale_of(part, np.nan)
+            level, scale = part.level, scale_of(part.level, part.spread, np.nan)
             relative = (part.ahead - level) / scale
             linear = Autoregression(size)
             linear.fit(part.target, level, scale, relative, part.series, part.origins)
@@ -313,7 +303,7 @@ class SeriesInputs:
         values = np.column_stack([panel.target[rows], panel.covariates[rows]])
         next_rows = (panel.offsets[series] + origins)[:, None] + np.arange(horizon)
         known = panel.covariates.shape[1] - panel.n_known
-        level, spread = _level_and_spread(panel, series, origins, window)
+        level, spread = level_and_spread(panel, series, origins, window)
         return CheckedWindows(
             RaggedArray(values, offsets),
             panel.covariates[next_rows, known:],  # (n_windows, horizon, n_known)
@@ -329,11 +319,20 @@ class SeriesInputs:
         )
 
     def check_known(self, windows: CheckedWindows) -> None:
-        """Raise a ValueError where a column that is known ahead ends early."""
-        layout = windows.panel.layout
-        if not layout.n_known or self.options.missing != "raise":
+        """Raise a ValueError where a column that is known ahead ends early.
+
+        With ``missing="indicator"`` it may have gaps, but of a window at the end of its
+        series, whose target is forecast, it may not end before the horizon.
+        """
+        panel, layout = windows.panel, windows.panel.layout
+        if not layout.n_known:
             return
         missing = np.isnan(windows.future[..., : layout.n_known])
+        if self.options.missing != "raise":
+            ends = _ends_of_known(panel)[windows.series]  # (n_windows, n_known)
+            ahead = windows.origins[:, None] + np.arange(self.options.horizon)
+            missing &= ahead[..., None] >= ends[:, None]
+            missing &= (windows.origins == panel.ends[windows.series])[:, None, None]
         if not missing.any():
             return
         window, step, column = (int(part) for part in np.argwhere(missing)[0])
@@ -393,7 +392,7 @@ class SeriesInputs:
         self.codec = FeatureCodec(self.scale, self.options.missing)
         self.codec.fit(X.steps, weight=weight)
         size = np.abs(X.level[:, 0])
-        usual = _scale_of(X, np.nan)[:, 0][size > 0] / size[size > 0]
+        usual = scale_of(X.level, X.spread, np.nan)[:, 0][size > 0] / size[size > 0]
         self.usual_share = float(np.nanmedian(usual)) if len(usual) else np.nan
         self.n_known = X.panel.n_known
         self.static = None
@@ -430,7 +429,7 @@ class SeriesInputs:
         A window of few values has the spread of its series; where the series is so short,
         too, the usual share of its level.
         """
-        return X.level, _scale_of(X, self.usual_share)
+        return X.level, scale_of(X.level, X.spread, self.usual_share)
 
     def network_config(self) -> dict[str, Any]:
         """Return a network's arguments for what it reads."""
@@ -443,51 +442,25 @@ class SeriesInputs:
         return config
 
 
-def _scale_of(X: CheckedWindows, usual_share: float) -> NDArray[np.float64]:
-    """Return the scale ``(n_windows, 1)`` of each window, always positive."""
-    window, series = X.spread.T
-    scale = np.fmax(window, FLOOR * series)
-    scale = np.where(np.isnan(window), series, scale)
-    size = np.abs(X.level[:, 0])
-    scale = np.where(scale > 0, scale, usual_share * size)
-    scale = np.where(scale > 0, scale, size)  # constant, as far as is known
-    return np.where(scale > 0, scale, 1.0)[:, None]
+def first_ends(last: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """Return the steps that the first window of each series has seen.
+
+    At least half as many as the others, ``last`` of the last one.
+    """
+    return np.maximum(1, (np.minimum(window, last) + 1) // 2)
 
 
-def _level_and_spread(
-    panel: Panel, series: NDArray[np.int64], origins: NDArray[np.int64], window: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ``level`` and ``spread`` of windows."""
-    lengths, starts = np.diff(panel.offsets), panel.offsets[:-1]
-    of_row = np.repeat(np.arange(len(panel)), lengths)
-    real = ~np.isnan(panel.target)
-    counts = np.maximum(np.add.reduceat(real, starts, dtype=np.int64), 1)
-    filled = np.where(real, panel.target, 0.0)
-    mean = np.add.reduceat(filled, starts) / counts
-    distance = np.where(real, panel.target - mean[of_row], 0.0)
-    # in units of each series: sums over all of them keep their differences
-    unit = np.sqrt(np.add.reduceat(np.square(distance), starts) / counts)
-    unit = np.where(unit > 0, unit, 1.0)
-    distance = distance / unit[of_row]
-    number, first, second = (
-        np.concatenate([[0.0], np.cumsum(values)])
-        for values in (real.astype(np.float64), distance, np.square(distance))
-    )
-    last_real = np.maximum.accumulate(
-        np.where(real, np.arange(len(real)), np.repeat(starts, lengths))
-    )
-    start = panel.offsets[series]
-    end = start + origins
-    level = filled[last_real[end - 1]]
-    centre = (level - mean[series]) / unit[series]
-    spread = np.empty((len(series), 2))
-    for j, begin in enumerate((np.maximum(end - window, start), start)):
-        n = number[end] - number[begin]
-        squares = second[end] - second[begin] - 2 * centre * (first[end] - first[begin])
-        squares = np.maximum(squares / np.maximum(n, 1) + np.square(centre), 0.0)
-        squares = np.where(squares > ROUNDING * (1 + np.square(centre)), squares, 0.0)
-        spread[:, j] = np.where(n >= FEW, np.sqrt(squares) * unit[series], np.nan)
-    return level[:, None], spread
+def _ends_of_known(panel: Panel) -> NDArray[np.int64]:
+    """Return the step after the last value of each column that is known ahead.
+
+    int64 ``(n_series, n_known)``; features of the calendar are not among them.
+    """
+    first = len(panel.layout.columns) - panel.layout.n_known
+    known = panel.covariates[:, first : len(panel.layout.columns)]
+    starts = panel.offsets[:-1]
+    step = np.arange(len(known)) - np.repeat(starts, np.diff(panel.offsets))
+    given = np.where(np.isnan(known), 0, step[:, None] + 1)
+    return np.maximum.reduceat(given, starts)
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:

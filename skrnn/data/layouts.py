@@ -2,8 +2,8 @@
 
 ``read_container`` brings a container into one of four layouts and knows how to rebuild
 it; ``open_rows`` gives the rows of y, ``open_column`` its numbers or labels where each
-sequence has as many, ``open_series`` the values of one series. The values are checked
-elsewhere: those of X in ``containers``, those of y in ``targets``.
+sequence has as many. Series are opened in ``series``. The values are checked elsewhere:
+those of X in ``containers``, those of y in ``targets``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from sklearn.utils.validation import check_array
 from skrnn._sklearn import get_feature_names
 from skrnn.data.columns import (
     as_frame,
-    check_number_columns,
     column_kind,
     has_flat_numbers,
     is_foreign_frame,
@@ -251,7 +250,7 @@ def _fields_of(
     return pd.DataFrame(columns, index=frame.index)
 
 
-# --- rows and series -----------------------------------------------------------------
+# --- rows and columns -----------------------------------------------------------------
 
 
 def open_rows(container: Any, name: str) -> list[Any]:
@@ -387,45 +386,6 @@ def open_frame(frame: Any, name: str) -> Any:
     if type(frame).__name__ == "LazyFrame":
         raise TypeError(f"{name} must be a frame, got LazyFrame{remedy_for(frame, name)}")
     return as_frame(frame) if is_foreign_frame(frame) else frame
-
-
-def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
-    """Return the numbers of one series, and the names of its columns.
-
-    Parameters
-    ----------
-    series : array-like, Series or DataFrame
-        One row a step.
-    name : str
-        Name of the series in messages.
-
-    Returns
-    -------
-    values : ndarray of shape (n_steps,) or (n_steps, n_features)
-        A view where the series is an array. Masked and NA values are NaN.
-    columns : list, or None if it is not a frame
-
-    Raises
-    ------
-    TypeError
-        If the series holds no real numbers.
-    """
-    series = open_frame(series, name)
-    columns = None
-    if isinstance(series, pd.DataFrame):
-        columns = series.columns.tolist()
-        check_number_columns(series, name, rows_are_steps=True)
-    try:
-        values = to_array(series)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{name} is not an array (n_steps,) or (n_steps, n_features): {str(error)[:200]}"
-        ) from error
-    if values.dtype.kind in "mM":
-        raise TypeError(f"{name} holds dates or times, expected real numbers")
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
-    return values, columns
 
 
 # --- frames of fields ----------------------------------------------------------------

@@ -12,10 +12,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.columns import column_kind
-from skrnn.data.frequency import Timeline, check_time_indexes, is_time_index
-from skrnn.data.layouts import open_series
+from skrnn.data.columns import warn_of_long_frame
+from skrnn.data.date_offsets import is_time_index
+from skrnn.data.frequency import Timeline, check_time_indexes
 from skrnn.data.ragged import offsets_of
+from skrnn.data.series import (
+    check_no_dates,
+    check_unique_columns,
+    index_of,
+    listed,
+    open_series,
+)
 from skrnn.data.steps import is_sequence, shown
 
 
@@ -75,10 +82,10 @@ def sliding_windows(
     ----------
     series : array-like, Series or DataFrame of shape (n_steps,) or (n_steps, n_features), \
 or list of them
-        Numbers in order of time. The dates of a DatetimeIndex or PeriodIndex are checked,
-        and kept. A list of arrays, Series or DataFrames holds several series of any
-        lengths, with the same features; no window crosses from one to the next. A list of
-        numbers, or of lists of numbers, is one series.
+        Numbers in order of time. The dates of a DatetimeIndex or PeriodIndex, or numbers
+        in the index, are checked, and kept. A list of arrays, Series or DataFrames holds
+        several series of any lengths, with the same features; no window crosses from one to
+        the next. A list of numbers, or of lists of numbers, is one series.
     window : int
         Steps of a window, at least 1. A longer one covers more of the past and leaves
         fewer windows.
@@ -96,7 +103,8 @@ or list of them
         distance is most common. Of several series it is that of the longest.
         "steps" counts rows, whatever their dates: right for prices on trading days.
     gaps : {"raise", "fill"}, default="raise"
-        What is done about dates that are missing between others. "fill" inserts rows of
+        What is done about dates, or numbers at equal distances, that are missing between
+        others. "fill" inserts rows of
         NaN.
 
     Returns
@@ -185,7 +193,10 @@ or list of them
     names = [f"series[{i}]" for i in range(len(entries))] if several else ["series"]
     arrays, columns = _read_series(entries, names)
     column = _target_column(columns, target, arrays[0].shape)
-    indexes = [_index_of(*part) for part in zip(entries, arrays, names, strict=True)]
+    indexes = [
+        index_of(entry, len(array), name)
+        for entry, array, name in zip(entries, arrays, names, strict=True)
+    ]
     timelines = check_time_indexes(indexes, freq, names)
     if _treat_gaps(timelines, names, gaps, freq):
         arrays = [_fill_gaps(*part) for part in zip(arrays, timelines, strict=True)]
@@ -268,7 +279,17 @@ def _holds_series(series: Any) -> bool:
         and series.ndim == 1
     )
     first = next(iter(series), None) if is_list else None
-    return is_sequence(first) and not isinstance(first, list | tuple | str | bytes)
+    if not isinstance(first, list | tuple):
+        return is_sequence(first) and not isinstance(first, str | bytes)
+    sizes = [len(step) if isinstance(step, list | tuple) else 1 for step in series]
+    if len(set(sizes)) > 1:
+        unequal = next(i for i, size in enumerate(sizes) if size != sizes[0])
+        raise ValueError(
+            f"series[0] has {sizes[0]} numbers and series[{unequal}] has {sizes[unequal]}; a "
+            "list of lists is one series, whose steps they are. Pass several series as "
+            "arrays, [np.array(one) for one in series]"
+        )
+    return False
 
 
 def _read_series(
@@ -286,7 +307,10 @@ def _read_series(
                 )
             entry = entry[columns]
         if isinstance(entry, pd.DataFrame):
-            _check_no_dates(entry, name)
+            check_unique_columns(entry, name)
+            check_no_dates(entry, name)
+            if not is_time_index(entry.index):
+                warn_of_long_frame(entry, name, "all rows are read as one series")
         array, its_columns = open_series(entry, name)
         if array.ndim not in (1, 2):
             remedy = f"; pass several series as list({name})" if array.ndim == 3 else ""
@@ -303,15 +327,6 @@ def _read_series(
             )
         arrays.append(array)
     return arrays, columns
-
-
-def _check_no_dates(frame: pd.DataFrame, name: str) -> None:
-    for j, column in enumerate(frame.columns):
-        if column_kind(frame.iloc[:, j]) == "dates":
-            raise TypeError(
-                f"{name} holds dates or times in column {shown(column)}; make them the "
-                f"index, as {name}.set_index({shown(column)})"
-            )
 
 
 def _target_column(columns: list | None, target: Any, shape: tuple[int, ...]) -> int:
@@ -347,27 +362,13 @@ def _name_of(entry: Any, columns: list | None, column: int) -> Hashable:
     return entry.name if columns is None else columns[column]
 
 
-def _index_of(entry: Any, array: NDArray, name: str) -> pd.Index:
-    """Return the index of a series; row numbers where it has none."""
-    if not isinstance(entry, pd.Series | pd.DataFrame):
-        return pd.RangeIndex(len(array))
-    if isinstance(entry.index, pd.MultiIndex):
-        raise ValueError(
-            f"{name} has a MultiIndex; pass a list of series, as [part.droplevel(0) for _, "
-            f"part in {name}.groupby(level=0)]"
-        )
-    return entry.index
-
-
 def _check_lengths(
     lengths: NDArray[np.int64], names: list[str], window: int, horizon: int
 ) -> None:
     short = np.flatnonzero(lengths < window + horizon)
     if len(short):
-        which = ", ".join(f"{names[i]} has {lengths[i]} steps" for i in short[:5])
-        more = f" and {len(short) - 5} others are too short" if len(short) > 5 else ""
         raise ValueError(
-            f"{which}{more}, but window={window} and horizon={horizon} need at least "
+            f"{listed(names, lengths, short)}, but window={window} and horizon={horizon} need at least "
             f"{window + horizon}"
         )
 
@@ -383,7 +384,7 @@ def _treat_gaps(
         raise ValueError(f"gaps must be 'raise' or 'fill', got {shown(gaps)}")
     if gaps == "fill" and timelines[0].offset is None:
         raise ValueError(
-            "gaps='fill' needs dates: a DatetimeIndex or PeriodIndex, whose rows are not "
+            "gaps='fill' needs dates or numbers in the index, whose rows are not "
             f"counted, but freq={shown(freq)} and the index of {names[0]} is "
             f"{type(timelines[0].index).__name__}"
         )

@@ -14,6 +14,8 @@ from skrnn.data.forecasting import CheckedWindows
 
 #: Steps before the first forecast that a picture shows.
 SHOWN = 60
+#: Changes from which the scale of a series' errors is reliable.
+MIN_CHANGES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,8 @@ class Backtest:
     Attributes
     ----------
     forecasts : DataFrame
-        One row a forecast value: ``series``, ``cutoff`` (the last time that was known),
+        One row a forecast value: ``series`` (its label, or its number where two series
+        share one), ``cutoff`` (the last time that was known),
         ``time``, ``step`` (steps ahead, from 1), ``actual``, ``forecast``, the quantiles as
         "q0.05" and so on, ``seasonal`` (the value one season before) and ``last`` (the last
         value).
@@ -133,6 +136,8 @@ def make_backtest(
     seasonal = values_before(windows, season, horizon)
     last = values_before(windows, 1, horizon)
     labels = [i if label is None else label for i, label in enumerate(panel.labels)]
+    if len(set(labels)) < len(labels):  # rows of a frame may share a label
+        labels = list(range(len(labels)))
     columns: dict[str, Any] = {
         "series": pd.Index(labels)[series[of_row]],
         "cutoff": panel.times(series[of_row], origins[of_row] - 1),
@@ -208,18 +213,24 @@ def _filled(
 def errors_of_persistence(windows: CheckedWindows, season: int) -> NDArray[np.float64]:
     """Return the mean absolute error of seasonal persistence before the first forecast.
 
-    float64 ``(n_windows,)``, of each window's series: the scale of MASE. A series that is
-    too short for its season is compared with the step before, a constant one with its level.
+    float64 ``(n_windows,)``, of each window's series: the scale of MASE. Where there are
+    fewer than ``MIN_CHANGES`` of them, it is that of the step before; where these are few,
+    too, the same of the whole series. A constant series is compared with its level.
     """
     panel = windows.panel
     first = np.full(len(panel), -1, np.int64)
     order = np.lexsort((-windows.origins, windows.series))
     first[windows.series[order]] = windows.origins[order]  # the smallest comes last
     scale = np.full(len(panel), np.nan)
-    for lag in dict.fromkeys((season, 1)):
-        unknown = ~(scale > 0)
-        found = _mean_change(panel.target, panel.offsets, first, lag)
-        scale = np.where(unknown, found, scale)
+    attempts = [
+        (ends, lag, n_changes)
+        for n_changes in (MIN_CHANGES, 1)
+        for ends in (first, panel.ends)
+        for lag in dict.fromkeys((season, 1))
+    ]
+    for ends, lag, n_changes in attempts:
+        found, n = _mean_change(panel.target, panel.offsets, ends, lag)
+        scale = np.where(~(scale > 0) & (n >= n_changes), found, scale)
     scale = scale[windows.series]
     size = np.abs(windows.level[:, 0])
     size = np.where(size > 0, size, 1.0)
@@ -231,7 +242,8 @@ def _mean_change(
     offsets: NDArray[np.int64],
     ends: NDArray[np.int64],
     lag: int,
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the mean change over ``lag`` steps of each series, and of how many changes."""
     starts = np.repeat(offsets[:-1], np.diff(offsets))
     row = np.arange(len(values))
     step = row - starts
@@ -242,7 +254,7 @@ def _mean_change(
     )
     total = np.add.reduceat(np.where(counts, change, 0.0), offsets[:-1])
     n = np.add.reduceat(counts, offsets[:-1], dtype=np.int64)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan), n
 
 
 def _errors(
@@ -258,9 +270,9 @@ def _errors(
     relative = np.where(size > 0, 2 * np.abs(error) / np.where(size > 0, size, 1.0), 0.0)
     relative = np.where(np.isnan(error), np.nan, relative)
     row = {
-        "MASE": _mean(np.abs(error) / scale),
-        "sMAPE": 100 * _mean(relative),
-        "RMSE": float(np.sqrt(_mean(np.square(error)))),
+        "MASE": mean_of_known(np.abs(error) / scale),
+        "sMAPE": 100 * mean_of_known(relative),
+        "RMSE": float(np.sqrt(mean_of_known(np.square(error)))),
     }
     if not levels:
         return row
@@ -274,11 +286,12 @@ def _errors(
         row["coverage"] = float(((low <= actual) & (actual <= high))[known].mean())
     distance = actual[..., None] - quantiles
     level = np.asarray(levels)
-    row["pinball"] = _mean(np.maximum(level * distance, (level - 1) * distance))
+    row["pinball"] = mean_of_known(np.maximum(level * distance, (level - 1) * distance))
     return row
 
 
-def _mean(values: NDArray) -> float:
+def mean_of_known(values: NDArray) -> float:
+    """Return the mean of values that are not NaN, NaN without any."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
 

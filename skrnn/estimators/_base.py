@@ -61,11 +61,15 @@ OPTIONAL_ATTRIBUTES = (
 
 
 class Validation(NamedTuple):
-    """The held-out data that a user passes to ``fit``."""
+    """The held-out data that a user passes to ``fit``.
+
+    Without any, early stopping holds out some sequences, if they ``may_be_drawn``.
+    """
 
     X: Any = None
     y: Any = None
     weight: Any = None
+    may_be_drawn: bool = True
 
 
 class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
@@ -150,7 +154,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             held_out = None if in_parts else self._check_validation(validation, train)
             every = train
             stops = self._stops_early(held_out is not None) and not in_parts
-            if stops and held_out is None:
+            if stops and held_out is None and validation.may_be_drawn:
                 train, held_out = self._hold_out(train)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from skrnn._warnings import warn
-from skrnn.data.forecasting import MAX_WINDOWS, CheckedWindows, SeriesInputs, Span
+from skrnn.data.forecasting import (
+    MAX_WINDOWS,
+    CheckedWindows,
+    SeriesInputs,
+    Span,
+    first_ends,
+)
+from skrnn.data.series import listed
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
-from skrnn.estimators._backtest import Backtest, errors_of_persistence, make_backtest
+from skrnn.estimators._backtest import (
+    Backtest,
+    errors_of_persistence,
+    make_backtest,
+    mean_of_known,
+)
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
+from skrnn.estimators._calibration import (
+    Calibration,
+    all_levels,
+    complete,
+    error_quantiles,
+    levels_of,
+    split_ends,
+    trust_of,
+)
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._parameters import (
     CellParameters,
@@ -34,28 +55,8 @@ from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
 from skrnn.training.losses import HorizonRegression, loss_arguments, make_loss
 
-#: Forecasts of a step ahead from which its quantiles are taken; of fewer, all steps share
-#: theirs, in units of each step's own error.
-MIN_ERRORS = 100
-#: Windows that a short series must have before its end is held out.
-MIN_TRAINING = 8
 #: Size of the decoder's vector of a step ahead.
 STEP_DIM = 16
-
-
-class Calibration(NamedTuple):
-    """Measured on windows that training did not see.
-
-    Attributes
-    ----------
-    trust : float
-        From 0 to 1: how much of the network's correction of the autoregression is kept.
-    offsets : float64 ndarray of shape (horizon, n_levels)
-        Quantiles of the errors, in units of the scale of a window.
-    """
-
-    trust: float
-    offsets: NDArray[np.float64]
 
 
 class ForecastingTask(BaseSequenceEstimator):
@@ -82,8 +83,8 @@ class ForecastingTask(BaseSequenceEstimator):
         X : Series, DataFrame, ndarray or list
             A Series, or a list of numbers, is one series. A frame of numbers, or a 2-D
             array, has one series a column; with ``target`` it is one series whose other
-            columns are covariates. A list of Series, arrays or frames has one series an
-            element. A frame whose cells are arrays has one series a row. Dates are in the
+            columns are covariates. A list of Series, arrays, lists or frames has one series
+            an element. A frame whose cells are arrays has one series a row. Dates are in the
             index, or in the column ``time``.
         y : None
             Ignored: the future of a series is in X.
@@ -109,16 +110,14 @@ class ForecastingTask(BaseSequenceEstimator):
         warm = self.__sklearn_is_fitted__() and self.warm_start
         inputs = self._inputs if warm else self._make_inputs()
         span = inputs.training_span(inputs.read(X))
-        calibration = self._calibrate(span)
-        validation = Validation(X_val)
+        calibration = self._calibrate(span, self._stops_early(X_val is not None))
+        validation = Validation(X_val, may_be_drawn=False)
         if self.early_stopping is True and X_val is None:
-            span, held_out = _split(span, self.validation_fraction, self.horizon)
-            if held_out is None:
+            span, validation = self._hold_out_ends(span)
+            if validation.X is None:
                 warn(
                     "early_stopping is ignored: the series are too short to hold some out"
                 )
-            else:
-                validation = Validation(_complete(held_out, self.horizon))
         self._fit(span, None, None, validation)
         self._calibration = calibration
         return self
@@ -160,7 +159,9 @@ class ForecastingTask(BaseSequenceEstimator):
             In the form of X: a Series with dates of a Series, or of a frame with
             ``target``; a DataFrame of a frame; an array ``(n_series, horizon)`` of a list
             of arrays, a list of other lists; of a frame with one row a series a Series
-            indexed by its id and time. With ``loss="quantile"`` the median.
+            indexed by its id and time. With ``loss="quantile"`` the median, as
+            ``predict_quantiles`` has it; otherwise the network's forecast, of which the
+            quantile 0.5 is the median.
         """
         windows = self._check_ends(X)
         return windows.panel.as_user(self._point(windows, self._relative(windows)))
@@ -206,7 +207,9 @@ class ForecastingTask(BaseSequenceEstimator):
         Parameters
         ----------
         X :
-            As for ``fit``; each series has more than ``horizon`` steps.
+            As for ``fit``; shorter series than ``horizon + 1`` steps are left out, with a
+            warning. The forecast starts from the steps of X before them, not from those of
+            ``fit``.
         y : None
             Ignored.
 
@@ -214,7 +217,8 @@ class ForecastingTask(BaseSequenceEstimator):
         -------
         score : float
             The negative mean absolute scaled error (MASE): 0 is perfect, and -1 as good as
-            seasonal persistence on the steps before, one season ahead.
+            seasonal persistence on the steps before, one season ahead; as persistence, one
+            step ahead, where the series is too short for that.
 
         References
         ----------
@@ -225,7 +229,7 @@ class ForecastingTask(BaseSequenceEstimator):
         scale = errors_of_persistence(windows, self._season)
         point = self._point(windows, self._relative(windows))
         error = np.abs(point - windows.ahead) / scale[:, None]
-        return -float(np.nanmean(error))
+        return -mean_of_known(error)
 
     def backtest(
         self, X: Any, n_windows: int | None = None, step: int | None = None
@@ -240,8 +244,9 @@ class ForecastingTask(BaseSequenceEstimator):
         X :
             As for ``fit``.
         n_windows : int, default=None
-            Forecasts of each series. None makes as many as fit into the last fifth of the
-            longest.
+            Forecasts of each series; fewer where a window before them would be less than
+            half as long as the others. None makes as many as fit into the last fifth of
+            the longest.
         step : int, default=None
             Steps from one forecast to the next. None is ``horizon``: they do not overlap.
 
@@ -257,9 +262,10 @@ class ForecastingTask(BaseSequenceEstimator):
             If no series has more than ``horizon`` steps.
         """
         check_is_fitted(self)
-        step = self._inputs.options.horizon if step is None else int(step)
-        if step < 1 or (n_windows is not None and n_windows < 1):
-            raise ValueError(f"n_windows={n_windows} and step={step} must be at least 1")
+        step = self._inputs.options.horizon if step is None else step
+        check_scalar(step, "step", Integral, min_val=1)
+        if n_windows is not None:
+            check_scalar(n_windows, "n_windows", Integral, min_val=1)
         windows = self._windows_before(X, n_windows, step)
         relative = self._relative(windows)
         levels = tuple(map(float, self._fitted_parameters["quantiles"]))
@@ -296,13 +302,19 @@ class ForecastingTask(BaseSequenceEstimator):
                 f"no series has more than horizon={horizon} steps; the longest has "
                 f"{panel.ends.max()}"
             )
+        short = np.flatnonzero(last < 1)
+        if len(short):
+            warn(
+                f"{listed(panel.names, panel.ends, short)}: {horizon} steps are withheld, "
+                f"and more than horizon={horizon} are needed; such series are left out"
+            )
         if n_windows is None:
             n_windows = max(1, int(panel.ends.max() // 5 - horizon) // step + 1)
-        n_steps = np.minimum(n_windows - 1, np.maximum(last - 1, 0) // step) * step
+        size = self._inputs.n_steps
+        before = np.maximum(last - first_ends(last, size), 0)  # the first ends of windows
+        n_steps = np.minimum(n_windows - 1, before // step) * step
         first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
-        windows = self._inputs.cut(
-            Span(panel, first, last, self._inputs.n_steps), step=step
-        )
+        windows = self._inputs.cut(Span(panel, first, last, size), step=step)
         self._inputs.check_known(windows)
         return windows
 
@@ -327,16 +339,30 @@ class ForecastingTask(BaseSequenceEstimator):
         trust = 1.0 if self._calibration is None else self._calibration.trust
         return relative - (1 - trust) * relative[..., :1]
 
+    @property
+    def _fitted_levels(self) -> list[float]:
+        """The levels of all quantiles, the order that ``quantiles`` has."""
+        learns = bool(self.net_.criterion_.levels)
+        return all_levels(self._fitted_parameters["quantiles"], learns)
+
     def _point(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return forecasts ``(n_windows, horizon)`` in the units of the series."""
-        return self._targets.decode(relative[..., 0], X)
+        if not self.net_.criterion_.levels:
+            return self._targets.decode(relative[..., 0], X)
+        return self._every_quantile(X, relative)[..., self._fitted_levels.index(0.5)]
 
     def _quantiles(self, X: CheckedWindows, relative: NDArray) -> NDArray[np.float64]:
         """Return quantiles ``(n_windows, horizon, n_levels)``."""
-        levels = _levels_of(relative, len(self._fitted_parameters["quantiles"]))
+        n_levels = len(self._fitted_parameters["quantiles"])
+        return self._every_quantile(X, relative)[..., :n_levels]
+
+    def _every_quantile(
+        self, X: CheckedWindows, relative: NDArray
+    ) -> NDArray[np.float64]:
+        levels = levels_of(relative, len(self._fitted_levels))
         if self._calibration is not None:
             levels = levels + self._calibration.offsets / self._targets.scale[0]
-        order = np.argsort(self._fitted_parameters["quantiles"], kind="stable")
+        order = np.argsort(self._fitted_levels, kind="stable")
         levels[..., order] = np.sort(levels, axis=-1)
         return self._targets.decode(levels, X)
 
@@ -350,33 +376,46 @@ class ForecastingTask(BaseSequenceEstimator):
 
     # --- calibration -----------------------------------------------------------------
 
-    def _calibrate(self, span: Span) -> Calibration | None:
-        """Train on the series without their ends, and measure the errors there."""
+    def _hold_out_ends(self, span: Span) -> tuple[Span, Validation]:
+        """Return the windows of training, and those that early stopping watches."""
+        train, held_out = split_ends(span, self.validation_fraction, self.horizon)
+        ends = None if held_out is None else complete(held_out, self.horizon)
+        return train, Validation(ends, may_be_drawn=False)
+
+    def _calibrate(self, span: Span, stops: bool) -> Calibration | None:
+        """Train on the series without their ends, and measure the errors there.
+
+        Where training ``stops`` early, it does so here, by the end of what remains.
+        """
         if self.calibration_fraction is None:
             return None
-        train, held_out = _split(span, self.calibration_fraction, self.horizon)
+        train, held_out = split_ends(span, self.calibration_fraction, self.horizon)
         if held_out is None:
             return None
         first = clone(self).set_params(
             calibration_fraction=None,
-            early_stopping=False,
+            early_stopping=stops,
             warm_start=False,
             callbacks=None,
             verbose=0,
             window=span.window,
         )
-        first._fit(train, None, None, Validation())
+        validation = Validation(may_be_drawn=False)
+        if stops:
+            train, validation = self._hold_out_ends(train)
+        first._fit(train, None, None, validation)
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):
             return None
         true = first._targets.outputs_of(windows)  # (n, horizon)
         relative = first._network_forecasts(windows)  # (n, horizon, 1 + n_levels)
-        trust = _trust(relative[..., 0], true)
+        trust = trust_of(relative[..., 0], true)
         relative = relative - (1 - trust) * relative[..., :1]
-        levels = _levels_of(relative, len(self.quantiles))
+        wanted = all_levels(self.quantiles, bool(first.net_.criterion_.levels))
+        levels = levels_of(relative, len(wanted))
         # outputs of the network that is kept have another unit
         errors = (true[..., None] - levels) * first._targets.scale[0]
-        return Calibration(trust, error_quantiles(errors, self.quantiles))
+        return Calibration(trust, error_quantiles(errors, wanted))
 
     def _warn_of_y(self, y: Any) -> None:
         if y is not None:
@@ -407,102 +446,6 @@ class ForecastingTask(BaseSequenceEstimator):
         tags.target_tags.required = False
         tags.input_tags.string = False
         return tags
-
-
-# --- calibration -------------------------------------------------------------------------
-
-
-def _split(span: Span, fraction: float, horizon: int) -> tuple[Span, Span | None]:
-    """Return the windows of series without their ends, and those that forecast the ends.
-
-    No step that the second ones forecast is seen by the first. A series that is too short
-    stays whole in the first; None if all are.
-    """
-    panel, window = span.panel, span.window
-    n_held_out = np.maximum(np.round(fraction * panel.ends), horizon).astype(np.int64)
-    cut = panel.ends - n_held_out
-    enough = cut >= np.maximum(span.first, np.minimum(window, span.last)) + horizon
-    # of short series some windows that are not full
-    enough |= (cut >= span.first + horizon + MIN_TRAINING) & (cut >= 2 * horizon)
-    if not enough.any():
-        return span, None
-    ends = np.where(enough, cut, panel.ends)
-    train = Span(panel.until(ends), span.first, ends - horizon, window)
-    chosen = np.flatnonzero(enough)
-    held_out = Span(panel.take(chosen), cut[chosen], panel.ends[chosen] - 1, window)
-    return train, held_out
-
-
-def _complete(span: Span, horizon: int) -> Span:
-    """Return the windows whose whole horizon is known."""
-    return replace(span, last=span.panel.ends - horizon)
-
-
-def _trust(point: NDArray, true: NDArray) -> float:
-    """Return the share of the network's correction that leaves the least squared error."""
-    real = ~np.isnan(true)
-    squares = float(np.square(point[real]).sum())
-    if not squares > 0:
-        return 1.0
-    return float(np.clip((point[real] * true[real]).sum() / squares, 0.0, 1.0))
-
-
-def _levels_of(relative: NDArray, n_levels: int) -> NDArray[np.float64]:
-    """Return the forecast that each quantile starts from, ``(n, horizon, n_levels)``."""
-    if relative.shape[-1] > 1:
-        return relative[..., 1:]
-    return np.repeat(relative, n_levels, axis=-1)
-
-
-def error_quantiles(
-    errors: NDArray[np.float64], levels: Sequence[float]
-) -> NDArray[np.float64]:
-    """Return the quantile of each level's errors, for each step ahead.
-
-    Parameters
-    ----------
-    errors : float64 ndarray of shape (n_windows, horizon, n_levels)
-        NaN where the truth is missing.
-    levels : sequence of float
-
-    Returns
-    -------
-    offsets : float64 ndarray of shape (horizon, n_levels)
-        Of n errors the one of rank ``(n + 1) * level``, rounded away from the median.
-    """
-    horizon = errors.shape[1]
-    size = np.sqrt(np.nanmean(np.square(errors), axis=(0, 2)))  # (horizon,)
-    size = np.where(size > 0, size, 1.0)
-    counts = (~np.isnan(errors[..., 0])).sum(axis=0)
-    if (
-        counts.min() < MIN_ERRORS
-    ):  # of few errors the scale is known better than the tails
-        size = np.sqrt(_increasing(np.square(size), counts))
-    pooled = errors / size[:, None]
-    result = np.empty((horizon, len(levels)))
-    for j, level in enumerate(levels):
-        for h in range(horizon):
-            own = counts[h] >= MIN_ERRORS
-            values = pooled[:, h, j] if own else pooled[..., j]
-            result[h, j] = _rank(values[~np.isnan(values)], level) * size[h]
-    return result
-
-
-def _rank(values: NDArray[np.float64], level: float) -> float:
-    n = len(values)
-    place = (n + 1) * level - 1
-    if level > 0.5:
-        place = np.ceil(place)
-    elif level < 0.5:
-        place = np.floor(place)
-    return float(np.interp(place, np.arange(n), np.sort(values)))
-
-
-def _increasing(values: NDArray[np.float64], counts: NDArray) -> NDArray[np.float64]:
-    """Return the closest values that never fall, weighted by counts (isotonic)."""
-    from sklearn.isotonic import isotonic_regression
-
-    return isotonic_regression(values, sample_weight=np.maximum(counts, 1e-3))
 
 
 # --- estimators --------------------------------------------------------------------------
@@ -568,9 +511,6 @@ class SequenceForecaster(
 
     hidden_size: int = 64
     dropout: float = 0.1
-    lr: float = 0.001
-    weight_decay: float | str = "auto"
-    quantiles: Sequence[float] = (0.05, 0.5, 0.95)
 
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
@@ -630,9 +570,6 @@ class FeedForwardForecaster(
     """
 
     dropout: float = 0.0
-    lr: float = 0.001
-    weight_decay: float | str = "auto"
-    quantiles: Sequence[float] = (0.05, 0.5, 0.95)
 
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator

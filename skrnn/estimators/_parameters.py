@@ -327,14 +327,14 @@ class SeriesParameters:
     freq: Any = parameter(
         None,
         [object],
-        """Frequency of dates, as an offset of pandas. None infers it, "steps" counts
-        rows.""",
-        kind='offset string, DateOffset, "steps" or None',
+        """Frequency of dates, as an offset of pandas, or distance of times that are
+        numbers. None infers it, "steps" counts rows.""",
+        kind='offset string, DateOffset, number, "steps" or None',
         architecture=True,
     )
     known_future: Any = parameter(
         None,
-        [SequenceOf(object), None],
+        [SequenceOf(object, distinct=True), None],
         """Columns that are known ahead, such as holidays or prices. They are given beyond
         the end of the target, where it is NaN or, in a frame with one row a series,
         shorter.""",
@@ -351,7 +351,7 @@ class SeriesParameters:
     )
     static_features: Any = parameter(
         None,
-        [SequenceOf(object), None],
+        [SequenceOf(object, distinct=True), None],
         """Columns of a frame with one row a series that have one value a series, beside
         those of numbers and categories, which always do.""",
         kind="sequence of column names or None",
@@ -639,7 +639,7 @@ class RegressionLossParameters:
     )
     quantiles: Sequence[float] = parameter(
         (0.1, 0.5, 0.9),
-        [SequenceOf(SHARE)],
+        [SequenceOf(SHARE, distinct=True)],
         """Levels of ``predict_quantiles`` with ``loss="quantile"``; ``predict`` is the
         median.""",
         kind="sequence of float in (0, 1)",
@@ -774,7 +774,8 @@ class ForecastStoppingParameters:
         ["boolean", OneOf(("auto",))],
         """Whether training watches held-out windows and keeps the best epoch's weights.
         True holds out the end of each series, which training then does not see; "auto"
-        watches only where ``X_val`` is passed to ``fit``.""",
+        watches only where ``X_val`` is passed to ``fit``. The network of
+        ``calibration_fraction`` then watches the end of its own part of each series.""",
         kind='bool or "auto"',
     )
     validation_fraction: float = parameter(
@@ -900,6 +901,10 @@ class RecurrentParameters(
 @parameters
 class ForecastParameters(OtherParameters, ForecastStoppingParameters, LoopParameters):
     """Loop, stopping and other parameters of forecasters, last in a signature."""
+
+    lr: float = 0.001
+    weight_decay: float | str = "auto"
+    quantiles: Sequence[float] = (0.05, 0.5, 0.95)
 
 
 @parameters

@@ -1,12 +1,14 @@
 """Indexes of dates have one frequency, known gaps and a future."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skrnn.data.frequency import check_time_index, check_time_indexes, season_of
+from skrnn.data.frequency import check_time_index, check_time_indexes
 
 DETERMINISTIC = settings(derandomize=True, max_examples=40, deadline=None, database=None)
 CALENDAR = [
@@ -131,8 +133,30 @@ def test_without_dates_whole_numbers_are_continued_and_rows_counted():
     following = check_time_index(years).future(2)
     assert following.tolist() == [1730, 1740]
     assert following.name == "year"
-    for index in (pd.Index([3, 1, 2]), pd.Index(list("abc")), pd.RangeIndex(3)):
+    for index in (pd.Index(list("abc")), pd.RangeIndex(3)):
         assert check_time_index(index).future(2).tolist() == [3, 4]
+    assert check_time_index(years, "steps").future(2).tolist() == [1730, 1740]
+
+
+@pytest.mark.parametrize("unit", [1, 10, 0.1, 1e-9, 1 / 3, pd.Timedelta("90s")])
+def test_times_that_are_numbers_have_a_distance_and_gaps(unit):
+    whole = pd.Index(5 * unit + unit * np.arange(400), name="seconds")
+    timeline = check_time_index(whole[[*range(100), *range(103, 400)]])
+    assert timeline.offset / unit == pytest.approx(1)
+    assert timeline.gaps.tolist() == [99]
+    assert timeline.steps[99:101].tolist() == [99, 103]
+    np.testing.assert_allclose(timeline.without_gaps() / unit, whole / unit)
+    np.testing.assert_allclose(timeline.future(2) / unit, [405, 406])
+    assert timeline.future(2).name == "seconds"
+
+
+def test_several_series_share_the_distance_of_the_longest():
+    years, rows = pd.Index([1700, 1710, 1720]), pd.RangeIndex(5)
+    timelines = check_time_indexes([years, rows, years[:1]], None, ["a", "b", "c"])
+    assert [t.offset for t in timelines] == [10, None, 10]
+    assert timelines[2].future(1).tolist() == [1710]
+    with pytest.raises(ValueError, match=r"b: row 1 \(5\) lies .* distance 10 of a"):
+        check_time_indexes([years, pd.Index([0, 5])], None, ["a", "b"])
 
 
 def test_several_series_share_the_frequency_of_the_longest():
@@ -170,6 +194,20 @@ def test_several_series_share_the_frequency_of_the_longest():
         (dates("D"), 3, "freq=3 is not a frequency of pandas, such as"),
         (dates("D"), "-1D", "freq='-1D' runs backwards"),
         (pd.period_range("2020", periods=3, freq="M"), "D", "freq='D' differs from 'M'"),
+        (pd.Index([3, 1, 2]), None, r"s is not sorted by time: row 1 \(1\) comes after row 0 "
+         r"\(3\); pass s.sort_index\(\).*if its numbers are not times, pass s.reset_index"),
+        (pd.Index([3, 1, 2]), "steps", r"s is not sorted by time"),
+        (pd.Index([0.5, 1.5, 1.5]), None, r"s has the time 1.5 twice, in rows 1 and 2"),
+        (pd.Index([0.5, None]), None, "s has a missing time in row 1"),
+        (pd.Index([2, 4, 6, 7]), None, r"s has no regular distance between its times: row 3 "
+         r"\(7\) comes 1 after row 2 \(6\), but the most common distance is 2"),
+        (pd.Index([0, 0.1, 0.2, 0.35]), None, "comes 0.15 after row 2"),
+        (pd.to_timedelta([0, 1, 2, 4, 5.5], "h"), None, "row 4 .* comes 0 days 01:30:00 after"),
+        (pd.to_timedelta([0, 2, 1], "h"), None, r"s is not sorted by time: row 2 \(0 days 01"),
+        (pd.Index(["2020-01-01", "2020-01-03"]), None, "s has dates in its index that are "
+         "str, such as '2020-01-01'; make dates of them by pd.to_datetime, or set freq"),
+        (pd.Index(["01.02.2020"]), None, "s has dates in its index that are str"),
+        (pd.Index([datetime.date(2020, 1, 1)]), None, "that are date, such as"),
         (pd.Index(["2020-01-01"]), "D", r"freq='D' needs dates: .* s has \['2020-01-01'\]"),
     ],
 )  # fmt: skip
@@ -201,25 +239,3 @@ def test_gaps_are_described_by_the_first_of_them():
         "row 10 (2012-01-17) comes 2 steps after row 9 (2012-01-13), at the frequency "
         "'B'; 4 gaps, 5 missing in all"
     )
-
-
-# --- seasons -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("freq", "season"),
-    [
-        *[("MS", 12), ("ME", 12), ("BME", 12), ("2MS", 6), ("5MS", 1), ("QS", 4)],
-        *[("YE", 1), ("W-MON", 52), ("2W-MON", 26), ("7D", 52), ("D", 7), ("2D", 1)],
-        *[("B", 5), ("h", 24), ("2h", 12), ("30min", 48), ("10min", 144), ("min", 60)],
-        *[("s", 60), ("15s", 4), ("7h", 1)],
-    ],
-)
-def test_the_season_is_that_of_the_calendar(freq, season):
-    assert season_of(pd.tseries.frequencies.to_offset(freq)) == season
-
-
-def test_periods_have_seasons_and_counted_steps_have_none():
-    index = pd.period_range("2020-01", periods=3, freq="M")
-    assert season_of(check_time_index(index).offset) == 12
-    assert season_of(check_time_index(pd.RangeIndex(3)).offset) == 1

@@ -16,8 +16,9 @@ from sklearn.impute import SimpleImputer
 from torch.nn.utils.rnn import pack_sequence
 
 from skrnn.data.containers import FieldOptions, check_sequences
-from skrnn.data.layouts import open_rows, open_series, read_container
+from skrnn.data.layouts import open_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.series import open_series
 
 QUICK = settings(derandomize=True, max_examples=50, deadline=None, database=None)
 TEXTS = ["a good film", "a bad plot", "good"]
@@ -341,18 +342,6 @@ def test_two_columns_of_sequences_are_refused_as_rows():
     y = pd.DataFrame({"a": TOKENS, "b": TOKENS})
     with pytest.raises(TypeError, match=r"y has 2 columns of sequences.*y\['a'\]"):
         open_rows(y, "y")
-
-
-def test_a_series_is_read_by_column_and_keeps_its_memory():
-    frame = polars.DataFrame({"a": [1, 2], "b": [3, 4]})
-    for series in (frame, frame.to_arrow()):
-        values, names = open_series(series, "series")
-        assert values.tolist() == [[1, 3], [2, 4]]
-        assert names == ["a", "b"]
-    array = np.arange(4.0)
-    values, names = open_series(array, "series")
-    assert values is array
-    assert names is None
 
 
 # --- frames of fields ----------------------------------------------------------------

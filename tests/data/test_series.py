@@ -1,93 +1,18 @@
-"""Series from the user's containers to flat arrays and back."""
+"""Series in the containers of users."""
 
 import numpy as np
-import pandas as pd
-import pytest
+import polars
 
-from skrnn import FeedForwardForecaster
-from skrnn.data.series import (
-    SeriesOptions,
-    calendar_cycles,
-    calendar_features,
-    read_series,
-)
+from skrnn.data.series import open_series
 
 
-def days(n):
-    return pd.date_range("2024-01-01", periods=n, freq="D")
-
-
-def test_series_lie_one_after_the_other_with_room_for_the_horizon():
-    panel = read_series([np.arange(3), np.arange(5)], SeriesOptions(horizon=2))
-    assert panel.offsets.tolist() == [0, 5, 12]
-    assert panel.ends.tolist() == [3, 5]
-    expected = [0, 1, 2, np.nan, np.nan, 0, 1, 2, 3, 4, np.nan, np.nan]
-    np.testing.assert_array_equal(panel.target, expected)
-    assert [len(index) for index in panel.indexes] == [5, 7]
-
-
-def test_trailing_rows_are_the_future_only_with_known_columns():
-    frame = pd.DataFrame({"y": [1.0, 2, 3, np.nan, np.nan], "k": range(5)}, days(5))
-    options = SeriesOptions(1, target="y", known_future=["k"])
-    assert read_series(frame, options).ends.tolist() == [3]
-    options = SeriesOptions(1, target="y", missing="indicator")
-    assert read_series(frame, options).ends.tolist() == [5]
-
-
-def test_gaps_between_dates_become_rows_without_values():
-    series = pd.Series([1.0, 2, 4, 5], days(6)[[0, 1, 3, 4]])
-    panel = read_series(series, SeriesOptions(2, missing="indicator"))
-    np.testing.assert_array_equal(panel.target, [1, 2, np.nan, 4, 5, np.nan, np.nan])
-    assert panel.indexes[0].equals(days(7))
-
-
-def test_known_columns_may_be_longer_cells_of_a_frame_of_fields():
-    frame = pd.DataFrame(
-        {"y": [np.arange(3.0), np.arange(2.0)], "k": [np.arange(5.0), np.arange(4.0)]}
-    )
-    panel = read_series(frame, SeriesOptions(2, target="y", known_future=["k"]))
-    assert panel.ends.tolist() == [3, 2]
-    np.testing.assert_array_equal(panel.covariates[:, 0], [0, 1, 2, 3, 4, 0, 1, 2, 3])
-
-
-def test_taking_and_cutting_series_keeps_the_rest():
-    panel = read_series([np.arange(3), np.arange(5), np.arange(4)], SeriesOptions(1))
-    part = panel.take(np.array([2, 0]))
-    assert part.ends.tolist() == [4, 3]
-    np.testing.assert_array_equal(part.target, [0, 1, 2, 3, np.nan, 0, 1, 2, np.nan])
-    before = part.until(np.array([2, 3]))
-    np.testing.assert_array_equal(before.target[:5], [0, 1, np.nan, np.nan, np.nan])
-
-
-def test_times_that_follow_have_the_frequency_of_fit():
-    options = SeriesOptions(2)
-    fitted = read_series(pd.Series(np.arange(9.0), days(9)), options)
-    later = SeriesOptions(2, layout=fitted.layout)
-    one = read_series(pd.Series([1.0], days(1)), later)
-    assert one.indexes[0].equals(days(3))
-
-
-@pytest.mark.parametrize(
-    ("freq", "cycles"),
-    [
-        ("h", ["day", "week", "year"]),
-        ("D", ["week", "year"]),
-        ("W", ["year"]),
-        ("MS", ["year"]),
-        ("YS", []),
-    ],
-)
-def test_the_calendar_has_the_cycles_of_a_frequency(freq, cycles):
-    index = pd.date_range("2024-01-01", periods=30, freq=freq)
-    assert calendar_cycles(index.freq) == cycles
-    if cycles:
-        features = calendar_features(index, cycles)
-        assert features.shape == (30, 2 * len(cycles))
-        np.testing.assert_allclose(np.square(features).sum(1), len(cycles))
-
-
-def test_a_frame_of_many_series_in_one_column_is_refused():
-    index = pd.MultiIndex.from_product([["u", "v"], range(30)])
-    frame = pd.DataFrame({"sales": np.arange(60.0)}, index)
-    with pytest.raises(ValueError, match=r"X has a MultiIndex; pass a list of series"):
-        FeedForwardForecaster(horizon=2).fit(frame)
+def test_a_series_is_read_by_column_and_keeps_its_memory():
+    frame = polars.DataFrame({"a": [1, 2], "b": [3, 4]})
+    for series in (frame, frame.to_arrow()):
+        values, names = open_series(series, "series")
+        assert values.tolist() == [[1, 3], [2, 4]]
+        assert names == ["a", "b"]
+    array = np.arange(4.0)
+    values, names = open_series(array, "series")
+    assert values is array
+    assert names is None

@@ -134,7 +134,9 @@ def test_a_series_of_dates_or_of_unequal_steps_is_refused():
     for series in (dates, pd.Series(dates), dates.to_numpy()):
         with pytest.raises(TypeError, match="series holds dates or times"):
             sliding_windows(series, window=1)
-    with pytest.raises(ValueError, match=r"series is not an array \(n_steps,\) or"):
+    with pytest.raises(
+        ValueError, match=r"series\[0\] has 2 numbers and series\[1\] has 1"
+    ):
         sliding_windows([[1, 2], [3]], window=1)
 
 
@@ -280,6 +282,42 @@ def test_filled_numbers_are_floats(dtype, expected):
     np.testing.assert_array_equal(X[0], [0, 1, np.nan])
 
 
+def test_gaps_between_numbers_are_refused_or_filled():
+    years = pd.Series(np.arange(9), range(1990, 1999)).drop(1993)
+    with pytest.raises(ValueError, match=r"row 3 \(1994\) comes 2 steps after row 2"):
+        sliding_windows(years, window=3)
+    windows = sliding_windows(years, window=3, gaps="fill")
+    np.testing.assert_array_equal(windows.X[1], [1, 2, np.nan])
+    assert windows.future_index.tolist() == [1999]
+    assert len(sliding_windows(years, window=3, freq="steps").X) == 5
+
+
+def test_a_long_frame_is_said_so_and_columns_of_one_name_are_refused():
+    long = pd.DataFrame({"id": np.repeat([3, 1], 20), "t": [*range(20)] * 2, "y": 0.0})
+    with pytest.warns(
+        UserWarning, match="all rows are read as one series. .*by='id', time='t'"
+    ):
+        sliding_windows(long, window=3, target="y")
+    with pytest.raises(ValueError, match="series has more than one column 'y'"):
+        sliding_windows(long.set_axis(["x", "y", "y"], axis=1), window=3, target="y")
+
+
+def test_a_list_of_lists_is_one_series_and_one_of_arrays_several():
+    lists = [[1, 10], [2, 20], [3, 30]]
+    assert sliding_windows(lists, window=1, target=0).y.tolist() == [2, 3]
+    assert sliding_windows([np.array(x) for x in lists], window=1).y.tolist() == [
+        10,
+        20,
+        30,
+    ]
+    with pytest.raises(
+        ValueError,
+        match=r"series\[0\] has 3 numbers and series\[1\] has 2; a list of lists is one .*"
+        r"\[np.array\(one\) for one in series\]",
+    ):
+        sliding_windows([[1, 2, 3], [4, 5]], window=1)
+
+
 def test_a_series_long_enough_only_with_its_gaps_filled_is_cut():
     series = days(5).drop(pd.Timestamp("2024-01-03"))
     X, _ = sliding_windows(series, window=4, gaps="fill")
@@ -294,8 +332,8 @@ def test_a_series_long_enough_only_with_its_gaps_filled_is_cut():
          r"twice, in rows 0 and 1; .* or pass a list of series where it holds several"),
         (days(9), {"freq": "W"}, "series: row 0 .* lies between two steps of freq='W'"),
         (days(9), {"gaps": "skip"}, "gaps must be 'raise' or 'fill', got 'skip'"),
-        (days(9), {"gaps": "fill", "freq": "steps"}, "gaps='fill' needs dates"),
-        (np.arange(9), {"gaps": "fill"}, "gaps='fill' needs dates"),
+        (days(9), {"gaps": "fill", "freq": "steps"}, "gaps='fill' needs dates or numbers"),
+        (np.arange(9), {"gaps": "fill"}, "gaps='fill' needs dates or numbers"),
         (np.arange(9), {"freq": "D"}, "freq='D' needs dates"),
         (pd.concat({"a": days(9), "b": days(9)}), {}, "series has a MultiIndex; pass a l"),
     ],

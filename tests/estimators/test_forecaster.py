@@ -7,10 +7,10 @@ import pandas as pd
 import polars
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 
 from skrnn import FeedForwardForecaster, SequenceForecaster
-from skrnn.estimators._forecaster import _trust, error_quantiles
+from skrnn.estimators._base import BaseSequenceEstimator
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 FORECASTERS = [
@@ -156,14 +156,6 @@ def test_series_with_and_without_dates_may_follow_each_other():
     np.testing.assert_allclose(model.predict(SALES.to_numpy()), model.predict(SALES))
 
 
-def test_short_series_have_no_backtest():
-    model = make(horizon=3).fit([wave(60), wave(60, 1.0)])
-    rows = model.backtest([wave(60), wave(3)], n_windows=2).forecasts
-    assert set(rows["series"]) == {0}
-    with pytest.raises(ValueError, match="no series has more than horizon=3 steps"):
-        model.score([wave(3)])
-
-
 def test_known_columns_may_go_on_as_rows_without_a_target():
     frame = pd.DataFrame({"y": wave(62), "promotion": np.arange(62) % 5}, months(62))
     frame.loc[frame.index[60:], "y"] = np.nan
@@ -181,6 +173,14 @@ def test_what_is_known_ahead_and_static_columns_change_the_forecast(cls, own):
     assert (model.predict(other) != before).all()
     other = frame.assign(type=frame["type"].cat.rename_categories(["small", "big"]))
     assert (model.predict(other) != before).all()
+
+
+def test_a_list_of_lists_has_one_series_an_element():
+    lists = [wave(20).tolist(), wave(30, 1.0).tolist()]
+    model = make(horizon=2).fit(lists)
+    arrays = [np.array(one) for one in lists]
+    np.testing.assert_array_equal(model.predict(lists), model.predict(arrays))
+    assert model.predict(lists).shape == (2, 2)
 
 
 def test_short_unseen_series_are_forecast():
@@ -220,7 +220,7 @@ def test_a_constant_series_stays_as_it_is(value):
     assert model.score(np.full(9, value)) == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("scale", [1e-140, 1e-12, 1e12, 1e140])
 def test_forecasts_have_the_unit_of_the_series(scale):
     expected, got = (
         make(horizon=2).fit(unit * wave(60)).predict(unit * wave(60)) / unit
@@ -235,6 +235,26 @@ def test_every_loss_has_ordered_quantiles(loss):
     high, low, middle = np.moveaxis(model.predict_quantiles([wave(80), wave(20)]), -1, 0)
     assert (low < middle).all()
     assert (middle < high).all()
+
+
+@pytest.mark.parametrize("quantiles", [(0.1, 0.5, 0.9), (0.9, 0.2), (0.5,)])
+def test_the_forecast_of_learned_quantiles_is_the_median_that_errors_correct(quantiles):
+    skewed = np.random.default_rng(0).exponential(size=300)
+    model = make(horizon=2, loss="quantile", quantiles=quantiles, max_epochs=1)
+    model.fit(skewed)
+    forecast, levels = model.predict(skewed), model.predict_quantiles(skewed)[0]
+    assert levels.shape == (2, len(quantiles))
+    if 0.5 in quantiles:
+        np.testing.assert_array_equal(forecast, levels[:, quantiles.index(0.5)])
+    else:
+        assert (forecast < levels[:, 0]).all()
+        assert (forecast > levels[:, 1]).all()
+    windows = model._check_ends(skewed)
+    learned = model._targets.decode(model._relative(windows)[..., 0], windows)[0]
+    assert (forecast != learned).all()
+    backtest = model.backtest(skewed, n_windows=30, step=2)
+    below = backtest.forecasts["actual"] < backtest.forecasts["forecast"]
+    assert 0.3 < below.mean() < 0.7
 
 
 def test_intervals_cover_their_share_of_noise():
@@ -264,6 +284,15 @@ def test_gaps_are_learned_from_and_count_nowhere():
     assert forecast.index.equals(months(2, "2020-01"))
 
 
+def test_gaps_between_numbers_are_learned_from_at_the_distance_of_fit():
+    seconds = pd.Index(0.25 * np.arange(60), name="seconds")
+    series = pd.Series(wave(60), seconds).drop(seconds[[20, 33]])
+    model = make(horizon=2, missing="indicator").fit(series)
+    np.testing.assert_allclose(model.predict(series).index, [15.0, 15.25])
+    np.testing.assert_allclose(model.predict(series[:1]).index, [0.25, 0.5])
+    np.testing.assert_allclose(model.predict(series[:2]).index, [0.5, 0.75])
+
+
 def test_calendar_features_are_known_ahead():
     days = pd.date_range("2023-01-02", periods=140, freq="D")
     series = pd.Series(np.where(days.day_of_week >= 5, 5.0, 1.0), days)
@@ -272,6 +301,8 @@ def test_calendar_features_are_known_ahead():
     assert np.isfinite(model.predict(series)).all()
     with pytest.raises(ValueError, match="calendar=True needs dates"):
         make(calendar=True).fit(wave(50))
+    with pytest.raises(ValueError, match='dates of the steps ahead, but freq="steps" co'):
+        make(calendar=True, freq="steps").fit(series)
 
 
 # --- held-out parts ----------------------------------------------------------------------
@@ -285,6 +316,32 @@ def test_early_stopping_holds_out_what_training_has_not_seen():
     frame = pd.DataFrame({"a": wave(50), "b": wave(50)})
     with pytest.raises(ValueError, match="X_val must have the covariates of fit"):
         make(target="a").fit(frame, X_val=frame.rename(columns={"b": "c"}))
+
+
+@pytest.mark.parametrize("X_val", [None, wave(60, 1.0)], ids=["split", "X_val"])
+def test_calibration_stops_as_early_as_training(monkeypatch, X_val):
+    stopping = []
+    fit = BaseSequenceEstimator._fit
+
+    def spy(self, X, y, weight, validation, **options):
+        stopping.append((X.panel.ends[0], X.last[0], validation.X, self.early_stopping))
+        return fit(self, X, y, weight, validation, **options)
+
+    monkeypatch.setattr(BaseSequenceEstimator, "_fit", spy)
+    early = True if X_val is None else "auto"
+    make(horizon=3, early_stopping=early, validation_fraction=0.1).fit(
+        wave(100), X_val=X_val
+    )
+    (end, last, held_out, stops), (_, _, _, of_training) = stopping
+    assert (end, last, stops) == (72, 69, True)  # of 80 steps a tenth is held out
+    assert (held_out.first[0], held_out.last[0]) == (72, 77)
+    assert of_training == early
+
+
+def test_early_stopping_of_short_series_is_ignored():
+    with pytest.warns(UserWarning, match="early_stopping is ignored: the series are too"):
+        model = make(horizon=3, window=20, early_stopping=True).fit(wave(23))
+    assert "valid_loss" not in model.history_
 
 
 def test_without_calibration_there_are_no_intervals():
@@ -308,34 +365,6 @@ def test_partial_fit_and_warm_start_continue():
 
 
 # --- errors and backtests ----------------------------------------------------------------
-
-
-def test_quantiles_of_errors_have_the_rank_of_split_conformal_prediction():
-    errors = np.random.default_rng(0).normal(size=(199, 2, 2))
-    got = error_quantiles(errors, (0.1, 0.9))
-    for h in range(2):
-        assert got[h, 0] == pytest.approx(np.sort(errors[:, h, 0])[19])
-        assert got[h, 1] == pytest.approx(np.sort(errors[:, h, 1])[179])
-
-
-def test_few_errors_are_pooled_over_the_steps_ahead():
-    errors = (
-        np.random.default_rng(0).normal(size=(20, 3, 1)) * [[[1.0]], [[1.0]], [[1.0]]][0]
-    )
-    errors = errors * np.array([1.0, 2.0, 4.0])[:, None]
-    got = error_quantiles(errors, (0.95,))[:, 0]
-    assert (np.diff(got) > 0).all()
-    assert got[0] < errors.max()
-
-
-def test_trust_is_the_best_share():
-    rng = np.random.default_rng(0)
-    point, true = rng.normal(size=(2, 50, 3))
-    true = true + 0.4 * point
-    shares = np.linspace(0, 1, 1001)
-    losses = [np.square(true - share * point).mean() for share in shares]
-    assert _trust(point, true) == pytest.approx(shares[np.argmin(losses)], abs=1e-3)
-    assert _trust(point, -point) == 0.0
 
 
 def test_score_is_the_negative_scaled_error_of_the_last_steps():
@@ -371,11 +400,50 @@ def test_a_backtest_has_every_forecast_and_its_errors():
     ]
 
 
+def test_a_backtest_begins_where_training_would():
+    model = make(horizon=2, window=10).fit(wave(60))
+    rows = model.backtest(wave(60), n_windows=1000, step=1).forecasts
+    assert rows["cutoff"].min() == 4  # five steps are half a window
+    rows = model.backtest(wave(6), n_windows=1000, step=1).forecasts
+    assert rows["cutoff"].min() == 1
+
+
+def test_series_too_short_to_withhold_their_end_are_named():
+    model = make(horizon=3).fit(wave(60))
+    panel = [wave(60), wave(3), wave(40), wave(2)]
+    match = r"X\[1\] has 3 steps, X\[3\] has 2 steps: 3 steps are withheld, and more than"
+    with pytest.warns(UserWarning, match=match):
+        assert model.score(panel) == pytest.approx(model.score(panel[::2]))
+    with pytest.warns(UserWarning, match=match):
+        assert set(model.backtest(panel).forecasts["series"]) == {0, 2}
+    with pytest.raises(ValueError, match="no series has more than horizon=3 steps"):
+        model.score([wave(3)])
+
+
 def test_a_backtest_of_a_panel_names_its_series():
     frame = shops()
     model = make(horizon=3, **FIELDS).fit(frame)
     rows = model.backtest(frame, n_windows=2).forecasts
     assert rows["series"].value_counts().to_dict() == {f"s{i}": 6 for i in range(4)}
+
+
+@pytest.mark.parametrize("name", ["n_windows", "step"])
+def test_a_backtest_counts_whole_windows_and_steps(name):
+    model = make().fit(wave(40))
+    with pytest.raises(TypeError, match=f"{name} must be an instance of .*int"):
+        model.backtest(wave(40), **{name: 1.5})
+    with pytest.raises(ValueError, match=f"{name} == 0, must be >= 1"):
+        model.backtest(wave(40), **{name: 0})
+
+
+def test_series_of_one_label_are_numbered_in_a_backtest():
+    frame = shops()
+    model = make(horizon=3, **FIELDS).fit(frame)
+    expected = model.backtest(frame, n_windows=1).forecasts
+    frame.index = ["a", "b", "a", "c"]
+    rows = model.backtest(frame, n_windows=1).forecasts
+    assert rows["series"].tolist() == np.repeat(range(4), 3).tolist()
+    pd.testing.assert_frame_equal(rows.iloc[:, 1:], expected.iloc[:, 1:])
 
 
 def test_a_backtest_draws_its_forecasts():
@@ -423,8 +491,34 @@ def test_a_backtest_draws_its_forecasts():
         (np.r_[wave(30), np.inf], {"missing": "indicator"}, ValueError,
          "contains infinity: X, step 30"),
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
+        (1e160 * wave(40), {}, ValueError, r"X: the largest value is 1.11e\+161, expected one "
+         r"from 1e-150 to 1e\+150; change its unit"),
+        ([wave(40), 1e-160 * wave(40)], {}, ValueError, r"X\[1\]: the largest value is 1.11e-15"),
+        (pd.DataFrame({"y": wave(40), "h": 1e200 * wave(40)}), {"target": "y"}, ValueError,
+         "X, column 'h': the largest value is 1.11e"),
         (wave(40), {"horizon": 0}, ValueError, "horizon"),
+        (wave(40), {"quantiles": (0.5, 0.5)}, ValueError, "at least 1 without repeats of: a f"),
+        (pd.DataFrame(wave(80).reshape(40, 2), columns=["y", "y"]), {"target": "y"},
+         ValueError, "X has more than one column 'y'"),
+        ([pd.DataFrame(wave(80).reshape(40, 2), columns=["y", "y"])], {"target": "y"},
+         ValueError, r"X\[0\] has more than one column 'y'"),
+        (pd.DataFrame([[wave(9)] * 2], columns=["y", "y"]), {}, ValueError,
+         "X has more than one column 'y'"),
+        (pd.DataFrame({"y": wave(40), "h": wave(40)}),
+         {"target": "y", "known_future": ["h", "h"]}, ValueError,
+         "'known_future' parameter .* a list of at least 1 without repeats"),
         (wave(40), {"loss": "nll"}, ValueError, "loss"),
+        (pd.Series(wave(4), [1, 2, 4, 5]), {}, ValueError,
+         r"X has gaps: row 2 \(4\) comes 2 steps after row 1 \(2\), at the distance 1; 1 gap"),
+        (pd.DataFrame({"a": wave(4), "t": [0.5, 1.5, 1.0, 2.0]}), {"time": "t"}, ValueError,
+         r"X is not sorted by time: row 2 .*; pass X.sort_values\('t'\); where it holds se"
+         r"veral series, skrnn.preprocessing.sequences_from_frame\(frame, by=..., time='t'"),
+        (pd.DataFrame({"a": wave(4), "t": months(4)[[0, 1, 1, 2]]}), {"time": "t"},
+         ValueError, r"twice.* keep one row a time, as X.drop_duplicates\('t'\)"),
+        (pd.DataFrame({"a": wave(2), "t": [months(1)[0], pd.NaT]}), {"time": "t"},
+         ValueError, r"a missing time in row 1; leave that row out, as X.dropna\(subset='t'"),
+        (pd.DataFrame({"a": [wave(3)], "t": [[0, 2, 1]]}), {"time": "t"}, ValueError,
+         "row 0 of X is not sorted by time: .*; sort that row's arrays by time, as skrnn.pr"),
         (pd.DataFrame({"a": wave(40), "day": months(40)}), {"target": "a"}, TypeError,
          "dates or times in column 'day'; make them the index"),
     ],
@@ -434,8 +528,9 @@ def test_series_that_cannot_be_forecast_are_an_error(X, params, error, match):
         make(**params).fit(X)
 
 
-def test_a_known_column_that_ends_early_is_an_error():
-    model = make(horizon=3, **FIELDS).fit(shops())
+@pytest.mark.parametrize("missing", ["raise", "indicator"])
+def test_a_known_column_that_ends_early_is_an_error(missing):
+    model = make(horizon=3, missing=missing, **FIELDS).fit(shops())
     frame = shops(n_known=3)
     frame["holiday"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["holiday"])]
     frame["day"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["day"])]
@@ -444,6 +539,21 @@ def test_a_known_column_that_ends_early_is_an_error():
         match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03",
     ):
         model.predict(frame)
+
+
+def test_a_known_column_may_have_gaps_before_its_end():
+    frame = pd.DataFrame({"y": wave(60), "holiday": wave(60) > 10}, months(60)).astype(
+        float
+    )
+    model = make(horizon=3, target="y", known_future=["holiday"], missing="indicator")
+    frame.iloc[-3:, 0] = np.nan
+    frame.iloc[[7, 8, -2], 1] = np.nan
+    assert np.isfinite(model.fit(frame).predict(frame)).all()
+    frame.iloc[-1, 1] = np.nan
+    for early in (frame, frame[:-3]):
+        with pytest.raises(ValueError, match=r"X: column 'holiday', .* lacks the value"):
+            model.predict(early)
+    assert np.isfinite(model.score(frame[:-3]))
 
 
 @pytest.mark.parametrize(
@@ -471,9 +581,79 @@ def test_columns_missing_at_predict_are_an_error():
         model.predict(shops().drop(columns="type"))
 
 
+MONTHLY = pd.Series(wave(60), months(60))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "later", "match"),
+    [
+        (MONTHLY, MONTHLY.to_period("M"),
+         r"X has an index of periods, but in fit it had dates; pass X.to_timestamp\(\)"),
+        (MONTHLY.to_period("M"), MONTHLY,
+         r"X has an index of dates, but in fit it had periods 'M'; pass X.to_period\('M'\)"),
+        (MONTHLY.set_axis(pd.date_range("2020", periods=60)), MONTHLY,
+         r"no two times of X are one step apart: row 1 \(2015-02-01\) comes 31 steps after .*"
+         "at the frequency 'D' of fit"),
+        (MONTHLY, MONTHLY.set_axis(pd.date_range("2020", periods=60)),
+         "lies between two steps of the frequency 'MS' of fit"),
+        (MONTHLY.set_axis(range(5, 65)), MONTHLY.set_axis(range(5, 605, 10)),
+         "no two times of X are one step apart: .* 10 steps after .* distance 1 of fit"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("missing", ["raise", "indicator"])
+def test_times_unlike_those_of_fit_are_an_error(fitted, later, match, missing):
+    model = make(missing=missing).fit(fitted)
+    with pytest.raises(ValueError, match=match):
+        model.predict(later)
+
+
+def test_static_columns_that_fit_has_not_seen_are_an_error():
+    frame = pd.DataFrame({"sales": [wave(40)] * 2, "size": [1.0, 2.0]})
+    model = make(horizon=2).fit([wave(40)])
+    assert len(model.predict(frame[["sales"]])) == 4
+    with pytest.raises(
+        ValueError,
+        match=r"X has the static columns \['size'\], but the series of fit had",
+    ):
+        model.predict(frame)
+    with pytest.raises(ValueError, match=r"X has the static columns \['size'\]"):
+        make(horizon=2, warm_start=True).fit([wave(40)]).fit(frame)
+    with pytest.raises(
+        ValueError, match="X must be a frame with one row a series, as in"
+    ):
+        make(horizon=2).fit(frame).predict([wave(40)])
+
+
+def test_a_target_of_fit_is_missed_in_a_series_without_columns():
+    frame = pd.DataFrame({"sales": wave(40), "price": wave(40, 1.0)})
+    model = make(target="sales").fit(frame)
+    match = (
+        r"X has one feature, but in fit it had the columns \['sales', 'price'\], of whi"
+    )
+    for X in (frame["sales"], wave(40), [wave(40)]):
+        with pytest.raises(ValueError, match=match.replace("X", "X(.0.)?")):
+            model.predict(X)
+
+
 def test_a_y_that_is_given_by_mistake_is_said_so():
     with pytest.warns(UserWarning, match="y is ignored: FeedForwardForecaster learns"):
         make().fit(wave(40), wave(40))
+
+
+def test_a_long_frame_of_several_series_is_said_so():
+    long = pd.DataFrame(
+        {"shop": np.repeat([3, 1], 20), "day": [*range(20)] * 2, "sales": wave(40)}
+    )
+    remedy = (
+        r"If its rows are steps, pass .*sequences_from_frame\(frame, by='shop', time="
+    )
+    with pytest.warns(UserWarning, match="each column is read as one series. " + remedy):
+        make().fit(long)
+    with pytest.warns(UserWarning, match="all rows are read as one series. " + remedy):
+        make(target="sales").fit(long)
+    with pytest.raises(ValueError, match=r"has the time 0 twice|not sorted .*by=\.\.\."):
+        make(target="sales", time="day").fit(long)
+    make(target="sales").fit(long.set_index(months(40)))  # one series after all
 
 
 # --- scikit-learn ------------------------------------------------------------------------
@@ -483,6 +663,12 @@ def test_a_series_is_cross_validated_over_its_steps_and_a_panel_by_series():
     search = GridSearchCV(make(horizon=2), {"window": [3, 6]}, cv=TimeSeriesSplit(2))
     search.fit(wave(90))
     assert search.best_params_["window"] in (3, 6)
+    folds = list(TimeSeriesSplit(2, test_size=2).split(SALES))
+    cv = [(train, np.arange(test[-1] + 1)) for train, test in folds]
+    scores = cross_val_score(make(horizon=2), SALES, cv=cv)
+    for score, (train, test) in zip(scores, folds, strict=True):
+        model = make(horizon=2).fit(SALES.iloc[train])
+        assert score == pytest.approx(model.score(SALES[: test[-1] + 1]))
     panel = [wave(30, phase) for phase in range(6)]
     assert (
         GridSearchCV(make(horizon=2), {"window": [3, 6]}, cv=2).fit(panel).best_score_ < 0
