@@ -194,8 +194,8 @@ def check_sequences(
     split : callable, optional
         Splits a string into tokens; without it strings are refused.
     empty : {"raise", "tokens", "keep"}
-        Whether sequences without steps are accepted: none, those of tokens, or all. With
-        "tokens", lists that are all empty count as tokens.
+        Whether sequences without steps are accepted: none, those with a field of tokens, or
+        all. With "tokens", lists that are all empty count as tokens.
     fields : FieldOptions, optional
         Settings about the fields of a frame, and about missing values.
     estimator : object, optional
@@ -515,7 +515,7 @@ def _check_fields(
     is_features = (
         numeric and features is not None and features.values.shape[1] == n_columns
     )
-    if empty == "raise" or (empty == "tokens" and features is not None):
+    if empty == "raise" or (empty == "tokens" and not read.tokens):
         _check_no_empty(fields[0].steps, name)
     if options.roles is None and "features" not in roles.values():
         _warn_of_steps_in_rows(frame, name)

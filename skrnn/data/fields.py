@@ -312,6 +312,8 @@ def _first_step(column: pd.Series) -> Any:
 def check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str) -> None:
     """Raise a TypeError for a column that holds something else than in ``fit``."""
     for column, role in roles.items():
+        if frame[column].isna().all():
+            continue  # the reader of its values says whether they may be missing
         kind = column_kind(frame[column])
         if kind in KINDS[role] and not (
             role == "features" and isinstance(_first_step(frame[column]), str)
@@ -375,18 +377,20 @@ def _read_columns(
             tokens.append(field)
             lengths[column] = field.steps.lengths
             continue
-        steps = (_stamps if role == "time" else read_features)(frame[column], place, name)
-        lengths[column] = steps.lengths
         if role == "time":
+            steps = _stamps(frame[column], place)
             stamps = (column, steps)
         else:
+            width = None if options.details is None else options.details[column]
+            steps = read_features(frame[column], place, width)
             features.append((column, steps))
+        lengths[column] = steps.lengths
     _check_equal_lengths(lengths, tokens, name)
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
     details: dict[Hashable, Any] = {
         column: column_kind(frame[column])
         for column, role in roles.items()
-        if role == "category"
+        if role == "category" and frame[column].notna().any()
     }
     for column, steps in features:
         details[column] = steps.values.shape[1]
@@ -416,7 +420,7 @@ def _check_details(
 ) -> None:
     """Raise an error for a column of another width, or of categories of another type."""
     for column, detail in got.items():
-        if detail == expected[column]:
+        if detail == expected.get(column, detail):
             continue
         place = f"{name}[{shown(column)}]"
         if isinstance(detail, int):
@@ -450,11 +454,14 @@ def _tokens(
     return join_tokens(cells, place, advice, any_value=any_value), None
 
 
-def read_features(column: pd.Series, place: str, name: str = "X") -> RaggedArray:
-    """Return numbers ``(total_steps, n_features)`` of arrays or lists."""
+def read_features(column: pd.Series, place: str, width: int | None = None) -> RaggedArray:
+    """Return numbers ``(total_steps, n_features)`` of arrays or lists.
+
+    ``width`` is the number of features where all of them are empty, 1 by default.
+    """
     arrays = [_cell_of_numbers(cell, place, i) for i, cell in enumerate(column)]
     widths = [int(np.prod(a.shape[1:])) if a.size or a.ndim > 1 else 0 for a in arrays]
-    width = next((width for width in widths if width), 1)
+    width = next((found for found in widths if found), width or 1)
     for i, got in enumerate(widths):
         if got not in (0, width):
             raise ValueError(
@@ -480,7 +487,7 @@ def _cell_of_numbers(cell: Any, place: str, i: int) -> NDArray:
     return to_floats(cell, f"row {i} of {place}")
 
 
-def _stamps(column: pd.Series, place: str, name: str) -> RaggedArray:
+def _stamps(column: pd.Series, place: str) -> RaggedArray:
     """Return seconds ``(total_steps,)`` from the first step of each sequence."""
     arrays = []
     for i, cell in enumerate(column):

@@ -61,8 +61,9 @@ class Inputs:
     needs_steps : bool
         Whether a frame must have a step field.
     empty : {"unknown", "keep"}
-        What a sequence without tokens is: one unknown token, or nothing. With "unknown"
-        a numeric sequence without steps is an error.
+        What a sequence without tokens is: one unknown token, with missing features beside
+        it where X has some, or nothing. With "unknown" a numeric sequence without steps is
+        an error.
     fixed_text_form : bool
         Whether texts and token lists may not stand for each other after ``fit``.
 
@@ -238,7 +239,12 @@ class Inputs:
         self.keep_columns(X)
         self.field_names = [field.name for field in X.fields]
         self.codecs = []
-        for field in X.fields:
+        filled = np.flatnonzero(X.steps.lengths)
+        real, real_weight = X, weight
+        if len(filled) < len(X.steps):  # an empty sequence is no step, and no gap
+            real = X.take(filled)
+            real_weight = None if weight is None else weight[filled]
+        for field in real.fields:
             if field.steps.values.dtype != object:
                 codec: Any = FeatureCodec(
                     self.scale,
@@ -259,7 +265,9 @@ class Inputs:
                         f"{place} has no tokens: all its sequences are empty"
                     )
                 codec = self._make_token_codec(field.steps)
-            self.codecs.append(codec.fit(field.steps, embeddings, X.seconds, weight))
+            self.codecs.append(
+                codec.fit(field.steps, embeddings, real.seconds, real_weight)
+            )
         if self._features is None and self.instance_norm is not None:
             raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
         if check_embeddings(embeddings) is not None:
@@ -295,12 +303,10 @@ class Inputs:
         ValueError
             If a number is too large for float32.
         """
-        all_steps = [field.steps for field in X.fields]
-        if not self.keeps_empty and self._features is None:
-            all_steps = [_fill_empty(steps) for steps in all_steps]
+        X = self._filled(X)
         first, *beside = (
-            codec.encode(steps, embeddings, X.seconds)
-            for codec, steps in zip(self.codecs, all_steps, strict=True)
+            codec.encode(field.steps, embeddings, X.seconds)
+            for codec, field in zip(self.codecs, X.fields, strict=True)
         )
         if self._features is not None:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
@@ -327,7 +333,11 @@ class Inputs:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
         if self._features is None:
             return None
-        return self._features.level_and_scale(X.fields[-1].steps)
+        return self._features.level_and_scale(self._filled(X).fields[-1].steps)
+
+    def _filled(self, X: CheckedSequences) -> CheckedSequences:
+        """Return sequences of which none is empty, unless empty ones are kept."""
+        return X if self.keeps_empty else _fill_empty(X)
 
     # --- what was learned ------------------------------------------------------------
 
@@ -384,11 +394,25 @@ class Inputs:
         return codecs[0].vocabulary.ids if codecs else None
 
 
-def _fill_empty(steps: RaggedArray) -> RaggedArray:
-    """Return sequences of which those without tokens have one, ``NO_TOKEN``."""
-    lengths = steps.lengths
-    empty = lengths == 0
+def _fill_empty(X: CheckedSequences) -> CheckedSequences:
+    """Return sequences of which each that had no steps has one.
+
+    That step is ``NO_TOKEN``, and each of its features is missing.
+    """
+    empty = X.steps.lengths == 0
     if not empty.any():
-        return steps
-    values = np.insert(steps.values, steps.offsets[:-1][empty], NO_TOKEN)
-    return RaggedArray.from_lengths(values, np.maximum(lengths, 1))
+        return X
+    places, lengths = X.steps.offsets[:-1][empty], np.maximum(X.steps.lengths, 1)
+
+    def filled(steps: RaggedArray) -> RaggedArray:
+        step = NO_TOKEN if steps.values.dtype == object else np.nan
+        return RaggedArray.from_lengths(
+            np.insert(steps.values, places, step, axis=0), lengths
+        )
+
+    return replace(
+        X,
+        steps=filled(X.steps),
+        beside=tuple(field._replace(steps=filled(field.steps)) for field in X.beside),
+        seconds=None if X.seconds is None else np.insert(X.seconds, places, 0.0),
+    )

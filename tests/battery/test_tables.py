@@ -62,6 +62,26 @@ def test_every_column_counts(make_estimator, table, y, outputs):
         assert np.abs(other - expected).max() > 1e-4, name
 
 
+def test_a_row_without_steps_costs_no_other_row_its_answer(
+    make_supervised, table, y, outputs
+):
+    seconds = [np.arange(n) for n in LENGTHS]
+    table = table.assign(at=column(seconds))
+    model = make_supervised(time="at").fit(table, y)
+    blank = table.assign(
+        words=column([[], *table["words"][1:]]),
+        pulse=column([[], *table["pulse"][1:]]),
+        at=column([[], *seconds[1:]]),
+    )
+    assert_array_equal(outputs(model, blank)[1:], outputs(model, table)[1:])
+    assert np.isfinite(outputs(model, blank[:1])).all()
+    targets = make_supervised.targets(blank["words"])
+    again = make_supervised(time="at").fit(blank, targets)
+    assert len(again.predict(blank)) == N
+    with pytest.raises(ValueError, match="row 0 of X: column 'words' has 0 steps, but"):
+        model.predict(table.assign(words=blank["words"]))
+
+
 def test_an_unseen_category_is_no_category(make_estimator, table, y, outputs):
     model = make_estimator().fit(table, y)
     rare, other = (table.assign(city=city) for city in ("Kyiv", "Lima"))
@@ -324,6 +344,23 @@ def test_gaps_in_static_columns_are_learned_from(make_supervised, table, y, outp
     assert np.abs(other - expected)[::3].max() > 1e-4
     other = outputs(model, gaps.assign(city=gaps["city"].fillna("Rome")))
     assert np.abs(other - expected)[::4].max() > 1e-4
+
+
+def test_a_row_whose_values_are_all_missing_is_read(make_supervised, table, y, outputs):
+    gaps = table.assign(city=table["city"].where(np.arange(N) % 4 > 0))
+    model = make_supervised(missing="indicator").fit(gaps, y)
+    row = gaps[:1].assign(age=np.nan)
+    expected = outputs(model, pd.concat([row, gaps[1:]]))[:1]
+    alone = outputs(model, row)
+    assert_allclose(alone, expected[:, : alone.shape[1]], rtol=1e-4, atol=1e-5)
+    of_objects = row.assign(age=column([None]), city=column([None]))
+    assert_array_equal(outputs(model, of_objects), alone)
+    for name, message in (
+        ("words", r"X\['words'\] is missing in row 0 .*fillna"),
+        ("pulse", r"row 0 of X\['pulse'\] is missing .*; leave that row out"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.predict(row.assign(**{name: column([None])}))
 
 
 # --- times ---------------------------------------------------------------------------
