@@ -223,7 +223,7 @@ def check_sequences(
         raise ValueError(
             f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
         )
-    missing = fields.allow_missing
+    missing = fields.allow_missing_steps
     if layout == "array":
         return _check_stacked(content, input_type, name, advice, missing)
     if layout == "fields":

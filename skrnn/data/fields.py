@@ -134,6 +134,8 @@ class FieldOptions:
     missing : {"raise", "indicator"} or None
         Whether missing numbers and categories are accepted; None of an estimator without
         that parameter.
+    gaps_in_steps : bool
+        Whether ``missing`` is about numeric steps, too, and not only static columns.
     needs_steps : bool
         Whether at least one column must be a step field.
     input_type : {"auto", "numeric", "tokens"}
@@ -148,6 +150,7 @@ class FieldOptions:
     static: Sequence[Hashable] | None = None
     time: Hashable | None = None
     missing: str | None = "raise"
+    gaps_in_steps: bool = True
     needs_steps: bool = True
     input_type: str = "auto"
     roles: Mapping[Hashable, Role] | None = None
@@ -161,8 +164,13 @@ class FieldOptions:
 
     @property
     def allow_missing(self) -> bool:
-        """Whether NaN is accepted."""
+        """Whether a static value may be missing."""
         return self.missing == "indicator"
+
+    @property
+    def allow_missing_steps(self) -> bool:
+        """Whether NaN is accepted in numeric steps."""
+        return self.allow_missing and self.gaps_in_steps
 
 
 def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
@@ -398,7 +406,7 @@ def _read_columns(
             steps,
             f"{name}[{shown(column)}]",
             advice._replace(padding=PADDED),
-            allow_missing=options.allow_missing,
+            allow_missing=options.allow_missing_steps,
             of_column=True,
         )
     if options.details is not None:

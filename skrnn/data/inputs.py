@@ -38,7 +38,7 @@ from skrnn.data.vocabulary import Vocabulary
 
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
-#: The remedy for gaps of an estimator without the parameter ``missing``.
+#: The remedy for gaps in the steps of an estimator that does not learn from them.
 WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
 #: Stands for a sequence without tokens: an unknown token without characters.
 NO_TOKEN = ""
@@ -56,6 +56,8 @@ class Inputs:
     scale, missing, instance_norm, target_feature, patch_size :
         As in ``FeatureCodec``; ``missing=None`` is "raise" of an estimator that has no such
         parameter.
+    gaps_in_steps : bool
+        Whether ``missing`` is about numeric steps, too, and not only static columns.
     scales_static : bool
         Whether static numbers are scaled where features are not.
     needs_steps : bool
@@ -104,6 +106,7 @@ class Inputs:
         instance_norm: str | None = None,
         target_feature: int = 0,
         patch_size: int = 1,
+        gaps_in_steps: bool = True,
         scales_static: bool = False,
         needs_steps: bool = True,
         empty: str = "unknown",
@@ -121,8 +124,11 @@ class Inputs:
         self.instance_norm = instance_norm
         self.target_feature = target_feature
         self.patch_size = patch_size
-        self.advice = OF_X if missing else OF_X._replace(missing=WITHOUT_GAPS)
-        self.fields = FieldOptions(static_features, time, missing, needs_steps)
+        learns_gaps = missing is not None and gaps_in_steps
+        self.advice = OF_X if learns_gaps else OF_X._replace(missing=WITHOUT_GAPS)
+        self.fields = FieldOptions(
+            static_features, time, missing, gaps_in_steps, needs_steps
+        )
         self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False

@@ -481,6 +481,22 @@ class FieldParameters:
 
 
 @parameters
+class StaticGapParameters:
+    """Gaps in static columns."""
+
+    _group: ClassVar[str] = "inputs"
+
+    missing: str = parameter(
+        "raise",
+        [OneOf(("raise", "indicator"))],
+        """What a missing value in a static column means: an error that names its place
+        ("raise"), or ("indicator") the training mean of a number, with a feature beside it
+        that marks the gaps, and of a category one of its own. Steps have no gaps.""",
+        architecture=True,
+    )
+
+
+@parameters
 class NumberParameters:
     """Scale, gaps and time stamps of numbers."""
 

@@ -330,20 +330,40 @@ def test_a_later_gap_elsewhere_is_the_mean(make_supervised, numbers, y, outputs)
     assert_allclose(outputs(model, gaps), outputs(model, filled), rtol=1e-4, atol=1e-6)
 
 
-def test_gaps_in_static_columns_are_learned_from(make_supervised, table, y, outputs):
+def test_gaps_in_static_columns_are_learned_from(make_estimator, table, y, outputs):
     gaps = table.assign(
         age=table["age"].where(np.arange(N) % 3 > 0),
         city=table["city"].where(np.arange(N) % 4 > 0),
     )
-    with pytest.raises(ValueError, match=r"X\['age'\] is missing in row 0"):
-        make_supervised().fit(gaps, y)
-    model = make_supervised(missing="indicator", max_epochs=4).fit(gaps, y)
+    with pytest.raises(ValueError, match=r"X\['age'\] is missing in row 0. Set missing"):
+        make_estimator().fit(gaps, y)
+    model = make_estimator(missing="indicator", max_epochs=4).fit(gaps, y)
     expected = outputs(model, gaps)
     assert np.isfinite(expected).all()
     other = outputs(model, gaps.assign(age=gaps["age"].fillna(gaps["age"].mean())))
     assert np.abs(other - expected)[::3].max() > 1e-4
     other = outputs(model, gaps.assign(city=gaps["city"].fillna("Rome")))
     assert np.abs(other - expected)[::4].max() > 1e-4
+
+
+def test_a_generator_has_no_gaps_in_its_steps(make_generator, table, numbers):
+    gaps = with_gaps(numbers)
+    for missing in ("raise", "indicator"):
+        with pytest.raises(ValueError, match=r"contains NaN: X\[0\].* Impute it before"):
+            make_generator(missing=missing).fit(gaps)
+        frame = table.assign(words=column(gaps))
+        with pytest.raises(ValueError, match=r"X\['words'\] contains NaN: .* Impute it"):
+            make_generator(missing=missing).fit(frame)
+
+
+def test_a_generator_continues_prompts_with_gaps_beside_them(make_generator, table):
+    gaps = table.assign(age=table["age"].where(np.arange(N) % 3 > 0))
+    model = make_generator(missing="indicator").fit(gaps)
+    prompts = gaps[:4].assign(words=column([[]] * 4))
+    assert len(model.generate(prompts, 3, random_state=0)) == 4
+    assert np.isfinite(model.score_samples(gaps)).all()
+    alone = model.predict_proba(prompts[:1].assign(city=None))  # nothing is known
+    assert_allclose(alone.sum(), 1, rtol=1e-5)
 
 
 def test_a_row_whose_values_are_all_missing_is_read(make_supervised, table, y, outputs):
