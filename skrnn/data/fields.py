@@ -215,8 +215,9 @@ def read_fields(
     if options.needs_steps and set(roles.values()) <= set(STATIC):
         raise ValueError(
             f"every column of {name} is static, one value a row; this estimator needs "
-            "a column of texts, arrays or lists. If each row is one step, make sequences "
-            "of the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
+            "a column of texts, arrays or lists; FeedForwardClassifier and "
+            "FeedForwardRegressor do without. If each row is one step, make sequences of "
+            "the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
         )
     return _read_columns(frame, roles, options, split, name, advice)
 

@@ -27,6 +27,7 @@ DATE_TEXT = re.compile(
     r"|(\d{1,2}\.? )?[A-Za-z]{3,9}\.?,? (\d{1,2},? )?\d{4}"
 )
 
+
 class Windows(tuple[NDArray, Any]):
     """The pair ``(X, y)`` of windows and targets, with their times and series.
 

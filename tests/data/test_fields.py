@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import numpy as np
 import pandas as pd
@@ -170,6 +171,44 @@ def test_a_long_frame_with_words_may_hold_steps():
         UserWarning, match=r"sequences_from_frame\(frame, by='id', time='t'"
     ):
         check(long.astype({"id": "category"}))
+
+
+@pytest.mark.parametrize("n_rows", [8, 12])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"color": ["red", "blue", "blue", "red"]},
+        {"color": ["red", "blue", "blue", "red"], "shape": ["round", "flat"] * 2},
+    ],
+)
+def test_texts_that_look_like_a_category_are_warned_of(n_rows, change):
+    frame = pd.DataFrame(change | {"size": [1.0, 2.0, 3.0, 4.0]})
+    frame = pd.concat([frame] * (n_rows // 4), ignore_index=True)
+    message = (
+        r"every text of X\['{}'\] is one token, such as .*static_features, .*"
+        r"by X\['{}'\].astype"
+    )
+    if n_rows < 10:  # too few to say
+        check(frame)
+        return
+    with pytest.warns(UserWarning, match="every text of") as caught:
+        checked = check(frame)
+    assert len(caught) == len(change)
+    for column_, warning in zip(change, caught, strict=True):
+        assert re.match(message.format(column_, column_), str(warning.message))
+    assert set(checked.roles.values()) == {"tokens", "number"}
+    later = check(frame, roles=checked.roles, details=checked.details)  # known by now
+    assert later.roles == checked.roles
+
+
+def test_texts_that_are_no_category_are_not_warned_of():
+    n = 12
+    names = [f"name{i}" for i in range(n)]
+    frame = pd.DataFrame({"text": names, "age": range(n)})
+    check(frame)  # all different
+    check(frame.assign(text=["a", "b c"] * (n // 2)))
+    check(frame.assign(text=["a", "b"] * (n // 2)), static=["text"], needs_steps=False)
+    check(frame.assign(text=column(*[["a"], ["b"]] * (n // 2))))  # said to be tokens
 
 
 DAYS = pd.to_datetime(["2024-03-01", "2024-03-02", "2024-03-09"])
