@@ -36,8 +36,6 @@ from skrnn.data.steps import (
 #: or category a sequence.
 Role = Literal["features", "tokens", "time", "number", "category"]
 STATIC: tuple[Role, ...] = ("number", "category")
-#: The remedy for gaps at the ends of sequences.
-PADDED = "if NaN pads the ends of shorter sequences, leave those steps out of every field"
 HOLDS: dict[Role, str] = {
     "features": "sequences of numbers",
     "tokens": "texts or token lists",
@@ -406,7 +404,7 @@ def _read_columns(
         check_finite(
             steps,
             f"{name}[{shown(column)}]",
-            advice._replace(padding=PADDED),
+            advice,
             allow_missing=options.allow_missing_steps,
             of_column=True,
         )
