@@ -388,6 +388,11 @@ class Inputs:
         return self.codecs[0].vocabulary
 
     @property
+    def roles(self) -> dict[Hashable, str] | None:
+        """Column → role of a frame of fields; None where X is no such frame."""
+        return None if self.fields.roles is None else {**self.fields.roles}
+
+    @property
     def token_ids(self) -> dict[Hashable, Any] | None:
         """Token → id, by column where several fields hold tokens; None for features."""
         codecs = self._token_codecs

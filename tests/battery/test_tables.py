@@ -48,6 +48,26 @@ def test_columns_come_in_any_order_and_rows_stand_alone(
     assert_array_equal(outputs(pickle.loads(pickle.dumps(model)), table), expected)
 
 
+def test_the_role_of_each_column_is_known(make_estimator, table, y, words):
+    timed = "pulse" in table
+    options = {}
+    if timed:
+        table = table.assign(at=column([np.arange(n) for n in LENGTHS]))
+        options["time"] = "at"
+    named = table.assign(city=table["city"].astype(str))
+    model = make_estimator(static_features=["city"], **options).fit(named, y)
+    expected = {"words": "tokens", "age": "number", "city": "category"}
+    if timed:
+        expected |= {"pulse": "features", "at": "time"}
+    assert model.field_roles_ == expected
+    assert list(model.field_roles_) == table.columns.tolist()
+    assert pickle.loads(pickle.dumps(model)).field_roles_ == expected
+    with pytest.raises(AttributeError, match="field_roles_"):  # nothing has columns
+        model.set_params(static_features=None, **dict.fromkeys(options)).fit(
+            words, y
+        ).field_roles_
+
+
 def test_every_column_counts(make_estimator, table, y, outputs):
     model = make_estimator(max_epochs=4, dropout=0.0).fit(table, y)
     expected = outputs(model, table)
