@@ -22,8 +22,9 @@ OF_ARRAYS = (
     "An array argument must be made of strings or numbers. If a ColumnTransformer made it, "
     'set_output(transform="pandas") gives out a frame, whose columns keep names and kinds'
 )
-#: How the types of categorical columns begin, in polars (two) and arrow.
-CATEGORICAL = ("Categorical", "Enum", "dictionary")
+#: How the types of categorical columns begin in arrow, and in polars.
+DICTIONARY = "dictionary"
+CATEGORICAL = ("Categorical", "Enum", DICTIONARY)
 
 
 def is_foreign_frame(X: Any) -> bool:
@@ -50,6 +51,12 @@ def _as_column(column: Any) -> Any:
     array = np.asarray(column)
     is_list = array.dtype == object or array.ndim > 1
     return object_array(list(array)) if is_list else array
+
+
+def is_category(dtype: Any) -> bool:
+    """Return whether a dtype of pandas is categorical: its own, or arrow's dictionary."""
+    is_dictionary = isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith(DICTIONARY)
+    return isinstance(dtype, pd.CategoricalDtype) or is_dictionary
 
 
 def column_kind(column: pd.Series) -> ColumnKind:

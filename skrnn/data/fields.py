@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import column_kind, kind_of_cell
+from skrnn.data.columns import column_kind, is_category, kind_of_cell
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -178,8 +178,8 @@ def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
     if all(isinstance(d, np.dtype) and d.kind in "biufc" for d in frame.dtypes):
         return False
     kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
-    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
-    if "sequences" in kinds or is_category:
+    has_category = any(map(is_category, frame.dtypes))
+    if "sequences" in kinds or has_category:
         return True
     return "texts" in kinds and options.input_type != "tokens"  # a token a cell
 
@@ -253,7 +253,7 @@ def roles_of(
 
 def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Role:
     kind = column_kind(column)
-    is_category = isinstance(column.dtype, pd.CategoricalDtype)
+    categorical = is_category(column.dtype)
     if kind == "sequences" and not static:
         first = _first_step(column)
         if isinstance(first, DATES):
@@ -266,9 +266,9 @@ def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Ro
         if isinstance(first, str | bytes) or (input_type == "tokens" and not is_float):
             return _as_tokens(place, input_type)
         return "features"
-    if kind == "numbers" and not is_category:
+    if kind == "numbers" and not categorical:
         return "number"
-    if kind == "texts" and not (static or is_category):
+    if kind == "texts" and not (static or categorical):
         return _as_tokens(place, input_type)
     if kind in ("texts", "numbers"):
         return "category"

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.columns import column_kind
+from skrnn.data.columns import column_kind, is_category
 from skrnn.data.layouts import open_frame, open_rows
 from skrnn.data.ragged import object_array
 from skrnn.data.steps import is_missing, is_sequence, to_array
@@ -107,7 +107,7 @@ def _holds_tokens(column: pd.Series) -> bool:
     """Return whether a column holds texts or token lists."""
     for cell in column:
         if isinstance(cell, str):
-            return not isinstance(column.dtype, pd.CategoricalDtype)
+            return not is_category(column.dtype)
         if not is_sequence(cell):
             continue
         first = next((step for step in cell if not np.all(pd.isna(step))), None)

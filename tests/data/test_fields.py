@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from skrnn.data.containers import FieldOptions, check_sequences
@@ -27,6 +28,12 @@ def check(frame, input_type="auto", **options):
     )
 
 
+def arrow(cells, of):
+    """Return cells as a column of pandas with a dictionary of arrow."""
+    kind = pyarrow.dictionary(pyarrow.int32(), of)
+    return pd.Series(cells, dtype=pd.ArrowDtype(kind))
+
+
 ROLES = {
     "texts": (column("a b", "c"), "tokens"),
     "empty text": (column("", "c"), "tokens"),
@@ -41,6 +48,8 @@ ROLES = {
     "nullable integers": (pd.Series([1, 2], dtype="Int64"), "number"),
     "numbers among objects": (column(1, 2.5), "number"),
     "categories": (pd.Series(["x", "y"], dtype="category"), "category"),
+    "dictionary of arrow": (arrow(["x", "y"], pyarrow.string()), "category"),
+    "numbers in one": (arrow([3, 4], pyarrow.int64()), "category"),
     "numeric categories": (pd.Series([3, 4], dtype="category"), "category"),
 }
 
@@ -81,6 +90,19 @@ def test_texts_are_categories_where_they_are_named():
     checked = check(frame, static=["city"])
     assert checked.roles == {"w": "tokens", "city": "category"}
     assert checked.static.categories.tolist() == [["Rome"], ["New York"]]
+
+
+def test_a_dictionary_of_arrow_is_read_as_the_category_of_pandas():
+    frame = pd.DataFrame({"w": ["a b", "c", "c d"]})
+    cities, grades = ["Rome", None, "New York"], [3, 4, None]
+    own = frame.assign(city=pd.Categorical(cities), grade=pd.Categorical(grades))
+    other = frame.assign(
+        city=arrow(cities, pyarrow.string()), grade=arrow(grades, pyarrow.int64())
+    )
+    expected, got = (check(one, missing="indicator") for one in (own, other))
+    assert got.roles == expected.roles
+    assert got.details == expected.details
+    assert got.static.categories.tolist() == expected.static.categories.tolist()
 
 
 def test_integers_are_tokens_where_asked():
