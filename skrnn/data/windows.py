@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-import warnings
 from collections.abc import Hashable
 from numbers import Integral
 from typing import Any, Literal
@@ -21,11 +18,6 @@ from skrnn.data.layouts import open_series
 from skrnn.data.ragged import offsets_of
 from skrnn.data.steps import is_sequence, shown
 
-#: Texts that may be dates: 2024-01, 1/2/2024, 20240102, 2 Jan 2024, Jan 2, 2024.
-DATE_TEXT = re.compile(
-    r"\d{4}[-/.]\d{1,2}\b|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{8}$"
-    r"|(\d{1,2}\.? )?[A-Za-z]{3,9}\.?,? (\d{1,2},? )?\d{4}"
-)
 
 
 class Windows(tuple[NDArray, Any]):
@@ -141,8 +133,7 @@ or list of them
     ValueError
         If a parameter is out of its range, if series are too short or differ in their
         features, or if ``target`` is missing or not a feature. If dates are unsorted,
-        come twice, are not regular or have gaps; the message names the place. If dates of
-        the index are strings or objects, and ``freq`` is None.
+        come twice, are not regular or have gaps; the message names the place.
 
     Notes
     -----
@@ -196,9 +187,6 @@ or list of them
     arrays, columns = _read_series(entries, names)
     column = _target_column(columns, target, arrays[0].shape)
     indexes = [_index_of(*part) for part in zip(entries, arrays, names, strict=True)]
-    if freq is None:
-        for index, name in zip(indexes, names, strict=True):
-            _check_no_dates_in_texts(index, name)
     timelines = check_time_indexes(indexes, freq, names)
     if _treat_gaps(timelines, names, gaps, freq):
         arrays = [_fill_gaps(*part) for part in zip(arrays, timelines, strict=True)]
@@ -370,27 +358,6 @@ def _index_of(entry: Any, array: NDArray, name: str) -> pd.Index:
             f"part in {name}.groupby(level=0)]"
         )
     return entry.index
-
-
-def _check_no_dates_in_texts(index: pd.Index, name: str) -> None:
-    """Raise a ValueError for an index whose labels are dates, but objects or strings."""
-    first = next(iter(index), None)
-    if is_time_index(index) or not (
-        isinstance(first, datetime.date)
-        or (isinstance(first, str) and DATE_TEXT.match(first) and _is_date(first))
-    ):
-        return
-    raise ValueError(
-        f"the index of {name} holds dates that pandas does not know as such, as "
-        f"{shown(first)}, so that neither their order nor gaps can be checked. Set "
-        f"{name}.index = pd.to_datetime({name}.index) before, or freq='steps' to count rows"
-    )
-
-
-def _is_date(text: str) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of days before months
-        return not pd.isna(pd.to_datetime(text, errors="coerce"))
 
 
 def _check_lengths(

@@ -138,38 +138,6 @@ def test_a_series_of_dates_or_of_unequal_steps_is_refused():
         sliding_windows([[1, 2], [3]], window=1)
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        ["2024-01-03", "2024-01-01", "2024-01-02"],
-        ["2024-01", "2024-02", "2024-04"],
-        ["13/12/2024", "14/12/2024", "15/12/2024"],
-        ["20240102", "20240103", "20240104"],
-        ["2 Jan 2024", "3 Jan 2024", "4 Jan 2024"],
-        ["Jan 2, 2024", "Jan 3, 2024", "Jan 4, 2024"],
-        list(pd.date_range("2024-01-01", periods=3).date),
-        pd.Index(list(pd.date_range("2024-01-01", periods=3)), dtype=object),
-    ],
-    ids=str,
-)
-def test_dates_that_are_strings_or_objects_are_refused(labels):
-    series = pd.Series([1.0, 2.0, 3.0], labels)
-    message = r"the index of series holds dates .* series.index = pd.to_datetime\(series"
-    with pytest.raises(ValueError, match=message):
-        sliding_windows(series, window=1)
-    with pytest.raises(ValueError, match=r"the index of series\[1\] holds dates"):
-        sliding_windows([series.set_axis(["a", "b", "c"]), series], window=1)
-    rows = sliding_windows(series, window=1, freq="steps")
-    assert rows.X_times[0].tolist() == [labels[0]]
-    assert sliding_windows(series, window=1, freq="steps").y.tolist() == [2.0, 3.0]
-
-
-@pytest.mark.parametrize("first", ["a1", "1.5", "12345678", "room 2024", "may", "7"])
-def test_labels_that_are_no_dates_count_rows(first):
-    series = pd.Series([1.0, 2.0, 3.0], [first, "b", "c"])
-    assert sliding_windows(series, window=1).X_times[0].tolist() == [first]
-
-
 def test_a_series_that_is_too_short_is_refused_and_one_that_just_fits_is_not():
     with pytest.raises(
         ValueError, match="9 steps, but window=7 and horizon=3 need at least 10"
