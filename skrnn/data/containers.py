@@ -520,8 +520,8 @@ def _check_fields(
     if empty == "raise" or (empty == "tokens" and not read.tokens):
         _check_no_empty(fields[0].steps, name)
     if options.roles is None and "features" not in roles.values():
-        rows_are_steps = _warn_of_steps_in_rows(frame, name)
-        if not rows_are_steps and (read.lengths == 1).all():
+        _warn_of_steps_in_rows(frame, name)
+        if (read.lengths == 1).all():
             _warn_of_categories(read.tokens, name)
     first, *beside = fields
     return CheckedSequences(
@@ -546,37 +546,6 @@ def _features_of(read: Fields) -> RaggedArray | None:
     return read.features
 
 
-def _warn_of_steps_in_rows(X: Any, name: str) -> bool:
-    """Warn that each row of a frame that looks like a long one is read as a sequence.
-
-    Returns whether it did.
-    """
-    if not isinstance(X, pd.DataFrame):
-        return False
-    holds_lists = any(column_kind(X.iloc[:, j]) == "sequences" for j in range(X.shape[1]))
-    if holds_lists:
-        return False
-    rows_are_sequences = "each of its rows is read as one sequence"
-    index = X.index
-    if isinstance(index, pd.MultiIndex) and index.droplevel(-1).has_duplicates:
-        warn(
-            f"{name} has a MultiIndex, and {rows_are_sequences}. If its rows are steps, "
-            "pass skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); "
-            f"if not, pass {name}.reset_index(drop=True) to avoid this warning",
-        )
-        return True
-    elif (columns := _id_and_time(X)) is not None:
-        by, time = (shown(X.columns[j]) for j in columns)
-        warn(
-            f"{name} has a column {by} whose values repeat row after row, and a column "
-            f"{time} that grows within each of them and starts anew with the next; "
-            f"{rows_are_sequences}. If its rows are steps, pass "
-            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time})",
-        )
-        return True
-    return False
-
-
 def _warn_of_categories(tokens: list[Field], name: str) -> None:
     """Warn of texts of one token each that repeat like the values of a category."""
     for field in tokens:
@@ -591,9 +560,33 @@ def _warn_of_categories(tokens: list[Field], name: str) -> None:
                 f"every text of {column} is one token, such as {shown(field.texts[0])}, and "
                 "most of them repeat; they are read as texts of one step. If the column is "
                 "one value a sequence, name it in static_features, or make it a category "
-                f'by {column}.astype("category"). If each row is one step, pass '
-                "skrnn.preprocessing.sequences_from_frame(frame, by=...)",
+                f'by {column}.astype("category")',
             )
+
+
+def _warn_of_steps_in_rows(X: Any, name: str) -> None:
+    """Warn that each row of a frame that looks like a long one is read as a sequence."""
+    if not isinstance(X, pd.DataFrame):
+        return
+    holds_lists = any(column_kind(X.iloc[:, j]) == "sequences" for j in range(X.shape[1]))
+    if holds_lists:
+        return
+    rows_are_sequences = "each of its rows is read as one sequence"
+    index = X.index
+    if isinstance(index, pd.MultiIndex) and index.droplevel(-1).has_duplicates:
+        warn(
+            f"{name} has a MultiIndex, and {rows_are_sequences}. If its rows are steps, "
+            "pass skrnn.preprocessing.sequences_from_frame(frame.reset_index(), by=...); "
+            f"if not, pass {name}.reset_index(drop=True) to avoid this warning",
+        )
+    elif (columns := _id_and_time(X)) is not None:
+        by, time = (shown(X.columns[j]) for j in columns)
+        warn(
+            f"{name} has a column {by} whose values repeat row after row, and a column "
+            f"{time} that grows within each of them and starts anew with the next; "
+            f"{rows_are_sequences}. If its rows are steps, pass "
+            f"skrnn.preprocessing.sequences_from_frame(frame, by={by}, time={time})",
+        )
 
 
 def _id_and_time(X: pd.DataFrame) -> tuple[int, int] | None:
