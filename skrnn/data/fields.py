@@ -8,7 +8,7 @@ decides which X is such a frame; this file reads its columns.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -392,7 +392,7 @@ def _read_columns(
             steps = read_features(frame[column], place, width)
             features.append((column, steps))
         lengths[column] = steps.lengths
-    _check_equal_lengths(lengths, tokens, name)
+    check_equal_lengths(lengths, name, [f.name for f in tokens if f.texts is not None])
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
     details: dict[Hashable, Any] = {
         column: column_kind(frame[column])
@@ -466,7 +466,7 @@ def read_features(column: pd.Series, place: str, width: int | None = None) -> Ra
 
     ``width`` is the number of features where all of them are empty, 1 by default.
     """
-    arrays = [_cell_of_numbers(cell, place, i) for i, cell in enumerate(column)]
+    arrays = read_arrays(column, place, to_floats)
     widths = [int(np.prod(a.shape[1:])) if a.size or a.ndim > 1 else 0 for a in arrays]
     width = next((found for found in widths if found), width or 1)
     for i, got in enumerate(widths):
@@ -478,20 +478,30 @@ def read_features(column: pd.Series, place: str, width: int | None = None) -> Ra
     return RaggedArray.from_sequences([a.reshape(len(a), width) for a in arrays])
 
 
-def _cell_of_numbers(cell: Any, place: str, i: int) -> NDArray:
-    if type(cell) is np.ndarray and cell.dtype == np.float64 and cell.ndim:
-        return cell
-    if is_missing(cell):
-        raise ValueError(f"row {i} of {place} is missing ({cell!r}); leave that row out")
-    if isinstance(cell, str) or not is_sequence(cell):
-        raise TypeError(
-            f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
-        )
-    if isinstance(next(iter(cell), None), str):
-        raise TypeError(
-            f"row {i} of {place} holds tokens, but the rows before hold numbers"
-        )
-    return to_floats(cell, f"row {i} of {place}")
+def read_arrays(
+    column: pd.Series, place: str, convert: Callable[[Any, str], NDArray]
+) -> list[NDArray]:
+    """Return the sequences of numbers in a column, each as ``convert`` gives it.
+
+    ``convert(cell, place)`` is ``to_floats`` or ``to_numbers``.
+    """
+    arrays = []
+    for i, cell in enumerate(column):
+        if type(cell) is np.ndarray and cell.dtype.kind in "biuf" and cell.ndim:
+            arrays.append(convert(cell, place))  # it holds numbers
+            continue
+        if is_missing(cell):
+            raise ValueError(
+                f"row {i} of {place} is missing ({cell!r}); leave that row out"
+            )
+        if isinstance(cell, str) or not is_sequence(cell):
+            raise TypeError(
+                f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
+            )
+        if isinstance(next(iter(cell), None), str):
+            raise TypeError(f"row {i} of {place} holds tokens, expected numbers")
+        arrays.append(convert(cell, f"row {i} of {place}"))
+    return arrays
 
 
 def _stamps(column: pd.Series, place: str) -> RaggedArray:
@@ -565,9 +575,15 @@ def _side_by_side(fields: list[RaggedArray]) -> RaggedArray | None:
     return fields[0].with_values(values[0] if len(values) == 1 else np.hstack(values))
 
 
-def _check_equal_lengths(
-    lengths: dict[Hashable, NDArray[np.int64]], tokens: list[Field], name: str
+def check_equal_lengths(
+    lengths: Mapping[Hashable, NDArray[np.int64]],
+    name: str,
+    texts: Sequence[Hashable] = (),
 ) -> None:
+    """Raise a ValueError that names a row and two columns whose lengths differ.
+
+    ``texts`` are the columns of strings, which may be static if the user says so.
+    """
     if not lengths:
         return
     first, expected = next(iter(lengths.items()))
@@ -576,7 +592,6 @@ def _check_equal_lengths(
         if not len(unequal):
             continue
         row = int(unequal[0])
-        texts = [field.name for field in tokens if field.texts is not None]
         remedy = "the step fields of a sequence must be equally long"
         if {first, column} & set(texts):
             remedy += (

@@ -19,7 +19,6 @@ from skrnn.data.ragged import offsets_of
 from skrnn.data.steps import is_sequence, shown
 
 
-
 class Windows(tuple[NDArray, Any]):
     """The pair ``(X, y)`` of windows and targets, with their times and series.
 

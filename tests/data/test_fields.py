@@ -152,7 +152,7 @@ def test_a_column_that_comes_twice_is_refused():
         (column({"a": 1}, {"b": 2}), r"X\['x'\] holds values other than numbers, texts"),
         (column(3.0, [1.0]), r"X\['x'\] is static, .*, but row 1 holds \[1.0\]"),
         (column(*[datetime.date(2024, 1, 1)] * 2), r"X\['x'\] holds one date or time a"),
-        (column([1.0], ["a"]), r"row 1 of X\['x'\] holds tokens, but the rows before"),
+        (column([1.0], ["a"]), r"row 1 of X\['x'\] holds tokens, expected numbers"),
         (column(np.ones((1, 2)), np.ones((1, 3))), r"row 1 of X\['x'\] has 3 features"),
         (column([np.inf], [1.0]), r"X\['x'\] contains infinity.*row 0, step 0"),
         (pd.Series([np.inf, 1.0]), r"X\['x'\] is infinite in row 0"),
