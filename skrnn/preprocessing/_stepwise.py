@@ -162,7 +162,8 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         TypeError
             If X is not a container of sequences.
         ValueError
-            If X is empty, has an empty sequence of numbers, or unequal feature counts.
+            If X is empty, has an empty sequence of numbers, unless it is a frame, or
+            unequal feature counts.
         """
         self._fit_inner("fit", self._read(X, reset=True), y, sample_weight)
         return self
@@ -473,7 +474,7 @@ def _read_steps(
         return _steps_of_array(content, rebuild)
     if layout == "fields":
         if not as_list:
-            return _steps_of_fields(content, rebuild, names, may_be_empty)
+            return _steps_of_fields(content, rebuild, names)
         content = open_rows(content, "X")
     return _steps_of_list(content, rebuild, as_list=as_list, may_be_empty=may_be_empty)
 
@@ -505,10 +506,11 @@ def _steps_of_array(array: NDArray, rebuild: Callable) -> _Steps:
     return _Steps(CheckedSequences(steps, form), steps.values, rebuild)
 
 
-def _steps_of_fields(
-    frame: pd.DataFrame, rebuild: Callable, names: Any, may_be_empty: bool
-) -> _Steps:
-    """Columns of 1-D sequences: a step is a row of a frame with the same columns."""
+def _steps_of_fields(frame: pd.DataFrame, rebuild: Callable, names: Any) -> _Steps:
+    """Columns of 1-D sequences: a step is a row of a frame with the same columns.
+
+    A row may have no steps: the estimator knows whether it has an empty text beside it.
+    """
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"X has more than one column {shown(twice)}")
@@ -519,8 +521,6 @@ def _steps_of_fields(
     }
     check_equal_lengths({column: steps.lengths for column, steps in fields.items()}, "X")
     lengths = fields[frame.columns[0]].lengths
-    if not may_be_empty:
-        _check_not_empty(lengths)
     values = pd.DataFrame({column: steps.values for column, steps in fields.items()})
     values = values.set_axis(frame.columns, axis=1)
     rows = RaggedArray.from_lengths(np.arange(len(values)), lengths)
