@@ -22,9 +22,8 @@ OF_ARRAYS = (
     "An array argument must be made of strings or numbers. If a ColumnTransformer made it, "
     'set_output(transform="pandas") gives out a frame, whose columns keep names and kinds'
 )
-#: How the types of categorical columns begin in arrow, and in polars.
-DICTIONARY = "dictionary"
-CATEGORICAL = ("Categorical", "Enum", DICTIONARY)
+#: How the types of categorical columns begin, in polars (two) and arrow.
+CATEGORICAL = ("Categorical", "Enum", "dictionary")
 
 
 def is_foreign_frame(X: Any) -> bool:
@@ -55,8 +54,9 @@ def _as_column(column: Any) -> Any:
 
 def is_category(dtype: Any) -> bool:
     """Return whether a dtype of pandas is categorical: its own, or arrow's dictionary."""
-    is_dictionary = isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith(DICTIONARY)
-    return isinstance(dtype, pd.CategoricalDtype) or is_dictionary
+    if isinstance(dtype, pd.ArrowDtype):
+        return str(dtype).startswith(CATEGORICAL)
+    return isinstance(dtype, pd.CategoricalDtype)
 
 
 def column_kind(column: pd.Series) -> ColumnKind:

@@ -79,13 +79,13 @@ FormOfContainer = Literal["columns", "nested", "array", "list", "fields"]
 Empty = Literal["raise", "tokens", "keep"]
 #: Below this probability under random order, columns count as ids and times.
 CHANCE = 1e-6
-#: Rows below which repeated texts are not taken for a category.
-MIN_ROWS_OF_CATEGORY = 10
 KINDS = {
     "numeric": "numeric sequences",
     "tokens": "token sequences",
     "fields": "a frame of fields",
 }
+#: Rows below which repeated texts are not taken for a category.
+MIN_ROWS_OF_CATEGORY = 10
 
 
 class Form(NamedTuple):
