@@ -78,7 +78,10 @@ def compare(quick, seeds):
             difference, p = "", ""
             if method in differences.index:
                 other = differences.loc[method]
-                difference, p = f"{other['difference']:+.3f}", f"{other['p_adjusted']:.3f}"
+                difference, p = (
+                    f"{other['difference']:+.3f}",
+                    f"{other['p_adjusted']:.3f}",
+                )
             rows.append(
                 [
                     name,

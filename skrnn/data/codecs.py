@@ -175,7 +175,8 @@ class FeatureCodec:
             self.gaps = np.flatnonzero(np.isnan(steps.values).any(axis=0))
         self.standard = Standardization(self.scale is not None)
         by_step = None if weight is None else np.repeat(weight, steps.lengths)
-        self.standard.fit(self._columns(steps, seconds), by_step)
+        last = None if seconds is None else self._last_real(steps)
+        self.standard.fit(self._columns(steps, seconds, last), by_step)
         if self.instance_norm is None:
             return self
         if self.target_feature >= self.n_features:
@@ -196,7 +197,10 @@ class FeatureCodec:
         seconds: NDArray[np.float64] | None = None,
     ) -> EncodedSequences:
         """Return the features as float32, indicators and times after them."""
-        columns = self._columns(steps, seconds)
+        last = None
+        if len(self.gaps) or seconds is not None:
+            last = self._last_real(steps)
+        columns = self._columns(steps, seconds, last)
         values = self.standard.apply(columns)
         normalised = self.level_and_scale(steps)
         if normalised is not None:
@@ -204,7 +208,7 @@ class FeatureCodec:
             target = (columns[:, self.target_feature] - level) / scale
             values[:, self.target_feature] = np.nan_to_num(target, nan=0.0)
         if len(self.gaps):
-            values[:, self.gaps] = self._fill(steps, values[:, self.gaps])
+            values[:, self.gaps] = self._fill(values[:, self.gaps], last)
             size = min(1.0, np.sqrt(self.INDICATORS / len(self.gaps)))
             missing = np.isnan(steps.values[:, self.gaps])
             values = np.hstack([values, missing * np.float32(size)])
@@ -265,14 +269,20 @@ class FeatureCodec:
         return level[:, None], scale[:, None]
 
     def _columns(
-        self, steps: RaggedArray, seconds: NDArray[np.float64] | None
+        self,
+        steps: RaggedArray,
+        seconds: NDArray[np.float64] | None,
+        last: NDArray[np.int64] | None,
     ) -> NDArray:
-        """Return the values that are standardized: features, and the times of steps."""
+        """Return the values that are standardized: features, and the times of steps.
+
+        ``last`` is from ``_last_real``, for the times.
+        """
         if seconds is None:
             return steps.values
         starts = np.repeat(steps.offsets[:-1], steps.lengths)
         since_step = seconds - seconds[np.maximum(np.arange(len(seconds)) - 1, starts)]
-        since_real = seconds[:, None] - seconds[self._last_real(steps)]
+        since_real = seconds[:, None] - seconds[last]
         return np.column_stack([steps.values, since_step, since_real])
 
     def _last_real(self, steps: RaggedArray) -> NDArray[np.int64]:
@@ -285,9 +295,8 @@ class FeatureCodec:
         place = np.arange(len(missing))[:, None]
         return np.maximum.accumulate(np.where(missing, starts, place), axis=0)
 
-    def _fill(self, steps: RaggedArray, values: NDArray) -> NDArray:
+    def _fill(self, values: NDArray, last: Any) -> NDArray:
         """Return gappy features with last values in gaps, where they have the mean."""
-        last = self._last_real(steps)
         distance = np.take_along_axis(values, last, axis=0) - values
         fade = self.DECAY ** (np.arange(len(last))[:, None] - last)
         return values + distance * fade.astype(np.float32)

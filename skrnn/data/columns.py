@@ -56,6 +56,13 @@ def _as_column(column: Any) -> Any:
     return object_array(list(array)) if is_list else array
 
 
+def is_category(dtype: Any) -> bool:
+    """Return whether a dtype of pandas is categorical: its own, or arrow's dictionary."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return str(dtype).startswith(CATEGORICAL)
+    return isinstance(dtype, pd.CategoricalDtype)
+
+
 def column_kind(column: pd.Series) -> ColumnKind:
     """Return the kind of values in a column, from its dtype or its cells."""
     dtype = column.dtype

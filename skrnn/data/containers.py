@@ -82,6 +82,8 @@ KINDS = {
     "tokens": "token sequences",
     "fields": "a frame of fields",
 }
+#: Rows below which repeated texts are not taken for a category.
+MIN_ROWS_OF_CATEGORY = 10
 
 
 class Form(NamedTuple):
@@ -192,8 +194,8 @@ def check_sequences(
     split : callable, optional
         Splits a string into tokens; without it strings are refused.
     empty : {"raise", "tokens", "keep"}
-        Whether sequences without steps are accepted: none, those of tokens, or all. With
-        "tokens", lists that are all empty count as tokens.
+        Whether sequences without steps are accepted: none, those with a field of tokens, or
+        all. With "tokens", lists that are all empty count as tokens.
     fields : FieldOptions, optional
         Settings about the fields of a frame, and about missing values.
     estimator : object, optional
@@ -221,7 +223,7 @@ def check_sequences(
         raise ValueError(
             f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
         )
-    missing = fields.allow_missing
+    missing = fields.allow_missing_steps
     if layout == "array":
         return _check_stacked(content, input_type, name, advice, missing)
     if layout == "fields":
@@ -513,10 +515,12 @@ def _check_fields(
     is_features = (
         numeric and features is not None and features.values.shape[1] == n_columns
     )
-    if empty == "raise" or (empty == "tokens" and features is not None):
+    if empty == "raise" or (empty == "tokens" and not read.tokens):
         _check_no_empty(fields[0].steps, name)
     if options.roles is None and "features" not in roles.values():
         _warn_of_steps_in_rows(frame, name)
+        if (read.lengths == 1).all():
+            _warn_of_categories(read.tokens, name)
     first, *beside = fields
     return CheckedSequences(
         first.steps,
@@ -538,6 +542,24 @@ def _features_of(read: Fields) -> RaggedArray | None:
         values = np.zeros((int(read.lengths.sum()), 0), np.float32)
         return RaggedArray.from_lengths(values, read.lengths)
     return read.features
+
+
+def _warn_of_categories(tokens: list[Field], name: str) -> None:
+    """Warn of texts of one token each that repeat like the values of a category."""
+    for field in tokens:
+        n_rows = len(field.steps)
+        if (
+            field.texts is not None
+            and n_rows >= MIN_ROWS_OF_CATEGORY
+            and 2 * len(set(field.texts)) <= n_rows
+        ):
+            column = f"{name}[{shown(field.name)}]"
+            warn(
+                f"every text of {column} is one token, such as {shown(field.texts[0])}, and "
+                "most of them repeat; they are read as texts of one step. If the column is "
+                "one value a sequence, name it in static_features, or make it a category "
+                f'by {column}.astype("category")',
+            )
 
 
 def _warn_of_steps_in_rows(X: Any, name: str) -> None:

@@ -8,7 +8,7 @@ decides which X is such a frame; this file reads its columns.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import column_kind, kind_of_cell
+from skrnn.data.columns import column_kind, is_category, kind_of_cell
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -36,8 +36,6 @@ from skrnn.data.steps import (
 #: or category a sequence.
 Role = Literal["features", "tokens", "time", "number", "category"]
 STATIC: tuple[Role, ...] = ("number", "category")
-#: The remedy for gaps at the ends of sequences.
-PADDED = "if NaN pads the ends of shorter sequences, leave those steps out of every field"
 HOLDS: dict[Role, str] = {
     "features": "sequences of numbers",
     "tokens": "texts or token lists",
@@ -134,6 +132,8 @@ class FieldOptions:
     missing : {"raise", "indicator"} or None
         Whether missing numbers and categories are accepted; None of an estimator without
         that parameter.
+    gaps_in_steps : bool
+        Whether ``missing`` is about numeric steps, too, and not only static columns.
     needs_steps : bool
         Whether at least one column must be a step field.
     input_type : {"auto", "numeric", "tokens"}
@@ -148,6 +148,7 @@ class FieldOptions:
     static: Sequence[Hashable] | None = None
     time: Hashable | None = None
     missing: str | None = "raise"
+    gaps_in_steps: bool = True
     needs_steps: bool = True
     input_type: str = "auto"
     roles: Mapping[Hashable, Role] | None = None
@@ -161,8 +162,13 @@ class FieldOptions:
 
     @property
     def allow_missing(self) -> bool:
-        """Whether NaN is accepted."""
+        """Whether a static value may be missing."""
         return self.missing == "indicator"
+
+    @property
+    def allow_missing_steps(self) -> bool:
+        """Whether NaN is accepted in numeric steps."""
+        return self.allow_missing and self.gaps_in_steps
 
 
 def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
@@ -172,8 +178,8 @@ def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
     if all(isinstance(d, np.dtype) and d.kind in "biufc" for d in frame.dtypes):
         return False
     kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
-    is_category = any(isinstance(d, pd.CategoricalDtype) for d in frame.dtypes)
-    if "sequences" in kinds or is_category:
+    has_category = any(map(is_category, frame.dtypes))
+    if "sequences" in kinds or has_category:
         return True
     return "texts" in kinds and options.input_type != "tokens"  # a token a cell
 
@@ -207,8 +213,9 @@ def read_fields(
     if options.needs_steps and set(roles.values()) <= set(STATIC):
         raise ValueError(
             f"every column of {name} is static, one value a row; this estimator needs "
-            "a column of texts, arrays or lists. If each row is one step, make sequences "
-            "of the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
+            "a column of texts, arrays or lists; FeedForwardClassifier and "
+            "FeedForwardRegressor do without. If each row is one step, make sequences of "
+            "the rows by skrnn.preprocessing.sequences_from_frame(frame, by=...)"
         )
     return _read_columns(frame, roles, options, split, name, advice)
 
@@ -246,7 +253,7 @@ def roles_of(
 
 def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Role:
     kind = column_kind(column)
-    is_category = isinstance(column.dtype, pd.CategoricalDtype)
+    categorical = is_category(column.dtype)
     if kind == "sequences" and not static:
         first = _first_step(column)
         if isinstance(first, DATES):
@@ -259,9 +266,9 @@ def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Ro
         if isinstance(first, str | bytes) or (input_type == "tokens" and not is_float):
             return _as_tokens(place, input_type)
         return "features"
-    if kind == "numbers" and not is_category:
+    if kind == "numbers" and not categorical:
         return "number"
-    if kind == "texts" and not (static or is_category):
+    if kind == "texts" and not (static or categorical):
         return _as_tokens(place, input_type)
     if kind in ("texts", "numbers"):
         return "category"
@@ -312,6 +319,8 @@ def _first_step(column: pd.Series) -> Any:
 def check_kinds(frame: pd.DataFrame, roles: Mapping[Hashable, Role], name: str) -> None:
     """Raise a TypeError for a column that holds something else than in ``fit``."""
     for column, role in roles.items():
+        if frame[column].isna().all():
+            continue  # the reader of its values says whether they may be missing
         kind = column_kind(frame[column])
         if kind in KINDS[role] and not (
             role == "features" and isinstance(_first_step(frame[column]), str)
@@ -375,26 +384,28 @@ def _read_columns(
             tokens.append(field)
             lengths[column] = field.steps.lengths
             continue
-        steps = (_stamps if role == "time" else read_features)(frame[column], place, name)
-        lengths[column] = steps.lengths
         if role == "time":
+            steps = _stamps(frame[column], place)
             stamps = (column, steps)
         else:
+            width = None if options.details is None else options.details[column]
+            steps = read_features(frame[column], place, width)
             features.append((column, steps))
-    _check_equal_lengths(lengths, tokens, name)
+        lengths[column] = steps.lengths
+    check_equal_lengths(lengths, name, [f.name for f in tokens if f.texts is not None])
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
     details: dict[Hashable, Any] = {
         column: column_kind(frame[column])
         for column, role in roles.items()
-        if role == "category"
+        if role == "category" and frame[column].notna().any()
     }
     for column, steps in features:
         details[column] = steps.values.shape[1]
         check_finite(
             steps,
             f"{name}[{shown(column)}]",
-            advice._replace(padding=PADDED),
-            allow_missing=options.allow_missing,
+            advice,
+            allow_missing=options.allow_missing_steps,
             of_column=True,
         )
     if options.details is not None:
@@ -416,7 +427,7 @@ def _check_details(
 ) -> None:
     """Raise an error for a column of another width, or of categories of another type."""
     for column, detail in got.items():
-        if detail == expected[column]:
+        if detail == expected.get(column, detail):
             continue
         place = f"{name}[{shown(column)}]"
         if isinstance(detail, int):
@@ -450,11 +461,14 @@ def _tokens(
     return join_tokens(cells, place, advice, any_value=any_value), None
 
 
-def read_features(column: pd.Series, place: str, name: str = "X") -> RaggedArray:
-    """Return numbers ``(total_steps, n_features)`` of arrays or lists."""
-    arrays = [_cell_of_numbers(cell, place, i) for i, cell in enumerate(column)]
+def read_features(column: pd.Series, place: str, width: int | None = None) -> RaggedArray:
+    """Return numbers ``(total_steps, n_features)`` of arrays or lists.
+
+    ``width`` is the number of features where all of them are empty, 1 by default.
+    """
+    arrays = read_arrays(column, place, to_floats)
     widths = [int(np.prod(a.shape[1:])) if a.size or a.ndim > 1 else 0 for a in arrays]
-    width = next((width for width in widths if width), 1)
+    width = next((found for found in widths if found), width or 1)
     for i, got in enumerate(widths):
         if got not in (0, width):
             raise ValueError(
@@ -464,23 +478,33 @@ def read_features(column: pd.Series, place: str, name: str = "X") -> RaggedArray
     return RaggedArray.from_sequences([a.reshape(len(a), width) for a in arrays])
 
 
-def _cell_of_numbers(cell: Any, place: str, i: int) -> NDArray:
-    if type(cell) is np.ndarray and cell.dtype == np.float64 and cell.ndim:
-        return cell
-    if is_missing(cell):
-        raise ValueError(f"row {i} of {place} is missing ({cell!r}); leave that row out")
-    if isinstance(cell, str) or not is_sequence(cell):
-        raise TypeError(
-            f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
-        )
-    if isinstance(next(iter(cell), None), str):
-        raise TypeError(
-            f"row {i} of {place} holds tokens, but the rows before hold numbers"
-        )
-    return to_floats(cell, f"row {i} of {place}")
+def read_arrays(
+    column: pd.Series, place: str, convert: Callable[[Any, str], NDArray]
+) -> list[NDArray]:
+    """Return the sequences of numbers in a column, each as ``convert`` gives it.
+
+    ``convert(cell, place)`` is ``to_floats`` or ``to_numbers``.
+    """
+    arrays = []
+    for i, cell in enumerate(column):
+        if type(cell) is np.ndarray and cell.dtype.kind in "biuf" and cell.ndim:
+            arrays.append(convert(cell, place))  # it holds numbers
+            continue
+        if is_missing(cell):
+            raise ValueError(
+                f"row {i} of {place} is missing ({cell!r}); leave that row out"
+            )
+        if isinstance(cell, str) or not is_sequence(cell):
+            raise TypeError(
+                f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
+            )
+        if isinstance(next(iter(cell), None), str):
+            raise TypeError(f"row {i} of {place} holds tokens, expected numbers")
+        arrays.append(convert(cell, f"row {i} of {place}"))
+    return arrays
 
 
-def _stamps(column: pd.Series, place: str, name: str) -> RaggedArray:
+def _stamps(column: pd.Series, place: str) -> RaggedArray:
     """Return seconds ``(total_steps,)`` from the first step of each sequence."""
     arrays = []
     for i, cell in enumerate(column):
@@ -551,9 +575,15 @@ def _side_by_side(fields: list[RaggedArray]) -> RaggedArray | None:
     return fields[0].with_values(values[0] if len(values) == 1 else np.hstack(values))
 
 
-def _check_equal_lengths(
-    lengths: dict[Hashable, NDArray[np.int64]], tokens: list[Field], name: str
+def check_equal_lengths(
+    lengths: Mapping[Hashable, NDArray[np.int64]],
+    name: str,
+    texts: Sequence[Hashable] = (),
 ) -> None:
+    """Raise a ValueError that names a row and two columns whose lengths differ.
+
+    ``texts`` are the columns of strings, which may be static if the user says so.
+    """
     if not lengths:
         return
     first, expected = next(iter(lengths.items()))
@@ -562,7 +592,6 @@ def _check_equal_lengths(
         if not len(unequal):
             continue
         row = int(unequal[0])
-        texts = [field.name for field in tokens if field.texts is not None]
         remedy = "the step fields of a sequence must be equally long"
         if {first, column} & set(texts):
             remedy += (

@@ -140,6 +140,7 @@ class SeriesInputs:
     )
     keeps_empty = False
     token_ids = None
+    roles = None
 
     form: Form
     static: StaticCodec | None = None

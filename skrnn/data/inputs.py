@@ -39,7 +39,7 @@ from skrnn.data.vocabulary import Vocabulary
 
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
-#: The remedy for gaps of an estimator without the parameter ``missing``.
+#: The remedy for gaps in the steps of an estimator that does not learn from them.
 WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
 
 
@@ -55,13 +55,16 @@ class Inputs:
     scale, missing, instance_norm, target_feature, patch_size :
         As in ``FeatureCodec``; ``missing=None`` is "raise" of an estimator that has no such
         parameter.
+    gaps_in_steps : bool
+        Whether ``missing`` is about numeric steps, too, and not only static columns.
     scales_static : bool
         Whether static numbers are scaled where features are not.
     needs_steps : bool
         Whether a frame must have a step field.
     empty : {"unknown", "keep"}
-        What a sequence without tokens is: one unknown token, or nothing. With "unknown"
-        a numeric sequence without steps is an error.
+        What a sequence without tokens is: one unknown token, with missing features beside
+        it where X has some, or nothing. With "unknown" a numeric sequence without steps is
+        an error.
     fixed_text_form : bool
         Whether texts and token lists may not stand for each other after ``fit``.
 
@@ -102,6 +105,7 @@ class Inputs:
         instance_norm: str | None = None,
         target_feature: int = 0,
         patch_size: int = 1,
+        gaps_in_steps: bool = True,
         scales_static: bool = False,
         needs_steps: bool = True,
         empty: str = "unknown",
@@ -119,8 +123,11 @@ class Inputs:
         self.instance_norm = instance_norm
         self.target_feature = target_feature
         self.patch_size = patch_size
-        self.advice = OF_X if missing else OF_X._replace(missing=WITHOUT_GAPS)
-        self.fields = FieldOptions(static_features, time, missing, needs_steps)
+        learns_gaps = missing is not None and gaps_in_steps
+        self.advice = OF_X if learns_gaps else OF_X._replace(missing=WITHOUT_GAPS)
+        self.fields = FieldOptions(
+            static_features, time, missing, gaps_in_steps, needs_steps
+        )
         self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False
@@ -237,7 +244,12 @@ class Inputs:
         self.keep_columns(X)
         self.field_names = [field.name for field in X.fields]
         self.codecs = []
-        for field in X.fields:
+        filled = np.flatnonzero(X.steps.lengths)
+        real, real_weight = X, weight
+        if len(filled) < len(X.steps):  # an empty sequence is no step, and no gap
+            real = X.take(filled)
+            real_weight = None if weight is None else weight[filled]
+        for field in real.fields:
             if field.steps.values.dtype != object:
                 codec: Any = FeatureCodec(
                     self.scale,
@@ -258,7 +270,9 @@ class Inputs:
                         f"{place} has no tokens: all its sequences are empty"
                     )
                 codec = self._make_token_codec(field.steps)
-            self.codecs.append(codec.fit(field.steps, embeddings, X.seconds, weight))
+            self.codecs.append(
+                codec.fit(field.steps, embeddings, real.seconds, real_weight)
+            )
         if self._features is None and self.instance_norm is not None:
             raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
         if check_embeddings(embeddings) is not None:
@@ -294,6 +308,7 @@ class Inputs:
         ValueError
             If a number is too large for float32.
         """
+        X = self._filled(X)
         return self._encode_fields(
             X, lambda codec, steps: codec.encode(steps, embeddings, X.seconds)
         )
@@ -304,6 +319,7 @@ class Inputs:
         Each token is the unknown one, without characters, and each feature has its mean in
         training, without a gap. Static columns stay.
         """
+        X = self._filled(X)
         return self._encode_fields(X, lambda codec, steps: codec.encode_baseline(steps))
 
     def _encode_fields(
@@ -311,12 +327,9 @@ class Inputs:
         X: CheckedSequences,
         encode: Callable[[Any, RaggedArray], EncodedSequences],
     ) -> EncodedSequences:
-        all_steps = [field.steps for field in X.fields]
-        if not self.keeps_empty and self._features is None:
-            all_steps = [_fill_empty(steps) for steps in all_steps]
         first, *beside = (
-            encode(codec, steps)
-            for codec, steps in zip(self.codecs, all_steps, strict=True)
+            encode(codec, field.steps)
+            for codec, field in zip(self.codecs, X.fields, strict=True)
         )
         if self._features is not None:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
@@ -343,7 +356,11 @@ class Inputs:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
         if self._features is None:
             return None
-        return self._features.level_and_scale(X.fields[-1].steps)
+        return self._features.level_and_scale(self._filled(X).fields[-1].steps)
+
+    def _filled(self, X: CheckedSequences) -> CheckedSequences:
+        """Return sequences of which none is empty, unless empty ones are kept."""
+        return X if self.keeps_empty else _fill_empty(X)
 
     # --- what was learned ------------------------------------------------------------
 
@@ -388,6 +405,11 @@ class Inputs:
         return self.codecs[0].vocabulary
 
     @property
+    def roles(self) -> dict[Hashable, str] | None:
+        """Column → role of a frame of fields; None where X is no such frame."""
+        return None if self.fields.roles is None else {**self.fields.roles}
+
+    @property
     def token_ids(self) -> dict[Hashable, Any] | None:
         """Token → id, by column where several fields hold tokens; None for features."""
         codecs = self._token_codecs
@@ -400,11 +422,25 @@ class Inputs:
         return codecs[0].vocabulary.ids if codecs else None
 
 
-def _fill_empty(steps: RaggedArray) -> RaggedArray:
-    """Return sequences of which those without tokens have one, ``NO_TOKEN``."""
-    lengths = steps.lengths
-    empty = lengths == 0
+def _fill_empty(X: CheckedSequences) -> CheckedSequences:
+    """Return sequences of which each that had no steps has one.
+
+    That step is ``NO_TOKEN``, and each of its features is missing.
+    """
+    empty = X.steps.lengths == 0
     if not empty.any():
-        return steps
-    values = np.insert(steps.values, steps.offsets[:-1][empty], NO_TOKEN)
-    return RaggedArray.from_lengths(values, np.maximum(lengths, 1))
+        return X
+    places, lengths = X.steps.offsets[:-1][empty], np.maximum(X.steps.lengths, 1)
+
+    def filled(steps: RaggedArray) -> RaggedArray:
+        step = NO_TOKEN if steps.values.dtype == object else np.nan
+        return RaggedArray.from_lengths(
+            np.insert(steps.values, places, step, axis=0), lengths
+        )
+
+    return replace(
+        X,
+        steps=filled(X.steps),
+        beside=tuple(field._replace(steps=filled(field.steps)) for field in X.beside),
+        seconds=None if X.seconds is None else np.insert(X.seconds, places, 0.0),
+    )

@@ -17,16 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from skrnn._sklearn import get_feature_names
 from skrnn.data.columns import (
     as_frame,
     column_kind,
     has_flat_numbers,
     is_foreign_frame,
 )
-from skrnn.data.fields import in_order
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import is_missing, is_sequence, shown, to_array, to_floats
+from skrnn.data.steps import is_missing, is_sequence, shown, to_array
 
 Layout = Literal["list", "columns", "array", "fields"]
 
@@ -386,78 +384,6 @@ def open_frame(frame: Any, name: str) -> Any:
     if type(frame).__name__ == "LazyFrame":
         raise TypeError(f"{name} must be a frame, got LazyFrame{remedy_for(frame, name)}")
     return as_frame(frame) if is_foreign_frame(frame) else frame
-
-
-# --- frames of fields ----------------------------------------------------------------
-
-
-def field_arrays(
-    frame: pd.DataFrame, feature_names: Sequence[str] | None, name: str
-) -> tuple[list[list[NDArray]], NDArray[np.int64], pd.DataFrame]:
-    """Return the cells of each column of a frame of fields as 1-D arrays.
-
-    Returns
-    -------
-    columns : list of n_features lists of n_sequences arrays
-    lengths : int64 ndarray of shape (n_sequences,)
-    frame : DataFrame
-        With its columns in the order of ``feature_names``, if these are given.
-
-    Raises
-    ------
-    ValueError
-        If columns are missing or unknown, or if fields differ in length within a row.
-    """
-    if feature_names is not None and get_feature_names(frame) is not None:
-        frame = in_order(frame, feature_names, name)
-    columns = [
-        [_field(cell, name, i, column) for i, cell in enumerate(frame.iloc[:, j])]
-        for j, column in enumerate(map(shown, frame.columns))
-    ]
-    lengths = np.array([[len(cell) for cell in cells] for cells in columns], np.int64)
-    unequal = np.argwhere(lengths != lengths[0])
-    if len(unequal):
-        j, i = min(map(tuple, unequal), key=lambda place: place[1])
-        raise ValueError(
-            f"row {i} of {name}: column {shown(frame.columns[0])} has {lengths[0, i]} "
-            f"steps, but column {shown(frame.columns[j])} has {lengths[j, i]}; the fields "
-            "of a sequence must be equally long"
-        )
-    return columns, lengths[0], frame
-
-
-def _field(cell: Any, name: str, i: int, column: str) -> NDArray:
-    if type(cell) is np.ndarray and cell.ndim == 1 and cell.dtype.kind in "biufc":
-        return cell
-    place = f"row {i} of {name}, column {column}"
-    if is_missing(cell):
-        raise ValueError(f"{place} is missing ({cell!r}); leave that row out")
-    if isinstance(cell, str) or not is_sequence(cell):
-        raise TypeError(f"{place} is {type(cell).__name__}, expected a sequence")
-    if isinstance(next(iter(cell), None), str):
-        raise TypeError(
-            f"{place} holds tokens, and {name} has other columns; a frame of several "
-            f"columns must hold numbers. Pass the one column of tokens, as "
-            f"{name}[{column}]"
-        )
-    array = _numbers(cell, place)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(
-            f"{place} has shape {array.shape}; the sequences in the columns of a frame "
-            "must be 1-D, one column a feature"
-        )
-    return array
-
-
-def _numbers(cell: Any, place: str) -> NDArray:
-    """Return an array of the cell's own dtype, float64 where it holds objects."""
-    single = to_floats(cell, place)  # raises if a step is not a number
-    array = to_array(cell)
-    if array.dtype == object:
-        return np.where(np.isnan(single), np.nan, array).astype(np.float64)
-    return array
 
 
 def only_column(frame: pd.DataFrame, name: str) -> list:

@@ -206,6 +206,17 @@ def to_floats(
         raise type(error)(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
 
 
+def to_numbers(values: Any, place: str) -> NDArray:
+    """Convert one sequence to an array of its own dtype, float64 where it holds objects."""
+    if type(values) is np.ndarray and values.dtype.kind in "biufc":
+        return values
+    floats = to_floats(values, place)  # raises if a step is not a number
+    array = to_array(values)
+    if array.dtype == object:
+        return np.where(np.isnan(floats), np.nan, array).astype(np.float64)
+    return array
+
+
 def _stack_nested(array: NDArray) -> NDArray:
     """Return an array of arrays, such as arrow's nested lists, as one if it can be."""
     if array.dtype != object or set(map(type, array.flat)) != {np.ndarray}:

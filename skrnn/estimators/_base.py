@@ -56,7 +56,8 @@ from skrnn.training.user_callbacks import prepare_callbacks
 MIN_SEQUENCES_TO_SPLIT = 10
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
-    *("n_features_in_", "vocabulary_", "target_vocabulary_", "classes_", "window_"),
+    *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_"),
+    *("classes_", "window_"),
 )
 
 
@@ -294,6 +295,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         self._targets.fit(train, every, classes)
         learned = {
             "n_features_in_": self._inputs.form.width,
+            "field_roles_": self._inputs.roles,
             "vocabulary_": self._inputs.token_ids,
             "target_vocabulary_": self._targets.vocabulary,
             "classes_": self._targets.classes,

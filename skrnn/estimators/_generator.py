@@ -33,6 +33,7 @@ from skrnn.estimators._parameters import (
     HistoryParameters,
     LoopParameters,
     OtherParameters,
+    StaticGapParameters,
     StoppingParameters,
     TokenParameters,
     TruncationParameters,
@@ -57,6 +58,7 @@ class GenerationTask(BaseSequenceEstimator):
         "char_encoder": None,
         "empty": "keep",
         "fixed_text_form": True,
+        "gaps_in_steps": False,
         "scales_static": True,
     }
     max_length: int
@@ -517,6 +519,7 @@ class SequenceGenerator(
     StoppingParameters,
     LoopParameters,
     TruncationParameters,
+    StaticGapParameters,
     FieldParameters,
     TokenParameters,
     DropoutParameters,
@@ -533,7 +536,7 @@ class SequenceGenerator(
     ----------
     Network: cell, hidden_size, num_layers, tie_weights, dropout.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim,
-        static_features.
+        static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
@@ -583,6 +586,7 @@ class FeedForwardGenerator(
     StoppingParameters,
     LoopParameters,
     TruncationParameters,
+    StaticGapParameters,
     FieldParameters,
     TokenParameters,
     DropoutParameters,
@@ -599,7 +603,7 @@ class FeedForwardGenerator(
     ----------
     Network: hidden_layer_sizes, activation, window, tie_weights, dropout.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim,
-        static_features.
+        static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,

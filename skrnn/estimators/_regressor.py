@@ -219,7 +219,8 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         if isinstance(self.scoring, str):
             raise ValueError(
                 f"scoring={self.scoring!r} compares one number a sequence, but y has "
-                "numbers for each step; pass a callable scorer(estimator, X, y)"
+                "numbers for each step; pass skrnn.metrics.step_r2_scorer, or a callable "
+                "scorer(estimator, X, y)"
             )
         if self.patch_size > 1:
             raise ValueError(

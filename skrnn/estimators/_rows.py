@@ -152,6 +152,9 @@ n_features_in_ : int
     Columns of a 2-D X, else features of a step; absent for tokens.
 feature_names_in_ : ndarray of shape (n_features_in_,)
     Column names, where X was a frame whose columns all have string names.
+field_roles_ : dict
+    Column → "tokens", "features" or "time" (of steps), or "number" or "category" (static);
+    absent unless X was a frame of fields.
 vocabulary_ : dict
     Token → id; absent for numeric sequences.
 n_parameters_ : int

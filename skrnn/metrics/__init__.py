@@ -1,7 +1,8 @@
 """Metrics for predictions that are sequences, and scorers made of them.
 
-y_true and y_pred are lists (or object arrays, Series, ...) of label lists or of strings. The
-scorers are defined here because Sphinx finds the docstring of a name only in its module.
+y_true and y_pred are lists (or object arrays, Series, ...) of label lists, of strings, or of
+arrays of numbers. The scorers are defined here because Sphinx finds the docstring of a name
+only in its module.
 """
 
 from sklearn.metrics import make_scorer
@@ -12,7 +13,7 @@ from skrnn.metrics._entities import (
     entity_recall_score,
     entity_report,
 )
-from skrnn.metrics._steps import step_accuracy_score
+from skrnn.metrics._steps import step_accuracy_score, step_r2_score
 from skrnn.metrics._targets import (
     bleu_score,
     chrf_score,
@@ -38,6 +39,8 @@ __all__ = [
     "entity_report",
     "step_accuracy_score",
     "step_accuracy_scorer",
+    "step_r2_score",
+    "step_r2_scorer",
 ]
 
 entity_f1_scorer = make_scorer(entity_f1_score)
@@ -51,6 +54,9 @@ entity_recall_scorer = make_scorer(entity_recall_score)
 
 step_accuracy_scorer = make_scorer(step_accuracy_score)
 """Scorer of ``step_accuracy_score``."""
+
+step_r2_scorer = make_scorer(step_r2_score)
+"""Scorer of ``step_r2_score``."""
 
 token_error_rate_scorer = make_scorer(token_error_rate, greater_is_better=False)
 """Scorer of ``token_error_rate``, negated: higher is better."""

@@ -1,4 +1,4 @@
-"""Measures of single steps' labels."""
+"""Measures of single steps: their labels, or their numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from operator import eq
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import r2_score
 
-from skrnn.data.targets import check_weights
+from skrnn.data.targets import check_weights, open_step_numbers
 from skrnn.metrics._pairing import check_rows, check_same_steps, check_split, split_pair
 
 
@@ -64,3 +65,56 @@ def step_accuracy_score(
         [sum(map(eq, a, b)) for a, b in zip(true, pred, strict=True)], dtype=float
     )
     return float(right @ weight / total)
+
+
+def step_r2_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """Compute R², the coefficient of determination, of the numbers of all steps together.
+
+    Parameters
+    ----------
+    y_true, y_pred : list, ndarray or Series of n_sequences arrays
+        True and predicted numbers of each sequence, arrays or lists ``(n_steps_i,)`` or
+        ``(n_steps_i, n_outputs)``.
+    sample_weight : array-like of shape (n_sequences,), default=None
+        Weight of each sequence's steps.
+
+    Returns
+    -------
+    r2 : float
+        1 for perfect predictions, 0 for the mean of y_true; the mean over the outputs.
+
+    Raises
+    ------
+    ValueError
+        If the sequences differ in number, in length or in outputs, if a number is missing
+        or infinite, or if there are fewer than two steps.
+    TypeError
+        If y_true or y_pred is not a container of arrays of numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrnn.metrics import step_r2_score
+    >>> step_r2_score([np.array([1.0, 3.0]), np.array([2.0])], [[1.0, 2.0], [2.0]])
+    0.5
+    """
+    true, pred = (
+        open_step_numbers(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+    )
+    if len(true) != len(pred):
+        raise ValueError(f"y_true has {len(true)} sequences, y_pred has {len(pred)}")
+    unequal = np.flatnonzero(true.lengths != pred.lengths)
+    if len(unequal):
+        i = unequal[0]
+        raise ValueError(
+            f"y_true[{i}] has {true.lengths[i]} steps, y_pred[{i}] has {pred.lengths[i]}"
+        )
+    weight = check_weights(sample_weight, len(true))
+    if weight is not None:
+        weight = np.repeat(weight, true.lengths)
+    n_steps = len(true.values) if weight is None else np.count_nonzero(weight)
+    if n_steps < 2:
+        raise ValueError(
+            f"R² needs at least two steps (that have a weight), got {n_steps}"
+        )
+    return float(r2_score(true.values, pred.values, sample_weight=weight))

@@ -24,22 +24,27 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skrnn._sklearn import check_feature_names, check_feature_names_in
+from skrnn._sklearn import (
+    check_feature_names,
+    check_feature_names_in,
+    get_feature_names,
+)
 from skrnn.data.containers import (
     CheckedSequences,
     Form,
     check_same_form,
     rows_hold_tokens,
 )
-from skrnn.data.fields import FieldOptions, is_of_fields
-from skrnn.data.layouts import (
-    field_arrays,
-    open_column,
-    open_rows,
-    read_container,
+from skrnn.data.fields import (
+    FieldOptions,
+    check_equal_lengths,
+    in_order,
+    is_of_fields,
+    read_arrays,
 )
+from skrnn.data.layouts import open_column, open_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import is_sequence, shown, to_array
+from skrnn.data.steps import is_sequence, shown, to_array, to_numbers
 from skrnn.data.targets import check_weights, open_targets
 
 
@@ -157,7 +162,8 @@ class StepwiseTransformer(  # type: ignore[call-arg]
         TypeError
             If X is not a container of sequences.
         ValueError
-            If X is empty, has an empty sequence of numbers, or unequal feature counts.
+            If X is empty, has an empty sequence of numbers, unless it is a frame, or
+            unequal feature counts.
         """
         self._fit_inner("fit", self._read(X, reset=True), y, sample_weight)
         return self
@@ -468,7 +474,7 @@ def _read_steps(
         return _steps_of_array(content, rebuild)
     if layout == "fields":
         if not as_list:
-            return _steps_of_fields(content, rebuild, names, may_be_empty)
+            return _steps_of_fields(content, rebuild, names)
         content = open_rows(content, "X")
     return _steps_of_list(content, rebuild, as_list=as_list, may_be_empty=may_be_empty)
 
@@ -500,18 +506,40 @@ def _steps_of_array(array: NDArray, rebuild: Callable) -> _Steps:
     return _Steps(CheckedSequences(steps, form), steps.values, rebuild)
 
 
-def _steps_of_fields(
-    frame: pd.DataFrame, rebuild: Callable, names: Any, may_be_empty: bool
-) -> _Steps:
-    """Columns of 1-D sequences: a step is a row of a frame with the same columns."""
-    columns, lengths, frame = field_arrays(frame, names, "X")
-    if not may_be_empty:
-        _check_not_empty(lengths)
-    arrays = {j: np.concatenate(cells) for j, cells in enumerate(columns)}
-    values = pd.DataFrame(arrays).set_axis(frame.columns, axis=1)
+def _steps_of_fields(frame: pd.DataFrame, rebuild: Callable, names: Any) -> _Steps:
+    """Columns of 1-D sequences: a step is a row of a frame with the same columns.
+
+    A row may have no steps: the estimator knows whether it has an empty text beside it.
+    """
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"X has more than one column {shown(twice)}")
+    if names is not None and get_feature_names(frame) is not None:
+        frame = in_order(frame, names, "X")
+    fields = {
+        column: _one_feature(frame[column], f"X[{shown(column)}]") for column in frame
+    }
+    check_equal_lengths({column: steps.lengths for column, steps in fields.items()}, "X")
+    lengths = fields[frame.columns[0]].lengths
+    values = pd.DataFrame({column: steps.values for column, steps in fields.items()})
+    values = values.set_axis(frame.columns, axis=1)
     rows = RaggedArray.from_lengths(np.arange(len(values)), lengths)
     form = Form("numeric", "fields", values.shape[1])
     return _Steps(CheckedSequences(rows, form), values, rebuild, frame)
+
+
+def _one_feature(column: pd.Series, place: str) -> RaggedArray:
+    """Return the numbers ``(total_steps,)`` of a column, in their own dtype."""
+    arrays = read_arrays(column, place, to_numbers)
+    for i, array in enumerate(arrays):
+        if array.ndim == 2 and array.shape[1] == 1:
+            arrays[i] = array[:, 0]
+        elif array.ndim != 1:
+            raise ValueError(
+                f"row {i} of {place} has shape {array.shape}; the sequences in the columns "
+                "of a frame must be 1-D, one column a feature"
+            )
+    return RaggedArray.from_sequences(arrays)
 
 
 def _steps_of_list(

@@ -16,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skrnn import (
     FeedForwardClassifier,
+    FeedForwardForecaster,
     FeedForwardGenerator,
     FeedForwardRegressor,
     FeedForwardTagger,
     Seq2SeqTransformer,
     SequenceClassifier,
+    SequenceForecaster,
     SequenceGenerator,
     SequenceRegressor,
     SequenceTagger,
@@ -111,6 +114,12 @@ def score_and_continue(model, X):
     return list(np.c_[model.score_samples(X), model.predict_proba(X)])
 
 
+def forecasts(model, X):
+    """Return the forecast of each series."""
+    predicted = model.predict(X)  # of a frame a frame, one column a series
+    return list(predicted.to_numpy().T if hasattr(predicted, "to_numpy") else predicted)
+
+
 COMPASS = [["north"], ["east"], ["south"], ["west"]] * 10
 ANSWERS = {
     "label": Answer(
@@ -145,6 +154,7 @@ ANSWERS = {
         learnable=([["a", "b", "c"]] * 40, None),
         samples=lambda model, X, **arguments: model.generate(X, **arguments),
     ),
+    "horizon": Answer(lambda X: None, forecasts, learnable=([np.arange(30.0)] * 2, None)),
 }
 
 
@@ -204,9 +214,10 @@ class Case:
 
     def answers(self, model, X):
         """Return the predictions as plain Python, whatever container they came in."""
+        rows = forecasts(model, X) if self.answer == "horizon" else model.predict(X)
         return [
             row.tolist() if isinstance(row, np.ndarray | np.generic) else row
-            for row in model.predict(X)
+            for row in rows
         ]
 
     def samples(self, model, X, **arguments):
@@ -251,6 +262,14 @@ CASES = [
         binary=True,
     ),
 ]
+#: Their X are whole series, so that they share the checks that ask for ``make_any``.
+FORECASTERS = [
+    Case(cls, {"horizon": 2, "window": 4, "calibration_fraction": None} | own, "horizon")
+    for cls, own in (
+        (SequenceForecaster, {"hidden_size": 4}),
+        (FeedForwardForecaster, {"hidden_layer_sizes": (8,)}),
+    )
+]
 
 
 def _one_of(cases):
@@ -264,6 +283,18 @@ def _answering(*answers):
 @_one_of(CASES)
 def make_estimator(request):
     """Return each estimator's case in turn."""
+    return request.param
+
+
+@_one_of(CASES + FORECASTERS)
+def make_any(request):
+    """Return the case of each estimator in turn, forecasters included."""
+    return request.param
+
+
+@_one_of(FORECASTERS)
+def make_forecaster(request):
+    """Return each forecaster's case in turn."""
     return request.param
 
 
@@ -365,8 +396,14 @@ def make_recurrent_generator(request):
 
 @pytest.fixture
 def all_cases():
-    """Return the whole table."""
+    """Return the whole table, without forecasters."""
     return CASES
+
+
+@pytest.fixture
+def forecasters():
+    """Return the cases of forecasters."""
+    return FORECASTERS
 
 
 @pytest.fixture
@@ -426,9 +463,27 @@ def words(rng):
     return [LEXICON[rng.integers(6, size=n)].tolist() for n in LENGTHS]
 
 
+@pytest.fixture
+def series():
+    """Return series of 20 to 30 steps."""
+    rng = np.random.default_rng(0)
+    return [10 + rng.normal(size=n).cumsum() for n in (30, 20, 24)]
+
+
+@pytest.fixture
+def monthly():
+    """Return two series of 24 months as the columns of a frame."""
+    values = np.random.default_rng(0).normal(size=(24, 2)).cumsum(axis=0)
+    months = pd.date_range("2020-01", periods=24, freq="MS")
+    return pd.DataFrame(10 + values, months, ["north", "south"])
+
+
 @pytest.fixture(params=["numbers", "words"])
-def X(request):
-    """Return sequences of either kind."""
+def X(request, case):
+    """Return sequences of either kind, or series in either form for a forecaster."""
+    if case.answer == "horizon":
+        form = {"numbers": "series", "words": "monthly"}[request.param]
+        return request.getfixturevalue(form)
     return request.getfixturevalue(request.param)
 
 

@@ -91,6 +91,27 @@ def test_sequences_of_unequal_lengths_mean_the_same_in_every_container(
     check_container(make_estimator, numbers, RAGGED[container](numbers))
 
 
+PANELS = {
+    "tuple": tuple,
+    "object array": object_array,
+    "Series": lambda X: pd.Series(X, index=range(50, 50 + len(X))),
+    "list of Series": lambda X: [pd.Series(x) for x in X],
+    "list of frames": lambda X: [pd.DataFrame({"level": x}) for x in X],
+    "columns of one step": lambda X: [x[:, None] for x in X],
+}
+
+
+@pytest.mark.parametrize("container", PANELS)
+def test_series_mean_the_same_in_every_container(make_forecaster, series, container):
+    other = PANELS[container](series)
+    model, refitted = make_forecaster.fit(series), make_forecaster.fit(other)
+    expected = np.array(make_forecaster.outputs(model, series))
+    for one in (model, refitted):
+        for X in (series, other):
+            got = np.array([np.ravel(row) for row in one.predict(X)])
+            assert_array_equal(got, expected)
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool, np.float16])
 def test_whole_numbers_mean_the_same_in_every_dtype(make_estimator, cube, dtype):
     whole = (cube > 0).astype(np.float32)

@@ -166,12 +166,12 @@ def test_what_dir_shows_is_public():
         assert getattr(skrnn, name) is not None
 
 
-def test_a_missing_argument_is_named_with_the_estimator(make_estimator, words):
-    name = make_estimator.cls.__name__
+def test_a_missing_argument_is_named_with_the_estimator(make_any, words):
+    name = make_any.cls.__name__
     with pytest.raises(TypeError, match=rf"{name}\.fit\(\) missing .* 'X'"):
-        make_estimator().fit()
+        make_any().fit()
     with pytest.raises(TypeError, match=rf"{name}\.predict\(\) missing .* 'X'"):
-        make_estimator.fit(words).predict()
+        make_any().fit(*make_any.learnable).predict()
 
 
 def test_a_forgotten_y_is_named_with_the_estimator(make_supervised, words):

@@ -106,11 +106,11 @@ def test_one_sequence_is_enough_to_fit(make_estimator, X, outputs):
 # --- the same again ------------------------------------------------------------------
 
 
-def test_the_same_random_state_gives_the_same_bits(make_estimator, X, y, outputs):
+def test_the_same_random_state_gives_the_same_bits(make_any, X, y, outputs):
     def fit(seed):
         np.random.seed(seed)
         torch.manual_seed(seed)
-        return make_estimator(random_state=3).fit(X, y)
+        return make_any(random_state=3).fit(X, y)
 
     numpys, torchs = np.random.get_state(), torch.get_rng_state()
     try:
@@ -122,34 +122,34 @@ def test_the_same_random_state_gives_the_same_bits(make_estimator, X, y, outputs
     assert_array_equal(first.history_["train_loss"], second.history_["train_loss"])
 
 
-def test_another_random_state_gives_another_network(make_estimator, X, y, outputs):
-    first, second = (make_estimator(random_state=seed).fit(X, y) for seed in (3, 4))
+def test_another_random_state_gives_another_network(make_any, X, y, outputs):
+    first, second = (make_any(random_state=seed).fit(X, y) for seed in (3, 4))
     assert not np.allclose(outputs(first, X), outputs(second, X), rtol=1e-4)
 
 
-def test_a_random_state_object_advances_with_each_fit(make_estimator, X, y, outputs):
+def test_a_random_state_object_advances_with_each_fit(make_any, X, y, outputs):
     state = np.random.RandomState(0)
-    model = make_estimator(random_state=state)
+    model = make_any(random_state=state)
     first, second = (outputs(model.fit(X, y), X) for _ in range(2))
     assert not np.allclose(first, second, rtol=1e-4)
 
 
-def test_without_random_state_numpys_global_seed_decides(make_estimator, X, y, outputs):
+def test_without_random_state_numpys_global_seed_decides(make_any, X, y, outputs):
     state = np.random.get_state()
     try:
         np.random.seed(5)
-        first = outputs(make_estimator(random_state=None).fit(X, y), X)
-        other = outputs(make_estimator(random_state=None).fit(X, y), X)
+        first = outputs(make_any(random_state=None).fit(X, y), X)
+        other = outputs(make_any(random_state=None).fit(X, y), X)
         np.random.seed(5)
-        again = outputs(make_estimator(random_state=None).fit(X, y), X)
+        again = outputs(make_any(random_state=None).fit(X, y), X)
     finally:
         np.random.set_state(state)
     assert_array_equal(first, again)
     assert not np.allclose(first, other, rtol=1e-4)
 
 
-def test_a_clone_learns_the_same(make_estimator, X, y, outputs):
-    model = make_estimator().fit(X, y)
+def test_a_clone_learns_the_same(make_any, X, y, outputs):
+    model = make_any().fit(X, y)
     cloned = clone(model)
     assert not [name for name in vars(cloned) if name.endswith("_")]
     assert_array_equal(outputs(cloned.fit(X, y), X), outputs(model, X))
@@ -181,8 +181,8 @@ def test_a_fit_on_tokens_forgets_one_on_frames(make_estimator, words, cube, y):
     assert model.n_features_in_ == 5
 
 
-def test_predicting_changes_nothing(make_estimator, X, y, outputs):
-    model = make_estimator().fit(X, y)
+def test_predicting_changes_nothing(make_any, X, y, outputs):
+    model = make_any().fit(X, y)
     state = dict(vars(model))
     weights = {k: v.clone() for k, v in model.net_.module_.state_dict().items()}
     first = outputs(model, X)
@@ -218,8 +218,8 @@ def test_another_number_of_columns_is_refused_after_columns_only(make_estimator,
     assert len(after_lists.predict(square[:, :4])) == 24
 
 
-def test_the_history_has_a_row_for_each_epoch(make_estimator, X, y):
-    model = make_estimator(max_epochs=4).fit(X, y)
+def test_the_history_has_a_row_for_each_epoch(make_any, X, y):
+    model = make_any(max_epochs=4).fit(X, y)
     assert model.n_iter_ == 4
     assert model.history_.index.tolist() == [1, 2, 3, 4]
     assert {"train_loss", "lr", "dur"} <= set(model.history_.columns)
@@ -227,8 +227,8 @@ def test_the_history_has_a_row_for_each_epoch(make_estimator, X, y):
     assert (model.history_["dur"] > 0).all()
 
 
-def test_the_number_of_parameters_is_that_of_the_network(make_estimator, X, y):
-    model = make_estimator().fit(X, y)
+def test_the_number_of_parameters_is_that_of_the_network(make_any, X, y):
+    model = make_any().fit(X, y)
     weights = model.net_.module_.parameters()
     assert model.n_parameters_ == sum(weight.numel() for weight in weights) > 0
 
@@ -237,10 +237,10 @@ def test_the_number_of_parameters_is_that_of_the_network(make_estimator, X, y):
 
 
 def test_nothing_is_printed_or_saved_unless_asked(
-    make_estimator, X, y, capsys, tmp_path, monkeypatch
+    make_any, X, y, capsys, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    model = make_estimator(early_stopping=True).fit(X, y)
+    model = make_any(early_stopping=True).fit(X, y)
     model.set_params(early_stopping="auto").partial_fit(X, y)
     model.predict(X)
     captured = capsys.readouterr()
@@ -248,14 +248,14 @@ def test_nothing_is_printed_or_saved_unless_asked(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_verbose_prints_a_line_an_epoch(make_estimator, X, y, capsys):
-    make_estimator(verbose=1, max_epochs=3).fit(X, y)
+def test_verbose_prints_a_line_an_epoch(make_any, X, y, capsys):
+    make_any(verbose=1, max_epochs=3).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.split()[0].isdigit()] == list("123")
     assert "train_loss" in lines[0]
 
 
-def test_training_leaves_torchs_settings_alone(make_estimator, X, y):
+def test_training_leaves_torchs_settings_alone(make_any, X, y):
     def settings():
         return (
             torch.get_num_threads(),
@@ -265,14 +265,14 @@ def test_training_leaves_torchs_settings_alone(make_estimator, X, y):
         )
 
     before = settings()
-    make_estimator().fit(X, y).predict(X)
+    make_any().fit(X, y).predict(X)
     assert settings() == before
 
 
-def test_a_fit_works_where_gradients_are_off(make_estimator, X, y, outputs):
-    expected = outputs(make_estimator().fit(X, y), X)
+def test_a_fit_works_where_gradients_are_off(make_any, X, y, outputs):
+    expected = outputs(make_any().fit(X, y), X)
     with torch.no_grad():
-        model = make_estimator().fit(X, y)
+        model = make_any().fit(X, y)
     assert_array_equal(outputs(model, X), expected)
 
 
@@ -284,14 +284,12 @@ def test_a_fit_works_where_gradients_are_off(make_estimator, X, y, outputs):
         ("default_device", "meta", None),
     ],
 )
-def test_torchs_defaults_do_not_matter(
-    make_estimator, X, y, outputs, setting, other, usual
-):
-    expected = outputs(make_estimator(batch_size=7).fit(X, y), X)
+def test_torchs_defaults_do_not_matter(make_any, X, y, outputs, setting, other, usual):
+    expected = outputs(make_any(batch_size=7).fit(X, y), X)
     change = getattr(torch, f"set_{setting}")
     change(other)
     try:
-        got = outputs(make_estimator(batch_size=7).fit(X, y), X)
+        got = outputs(make_any(batch_size=7).fit(X, y), X)
     finally:
         change(usual)
     assert_array_equal(got, expected)

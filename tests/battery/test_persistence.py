@@ -46,9 +46,9 @@ RESTORED = pytest.mark.parametrize(
 
 @RESTORED
 def test_a_restored_model_predicts_the_same_bits(
-    make_estimator, X, y, outputs, answers, restored, tmp_path
+    make_any, X, y, outputs, answers, restored, tmp_path
 ):
-    model = make_estimator().fit(X, y)
+    model = make_any().fit(X, y)
     back = restored(model, tmp_path)
     assert_array_equal(outputs(back, X), outputs(model, X))
     assert answers(back, X) == answers(model, X)
@@ -88,8 +88,8 @@ def test_several_kinds_of_targets_are_restored(restored, tmp_path):
     assert_array_equal(back.predict_quantiles(X), model.predict_quantiles(X))
 
 
-def test_an_unfitted_estimator_is_restored(make_estimator):
-    model = make_estimator()
+def test_an_unfitted_estimator_is_restored(make_any):
+    model = make_any()
     assert pickle.loads(pickle.dumps(model)).get_params() == model.get_params()
 
 
@@ -113,13 +113,16 @@ joblib.dump(results, sys.argv[2])
 """
 
 
-def test_a_fresh_process_predicts_and_learns_the_same_bits(all_cases, tmp_path):
+def test_a_fresh_process_predicts_and_learns_the_same_bits(
+    all_cases, forecasters, series, tmp_path
+):
     X = [["oak", "elm"], ["ash"], ["Yew", "fir", "may"], ["oak"]] * 6
     numbers = [np.random.default_rng(i).normal(size=(len(x), 2)) for i, x in enumerate(X)]
     fits = []
     for case in all_cases:
         for data in (X, case.numeric(numbers)):
             fits.append((case.fit(data), data, case.targets(data)))
+    fits += [(case.fit(series), series, None) for case in forecasters]
     joblib.dump(fits, tmp_path / "cases")
     subprocess.run(
         [sys.executable, "-c", SCRIPT, tmp_path / "cases", tmp_path / "results"],
@@ -127,7 +130,7 @@ def test_a_fresh_process_predicts_and_learns_the_same_bits(all_cases, tmp_path):
         timeout=120,
     )
     results = joblib.load(tmp_path / "results")
-    assert len(results) == len(fits) == 2 * len(all_cases)
+    assert len(results) == len(fits) == 2 * len(all_cases) + len(forecasters)
     scope = {}
     exec(SCRIPT.partition("results =")[0], scope)
     for (model, data, _), (predicted, refitted) in zip(fits, results, strict=True):
@@ -159,8 +162,8 @@ def test_a_file_with_a_vocabulary_is_hardly_larger_than_the_weights(tmp_path):
     assert len(pickle.dumps(model)) < 1.2 * 4 * model.n_parameters_
 
 
-def test_no_torch_objects_are_in_the_file(make_estimator, X, y):
-    state = pickle.dumps(make_estimator().fit(X, y))
+def test_no_torch_objects_are_in_the_file(make_any, X, y):
+    state = pickle.dumps(make_any().fit(X, y))
     assert b"torch._utils" not in state
     assert b"torch.storage" not in state
     assert b"OrderedDict" not in state
@@ -169,8 +172,8 @@ def test_no_torch_objects_are_in_the_file(make_estimator, X, y):
 @pytest.mark.parametrize(
     "callbacks", [[EpochTimer()], [("rate", LRScheduler("StepLR", step_size=1))]]
 )
-def test_a_model_with_callbacks_is_restored(make_estimator, X, y, outputs, callbacks):
-    model = make_estimator(callbacks=callbacks, lr_schedule="constant").fit(X, y)
+def test_a_model_with_callbacks_is_restored(make_any, X, y, outputs, callbacks):
+    model = make_any(callbacks=callbacks, lr_schedule="constant").fit(X, y)
     back = pickle.loads(pickle.dumps(model))
     assert_array_equal(outputs(back, X), outputs(model, X))
     back.partial_fit(X, y)
@@ -186,23 +189,23 @@ def test_early_stopping_leaves_nothing_that_cannot_be_pickled(make_estimator, X,
 
 
 def test_a_model_that_was_on_a_missing_device_loads_on_the_cpu(
-    make_estimator, X, y, outputs, monkeypatch
+    make_any, X, y, outputs, monkeypatch
 ):
-    model = make_estimator().fit(X, y)
+    model = make_any().fit(X, y)
     expected = outputs(model, X)
     model.net_.device = "cuda"
     state = pickle.dumps(model)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     back = pickle.loads(state)
-    assert type(back) is make_estimator.cls
+    assert type(back) is make_any.cls
     assert_array_equal(outputs(back, X), expected)
 
 
-def test_further_training_after_loading_continues_the_random_order(make_estimator, X, y):
+def test_further_training_after_loading_continues_the_random_order(make_any, X, y):
     def losses(model):
         return [model.partial_fit(X, y).history_["train_loss"].iloc[-1] for _ in "ab"]
 
-    model = make_estimator(dropout=0.3).partial_fit(X, y)
+    model = make_any(dropout=0.3).partial_fit(X, y)
     loaded = [pickle.loads(pickle.dumps(model)) for _ in "ab"]
     first, second = map(losses, loaded)
     assert first == second

@@ -48,6 +48,24 @@ def test_columns_come_in_any_order_and_rows_stand_alone(
     assert_array_equal(outputs(pickle.loads(pickle.dumps(model)), table), expected)
 
 
+def test_the_role_of_each_column_is_known(make_estimator, table, y, words):
+    timed = "pulse" in table
+    options = {}
+    if timed:
+        table = table.assign(at=column([np.arange(n) for n in LENGTHS]))
+        options["time"] = "at"
+    named = table.assign(city=table["city"].astype(str))
+    model = make_estimator(static_features=["city"], **options).fit(named, y)
+    expected = {"words": "tokens", "age": "number", "city": "category"}
+    if timed:
+        expected |= {"pulse": "features", "at": "time"}
+    assert model.field_roles_ == expected
+    assert list(model.field_roles_) == table.columns.tolist()
+    assert pickle.loads(pickle.dumps(model)).field_roles_ == expected
+    model.set_params(static_features=None, **dict.fromkeys(options)).fit(words, y)
+    assert not hasattr(model, "field_roles_")  # nothing has columns
+
+
 def test_every_column_counts(make_estimator, table, y, outputs):
     model = make_estimator(max_epochs=4, dropout=0.0).fit(table, y)
     expected = outputs(model, table)
@@ -60,6 +78,26 @@ def test_every_column_counts(make_estimator, table, y, outputs):
     for name in table:
         other = outputs(model, table.assign(**{name: changed[name]}))
         assert np.abs(other - expected).max() > 1e-4, name
+
+
+def test_a_row_without_steps_costs_no_other_row_its_answer(
+    make_supervised, table, y, outputs
+):
+    seconds = [np.arange(n) for n in LENGTHS]
+    table = table.assign(at=column(seconds))
+    model = make_supervised(time="at").fit(table, y)
+    blank = table.assign(
+        words=column([[], *table["words"][1:]]),
+        pulse=column([[], *table["pulse"][1:]]),
+        at=column([[], *seconds[1:]]),
+    )
+    assert_array_equal(outputs(model, blank)[1:], outputs(model, table)[1:])
+    assert np.isfinite(outputs(model, blank[:1])).all()
+    targets = make_supervised.targets(blank["words"])
+    again = make_supervised(time="at").fit(blank, targets)
+    assert len(again.predict(blank)) == N
+    with pytest.raises(ValueError, match="row 0 of X: column 'words' has 0 steps, but"):
+        model.predict(table.assign(words=blank["words"]))
 
 
 def test_an_unseen_category_is_no_category(make_estimator, table, y, outputs):
@@ -310,20 +348,57 @@ def test_a_later_gap_elsewhere_is_the_mean(make_supervised, numbers, y, outputs)
     assert_allclose(outputs(model, gaps), outputs(model, filled), rtol=1e-4, atol=1e-6)
 
 
-def test_gaps_in_static_columns_are_learned_from(make_supervised, table, y, outputs):
+def test_gaps_in_static_columns_are_learned_from(make_estimator, table, y, outputs):
     gaps = table.assign(
         age=table["age"].where(np.arange(N) % 3 > 0),
         city=table["city"].where(np.arange(N) % 4 > 0),
     )
-    with pytest.raises(ValueError, match=r"X\['age'\] is missing in row 0"):
-        make_supervised().fit(gaps, y)
-    model = make_supervised(missing="indicator", max_epochs=4).fit(gaps, y)
+    with pytest.raises(ValueError, match=r"X\['age'\] is missing in row 0. Set missing"):
+        make_estimator().fit(gaps, y)
+    model = make_estimator(missing="indicator", max_epochs=4).fit(gaps, y)
     expected = outputs(model, gaps)
     assert np.isfinite(expected).all()
     other = outputs(model, gaps.assign(age=gaps["age"].fillna(gaps["age"].mean())))
     assert np.abs(other - expected)[::3].max() > 1e-4
     other = outputs(model, gaps.assign(city=gaps["city"].fillna("Rome")))
     assert np.abs(other - expected)[::4].max() > 1e-4
+
+
+def test_a_generator_has_no_gaps_in_its_steps(make_generator, table, numbers):
+    gaps = with_gaps(numbers)
+    for missing in ("raise", "indicator"):
+        with pytest.raises(ValueError, match=r"contains NaN: X\[0\].* Impute it before"):
+            make_generator(missing=missing).fit(gaps)
+        frame = table.assign(words=column(gaps))
+        with pytest.raises(ValueError, match=r"X\['words'\] contains NaN: .* Impute it"):
+            make_generator(missing=missing).fit(frame)
+
+
+def test_a_generator_continues_prompts_with_gaps_beside_them(make_generator, table):
+    gaps = table.assign(age=table["age"].where(np.arange(N) % 3 > 0))
+    model = make_generator(missing="indicator").fit(gaps)
+    prompts = gaps[:4].assign(words=column([[]] * 4))
+    assert len(model.generate(prompts, 3, random_state=0)) == 4
+    assert np.isfinite(model.score_samples(gaps)).all()
+    alone = model.predict_proba(prompts[:1].assign(city=None))  # nothing is known
+    assert_allclose(alone.sum(), 1, rtol=1e-5)
+
+
+def test_a_row_whose_values_are_all_missing_is_read(make_supervised, table, y, outputs):
+    gaps = table.assign(city=table["city"].where(np.arange(N) % 4 > 0))
+    model = make_supervised(missing="indicator").fit(gaps, y)
+    row = gaps[:1].assign(age=np.nan)
+    expected = outputs(model, pd.concat([row, gaps[1:]]))[:1]
+    alone = outputs(model, row)
+    assert_allclose(alone, expected[:, : alone.shape[1]], rtol=1e-4, atol=1e-5)
+    of_objects = row.assign(age=column([None]), city=column([None]))
+    assert_array_equal(outputs(model, of_objects), alone)
+    for name, message in (
+        ("words", r"X\['words'\] is missing in row 0 .*fillna"),
+        ("pulse", r"row 0 of X\['pulse'\] is missing .*; leave that row out"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.predict(row.assign(**{name: column([None])}))
 
 
 # --- times ---------------------------------------------------------------------------

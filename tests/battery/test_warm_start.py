@@ -16,9 +16,9 @@ STEADY = {"lr_schedule": "constant", "lr": 0.01}
 # --- warm_start ----------------------------------------------------------------------
 
 
-def test_two_warm_fits_equal_one_of_as_many_epochs(make_estimator, X, y, outputs):
-    whole = make_estimator(max_epochs=5, **STEADY).fit(X, y)
-    model = make_estimator(max_epochs=2, warm_start=True, **STEADY).fit(X, y)
+def test_two_warm_fits_equal_one_of_as_many_epochs(make_any, X, y, outputs):
+    whole = make_any(max_epochs=5, **STEADY).fit(X, y)
+    model = make_any(max_epochs=2, warm_start=True, **STEADY).fit(X, y)
     model.set_params(max_epochs=3).fit(X, y)
     assert_array_equal(outputs(model, X), outputs(whole, X))
     assert_array_equal(model.history_["train_loss"], whole.history_["train_loss"])
@@ -42,8 +42,8 @@ def test_a_warm_fit_resumes_at_the_loss_of_the_last(make_many_to_one, words, y, 
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
-def test_each_warm_fit_runs_a_schedule_of_its_own(make_estimator, X, y, schedule):
-    model = make_estimator(max_epochs=6, lr=0.01, warm_start=True, lr_schedule=schedule)
+def test_each_warm_fit_runs_a_schedule_of_its_own(make_any, X, y, schedule):
+    model = make_any(max_epochs=6, lr=0.01, warm_start=True, lr_schedule=schedule)
     rates = model.fit(X, y).history_["lr"].to_numpy()
     again = model.fit(X, y).history_["lr"].to_numpy()[6:]
     assert_allclose(again, rates)
@@ -85,20 +85,18 @@ def test_resumed_training_keeps_the_scale_of_y(make_regressor, numbers, y, how):
     assert_allclose(model.predict(numbers), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_the_first_warm_fit_is_a_fit(make_estimator, X, y, outputs):
-    plain = make_estimator().fit(X, y)
-    warm = make_estimator(warm_start=True).fit(X, y)
+def test_the_first_warm_fit_is_a_fit(make_any, X, y, outputs):
+    plain = make_any().fit(X, y)
+    warm = make_any(warm_start=True).fit(X, y)
     assert_array_equal(outputs(warm, X), outputs(plain, X))
 
 
 # --- partial_fit ---------------------------------------------------------------------
 
 
-def test_calls_of_partial_fit_equal_epochs_at_a_constant_rate(
-    make_estimator, X, y, outputs
-):
-    whole = make_estimator(max_epochs=4, **STEADY).fit(X, y)
-    model = make_estimator(lr=0.01)
+def test_calls_of_partial_fit_equal_epochs_at_a_constant_rate(make_any, X, y, outputs):
+    whole = make_any(max_epochs=4, **STEADY).fit(X, y)
+    model = make_any(lr=0.01)
     for _ in range(4):
         assert model.partial_fit(X, y) is model
     assert_array_equal(outputs(model, X), outputs(whole, X))
@@ -175,8 +173,8 @@ def test_early_stopping_cannot_be_used_in_parts(make_estimator, words, y):
         make_estimator(early_stopping=True).partial_fit(words, y)
 
 
-def test_partial_fit_resumes_after_fit_and_fit_starts_anew(make_estimator, X, y, outputs):
-    model = make_estimator().fit(X, y)
+def test_partial_fit_resumes_after_fit_and_fit_starts_anew(make_any, X, y, outputs):
+    model = make_any().fit(X, y)
     expected = outputs(model, X)
     model.partial_fit(X, y)
     assert len(model.history_) == 3
@@ -201,9 +199,9 @@ def test_partial_fit_works_on_indicators(make_classifier, X):
     assert model.predict(X).shape == (24, 3)
 
 
-def test_a_schedule_among_the_callbacks_can_be_resumed(make_estimator, X, y):
+def test_a_schedule_among_the_callbacks_can_be_resumed(make_any, X, y):
     halve = [LRScheduler("ExponentialLR", gamma=0.5)]
-    model = make_estimator(callbacks=halve, warm_start=True, **STEADY).fit(X, y)
+    model = make_any(callbacks=halve, warm_start=True, **STEADY).fit(X, y)
     rate = model.net_.optimizer_.param_groups[0]["lr"]
     assert rate == pytest.approx(0.01 / 4)
     model.fit(X, y).partial_fit(X, y)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 from skrnn.data.containers import FieldOptions, check_sequences
@@ -26,6 +28,12 @@ def check(frame, input_type="auto", **options):
     )
 
 
+def arrow(cells, of):
+    """Return cells as a column of pandas with a dictionary of arrow."""
+    kind = pyarrow.dictionary(pyarrow.int32(), of)
+    return pd.Series(cells, dtype=pd.ArrowDtype(kind))
+
+
 ROLES = {
     "texts": (column("a b", "c"), "tokens"),
     "empty text": (column("", "c"), "tokens"),
@@ -40,6 +48,8 @@ ROLES = {
     "nullable integers": (pd.Series([1, 2], dtype="Int64"), "number"),
     "numbers among objects": (column(1, 2.5), "number"),
     "categories": (pd.Series(["x", "y"], dtype="category"), "category"),
+    "dictionary of arrow": (arrow(["x", "y"], pyarrow.string()), "category"),
+    "numbers in one": (arrow([3, 4], pyarrow.int64()), "category"),
     "numeric categories": (pd.Series([3, 4], dtype="category"), "category"),
 }
 
@@ -80,6 +90,19 @@ def test_texts_are_categories_where_they_are_named():
     checked = check(frame, static=["city"])
     assert checked.roles == {"w": "tokens", "city": "category"}
     assert checked.static.categories.tolist() == [["Rome"], ["New York"]]
+
+
+def test_a_dictionary_of_arrow_is_read_as_the_category_of_pandas():
+    frame = pd.DataFrame({"w": ["a b", "c", "c d"]})
+    cities, grades = ["Rome", None, "New York"], [3, 4, None]
+    own = frame.assign(city=pd.Categorical(cities), grade=pd.Categorical(grades))
+    other = frame.assign(
+        city=arrow(cities, pyarrow.string()), grade=arrow(grades, pyarrow.int64())
+    )
+    expected, got = (check(one, missing="indicator") for one in (own, other))
+    assert got.roles == expected.roles
+    assert got.details == expected.details
+    assert got.static.categories.tolist() == expected.static.categories.tolist()
 
 
 def test_integers_are_tokens_where_asked():
@@ -129,7 +152,7 @@ def test_a_column_that_comes_twice_is_refused():
         (column({"a": 1}, {"b": 2}), r"X\['x'\] holds values other than numbers, texts"),
         (column(3.0, [1.0]), r"X\['x'\] is static, .*, but row 1 holds \[1.0\]"),
         (column(*[datetime.date(2024, 1, 1)] * 2), r"X\['x'\] holds one date or time a"),
-        (column([1.0], ["a"]), r"row 1 of X\['x'\] holds tokens, but the rows before"),
+        (column([1.0], ["a"]), r"row 1 of X\['x'\] holds tokens, expected numbers"),
         (column(np.ones((1, 2)), np.ones((1, 3))), r"row 1 of X\['x'\] has 3 features"),
         (column([np.inf], [1.0]), r"X\['x'\] contains infinity.*row 0, step 0"),
         (pd.Series([np.inf, 1.0]), r"X\['x'\] is infinite in row 0"),
@@ -170,6 +193,44 @@ def test_a_long_frame_with_words_may_hold_steps():
         UserWarning, match=r"sequences_from_frame\(frame, by='id', time='t'"
     ):
         check(long.astype({"id": "category"}))
+
+
+@pytest.mark.parametrize("n_rows", [8, 12])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"color": ["red", "blue", "blue", "red"]},
+        {"color": ["red", "blue", "blue", "red"], "shape": ["round", "flat"] * 2},
+    ],
+)
+def test_texts_that_look_like_a_category_are_warned_of(n_rows, change):
+    frame = pd.DataFrame(change | {"size": [1.0, 2.0, 3.0, 4.0]})
+    frame = pd.concat([frame] * (n_rows // 4), ignore_index=True)
+    message = (
+        r"every text of X\['{}'\] is one token, such as .*static_features, .*"
+        r"by X\['{}'\].astype"
+    )
+    if n_rows < 10:  # too few to say
+        check(frame)
+        return
+    with pytest.warns(UserWarning, match="every text of") as caught:
+        checked = check(frame)
+    assert len(caught) == len(change)
+    for column_, warning in zip(change, caught, strict=True):
+        assert re.match(message.format(column_, column_), str(warning.message))
+    assert set(checked.roles.values()) == {"tokens", "number"}
+    later = check(frame, roles=checked.roles, details=checked.details)  # known by now
+    assert later.roles == checked.roles
+
+
+def test_texts_that_are_no_category_are_not_warned_of():
+    n = 12
+    names = [f"name{i}" for i in range(n)]
+    frame = pd.DataFrame({"text": names, "age": range(n)})
+    check(frame)  # all different
+    check(frame.assign(text=["a", "b c"] * (n // 2)))
+    check(frame.assign(text=["a", "b"] * (n // 2)), static=["text"], needs_steps=False)
+    check(frame.assign(text=column(*[["a"], ["b"]] * (n // 2))))  # said to be tokens
 
 
 DAYS = pd.to_datetime(["2024-03-01", "2024-03-02", "2024-03-09"])

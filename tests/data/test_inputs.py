@@ -75,6 +75,59 @@ def test_an_empty_sequence_is_encoded_as_an_unknown_token_is():
     assert rows(encode(inputs, [""])) == rows(encode(inputs, ["never-seen"]))
 
 
+def encode_frame(inputs, frame):
+    return inputs.encode(check(inputs, frame))
+
+
+def blank_rows():
+    """Return a frame of fields whose rows 1 and 2 hold no steps."""
+    return pd.DataFrame(
+        {
+            "text": ["a b", "", " ", "b"],
+            "pulse": [[60.0, 70.0], [], np.empty(0), [80.0]],
+            "wide": [np.ones((2, 3)), [], np.empty((0, 3)), np.zeros((1, 3))],
+            "at": [[5, 8], [], [], [1]],
+        }
+    )
+
+
+@pytest.mark.parametrize("missing", ["raise", "indicator"])
+def test_a_row_without_steps_is_one_unknown_token_with_the_mean_of_features(missing):
+    inputs = fit(blank_rows(), time="at", scale="standard", missing=missing)
+    encoded = encode_frame(inputs, blank_rows())
+    ids = inputs.token_ids
+    assert rows(encoded) == [[ids["a"], ids["b"]], [UNKNOWN], [UNKNOWN], [ids["b"]]]
+    (features,) = encoded.beside
+    assert features.steps.lengths.tolist() == [2, 1, 1, 1]
+    np.testing.assert_allclose(features.steps[1][:, :4], 0, atol=1e-7)  # the means
+    assert inputs.codecs[-1].gaps.tolist() == []  # a row without steps has no gap
+    full = fit(blank_rows().iloc[[0, 3]], time="at", scale="standard", missing=missing)
+    expected = encode_frame(full, blank_rows().iloc[[0, 3]]).beside[0]
+    np.testing.assert_array_equal(features.steps[0], expected.steps[0])
+    for one in (blank_rows()[1:2], blank_rows()[2:3]):  # a batch may hold nothing else
+        alone = encode_frame(inputs, one)
+        assert rows(alone) == [[UNKNOWN]]
+        np.testing.assert_array_equal(alone.beside[0].steps[0], features.steps[1])
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_a_row_without_steps_has_the_level_of_training(norm):
+    inputs = fit(blank_rows(), time="at", instance_norm=norm)
+    assert np.isfinite(encode_frame(inputs, blank_rows()).beside[0].steps.values).all()
+    level, scale = inputs.level_and_scale(check(inputs, blank_rows()))
+    assert level[1:3, 0].tolist() == [70.0, 70.0]
+    assert (scale > 0).all()
+
+
+def test_an_empty_text_beside_other_steps_is_named():
+    frame = blank_rows().assign(text=["a b", "", "", ""])
+    message = "row 3 of X: column 'text' has 0 steps, but column 'pulse' has 1"
+    with pytest.raises(ValueError, match=message):
+        fit(frame, time="at")
+    with pytest.raises(ValueError, match=r"X\[1\] has no steps"):
+        fit(frame[["pulse", "wide"]])  # numbers alone
+
+
 def test_sequences_without_tokens_stay_empty_where_asked():
     inputs = fit(["a b", ""], empty="keep")
     encoded = encode(inputs, ["", "b", ""])

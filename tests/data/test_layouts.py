@@ -412,7 +412,7 @@ def test_fields_of_unequal_length_are_named_by_row_and_columns(fields):
     [
         (None, ValueError, r"row 1 of X\['heat'\] is missing"),
         (np.ones((1, 2)), ValueError, r"row 1 of X\['heat'\] has 2 features a step, ex"),
-        (["a"], TypeError, r"row 1 of X\['heat'\] holds tokens, but"),
+        (["a"], TypeError, r"row 1 of X\['heat'\] holds tokens, expected"),
         ([np.nan], ValueError, r"X\['heat'\] contains NaN: row 1, step 0"),
         (["a", 1], TypeError, r"row 1 of X\['heat'\] holds tokens"),
         ([1, "a"], TypeError, r"row 1 of X\['heat'\], step 0 is 1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 import torch
 from numpy.testing import assert_array_equal
@@ -80,6 +81,79 @@ def test_the_message_about_padding_names_the_remedy_that_works(shape, rng):
     with pytest.raises(ValueError, match=r"X\[0\], step 3\..*trim_padding\(X\)"):
         model.fit(X, y)
     assert model.fit(trim_padding(X), y).predict(X[:, :1]).shape == (3,)
+
+
+@pytest.fixture
+def padded():
+    """Return a frame of sequences of 3, 1 and 2 steps, all padded to 4."""
+    days = pd.date_range("2024", periods=4)
+    tokens = [["x", "y", "z"], ["y"], ["x", "x"]]
+    frame = pd.DataFrame(index=["u", "v", "w"])
+    frame["pulse"] = list(pad([np.arange(1.0, n + 1) for n in LENGTHS], NAN))
+    frame["both"] = [list(row) for row in pad([np.ones((n, 2)) for n in LENGTHS], NAN)]
+    frame["drug"] = [row + [None] * (4 - len(row)) for row in tokens]
+    frame["day"] = [days.where(np.arange(4) < n) for n in LENGTHS]
+    frame["level"] = [torch.tensor(row) for row in frame["pulse"]]
+    frame["age"] = [34, 71, 50]
+    frame["ward"] = pd.Categorical(["A", "B", "A"])
+    return frame
+
+
+def test_a_frame_of_fields_is_trimmed_row_by_row(padded):
+    trimmed = trim_padding(padded)
+    assert trimmed.index.tolist() == ["u", "v", "w"]
+    assert trimmed.columns.tolist() == padded.columns.tolist()
+    for column in ("pulse", "both", "drug", "day", "level"):
+        assert list(map(len, trimmed[column])) == LENGTHS
+        assert type(trimmed[column].iloc[1]) is type(padded[column].iloc[1])
+    assert trimmed["drug"].tolist() == [["x", "y", "z"], ["y"], ["x", "x"]]
+    assert_array_equal(trimmed["pulse"]["u"], [1.0, 2.0, 3.0])
+    pd.testing.assert_frame_equal(trimmed[["age", "ward"]], padded[["age", "ward"]])
+    assert len(padded["pulse"]["v"]) == 4  # the user's own is as it was
+
+
+def test_a_frame_of_polars_is_trimmed_too(padded):
+    columns = padded[["pulse", "drug", "age"]].to_dict("list")
+    trimmed = trim_padding(polars.DataFrame(columns, strict=False))
+    assert [list(cell) for cell in trimmed["drug"]] == [
+        ["x", "y", "z"],
+        ["y"],
+        ["x", "x"],
+    ]
+    assert list(map(len, trimmed["pulse"])) == LENGTHS
+
+
+def test_the_sequences_of_a_row_end_together(padded):
+    padded.at["u", "pulse"] = np.array([1.0, NAN, NAN, NAN])  # a gap: there are tokens
+    trimmed = trim_padding(padded)
+    assert_array_equal(trimmed["pulse"]["u"], [1.0, NAN, NAN])
+    shorter = padded.assign(drug=[["x", "y", "z"], ["y"], ["x", "x"]])
+    assert list(map(len, trim_padding(shorter)["drug"])) == LENGTHS
+    zeros = padded[["pulse", "age"]].assign(
+        pulse=[np.nan_to_num(row) for row in padded["pulse"]]
+    )
+    assert list(map(len, trim_padding(zeros, value=0)["pulse"])) == [1, 1, 2]
+
+
+def test_a_row_of_padding_alone_is_named_unless_there_are_tokens(padded):
+    padded.at["v", "pulse"] = np.full(4, NAN)
+    with pytest.raises(ValueError, match=r"^X\[1\] has no other steps .*1 of 3"):
+        trim_padding(padded[["pulse", "age"]])
+    padded.at["v", "drug"] = [None] * 4
+    blank = trim_padding(padded[["pulse", "drug"]])
+    assert list(map(len, blank["drug"])) == [3, 0, 2]
+    texts = padded[["pulse"]].assign(text=["a b c", "", "a b"])
+    assert list(map(len, trim_padding(texts)["pulse"])) == [3, 0, 2]
+    model = SequenceRegressor(hidden_size=2, max_epochs=1, missing="indicator")
+    assert model.fit(blank, [1.0, 2.0, 3.0]).predict(blank).shape == (3,)
+
+
+def test_the_message_about_a_padded_column_names_the_remedy_that_works(padded):
+    frame, y = padded.drop(columns=["drug", "day"]), [1.0, 2.0, 3.0]
+    model = SequenceRegressor(hidden_size=2, max_epochs=1)
+    with pytest.raises(ValueError, match=r"row 0, step 3\..*trim_padding\(X\)"):
+        model.fit(frame, y)
+    assert model.fit(trim_padding(frame), y).predict(trim_padding(frame)).shape == (3,)
 
 
 def test_other_messages_do_not_name_trim_padding():

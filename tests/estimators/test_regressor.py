@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 
 from skrnn import FeedForwardRegressor, SequenceRegressor
 from skrnn.datasets import make_adding_problem
+from skrnn.metrics import step_r2_scorer
 
 LOSSES = ["squared_error", "absolute_error", "huber", "quantile"]
 
@@ -463,18 +465,32 @@ def test_a_numeric_sequence_without_steps_stays_an_error(make_regressor, numbers
 
 def test_a_named_scorer_is_refused_where_y_has_steps(make_regressor, X, step_amounts):
     model = make_regressor(scoring="r2", early_stopping=True)
-    with pytest.raises(ValueError, match="scoring='r2' compares one number a sequence"):
+    with pytest.raises(
+        ValueError, match=r"scoring='r2' compares one number .*step_r2_scorer"
+    ):
         model.fit(X, step_amounts)
 
 
 def test_a_scorer_watches_steps(make_regressor, X, step_amounts):
-    def r2(estimator, X, y):
-        return estimator.score(X, y)
-
-    model = make_regressor(scoring=r2, early_stopping=True, max_epochs=4, lr=0.05)
+    model = make_regressor(
+        scoring=step_r2_scorer, early_stopping=True, max_epochs=4, lr=0.05
+    )
     model.fit(X, step_amounts)
     assert len(model.history_) == 4
     assert model.history_["valid_score"].nunique() > 1
+
+
+def test_a_search_scores_steps(make_regressor, X, step_amounts):
+    model = make_regressor().fit(X, step_amounts)
+    assert step_r2_scorer(model, X, step_amounts) == model.score(X, step_amounts)
+    weight = np.arange(1.0, len(X) + 1)
+    assert step_r2_scorer(model, X, step_amounts, sample_weight=weight) == model.score(
+        X, step_amounts, weight
+    )
+    search = GridSearchCV(
+        make_regressor(), {"lr": [0.001, 0.05]}, scoring=step_r2_scorer, cv=2
+    ).fit(X, step_amounts)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_a_fit_on_steps_refuses_one_number_a_sequence_later(

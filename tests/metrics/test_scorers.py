@@ -23,6 +23,7 @@ from skrnn.metrics import (
     exact_match_scorer,
     step_accuracy_score,
     step_accuracy_scorer,
+    step_r2_scorer,
     token_error_rate,
     token_error_rate_scorer,
 )
@@ -128,4 +129,6 @@ def test_scorers_can_be_pickled(name):
     copy = pickle.loads(pickle.dumps(scorer))
     y = [["B-x", "O", "O", "O"], ["O"]]
     answer = [["B-x", "O", "O", "O"], ["B-x"]]
+    if scorer is step_r2_scorer:
+        y, answer = [[1.0, 2.0], [3.0]], [[1.0, 2.0], [2.0]]
     assert copy(Says(answer), [[0.0]] * 2, y) == scorer(Says(answer), [[0.0]] * 2, y)

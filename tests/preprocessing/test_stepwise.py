@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skrnn import SequenceClassifier
+from skrnn import SequenceClassifier, SequenceRegressor
 from skrnn.data.ragged import object_array
 from skrnn.preprocessing import StepwiseTransformer
 
@@ -488,6 +488,27 @@ def test_a_frame_of_fields_gives_one_column_a_feature(sequences, fields, inner, 
         if names is not None:
             assert list(result.columns) == names
         assert_same_sequences(steps_of(result), expected)
+
+
+def test_a_row_of_a_frame_may_have_no_steps(fields):
+    blank = fields.copy()
+    blank.loc["v"] = [np.empty(0)] * 3
+    stepwise = StepwiseTransformer(StandardScaler()).fit(blank)
+    expected = StepwiseTransformer(StandardScaler()).fit_transform(fields.drop("v"))
+    got = stepwise.transform(blank)
+    assert got["heat"].map(len).tolist() == [4, 0, 6, 2, len(fields["heat"]["y"])]
+    assert_same_sequences(steps_of(got.drop("v")), steps_of(expected))
+    assert stepwise.transform(blank[1:2])["load"].map(len).tolist() == [0]
+    columns = ColumnTransformer(
+        [("steps", StepwiseTransformer(StandardScaler()), list(fields))],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    texts = blank.assign(text=[" ".join("a" * n) for n in blank["heat"].map(len)])
+    model = make_pipeline(columns, SequenceRegressor(hidden_size=2, max_epochs=1))
+    assert model.fit(texts, np.arange(5.0)).predict(texts[1:2]).shape == (1,)
+    with pytest.raises(ValueError, match=r"X\[1\] has no steps"):
+        model[-1].fit(blank, np.arange(5.0))
 
 
 def test_fields_come_in_any_order_and_by_name_only(fields):

@@ -16,7 +16,11 @@ from skrnn.data.targets._classes import (
 from skrnn.data.targets._continuations import FeatureContinuations, TokenContinuations
 from skrnn.data.targets._horizon import SeriesTargets
 from skrnn.data.targets._numbers import HorizonTargets, NumberTargets
-from skrnn.data.targets._step_numbers import StepNumberTargets, has_step_numbers
+from skrnn.data.targets._step_numbers import (
+    StepNumberTargets,
+    has_step_numbers,
+    open_step_numbers,
+)
 from skrnn.data.targets._steps import StepTargets
 from skrnn.data.targets._tokens import TokenTargets
 from skrnn.data.targets._weights import loss_weights
@@ -39,6 +43,7 @@ __all__ = [
     "has_step_numbers",
     "loss_weights",
     "make_class_targets",
+    "open_step_numbers",
     "open_targets",
     "scale_to_mean_1",
 ]

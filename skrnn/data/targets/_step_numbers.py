@@ -36,6 +36,35 @@ def has_step_numbers(y: Any) -> bool:
     return is_sequence(first) and not isinstance(first, str | bytes) and not of_lists
 
 
+def open_step_numbers(y: Any, name: str) -> RaggedArray:
+    """Return the numbers of each step, of y or of predictions.
+
+    Parameters
+    ----------
+    y : list, ndarray, Series or DataFrame
+        Arrays or lists ``(n_steps_i,)`` or ``(n_steps_i, n_outputs)``.
+    name : str
+        Name of y in messages.
+
+    Returns
+    -------
+    numbers : RaggedArray of float64 ``(total_steps,)`` or ``(total_steps, n_outputs)``
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a sequence is no array of real, finite numbers, or if they differ in their
+        outputs; the message names the place.
+    """
+    rows = [
+        _read_row(row, f"{name}[{i}]", f"sequence {i}")
+        for i, row in enumerate(open_rows(y, name))
+    ]
+    steps = RaggedArray.from_lengths(_join(rows, name, None), list(map(len, rows)))
+    _check_finite(steps, name)
+    return steps
+
+
 class StepNumberTargets(NumberTargets):
     """Real numbers for each step ↔ standardised float32 columns.
 
@@ -80,27 +109,9 @@ class StepNumberTargets(NumberTargets):
                     f"outputs a sequence pass a 2-D array, as np.stack({name})"
                 )
             raise ValueError(message)
-        steps = RaggedArray(self._join(rows, name), X.steps.offsets)
+        steps = RaggedArray(_join(rows, name, self.shape), X.steps.offsets)
         _check_finite(steps, name)
         return CheckedTargets(steps)
-
-    def _join(self, rows: list[NDArray], name: str) -> NDArray[np.float64]:
-        """Return flat numbers; rows of another shape than the first's are an error."""
-        expected = self.shape
-        for i, row in enumerate(rows):
-            if row.shape == (0,):
-                continue  # of any shape
-            if expected is None and row.ndim < 3 and 0 not in row.shape[1:]:
-                expected = row.shape[1:]
-            if row.shape[1:] != expected:
-                raise ValueError(
-                    f"{name}[{i}] has shape {row.shape}, expected {_shape_text(expected)}"
-                    f"{'' if self.shape is None else ' as in fit'}"
-                )
-        filled = [row for row in rows if len(row)]
-        if not filled:
-            return np.empty((0, *(expected or ())))
-        return np.concatenate(filled).astype(np.float64)
 
     def encode(self, data: CheckedData) -> RaggedArray:
         """Return standardised numbers ``(total_steps, n_outputs)``."""
@@ -152,6 +163,30 @@ def _read_row(row: Any, place: str, of: str) -> NDArray:
                 f"of {of}"
             )
     return row
+
+
+def _join(
+    rows: list[NDArray], name: str, shape: tuple[int, ...] | None
+) -> NDArray[np.float64]:
+    """Return flat numbers; rows of another shape than the first's are an error.
+
+    ``shape`` is that of the numbers of a step in ``fit``, if it is known.
+    """
+    expected = shape
+    for i, row in enumerate(rows):
+        if row.shape == (0,):
+            continue  # of any shape
+        if expected is None and row.ndim < 3 and 0 not in row.shape[1:]:
+            expected = row.shape[1:]
+        if row.shape[1:] != expected:
+            raise ValueError(
+                f"{name}[{i}] has shape {row.shape}, expected {_shape_text(expected)}"
+                f"{'' if shape is None else ' as in fit'}"
+            )
+    filled = [row for row in rows if len(row)]
+    if not filled:
+        return np.empty((0, *(expected or ())))
+    return np.concatenate(filled).astype(np.float64)
 
 
 def _check_finite(steps: RaggedArray, name: str) -> None:

@@ -1,0 +1,262 @@
+"""Parameters of networks: layers, pooling, attention, windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from skrnn._sklearn import SequenceOf
+from skrnn.estimators._parameters._constraints import NON_NEGATIVE_INT, POSITIVE_INT, RATE
+from skrnn.estimators._rows import OneOf, parameter, parameters
+from skrnn.modules.attention import ATTENTIONS
+from skrnn.modules.dense import ACTIVATIONS
+from skrnn.modules.pooling import POOLINGS
+from skrnn.modules.recurrent import CELLS
+
+
+@parameters
+class CellParameters:
+    """Recurrent layers."""
+
+    _group: ClassVar[str] = "network"
+
+    cell: str = parameter(
+        "lstm",
+        [OneOf(CELLS)],
+        "The recurrent cell. An LSTM remembers longest and is fastest on a CPU.",
+        architecture=True,
+    )
+    hidden_size: int = parameter(
+        128,
+        [POSITIVE_INT],
+        "Units of each layer and direction; more fit more and cost more.",
+        kind="int",
+        architecture=True,
+    )
+    num_layers: int = parameter(
+        1,
+        [POSITIVE_INT],
+        "Recurrent layers, each over the outputs of the one before.",
+        kind="int",
+        architecture=True,
+    )
+
+
+@parameters
+class DirectionParameters:
+    """Whether sequences are read from both ends."""
+
+    _group: ClassVar[str] = "network"
+
+    bidirectional: bool = parameter(
+        True,
+        ["boolean"],
+        "Whether a second cell reads each sequence (of Seq2Seq: each source) from its end.",
+        kind="bool",
+        architecture=True,
+    )
+
+
+@parameters
+class DropoutParameters:
+    """Dropout."""
+
+    _group: ClassVar[str] = "network"
+
+    dropout: float = parameter(
+        0.3,
+        [RATE],
+        """Rate at which values are dropped in training, on embeddings, between layers and
+        before the output layer; more regularizes more.""",
+        kind="float in [0, 1)",
+        architecture=True,
+    )
+
+
+@parameters
+class PoolingParameters:
+    """One vector from all steps."""
+
+    _group: ClassVar[str] = "network"
+
+    pooling: str = parameter(
+        "max",
+        [OneOf(POOLINGS)],
+        "How the outputs of all steps become one vector.",
+        architecture=True,
+    )
+
+
+@parameters
+class PatchParameters:
+    """Steps read several at a time."""
+
+    _group: ClassVar[str] = "network"
+
+    patch_size: int = parameter(
+        1,
+        [POSITIVE_INT],
+        """Numeric steps that are read as one, their values side by side; the last patch of
+        a sequence is filled with zeros, and marked. Shortens long signals by that factor,
+        and makes training as much faster. Not for tokens, nor for a number for each
+        step.""",
+        kind="int",
+        architecture=True,
+    )
+
+
+@parameters
+class DenseParameters:
+    """Dense layers."""
+
+    _group: ClassVar[str] = "network"
+
+    hidden_layer_sizes: int | Sequence[int] = parameter(
+        (128,),
+        [SequenceOf(POSITIVE_INT, min_size=0), POSITIVE_INT],
+        "Units of each hidden layer.",
+        kind="int or sequence of int",
+        architecture=True,
+    )
+    activation: str = parameter(
+        "relu",
+        [OneOf(ACTIVATIONS)],
+        "Activation function of each hidden layer.",
+        architecture=True,
+    )
+
+
+@parameters
+class WindowParameters:
+    """The last steps that a feed-forward network reads."""
+
+    _group: ClassVar[str] = "network"
+
+    window: int | None = parameter(
+        None,
+        [POSITIVE_INT, None],
+        """The last ``window`` steps (patches, with ``patch_size``) of each sequence are
+        read, zeros stand before shorter ones. None takes the longest training sequence.""",
+        kind="int or None",
+        architecture=True,
+    )
+
+
+@parameters
+class HistoryParameters:
+    """The last steps that a feed-forward language model reads."""
+
+    _group: ClassVar[str] = "network"
+
+    window: int = parameter(
+        8,
+        [POSITIVE_INT],
+        "Last steps that are read; zeros stand before a sequence's beginning.",
+        kind="int",
+        architecture=True,
+    )
+
+
+@parameters
+class ContextParameters:
+    """The neighbours of each step that a feed-forward network reads with it."""
+
+    _group: ClassVar[str] = "network"
+
+    context: int = parameter(
+        2,
+        [NON_NEGATIVE_INT],
+        "Neighbours on each side that are read with a step; zeros stand beyond the ends.",
+        kind="int",
+        architecture=True,
+    )
+
+
+@parameters
+class CRFParameters:
+    """The conditional random field."""
+
+    _group: ClassVar[str] = "network"
+
+    crf: bool = parameter(
+        True,
+        ["boolean"],
+        """Whether a conditional random field on top scores neighbouring labels, so that
+        whole label paths are learned and the best path is predicted. Without it each
+        step's label is chosen on its own.""",
+        kind="bool",
+        architecture=True,
+    )
+
+
+@parameters
+class AttentionParameters:
+    """Attention of a decoder to its source."""
+
+    _group: ClassVar[str] = "network"
+
+    attention: str | None = parameter(
+        "general",
+        [OneOf(ATTENTIONS), None],
+        """How the decoder attends to the source at each step: by a matrix ("general",
+        Luong), by tanh units ("additive", Bahdanau), or not at all, so that the encoder's
+        last state must hold everything.""",
+        architecture=True,
+    )
+
+
+@parameters
+class TyingParameters:
+    """Whether generated tokens share their vectors with the output layer."""
+
+    _group: ClassVar[str] = "network"
+
+    tie_weights: bool = parameter(
+        False,
+        ["boolean"],
+        """Whether the vector of a generated token, of size ``embedding_dim``, is also its
+        row of the output layer; fewer parameters.""",
+        kind="bool",
+        architecture=True,
+    )
+
+
+@parameters
+class HorizonParameters:
+    """Steps ahead, and those that are read."""
+
+    _group: ClassVar[str] = "network"
+
+    horizon: int = parameter(
+        1,
+        [POSITIVE_INT],
+        "Steps to forecast.",
+        kind="int",
+        architecture=True,
+        positional=True,
+    )
+    window: int | str = parameter(
+        "auto",
+        [POSITIVE_INT, OneOf(("auto",))],
+        """Last steps of a series that are read. More see further back and cost more.
+        "auto" compares two, four and eight seasons (of 12 months, 52 weeks, 7 days, 5
+        business days, 24 hours; 12 steps without dates) by a linear autoregression and
+        takes the shortest that is not clearly worse; at least ``horizon``.""",
+        kind='int or "auto"',
+        architecture=True,
+    )
+
+
+@parameters
+class HorizonDecoderParameters:
+    """How a recurrent forecaster gives the steps ahead."""
+
+    _group: ClassVar[str] = "network"
+
+    decoder: str = parameter(
+        "recurrent",
+        [OneOf(("direct", "recurrent"))],
+        """"recurrent" decodes the steps ahead one after the other, each with what is known
+        ahead of it; "direct" gives all at once, from the last state, and is faster.""",
+        architecture=True,
+    )

@@ -1,0 +1,94 @@
+"""Parameters of decoding and generation, callbacks, device and seed."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+
+from skrnn.estimators._parameters._constraints import NON_NEGATIVE, POSITIVE_INT
+from skrnn.estimators._rows import OneOf, parameter, parameters
+
+
+@parameters
+class BeamParameters:
+    """Beam search."""
+
+    _group: ClassVar[str] = "other"
+
+    beam_size: int = parameter(
+        5,
+        [POSITIVE_INT],
+        """Hypotheses kept at each step of decoding; more find more probable targets and
+        take longer. 1 is greedy. May be changed after ``fit``.""",
+        kind="int",
+    )
+    max_length: int | str = parameter(
+        "auto",
+        [POSITIVE_INT, OneOf(("auto",))],
+        """Tokens after which a target is ended. "auto": as many as the longest in training;
+        for a source longer than any in training, more in proportion; it grows where
+        training continues with longer targets. May be changed after ``fit``.""",
+        kind='int or "auto"',
+    )
+    length_penalty: float = parameter(
+        0.0,
+        [NON_NEGATIVE],
+        """Exponent of the length by which a beam divides log-probabilities; more favours
+        longer targets. May be changed after ``fit``.""",
+        kind="float",
+    )
+
+
+@parameters
+class GenerationParameters:
+    """The length of what is generated."""
+
+    _group: ClassVar[str] = "other"
+
+    max_length: int = parameter(
+        100,
+        [POSITIVE_INT],
+        "Most steps that are generated, where a method is given no other number.",
+        kind="int",
+    )
+
+
+@parameters
+class OtherParameters:
+    """Callbacks, output, device, seed."""
+
+    _group: ClassVar[str] = "other"
+
+    callbacks: Any = parameter(
+        None,
+        [None, list, tuple],
+        """skorch callbacks, called by the training loop after its own. One ends training
+        by raising ``skrnn.training.callbacks.StopTraining``. A scheduler of the learning
+        rate belongs with ``lr_schedule="constant"``.""",
+        kind="list of skorch callbacks or None",
+    )
+    warm_start: bool = parameter(
+        False,
+        ["boolean"],
+        """Whether ``fit`` continues from the weights of the last ``fit``; vocabulary,
+        classes and scales stay those of the first, and so must the parameters of the
+        network.""",
+        kind="bool",
+    )
+    verbose: int = parameter(
+        0, ["verbose"], "Whether a line an epoch is printed.", kind="int"
+    )
+    device: str | torch.device = parameter(
+        "auto",
+        [str, torch.device],
+        'Where the network runs, as torch names it; "auto" takes a GPU where there is one.',
+        kind="str",
+        architecture=True,
+    )
+    random_state: Any = parameter(
+        None,
+        ["random_state"],
+        "Fixes initial weights, the order of the data and dropout.",
+        kind="int, RandomState or None",
+    )

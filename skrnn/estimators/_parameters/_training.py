@@ -1,0 +1,158 @@
+"""Parameters of training: losses, weights, the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from skrnn._sklearn import Interval, SequenceOf, SubclassOf
+from skrnn.estimators._parameters._constraints import (
+    NON_NEGATIVE,
+    POSITIVE,
+    POSITIVE_INT,
+    RATE,
+    SHARE,
+)
+from skrnn.estimators._rows import OneOf, parameter, parameters
+from skrnn.training.callbacks import SCHEDULES
+from skrnn.training.losses import LOSSES
+
+#: The ``optimizer`` parameter: class and options beside lr and weight_decay.
+OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
+    "adam": (Adam, {"fused": True}),
+    "adamw": (AdamW, {"fused": True}),
+    "sgd": (SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
+    "rmsprop": (RMSprop, {}),
+}
+#: The fewest passes that ``max_epochs="auto"`` chooses.
+AUTO_MIN_EPOCHS = 12
+#: What ``weight_decay="auto"`` means for "adamw".
+AUTO_WEIGHT_DECAY = 0.3
+
+
+@parameters
+class LabelSmoothingParameters:
+    """Smoothed targets."""
+
+    _group: ClassVar[str] = "training"
+
+    label_smoothing: float = parameter(
+        0.1,
+        [RATE],
+        """Share of the target's probability that is spread over all classes in training.
+        A tagger's conditional random field takes none.""",
+        kind="float in [0, 1)",
+        architecture=True,
+    )
+
+
+@parameters
+class ClassWeightParameters:
+    """Weights of classes."""
+
+    _group: ClassVar[str] = "training"
+
+    class_weight: Any = parameter(
+        None,
+        [dict, list, OneOf(("balanced",)), None],
+        """Weight of each class in the loss, as in scikit-learn; a list has one for each
+        label of a multilabel y. A tagger multiplies the odds of a class at each step by
+        it.""",
+        kind='dict, "balanced", list of dict or None',
+    )
+
+
+@parameters
+class RegressionLossParameters:
+    """The loss of regressors."""
+
+    _group: ClassVar[str] = "training"
+
+    loss: str = parameter(
+        "squared_error",
+        [OneOf(LOSSES)],
+        "Training minimizes it over y scaled to unit deviation.",
+        architecture=True,
+    )
+    quantiles: Sequence[float] = parameter(
+        (0.1, 0.5, 0.9),
+        [SequenceOf(SHARE, distinct=True)],
+        """Levels of ``predict_quantiles`` with ``loss="quantile"``; ``predict`` is the
+        median.""",
+        kind="sequence of float in (0, 1)",
+        architecture=True,
+    )
+
+
+@parameters
+class TruncationParameters:
+    """Truncated back-propagation through time."""
+
+    _group: ClassVar[str] = "training"
+
+    bptt: int = parameter(
+        128,
+        [Interval(Integral, 2, None, closed="left")],
+        """Steps of truncated back-propagation through time: a longer sequence is read in
+        chunks that carry their state, and gradients are cut between them. More see
+        further back and take more memory.""",
+        kind="int",
+    )
+
+
+@parameters
+class LoopParameters:
+    """The training loop."""
+
+    _group: ClassVar[str] = "training"
+
+    max_epochs: int | str = parameter(
+        "auto",
+        [POSITIVE_INT, OneOf(("auto",))],
+        f"""Passes over the training data. "auto" chooses them for about <_auto_updates>
+        updates, between {AUTO_MIN_EPOCHS} and <_auto_max_epochs> passes.""",
+        kind='int or "auto"',
+    )
+    batch_size: int | str = parameter(
+        "auto",
+        [POSITIVE_INT, OneOf(("auto",))],
+        """Sequences in an update. "auto": 32, for more than 16,384 sequences 64, for more
+        than 65,536 sequences 128.""",
+        kind='int or "auto"',
+    )
+    lr: float = parameter(
+        0.003,
+        [POSITIVE],
+        "Learning rate, the highest one of the schedule.",
+        kind="float",
+    )
+    optimizer: str | type[Optimizer] = parameter(
+        "adamw",
+        [OneOf(OPTIMIZERS), SubclassOf(Optimizer)],
+        'Optimizer, or a class of ``torch.optim``. "sgd" has Nesterov momentum 0.9.',
+        kind='{"adam", "adamw", "sgd", "rmsprop"} or type',
+        architecture=True,
+    )
+    weight_decay: float | str = parameter(
+        0.0,
+        [NON_NEGATIVE, OneOf(("auto",))],
+        f"""Weight decay as the optimizer understands it. "auto": {AUTO_WEIGHT_DECAY} with
+        "adamw", whose decay is decoupled from the gradient, 0 with others.""",
+        kind='float or "auto"',
+        architecture=True,
+    )
+    lr_schedule: str = parameter(
+        "one_cycle",
+        [OneOf(SCHEDULES)],
+        """Course of the learning rate over the updates; "plateau" halves it when the loss
+        has not improved for two epochs.""",
+    )
+    max_grad_norm: float | None = parameter(
+        1.0,
+        [POSITIVE, None],
+        "Largest norm of all gradients together; None does not clip them.",
+        kind="float or None",
+    )
