@@ -39,7 +39,7 @@ for name, model in models.items():
 # %%
 # Both are about equally accurate. These utterances are short and of similar length, so that a
 # window holds the whole of each. Elsewhere it does not: see
-# :ref:`sphx_glr_gallery_plot_05_input_length.py`. The recurrent network has fewer parameters,
+# :ref:`sphx_glr_gallery_1_lecture_plot_08_input_length.py`. The recurrent network has fewer parameters,
 # because it applies the same weights at every step, while the feed-forward network has weights of
 # its own for each step of the window. It takes longer to fit.
 #

@@ -97,7 +97,7 @@ plt.show()
 # %%
 # So a recurrent network pays where order counts and is not at fixed places. For your own
 # file of texts, ``python -m skrnn compare data.csv --text review --target label`` gives the
-# answer in one line: :doc:`../user_guide/comparing`.
+# answer in one line: :doc:`../../user_guide/comparing`.
 #
 # .. rubric:: References
 #

@@ -90,4 +90,4 @@ plt.show()
 folder.cleanup()
 
 # %%
-# :doc:`../user_guide/persistence` says what a file promises, and what versions it needs.
+# :doc:`../../user_guide/persistence` says what a file promises, and what versions it needs.
