@@ -150,6 +150,30 @@ def load_airline():
     return _load_column("Passengers", "univariate_series", "airline.csv")
 
 
+def load_unseen_series():
+    """Return {name: (values, lags, first date, frequency)} of series that packages bring.
+
+    pmdarima brings beer (Australia, megalitres), wine (Australia, litres), wool (yarn,
+    tonnes) and lynx (pelts); statsmodels the sea's surface temperature (El Niño, °C), the
+    Nile's discharge and the unemployment rate of the United States (%).
+    """
+    from pmdarima import datasets
+    from statsmodels.datasets import elnino, macrodata, nile
+
+    sea = elnino.load_pandas().data.drop(columns="YEAR").to_numpy().ravel()
+    rate = macrodata.load_pandas().data["unemp"].to_numpy()
+    river = nile.load_pandas().data["volume"].to_numpy()
+    return {
+        "beer": (datasets.load_ausbeer(), 8, "1956-01-01", "QS"),
+        "wine": (datasets.load_wineind(), 24, "1980-01-01", "MS"),
+        "wool": (datasets.load_woolyrnq(), 8, "1965-01-01", "QS"),
+        "sea": (sea, 24, "1950-01-01", "MS"),
+        "unemployment": (rate, 8, "1959-01-01", "QS"),
+        "lynx": (datasets.load_lynx(), 12, "1821-01-01", "YS"),
+        "Nile": (river, 12, "1871-01-01", "YS"),
+    }
+
+
 def load_co2():
     """Return the weekly CO₂ at Mauna Loa, 1958 to 2001, ppm, float64, NaN in gaps."""
     path = _data_file("univariate_series", "co2_weekly.csv")

@@ -14,11 +14,19 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from skrnn import FeedForwardForecaster, SequenceForecaster, SequenceRegressor
 from skrnn.preprocessing import sliding_windows
 
-from ._data import load_airline, load_co2, load_sp500, load_stocks, load_sunspots
+from ._data import (
+    load_airline,
+    load_co2,
+    load_sp500,
+    load_stocks,
+    load_sunspots,
+    load_unseen_series,
+)
 from ._peers import LagRidge
 from ._report import at_least, at_most, print_table, progress, run_program, timed_call
 
 HORIZONS = (1, 12)
+_SEASONS = {"W": 52, "MS": 12, "QS": 4, "YS": 1}
 HEADER = ("series", "ahead", "method", "MASE", "RMSE", "/ persistence", "90 %", "fit (s)")
 #: Lags of the peers, first date, and frequency of each series.
 SERIES = {
@@ -62,6 +70,30 @@ def single_series(quick, seeds):
                 goals.append(at_most(claim, ours["ratio"], 1.01))
     print_table("Single series", HEADER, rows, _NOTE)
     return [*goals, *_coverage_goals("single series", statistics.fmean(inside))]
+
+
+def unseen_series(quick, seeds):
+    """Seven series that no default was chosen with."""
+    rows, inside, ratios = [], [], {horizon: [] for horizon in HORIZONS}
+    for name, (values, lags, start, freq) in load_unseen_series().items():
+        dates = pd.date_range(start, periods=len(values), freq=freq)
+        for horizon in HORIZONS:
+            panel = {name: pd.Series(np.asarray(values, dtype=float), dates)}
+            result = _compare(panel, name, lags, horizon, quick, seeds, {})
+            rows += _rows(name, horizon, result)
+            ours = result["SequenceForecaster"]
+            inside.append(ours["coverage"])
+            ratios[horizon].append(ours["RMSE"] / result["ridge on differences"]["RMSE"])
+    print_table("Series that no default was chosen with", HEADER, rows, _NOTE)
+    goals = [
+        at_most(
+            f"seven unseen series, {horizon} ahead: RMSE / ridge on differences, mean",
+            statistics.geometric_mean(ratios[horizon]),
+            1.0,
+        )
+        for horizon in HORIZONS
+    ]
+    return [*goals, *_coverage_goals("unseen series", statistics.fmean(inside))]
 
 
 def stocks(quick, seeds):
@@ -192,7 +224,7 @@ def _in_test(rows, panel, cuts):
 
 
 def _season(series):
-    return 52 if series.index.freqstr.startswith("W") else 12
+    return _SEASONS[series.index.freqstr.split("-")[0]]
 
 
 def _scale(series, season):
@@ -320,7 +352,7 @@ def _r2(rows):
     return float(1 - (error**2).sum() / (spread**2).sum())
 
 
-PARTS = (single_series, stocks, covariates)
+PARTS = (single_series, unseen_series, stocks, covariates)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
