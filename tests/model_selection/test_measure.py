@@ -90,7 +90,7 @@ def test_what_cannot_be_pickled_has_no_size():
         (lambda estimator, X, y: 1.0, ["<lambda>"]),
         (lambda estimator, X, y: {"a": 1.0, "b": np.float32(2)}, ["a", "b"]),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, list) else "scoring",
 )
 def test_every_metric_has_a_name(scoring, names):
     scorer = Scoring(LINEAR, scoring)
