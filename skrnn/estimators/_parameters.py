@@ -17,6 +17,7 @@ from skrnn.modules.char_encoder import CHAR_ENCODERS
 from skrnn.modules.dense import ACTIVATIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
+from skrnn.modules.step_encoder import STEP_ENCODERS
 from skrnn.training.callbacks import SCHEDULES
 from skrnn.training.losses import LOSSES
 
@@ -138,6 +139,24 @@ class PatchParameters:
         and makes training as much faster. Not for tokens, nor for a number for each
         step.""",
         kind="int",
+        architecture=True,
+    )
+
+
+@parameters
+class StepEncoderParameters:
+    """How the frames of a video are read."""
+
+    _group: ClassVar[str] = "network"
+
+    step_encoder: str | None = parameter(
+        None,
+        [OneOf(STEP_ENCODERS), None],
+        """How steps that are images, arrays ``(n_steps_i, height, width)`` or ``(n_steps_i,
+        height, width, n_channels)``, are read: by convolutions with pooling, trained with
+        the network, that make a vector of size ``embedding_dim`` of each ("cnn"), or as one
+        feature a pixel (None). With it all pixels of a channel have one mean and deviation
+        under ``scale="standard"``.""",
         architecture=True,
     )
 
@@ -416,7 +435,8 @@ class TokenParameters:
     embedding_dim: int = parameter(
         100,
         [POSITIVE_INT],
-        "Size of a token's vector; set by ``embeddings`` where given.",
+        """Size of a token's vector, set by ``embeddings`` where given, and of an image's with
+        ``step_encoder``.""",
         kind="int",
         architecture=True,
     )
