@@ -10,6 +10,7 @@ from skrnn.datasets._generators import (
     make_switches,
     make_waves,
 )
+from skrnn.datasets._images import read_image_folder
 from skrnn.datasets._japanese_vowels import load_japanese_vowels
 from skrnn.datasets._long_range import (
     make_copy_memory,
@@ -43,6 +44,7 @@ __all__ = [
     "read_abc",
     "read_conll",
     "read_conllu",
+    "read_image_folder",
     "read_lines",
     "read_text",
     "read_vectors",
