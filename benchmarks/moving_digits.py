@@ -93,7 +93,9 @@ def moving_digits(quick, seeds):
                 ]
             )
         convolution = means["recurrent, convolution"]
-        goals.append(at_least(f"moving digits: {target}, convolution", convolution, bound))
+        goals.append(
+            at_least(f"moving digits: {target}, convolution", convolution, bound)
+        )
         goals.append(
             at_least(
                 f"moving digits: {target}, pixels, recurrent against feed-forward",
