@@ -3,6 +3,7 @@
 from . import (
     crf_speed,
     generation_speed,
+    moving_digits,
     quality_audio,
     quality_classification,
     quality_forecasting,
@@ -27,6 +28,7 @@ PROGRAMS = {
         generation_speed,
         quality_classification,
         quality_audio,
+        moving_digits,
         quality_tables,
         quality_regression,
         quality_forecasting,

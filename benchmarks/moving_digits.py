@@ -107,9 +107,9 @@ def moving_digits(quick, seeds):
         f"Moving digits ({n_train:,} training, {n_other:,} test videos of other images)",
         ("target", "model", "chosen", "parameters", "test accuracy", "fit (s)"),
         rows,
-        "Frames of 16 × 16 pixels with noise of 0.1, 10 to 20 a video; chance is 0.10 for the digit and 0.125 "
-        f"for the direction. {max_epochs} passes; the setting is the best of three on videos of 300 validation "
-        "images.",
+        "Frames of 16 × 16 pixels with noise of 0.1, 10 to 20 a video; chance is 0.10 for the digit and "
+        f"0.125 for the direction. {max_epochs} passes; the setting is the best of three on videos of 300 "
+        "validation images.",
     )
     return goals
 
