@@ -143,6 +143,18 @@ def test_columns_beside_the_frames_are_read_too(make, make_viewer, frames, rng):
         model.predict(frame.assign(video=[x.transpose(0, 2, 1) for x in frames]))
 
 
+def test_pixels_keep_their_scale_beside_features_of_any_unit(
+    make, make_viewer, frames, rng
+):
+    level = [rng.normal(size=len(x)) for x in frames]
+    frame = pd.DataFrame({"level": level, "video": frames})
+    large = frame.assign(level=[1e5 * x for x in level])
+    y = make_viewer.targets(frames)
+    expected = make_viewer.outputs(make().fit(frame, y), frame)
+    outputs = make_viewer.outputs(make().fit(large, y), large)
+    assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_missing_pixels_are_marked(make, make_viewer, frames):
     gappy = [x.copy() for x in frames]
     gappy[2][0, 1, 1] = np.nan
