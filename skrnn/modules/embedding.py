@@ -32,6 +32,8 @@ PADDING, UNKNOWN = 0, 1
 
 #: The parts of a batch that belong to a field.
 PARTS = ("tokens", "features", "words", "characters", "vectors")
+#: Pixels of images that are encoded at a time; on the CPU their maps fit into its cache.
+N_PIXELS = {"cpu": 1 << 16, "cuda": 1 << 22}
 #: The largest vector of a static category.
 MAX_CATEGORY_DIM = 32
 
@@ -124,7 +126,10 @@ class ImageInput(InputLayer):
         flat = x.flatten(0, 1)  # (B * T, F)
         steps = flat if len(rows) == len(flat) else flat.index_select(0, rows)
         images = steps[:, self.first : self.stop].reshape(-1, *self.shape)
-        vectors = self.dropout(torch.relu(self.encoder(images)))  # (N, E)
+        at_once = N_PIXELS.get(x.device.type, N_PIXELS["cuda"])
+        parts = images.split(max(1, at_once // (self.stop - self.first)))
+        encoded = torch.cat([self.encoder(part) for part in parts])
+        vectors = self.dropout(torch.relu(encoded))  # (N, E)
         if len(rows) < len(flat):
             vectors = vectors.new_zeros(len(flat), vectors.shape[1]).index_copy(
                 0, rows, vectors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from skrnn.modules import embedding
 from skrnn.modules.embedding import (
     UNKNOWN,
     FeatureInput,
@@ -293,3 +294,15 @@ def test_values_of_image_vectors_are_dropped_in_training():
     kept = dropped != 0
     torch.testing.assert_close(dropped[kept], 2 * expected[kept])
     assert (expected != 0).sum() > kept.sum() > 0
+
+
+@torch.no_grad()
+def test_images_are_encoded_some_at_a_time(monkeypatch):
+    layer = image_input(12, 0).eval()
+    inputs = {"features": torch.rand(3, 5, 12), "lengths": torch.tensor([5, 2, 4])}
+    expected = layer(inputs)
+    sizes = []
+    layer.encoder.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    monkeypatch.setitem(embedding.N_PIXELS, "cpu", 50)
+    torch.testing.assert_close(layer(inputs), expected)
+    assert sizes == [4, 4, 3]
