@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Rows that are converted at a time.
-BLOCK = 1 << 12
+#: Values that are converted at a time, and the most rows.
+BLOCK, BLOCK_ROWS = 1 << 18, 1 << 12
 #: Deviations below this share of the largest value are rounding errors.
 CONSTANT = 1e-12
 
@@ -99,7 +99,8 @@ def _blocks(
     values: NDArray, weights: NDArray | None = None
 ) -> Iterator[tuple[NDArray[np.float64], Any]]:
     """Yield rows as float64, and their weights as a column."""
-    for start in range(0, len(values), BLOCK):
-        rows = slice(start, start + BLOCK)
+    n_rows = min(BLOCK_ROWS, max(1, BLOCK // max(1, values.shape[1])))
+    for start in range(0, len(values), n_rows):
+        rows = slice(start, start + n_rows)
         weight = 1.0 if weights is None else weights[rows, None]
         yield values[rows].astype(np.float64), weight

@@ -51,7 +51,8 @@ def test_the_type_and_the_blocks_do_not_matter(values, monkeypatch):
     single = values.astype(np.float32)
     expected = Standardization().fit(single.astype(np.float64)).apply(single)
     assert_array_equal(Standardization().fit(single).apply(single), expected)
-    monkeypatch.setattr(scaling, "BLOCK", 7)
+    monkeypatch.setattr(scaling, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(scaling, "BLOCK", 10)
     assert_allclose(
         Standardization().fit(values).apply(values),
         StandardScaler().fit_transform(values),
