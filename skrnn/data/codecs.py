@@ -17,6 +17,7 @@ from skrnn.data.embeddings import PretrainedVectors, check_embeddings
 from skrnn.data.fields import StaticColumns
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
+from skrnn.data.steps import StepShape
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
 #: Stands for a sequence without tokens: an unknown token without characters.
@@ -117,6 +118,12 @@ class FeatureCodec:
         What is constant within a sequence (a category, a holiday) would vanish.
     patch_size : int
         Steps that are read as one, by ``join_patches``.
+    step_encoder : str or None
+        How the network reads the images of ``image``.
+    image : StepShape, optional
+        The features of a step that are the pixels of an image, ``(height, width)`` or
+        ``(height, width, n_channels)``. All pixels of a channel have one mean and one
+        deviation.
 
     Notes
     -----
@@ -149,12 +156,16 @@ class FeatureCodec:
         instance_norm: str | None = None,
         target_feature: int = 0,
         patch_size: int = 1,
+        step_encoder: str | None = None,
+        image: StepShape | None = None,
     ):
         self.scale = scale
         self.missing = missing
         self.instance_norm = instance_norm
         self.target_feature = target_feature
         self.patch_size = patch_size
+        self.step_encoder = step_encoder
+        self.image = image
 
     def fit(
         self,
@@ -176,7 +187,8 @@ class FeatureCodec:
         self.standard = Standardization(self.scale is not None)
         by_step = None if weight is None else np.repeat(weight, steps.lengths)
         last = None if seconds is None else self._last_real(steps)
-        self.standard.fit(self._columns(steps, seconds, last), by_step)
+        columns = self._columns(steps, seconds, last)
+        self.standard.fit(columns, by_step, self._groups(columns.shape[1]))
         if self.instance_norm is None:
             return self
         if self.target_feature >= self.n_features:
@@ -229,7 +241,15 @@ class FeatureCodec:
     def layer_config(self, **token_options: Any) -> dict[str, Any]:
         """Return the arguments of the network's input layer."""
         n_features = len(self.standard.mean) + len(self.gaps)
-        return {"n_features": n_features * self.patch_size + self.marks_padding}
+        if self.image is None:
+            return {"n_features": n_features * self.patch_size + self.marks_padding}
+        return {
+            "n_features": n_features,
+            "step_encoder": self.step_encoder,
+            "first": self.image.first,
+            "shape": image_shape(self.image),
+            "embedding_dim": token_options["embedding_dim"],
+        }
 
     def join_patches(self, encoded: EncodedSequences) -> EncodedSequences:
         """Return ``patch_size`` steps side by side as one, zeros after the last one.
@@ -285,6 +305,16 @@ class FeatureCodec:
         since_real = seconds[:, None] - seconds[last]
         return np.column_stack([steps.values, since_step, since_real])
 
+    def _groups(self, n_columns: int) -> NDArray[np.int64] | None:
+        """Return a number for each column, the same for the pixels of a channel."""
+        if self.image is None:
+            return None
+        height, width, n_channels = image_shape(self.image)
+        groups = np.arange(n_columns)
+        pixels = slice(self.image.first, self.image.first + height * width * n_channels)
+        groups[pixels] = self.image.first + np.tile(np.arange(n_channels), height * width)
+        return groups
+
     def _last_real(self, steps: RaggedArray) -> NDArray[np.int64]:
         """Return the row of each gappy feature's last value, ``(total_steps, n_gaps)``.
 
@@ -321,6 +351,12 @@ class FeatureCodec:
         distance = np.where(real, values - np.repeat(level, lengths), 0.0)
         squares = np.add.reduceat(np.square(distance), starts) / np.maximum(counts, 1)
         return level, squares, counts
+
+
+def image_shape(image: StepShape) -> tuple[int, int, int]:
+    """Return ``(height, width, n_channels)``."""
+    height, width, *channels = image.shape
+    return height, width, channels[0] if channels else 1
 
 
 class StaticCodec:

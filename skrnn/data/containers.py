@@ -48,6 +48,7 @@ from skrnn.data.steps import (
     PLAIN,
     Advice,
     Split,
+    StepShape,
     check_finite,
     is_missing,
     is_sequence,
@@ -131,6 +132,8 @@ class CheckedSequences:
     seconds : float64 ndarray of shape (total_steps,), optional
         Seconds from the first step of each sequence.
     static : StaticColumns, optional
+    shapes : tuple of StepShape
+        The shapes of the steps of each numeric field; empty where X is 2-D.
     roles, details : dict, optional
         What each column of a frame of fields is, as in ``FieldOptions``.
     """
@@ -144,6 +147,7 @@ class CheckedSequences:
     beside: tuple[Field, ...] = ()
     seconds: NDArray[np.float64] | None = None
     static: StaticColumns | None = None
+    shapes: tuple[StepShape, ...] = ()
     roles: dict[Hashable, Role] | None = None
     details: dict[Hashable, Any] | None = None
 
@@ -272,8 +276,10 @@ def _check_list(
         sequences = _frames_as_arrays(sequences, name)
     kind = _kind_of(sequences, input_type, empty, name, advice)
     texts: list[str] | None = None
+    shapes: tuple[StepShape, ...] = ()
     if kind == "numeric":
-        steps = join_numbers(sequences, name, advice, allow_missing=missing)
+        steps, shape = join_numbers(sequences, name, advice, allow_missing=missing)
+        shapes = (StepShape(None, 0, shape),)
         form = _list_form(sequences, steps)
     else:
         if kind == "strings":
@@ -289,7 +295,7 @@ def _check_list(
         form = Form("tokens", "list", None)
     if empty == "raise" or (empty == "tokens" and kind == "numeric"):
         _check_no_empty(steps, name)
-    return CheckedSequences(steps, form, named, texts)
+    return CheckedSequences(steps, form, named, texts, shapes=shapes)
 
 
 def _check_any(n_sequences: int, name: str) -> None:
@@ -484,7 +490,11 @@ def _check_stacked(
     lengths = np.full(n_sequences, n_steps, dtype=np.int64)
     steps = RaggedArray.from_lengths(values, lengths)
     check_finite(steps, name, advice, allow_missing=missing)
-    return CheckedSequences(steps, Form("numeric", "array", values.shape[1]))
+    return CheckedSequences(
+        steps,
+        Form("numeric", "array", values.shape[1]),
+        shapes=(StepShape(None, 0, array.shape[2:]),),
+    )
 
 
 def _check_no_empty(steps: RaggedArray, name: str) -> None:
@@ -531,6 +541,7 @@ def _check_fields(
         beside=tuple(beside),
         seconds=read.seconds,
         static=read.static,
+        shapes=read.shapes,
         roles=roles,
         details=read.details,
     )

@@ -22,12 +22,14 @@ from skrnn.data.steps import (
     DATES,
     Advice,
     Split,
+    StepShape,
     check_finite,
     is_missing,
     is_sequence,
     join_tokens,
     shown,
     split_texts,
+    step_shape,
     to_array,
     to_floats,
 )
@@ -103,6 +105,8 @@ class Fields(NamedTuple):
     static : StaticColumns or None
     roles : dict of column to Role
     lengths : int64 ndarray of shape (n_sequences,)
+    shapes : tuple of StepShape
+        Of each numeric field, in the order of ``features``.
     details : dict of column to int or str
         As in ``FieldOptions``.
     frame : DataFrame
@@ -115,6 +119,7 @@ class Fields(NamedTuple):
     static: StaticColumns | None
     roles: dict[Hashable, Role]
     lengths: NDArray[np.int64]
+    shapes: tuple[StepShape, ...]
     details: dict[Hashable, Any]
     frame: pd.DataFrame
 
@@ -370,6 +375,8 @@ def _read_columns(
 ) -> Fields:
     tokens: list[Field] = []
     features: list[tuple[Hashable, RaggedArray]] = []
+    shapes: list[StepShape] = []
+    n_features = 0
     stamps: tuple[Hashable, RaggedArray] | None = None
     lengths: dict[Hashable, NDArray[np.int64]] = {}
     for column, role in roles.items():
@@ -389,8 +396,10 @@ def _read_columns(
             stamps = (column, steps)
         else:
             width = None if options.details is None else options.details[column]
-            steps = read_features(frame[column], place, width)
+            steps, shape = read_features(frame[column], place, width)
             features.append((column, steps))
+            shapes.append(StepShape(column, n_features, shape))
+            n_features += steps.values.shape[1]
         lengths[column] = steps.lengths
     check_equal_lengths(lengths, name, [f.name for f in tokens if f.texts is not None])
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
@@ -417,6 +426,7 @@ def _read_columns(
         read_static(frame, roles, options, name),
         roles,
         n_steps,
+        tuple(shapes),
         details,
         frame,
     )
@@ -461,21 +471,30 @@ def _tokens(
     return join_tokens(cells, place, advice, any_value=any_value), None
 
 
-def read_features(column: pd.Series, place: str, width: int | None = None) -> RaggedArray:
-    """Return numbers ``(total_steps, n_features)`` of arrays or lists.
+def read_features(
+    column: pd.Series, place: str, width: int | None = None
+) -> tuple[RaggedArray, tuple[int, ...]]:
+    """Return numbers ``(total_steps, n_features)`` of arrays or lists, and a step's shape.
 
     ``width`` is the number of features where all of them are empty, 1 by default.
     """
     arrays = read_arrays(column, place, to_floats)
-    widths = [int(np.prod(a.shape[1:])) if a.size or a.ndim > 1 else 0 for a in arrays]
-    width = next((found for found in widths if found), width or 1)
-    for i, got in enumerate(widths):
-        if got not in (0, width):
+    shapes = [step_shape(a) if a.size or a.ndim > 1 else None for a in arrays]
+    shape = next((shape for shape in shapes if shape is not None), (width or 1,))
+    width = int(np.prod(shape))
+    for i, got in enumerate(shapes):
+        if got in (None, shape):
+            continue
+        if np.prod(got) == width:
             raise ValueError(
-                f"row {i} of {place} has {got} features a step, expected {width} (as the "
+                f"row {i} of {place} has steps of shape {got}, expected {shape} (as the "
                 "rows before)"
             )
-    return RaggedArray.from_sequences([a.reshape(len(a), width) for a in arrays])
+        raise ValueError(
+            f"row {i} of {place} has {np.prod(got)} features a step, expected {width} (as "
+            "the rows before)"
+        )
+    return RaggedArray.from_sequences([a.reshape(len(a), width) for a in arrays]), shape
 
 
 def read_arrays(

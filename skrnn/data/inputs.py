@@ -33,7 +33,7 @@ from skrnn.data.containers import (
 )
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray
-from skrnn.data.steps import check_finite
+from skrnn.data.steps import StepShape, check_finite
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import Vocabulary
 
@@ -52,7 +52,7 @@ class Inputs:
         As the estimators' parameters.
     static_features, time :
         As the estimators' parameters.
-    scale, missing, instance_norm, target_feature, patch_size :
+    scale, missing, instance_norm, target_feature, patch_size, step_encoder :
         As in ``FeatureCodec``; ``missing=None`` is "raise" of an estimator that has no such
         parameter.
     gaps_in_steps : bool
@@ -82,7 +82,7 @@ class Inputs:
     PARAMETERS: ClassVar[tuple[str, ...]] = (
         *("input_type", "tokenizer", "lowercase", "min_count", "max_vocabulary"),
         *("char_encoder", "static_features", "time", "scale", "missing"),
-        *("instance_norm", "target_feature", "patch_size"),
+        *("instance_norm", "target_feature", "patch_size", "step_encoder"),
     )
 
     form: Form
@@ -106,6 +106,7 @@ class Inputs:
         target_feature: int = 0,
         patch_size: int = 1,
         gaps_in_steps: bool = True,
+        step_encoder: str | None = None,
         scales_static: bool = False,
         needs_steps: bool = True,
         empty: str = "unknown",
@@ -123,6 +124,7 @@ class Inputs:
         self.instance_norm = instance_norm
         self.target_feature = target_feature
         self.patch_size = patch_size
+        self.step_encoder = step_encoder
         learns_gaps = missing is not None and gaps_in_steps
         self.advice = OF_X if learns_gaps else OF_X._replace(missing=WITHOUT_GAPS)
         self.fields = FieldOptions(
@@ -152,7 +154,31 @@ class Inputs:
             name=name,
             advice=self.advice,
         )
-        return replace(checked, name=name)
+        checked = replace(checked, name=name)
+        if self.step_encoder is not None and len(checked.steps.values):
+            self._image_of(checked)
+        return checked
+
+    def _image_of(self, X: CheckedSequences) -> StepShape:
+        """Return which features are images; a ValueError unless one step field is."""
+        reads = f"step_encoder={self.step_encoder!r} reads"
+        frames = "frames (n_steps, height, width) or (n_steps, height, width, n_channels)"
+        if self.patch_size > 1:
+            raise ValueError(
+                f"{reads} one step at a time, but patch_size={self.patch_size}"
+            )
+        images = [shape for shape in X.shapes if len(shape.shape) in (2, 3)]
+        if len(images) == 1:
+            return images[0]
+        if images:
+            columns = " and ".join(f"{X.name}[{image.column!r}]" for image in images)
+            raise ValueError(f"{reads} one column of frames, but {columns} hold some")
+        got = "tokens"
+        if X.form.container in ("columns", "nested"):
+            got = "one number a step"
+        elif X.shapes:
+            got = f"steps of shape {', '.join(str(shape.shape) for shape in X.shapes)}"
+        raise ValueError(f"{reads} {frames}, but {X.name} has {got}")
 
     def keep_columns(self, X: CheckedSequences) -> None:
         """Read the columns of other frames as those of X."""
@@ -172,6 +198,7 @@ class Inputs:
             return self._like_fitted_kind(X)  # empty lists could be of any kind
         if form.kind != self.form.kind:
             self.check_form(X, estimator=estimator, name=name)
+        self._check_image(X, estimator, name)
         if form.container == "columns" or (
             X.named is not None and self.form.container == form.container
         ):
@@ -183,6 +210,7 @@ class Inputs:
         self, X: CheckedSequences, *, estimator: object, name: str = "X"
     ) -> None:
         """Raise a ValueError unless X is of the kind, width and text form of ``fit``."""
+        self._check_image(X, estimator, name)
         check_same_form(X, self.form, estimator=estimator, name=name)
         if not self.fixed_text_form or self.vocabulary is None:
             return
@@ -193,6 +221,18 @@ class Inputs:
             )
         if X.texts is None and self.holds_texts:
             self._check_tokens_are_whole(X.steps, name)
+
+    def _check_image(self, X: CheckedSequences, estimator: object, name: str) -> None:
+        """Raise a ValueError for images of another shape than in ``fit``."""
+        features = self._features
+        if features is None or features.image is None or not len(X.steps.values):
+            return
+        got, expected = self._image_of(X).shape, features.image.shape
+        if got != expected:
+            raise ValueError(
+                f"{name} has frames of shape {got}, but {type(estimator).__name__} was "
+                f"fitted on frames of shape {expected}"
+            )
 
     def _check_tokens_are_whole(self, steps: RaggedArray, name: str) -> None:
         """Raise a ValueError for a new token that the tokenizer would split."""
@@ -257,6 +297,8 @@ class Inputs:
                     self.instance_norm,
                     self.target_feature,
                     self.patch_size,
+                    self.step_encoder,
+                    self._image_of(X) if self.step_encoder is not None else None,
                 )
             else:
                 place = X.name if field.name is None else f"{X.name}[{field.name!r}]"

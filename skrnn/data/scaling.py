@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Rows that are converted at a time.
-BLOCK = 1 << 12
+#: Values that are converted at a time, and the most rows.
+BLOCK, BLOCK_ROWS = 1 << 18, 1 << 12
 #: Deviations below this share of the largest value are rounding errors.
 CONSTANT = 1e-12
 
@@ -35,27 +35,38 @@ class Standardization:
     def __init__(self, enabled: bool = True):
         self.enabled = enabled
 
-    def fit(self, values: NDArray, weights: NDArray | None = None) -> Standardization:
+    def fit(
+        self,
+        values: NDArray,
+        weights: NDArray | None = None,
+        groups: NDArray[np.int64] | None = None,
+    ) -> Standardization:
         """Learn from ``(n_rows, n_columns)``, NaN where a value is missing.
 
-        ``weights`` ``(n_rows,)`` say how often each row counts.
+        ``weights`` ``(n_rows,)`` say how often each row counts. Columns of one group, of
+        ``groups`` ``(n_columns,)`` from 0 on, share their mean and deviation.
         """
         if weights is not None:
             values, weights = values[weights > 0], weights[weights > 0]
         largest = np.zeros(values.shape[1])
         for block, _ in _blocks(values):
             largest = np.maximum(largest, np.nan_to_num(np.abs(block)).max(axis=0))
+        if groups is not None:
+            of_group = np.zeros(groups.max(initial=-1) + 1)
+            np.maximum.at(of_group, groups, largest)
+            largest = of_group[groups]
         # in units of the largest value: neither squares nor tiny numbers leave float64
         unit = np.where(largest > 0, largest, 1.0)
         total, mean, squares = np.zeros((3, values.shape[1]))
         for block, weight in _blocks(values, weights):
             total += (weight * ~np.isnan(block)).sum(axis=0)
             mean += np.nansum(weight * (block / unit), axis=0)
+        total, mean = _of_groups(total, groups), _of_groups(mean, groups)
         total = np.where(total > 0, total, 1.0)
         mean /= total
         for block, weight in _blocks(values, weights):
             squares += np.nansum(weight * np.square(block / unit - mean), axis=0)
-        deviation = np.sqrt(squares / total)
+        deviation = np.sqrt(_of_groups(squares, groups) / total)
         deviation[deviation <= CONSTANT * np.abs(mean)] = 0.0
         self.mean = mean * unit
         self.scale = np.where(deviation > 0, deviation * unit, unit)
@@ -79,11 +90,17 @@ class Standardization:
         return result
 
 
+def _of_groups(sums: NDArray, groups: NDArray[np.int64] | None) -> NDArray:
+    """Return the sum over each column's group, ``(n_columns,)``."""
+    return sums if groups is None else np.bincount(groups, sums)[groups]
+
+
 def _blocks(
     values: NDArray, weights: NDArray | None = None
 ) -> Iterator[tuple[NDArray[np.float64], Any]]:
     """Yield rows as float64, and their weights as a column."""
-    for start in range(0, len(values), BLOCK):
-        rows = slice(start, start + BLOCK)
+    n_rows = min(BLOCK_ROWS, max(1, BLOCK // max(1, values.shape[1])))
+    for start in range(0, len(values), n_rows):
+        rows = slice(start, start + n_rows)
         weight = 1.0 if weights is None else weights[rows, None]
         yield values[rows].astype(np.float64), weight

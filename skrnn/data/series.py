@@ -405,7 +405,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
     target = numeric[_target_of(numeric, options.target, name)]
     rest = [column for column in numeric if column != target]
     steps = {
-        column: read_features(frame[column], f"{name}[{shown(column)}]")
+        column: read_features(frame[column], f"{name}[{shown(column)}]")[0]
         for column in numeric
     }
     for column, of_column in steps.items():

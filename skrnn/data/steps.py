@@ -72,6 +72,18 @@ OF_X = Advice(
 OF_INFINITY = "Replace infinite values before, and scale those that are too large"
 
 
+class StepShape(NamedTuple):
+    """The shape of the steps of some features, which are flattened.
+
+    ``column`` is theirs in a frame of fields, ``first`` the first of these features, and
+    ``shape`` has more than one dimension where a step is, for example, an image.
+    """
+
+    column: Hashable
+    first: int
+    shape: tuple[int, ...]
+
+
 def shown(value: object) -> str:
     """Return the representation of a value, cut to what a message can hold."""
     text = _REPR.repr(value)
@@ -155,20 +167,24 @@ def join_numbers(
     advice: Advice = OF_X,
     *,
     allow_missing: bool = False,
-) -> RaggedArray:
-    """Return steps ``(total_steps, n_features)`` as floats; errors name the place."""
+) -> tuple[RaggedArray, tuple[int, ...]]:
+    """Return steps ``(total_steps, n_features)`` as floats, and the shape of a step.
+
+    Errors name the place.
+    """
     arrays = [to_floats(s, name, i, advice) for i, s in enumerate(sequences)]
-    shapes = {_step_shape(array) for array in arrays if array.size or array.ndim > 1}
+    shapes = {step_shape(array) for array in arrays if array.size or array.ndim > 1}
     if len(shapes) > 1:
         _raise_unequal_shapes(arrays, name)
-    width = int(np.prod(shapes.pop())) if shapes else 1
+    shape = shapes.pop() if shapes else (1,)
+    width = int(np.prod(shape))
     if width == 0:
         raise ValueError(f"{name} has 0 features a step, expected at least 1")
     steps = RaggedArray.from_sequences(
         [array.reshape(len(array), width) for array in arrays]
     )
     check_finite(steps, name, advice, allow_missing=allow_missing)
-    return steps
+    return steps, shape
 
 
 def to_floats(
@@ -321,9 +337,9 @@ def _remedy_for(step: Any, advice: Advice) -> str:
 
 
 def _raise_unequal_shapes(arrays: list[NDArray], name: str) -> None:
-    expected = _step_shape(arrays[0])
-    i = next(i for i, array in enumerate(arrays) if _step_shape(array) != expected)
-    got = _step_shape(arrays[i])
+    expected = step_shape(arrays[0])
+    i = next(i for i, array in enumerate(arrays) if step_shape(array) != expected)
+    got = step_shape(arrays[i])
     if np.prod(got) == np.prod(expected):
         raise ValueError(
             f"{name}[{i}] has steps of shape {got}, expected {expected} (as {name}[0] has)"
@@ -334,7 +350,7 @@ def _raise_unequal_shapes(arrays: list[NDArray], name: str) -> None:
     )
 
 
-def _step_shape(array: NDArray) -> tuple[int, ...]:
+def step_shape(array: NDArray) -> tuple[int, ...]:
     """Return the shape of a step; a step of a 1-D array has one feature."""
     return array.shape[1:] or (1,)
 

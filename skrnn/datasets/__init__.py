@@ -10,7 +10,14 @@ from skrnn.datasets._generators import (
     make_switches,
     make_waves,
 )
+from skrnn.datasets._images import read_image_folder
 from skrnn.datasets._japanese_vowels import load_japanese_vowels
+from skrnn.datasets._long_range import (
+    make_copy_memory,
+    make_dyck,
+    make_temporal_order,
+)
+from skrnn.datasets._moving_digits import make_moving_digits
 from skrnn.datasets._readers import (
     read_abc,
     read_conll,
@@ -26,13 +33,18 @@ __all__ = [
     "load_japanese_vowels",
     "load_spoken_digits",
     "make_adding_problem",
+    "make_copy_memory",
     "make_delayed_recall",
+    "make_dyck",
+    "make_moving_digits",
     "make_sentences",
     "make_switches",
+    "make_temporal_order",
     "make_waves",
     "read_abc",
     "read_conll",
     "read_conllu",
+    "read_image_folder",
     "read_lines",
     "read_text",
     "read_vectors",

@@ -71,21 +71,16 @@ def make_delayed_recall(
     """
     check_scalar(n_classes, "n_classes", Integral, min_val=2, max_val=26)
     check_scalar(n_distractors, "n_distractors", Integral, min_val=1, max_val=26)
-    if encoding not in ("tokens", "one_hot"):
-        raise ValueError(f'encoding must be "tokens" or "one_hot", got {encoding!r}')
+    check_encoding(encoding)
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_samples, min_steps, max_steps)
+    offsets = draw_offsets(random, n_samples, min_steps, max_steps)
     cues = random.randint(n_classes, size=n_samples)
     ids = random.randint(n_classes, n_classes + n_distractors, size=offsets[-1])
     ids[offsets[:-1]] = cues
     tokens = [chr(ord("A") + i) for i in range(n_classes)]
     y = np.array(tokens)[cues]
     tokens += [chr(ord("a") + i) for i in range(n_distractors)]
-    if encoding == "one_hot":
-        values = np.eye(len(tokens), dtype=np.float32)[ids]
-        return list(RaggedArray(values, offsets)), y
-    steps = RaggedArray(np.array(tokens)[ids], offsets)
-    return [sequence.tolist() for sequence in steps], y
+    return encode_steps(ids, tokens, offsets, encoding), y
 
 
 def make_adding_problem(
@@ -139,7 +134,7 @@ def make_adding_problem(
     True
     """
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_samples, min_steps, max_steps, shortest=2)
+    offsets = draw_offsets(random, n_samples, min_steps, max_steps, shortest=2)
     half = np.diff(offsets) // 2
     first = offsets[:-1] + random.randint(half)
     second = offsets[:-1] + half + random.randint(np.diff(offsets) - half)
@@ -195,7 +190,7 @@ def make_waves(
     check_scalar(n_classes, "n_classes", Integral, min_val=2)
     check_scalar(noise, "noise", Real, min_val=0)
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_samples, min_steps, max_steps)
+    offsets = draw_offsets(random, n_samples, min_steps, max_steps)
     lengths = np.diff(offsets)
     y = random.randint(n_classes, size=n_samples)
     phase = random.uniform(size=n_samples)
@@ -255,7 +250,7 @@ def make_switches(
     check_scalar(rate, "rate", Real, min_val=0, max_val=1, include_boundaries="neither")
     check_scalar(noise, "noise", Real, min_val=0)
     random = check_random_state(random_state)
-    offsets = _draw_offsets(random, n_samples, min_steps, max_steps)
+    offsets = draw_offsets(random, n_samples, min_steps, max_steps)
     pulses = random.uniform(size=offsets[-1]) < rate
     so_far = np.cumsum(pulses)
     before = np.repeat(so_far[offsets[:-1]] - pulses[offsets[:-1]], np.diff(offsets))
@@ -267,7 +262,7 @@ def make_switches(
     )
 
 
-def _draw_offsets(
+def draw_offsets(
     random: np.random.RandomState,
     n_samples: int,
     min_steps: int,
@@ -279,3 +274,19 @@ def _draw_offsets(
     check_scalar(min_steps, "min_steps", Integral, min_val=shortest)
     check_scalar(max_steps, "max_steps", Integral, min_val=min_steps)
     return offsets_of(random.randint(min_steps, max_steps + 1, size=n_samples))
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise a ValueError unless steps can be encoded so."""
+    if encoding not in ("tokens", "one_hot"):
+        raise ValueError(f'encoding must be "tokens" or "one_hot", got {encoding!r}')
+
+
+def encode_steps(
+    ids: NDArray, tokens: list[str], offsets: NDArray[np.int64], encoding: str
+) -> list:
+    """Return ids ``(total_steps,)`` as token lists, or as arrays of indicator vectors."""
+    if encoding == "one_hot":
+        return list(RaggedArray(np.eye(len(tokens), dtype=np.float32)[ids], offsets))
+    steps = RaggedArray(np.array(tokens)[ids], offsets)
+    return [sequence.tolist() for sequence in steps]

@@ -21,6 +21,7 @@ from skrnn.estimators._parameters import (
     NumberParameters,
     PatchParameters,
     RecurrentParameters,
+    StepEncoderParameters,
     TokenParameters,
     WordParameters,
 )
@@ -207,6 +208,7 @@ class SequenceClassifier(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    StepEncoderParameters,
     PatchParameters,
     RecurrentParameters,
 ):
@@ -217,7 +219,7 @@ class SequenceClassifier(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
-        patch_size.
+        patch_size, step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.

@@ -32,6 +32,7 @@ from skrnn.estimators._parameters import (
     PatchParameters,
     RecurrentParameters,
     RegressionLossParameters,
+    StepEncoderParameters,
     TokenParameters,
     WordParameters,
 )
@@ -254,6 +255,7 @@ class SequenceRegressor(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    StepEncoderParameters,
     PatchParameters,
     RecurrentParameters,
 ):
@@ -267,7 +269,7 @@ class SequenceRegressor(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
-        patch_size.
+        patch_size, step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.

@@ -27,6 +27,7 @@ from skrnn.estimators._parameters import (
     NumberParameters,
     OtherParameters,
     PatchParameters,
+    StepEncoderParameters,
     StoppingParameters,
     TargetParameters,
     TokenParameters,
@@ -455,6 +456,7 @@ class Seq2SeqTransformer(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    StepEncoderParameters,
     PatchParameters,
     DropoutParameters,
     TyingParameters,
@@ -474,7 +476,7 @@ class Seq2SeqTransformer(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
-        dropout, patch_size.
+        dropout, patch_size, step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.

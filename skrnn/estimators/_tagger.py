@@ -29,6 +29,7 @@ from skrnn.estimators._parameters import (
     LabelSmoothingParameters,
     NumberParameters,
     SchemeParameters,
+    StepEncoderParameters,
     TokenParameters,
     WordParameters,
 )
@@ -323,6 +324,7 @@ class SequenceTagger(
     FieldParameters,
     WordParameters,
     TokenParameters,
+    StepEncoderParameters,
     CRFParameters,
     DropoutParameters,
     DirectionParameters,
@@ -336,7 +338,8 @@ class SequenceTagger(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, crf.
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, crf,
+        step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
         embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, scheme, invalid_tags.

@@ -1,9 +1,10 @@
-"""The input layer: features unchanged, token vectors with character features, or several
-fields of these side by side; and the layer of static columns.
+"""The input layer: features unchanged or images by an encoder, token vectors with character
+features, or several fields of these side by side; and the layer of static columns.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import Generator, Tensor, nn
 from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.initialization import embedding_scale, small_normal_
+from skrnn.modules.masking import length_mask
+from skrnn.modules.step_encoder import STEP_ENCODERS
 
 #: A padded batch by name, as the collator makes it. ``"tokens"`` int64 ``(B, T)`` or
 #: ``"features"`` float32 ``(B, T, F)``, ``"lengths"`` int64 ``(B,)``; optional are
@@ -30,6 +33,8 @@ PADDING, UNKNOWN = 0, 1
 
 #: The parts of a batch that belong to a field.
 PARTS = ("tokens", "features", "words", "characters", "vectors")
+#: Pixels of images that are encoded at a time; on the CPU their maps fit into its cache.
+N_PIXELS = {"cpu": 1 << 16, "cuda": 1 << 22}
 #: The largest vector of a static category.
 MAX_CATEGORY_DIM = 32
 
@@ -72,6 +77,66 @@ class FeatureInput(InputLayer):
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the features ``(B, T, F)``."""
         return inputs["features"]
+
+
+class ImageInput(InputLayer):
+    """A vector of each step's image, before the features that are beside it.
+
+    Parameters
+    ----------
+    n_features : int
+        Features of a step, its pixels included.
+    step_encoder : str
+        Layer that encodes an image, a key of ``STEP_ENCODERS``.
+    first : int
+        The feature that is the image's first pixel.
+    shape : tuple of (height, width, n_channels)
+        Of the image.
+    embedding_dim : int
+        Size of an image's vector.
+    dropout : float
+        Rate at which values of the vectors are dropped in training.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        *,
+        step_encoder: str,
+        first: int,
+        shape: tuple[int, int, int],
+        embedding_dim: int,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.shape = tuple(shape)
+        n_pixels = math.prod(shape)
+        self.first, self.stop = first, first + n_pixels
+        self.encoder = STEP_ENCODERS[step_encoder](shape, embedding_dim)
+        self.output_size = embedding_dim + n_features - n_pixels
+        self.dropout = Dropout(dropout)
+
+    def prepare(self) -> None:
+        """Keep the layer as it is: features bring no counts or vectors."""
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return ``(B, T, output_size)``; the padding has zeros for its images."""
+        x = inputs["features"]  # (B, T, F)
+        real = length_mask(inputs["lengths"], x.shape[1]).flatten()
+        rows = real.nonzero()[:, 0]  # (N,)
+        flat = x.flatten(0, 1)  # (B * T, F)
+        steps = flat if len(rows) == len(flat) else flat.index_select(0, rows)
+        images = steps[:, self.first : self.stop].reshape(-1, *self.shape)
+        at_once = N_PIXELS.get(x.device.type, N_PIXELS["cuda"])
+        parts = images.split(max(1, at_once // (self.stop - self.first)))
+        encoded = torch.cat([self.encoder(part) for part in parts])
+        vectors = self.dropout(torch.relu(encoded))  # (N, E)
+        if len(rows) < len(flat):
+            vectors = vectors.new_zeros(len(flat), vectors.shape[1]).index_copy(
+                0, rows, vectors
+            )
+        vectors = vectors.view(*x.shape[:2], -1)  # (B, T, E)
+        return torch.cat([vectors, x[..., : self.first], x[..., self.stop :]], dim=-1)
 
 
 class TokenEmbedding(InputLayer):
@@ -234,7 +299,7 @@ class JoinedInput(InputLayer):
     Parameters
     ----------
     fields : sequence of mapping
-        Arguments of ``FeatureInput`` or ``TokenEmbedding``, one a field.
+        Arguments of ``FeatureInput``, ``ImageInput`` or ``TokenEmbedding``, one a field.
     dropout : float
         As in ``TokenEmbedding``.
     """
@@ -263,7 +328,7 @@ class JoinedInput(InputLayer):
                 for name in PARTS
                 if field_key(name, j) in inputs
             }
-            parts.append(layer(own))
+            parts.append(layer({"lengths": inputs["lengths"], **own}))
         return torch.cat(parts, dim=-1)
 
 
@@ -305,9 +370,11 @@ class StaticInput(nn.Module):
 
 
 def build_input_layer(input_layer: Mapping[str, Any], dropout: float) -> InputLayer:
-    """Return the input layer for features, for tokens, or for several fields."""
+    """Return the input layer for features, images, tokens, or several fields."""
     if "fields" in input_layer:
         return JoinedInput(**input_layer, dropout=dropout)
+    if "step_encoder" in input_layer:
+        return ImageInput(**input_layer, dropout=dropout)
     if "n_features" in input_layer:
         return FeatureInput(**input_layer)
     return TokenEmbedding(**input_layer, dropout=dropout)

@@ -176,10 +176,10 @@ def max_steps(device: torch.device | str) -> int:
     return MAX_STEPS.get(torch.device(device).type, MAX_STEPS["cuda"])
 
 
-def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 16) -> NDArray[np.uint64]:
+def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 18) -> NDArray[np.uint64]:
     """Return a number for each sequence that depends on its content alone.
 
-    Integer arithmetic, hence exact in any order; ``chunk`` steps at a time.
+    Integer arithmetic, hence exact in any order; about ``chunk`` values at a time.
     """
     result = _fingerprints_of_steps(sequences, chunk)
     for j, field in enumerate(sequences.beside, 1):
@@ -207,7 +207,7 @@ def _fingerprints_of_steps(sequences: EncodedSequences, chunk: int) -> NDArray[n
         factor ^= factor >> np.uint64(32)
         by_word = sequences.characters.astype(np.uint64) @ factor  # zeros do not count
     nonempty = np.flatnonzero(steps.lengths)
-    cuts = np.flatnonzero(np.diff(steps.offsets[nonempty] // chunk)) + 1
+    cuts = np.flatnonzero(np.diff(steps.offsets[nonempty] * width // chunk)) + 1
     for part in np.split(nonempty, cuts):
         first, last = steps.offsets[part[0]], steps.offsets[part[-1] + 1]
         values = np.ascontiguousarray(steps.values[first:last]).reshape(-1)

@@ -382,6 +382,12 @@ def make_pooled(request):
     return request.param
 
 
+@_one_of([case for case in CASES if case.has("step_encoder")])
+def make_viewer(request):
+    """Return the case of each estimator that reads images in turn."""
+    return request.param
+
+
 @_one_of([case for case in CASES if case.has("attention")])
 def make_attentive(request):
     """Return the case of each estimator with a decoder in turn."""

@@ -63,6 +63,7 @@ REFUSED = {
     "scoring": [3, "acuracy"],
     "static_features": ["name", 3, ["name"]],
     "target": ["price"],
+    "step_encoder": ["rnn", 3, "cnn"],
     "target_feature": [-1, 0.5],
     "target_max_vocabulary": [0, -1],
     "target_min_count": [0, 1.5],

@@ -51,7 +51,8 @@ def test_the_type_and_the_blocks_do_not_matter(values, monkeypatch):
     single = values.astype(np.float32)
     expected = Standardization().fit(single.astype(np.float64)).apply(single)
     assert_array_equal(Standardization().fit(single).apply(single), expected)
-    monkeypatch.setattr(scaling, "BLOCK", 7)
+    monkeypatch.setattr(scaling, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(scaling, "BLOCK", 10)
     assert_allclose(
         Standardization().fit(values).apply(values),
         StandardScaler().fit_transform(values),
@@ -80,3 +81,17 @@ def test_disabled_it_fills_gaps_with_the_mean_and_nothing_else(values):
     assert_allclose(found[3, 1], np.nanmean(values[:, 1]), rtol=1e-6)
     real = ~np.isnan(values)
     assert_array_equal(found[real], values[real].astype(np.float32))
+
+
+def test_columns_of_a_group_are_scaled_as_one_column(rng):
+    values = rng.normal([0.0, 5.0, 1e6, 0.0], [1.0, 2.0, 300.0, 0.0], size=(200, 4))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    weights = rng.integers(0, 3, size=200).astype(float)
+    found = Standardization().fit(values, weights, np.array([1, 1, 0, 1]))
+    one = values[:, [0, 1, 3]].reshape(-1, 1)
+    expected = Standardization().fit(one, np.repeat(weights, 3))
+    assert_allclose(found.mean[[0, 1, 3]], np.repeat(expected.mean, 3))
+    assert_allclose(found.scale[[0, 1, 3]], np.repeat(expected.scale, 3))
+    alone = Standardization().fit(values[:, 2:3], weights)
+    assert_allclose(found.mean[2], alone.mean[0])
+    assert_allclose(found.scale[2], alone.scale[0])

@@ -10,16 +10,20 @@ from sklearn.pipeline import make_pipeline
 from skrnn.datasets import (
     make_adding_problem,
     make_delayed_recall,
+    make_moving_digits,
     make_sentences,
     make_switches,
+    make_temporal_order,
     make_waves,
 )
 
 GENERATORS = [
     make_adding_problem,
     make_delayed_recall,
+    make_moving_digits,
     make_sentences,
     make_switches,
+    make_temporal_order,
     make_waves,
 ]
 

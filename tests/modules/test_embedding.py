@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from skrnn.modules import embedding
 from skrnn.modules.embedding import (
     UNKNOWN,
     FeatureInput,
@@ -219,7 +220,7 @@ def test_fields_are_embedded_one_by_one_and_joined():
     }
     second = {"tokens": torch.tensor([[3, 0]])}
     third = {"features": torch.ones(1, 2, 2)}
-    inputs = dict(first)
+    inputs = dict(first, lengths=torch.tensor([2]))
     inputs |= {field_key(name, 1): part for name, part in second.items()}
     inputs |= {field_key(name, 2): part for name, part in third.items()}
     parts = [
@@ -245,3 +246,63 @@ def test_static_columns_are_numbers_beside_the_vectors_of_categories():
     assert (found[0, 2:] == 0).all()  # unseen categories
     assert torch.equal(found[1, 2:5], layer.embeddings[0].weight[3])
     assert torch.equal(found[1, 5:], layer.embeddings[1].weight[50])
+
+
+def image_input(n_features=15, first=2):
+    """Return a layer of 3 × 2 pixels with two channels, two features before, one after."""
+    config = {"n_features": n_features, "step_encoder": "cnn", "first": first}
+    with torch.device("meta"):
+        layer = build_input_layer(
+            config | {"shape": (3, 2, 2), "embedding_dim": 4}, dropout=0.5
+        )
+    return materialize(layer, torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def test_features_beside_an_image_follow_its_vector():
+    layer = image_input().eval()
+    x = torch.rand(3, 5, 15)
+    vectors = layer({"features": x, "lengths": torch.full((3,), 5)})
+    assert vectors.shape == (3, 5, layer.output_size) == (3, 5, 7)
+    assert torch.equal(vectors[..., 4:6], x[..., :2])
+    assert torch.equal(vectors[..., 6], x[..., -1])
+    images = x[..., 2:14].reshape(15, 3, 2, 2)
+    expected = torch.relu(layer.encoder(images)).view(3, 5, 4)
+    torch.testing.assert_close(vectors[..., :4], expected)
+
+
+def test_no_image_of_the_padding_is_read():
+    layer = image_input(12, 0).eval()
+    x, lengths = torch.rand(2, 4, 12), torch.tensor([4, 2])
+    x[1, 2:] = torch.nan
+    vectors = layer({"features": x, "lengths": lengths})
+    assert torch.equal(vectors[1, 2:], torch.zeros(2, 4))
+    vectors.sum().backward()
+    gradients = [p.grad.clone() for p in layer.parameters()]
+    layer.zero_grad()
+    for row, n in zip(x, lengths, strict=True):
+        layer({"features": row[None, :n], "lengths": n[None]}).sum().backward()
+    for parameter, gradient in zip(layer.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_values_of_image_vectors_are_dropped_in_training():
+    layer = image_input(12, 0)
+    inputs = {"features": torch.rand(8, 5, 12), "lengths": torch.full((8,), 5)}
+    expected = layer.eval()(inputs)
+    dropped = layer.train()(inputs)
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], 2 * expected[kept])
+    assert (expected != 0).sum() > kept.sum() > 0
+
+
+@torch.no_grad()
+def test_images_are_encoded_some_at_a_time(monkeypatch):
+    layer = image_input(12, 0).eval()
+    inputs = {"features": torch.rand(3, 5, 12), "lengths": torch.tensor([5, 2, 4])}
+    expected = layer(inputs)
+    sizes = []
+    layer.encoder.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    monkeypatch.setitem(embedding.N_PIXELS, "cpu", 50)
+    torch.testing.assert_close(layer(inputs), expected)
+    assert sizes == [4, 4, 3]

@@ -39,6 +39,7 @@ from skrnn.estimators._parameters._network import (
     HorizonParameters,
     PatchParameters,
     PoolingParameters,
+    StepEncoderParameters,
     TyingParameters,
     WindowParameters,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "SchemeParameters",
     "SeriesParameters",
     "StaticGapParameters",
+    "StepEncoderParameters",
     "StoppingParameters",
     "TOKENIZER",
     "TOKENIZER_KIND",

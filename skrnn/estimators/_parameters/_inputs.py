@@ -130,7 +130,8 @@ class TokenParameters:
     embedding_dim: int = parameter(
         100,
         [POSITIVE_INT],
-        "Size of a token's vector; set by ``embeddings`` where given.",
+        """Size of a token's vector, set by ``embeddings`` where given, and of an image's with
+        ``step_encoder``.""",
         kind="int",
         architecture=True,
     )

@@ -12,6 +12,7 @@ from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.dense import ACTIVATIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
+from skrnn.modules.step_encoder import STEP_ENCODERS
 
 
 @parameters
@@ -83,6 +84,24 @@ class PoolingParameters:
         "max",
         [OneOf(POOLINGS)],
         "How the outputs of all steps become one vector.",
+        architecture=True,
+    )
+
+
+@parameters
+class StepEncoderParameters:
+    """How the frames of a video are read."""
+
+    _group: ClassVar[str] = "network"
+
+    step_encoder: str | None = parameter(
+        None,
+        [OneOf(STEP_ENCODERS), None],
+        """How steps that are images, arrays ``(n_steps_i, height, width)`` or ``(n_steps_i,
+        height, width, n_channels)``, are read: by convolutions with pooling, trained with
+        the network, that make a vector of size ``embedding_dim`` of each ("cnn"), or as one
+        feature a pixel (None). With it all pixels of a channel have one mean and deviation
+        under ``scale="standard"``.""",
         architecture=True,
     )
 
