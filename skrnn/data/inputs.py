@@ -148,6 +148,13 @@ class Inputs:
         )
         return replace(checked, name=name)
 
+    def check_new(
+        self, X: Any, *, estimator: object, name: str = "X"
+    ) -> CheckedSequences:
+        """Validate the X of a prediction, which is of the form of ``fit``."""
+        checked = self.check(X, estimator=estimator, name=name)
+        return self.check_like_fit(checked, estimator=estimator, name=name)
+
     def keep_columns(self, X: CheckedSequences) -> None:
         """Read the columns of other frames as those of X."""
         self.fields = replace(self.fields, roles=X.roles, details=X.details)

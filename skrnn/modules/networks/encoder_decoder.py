@@ -30,6 +30,9 @@ class EncoderDecoder(EncodingNetwork):
         number of layers, in one direction.
     """
 
+    shape = "many to many, unaligned"
+    recurrent_parts = ("encoder", "decoder.layers")
+
     def __init__(
         self, *, input_size: int, output_size: int, attention: str | None, **encoding: Any
     ):

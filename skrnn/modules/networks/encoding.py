@@ -33,6 +33,7 @@ class EncodingNetwork(InputNetwork):
     """
 
     static_in_steps: ClassVar[bool] = True
+    recurrent_parts: ClassVar[tuple[str, ...]] = ("encoder",)
 
     def __init__(
         self,

@@ -173,6 +173,9 @@ class RecurrentLanguageModel(LanguageModel):
     language model. Interspeech.
     """
 
+    shape = "one to many"
+    recurrent_parts = ("layers",)
+
     def __init__(
         self,
         *,

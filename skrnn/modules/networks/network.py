@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from skrnn.modules.embedding import Inputs, StaticInput, build_input_layer
-from skrnn.modules.recurrent import Cell
+from skrnn.modules.recurrent import Cell, UnrolledCell
 
 
 class Network(nn.Module):
@@ -25,11 +25,26 @@ class Network(nn.Module):
         The arguments that built it.
     cell : type of Cell, or None
         The recurrent cell; None without recurrence.
+    shape : str
+        How outputs belong to inputs, in the words of the user guide.
+    recurrent_parts : tuple of str
+        Names of the submodules that are stacks of cells.
     """
 
     kind: str
     config: dict[str, Any]
     cell: type[Cell] | None = None
+    shape: ClassVar[str] = "many to one"
+    recurrent_parts: ClassVar[tuple[str, ...]] = ()
+
+    def unroll(self) -> dict[tuple[str, int, str], UnrolledCell]:
+        """Replace all cells by unrolled ones; return them by part, layer and direction."""
+        cells = {}
+        for name in self.recurrent_parts:
+            part: Any = self.get_submodule(name)
+            for (layer, direction), cell in part.unroll().items():
+                cells[name.partition(".")[0], layer, direction] = cell
+        return cells
 
     def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors of distinct words, of which a batch then takes its rows.

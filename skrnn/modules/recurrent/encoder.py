@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import gather_steps, last_step, reversal
 from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 
 class RecurrentEncoder(nn.Module):
@@ -56,6 +57,16 @@ class RecurrentEncoder(nn.Module):
             CELLS[cell](s, hidden_size) for s in (sizes if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
+
+    def unroll(self) -> dict[tuple[int, str], UnrolledCell]:
+        """Replace the cells by unrolled ones; return them by layer and direction."""
+        stacks = {"forward": self.forward_layers, "backward": self.backward_layers}
+        cells = {}
+        for i in range(len(self.forward_layers)):
+            for direction, stack in stacks.items():
+                if i < len(stack):
+                    cells[i + 1, direction] = stack[i] = UnrolledCell(stack[i])
+        return cells
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return every step's output and the last layer's final state.

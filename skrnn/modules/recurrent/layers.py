@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 #: Tensors (num_layers, B, H), one for each state tensor of a cell.
 LayerStates = tuple[Tensor, ...]
@@ -43,6 +44,13 @@ class RecurrentLayers(nn.Module):
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
         self.state_shape = (CELLS[cell].n_states, num_layers, hidden_size)
         self.dropout = Dropout(dropout)
+
+    def unroll(self) -> dict[tuple[int, str], UnrolledCell]:
+        """Replace the cells by unrolled ones; return them by layer and direction."""
+        cells = {}
+        for i, cell in enumerate(self.layers):
+            cells[i + 1, "forward"] = self.layers[i] = UnrolledCell(cell)
+        return cells
 
     def zeros(self, n_sequences: int, like: Tensor) -> LayerStates:
         """Return the state before any step, with the dtype and device of ``like``."""
