@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 #: Public packages, imported when they are first used.
-_PACKAGES = ["datasets", "metrics", "preprocessing"]
+_PACKAGES = ["datasets", "inspection", "metrics", "preprocessing"]
 
 
 def __getattr__(name: str) -> Any:

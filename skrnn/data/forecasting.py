@@ -367,9 +367,7 @@ class SeriesInputs:
         self.check_known(windows)
         return windows
 
-    def check_new(
-        self, X: Any, *, estimator: object, name: str = "X"
-    ) -> CheckedWindows:
+    def check_new(self, X: Any, *, estimator: object, name: str = "X") -> CheckedWindows:
         """Return the last window of each series, of which a prediction is wanted."""
         windows = self.last_windows(self.read(X, name), name)
         self.check_known(windows)

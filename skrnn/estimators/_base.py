@@ -498,7 +498,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         fresh = copy(self)
         fresh.random_state = deepcopy(self.random_state)
         if self.__sklearn_is_fitted__():
-            vars(fresh).update(self._fitted_parameters)
+            fresh.__dict__.update(self._fitted_parameters)
             data = fresh._check_data(X, y, None, warm=True)
         else:
             check_parameters(fresh)

@@ -162,7 +162,7 @@ class ForecastingTask(BaseSequenceEstimator):
             of arrays, a list of other lists; of a frame with one row a series a Series
             indexed by its id and time. With ``loss="quantile"`` the median.
         """
-        windows = self._check_X(X)
+        windows = self._check_ends(X)
         return windows.panel.as_user(self._point(windows, self._relative(windows)))
 
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
@@ -197,7 +197,7 @@ class ForecastingTask(BaseSequenceEstimator):
         """
         check_is_fitted(self)
         self._check_has_quantiles()
-        windows = self._check_X(X)
+        windows = self._check_ends(X)
         return self._quantiles(windows, self._relative(windows))
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -279,6 +279,11 @@ class ForecastingTask(BaseSequenceEstimator):
     def _season(self) -> int:
         layout = self._inputs.options.layout
         return layout.season
+
+    def _check_ends(self, X: Any) -> CheckedWindows:
+        """Return the window at the end of each series."""
+        windows: Any = self._check_X(X)
+        return windows
 
     def _windows_before(self, X: Any, n_windows: int | None, step: int) -> CheckedWindows:
         """Return windows whose future is known, the last ones of each series."""

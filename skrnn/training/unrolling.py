@@ -17,7 +17,7 @@ from torch import Tensor
 from skrnn.modules.masking import gather_steps, reversal
 from skrnn.modules.networks import empty_network
 from skrnn.modules.outputs import State
-from skrnn.modules.recurrent import UnrolledCell
+from skrnn.modules.recurrent import Cell, Trace, UnrolledCell
 from skrnn.training.collate import PredictionBatches
 from skrnn.training.dataset import EncodedDataset
 
@@ -76,38 +76,51 @@ def gradient_norms(
 
 
 def record_states(net: SequenceNet, dataset: EncodedDataset) -> dict[CellName, States]:
-    """Return the states and gates of every cell, for every sequence."""
+    """Return the states and gates of every cell that reads X, for every sequence.
+
+    A sequence without steps has arrays ``(0, H)``.
+
+    Raises
+    ------
+    ValueError
+        If no sequence has steps.
+    """
+    filled = np.flatnonzero(dataset.lengths)
+    if not len(filled):
+        raise ValueError("X has no steps: all its sequences are empty")
     network, cells = unrolled(net, torch.float32)
+    batches = PredictionBatches(EncodedDataset(dataset.sequences.take(filled)), "cpu")
     found: dict[CellName, States] = {}
-    batches = PredictionBatches(dataset, "cpu")
     with torch.inference_mode():
-        for indices, batch in zip(batches.order, batches, strict=True):
-            inputs = batch[0].inputs
-            network(inputs)
+        for rows, batch in zip(batches.order, batches, strict=True):
+            network.read_steps(batch[0].inputs)
+            lengths = batch[0].inputs["lengths"]
             for name, cell in cells.items():
-                trace = cell.traces.pop()
-                lengths = lengths_of(name[0], inputs, len(trace.states))
-                values = [
-                    _in_order(parts, lengths, name[2])
-                    for parts in zip(*trace.states, strict=True)
-                ]
-                gates = [
-                    _in_order(parts, lengths, name[2])
-                    for parts in zip(*trace.gates, strict=True)
-                ]
-                if name not in found:
-                    empty = [[None] * len(dataset) for _ in values + gates]
-                    named = cell.cell.gate_names
-                    gates_of = dict(zip(named, empty[len(values) :], strict=True))
-                    found[name] = States(empty[: len(values)], gates_of)  # type: ignore[arg-type]
-                kept = [*found[name].states, *found[name].gates.values()]
-                for row, (i, n) in enumerate(zip(indices, lengths.tolist(), strict=True)):
-                    for arrays, array in zip(kept, values + gates, strict=True):
-                        arrays[i] = array[row, :n].copy()
+                if not cell.traces:  # of a decoder
+                    continue
+                values = _stacked(cell.traces.pop(), lengths, name[2])
+                states = found.setdefault(name, _no_states(cell.cell, len(dataset)))
+                kept = [*states.states, *states.gates.values()]
+                for arrays, array in zip(kept, values, strict=True):
+                    for i, row, n in zip(
+                        filled[rows], array, lengths.tolist(), strict=True
+                    ):
+                        arrays[i] = row[:n].copy()
     return found
 
 
-def unrolled(net: SequenceNet, dtype: torch.dtype) -> tuple[Any, dict[CellName, UnrolledCell]]:
+def _no_states(cell: Cell, n_sequences: int) -> States:
+    """Return the states of sequences without steps."""
+    nothing = np.empty((0, cell.hidden_size), np.float32)
+    return States(
+        [[nothing] * n_sequences for _ in range(cell.n_states)],
+        {name: [nothing] * n_sequences for name in cell.gate_names},
+    )
+
+
+def unrolled(
+    net: SequenceNet, dtype: torch.dtype
+) -> tuple[Any, dict[CellName, UnrolledCell]]:
     """Return a copy of the network whose cells keep their states, and these cells."""
     module: Any = net.module_
     network = empty_network(module.kind, module.config).to_empty(device="cpu")
@@ -165,11 +178,12 @@ def _root_mean(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.sqrt(np.nanmean(np.concatenate(padded), axis=0))
 
 
-def _in_order(
-    parts: tuple[Tensor, ...], lengths: Tensor, direction: str
-) -> NDArray[np.float32]:
-    """Return ``(B, T, H)`` in the order of the steps, from one tensor ``(B, H)`` a step."""
-    values = torch.stack(parts, dim=1)  # (B, T, H)
-    if direction == "backward":
-        values = gather_steps(values, reversal(lengths, values.shape[1]))
-    return values.numpy()
+def _stacked(trace: Trace, lengths: Tensor, direction: str) -> list[NDArray[np.float32]]:
+    """Return states, then gates, as ``(B, T, H)`` in the order of the steps."""
+    found = []
+    for parts in (*zip(*trace.states, strict=True), *zip(*trace.gates, strict=True)):
+        values = torch.stack(parts, dim=1)  # (B, T, H)
+        if direction == "backward":
+            values = gather_steps(values, reversal(lengths, values.shape[1]))
+        found.append(values.numpy())
+    return found

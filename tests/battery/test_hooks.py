@@ -153,7 +153,11 @@ def test_the_html_representation_has_parameters_and_link_but_no_network(
 
 def test_what_dir_shows_is_public():
     assert dir(skrnn) == sorted(
-        [*skrnn.__all__, "datasets", "metrics", "preprocessing", "__version__"]
+        [
+            *skrnn.__all__,
+            *("datasets", "inspection", "metrics", "preprocessing"),
+            "__version__",
+        ]
     )
     for name in dir(skrnn):
         assert getattr(skrnn, name) is not None

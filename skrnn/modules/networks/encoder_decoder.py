@@ -119,6 +119,10 @@ class TranslationNetwork(EncoderDecoder):
         state = self.encode(inputs)
         return self.decoder.weights(self._embed(inputs["previous"], state), state)
 
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output layer; tied, the target tokens' vectors."""
+        return self.embedding.weight if self.head is None else self.head.weight
+
     def _score(self, outputs: Tensor) -> Tensor:
         """Return logits ``(..., n_outputs)`` of the decoder's outputs."""
         if self.head is not None:

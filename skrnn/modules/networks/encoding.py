@@ -58,6 +58,10 @@ class EncodingNetwork(InputNetwork):
         )
         self.dropout = Dropout(dropout)
 
+    def read_steps(self, inputs: Inputs) -> None:
+        """Run the encoder, whose unrolled cells keep traces."""
+        self.encode_steps(inputs)
+
     def encode_steps(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Return the encoder's outputs ``(B, T, H)`` and final state ``(B, H)``."""
         x = self.input_layer(inputs)  # (B, T, F)

@@ -126,6 +126,12 @@ class LanguageModel(Network):
         """
         raise NotImplementedError
 
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output layer; tied, the tokens' vectors."""
+        if self.tied and self.embedding is not None:
+            return self.embedding.weight
+        return self.head.weight
+
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return what ``advance`` does; the state begins with the static vectors, if any."""
         if self.static is None:

@@ -37,14 +37,30 @@ class Network(nn.Module):
     shape: ClassVar[str] = "many to one"
     recurrent_parts: ClassVar[tuple[str, ...]] = ()
 
+    def read_steps(self, inputs: Inputs) -> None:
+        """Run the recurrent layers that read the steps of X, of which cells keep traces."""
+        self(inputs)
+
     def unroll(self) -> dict[tuple[str, int, str], UnrolledCell]:
-        """Replace all cells by unrolled ones; return them by part, layer and direction."""
-        cells = {}
+        """Replace all cells by unrolled ones; return them as ``cells`` does."""
         for name in self.recurrent_parts:
             part: Any = self.get_submodule(name)
-            for (layer, direction), cell in part.unroll().items():
-                cells[name.partition(".")[0], layer, direction] = cell
-        return cells
+            part.unroll()
+        return self.cells()
+
+    def cells(self) -> dict[tuple[str, int, str], Any]:
+        """Return the cells by part ("encoder", ...), layer (from 1) and direction."""
+        found = {}
+        for name in self.recurrent_parts:
+            part: Any = self.get_submodule(name)
+            for (layer, direction), cell in part.cells().items():
+                found[name.partition(".")[0], layer, direction] = cell
+        return found
+
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output layer."""
+        head: Any = self.get_submodule("head")
+        return head.weight
 
     def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors of distinct words, of which a batch then takes its rows.

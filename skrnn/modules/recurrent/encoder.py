@@ -58,15 +58,21 @@ class RecurrentEncoder(nn.Module):
         )
         self.dropout = Dropout(dropout)
 
-    def unroll(self) -> dict[tuple[int, str], UnrolledCell]:
-        """Replace the cells by unrolled ones; return them by layer and direction."""
+    def unroll(self) -> None:
+        """Replace the cells by unrolled ones."""
+        for stack in (self.forward_layers, self.backward_layers):
+            for i, cell in enumerate(stack):
+                stack[i] = UnrolledCell(cell)  # type: ignore[arg-type]
+
+    def cells(self) -> dict[tuple[int, str], Any]:
+        """Return the cells by layer, from 1, and direction."""
         stacks = {"forward": self.forward_layers, "backward": self.backward_layers}
-        cells = {}
-        for i in range(len(self.forward_layers)):
-            for direction, stack in stacks.items():
-                if i < len(stack):
-                    cells[i + 1, direction] = stack[i] = UnrolledCell(stack[i])
-        return cells
+        return {
+            (i + 1, direction): stack[i]
+            for i in range(len(self.forward_layers))
+            for direction, stack in stacks.items()
+            if len(stack)
+        }
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return every step's output and the last layer's final state.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -45,12 +47,14 @@ class RecurrentLayers(nn.Module):
         self.state_shape = (CELLS[cell].n_states, num_layers, hidden_size)
         self.dropout = Dropout(dropout)
 
-    def unroll(self) -> dict[tuple[int, str], UnrolledCell]:
-        """Replace the cells by unrolled ones; return them by layer and direction."""
-        cells = {}
+    def unroll(self) -> None:
+        """Replace the cells by unrolled ones."""
         for i, cell in enumerate(self.layers):
-            cells[i + 1, "forward"] = self.layers[i] = UnrolledCell(cell)
-        return cells
+            self.layers[i] = UnrolledCell(cell)  # type: ignore[arg-type]
+
+    def cells(self) -> dict[tuple[int, str], Any]:
+        """Return the cells by layer, from 1, and direction."""
+        return {(i + 1, "forward"): cell for i, cell in enumerate(self.layers)}
 
     def zeros(self, n_sequences: int, like: Tensor) -> LayerStates:
         """Return the state before any step, with the dtype and device of ``like``."""
