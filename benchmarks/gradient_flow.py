@@ -14,20 +14,33 @@ import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from skrnn import SequenceClassifier, SequenceRegressor
+from skrnn import (
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceRegressor,
+    SequenceTagger,
+)
 from skrnn.datasets import make_adding_problem, make_delayed_recall
 from skrnn.inspection import gradient_norms
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.recurrent.cells import GRU
 
-from ._data import DataAbsent, load_japanese_vowels, load_snips
+from ._data import (
+    DataAbsent,
+    load_cmudict,
+    load_japanese_vowels,
+    load_names,
+    load_snips,
+    load_snips_slots,
+)
 from ._report import at_least, print_table, progress, run_program
 
 N_FEATURES, N_UNITS, DISTANCE, N_SEQUENCES = 12, 128, 50, 64
 SCALES = (0.1, 1.0, 3.0)
 NAMES = ("lstm", "gru", "rnn_tanh", "rnn_relu")
-#: Biases of the GRU's update gate.
-BIASES = (0.0, 1.0, 2.0, 3.0)
+#: Biases of the GRU's update gate, from the first unit to the last.
+BIASES = ((0.0, 0.0), (1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (-2.0, 4.0), (-3.0, 3.0))
 
 
 def _inputs(seed, scale=1.0):
@@ -149,7 +162,9 @@ def exploding(quick, seeds):
         rows,
     )
     return [
-        at_least(f"exploding: decimal logarithm of the ratio, {name}", logarithms[name], 3.0)
+        at_least(
+            f"exploding: decimal logarithm of the ratio, {name}", logarithms[name], 3.0
+        )
         for name in (EXPLODING[0][1], EXPLODING[3][1])
     ]
 
@@ -244,21 +259,67 @@ def _intents(cell, seed, quick):
     return model.score(*splits["valid"])
 
 
+def _slots(cell, seed, quick):
+    splits = load_snips_slots()
+    X, y = splits["train"]
+    chosen = np.random.default_rng(seed).permutation(len(X))[:1500]
+    model = SequenceTagger(
+        cell=cell,
+        char_encoder=None,
+        crf=False,
+        max_epochs=1 if quick else 5,
+        random_state=seed,
+    )
+    model.fit([X[i] for i in chosen], [y[i] for i in chosen])
+    return model.score(*splits["valid"])
+
+
+def _names(cell, seed, quick):
+    splits = load_names()
+    X = splits["train"][0]
+    chosen = np.random.default_rng(seed).permutation(len(X))[:5000]
+    model = SequenceGenerator(
+        cell=cell, hidden_size=128, max_epochs=1 if quick else 6, random_state=seed
+    )
+    model.fit([X[i] for i in chosen])
+    return model.perplexity(splits["valid"][0][:1000])
+
+
+def _pronunciations(cell, seed, quick):
+    splits = load_cmudict()
+    X, y = splits["train"]
+    chosen = np.random.default_rng(seed).permutation(len(X))[:3000]
+    model = Seq2SeqTransformer(
+        cell=cell,
+        hidden_size=96,
+        beam_size=1,
+        max_epochs=1 if quick else 6,
+        random_state=seed,
+    )
+    model.fit([X[i] for i in chosen], [y[i] for i in chosen])
+    X_val, y_val = splits["valid"]
+    return model.score(X_val[:300], [targets[0] for targets in y_val[:300]])
+
+
 TASKS = {
     "delayed recall, 50–100 steps (accuracy)": _recall,
     "adding, 50–100 steps (R²)": _adding,
     "JapaneseVowels, 30 % of the training file (accuracy)": _vowels,
-    "SNIPS, 2,000 sentences, validation file (accuracy)": _intents,
+    "SNIPS intents, 2,000 sentences, 4 epochs (accuracy)": _intents,
+    "SNIPS slots, 1,500 sentences, 5 epochs (accuracy)": _slots,
+    "CMUdict, 3,000 words, 6 epochs (1 − token error rate)": _pronunciations,
+    "names, 5,000, 6 epochs (perplexity: less is better)": _names,
 }
 
 
 def update_gate(quick, seeds):
     """How the GRU's initial bias was chosen: gradients, and scores on validation data."""
     names = {}
-    for bias in BIASES:
-        name = f"gru, bias {bias:g}"
-        CELLS[name] = type("BiasedGRU", (GRU,), {"update_bias": bias})
-        names[name] = bias
+    for low, high in BIASES:
+        title = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        name = f"gru, biases {title}"
+        CELLS[name] = type("BiasedGRU", (GRU,), {"update_biases": (low, high)})
+        names[name] = title
     try:
         rows = []
         for scale in SCALES:
@@ -291,8 +352,8 @@ def update_gate(quick, seeds):
         for name in names:
             del CELLS[name]
     print_table(
-        "Initial bias of the GRU's update gate",
-        ("", *(f"{bias:g}" for bias in BIASES)),
+        "Initial biases of the GRU's update gate",
+        ("", *names.values()),
         rows,
         f"Means over {len(seeds)} seeds.",
     )

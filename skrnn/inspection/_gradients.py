@@ -13,8 +13,10 @@ from skrnn.inspection._plotting import COLORS, get_axes
 from skrnn.inspection._recurrent import check_recurrent, last_step, named_estimators
 from skrnn.training import unrolling
 
-#: Line styles of directions.
-STYLES = {"forward": "-", "backward": ":"}
+#: Line styles of directions, before and after training.
+STYLES = {"forward": ("--", "-"), "backward": ("-.", ":")}
+#: Lines whose legend has room inside the axes.
+MAX_INSIDE = 5
 
 
 def gradient_norms(
@@ -243,7 +245,7 @@ class GradientFlowDisplay:
                 norm.index,
                 norm.where(norm > 0),
                 color=COLORS[rank % len(COLORS)],
-                linestyle=STYLES[of["direction"]] if self.trained else "--",
+                linestyle=STYLES[of["direction"]][self.trained],
                 alpha=1 - fade,
                 linewidth=2,
                 label=self._label(of, levels),
@@ -253,7 +255,9 @@ class GradientFlowDisplay:
         ax.set_ylabel("norm of the gradient of the loss\nby the state $h_t$")
         ax.grid(alpha=0.3)
         if len(columns) > 1 or not self.trained or used:
-            ax.legend(fontsize="small")
+            beside = len(ax.get_lines()) > MAX_INSIDE
+            where = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if beside else {}
+            ax.legend(fontsize="small", **where)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -606,10 +606,9 @@ def _many_to_one(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> Non
     xs = list(places.values())
     drawing.captions(xs[0] - LEFT, "encoder", "inputs")
     centre = (xs[0] + xs[-1]) / 2
-    two = drawing.is_bidirectional("encoder")
     text = ", ".join(shown.outputs)
     drawing.reads_ends = shown.pooling == "last"
-    place = xs[-1] if drawing.reads_ends and not two else centre
+    place = xs[-1] if drawing.reads_ends else centre
     drawing.output(place, "encoder", text, origins=xs)
     drawing.output_caption(xs[0] - LEFT, "encoder", f"output, pooling: {shown.pooling}")
 
