@@ -175,6 +175,12 @@ class GradientFlowDisplay:
     def __init__(self, norms: pd.DataFrame, *, trained: bool = True):
         self.norms = norms
         self.trained = trained
+        names = norms.columns.unique(0) if norms.columns.nlevels > 2 else None
+        self.ratio = (
+            _ratio(norms)
+            if names is None
+            else {name: _ratio(norms[name]) for name in names}
+        )
 
     @classmethod
     def from_estimator(
@@ -201,14 +207,6 @@ class GradientFlowDisplay:
         """
         norms = gradient_norms(estimator, X, y, trained=trained)
         return cls(norms, trained=trained).plot(ax=ax)
-
-    @property
-    def ratio(self) -> Any:
-        """Norm at the first step of the longest sequence divided by that at the last."""
-        if self.norms.columns.nlevels < 3:
-            return _ratio(self.norms)
-        names = self.norms.columns.unique(0)
-        return {name: _ratio(self.norms[name]) for name in names}
 
     def plot(self, ax: Any = None) -> GradientFlowDisplay:
         """Draw one line a layer and direction, dashed before training.
