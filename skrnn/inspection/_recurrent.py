@@ -88,8 +88,8 @@ def step_labels(
 
     Tokens are their own labels, steps of one feature its value, others their numbers.
     """
-    field = X.steps if estimator.net_.module_.cell is None else _field_with_tokens(X)
-    labels = [step_label(value, t) for t, value in enumerate(field[index])]
+    values = _field_with_tokens(X)[index]
+    labels = [step_label(value, t) for t, value in enumerate(values)]
     if estimator._targets.reads_late:
         labels = [START, *labels]
     if len(labels) < n_steps:  # a sequence without tokens is read as one unknown token

@@ -51,6 +51,16 @@ def test_aligned_has_an_output_a_step():
         predicted = model.predict(WORDS)[2]
         expected = predicted.split() if isinstance(predicted, str) else predicted
         assert display.outputs == expected
+    texts_of = ["do re", "mi", "re mi do"] * 4
+    tags = ["B-X O", "B-X", "O O O"] * 4
+    model = SequenceTagger(**PARAMS).fit(texts_of, tags)
+    display = UnrolledNetworkDisplay.from_estimator(model, texts_of, index=1)
+    assert display.outputs == [model.predict(texts_of)[1]]
+    model = SequenceTagger(tokenizer="char", **PARAMS).fit(
+        ["ab", "b"] * 4, ["uv", "v"] * 4
+    )
+    display = UnrolledNetworkDisplay.from_estimator(model, ["ab"])
+    assert "".join(display.outputs) == model.predict(["ab"])[0]
     numbers = [np.arange(len(x), dtype=float) for x in WORDS]
     model = SequenceRegressor(**PARAMS).fit(WORDS, numbers)
     display = UnrolledNetworkDisplay.from_estimator(model, WORDS)
