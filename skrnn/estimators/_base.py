@@ -487,8 +487,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         checked = self._check_X(X)
         if not self._targets.reads_late:
             return checked, EncodedDataset(self._encode(checked))
-        data = CheckedData(checked, self._targets.check(None, checked))
-        return checked, self._make_dataset(data, None, training=False)
+        self._targets.check(None, checked)
+        steps = self._targets.prompts(checked.steps)
+        static = self._inputs.encode_static(checked)
+        return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.

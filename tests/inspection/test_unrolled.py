@@ -99,6 +99,14 @@ def test_one_to_many_continues_the_sequence():
     assert "".join(display.outputs) == (continuation or "<end>")
 
 
+def test_one_to_many_reads_all_steps_of_notes():
+    notes = [np.eye(3)[[0, 1, 2, 0]]] * 6
+    model = SequenceGenerator(**PARAMS).fit(notes)
+    display = UnrolledNetworkDisplay.from_estimator(model, [notes[0][:2]])
+    assert display.inputs == ["<start>", "1", "2"]
+    assert len(display.outputs) == 4
+
+
 def test_the_middle_of_a_long_sequence_is_left_out():
     X = [[f"w{i}" for i in range(100)]] * 8
     model = SequenceClassifier(bidirectional=False, **PARAMS).fit(X, [0, 1] * 4)
