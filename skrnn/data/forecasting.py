@@ -367,6 +367,12 @@ class SeriesInputs:
         self.check_known(windows)
         return windows
 
+    def check_new(self, X: Any, *, estimator: object, name: str = "X") -> CheckedWindows:
+        """Return the last window of each series, of which a prediction is wanted."""
+        windows = self.last_windows(self.read(X, name), name)
+        self.check_known(windows)
+        return windows
+
     def keep_columns(self, X: CheckedWindows) -> None:
         """Keep the columns and the frequency of X, which later series must have."""
         self.options = replace(self.options, layout=X.panel.layout)

@@ -180,6 +180,13 @@ class Inputs:
             got = f"steps of shape {', '.join(str(shape.shape) for shape in X.shapes)}"
         raise ValueError(f"{reads} {frames}, but {X.name} has {got}")
 
+    def check_new(
+        self, X: Any, *, estimator: object, name: str = "X"
+    ) -> CheckedSequences:
+        """Validate the X of a prediction, which is of the form of ``fit``."""
+        checked = self.check(X, estimator=estimator, name=name)
+        return self.check_like_fit(checked, estimator=estimator, name=name)
+
     def keep_columns(self, X: CheckedSequences) -> None:
         """Read the columns of other frames as those of X."""
         self.fields = replace(self.fields, roles=X.roles, details=X.details)

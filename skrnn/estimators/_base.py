@@ -10,10 +10,10 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -97,6 +97,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     scoring: Any = None
     missing: Any = None
 
+    random_state: Any
     net_: SequenceNet
     _inputs: Any
     _targets: Any
@@ -471,14 +472,52 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         if self._scored is not None and self._scored[0] is X:
             return self._scored[1]
-        checked = self._inputs.check(X, estimator=self, name=name)
-        return self._inputs.check_like_fit(checked, estimator=self, name=name)
+        return self._inputs.check_new(X, estimator=self, name=name)
 
     def _encode(self, X: CheckedSequences) -> EncodedSequences:
         """Return the ids or features of validated sequences."""
         if self._scored is not None and self._scored[1] is X:
             return self._scored[2]
         return self._inputs.encode(X, self.embeddings)
+
+    # --- inspecting ------------------------------------------------------------------
+
+    def _labelled(self, X: Any, y: Any) -> EncodedDataset:
+        """Return X and y of a fitted estimator as its loss takes them, unweighted."""
+        check_is_fitted(self)
+        data = self._check_data(X, y, None, warm=True)
+        return self._make_dataset(data, None, training=False)
+
+    def _readable(self, X: Any) -> tuple[CheckedSequences, EncodedDataset]:
+        """Return X as a fitted network reads it to predict."""
+        checked = self._check_X(X)
+        if not self._targets.reads_late:
+            return checked, EncodedDataset(self._encode(checked))
+        self._targets.check(None, checked)
+        steps = self._targets.prompts(checked.steps)
+        static = self._inputs.encode_static(checked)
+        return checked, EncodedDataset(EncodedSequences(steps, static=static))
+
+    def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
+        """Return a copy with the weights that training starts from, and X and y for it.
+
+        What an unfitted estimator must know of data is learned from X and y.
+        """
+        fresh = copy(self)
+        fresh.random_state = deepcopy(self.random_state)
+        if self.__sklearn_is_fitted__():
+            fresh.__dict__.update(self._fitted_parameters)
+            data = fresh._check_data(X, y, None, warm=True)
+        else:
+            check_parameters(fresh)
+            fresh._inputs = fresh._make_inputs()
+            data = fresh._check_data(X, y, None, warm=False)
+            fresh._fit_parts(data, data, None)
+            fresh._targets.observe(data)
+        dataset = fresh._make_dataset(data, None, training=False)
+        fresh.net_ = fresh._build_net(dataset.lengths, *fresh._make_loss(data))
+        fresh.net_.bptt = dataset.bptt
+        return fresh, dataset
 
     # --- scikit-learn ----------------------------------------------------------------
 

@@ -288,9 +288,7 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _check_ends(self, X: Any) -> CheckedWindows:
         """Return the window at the end of each series."""
-        check_is_fitted(self)
-        windows = self._inputs.last_windows(self._inputs.read(X))
-        self._inputs.check_known(windows)
+        windows: Any = self._check_X(X)
         return windows
 
     def _windows_before(self, X: Any, n_windows: int | None, step: int) -> CheckedWindows:

@@ -155,10 +155,7 @@ def test_what_dir_shows_is_public():
     assert dir(skrnn) == sorted(
         [
             *skrnn.__all__,
-            "datasets",
-            "inspection",
-            "metrics",
-            "preprocessing",
+            *("datasets", "inspection", "metrics", "model_selection", "preprocessing"),
             "__version__",
         ]
     )

@@ -118,6 +118,8 @@ class Targets(ABC):
     ----------
     teacher_forcing : bool
         Whether the network reads the targets one step late in training.
+    reads_late : bool
+        Whether the network reads a begin before the steps of X.
     by_step : bool
         Whether y has one entry for each step of X: sequences without steps, which have
         none, are left out of training.
@@ -128,6 +130,7 @@ class Targets(ABC):
     """
 
     teacher_forcing: ClassVar[bool] = False
+    reads_late: ClassVar[bool] = False
     by_step: ClassVar[bool] = False
     classes: Any = None
     vocabulary: dict[Hashable, int] | None = None

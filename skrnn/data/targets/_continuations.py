@@ -28,6 +28,7 @@ class Continuations(Targets):
         The estimator's inputs.
     """
 
+    reads_late = True
     generates_tokens: bool
 
     def __init__(self, inputs: Inputs):

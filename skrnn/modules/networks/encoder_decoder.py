@@ -30,6 +30,9 @@ class EncoderDecoder(EncodingNetwork):
         number of layers, in one direction.
     """
 
+    shape = "many to many, unaligned"
+    recurrent_parts = ("encoder", "decoder.layers")
+
     def __init__(
         self, *, input_size: int, output_size: int, attention: str | None, **encoding: Any
     ):
@@ -115,6 +118,10 @@ class TranslationNetwork(EncoderDecoder):
         """Return ``(B, U, T)``: the weight of each source step at each target step."""
         state = self.encode(inputs)
         return self.decoder.weights(self._embed(inputs["previous"], state), state)
+
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output layer; tied, the target tokens' vectors."""
+        return self.embedding.weight if self.head is None else self.head.weight
 
     def _score(self, outputs: Tensor) -> Tensor:
         """Return logits ``(..., n_outputs)`` of the decoder's outputs."""

@@ -33,6 +33,7 @@ class EncodingNetwork(InputNetwork):
     """
 
     static_in_steps: ClassVar[bool] = True
+    recurrent_parts: ClassVar[tuple[str, ...]] = ("encoder",)
 
     def __init__(
         self,
@@ -56,6 +57,10 @@ class EncodingNetwork(InputNetwork):
             dropout=dropout,
         )
         self.dropout = Dropout(dropout)
+
+    def read_steps(self, inputs: Inputs) -> None:
+        """Run the encoder, whose unrolled cells keep traces."""
+        self.encode_steps(inputs)
 
     def encode_steps(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """Return the encoder's outputs ``(B, T, H)`` and final state ``(B, H)``."""

@@ -40,6 +40,9 @@ class HorizonNetwork(EncodingNetwork):
         number of layers, in one direction.
     """
 
+    shape = "many to many, unaligned"
+    recurrent_parts = ("encoder", "decoder.layers")
+
     def __init__(
         self,
         *,

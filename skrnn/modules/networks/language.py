@@ -126,6 +126,12 @@ class LanguageModel(Network):
         """
         raise NotImplementedError
 
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output layer; tied, the tokens' vectors."""
+        if self.tied and self.embedding is not None:
+            return self.embedding.weight
+        return self.head.weight
+
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return what ``advance`` does; the state begins with the static vectors, if any."""
         if self.static is None:
@@ -172,6 +178,9 @@ class RecurrentLanguageModel(LanguageModel):
     Mikolov, Karafiát, Burget, Černocký, Khudanpur (2010). Recurrent neural network based
     language model. Interspeech.
     """
+
+    shape = "one to many"
+    recurrent_parts = ("layers",)
 
     def __init__(
         self,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from skrnn.modules.embedding import Inputs, StaticInput, build_input_layer
-from skrnn.modules.recurrent import Cell
+from skrnn.modules.recurrent import Cell, UnrolledCell
 
 
 class Network(nn.Module):
@@ -25,11 +25,42 @@ class Network(nn.Module):
         The arguments that built it.
     cell : type of Cell, or None
         The recurrent cell; None without recurrence.
+    shape : str
+        How outputs belong to inputs, in the words of the user guide.
+    recurrent_parts : tuple of str
+        Names of the submodules that are stacks of cells.
     """
 
     kind: str
     config: dict[str, Any]
     cell: type[Cell] | None = None
+    shape: ClassVar[str] = "many to one"
+    recurrent_parts: ClassVar[tuple[str, ...]] = ()
+
+    def read_steps(self, inputs: Inputs) -> None:
+        """Run the recurrent layers that read the steps of X, of which cells keep traces."""
+        self(inputs)
+
+    def unroll(self) -> dict[tuple[str, int, str], UnrolledCell]:
+        """Replace all cells by unrolled ones; return them as ``cells`` does."""
+        for name in self.recurrent_parts:
+            part: Any = self.get_submodule(name)
+            part.unroll()
+        return self.cells()
+
+    def cells(self) -> dict[tuple[str, int, str], Any]:
+        """Return the cells by part ("encoder", ...), layer (from 1) and direction."""
+        found = {}
+        for name in self.recurrent_parts:
+            part: Any = self.get_submodule(name)
+            for (layer, direction), cell in part.cells().items():
+                found[name.partition(".")[0], layer, direction] = cell
+        return found
+
+    def output_weight(self) -> Tensor:
+        """Return the weight of the output layer."""
+        head: Any = self.get_submodule("head")
+        return head.weight
 
     def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors of distinct words, of which a batch then takes its rows.

@@ -30,6 +30,8 @@ class TaggingNetwork(EncodingNetwork):
         Arguments of ``EncodingNetwork``.
     """
 
+    shape = "many to many, aligned"
+
     def __init__(self, *, n_outputs: int, crf: bool, **encoding: Any):
         super().__init__(**encoding)
         self.head = nn.Linear(self.encoder.output_size, n_outputs)

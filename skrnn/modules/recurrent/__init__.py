@@ -3,5 +3,14 @@
 from skrnn.modules.recurrent.cells import CELLS, Cell
 from skrnn.modules.recurrent.encoder import RecurrentEncoder
 from skrnn.modules.recurrent.layers import LayerStates, RecurrentLayers
+from skrnn.modules.recurrent.unrolled import Trace, UnrolledCell
 
-__all__ = ["CELLS", "Cell", "LayerStates", "RecurrentEncoder", "RecurrentLayers"]
+__all__ = [
+    "CELLS",
+    "Cell",
+    "LayerStates",
+    "RecurrentEncoder",
+    "RecurrentLayers",
+    "Trace",
+    "UnrolledCell",
+]

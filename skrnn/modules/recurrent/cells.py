@@ -38,6 +38,8 @@ class Cell(nn.Module):
         State tensors, each ``(B, hidden_size)``.
     n_gates : int
         Blocks of rows in a weight matrix; ``initialize`` draws each block by itself.
+    gate_names : tuple of str
+        The gates that ``step`` returns, which have values from 0 to 1.
     is_bounded : bool
         Whether the state stays finite however many steps follow. Such a cell may read
         padding after the real steps; any other is called on real steps only.
@@ -45,6 +47,7 @@ class Cell(nn.Module):
 
     n_states: ClassVar[int] = 1
     n_gates: ClassVar[int] = 1
+    gate_names: ClassVar[tuple[str, ...]] = ()
     is_bounded: ClassVar[bool] = True
     #: ``initialize`` gives the values of all parameters, those of submodules included.
     initializes_submodules: ClassVar[bool] = True
@@ -91,6 +94,30 @@ class Cell(nn.Module):
         state : tuple of (B, hidden_size)
         """
         raise NotImplementedError
+
+    def step(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the state after one step, and the gates, as ``forward`` computes them.
+
+        Slower than ``forward``, for inspection: each result is a node of its own in the
+        graph of gradients. The output of the step is the first tensor of the state.
+
+        Parameters
+        ----------
+        x : float tensor of shape (B, input_size)
+            The step.
+        state : tuple of (B, hidden_size), optional
+            Before it; None starts a sequence.
+
+        Returns
+        -------
+        state : tuple of (B, hidden_size)
+        gates : tuple of (B, hidden_size)
+            In the order of ``gate_names``.
+        """
+        _, after = self(x[:, None], state)
+        return after, ()
 
     def read(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return outputs ``(B, T, hidden_size)`` of right-padded sequences.
@@ -141,6 +168,31 @@ class TorchCell(Cell):
         parts = after if self.n_states > 1 else (after,)
         return outputs, tuple(part[0] for part in parts)
 
+    def step(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the state after one step, and the gates, as ``forward`` computes them."""
+        if state is None:
+            state = (x.new_zeros(len(x), self.hidden_size),) * self.n_states
+        weight = self.rnn.get_parameter
+        from_input = F.linear(x, weight("weight_ih_l0"), weight("bias_ih_l0"))
+        from_state = F.linear(state[0], weight("weight_hh_l0"), weight("bias_hh_l0"))
+        return self.combine(from_input, from_state, state)  # (B, n_gates * H) twice
+
+    def combine(
+        self, from_input: Tensor, from_state: Tensor, state: CellState
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return what ``step`` does, from products with the two weight matrices.
+
+        Parameters
+        ----------
+        from_input, from_state : float tensors of shape (B, n_gates * hidden_size)
+            Products of the input and of the last output, biases added.
+        state : tuple of (B, hidden_size)
+            Before the step.
+        """
+        raise NotImplementedError
+
     def read_real_steps(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the outputs as ``read`` does, from one call on packed sequences.
 
@@ -168,6 +220,7 @@ class LSTM(TorchCell):
 
     n_states = 2  # outputs and cell values
     n_gates = 4
+    gate_names = ("input", "forget", "output")
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
@@ -179,6 +232,15 @@ class LSTM(TorchCell):
         bias = self.rnn.get_parameter("bias_ih_l0")  # gates in the order i, f, g, o
         bias[self.hidden_size : 2 * self.hidden_size] = 1.0
 
+    def combine(
+        self, from_input: Tensor, from_state: Tensor, state: CellState
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the output and the cell value after a step, and the gates."""
+        i, f, g, o = (from_input + from_state).chunk(4, dim=1)  # (B, H) each
+        i, f, o = i.sigmoid(), f.sigmoid(), o.sigmoid()
+        value = f * state[1] + i * g.tanh()
+        return (o * value.tanh(), value), (i, f, o)
+
 
 class GRU(TorchCell):
     """Gated recurrent unit, with the reset gate after the matrix product.
@@ -187,12 +249,42 @@ class GRU(TorchCell):
     ----------
     Cho et al. (2014). Learning phrase representations using RNN encoder-decoder for
     statistical machine translation. EMNLP, section 2.3.
+    Tallec, Ollivier (2018). Can recurrent neural networks warp time? ICLR, section 2. For
+    biases of gates by the times that they remember.
     """
 
     n_gates = 3
+    gate_names = ("reset", "update")
+    #: Initial biases of the update gate, from the first unit to the last.
+    update_biases: ClassVar[tuple[float, float]] = (-3.0, 3.0)
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.GRU(input_size, hidden_size, batch_first=True))
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Draw the initial weights; units differ in how much of their state they keep.
+
+        The biases of the update gate are spread evenly: the first units replace 0.95 of
+        their state at each step, the last ones keep as much, for some 20 steps. With 0 for
+        all of them gradients vanish faster than in a tanh network; with 2 for all, or the
+        longer times of chrono initialization (Tallec & Ollivier), short memories are
+        learned slowly.
+        """
+        super().initialize(generator)
+        bias = self.rnn.get_parameter("bias_ih_l0")  # gates in the order r, z, n
+        size = self.hidden_size
+        bias[size : 2 * size] = torch.linspace(*self.update_biases, size)
+
+    def combine(
+        self, from_input: Tensor, from_state: Tensor, state: CellState
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the output after a step, and the gates; an update of 1 keeps the state."""
+        size = 2 * self.hidden_size
+        gates = (from_input[:, :size] + from_state[:, :size]).sigmoid()
+        reset, update = gates.chunk(2, dim=1)  # (B, H) each
+        candidate = (from_input[:, size:] + reset * from_state[:, size:]).tanh()
+        return (torch.lerp(candidate, state[0], update),), (reset, update)
 
 
 class TanhRNN(TorchCell):
@@ -205,6 +297,12 @@ class TanhRNN(TorchCell):
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.RNN(input_size, hidden_size, batch_first=True))
+
+    def combine(
+        self, from_input: Tensor, from_state: Tensor, state: CellState
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the output after a step."""
+        return ((from_input + from_state).tanh(),), ()
 
 
 class ReLURNN(TorchCell):
@@ -222,6 +320,12 @@ class ReLURNN(TorchCell):
         super().__init__(
             nn.RNN(input_size, hidden_size, nonlinearity="relu", batch_first=True)
         )
+
+    def combine(
+        self, from_input: Tensor, from_state: Tensor, state: CellState
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the output after a step."""
+        return ((from_input + from_state).relu(),), ()
 
     def initialize_recurrent(self, weight: Tensor, generator: Generator) -> None:
         """Fill a hidden-to-hidden matrix with the identity (Le et al.)."""

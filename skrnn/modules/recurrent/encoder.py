@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import gather_steps, last_step, reversal
 from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 
 class RecurrentEncoder(nn.Module):
@@ -56,6 +57,22 @@ class RecurrentEncoder(nn.Module):
             CELLS[cell](s, hidden_size) for s in (sizes if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
+
+    def unroll(self) -> None:
+        """Replace the cells by unrolled ones."""
+        for stack in (self.forward_layers, self.backward_layers):
+            for i, cell in enumerate(stack):
+                stack[i] = UnrolledCell(cell)  # type: ignore[arg-type]
+
+    def cells(self) -> dict[tuple[int, str], Any]:
+        """Return the cells by layer, from 1, and direction."""
+        stacks = {"forward": self.forward_layers, "backward": self.backward_layers}
+        return {
+            (i + 1, direction): stack[i]
+            for i in range(len(self.forward_layers))
+            for direction, stack in stacks.items()
+            if len(stack)
+        }
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return every step's output and the last layer's final state.

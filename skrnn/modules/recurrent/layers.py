@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 #: Tensors (num_layers, B, H), one for each state tensor of a cell.
 LayerStates = tuple[Tensor, ...]
@@ -43,6 +46,15 @@ class RecurrentLayers(nn.Module):
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
         self.state_shape = (CELLS[cell].n_states, num_layers, hidden_size)
         self.dropout = Dropout(dropout)
+
+    def unroll(self) -> None:
+        """Replace the cells by unrolled ones."""
+        for i, cell in enumerate(self.layers):
+            self.layers[i] = UnrolledCell(cell)  # type: ignore[arg-type]
+
+    def cells(self) -> dict[tuple[int, str], Any]:
+        """Return the cells by layer, from 1, and direction."""
+        return {(i + 1, "forward"): cell for i, cell in enumerate(self.layers)}
 
     def zeros(self, n_sequences: int, like: Tensor) -> LayerStates:
         """Return the state before any step, with the dtype and device of ``like``."""

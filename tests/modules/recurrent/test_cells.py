@@ -126,13 +126,14 @@ def test_input_weights_are_xaviers_gate_by_gate(cell):
 
 
 @pytest.mark.parametrize("cell", N_GATES)
-def test_biases_are_zero_but_for_the_forget_gate(cell):
+def test_biases_are_zero_but_for_the_gate_that_keeps_the_state(cell):
     rnn = layer(cell)
     bias = rnn.bias_ih_l0 + rnn.bias_hh_l0
     expected = torch.zeros(N_GATES[cell] * HIDDEN)
-    if cell == "lstm":
-        expected[HIDDEN : 2 * HIDDEN] = 1.0
-    assert torch.equal(bias, expected)
+    gate = {"lstm": torch.ones(HIDDEN), "gru": torch.tensor([-3.0, -1.0, 1.0, 3.0])}
+    if cell in gate:
+        expected[HIDDEN : 2 * HIDDEN] = gate[cell]
+    torch.testing.assert_close(bias, expected)
 
 
 # --- a cell that is added at run time -------------------------------------------------

@@ -1,0 +1,43 @@
+"""What all displays share: matplotlib, which is optional, and its colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Colours that people with any colour vision tell apart (Okabe & Ito 2008).
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: Steps of which each has its label on an axis.
+MAX_LABELS = 40
+
+
+def import_pyplot(caller: str) -> Any:
+    """Return matplotlib.pyplot; ``caller`` is named where matplotlib is absent.
+
+    Raises
+    ------
+    ImportError
+        That names the extra.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f'{caller} needs matplotlib; pip install "skrnn[plot]" brings it'
+        ) from error
+    return plt
+
+
+def get_axes(ax: Any, caller: str, figsize: tuple[float, float] = (6.4, 4.0)) -> Any:
+    """Return ``ax``, or the axes of a new figure of this size in inches."""
+    plt = import_pyplot(caller)
+    return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+
+
+def label_steps(ax: Any, labels: list[str]) -> None:
+    """Write the labels of steps 0, 1, ... under a horizontal axis, some of very many."""
+    every = -(-len(labels) // MAX_LABELS)
+    places = range(0, len(labels), every)
+    chosen = [labels[i] for i in places]
+    is_long = max(map(len, chosen)) * len(chosen) > 60
+    ax.set_xticks(list(places), chosen, rotation=90 if is_long else 0)
+    ax.tick_params(axis="x", length=0)

@@ -1,0 +1,383 @@
+"""The unrolled network of a fitted estimator, for one sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn._sklearn import safe_indexing
+from skrnn.data.tokenizers import check_tokenizer
+from skrnn.inspection._plotting import import_pyplot
+from skrnn.inspection._recurrent import (
+    START,
+    check_index,
+    check_recurrent,
+    last_step,
+    step_label,
+    step_labels,
+)
+from skrnn.inspection._unrolled_drawing import (
+    DASHES,
+    LEFT,
+    WIDTH,
+    Arrow,
+    Drawing,
+    draw_steps,
+)
+
+
+def shared_weights(estimator: Any) -> pd.DataFrame:
+    """Return the weight matrices of a recurrent network, which all steps share.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        A fitted recurrent estimator of skrnn.
+
+    Returns
+    -------
+    weights : DataFrame
+        One row a matrix, with the columns part ("encoder", "decoder", "layers" or
+        "output"), layer, direction, symbol, shape (rows, columns) and n_parameters
+        (biases apart). Symbols: W from the input to the state, U from the last state, V
+        from the state to the output. Rows are counted gate by gate: four times
+        ``hidden_size`` in an LSTM, three times in a GRU.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If its network is feed-forward.
+    TypeError
+        If it is not one of skrnn.
+
+    Examples
+    --------
+    >>> from skrnn import SequenceClassifier
+    >>> from skrnn.inspection import shared_weights
+    >>> X, y = [[[0.1, 0.2], [0.3, 0.4]]] * 10, [0, 1] * 5
+    >>> model = SequenceClassifier(hidden_size=4, bidirectional=False, max_epochs=1)
+    >>> shared_weights(model.fit(X, y))[["symbol", "shape"]].values.tolist()
+    [['W', (16, 2)], ['U', (16, 4)], ['V', (2, 4)]]
+    """
+    model, _ = last_step(estimator, None)
+    check_is_fitted(model)
+    network = check_recurrent(model).net_.module_
+    rows = []
+    for (part, layer, direction), cell in network.cells().items():
+        for name, weight in cell.named_parameters():
+            if weight.ndim > 1:
+                of_state = name.rpartition(".")[2].startswith("weight_hh")
+                symbol = "U" if of_state else "W"
+                rows.append((part, layer, direction, symbol, tuple(weight.shape)))
+    output = tuple(network.output_weight().shape)
+    rows.append(("output", 0, "", "V", output))
+    columns = ["part", "layer", "direction", "symbol", "shape"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["n_parameters"] = [int(np.prod(shape)) for shape in frame["shape"]]
+    return frame
+
+
+class UnrolledNetworkDisplay:
+    """Drawing of the unrolled network: a box a step, and the weights that steps share.
+
+    Parameters
+    ----------
+    inputs : list of str
+        Labels of the steps that the network reads.
+    outputs : list of str
+        Labels of what it answers: one, one a step, or the steps of a target.
+    shape : str
+        "many to one", "many to many, aligned", "many to many, unaligned" or "one to many".
+    weights : DataFrame
+        As from ``shared_weights``.
+    title : str, default=""
+        Written over the drawing.
+    pooling : str, default="last"
+        How states become one vector, where there is one output.
+    feeds_back : bool, default=True
+        Whether a decoder reads its own outputs, one step late.
+    attention : str, default=None
+        The attention by which a decoder reads all states of the encoder, if it has one.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        After ``plot``.
+    figure_ : matplotlib Figure
+        After ``plot``.
+
+    See Also
+    --------
+    shared_weights : The matrices and their shapes alone.
+
+    Examples
+    --------
+    >>> from skrnn import SequenceClassifier
+    >>> from skrnn.inspection import UnrolledNetworkDisplay, shared_weights
+    >>> X, y = [["not", "bad"], ["bad"]] * 10, ["+", "-"] * 10
+    >>> model = SequenceClassifier(hidden_size=4, max_epochs=1).fit(X, y)
+    >>> display = UnrolledNetworkDisplay(
+    ...     ["not", "bad"], ["+"], "many to one", shared_weights(model)
+    ... )
+    >>> display.inputs
+    ['not', 'bad']
+    """
+
+    def __init__(
+        self,
+        inputs: list[str],
+        outputs: list[str],
+        shape: str,
+        weights: pd.DataFrame,
+        *,
+        title: str = "",
+        pooling: str = "last",
+        feeds_back: bool = True,
+        attention: str | None = None,
+    ):
+        self.inputs = inputs
+        self.outputs = outputs
+        self.shape = shape
+        self.weights = weights
+        self.title = title
+        self.pooling = pooling
+        self.feeds_back = feeds_back
+        self.attention = attention
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        index: int = 0,
+        max_steps: int = 8,
+        ax: Any = None,
+    ) -> UnrolledNetworkDisplay:
+        """Predict one sequence and draw the network that did.
+
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            A fitted recurrent estimator of skrnn. A generator continues the sequence, by
+            its most probable steps.
+        X : list, ndarray, Series or DataFrame of n_sequences sequences
+            As for ``predict``.
+        index : int, default=0
+            Which sequence of X; negative ones count from the end.
+        max_steps, ax :
+            As for ``plot``.
+
+        Returns
+        -------
+        display : UnrolledNetworkDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        IndexError
+            If X has no such sequence.
+        ValueError
+            If the network is feed-forward, or the sequence has no steps.
+        """
+        model, X = last_step(estimator, X)
+        weights = shared_weights(model)
+        network = model.net_.module_
+        checked, dataset = model._readable(X)
+        index = check_index(index, len(dataset))
+        inputs = step_labels(model, checked, index, int(dataset.lengths[index]))
+        if not inputs:
+            raise ValueError(f"X[{index}] has no steps")
+        outputs = PREDICTIONS[network.shape](model, X, index, len(inputs))
+        display = cls(
+            inputs,
+            outputs,
+            network.shape,
+            weights,
+            title=f"{type(model).__name__}, {network.config['cell']}: {network.shape}",
+            pooling=network.config.get("pooling", "last"),
+            feeds_back=model._needs_y or model._targets.reads_late,
+            attention=network.config.get("attention"),
+        )
+        return display.plot(max_steps=max_steps, ax=ax)
+
+    @property
+    def decoder_inputs(self) -> list[str]:
+        """Labels of the steps that a decoder reads."""
+        if self.feeds_back:
+            return [START, *self.outputs[:-1]]
+        return [f"+{t + 1}" for t in range(len(self.outputs))]
+
+    def plot(self, *, max_steps: int = 8, ax: Any = None) -> UnrolledNetworkDisplay:
+        """Draw the network.
+
+        Parameters
+        ----------
+        max_steps : int, default=8
+            Steps drawn of a sequence, at least 3; of more the middle is left out.
+        ax : matplotlib Axes, default=None
+            None makes a new figure of fitting size.
+
+        Returns
+        -------
+        display : UnrolledNetworkDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
+        ValueError
+            If ``max_steps`` is less than 3.
+        """
+        if max_steps < 3:
+            raise ValueError(f"max_steps must be at least 3, got {max_steps!r}")
+        plt = import_pyplot("UnrolledNetworkDisplay.plot")
+        drawing = Drawing(self.weights)
+        LAYOUTS[self.shape](drawing, self, max_steps)
+        left, right, bottom, top = drawing.bounds()
+        if ax is None:
+            size = (0.62 * (right - left), 0.62 * (top - bottom) + 0.4)
+            _, ax = plt.subplots(figsize=size, layout="constrained")
+        drawing.draw(ax)
+        ax.set_xlim(left, right)
+        ax.set_ylim(bottom, top)
+        ax.set_aspect("equal")
+        ax.set_axis_off()
+        ax.set_title(self.title, fontsize="medium")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+# --- labels of outputs -------------------------------------------------------------------
+
+
+def _one_output(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
+    """Return the predicted label, or numbers."""
+    if not model._needs_y:  # a forecaster: numbers, one a step ahead
+        return _forecast(model, X, index)
+    predicted = np.ravel(model.predict(safe_indexing(X, [index]))[0])
+    return [", ".join(step_label(value, 0) for value in predicted.tolist())]
+
+
+def _aligned_outputs(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
+    """Return the predicted label, or number, of each step."""
+    predicted = model.predict(safe_indexing(X, [index]))[0]
+    if isinstance(predicted, str):
+        labels = predicted.split()  # unless each character is a label
+        predicted = labels if len(labels) == n_steps else [*predicted]
+    return [step_label(value, t) for t, value in enumerate(predicted)]
+
+
+def _unaligned_outputs(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
+    """Return the predicted tokens, or the forecast of each step ahead."""
+    if not model._needs_y:
+        return _forecast(model, X, index)
+    predicted = model.predict(safe_indexing(X, [index]))[0]
+    if isinstance(predicted, str):
+        predicted = check_tokenizer(model.target_tokenizer).split(predicted)
+    return [*(step_label(token, t) for t, token in enumerate(predicted)), "<end>"]
+
+
+def _continuation(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
+    """Return the most probable steps that follow."""
+    prompt = safe_indexing(X, [index])
+    found = model.generate(prompt, max_length=4, temperature=0)[0]
+    if isinstance(found, str):
+        found = check_tokenizer(model.tokenizer).split(found)
+    return [step_label(value, t) for t, value in enumerate(found)] or ["<end>"]
+
+
+def _forecast(model: Any, X: Any, index: int) -> list[str]:
+    """Return the forecast of each step ahead of one series."""
+    windows = model._check_ends(X).take(np.array([index]))
+    numbers = model._point(windows, model._relative(windows))[0]
+    return [step_label(number, 0) for number in numbers]
+
+
+PREDICTIONS: dict[str, Callable[[Any, Any, int, int], list[str]]] = {
+    "many to one": _one_output,
+    "many to many, aligned": _aligned_outputs,
+    "many to many, unaligned": _unaligned_outputs,
+    "one to many": _continuation,
+}
+
+
+# --- layouts -----------------------------------------------------------------------------
+
+
+def _many_to_one(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
+    places = draw_steps(drawing, shown.inputs, "encoder", n)
+    xs = list(places.values())
+    drawing.captions(xs[0] - LEFT, "encoder", "inputs")
+    centre = (xs[0] + xs[-1]) / 2
+    text = ", ".join(shown.outputs)
+    drawing.reads_ends = shown.pooling == "last"
+    place = xs[-1] if drawing.reads_ends else centre
+    drawing.output(place, "encoder", text, origins=xs)
+    drawing.output_caption(xs[0] - LEFT, "encoder", f"output, pooling: {shown.pooling}")
+
+
+def _aligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
+    places = draw_steps(drawing, shown.inputs, "encoder", n)
+    for t, x in places.items():
+        drawing.output(x, "encoder", shown.outputs[t])
+    left = min(places.values()) - LEFT
+    drawing.captions(left, "encoder", "inputs")
+    drawing.output_caption(left, "encoder", "outputs")
+
+
+def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
+    n = max(3, n // 2 + 1)  # for each of the two
+    encoder = draw_steps(drawing, shown.inputs, "encoder", n)
+    last = max(encoder.values())
+    start = last + 3.0
+    decoder = draw_steps(drawing, shown.decoder_inputs, "decoder", n, start)
+    left = min(encoder.values()) - LEFT
+    drawing.captions(left, "encoder", "inputs")
+    right = max(decoder.values()) + LEFT
+    drawing.captions(right, "decoder", "decoder inputs", align="left")
+    for t, x in decoder.items():
+        drawing.output(x, "decoder", shown.outputs[t])
+        if shown.feeds_back and t + 1 in decoder:
+            drawing.feed_back(x, decoder[t + 1], "decoder")
+    drawing.output_caption(right, "decoder", "outputs", align="left")
+    row, direction = drawing.last_rows("encoder")[0]
+    edge = last + drawing.offset("encoder", direction) + WIDTH / 2
+    first = drawing.last_rows("decoder")[0][0]
+    drawing.arrows.append(Arrow((edge, row), (start - WIDTH / 2, first), "final state"))
+    if shown.attention is not None:
+        top = drawing.top("decoder")
+        row, direction = drawing.last_rows("encoder")[-1]
+        edge = last + drawing.offset("encoder", direction) + WIDTH / 2
+        target = (start - WIDTH / 2, top)
+        drawing.arrows.append(Arrow((edge, row), target, "attention", DASHES))
+
+
+def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
+    labels = [*shown.inputs, *shown.outputs[:-1]]
+    places = draw_steps(drawing, labels, "layers", n)
+    first = len(shown.inputs) - 1
+    for t, x in places.items():
+        if t >= first:
+            drawing.output(x, "layers", shown.outputs[t - first])
+            if t + 1 in places:
+                drawing.feed_back(x, places[t + 1], "layers")
+    left = min(places.values()) - LEFT
+    drawing.captions(left, "layers", "inputs")
+    drawing.output_caption(left, "layers", "outputs, each the next input")
+
+
+LAYOUTS: dict[str, Callable[[Drawing, UnrolledNetworkDisplay, int], None]] = {
+    "many to one": _many_to_one,
+    "many to many, aligned": _aligned,
+    "many to many, unaligned": _unaligned,
+    "one to many": _one_to_many,
+}

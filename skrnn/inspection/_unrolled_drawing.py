@@ -1,0 +1,304 @@
+"""Drawings of unrolled networks: boxes, arrows and texts in columns of steps."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+#: Fill and edge of boxes (inputs, states, outputs), all of one lightness.
+INPUT, STATE, BACKWARD, OUTPUT = (
+    ("#DCEBF7", "#0072B2"),
+    ("#E2F2EA", "#009E73"),
+    ("#F3E6EF", "#A8518A"),
+    ("#FBE8DA", "#D55E00"),
+)
+#: Size of a box, and distance of two columns and rows.
+WIDTH, HEIGHT, COLUMN, ROW = 1.0, 0.62, 1.7, 1.4
+#: Distance of two columns with two directions, whose states stand beside the middle.
+WIDE_COLUMN, ASIDE = 2.2, 0.54
+ELISION, GREY = "…", "#555555"
+DASHES = (0, (3, 2))
+#: Distance of captions from the first or last column's centre.
+LEFT = 1.2
+
+
+class Box(NamedTuple):
+    """A box around a text, at its centre."""
+
+    x: float
+    y: float
+    text: str
+    colours: tuple[str, str]
+    width: float = WIDTH
+
+
+class Arrow(NamedTuple):
+    """An arrow between two points, with a text beside it."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    text: str = ""
+    style: Any = "-"
+
+
+class Note(NamedTuple):
+    """A text without a box."""
+
+    x: float
+    y: float
+    text: str
+    align: str = "center"
+    colour: str = "black"
+
+
+class Drawing:
+    """Boxes, arrows and texts, in units of a box's width."""
+
+    def __init__(self, weights: pd.DataFrame):
+        self.weights = weights
+        self.boxes: list[Box] = []
+        self.arrows: list[Arrow] = []
+        self.notes: list[Note] = []
+        #: x and y of dashed lines without a head
+        self.lines: list[tuple[list[float], list[float]]] = []
+        self.reads_ends = False
+
+    def shape_of(self, part: str, layer: int, direction: str, symbol: str) -> str:
+        """Return a matrix's symbol and shape."""
+        w = self.weights
+        is_wanted = (
+            (w["part"] == part)
+            & (w["layer"] == layer)
+            & (w["direction"] == direction)
+            & (w["symbol"] == symbol)
+        )
+        shapes = w.loc[is_wanted, "shape"]
+        sizes = [" × ".join(map(str, shape)) for shape in shapes]
+        return f"{symbol}: {' and '.join(sizes)}" if sizes else ""
+
+    def rows(self, part: str) -> list[tuple[int, str]]:
+        """Return the layers and directions of a part, the lowest first."""
+        found = self.weights.loc[self.weights["part"] == part, ["layer", "direction"]]
+        return list(found.drop_duplicates().itertuples(index=False, name=None))
+
+    def is_bidirectional(self, part: str) -> bool:
+        """Return whether cells of a part read backward, too."""
+        return len({direction for _, direction in self.rows(part)}) > 1
+
+    def offset(self, part: str, direction: str) -> float:
+        """Return how far a state stands from the middle of its column."""
+        if not self.is_bidirectional(part):
+            return 0.0
+        return ASIDE if direction == "backward" else -ASIDE
+
+    def column(self, x: float, part: str, label: str, step: int) -> None:
+        """Add a step: its input, and the state of each layer and direction."""
+        rows = self.rows(part)
+        self.boxes.append(Box(x, 0, label, INPUT))
+        for i, (layer, direction) in enumerate(rows):
+            y, place = (i + 1) * ROW, x + self.offset(part, direction)
+            colours = BACKWARD if direction == "backward" else STATE
+            self.boxes.append(Box(place, y, f"$h_{{{step + 1}}}$", colours))
+            below = [(0.0, place if self.is_bidirectional(part) else x)]
+            if layer > 1:
+                below = [
+                    ((j + 1) * ROW, x + self.offset(part, of))
+                    for j, (n, of) in enumerate(rows)
+                    if n == layer - 1
+                ]
+            for k, (height, origin) in enumerate(below):
+                start = min(max(origin, x - 0.42), x + 0.42) if layer == 1 else origin
+                text = "W" if k == 0 and abs(start - place) < 0.2 else ""
+                self.arrows.append(up(start, height, place, y, text=text))
+
+    def chain(self, xs: list[float], gap: float | None, part: str) -> None:
+        """Add the arrows from state to state; at ``gap`` steps are left out."""
+        rows = self.rows(part)
+        if gap is not None:
+            self.notes.append(Note(gap, 0, ELISION))
+            self.notes += [
+                Note(gap + self.offset(part, direction), (i + 1) * ROW, ELISION)
+                for i, (_, direction) in enumerate(rows)
+            ]
+        for i, (_, direction) in enumerate(rows):
+            y, aside = (i + 1) * ROW, self.offset(part, direction)
+            for a, b in pairwise(xs):
+                ends = [(a + aside + WIDTH / 2, b + aside - WIDTH / 2)]
+                if gap is not None and a < gap < b:
+                    middle = gap + aside
+                    ends = [(ends[0][0], middle - 0.3), (middle + 0.3, ends[0][1])]
+                for start, end in ends:
+                    points = (start, y), (end, y)
+                    if direction == "backward":
+                        points = points[::-1]
+                    self.arrows.append(Arrow(*points, "U" if len(ends) == 1 else ""))
+
+    def feed_back(self, x: float, to_x: float, part: str) -> None:
+        """Add the way of an output back to the next step's input."""
+        middle = (x + to_x) / 2
+        y = self.top(part)
+        self.lines.append(([x + WIDTH / 2, middle, middle], [y, y, 0.0]))
+        end = (to_x - WIDTH / 2, 0.0)
+        self.arrows.append(Arrow((middle, 0.0), end, style=DASHES))
+
+    def output_caption(
+        self, x: float, part: str, what: str, align: str = "right"
+    ) -> None:
+        """Name the row of outputs, with the shape of its weights."""
+        text = f"{what}\n{self.shape_of('output', 0, '', 'V')}"
+        self.notes.append(Note(x, self.top(part), text, align, OUTPUT[1]))
+
+    def captions(self, x: float, part: str, what: str, align: str = "right") -> None:
+        """Name the rows of a part, with the shapes of their weights, beside them."""
+        self.notes.append(Note(x, 0, what, align, INPUT[1]))
+        rows = self.rows(part)
+        two = self.is_bidirectional(part)
+        for i, (layer, direction) in enumerate(rows):
+            name = f"{part if part != 'layers' else 'recurrent'} layer {layer}"
+            lines = [f"{name}, {direction}" if two else name]
+            lines += [self.shape_of(part, layer, direction, symbol) for symbol in "WU"]
+            colour = (BACKWARD if direction == "backward" else STATE)[1]
+            self.notes.append(
+                Note(x, (i + 1) * ROW, "\n".join(filter(None, lines)), align, colour)
+            )
+
+    def top(self, part: str) -> float:
+        """Return the height of the row of outputs."""
+        return (len(self.rows(part)) + 1) * ROW
+
+    def last_rows(self, part: str) -> list[tuple[float, str]]:
+        """Return height and direction of the last layer's rows."""
+        rows = self.rows(part)
+        n_layers = max(layer for layer, _ in rows)
+        return [((i + 1) * ROW, d) for i, (n, d) in enumerate(rows) if n == n_layers]
+
+    def output(
+        self, x: float, part: str, text: str, *, origins: list[float] | None = None
+    ) -> None:
+        """Add an output, that reads the states of the last layer over these places.
+
+        By default those of its own step.
+        """
+        y = self.top(part)
+        width = max(WIDTH, 0.14 * len(text))
+        self.boxes.append(Box(x, y, text, OUTPUT, width))
+        for row, direction in self.last_rows(part):
+            places = [x] if origins is None else origins
+            if origins is not None and self.reads_ends:
+                places = origins[:1] if direction == "backward" else origins[-1:]
+            for place in places:
+                start = place + self.offset(part, direction)
+                inside = width / 2 - 0.1
+                end = min(max(start, x - inside), x + inside)
+                text = "V" if abs(start - end) < 0.2 else ""
+                self.arrows.append(up(start, row, end, y, text=text))
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return left, right, bottom and top."""
+        width = 0.135
+        left = min(box.x - box.width / 2 for box in self.boxes)
+        right = max(box.x + box.width / 2 for box in self.boxes)
+        for note in self.notes:
+            size = width * max(map(len, note.text.split("\n")))
+            left = min(left, note.x - size * (note.align == "right"))
+            right = max(right, note.x + size * (note.align == "left"))
+        bottom = min(box.y for box in self.boxes) - 0.8
+        return left - 0.3, right + 0.3, bottom, max(box.y for box in self.boxes) + 0.8
+
+    def draw(self, ax: Any) -> None:
+        """Draw everything on matplotlib's axes."""
+        from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+        for xs, ys in self.lines:
+            ax.plot(xs, ys, color=GREY, linewidth=1.1, linestyle=DASHES)
+        for arrow in self.arrows:
+            patch = FancyArrowPatch(
+                arrow.start,
+                arrow.end,
+                arrowstyle="-|>",
+                mutation_scale=9,
+                linewidth=1.1,
+                linestyle=arrow.style,
+                color=GREY,
+                shrinkA=0,
+                shrinkB=0,
+            )
+            ax.add_patch(patch)
+            if arrow.text:
+                (x, y), (to_x, to_y) = arrow.start, arrow.end
+                along = min(0.5, 0.4 / max(to_y - y, 0.4))
+                x, y = x + along * (to_x - x), y + along * (to_y - y)
+                is_level = y == to_y
+                ax.text(
+                    x + 0.08 * (not is_level),
+                    y + 0.06 * is_level,
+                    arrow.text,
+                    fontsize=8,
+                    style="italic",
+                    color=GREY,
+                    ha="center" if is_level else "left",
+                    va="bottom" if is_level else "center",
+                )
+        for box in self.boxes:
+            fill, edge = box.colours
+            ax.add_patch(
+                FancyBboxPatch(
+                    (box.x - box.width / 2, box.y - HEIGHT / 2),
+                    box.width,
+                    HEIGHT,
+                    boxstyle="round,pad=0,rounding_size=0.12",
+                    facecolor=fill,
+                    edgecolor=edge,
+                    linewidth=1.3,
+                )
+            )
+            size = 9 if len(box.text) < 8 else 7 if len(box.text) < 11 else 6
+            ax.text(box.x, box.y, box.text, ha="center", va="center", fontsize=size)
+        for note in self.notes:
+            ax.text(
+                note.x,
+                note.y,
+                note.text,
+                ha=note.align,
+                va="center",
+                fontsize=8,
+                color=note.colour,
+            )
+
+
+def up(x: float, y: float, to_x: float, to_y: float, *, text: str = "") -> Arrow:
+    """Return the arrow from the top of one box to the bottom of another."""
+    return Arrow((x, y + HEIGHT / 2), (to_x, to_y - HEIGHT / 2), text)
+
+
+def place_steps(
+    n_steps: int, max_steps: int, start: float = 0.0, column: float = COLUMN
+) -> tuple[dict[int, float], float | None]:
+    """Return where the steps that are drawn stand, and where some are left out, if any."""
+    if n_steps <= max_steps:
+        return {t: start + t * column for t in range(n_steps)}, None
+    n_first = (max_steps + 1) // 2
+    n_last = max_steps - n_first
+    places = {t: start + t * column for t in range(n_first)}
+    gap = start + (n_first - 0.15) * column
+    for k in range(n_last):
+        places[n_steps - n_last + k] = start + (n_first + 0.7 + k) * column
+    return places, gap
+
+
+def draw_steps(
+    drawing: Drawing,
+    labels: list[str],
+    part: str,
+    max_steps: int,
+    start: float = 0.0,
+) -> dict[int, float]:
+    """Add the steps that a part reads, and return where they stand."""
+    column = WIDE_COLUMN if drawing.is_bidirectional(part) else COLUMN
+    places, gap = place_steps(len(labels), max_steps, start, column)
+    for t, x in places.items():
+        drawing.column(x, part, labels[t], t)
+    drawing.chain(list(places.values()), gap, part)
+    return places
