@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.fft
 import scipy.signal
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import Interval, StrOptions, validate_parameter_constraints
 from skrnn.data.layouts import read_container
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array
 
 #: Sample value of silence, and the difference from it to full scale, by dtype.
@@ -343,7 +344,9 @@ class LogMelFrames(  # type: ignore[call-arg]
         n_rows = max(1, BLOCK_SAMPLES // self.n_fft_)
         blocks = []
         for start in range(0, len(frames), n_rows):
-            spectrum = scipy.fft.rfft(frames[start : start + n_rows] * window, self.n_fft_)
+            spectrum = scipy.fft.rfft(
+                frames[start : start + n_rows] * window, self.n_fft_
+            )
             blocks.append((spectrum.real**2 + spectrum.imag**2) @ self.filters_)
         return np.concatenate(blocks)
 
@@ -353,7 +356,6 @@ class LogMelFrames(  # type: ignore[call-arg]
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.requires_fit = False
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = []
         return tags
@@ -394,17 +396,22 @@ def regression_deltas(levels: NDArray) -> NDArray:
 def _read_waveforms(X: Any) -> tuple[list[NDArray[np.float64]], Any]:
     """Return each waveform as floats, and a function that rebuilds the container."""
     layout, content, rebuild = read_container(X)
+    frame = content
     if layout == "fields":
-        raise ValueError(
-            f"X has {content.shape[1]} columns, expected one column of waveforms"
-        )
-    if layout == "columns":
+        if frame.shape[1] > 1:
+            raise ValueError(
+                f"X has {frame.shape[1]} columns, expected one column of waveforms"
+            )
+        content = frame.iloc[:, 0].tolist()
+    elif layout == "columns":
         content = to_array(content)
     if not len(content):
         raise ValueError("X has 0 waveforms, at least 1 is required")
     waveforms = [as_waveform(waveform, f"X[{i}]") for i, waveform in enumerate(content)]
 
     def rebuilt(frames: list[NDArray[np.float32]]) -> Any:
+        if layout == "fields":
+            return pd.DataFrame({frame.columns[0]: object_array(frames)}, frame.index)
         if layout == "columns":
             return np.stack(frames)
         return rebuild(RaggedArray.from_sequences(frames), None)
@@ -424,7 +431,9 @@ def as_waveform(samples: Any, name: str) -> NDArray[np.float64]:
         is named.
     """
     if isinstance(samples, str | bytes) or not is_sequence(samples):
-        raise TypeError(f"{name} is {type(samples).__name__}, expected an array of samples")
+        raise TypeError(
+            f"{name} is {type(samples).__name__}, expected an array of samples"
+        )
     array = to_array(samples)
     if not array.size:
         raise ValueError(f"{name} has no samples")
