@@ -4,6 +4,7 @@ Nothing is downloaded. ``load_*`` loads data that comes with skrnn, ``read_*`` r
 files, ``make_*`` generates problems of known difficulty.
 """
 
+from skrnn.datasets._audio import read_audio_folder
 from skrnn.datasets._generators import (
     make_adding_problem,
     make_delayed_recall,
@@ -31,6 +32,7 @@ __all__ = [
     "make_switches",
     "make_waves",
     "read_abc",
+    "read_audio_folder",
     "read_conll",
     "read_conllu",
     "read_lines",

@@ -24,12 +24,8 @@ from skrnn.data.layouts import read_container
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array
 
-#: Sample value of silence, and the difference from it to full scale, by dtype.
-FULL_SCALES = {
-    "uint8": (128.0, 128.0),
-    "int16": (0.0, 2.0**15),
-    "int32": (0.0, 2.0**31),
-}
+#: Types of integer samples; 0 is silence, of uint8 128.
+INTEGERS = ("uint8", "int16", "int32")
 #: Frames on each side from which a delta is computed.
 DELTA_WIDTH = 2
 #: Samples that are transformed at once, which bounds the memory of long recordings.
@@ -64,10 +60,10 @@ class LogMelFrames(  # type: ignore[call-arg]
     n_fft : int or "auto", default="auto"
         Samples of a Fourier transform, at least those of a frame, which is padded with
         zeros. "auto" is the smallest power of 2 that resolves the narrowest band.
-    reference : {"full_scale", "peak"}, default="full_scale"
-        The power of 0 dB. "full_scale" is a mean square of 1: a sine of the largest
-        amplitude has -3 dB. "peak" is the loudest band of each recording, so that its
-        volume has no influence.
+    reference : {"peak", "full_scale"}, default="peak"
+        The power of 0 dB. "peak" is the loudest band of each recording, so that its
+        volume has no influence. "full_scale" is a mean square of 1: a sine of the largest
+        amplitude has -3 dB.
     dynamic_range : float, default=80.0
         Levels lower than this many decibels below the loudest band of the recording are
         raised to that, above 0. Smaller ones remove more of the noise in pauses.
@@ -164,7 +160,7 @@ class LogMelFrames(  # type: ignore[call-arg]
         min_frequency: float = 0.0,
         max_frequency: float | None = None,
         n_fft: int | str = "auto",
-        reference: str = "full_scale",
+        reference: str = "peak",
         dynamic_range: float = 80.0,
         deltas: int = 0,
     ):
@@ -295,11 +291,12 @@ class LogMelFrames(  # type: ignore[call-arg]
         if self.max_frequency is not None:
             highest = self.max_frequency
         edges = mel_edges(self.min_frequency, highest, self.n_mels)
-        n_fft = self.n_fft
-        if n_fft == "auto":
+        if isinstance(self.n_fft, str):  # "auto"
             narrowest = np.diff(edges).min()
             n_fft = 2 ** math.ceil(math.log2(max(size, self.sample_rate / narrowest)))
-        elif n_fft < size:
+        else:
+            n_fft = self.n_fft
+        if n_fft < size:
             raise ValueError(
                 f"n_fft={n_fft} must be at least the {size} samples of a frame"
             )
@@ -366,8 +363,8 @@ class LogMelFrames(  # type: ignore[call-arg]
 
 def mel_edges(lowest: float, highest: float, n_mels: int) -> NDArray[np.float64]:
     """Return the edges of bands in Hz, ``(n_mels + 2,)``, evenly spaced in mel."""
-    mels = 2595 * np.log10(1 + np.array([lowest, highest]) / 700)
-    edges = 700 * (10 ** (np.linspace(*mels, n_mels + 2) / 2595) - 1)
+    first, last = 2595 * np.log10(1 + np.array([lowest, highest]) / 700)
+    edges = 700 * (10 ** (np.linspace(first, last, n_mels + 2) / 2595) - 1)
     edges[[0, -1]] = lowest, highest  # exactly, without the rounding of the powers
     return edges
 
@@ -450,10 +447,11 @@ def as_waveform(samples: Any, name: str) -> NDArray[np.float64]:
             place = int(np.argmin(finite))
             raise ValueError(f"{name} is {array[place]} at sample {place}")
         return array.astype(np.float64, copy=False)
-    if array.dtype.name not in FULL_SCALES:
+    if array.dtype.name not in INTEGERS:
         raise ValueError(
             f"{name} holds {array.dtype.name}, {shown(array[:3].tolist())}; expected floats "
-            f"or {', '.join(FULL_SCALES)}, whose full scale is known: pass it as floats"
+            f"or {', '.join(INTEGERS)}, whose full scale is known: pass it as floats"
         )
-    zero, full_scale = FULL_SCALES[array.dtype.name]
-    return (array - zero) / full_scale
+    full_scale = 2.0 ** (8 * array.dtype.itemsize - 1)
+    silence = full_scale if array.dtype.kind == "u" else 0.0
+    return (array - silence) / full_scale

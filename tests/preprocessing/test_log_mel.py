@@ -34,6 +34,10 @@ def frames_of(X, **parameters):
     return LogMelFrames(sample_rate=RATE, **parameters).fit_transform(X)
 
 
+def levels_of(X, **parameters):
+    return frames_of(X, reference="full_scale", **parameters)
+
+
 # --- levels --------------------------------------------------------------------------
 
 
@@ -65,13 +69,13 @@ def test_levels_are_those_of_scipys_stft_in_bands_made_by_hand():
         np.interp(bins, hertz[i : i + 3], [0, 1, 0], left=0, right=0) for i in range(10)
     ]
     power = 2 * RATE / n_fft * np.abs(spectrum.T) ** 2 @ np.transpose(filters)
-    (levels,) = frames_of([samples], n_mels=10, n_fft=n_fft)
+    (levels,) = levels_of([samples], n_mels=10, n_fft=n_fft)
     np.testing.assert_allclose(levels, 10 * np.log10(power), atol=1e-4)
 
 
 def test_the_bands_of_a_frame_add_up_to_its_windowed_mean_square():
     samples = tone(500, amplitude=0.4) + tone(1300, amplitude=0.2) + tone(2000)
-    (levels,) = frames_of([samples], dynamic_range=200)
+    (levels,) = levels_of([samples], dynamic_range=200)
     window = scipy.signal.windows.hann(200, sym=False)
     for i, frame in enumerate(levels):
         part = samples[80 * i : 80 * i + 200]
@@ -80,7 +84,7 @@ def test_the_bands_of_a_frame_add_up_to_its_windowed_mean_square():
 
 
 def test_a_sine_of_full_scale_has_minus_three_decibels():
-    (levels,) = frames_of([tone(1000)], n_mels=10)
+    (levels,) = levels_of([tone(1000)], n_mels=10)
     np.testing.assert_allclose(
         10 * np.log10(np.sum(10 ** (levels / 10), axis=1)), -3.01, atol=0.01
     )
@@ -88,16 +92,16 @@ def test_a_sine_of_full_scale_has_minus_three_decibels():
 
 def test_twice_the_amplitude_is_six_decibels_more_and_no_change_to_the_peak():
     (samples,) = noise(900)
-    quiet, loud = frames_of([samples, 2 * samples])
+    quiet, loud = levels_of([samples, 2 * samples])
     np.testing.assert_allclose(loud - quiet, 20 * np.log10(2), atol=1e-4)
-    quiet, loud = frames_of([samples, 2 * samples], reference="peak")
+    quiet, loud = frames_of([samples, 2 * samples])
     np.testing.assert_allclose(loud, quiet, atol=1e-4)
     assert loud.max() == 0
 
 
 def test_samples_in_small_units_lose_nothing():
     (samples,) = noise(900)
-    plain, small = frames_of([samples, samples * 1e-12])
+    plain, small = levels_of([samples, samples * 1e-12])
     np.testing.assert_allclose(small, plain - 240, atol=1e-3)
 
 
@@ -123,7 +127,7 @@ def test_integers_are_fractions_of_their_full_scale(dtype, zero, full_scale):
         [zero + full_scale * x for x in noise(500)[0]], dtype=np.float64
     ).astype(dtype)
     floats = (integers.astype(np.float64) - zero) / full_scale
-    given, expected = frames_of([integers]), frames_of([floats])
+    given, expected = levels_of([integers]), levels_of([floats])
     assert np.array_equal(given, expected)
 
 
