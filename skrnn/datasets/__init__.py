@@ -1,7 +1,7 @@
 """Data to try sequence estimators on: real data sets, readers and generated problems.
 
 Nothing is downloaded. ``load_*`` loads data that comes with skrnn, ``read_*`` reads your
-files, ``make_*`` generates problems of known difficulty.
+files, ``write_*`` writes them, ``make_*`` generates problems of known difficulty.
 """
 
 from skrnn.datasets._audio import read_audio_folder
@@ -12,6 +12,7 @@ from skrnn.datasets._generators import (
     make_waves,
 )
 from skrnn.datasets._japanese_vowels import load_japanese_vowels
+from skrnn.datasets._midi import read_midi, write_midi
 from skrnn.datasets._readers import (
     read_abc,
     read_conll,
@@ -36,6 +37,8 @@ __all__ = [
     "read_conll",
     "read_conllu",
     "read_lines",
+    "read_midi",
     "read_text",
     "read_vectors",
+    "write_midi",
 ]
