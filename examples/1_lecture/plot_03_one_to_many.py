@@ -18,11 +18,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import mido
 import numpy as np
 from matplotlib.ticker import MultipleLocator
 
 from skrnn import FeedForwardGenerator, SequenceGenerator
+from skrnn.datasets import read_midi, write_midi
 
 random = np.random.RandomState(0)
 SUBJECTS = {
@@ -213,26 +213,10 @@ for number, notes in enumerate(compositions, start=1):
 # %%
 # A MIDI file
 # -----------
-# mido saves a standard MIDI file, which players and notation programs open.
-
-TICKS = 480  # a beat
-
-
-def save_midi(notes, path, beats_per_minute=110):
-    """Save notes, pairs of MIDI pitch and beats, as a MIDI file of one track."""
-    track = mido.MidiTrack()
-    track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(beats_per_minute)))
-    for pitch, beats in notes:
-        track.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
-        track.append(mido.Message("note_off", note=pitch, time=int(beats * TICKS)))
-    file = mido.MidiFile(ticks_per_beat=TICKS)
-    file.tracks.append(track)
-    file.save(path)
-
+# The tokens are those of MIDI files: `write_midi` saves a tune, and players and notation programs open
+# it. :doc:`plot_19_music` reads such files.
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, "tune.mid")
-    save_midi(compositions[0], path)
-    print(
-        f"{path.name}: {path.stat().st_size} bytes, {mido.MidiFile(path).length:.0f} seconds"
-    )
+    write_midi(path, as_tokens(compositions[0]), beats_per_minute=110)
+    print(f"{path.name}: {path.stat().st_size} bytes, {len(read_midi(path))} notes")

@@ -1,9 +1,10 @@
 """Data to try sequence estimators on: real data sets, readers and generated problems.
 
 Nothing is downloaded. ``load_*`` loads data that comes with skrnn, ``read_*`` reads your
-files, ``make_*`` generates problems of known difficulty.
+files, ``write_*`` writes them, ``make_*`` generates problems of known difficulty.
 """
 
+from skrnn.datasets._audio import read_audio_folder
 from skrnn.datasets._generators import (
     make_adding_problem,
     make_delayed_recall,
@@ -17,6 +18,7 @@ from skrnn.datasets._long_range import (
     make_dyck,
     make_temporal_order,
 )
+from skrnn.datasets._midi import read_midi, write_midi
 from skrnn.datasets._moving_digits import make_moving_digits
 from skrnn.datasets._readers import (
     read_abc,
@@ -42,10 +44,13 @@ __all__ = [
     "make_temporal_order",
     "make_waves",
     "read_abc",
+    "read_audio_folder",
     "read_conll",
     "read_conllu",
     "read_image_folder",
     "read_lines",
+    "read_midi",
     "read_text",
     "read_vectors",
+    "write_midi",
 ]

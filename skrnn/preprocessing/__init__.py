@@ -1,13 +1,15 @@
-"""Preparation of sequences: transformers of steps, long frames, padding and windows."""
+"""Preparation of sequences: transformers of steps, audio, long frames, padding and windows."""
 
 from skrnn.data.frames import sequences_from_frame
 from skrnn.data.padding import trim_padding
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 from skrnn.data.windows import sliding_windows
+from skrnn.preprocessing._log_mel import LogMelFrames
 from skrnn.preprocessing._stepwise import StepwiseTransformer
 
 __all__ = [
     "CharTokenizer",
+    "LogMelFrames",
     "StepwiseTransformer",
     "WordTokenizer",
     "sequences_from_frame",
