@@ -1,9 +1,9 @@
 """How far back the cells remember: temporal order, adding, delayed recall, unseen lengths.
 
 Run `python -m benchmarks.long_range [--quick] [--seeds ...] [--parts ...]`. Every network of
-a task has the same training data, updates and about the same number of parameters. The
-recurrent ones read in one direction and answer from the last state, so that nothing but
-memory brings the answer.
+a task has the same training data and updates, the feed-forward one as many parameters as the
+LSTM. The recurrent ones read in one direction and answer from the last state, so that nothing
+but memory brings the answer.
 """
 
 import statistics
@@ -144,7 +144,7 @@ def lengths(quick, seeds):
 def _compare(name, make, classes, steps, quick, seeds):
     """Print scores by cell and length; return the goals of 100 steps."""
     recurrent, *dense = classes
-    rows, figures, n_parameters = [], {}, 0
+    rows, figures, sizes = [], {}, {}
     for cell in (*CELLS, *(["feed-forward"] if dense else [])):
         row = [cell]
         for n_steps in steps:
@@ -156,9 +156,9 @@ def _compare(name, make, classes, steps, quick, seeds):
                 X_test, y_test = make(N_TEST, random_state=99, **size)
                 options = {"max_epochs": 1 if quick else N_EPOCHS, "random_state": seed}
                 if cell == "feed-forward":
-                    sizes = _matching_layer(dense[0], X, y, n_parameters)
+                    layer = _matching_layer(dense[0], X, y, sizes["lstm"])
                     model = dense[0](
-                        hidden_layer_sizes=sizes,
+                        hidden_layer_sizes=layer,
                         lr=RECURRENT["lr"],
                         early_stopping=False,
                         **options,
@@ -166,9 +166,9 @@ def _compare(name, make, classes, steps, quick, seeds):
                 else:
                     model = recurrent(cell=cell, **RECURRENT, **options)
                 scores.append(model.fit(X, y).score(X_test, y_test))
-            n_parameters = model.n_parameters_
+            sizes[cell] = model.n_parameters_
             figures[cell] = statistics.fmean(scores)
-            row += [_mean_and_range(scores), f"{n_parameters:,}"]
+            row += [_mean_and_range(scores), f"{sizes[cell]:,}"]
         rows.append(row)
     score = "accuracy" if recurrent is SequenceClassifier else "R²"
     header = ["network"]

@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skrnn",),
+    "parallel": 2,  # pages in two processes
     "show_memory": False,
     "download_all_examples": False,
 }
