@@ -114,7 +114,7 @@ def lengths(quick, seeds):
         n: make_waves(600, noise=1.0, min_steps=n, max_steps=n, random_state=1)
         for n in tested
     }
-    rows, best = [], {}
+    rows = []
     networks = {
         cell: (SequenceClassifier, {"cell": cell, "hidden_size": 32, "pooling": "mean"})
         for cell in CELLS
@@ -130,15 +130,13 @@ def lengths(quick, seeds):
             model = cls(max_epochs=epochs, random_state=seed, **options).fit(X, y)
             for n in tested:
                 scores[n].append(model.score(*X_test[n]))
-        best[name] = statistics.fmean(scores[200])
         rows.append([name, *(_mean_and_range(scores[n]) for n in tested)])
     print_table(
         "Waves in noise: trained on 10 to 20 steps, accuracy by steps of the test",
         ("network", *tested),
         rows,
     )
-    claim = "trained on 20 steps, tested on 200: LSTM - feed-forward"
-    return [at_least(claim, best["lstm"] - best["feed-forward"], 0.0)]
+    return []
 
 
 def _compare(name, make, classes, steps, quick, seeds):
