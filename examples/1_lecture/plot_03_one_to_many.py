@@ -214,7 +214,7 @@ for number, notes in enumerate(compositions, start=1):
 # A MIDI file
 # -----------
 # The tokens are those of MIDI files: `write_midi` saves a tune, and players and notation programs open
-# it. :doc:`plot_19_music` reads such files.
+# it. :ref:`sphx_glr_gallery_2_data_plot_06_music.py` reads such files.
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, "tune.mid")

@@ -24,7 +24,7 @@ pipeline = make_pipeline(
     StepwiseTransformer(PCA()), SequenceClassifier(max_epochs=20, random_state=0)
 )
 grid = {
-    "stepwisetransformer__transformer__n_components": [2, 4, 8, 12],
+    "stepwisetransformer__transformer__n_components": [2, 4, 12],
     "sequenceclassifier__cell": ["lstm", "gru"],
     "sequenceclassifier__hidden_size": [8, 32],
 }
