@@ -7,26 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import safe_indexing
 from skrnn.data.tokenizers import check_tokenizer
-from skrnn.inspection._plotting import import_pyplot
-from skrnn.inspection._recurrent import (
-    START,
-    check_index,
-    check_recurrent,
-    last_step,
-    step_label,
-    step_labels,
-)
+from skrnn.inspection._checks import check_index, check_recurrent, fitted_step
+from skrnn.inspection._matplotlib import import_pyplot
+from skrnn.inspection._steps import START, step_label, step_labels
 from skrnn.inspection._unrolled_drawing import (
     DASHES,
     LEFT,
     WIDTH,
     Arrow,
     Drawing,
-    draw_steps,
+    add_steps,
 )
 
 
@@ -65,8 +58,7 @@ def shared_weights(estimator: Any) -> pd.DataFrame:
     >>> shared_weights(model.fit(X, y))[["symbol", "shape"]].values.tolist()
     [['W', (16, 2)], ['U', (16, 4)], ['V', (2, 4)]]
     """
-    model, _ = last_step(estimator, None)
-    check_is_fitted(model)
+    model, _ = fitted_step(estimator, None, "shared_weights")
     network = check_recurrent(model).net_.module_
     rows = []
     for (part, layer, direction), cell in network.cells().items():
@@ -187,7 +179,7 @@ class UnrolledNetworkDisplay:
         ValueError
             If the network is feed-forward, or the sequence has no steps.
         """
-        model, X = last_step(estimator, X)
+        model, X = fitted_step(estimator, X, cls.__name__)
         weights = shared_weights(model)
         network = model.net_.module_
         checked, dataset = model._readable(X)
@@ -215,15 +207,15 @@ class UnrolledNetworkDisplay:
             return [START, *self.outputs[:-1]]
         return [f"+{t + 1}" for t in range(len(self.outputs))]
 
-    def plot(self, *, max_steps: int = 8, ax: Any = None) -> UnrolledNetworkDisplay:
+    def plot(self, ax: Any = None, *, max_steps: int = 8) -> UnrolledNetworkDisplay:
         """Draw the network.
 
         Parameters
         ----------
-        max_steps : int, default=8
-            Steps drawn of a sequence, at least 3; of more the middle is left out.
         ax : matplotlib Axes, default=None
             None makes a new figure of fitting size.
+        max_steps : int, default=8
+            Steps drawn of a sequence, at least 3; of more the middle is left out.
 
         Returns
         -------
@@ -314,7 +306,7 @@ PREDICTIONS: dict[str, Callable[[Any, Any, int, int], list[str]]] = {
 
 
 def _many_to_one(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
-    places = draw_steps(drawing, shown.inputs, "encoder", n)
+    places = add_steps(drawing, shown.inputs, "encoder", n)
     xs = list(places.values())
     drawing.captions(xs[0] - LEFT, "encoder", "inputs")
     centre = (xs[0] + xs[-1]) / 2
@@ -326,7 +318,7 @@ def _many_to_one(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> Non
 
 
 def _aligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
-    places = draw_steps(drawing, shown.inputs, "encoder", n)
+    places = add_steps(drawing, shown.inputs, "encoder", n)
     for t, x in places.items():
         drawing.output(x, "encoder", shown.outputs[t])
     left = min(places.values()) - LEFT
@@ -336,10 +328,10 @@ def _aligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
 
 def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     n = max(3, n // 2 + 1)  # for each of the two
-    encoder = draw_steps(drawing, shown.inputs, "encoder", n)
+    encoder = add_steps(drawing, shown.inputs, "encoder", n)
     last = max(encoder.values())
     start = last + 3.0
-    decoder = draw_steps(drawing, shown.decoder_inputs, "decoder", n, start)
+    decoder = add_steps(drawing, shown.decoder_inputs, "decoder", n, start)
     left = min(encoder.values()) - LEFT
     drawing.captions(left, "encoder", "inputs")
     right = max(decoder.values()) + LEFT
@@ -363,7 +355,7 @@ def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
 
 def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     labels = [*shown.inputs, *shown.outputs[:-1]]
-    places = draw_steps(drawing, labels, "layers", n)
+    places = add_steps(drawing, labels, "layers", n)
     first = len(shown.inputs) - 1
     for t, x in places.items():
         if t >= first:

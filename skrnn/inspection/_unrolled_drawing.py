@@ -288,7 +288,7 @@ def place_steps(
     return places, gap
 
 
-def draw_steps(
+def add_steps(
     drawing: Drawing,
     labels: list[str],
     part: str,
