@@ -79,6 +79,19 @@ def gate_values(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.object
         "forget" (1 keeps the cell's value) and "output". GRU: "reset" and "update" (1 keeps
         the state). Other cells have none.
 
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If its network is feed-forward, or has no such layer.
+    TypeError
+        If the estimator is not one of skrnn.
+
+    See Also
+    --------
+    HiddenStateDisplay : States and gates of one sequence, drawn.
+
     Examples
     --------
     >>> from skrnn import SequenceClassifier
