@@ -256,6 +256,7 @@ class GradientFlowDisplay:
                 label=self._label(of, levels),
             )
         ax.set_yscale("log")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("distance from the last step (steps)")
         ax.set_ylabel("norm of the gradient of the loss\nby the state $h_t$")
         ax.grid(alpha=0.3)

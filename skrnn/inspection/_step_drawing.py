@@ -12,6 +12,11 @@ from skrnn.inspection._steps import ShownSteps
 
 #: Features up to which a signal is drawn as lines.
 MAX_LINES = 8
+#: Their colours; those of the strip are not among them.
+LINES = (
+    *("#000000", "#009E73", "#CC79A7", "#999999"),
+    *("#882255", "#56B4E9", "#44AA99", "#E69F00"),
+)
 #: Words above which their names are turned.
 MAX_LEVEL_WORDS = 8
 
@@ -70,7 +75,7 @@ def _draw_signal(
     if n_features <= MAX_LINES:
         for j in range(n_features):
             label = names[j] if names else None
-            ax.plot(signal[:, j], lw=1.2, color=f"C{j}" if n_features > 1 else "black",
+            ax.plot(signal[:, j], lw=1.2, color=LINES[j],
                     label=label)  # fmt: skip
         if names and n_features > 1:
             ax.legend(loc="upper right", fontsize="small", ncols=min(4, n_features))
