@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,15 @@ from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import object_array
 from skrnn.estimators._pooling import PoolingTransformer
 from skrnn.estimators._seq2seq import TranslationTask
-from skrnn.inspection._checks import (
-    ShownSteps,
-    check_index,
-    check_kind,
-    shown_steps,
-    spread,
-)
-from skrnn.inspection._drawing import Scale, draw_steps
-from skrnn.inspection._matplotlib import axes_or_new
+from skrnn.inspection._checks import check_index, fitted_step
+from skrnn.inspection._matplotlib import get_axes
+from skrnn.inspection._step_drawing import Scale, draw_steps
+from skrnn.inspection._steps import ShownSteps, shown_steps, spread
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_pooling_weights
 
-#: What has attention.
+#: Classes that may have attention, and their name in messages.
+KINDS = (TranslationTask, PoolingTransformer)
 OF = 'Seq2SeqTransformer, and SequenceClassifier or SequenceRegressor with pooling="attention"'
 
 
@@ -38,7 +33,7 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
 
     Parameters
     ----------
-    estimator : Seq2SeqTransformer, SequenceClassifier or SequenceRegressor
+    estimator : Seq2SeqTransformer, SequenceClassifier, SequenceRegressor, or Pipeline
         Fitted with ``attention``, or with ``pooling="attention"``.
     X : list, ndarray, Series or DataFrame of n_sequences sequences
         As for ``fit``.
@@ -52,7 +47,7 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
 
     Raises
     ------
-    sklearn.exceptions.NotFittedError
+    NotFittedError
         If the estimator is not fitted.
     TypeError
         If it is of another kind.
@@ -75,7 +70,7 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     >>> weights[3].shape, round(float(weights[3].sum()), 3)
     ((4,), 1.0)
     """
-    check_kind(estimator, (TranslationTask, PoolingTransformer), "attention_weights", OF)
+    estimator, X = fitted_step(estimator, X, "attention_weights", KINDS, OF)
     checked = estimator._check_X(X)
     if isinstance(estimator, TranslationTask):
         weights = list(estimator.predict_attention(X))
@@ -105,9 +100,8 @@ def _pooling_weights(estimator: Any, X: CheckedSequences) -> Any:
     return predict_pooling_weights(estimator.net_, EncodedDataset(estimator._encode(X)))
 
 
-@dataclass
 class AttentionDisplay:
-    """The attention that a network pays to the steps of one sequence.
+    """Picture of the attention that a network pays to the steps of one sequence.
 
     Parameters
     ----------
@@ -117,13 +111,15 @@ class AttentionDisplay:
         The tokens of the sequence, or its features.
     targets : list of str, default=None
         The generated tokens of a ``Seq2SeqTransformer``.
+    feature_names : list of str, default=None
+        Names of the features, if they have any.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Of the last ``plot``.
+        After ``plot``.
     figure_ : matplotlib Figure
-        Of the last ``plot``.
+        After ``plot``.
 
     See Also
     --------
@@ -137,36 +133,42 @@ class AttentionDisplay:
     Examples
     --------
     >>> from skrnn import SequenceClassifier
-    >>> from skrnn.inspection import AttentionDisplay
+    >>> from skrnn.inspection import AttentionDisplay, attention_weights
     >>> X = [["not", "bad"], ["bad"], ["good"], ["not", "good", "at", "all"]] * 4
     >>> y = ["+", "-", "+", "-"] * 4
     >>> model = SequenceClassifier(pooling="attention", max_epochs=5).fit(X, y)
-    >>> display = AttentionDisplay.from_estimator(model, X, index=3)
+    >>> display = AttentionDisplay(attention_weights(model, X)[3], X[3])
     >>> display.steps, display.weights.shape
     (['not', 'good', 'at', 'all'], (4,))
     """
 
-    weights: NDArray[np.float32]
-    steps: Any
-    targets: list[str] | None = None
-    _names: list[str] = field(default_factory=list, init=False, repr=False)
-    ax_: Any = field(default=None, init=False, repr=False)
-    figure_: Any = field(default=None, init=False, repr=False)
+    def __init__(
+        self,
+        weights: NDArray[np.float32],
+        steps: Any,
+        targets: list[str] | None = None,
+        *,
+        feature_names: list[str] | None = None,
+    ):
+        self.weights = weights
+        self.steps = steps
+        self.targets = targets
+        self.feature_names = feature_names
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, *, index: int = 0
+        cls, estimator: Any, X: Any, *, index: int = 0, ax: Any = None
     ) -> AttentionDisplay:
-        """Take the weights of one sequence from a fitted estimator.
+        """Compute the weights of one sequence and draw them.
 
         Parameters
         ----------
-        estimator : Seq2SeqTransformer, SequenceClassifier or SequenceRegressor
-            Fitted with ``attention``, or with ``pooling="attention"``.
-        X :
-            As for ``fit``.
+        estimator, X :
+            As for ``attention_weights``.
         index : int, default=0
-            Which sequence of X; negative numbers count from the last.
+            Which sequence of X; negative ones count from the end.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
 
         Returns
         -------
@@ -174,14 +176,16 @@ class AttentionDisplay:
 
         Raises
         ------
-        sklearn.exceptions.NotFittedError
+        NotFittedError
             If the estimator is not fitted.
         TypeError
             If it is of another kind.
+        IndexError
+            If X has no such sequence.
         ValueError
-            If the fit was without attention, or if there is no such sequence.
+            If the fit was without attention.
         """
-        check_kind(estimator, (TranslationTask, PoolingTransformer), cls.__name__, OF)
+        estimator, X = fitted_step(estimator, X, cls.__name__, KINDS, OF)
         checked = estimator._check_X(X)
         index = check_index(index, len(checked.steps))
         one = safe_indexing(X, [index])
@@ -191,13 +195,10 @@ class AttentionDisplay:
             source = checked.take(np.array([index]))
             targets = list(map(str, estimator._predict_tokens(source)[0]))
         shown = shown_steps(checked, index)
-        display = cls(
-            weights, shown.signal if shown.tokens is None else shown.tokens, targets
-        )
-        display._names = shown.names
-        return display
+        steps = shown.signal if shown.tokens is None else shown.tokens
+        return cls(weights, steps, targets, feature_names=shown.names).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> AttentionDisplay:
+    def plot(self, ax: Any = None) -> AttentionDisplay:
         """Draw the weights: a heat map of target and source steps, or one bar a step.
 
         Parameters
@@ -207,18 +208,20 @@ class AttentionDisplay:
 
         Returns
         -------
-        self : AttentionDisplay
+        display : AttentionDisplay
+            Itself.
 
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
         if self.targets is None:
-            shown = ShownSteps(None, None, self.steps, self._names)
+            shown = ShownSteps(None, None, self.steps, self.feature_names or [])
             if isinstance(self.steps, list):
                 shown = ShownSteps(self.steps, None, None, [])
-            ax = draw_steps(shown, self.weights, Scale("attention", signed=False), ax)
+            scale = Scale("AttentionDisplay.plot", "attention", signed=False)
+            ax = draw_steps(shown, self.weights, scale, ax)
         else:
             ax = self._draw_pairs(self.targets, ax)
         self.ax_, self.figure_ = ax, ax.figure
@@ -228,7 +231,7 @@ class AttentionDisplay:
         n_targets, n_steps = self.weights.shape
         width = min(max(4.0, 2.0 + 0.38 * n_steps), 12.0)
         height = min(max(3.0, 1.4 + 0.34 * n_targets), 12.0)
-        ax = axes_or_new(ax, width, height)
+        ax = get_axes(ax, "AttentionDisplay.plot", (width, height))
         image = ax.imshow(
             self.weights if n_targets else np.zeros((1, n_steps)),
             cmap="Blues",

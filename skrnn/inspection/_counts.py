@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from skrnn.estimators._base import BaseSequenceEstimator
-from skrnn.inspection._checks import check_kind
+from skrnn.inspection._checks import fitted_step
 
 #: Name of the part for the path of a weight in the network, in the order of the data flow;
 #: the first match counts.
@@ -38,8 +37,8 @@ def count_parameters(estimator: Any, by: str = "part") -> pd.Series:
 
     Parameters
     ----------
-    estimator : estimator
-        A fitted estimator of skrnn.
+    estimator : estimator or Pipeline
+        A fitted estimator of skrnn, feed-forward ones included.
     by : {"part", "layer"}, default="part"
         "part" names the parts: embedding, recurrent layers by direction, pooling, output.
         "layer" has one row for each layer of the torch network, by its name in
@@ -53,7 +52,7 @@ def count_parameters(estimator: Any, by: str = "part") -> pd.Series:
 
     Raises
     ------
-    sklearn.exceptions.NotFittedError
+    NotFittedError
         If the estimator is not fitted.
     TypeError
         If it is no estimator of skrnn.
@@ -83,17 +82,12 @@ def count_parameters(estimator: Any, by: str = "part") -> pd.Series:
     100 1626
     1000 16026
     """
-    check_kind(
-        estimator,
-        BaseSequenceEstimator,
-        "count_parameters",
-        "estimators of skrnn",
-    )
+    model, _ = fitted_step(estimator, None, "count_parameters")
     if by not in ("part", "layer"):
         raise ValueError(f'by must be "part" or "layer", got {by!r}')
     weights = {
         path: weight.numel()
-        for path, weight in estimator.net_.module_.named_parameters()
+        for path, weight in model.net_.module_.named_parameters()
         if weight.requires_grad
     }
     name_of = _part if by == "part" else _layer

@@ -9,8 +9,13 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skrnn.inspection._plotting import COLORS, get_axes
-from skrnn.inspection._recurrent import check_recurrent, last_step, named_estimators
+from skrnn.inspection._checks import (
+    check_recurrent,
+    fitted_step,
+    last_step,
+    named_estimators,
+)
+from skrnn.inspection._matplotlib import COLORS, get_axes
 from skrnn.training import unrolling
 
 #: Line styles of directions, before and after training.
@@ -97,7 +102,7 @@ def gradient_norms(
 
 def _norms_of_one(estimator: Any, X: Any, y: Any, *, trained: bool) -> pd.DataFrame:
     if trained:
-        model, X = last_step(estimator, X)
+        model, X = fitted_step(estimator, X, "gradient_norms")
         dataset = model._labelled(X, y)
     else:
         model, X = _unfitted_step(estimator, X, y)
@@ -118,10 +123,12 @@ def _norms_of_one(estimator: Any, X: Any, y: Any, *, trained: bool) -> pd.DataFr
 
 def _unfitted_step(estimator: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Return the last step, and X after the steps before it, which are fitted here."""
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        X = clone(estimator[:-1]).fit_transform(X, y)
+    model = last_step(estimator, "gradient_norms")
+    while isinstance(estimator, Pipeline):
+        if len(estimator) > 1:
+            X = clone(estimator[:-1]).fit_transform(X, y)
         estimator = estimator[-1]
-    return last_step(estimator, X)
+    return model, X
 
 
 class GradientFlowDisplay:
@@ -249,6 +256,7 @@ class GradientFlowDisplay:
                 label=self._label(of, levels),
             )
         ax.set_yscale("log")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("distance from the last step (steps)")
         ax.set_ylabel("norm of the gradient of the loss\nby the state $h_t$")
         ax.grid(alpha=0.3)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from skrnn.inspection._plotting import COLORS, get_axes
-from skrnn.inspection._recurrent import last_step, named_estimators
+from skrnn.inspection._checks import fitted_step, named_estimators
+from skrnn.inspection._matplotlib import COLORS, get_axes
 
 #: Line styles of metrics, and how they are named.
 STYLES = ("-", "--", ":", "-.")
@@ -51,7 +51,10 @@ def training_history(estimator: Any) -> pd.DataFrame:
     [('small', 1), ('small', 2), ('small', 3)]
     """
     estimators, is_dict = named_estimators(estimator)
-    frames = {name: last_step(one, None)[0].history_ for name, one in estimators.items()}
+    frames = {
+        name: fitted_step(one, None, "training_history")[0].history_
+        for name, one in estimators.items()
+    }
     return pd.concat(frames, names=["estimator"]) if is_dict else frames[""]
 
 
@@ -107,16 +110,16 @@ class TrainingHistoryDisplay:
         return cls(training_history(estimator)).plot(metrics=metrics, ax=ax)
 
     def plot(
-        self, *, metrics: Sequence[str] | None = None, ax: Any = None
+        self, ax: Any = None, *, metrics: Sequence[str] | None = None
     ) -> TrainingHistoryDisplay:
         """Draw a line a metric and estimator; a dot marks the lowest validation loss.
 
         Parameters
         ----------
-        metrics : sequence of str, default=None
-            Columns of ``history``; None takes train_loss and, if there is one, valid_loss.
         ax : matplotlib Axes, default=None
             None makes a new figure.
+        metrics : sequence of str, default=None
+            Columns of ``history``; None takes train_loss and, if there is one, valid_loss.
 
         Returns
         -------

@@ -7,8 +7,9 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.inspection._checks import ShownSteps
-from skrnn.inspection._drawing import LOWERS, MAX_LINES, RAISES
+from skrnn.inspection._matplotlib import LOWERS, RAISES
+from skrnn.inspection._step_drawing import MAX_LINES
+from skrnn.inspection._steps import ShownSteps
 
 #: Words of a sequence that are shown; the rest is counted.
 MAX_WORDS = 400

@@ -17,8 +17,9 @@ from skrnn.data.steps import shown
 from skrnn.estimators._classifier import ClassificationTask
 from skrnn.estimators._regressor import RegressionTask
 from skrnn.inspection import _html
-from skrnn.inspection._checks import check_index, check_kind, shown_steps
-from skrnn.inspection._drawing import Scale, draw_steps
+from skrnn.inspection._checks import check_index, fitted_step
+from skrnn.inspection._step_drawing import Scale, draw_steps
+from skrnn.inspection._steps import shown_steps
 from skrnn.training.attribution import METHODS, attribute, chosen_output, log_odds
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
@@ -200,12 +201,13 @@ class StepImportance:
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
-        ValueError
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
+        IndexError
             If there is no such sequence.
         """
-        index = check_index(index, len(self), "it")
-        scale = Scale("importance (log-odds)" if self.of_labels else "importance", True)
+        index = check_index(index, len(self))
+        label = "importance (log-odds)" if self.of_labels else "importance"
+        scale = Scale("StepImportance.plot", label, signed=True)
         steps = shown_steps(self.X, index)
         ax = draw_steps(steps, self.values[index], scale, ax)
         ax.set_title(self._title(index))
@@ -239,8 +241,9 @@ def step_importance(
 
     Parameters
     ----------
-    estimator : classifier or regressor of skrnn
-        Fitted; one prediction a sequence.
+    estimator : classifier or regressor of skrnn, or Pipeline
+        Fitted; one prediction a sequence. The importance is that of the steps which reach
+        the last step of a Pipeline.
     X : list, ndarray, Series or DataFrame of n_sequences sequences
         As for ``fit``.
     method : {"integrated_gradients", "occlusion"}, default="integrated_gradients"
@@ -264,7 +267,7 @@ def step_importance(
 
     Raises
     ------
-    sklearn.exceptions.NotFittedError
+    NotFittedError
         If the estimator is not fitted.
     TypeError
         If it is neither a classifier nor a regressor of skrnn.
@@ -305,10 +308,11 @@ def step_importance(
     >>> step_importance(model, [[1.0, 1.0, 3.0]])[0].round(1).tolist()
     [2.0, 0.0, -3.0]
     """
-    check_kind(
+    estimator, X = fitted_step(
         estimator,
-        (ClassificationTask, RegressionTask),
+        X,
         "step_importance",
+        (ClassificationTask, RegressionTask),
         "classifiers and regressors of skrnn",
     )
     if method not in METHODS:

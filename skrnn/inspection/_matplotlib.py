@@ -1,12 +1,19 @@
-"""matplotlib, an optional dependency that only plots import."""
+"""matplotlib, an optional dependency that only plots import, and the colours of displays."""
 
 from __future__ import annotations
 
 from typing import Any
 
+#: Colours that people with any colour vision tell apart (Okabe & Ito 2008).
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: Colours of what raises a number and of what lowers it.
+RAISES, LOWERS = "#D55E00", "#0072B2"
+#: Steps of which each has its label on an axis.
+MAX_LABELS = 40
 
-def import_pyplot() -> Any:
-    """Return ``matplotlib.pyplot``.
+
+def import_pyplot(caller: str) -> Any:
+    """Return ``matplotlib.pyplot``; the error of its absence names the caller.
 
     Raises
     ------
@@ -17,14 +24,30 @@ def import_pyplot() -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "plot needs matplotlib; pip install skrnn[plot] brings it"
+            f'{caller} needs matplotlib; pip install "skrnn[plot]" brings it'
         ) from error
     return plt
 
 
-def axes_or_new(ax: Any, width: float, height: float) -> Any:
+def get_axes(ax: Any, caller: str, figsize: tuple[float, float] = (6.4, 4.0)) -> Any:
     """Return ``ax``, or the axes of a new figure of this size in inches."""
-    plt = import_pyplot()
-    if ax is not None:
-        return ax
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    plt = import_pyplot(caller)
+    return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+
+
+def label_steps(ax: Any, labels: list[str]) -> None:
+    """Write the labels of steps 0, 1, ... under a horizontal axis, some of very many."""
+    every = -(-len(labels) // MAX_LABELS)
+    places = range(0, len(labels), every)
+    chosen = [labels[i] for i in places]
+    is_long = max(map(len, chosen)) * len(chosen) > 60
+    ax.set_xticks(list(places), chosen, rotation=90 if is_long else 0)
+    ax.tick_params(axis="x", length=0)
+
+
+def color_map(signed: bool) -> Any:
+    """Return the colour map from white, with ``signed`` in both directions."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colors = [LOWERS, "white", RAISES] if signed else ["white", RAISES]
+    return LinearSegmentedColormap.from_list("steps", colors)

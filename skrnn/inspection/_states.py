@@ -7,16 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.ragged import object_array
-from skrnn.inspection._plotting import import_pyplot, label_steps
-from skrnn.inspection._recurrent import (
-    check_index,
-    check_recurrent,
-    last_step,
-    step_labels,
-)
+from skrnn.inspection._checks import check_index, check_recurrent, fitted_step
+from skrnn.inspection._matplotlib import import_pyplot, label_steps
+from skrnn.inspection._steps import step_labels
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.unrolling import States, record_states
 
@@ -27,8 +22,9 @@ def hidden_states(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.obje
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted recurrent estimator of skrnn. Of an encoder and a decoder the encoder is
-        taken; of a forecaster the window before each forecast.
+        A fitted recurrent estimator of skrnn. A ``Seq2SeqTransformer`` gives the states of
+        its encoder, those of its decoder are not included; a forecaster those of the window
+        before each forecast.
     X : list, ndarray, Series or DataFrame of n_sequences sequences
         As for ``predict``.
     layer : int, default=-1
@@ -60,7 +56,7 @@ def hidden_states(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.obje
     >>> [states.shape for states in hidden_states(model, X[:2])]
     [(2, 8), (1, 8)]
     """
-    found, _ = _recorded(estimator, X, layer)
+    found, _ = _recorded(estimator, X, "hidden_states", layer)
     return object_array([_joined(found, i)[0] for i in range(_length(found))])
 
 
@@ -70,7 +66,7 @@ def gate_values(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.object
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted recurrent estimator of skrnn.
+        A fitted recurrent estimator of skrnn; of a ``Seq2SeqTransformer`` the encoder.
     X : list, ndarray, Series or DataFrame of n_sequences sequences
         As for ``predict``.
     layer : int, default=-1
@@ -83,6 +79,19 @@ def gate_values(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.object
         "forget" (1 keeps the cell's value) and "output". GRU: "reset" and "update" (1 keeps
         the state). Other cells have none.
 
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If its network is feed-forward, or has no such layer.
+    TypeError
+        If the estimator is not one of skrnn.
+
+    See Also
+    --------
+    HiddenStateDisplay : States and gates of one sequence, drawn.
+
     Examples
     --------
     >>> from skrnn import SequenceClassifier
@@ -92,7 +101,7 @@ def gate_values(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.object
     >>> {name: gate.shape for name, gate in gate_values(model, X[:1])[0].items()}
     {'reset': (2, 8), 'update': (2, 8)}
     """
-    found, _ = _recorded(estimator, X, layer)
+    found, _ = _recorded(estimator, X, "gate_values", layer)
     return object_array([_joined(found, i)[2] for i in range(_length(found))])
 
 
@@ -173,12 +182,12 @@ class HiddenStateDisplay:
         IndexError
             If X has no such sequence.
         """
-        found, steps = _recorded(estimator, X, layer, index)
+        found, steps = _recorded(estimator, X, cls.__name__, layer, index)
         states, cell_values, gates = _joined(found, 0)
         display = cls(states, gates, cell_values, steps, n_directions=len(found))
         return display.plot(ax=ax)
 
-    def plot(self, *, gates: bool = True, ax: Any = None) -> HiddenStateDisplay:
+    def plot(self, ax: Any = None, *, gates: bool = True) -> HiddenStateDisplay:
         """Draw heat maps with a column a step and a row a unit.
 
         Units are sorted by the step at which their state is strongest; the gates have the
@@ -186,10 +195,10 @@ class HiddenStateDisplay:
 
         Parameters
         ----------
-        gates : bool, default=True
-            Whether to draw the gates, too.
         ax : matplotlib Axes, default=None
             Its place is divided among the heat maps; None makes a new figure.
+        gates : bool, default=True
+            Whether to draw the gates, too.
 
         Returns
         -------
@@ -261,14 +270,13 @@ def _order(states: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _recorded(
-    estimator: Any, X: Any, layer: int, index: int | None = None
+    estimator: Any, X: Any, caller: str, layer: int, index: int | None = None
 ) -> tuple[list[States], list[str]]:
     """Return a layer's states, by direction; with ``index`` of that sequence alone.
 
     Then also its labels.
     """
-    model, X = last_step(estimator, X)
-    check_is_fitted(model)
+    model, X = fitted_step(estimator, X, caller)
     check_recurrent(model)
     _check_layer(layer, model.net_.module_)
     checked, dataset = model._readable(X)

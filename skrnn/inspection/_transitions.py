@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn.estimators._tagger import TaggingTask
-from skrnn.inspection._checks import check_kind
-from skrnn.inspection._drawing import color_map
-from skrnn.inspection._matplotlib import axes_or_new
+from skrnn.inspection._checks import fitted_step
+from skrnn.inspection._matplotlib import color_map, get_axes
 
 #: Labels up to which the cells show their numbers.
 MAX_LABELS = 12
 
 
-@dataclass
 class TransitionDisplay:
-    """The scores of neighbouring labels in the conditional random field of a tagger.
+    """Picture of the scores of neighbouring labels in the conditional random field of a tagger.
 
     A high score makes a transition probable whatever the steps say. It adds to the scores
     that the network gives to the labels of each step, so that differences within a row
@@ -38,13 +35,13 @@ class TransitionDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Of the last ``plot``.
+        After ``plot``.
     figure_ : matplotlib Figure
-        Of the last ``plot``.
+        After ``plot``.
 
     See Also
     --------
-    skrnn.SequenceTagger : The estimator.
+    skrnn.SequenceTagger : The estimator; its ``transitions_`` are the scores alone.
 
     References
     ----------
@@ -53,30 +50,33 @@ class TransitionDisplay:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from skrnn import SequenceTagger
     >>> from skrnn.inspection import TransitionDisplay
     >>> X = [["Ada", "met", "Bob", "Lee"], ["we", "met", "Ada"]] * 4
     >>> y = [["B", "O", "B", "I"], ["O", "O", "B"]] * 4
     >>> model = SequenceTagger(hidden_size=8, max_epochs=30, random_state=0).fit(X, y)
-    >>> display = TransitionDisplay.from_estimator(model)
+    >>> ends = pd.Series(0.0, model.classes_)
+    >>> display = TransitionDisplay(model.transitions_, ends, ends)
     >>> display.transitions.idxmax(axis=1).to_dict()
     {'B': 'I', 'I': 'I', 'O': 'B'}
     """
 
-    transitions: pd.DataFrame
-    start: pd.Series
-    end: pd.Series
-    ax_: Any = field(default=None, init=False, repr=False)
-    figure_: Any = field(default=None, init=False, repr=False)
+    def __init__(self, transitions: pd.DataFrame, start: pd.Series, end: pd.Series):
+        self.transitions = transitions
+        self.start = start
+        self.end = end
 
     @classmethod
-    def from_estimator(cls, estimator: Any) -> TransitionDisplay:
-        """Take the scores from a fitted tagger.
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> TransitionDisplay:
+        """Take the scores from a fitted tagger and draw them.
 
         Parameters
         ----------
-        estimator : SequenceTagger or FeedForwardTagger
+        estimator : SequenceTagger, FeedForwardTagger, or Pipeline
             Fitted with ``crf=True``.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
 
         Returns
         -------
@@ -84,14 +84,14 @@ class TransitionDisplay:
 
         Raises
         ------
-        sklearn.exceptions.NotFittedError
+        NotFittedError
             If the tagger is not fitted.
         TypeError
             If the estimator is no tagger.
         ValueError
             If the fit was without a conditional random field.
         """
-        check_kind(estimator, TaggingTask, cls.__name__, "taggers")
+        estimator, _ = fitted_step(estimator, None, cls.__name__, TaggingTask, "taggers")
         crf = estimator.net_.module_.crf
         if crf is None:
             raise ValueError(
@@ -103,9 +103,9 @@ class TransitionDisplay:
             estimator.transitions_,
             pd.Series(_scores(crf.start, crf.may_start), labels.rename("first")),
             pd.Series(_scores(crf.end, crf.may_end), labels.rename("last")),
-        )
+        ).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> TransitionDisplay:
+    def plot(self, ax: Any = None) -> TransitionDisplay:
         """Draw the scores as a heat map; what the scheme forbids is crossed out.
 
         Parameters
@@ -115,17 +115,18 @@ class TransitionDisplay:
 
         Returns
         -------
-        self : TransitionDisplay
+        display : TransitionDisplay
+            Itself.
 
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
         labels = list(map(str, self.transitions.index))
         n_labels = len(labels)
         size = min(2.6 + 0.5 * (n_labels + 1), 12)
-        ax = axes_or_new(ax, size + 0.6, size)
+        ax = get_axes(ax, "TransitionDisplay.plot", (size + 0.6, size))
         scores = np.full((n_labels + 1, n_labels + 1), np.nan)
         scores[1:, :-1] = self.transitions
         scores[0, :-1], scores[1:, -1] = self.start, self.end

@@ -7,26 +7,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import safe_indexing
 from skrnn.data.tokenizers import check_tokenizer
-from skrnn.inspection._plotting import import_pyplot
-from skrnn.inspection._recurrent import (
-    START,
-    check_index,
-    check_recurrent,
-    last_step,
-    step_label,
-    step_labels,
-)
+from skrnn.inspection._checks import check_index, check_recurrent, fitted_step
+from skrnn.inspection._matplotlib import import_pyplot
+from skrnn.inspection._steps import START, step_label, step_labels
 from skrnn.inspection._unrolled_drawing import (
     DASHES,
+    GREY,
+    HEIGHT,
+    INCHES,
     LEFT,
+    ROW,
     WIDTH,
     Arrow,
     Drawing,
-    draw_steps,
+    Note,
+    add_steps,
 )
 
 
@@ -65,8 +63,7 @@ def shared_weights(estimator: Any) -> pd.DataFrame:
     >>> shared_weights(model.fit(X, y))[["symbol", "shape"]].values.tolist()
     [['W', (16, 2)], ['U', (16, 4)], ['V', (2, 4)]]
     """
-    model, _ = last_step(estimator, None)
-    check_is_fitted(model)
+    model, _ = fitted_step(estimator, None, "shared_weights")
     network = check_recurrent(model).net_.module_
     rows = []
     for (part, layer, direction), cell in network.cells().items():
@@ -157,7 +154,7 @@ class UnrolledNetworkDisplay:
         X: Any,
         *,
         index: int = 0,
-        max_steps: int = 8,
+        max_steps: int = 6,
         ax: Any = None,
     ) -> UnrolledNetworkDisplay:
         """Predict one sequence and draw the network that did.
@@ -187,7 +184,7 @@ class UnrolledNetworkDisplay:
         ValueError
             If the network is feed-forward, or the sequence has no steps.
         """
-        model, X = last_step(estimator, X)
+        model, X = fitted_step(estimator, X, cls.__name__)
         weights = shared_weights(model)
         network = model.net_.module_
         checked, dataset = model._readable(X)
@@ -215,15 +212,15 @@ class UnrolledNetworkDisplay:
             return [START, *self.outputs[:-1]]
         return [f"+{t + 1}" for t in range(len(self.outputs))]
 
-    def plot(self, *, max_steps: int = 8, ax: Any = None) -> UnrolledNetworkDisplay:
+    def plot(self, ax: Any = None, *, max_steps: int = 6) -> UnrolledNetworkDisplay:
         """Draw the network.
 
         Parameters
         ----------
-        max_steps : int, default=8
-            Steps drawn of a sequence, at least 3; of more the middle is left out.
         ax : matplotlib Axes, default=None
             None makes a new figure of fitting size.
+        max_steps : int, default=6
+            Steps drawn of a sequence, at least 3; of more the middle is left out.
 
         Returns
         -------
@@ -244,7 +241,7 @@ class UnrolledNetworkDisplay:
         LAYOUTS[self.shape](drawing, self, max_steps)
         left, right, bottom, top = drawing.bounds()
         if ax is None:
-            size = (0.62 * (right - left), 0.62 * (top - bottom) + 0.4)
+            size = (INCHES * (right - left), INCHES * (top - bottom) + 0.4)
             _, ax = plt.subplots(figsize=size, layout="constrained")
         drawing.draw(ax)
         ax.set_xlim(left, right)
@@ -312,34 +309,47 @@ PREDICTIONS: dict[str, Callable[[Any, Any, int, int], list[str]]] = {
 
 # --- layouts -----------------------------------------------------------------------------
 
+#: What each pooling makes of the states.
+POOLINGS = {
+    "last": "last state of each direction",
+    "mean": "mean over the steps",
+    "max": "maximum over the steps",
+    "attention": "attention: weighted mean over the steps",
+}
+
 
 def _many_to_one(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
-    places = draw_steps(drawing, shown.inputs, "encoder", n)
-    xs = list(places.values())
-    drawing.captions(xs[0] - LEFT, "encoder", "inputs")
-    centre = (xs[0] + xs[-1]) / 2
-    text = ", ".join(shown.outputs)
-    drawing.reads_ends = shown.pooling == "last"
-    place = xs[-1] if drawing.reads_ends else centre
-    drawing.output(place, "encoder", text, origins=xs)
-    drawing.output_caption(xs[0] - LEFT, "encoder", f"output, pooling: {shown.pooling}")
+    places = add_steps(drawing, shown.inputs, "encoder", n)
+    xs, left = list(places.values()), min(places.values()) - LEFT
+    drawing.captions(left, "encoder", "inputs")
+    text, y = ", ".join(shown.outputs), drawing.top("encoder")
+    if shown.pooling == "last" and not drawing.is_bidirectional("encoder"):
+        drawing.output(xs[-1], "encoder", text)
+        drawing.output_caption(left, y, "output, of the last state")
+        return
+    name = POOLINGS.get(shown.pooling, shown.pooling)
+    box = drawing.joined(xs, "encoder", y, name, ends=shown.pooling == "last")
+    beside = min(left, box.x - box.width / 2 - 0.2)
+    drawing.notes.append(Note(beside, y, f"pooling: {shown.pooling}", "right", GREY))
+    drawing.output_of(box, text)
+    drawing.output_caption(left, y + ROW, "output")
 
 
 def _aligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
-    places = draw_steps(drawing, shown.inputs, "encoder", n)
+    places = add_steps(drawing, shown.inputs, "encoder", n)
     for t, x in places.items():
         drawing.output(x, "encoder", shown.outputs[t])
     left = min(places.values()) - LEFT
     drawing.captions(left, "encoder", "inputs")
-    drawing.output_caption(left, "encoder", "outputs")
+    drawing.output_caption(left, drawing.top("encoder"), "outputs")
 
 
 def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     n = max(3, n // 2 + 1)  # for each of the two
-    encoder = draw_steps(drawing, shown.inputs, "encoder", n)
+    encoder = add_steps(drawing, shown.inputs, "encoder", n)
     last = max(encoder.values())
-    start = last + 3.0
-    decoder = draw_steps(drawing, shown.decoder_inputs, "decoder", n, start)
+    start = last + (3.6 if drawing.is_bidirectional("encoder") else 3.0)
+    decoder = add_steps(drawing, shown.decoder_inputs, "decoder", n, start)
     left = min(encoder.values()) - LEFT
     drawing.captions(left, "encoder", "inputs")
     right = max(decoder.values()) + LEFT
@@ -348,22 +358,32 @@ def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
         drawing.output(x, "decoder", shown.outputs[t])
         if shown.feeds_back and t + 1 in decoder:
             drawing.feed_back(x, decoder[t + 1], "decoder")
-    drawing.output_caption(right, "decoder", "outputs", align="left")
+    drawing.output_caption(right, drawing.top("decoder"), "outputs", align="left")
     row, direction = drawing.last_rows("encoder")[0]
     edge = last + drawing.offset("encoder", direction) + WIDTH / 2
     first = drawing.last_rows("decoder")[0][0]
     drawing.arrows.append(Arrow((edge, row), (start - WIDTH / 2, first), "final state"))
     if shown.attention is not None:
-        top = drawing.top("decoder")
-        row, direction = drawing.last_rows("encoder")[-1]
-        edge = last + drawing.offset("encoder", direction) + WIDTH / 2
-        target = (start - WIDTH / 2, top)
-        drawing.arrows.append(Arrow((edge, row), target, "attention", DASHES))
+        _attend(drawing, list(encoder.values()), list(decoder.values()))
+
+
+def _attend(drawing: Drawing, encoder: list[float], decoder: list[float]) -> None:
+    """Add the attention that each output of a decoder pays to all states of an encoder."""
+    top = drawing.top("decoder")
+    y = max(drawing.top("encoder"), top + ROW)
+    box = drawing.joined(
+        encoder, "encoder", y, "attention to all states, for each output"
+    )
+    edge = box.x + box.width / 2
+    drawing.lines.append(([edge, decoder[-1]], [y, y]))
+    drawing.arrows += [
+        Arrow((x, y), (x, top + HEIGHT / 2), style=DASHES) for x in decoder
+    ]
 
 
 def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     labels = [*shown.inputs, *shown.outputs[:-1]]
-    places = draw_steps(drawing, labels, "layers", n)
+    places = add_steps(drawing, labels, "layers", n)
     first = len(shown.inputs) - 1
     for t, x in places.items():
         if t >= first:
@@ -372,7 +392,7 @@ def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> Non
                 drawing.feed_back(x, places[t + 1], "layers")
     left = min(places.values()) - LEFT
     drawing.captions(left, "layers", "inputs")
-    drawing.output_caption(left, "layers", "outputs, each the next input")
+    drawing.output_caption(left, drawing.top("layers"), "outputs, each the next input")
 
 
 LAYOUTS: dict[str, Callable[[Drawing, UnrolledNetworkDisplay, int], None]] = {

@@ -7,21 +7,29 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-#: Fill and edge of boxes (inputs, states, outputs), all of one lightness.
-INPUT, STATE, BACKWARD, OUTPUT = (
+ELISION, GREY = "…", "#555555"
+#: Fill and edge of boxes (inputs, states, outputs, what joins states), all of one lightness.
+INPUT, STATE, BACKWARD, OUTPUT, JOINED = (
     ("#DCEBF7", "#0072B2"),
     ("#E2F2EA", "#009E73"),
     ("#F3E6EF", "#A8518A"),
     ("#FBE8DA", "#D55E00"),
+    ("#EFEFEF", GREY),
 )
 #: Size of a box, and distance of two columns and rows.
 WIDTH, HEIGHT, COLUMN, ROW = 1.0, 0.62, 1.7, 1.4
 #: Distance of two columns with two directions, whose states stand beside the middle.
 WIDE_COLUMN, ASIDE = 2.2, 0.54
-ELISION, GREY = "…", "#555555"
 DASHES = (0, (3, 2))
 #: Distance of captions from the first or last column's centre.
 LEFT = 1.2
+#: Where the letter of an arrow between states stands: beside an output's way back to the next
+#: input, and with two directions between the arrows that rise through the row.
+BESIDE, BETWEEN = 0.36, 0.74
+#: Width of a character, in points, at the font size 9.
+CHARACTER = 5.4
+#: Inches of a unit in a new figure.
+INCHES = 0.62
 
 
 class Box(NamedTuple):
@@ -35,12 +43,18 @@ class Box(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """An arrow between two points, with a text beside it."""
+    """An arrow between two points, with a text beside it.
+
+    A level arrow has the text over it, at the share ``along`` of its way; another one on its
+    right, or with ``on_left`` on its left.
+    """
 
     start: tuple[float, float]
     end: tuple[float, float]
     text: str = ""
     style: Any = "-"
+    along: float = 0.5
+    on_left: bool = False
 
 
 class Note(NamedTuple):
@@ -63,7 +77,6 @@ class Drawing:
         self.notes: list[Note] = []
         #: x and y of dashed lines without a head
         self.lines: list[tuple[list[float], list[float]]] = []
-        self.reads_ends = False
 
     def shape_of(self, part: str, layer: int, direction: str, symbol: str) -> str:
         """Return a matrix's symbol and shape."""
@@ -111,11 +124,14 @@ class Drawing:
             for k, (height, origin) in enumerate(below):
                 start = min(max(origin, x - 0.42), x + 0.42) if layer == 1 else origin
                 text = "W" if k == 0 and abs(start - place) < 0.2 else ""
-                self.arrows.append(up(start, height, place, y, text=text))
+                arrow = up(start, height, place, y, text=text)
+                on_left = layer > 1 and self.is_bidirectional(part)
+                self.arrows.append(arrow._replace(on_left=on_left))
 
     def chain(self, xs: list[float], gap: float | None, part: str) -> None:
         """Add the arrows from state to state; at ``gap`` steps are left out."""
         rows = self.rows(part)
+        along = BETWEEN if self.is_bidirectional(part) else BESIDE
         if gap is not None:
             self.notes.append(Note(gap, 0, ELISION))
             self.notes += [
@@ -133,22 +149,21 @@ class Drawing:
                     points = (start, y), (end, y)
                     if direction == "backward":
                         points = points[::-1]
-                    self.arrows.append(Arrow(*points, "U" if len(ends) == 1 else ""))
+                    text = "U" if len(ends) == 1 else ""
+                    self.arrows.append(Arrow(*points, text, along=along))
 
     def feed_back(self, x: float, to_x: float, part: str) -> None:
         """Add the way of an output back to the next step's input."""
-        middle = (x + to_x) / 2
+        middle = (x + to_x) / 2 + 0.06
         y = self.top(part)
         self.lines.append(([x + WIDTH / 2, middle, middle], [y, y, 0.0]))
         end = (to_x - WIDTH / 2, 0.0)
         self.arrows.append(Arrow((middle, 0.0), end, style=DASHES))
 
-    def output_caption(
-        self, x: float, part: str, what: str, align: str = "right"
-    ) -> None:
+    def output_caption(self, x: float, y: float, what: str, align: str = "right") -> None:
         """Name the row of outputs, with the shape of its weights."""
         text = f"{what}\n{self.shape_of('output', 0, '', 'V')}"
-        self.notes.append(Note(x, self.top(part), text, align, OUTPUT[1]))
+        self.notes.append(Note(x, y, text, align, OUTPUT[1]))
 
     def captions(self, x: float, part: str, what: str, align: str = "right") -> None:
         """Name the rows of a part, with the shapes of their weights, beside them."""
@@ -174,26 +189,49 @@ class Drawing:
         n_layers = max(layer for layer, _ in rows)
         return [((i + 1) * ROW, d) for i, (n, d) in enumerate(rows) if n == n_layers]
 
-    def output(
-        self, x: float, part: str, text: str, *, origins: list[float] | None = None
-    ) -> None:
-        """Add an output, that reads the states of the last layer over these places.
-
-        By default those of its own step.
-        """
+    def output(self, x: float, part: str, text: str) -> None:
+        """Add an output that reads the states of its step in the last layer."""
         y = self.top(part)
-        width = max(WIDTH, 0.14 * len(text))
-        self.boxes.append(Box(x, y, text, OUTPUT, width))
+        width = self._output_box(x, y, text)
         for row, direction in self.last_rows(part):
-            places = [x] if origins is None else origins
-            if origins is not None and self.reads_ends:
-                places = origins[:1] if direction == "backward" else origins[-1:]
+            start = x + self.offset(part, direction)
+            inside = width / 2 - 0.1
+            end = min(max(start, x - inside), x + inside)
+            letter = "V" if abs(start - end) < 0.2 else ""
+            self.arrows.append(up(start, row, end, y, text=letter))
+
+    def joined(
+        self, xs: list[float], part: str, y: float, text: str, *, ends: bool = False
+    ) -> Box:
+        """Add the box that joins the last layer's states over these places, and return it.
+
+        With ``ends`` it reads the last state of each direction alone.
+        """
+        offsets = [self.offset(part, direction) for _, direction in self.last_rows(part)]
+        left = xs[0] + min(offsets) - WIDTH / 2
+        right = xs[-1] + max(offsets) + WIDTH / 2
+        width = max(right - left, width_of(text))
+        box = Box((left + right) / 2, y, text, JOINED, width)
+        self.boxes.append(box)
+        for row, direction in self.last_rows(part):
+            places = xs
+            if ends:
+                places = xs[:1] if direction == "backward" else xs[-1:]
             for place in places:
                 start = place + self.offset(part, direction)
-                inside = width / 2 - 0.1
-                end = min(max(start, x - inside), x + inside)
-                text = "V" if abs(start - end) < 0.2 else ""
-                self.arrows.append(up(start, row, end, y, text=text))
+                self.arrows.append(up(start, row, start, y))
+        return box
+
+    def output_of(self, box: Box, text: str) -> None:
+        """Add an output that reads a box below it."""
+        self._output_box(box.x, box.y + ROW, text)
+        self.arrows.append(up(box.x, box.y, box.x, box.y + ROW, text="V"))
+
+    def _output_box(self, x: float, y: float, text: str) -> float:
+        """Add the box of an output, and return its width."""
+        width = max(WIDTH, width_of(text))
+        self.boxes.append(Box(x, y, text, OUTPUT, width))
+        return width
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Return left, right, bottom and top."""
@@ -227,20 +265,7 @@ class Drawing:
             )
             ax.add_patch(patch)
             if arrow.text:
-                (x, y), (to_x, to_y) = arrow.start, arrow.end
-                along = min(0.5, 0.4 / max(to_y - y, 0.4))
-                x, y = x + along * (to_x - x), y + along * (to_y - y)
-                is_level = y == to_y
-                ax.text(
-                    x + 0.08 * (not is_level),
-                    y + 0.06 * is_level,
-                    arrow.text,
-                    fontsize=8,
-                    style="italic",
-                    color=GREY,
-                    ha="center" if is_level else "left",
-                    va="bottom" if is_level else "center",
-                )
+                _draw_letter(ax, arrow)
         for box in self.boxes:
             fill, edge = box.colours
             ax.add_patch(
@@ -254,7 +279,7 @@ class Drawing:
                     linewidth=1.3,
                 )
             )
-            size = 9 if len(box.text) < 8 else 7 if len(box.text) < 11 else 6
+            size = min(9.0, max(6.0, 9.0 * box.width / width_of(box.text)))
             ax.text(box.x, box.y, box.text, ha="center", va="center", fontsize=size)
         for note in self.notes:
             ax.text(
@@ -266,6 +291,25 @@ class Drawing:
                 fontsize=8,
                 color=note.colour,
             )
+
+
+def _draw_letter(ax: Any, arrow: Arrow) -> None:
+    """Draw the text of an arrow."""
+    (x, y), (to_x, to_y) = arrow.start, arrow.end
+    style = {"fontsize": 8, "style": "italic", "color": GREY}
+    if y == to_y:
+        x += arrow.along * (to_x - x)
+        ax.text(x, y + 0.06, arrow.text, ha="center", va="bottom", **style)
+        return
+    along = min(arrow.along, 0.4 / max(to_y - y, 0.4))
+    x, y = x + along * (to_x - x), y + along * (to_y - y)
+    x, ha = (x - 0.08, "right") if arrow.on_left else (x + 0.08, "left")
+    ax.text(x, y, arrow.text, ha=ha, va="center", **style)
+
+
+def width_of(text: str) -> float:
+    """Return the width of a box that shows a text at the font size 9."""
+    return (len(text) + 0.8) * CHARACTER / (72 * INCHES)
 
 
 def up(x: float, y: float, to_x: float, to_y: float, *, text: str = "") -> Arrow:
@@ -288,7 +332,7 @@ def place_steps(
     return places, gap
 
 
-def draw_steps(
+def add_steps(
     drawing: Drawing,
     labels: list[str],
     part: str,

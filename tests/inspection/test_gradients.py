@@ -235,7 +235,7 @@ def test_what_cannot_be_measured_is_an_error(X):
             ValueError, match="FeedForwardClassifier has no recurrent layer"
         ):
             gradient_norms(flat, X, y, trained=trained)
-    with pytest.raises(TypeError, match="estimator of skrnn, got LogisticRegression"):
+    with pytest.raises(TypeError, match="estimators of skrnn, got LogisticRegression"):
         gradient_norms(LogisticRegression(), X, y)
     with pytest.raises(ValueError, match="empty dict"):
         gradient_norms({}, X, y)

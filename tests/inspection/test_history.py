@@ -54,5 +54,5 @@ def test_what_cannot_be_drawn_is_an_error(models):
         training_history(SequenceClassifier())
     with pytest.raises(ValueError, match="metrics: 'accuracy' is none of"):
         TrainingHistoryDisplay.from_estimator(models, metrics=["accuracy"])
-    with pytest.raises(TypeError, match="estimator of skrnn, got 3"):
+    with pytest.raises(TypeError, match="estimators of skrnn, got int"):
         training_history(3)

@@ -30,7 +30,7 @@ def test_it_shows_the_scores_of_the_tagger(tagger):
     assert display.start["I-P"] == -np.inf  # the scheme forbids it
     assert np.isfinite(display.start[["B-P", "O"]]).all()
 
-    ax = display.plot().ax_
+    ax = display.ax_
     drawn = ax.images[0].get_array()
     np.testing.assert_array_equal(drawn[1:, :-1].mask, display.transitions == -np.inf)
     np.testing.assert_array_equal(

@@ -77,7 +77,7 @@ def test_unaligned_has_an_encoder_and_a_decoder_that_reads_its_outputs():
     assert "".join(display.outputs[:-1]) == model.predict(["abc"])[0]
     assert display.outputs[-1] == "<end>"
     assert display.decoder_inputs == ["<start>", *display.outputs[:-1]]
-    assert "attention" in texts(display)
+    assert "attention to all states, for each output" in texts(display)
 
 
 @pytest.mark.parametrize("decoder", ["recurrent", "direct"])

@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.inspection._checks import ShownSteps
-from skrnn.inspection._matplotlib import axes_or_new
+from skrnn.inspection._matplotlib import LOWERS, RAISES, color_map, get_axes
+from skrnn.inspection._steps import ShownSteps
 
-#: Colours of what raises a prediction and of what lowers it, different to every eye.
-RAISES, LOWERS = "#d55e00", "#0072b2"
 #: Features up to which a signal is drawn as lines.
 MAX_LINES = 8
+#: Their colours; those of the strip are not among them.
+LINES = (
+    *("#000000", "#009E73", "#CC79A7", "#999999"),
+    *("#882255", "#56B4E9", "#44AA99", "#E69F00"),
+)
 #: Words above which their names are turned.
 MAX_LEVEL_WORDS = 8
 
@@ -23,12 +26,15 @@ class Scale(NamedTuple):
 
     Attributes
     ----------
+    caller : str
+        What draws them, for messages.
     label : str
         Of their axis.
     signed : bool
         Whether they have a sign, and two colours.
     """
 
+    caller: str
     label: str
     signed: bool
 
@@ -43,7 +49,7 @@ def draw_steps(shown: ShownSteps, values: NDArray, scale: Scale, ax: Any) -> Any
 
 def _draw_words(tokens: list[str], values: NDArray, scale: Scale, ax: Any) -> Any:
     width = min(max(4.0, 1.5 + 0.45 * len(tokens)), 14.0)
-    ax = axes_or_new(ax, width, 3.2)
+    ax = get_axes(ax, scale.caller, (width, 3.2))
     places = np.arange(len(tokens))
     colors = [RAISES if value >= 0 or not scale.signed else LOWERS for value in values]
     ax.bar(places, values, color=colors, width=0.8)
@@ -64,12 +70,12 @@ def _draw_words(tokens: list[str], values: NDArray, scale: Scale, ax: Any) -> An
 def _draw_signal(
     signal: NDArray, names: list[str], values: NDArray, scale: Scale, ax: Any
 ) -> Any:
-    ax = axes_or_new(ax, 8.0, 3.4)
+    ax = get_axes(ax, scale.caller, (8.0, 3.4))
     n_steps, n_features = signal.shape
     if n_features <= MAX_LINES:
         for j in range(n_features):
             label = names[j] if names else None
-            ax.plot(signal[:, j], lw=1.2, color=f"C{j}" if n_features > 1 else "black",
+            ax.plot(signal[:, j], lw=1.2, color=LINES[j],
                     label=label)  # fmt: skip
         if names and n_features > 1:
             ax.legend(loc="upper right", fontsize="small", ncols=min(4, n_features))
@@ -100,11 +106,3 @@ def _draw_signal(
     ax.set(xlim=(-0.5, n_steps - 0.5), ylim=(bottom, high), xlabel="step")
     ax.figure.colorbar(image, ax=ax).set_label(scale.label)
     return ax
-
-
-def color_map(signed: bool) -> Any:
-    """Return the colour map from white, with ``signed`` in both directions."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colors = [LOWERS, "white", RAISES] if signed else ["white", RAISES]
-    return LinearSegmentedColormap.from_list("steps", colors)
