@@ -44,7 +44,8 @@ demo: $(VENV)/.stamp-run ## set up and run the demo; its picture is demo.png
 
 test: $(VENV)/.stamp-dev ## set up and run every test, slow ones and doctests included
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules \
-		--doctest-glob='*.rst' skrnn tests docs/user_guide docs/extending $(PYTEST_ARGS)
+		--doctest-glob='*.rst' skrnn tests docs/tutorial.rst docs/user_guide docs/extending \
+		$(PYTEST_ARGS)
 
 test-quick: $(VENV)/.stamp-dev ## run the tests that are not marked slow
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' $(PYTEST_ARGS)
