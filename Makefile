@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format docs bench constraints clean
+.PHONY: help demo test test-quick lint format docs pictures bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -63,6 +63,9 @@ format: $(VENV)/.stamp-dev ## format the code and apply the safe fixes
 docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warnings as errors
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page
+	$(ONE_THREAD) $(BIN)/python docs/pictures.py
 
 bench: $(VENV)/.stamp-dev ## run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks

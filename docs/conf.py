@@ -63,6 +63,8 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skrnn",),
+    "thumbnail_size": (480, 320),
+    "image_srcset": ["2x"],  # sharp at the width of the page
     "show_memory": False,
     "download_all_examples": False,
 }
