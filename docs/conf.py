@@ -81,7 +81,7 @@ html_math_renderer = "mathml"  # formulas without a script from the network
 html_theme_options = {
     "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"index": [], "**": ["page-toc"]},
+    "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
 }
 html_sidebars = {
