@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format docs bench constraints clean
+.PHONY: help demo test test-quick lint format docs pictures bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -44,7 +44,8 @@ demo: $(VENV)/.stamp-run ## set up and run the demo; its picture is demo.png
 
 test: $(VENV)/.stamp-dev ## set up and run every test, slow ones and doctests included
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules \
-		--doctest-glob='*.rst' skrnn tests docs/tutorial.rst docs/user_guide docs/extending $(PYTEST_ARGS)
+		--doctest-glob='*.rst' skrnn tests docs/tutorial.rst docs/user_guide docs/extending \
+		$(PYTEST_ARGS)
 
 test-quick: $(VENV)/.stamp-dev ## run the tests that are not marked slow
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' $(PYTEST_ARGS)
@@ -62,6 +63,9 @@ format: $(VENV)/.stamp-dev ## format the code and apply the safe fixes
 docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warnings as errors
 	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page
+	$(ONE_THREAD) $(BIN)/python docs/pictures.py
 
 bench: $(VENV)/.stamp-dev ## run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks

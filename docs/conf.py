@@ -5,6 +5,9 @@ import re
 from dataclasses import is_dataclass
 from importlib.metadata import version as installed_version
 
+from docutils.nodes import SkipNode
+from docutils.utils.math.latex2mathml import tex2mathml
+
 from skrnn.estimators._rows import groups_of
 
 # Gallery examples train small networks: one thread is as fast and keeps timings comparable.
@@ -64,6 +67,8 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skrnn",),
     "parallel": 2,  # pages in two processes
+    "thumbnail_size": (480, 320),
+    "image_srcset": ["2x"],  # sharp at the width of the page
     "show_memory": False,
     "download_all_examples": False,
 }
@@ -73,15 +78,30 @@ html_title = f"skrnn {release}"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skrnn.css"]
+html_math_renderer = "mathml"  # formulas without a script from the network
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
 }
 html_sidebars = {
-    page: [] for page in ("benchmarks", "changelog", "glossary", "index", "install")
+    page: []
+    for page in ("benchmarks", "changelog", "glossary", "index", "install", "tutorial")
 }
+
+
+def write_inline_formula(translator, node):
+    """Write a formula inside a sentence as MathML."""
+    translator.body.append(tex2mathml(node.astext(), as_block=False))
+    raise SkipNode
+
+
+def write_formula(translator, node):
+    """Write a formula on a line of its own as MathML."""
+    formula = tex2mathml(node.astext(), as_block=True)
+    translator.body.append(f'<div class="math">{formula}</div>\n')
+    raise SkipNode
 
 
 def prepare_docstring(app, what, name, obj, options, lines):
@@ -108,6 +128,9 @@ def add_group_headings(app, what, name, obj, options, lines):
 
 
 def setup(app):
+    app.add_html_math_renderer(
+        "mathml", (write_inline_formula, None), (write_formula, None)
+    )
     # numpydoc parses docstrings at priority 500
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
     app.connect("autodoc-process-docstring", add_group_headings, priority=600)

@@ -7,6 +7,8 @@ step matters up to the last one: the number of a subject, the key of a melody. A
 reads a short window forgets it.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Sentences
 # ---------

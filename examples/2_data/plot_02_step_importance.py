@@ -7,6 +7,8 @@ much it raised or lowered the log-odds of the prediction. Here a classifier read
 documentation and says which library it comes from, and another one listens to spoken digits.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # The sentences
 # -------------

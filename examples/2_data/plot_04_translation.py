@@ -8,6 +8,8 @@ the English sentence, a decoder generates the German one. Without attention the 
 the encoder's last state; with attention it reads the state of every word.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Sentences in two languages
 # --------------------------
