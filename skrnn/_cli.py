@@ -415,7 +415,7 @@ def _new_figure(path: Path) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError("--plot needs matplotlib; pip install skrnn[plot]") from error
+        raise UsageError('--plot needs matplotlib; pip install "skrnn[plot]"') from error
     figure = Figure(layout="constrained")
     formats = FigureCanvasAgg(figure).get_supported_filetypes()
     if path.suffix.removeprefix(".").lower() not in formats:

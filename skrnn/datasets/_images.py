@@ -41,7 +41,7 @@ def read_image_folder(
     Raises
     ------
     ImportError
-        If Pillow is absent; ``pip install skrnn[image]`` brings it.
+        If Pillow is absent; ``pip install "skrnn[image]"`` brings it.
     FileNotFoundError
         If there is no such folder.
     ValueError
@@ -71,7 +71,7 @@ def read_image_folder(
         import PIL.Image
     except ImportError as error:
         raise ImportError(
-            "read_image_folder needs Pillow; pip install skrnn[image] brings it"
+            'read_image_folder needs Pillow; pip install "skrnn[image]" brings it'
         ) from error
     if size is not None:
         size = _check_size(size)

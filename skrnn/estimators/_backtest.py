@@ -66,7 +66,7 @@ class Backtest:
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         ValueError
             If there is no such series.
         """
@@ -74,7 +74,7 @@ class Backtest:
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
-                "plot needs matplotlib; pip install skrnn[plot] brings it"
+                'plot needs matplotlib; pip install "skrnn[plot]" brings it'
             ) from error
         labels = list(self._past)
         label = labels[0] if series is None else series

@@ -132,7 +132,7 @@ class Comparison:
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         ValueError
             If ``kind`` or ``metric`` is unknown, or was not computed.
         """

@@ -122,7 +122,7 @@ class ComparisonDisplay:
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         ValueError
             If ``kind`` or ``metric`` is unknown, or was not computed.
         """
@@ -169,7 +169,7 @@ lengths, random_state, verbose :
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         ValueError, TypeError or RuntimeError
             As ``compare_estimators``.
         """
@@ -207,7 +207,7 @@ lengths, random_state, verbose :
         Raises
         ------
         ImportError
-            If matplotlib is absent; ``pip install skrnn[plot]`` brings it.
+            If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
         if ax is None:
             n_names = self.summary["estimator"].nunique()
@@ -225,7 +225,7 @@ def import_pyplot() -> Any:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "plot needs matplotlib; pip install skrnn[plot] brings it"
+            'plot needs matplotlib; pip install "skrnn[plot]" brings it'
         ) from error
     return plt
 

@@ -134,5 +134,5 @@ def test_a_size_is_two_positive_numbers(folder, size):
 def test_without_pillow_the_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"needs Pillow; pip install skrnn\[image\]"):
+    with pytest.raises(ImportError, match=r'needs Pillow; pip install "skrnn\[image\]"'):
         read_image_folder(folder)

@@ -134,7 +134,7 @@ def test_without_matplotlib_the_extra_is_named_before_training(
     monkeypatch, comparison, estimators
 ):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    message = r"needs matplotlib; pip install skrnn\[plot\] brings it"
+    message = r'needs matplotlib; pip install "skrnn\[plot\]" brings it'
     with pytest.raises(ImportError, match=message):
         comparison.plot()
     with pytest.raises(ImportError, match=message):
