@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import column_kind, is_category, kind_of_cell
+from skrnn.data.columns import (
+    as_frame,
+    check_number_columns,
+    column_kind,
+    is_category,
+    is_foreign_frame,
+    kind_of_cell,
+)
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -300,13 +307,23 @@ def _as_tokens(place: str, input_type: str) -> Role:
     return "tokens"
 
 
+def is_frame(cell: object) -> bool:
+    """Return whether a cell is a frame, one row a step, of pandas or another library."""
+    return isinstance(cell, pd.DataFrame) or is_foreign_frame(cell)
+
+
 def _is_list(cell: object) -> bool:
     return is_sequence(cell) and not isinstance(cell, str | bytes)
 
 
 def _first_step(column: pd.Series) -> Any:
-    """Return the first step that is not missing, of the first sequence that has one."""
+    """Return the first step that is not missing, of the first sequence that has one.
+
+    A sequence that is a frame has steps of numbers; other columns are refused later.
+    """
     for cell in column:
+        if is_frame(cell):
+            return 0.0
         if is_missing(cell) or isinstance(cell, str | bytes):
             if isinstance(cell, str):
                 return cell
@@ -461,7 +478,8 @@ def _tokens(
                 f'{place} is missing in row {i} ({cell!r}); fill it, by fillna("") or an '
                 "empty list"
             )
-        if not is_sequence(cell) or isinstance(cell, str) != isinstance(cells[0], str):
+        strange = not is_sequence(cell) or is_frame(cell)
+        if strange or isinstance(cell, str) != isinstance(cells[0], str):
             raise TypeError(
                 f"{place} holds {shown(cells[0])} in row 0 and {shown(cell)} in row {i}; "
                 "expected texts or token lists alone"
@@ -502,9 +520,11 @@ def read_arrays(
 ) -> list[NDArray]:
     """Return the sequences of numbers in a column, each as ``convert`` gives it.
 
-    ``convert(cell, place)`` is ``to_floats`` or ``to_numbers``.
+    ``convert(cell, place)`` is ``to_floats`` or ``to_numbers``. Cells that are frames must
+    have the same columns.
     """
     arrays = []
+    columns: pd.Index | None = None
     for i, cell in enumerate(column):
         if type(cell) is np.ndarray and cell.dtype.kind in "biuf" and cell.ndim:
             arrays.append(convert(cell, place))  # it holds numbers
@@ -517,17 +537,31 @@ def read_arrays(
             raise TypeError(
                 f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
             )
-        if isinstance(next(iter(cell), None), str):
+        if is_frame(cell):
+            cell = as_frame(cell) if is_foreign_frame(cell) else cell
+            columns = cell.columns if columns is None else columns
+            _check_steps_of_frame(cell, columns, f"row {i} of {place}")
+        elif isinstance(next(iter(cell), None), str):
             raise TypeError(f"row {i} of {place} holds tokens, expected numbers")
         arrays.append(convert(cell, f"row {i} of {place}"))
     return arrays
+
+
+def _check_steps_of_frame(frame: pd.DataFrame, columns: pd.Index, place: str) -> None:
+    """Raise an error unless a cell that is a frame holds numbers in these columns."""
+    if not frame.columns.equals(columns):
+        raise ValueError(
+            f"{place} has the columns {shown(frame.columns.tolist())}, expected "
+            f"{shown(columns.tolist())} (as the rows before)"
+        )
+    check_number_columns(frame, place, rows_are_steps=True)
 
 
 def _stamps(column: pd.Series, place: str) -> RaggedArray:
     """Return seconds ``(total_steps,)`` from the first step of each sequence."""
     arrays = []
     for i, cell in enumerate(column):
-        if is_missing(cell) or isinstance(cell, str) or not is_sequence(cell):
+        if not _is_list(cell) or is_frame(cell):
             raise TypeError(
                 f"row {i} of {place} must hold time stamps, one a step, got {shown(cell)}"
             )

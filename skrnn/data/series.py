@@ -26,13 +26,14 @@ from skrnn.data.fields import (
     StaticColumns,
     check_kinds,
     in_order,
+    is_frame,
     read_features,
     read_static,
     roles_of,
 )
 from skrnn.data.layouts import check_is_container, open_frame
 from skrnn.data.seasons import season_of
-from skrnn.data.steps import is_missing, is_sequence, shown, to_array
+from skrnn.data.steps import is_sequence, shown, to_array
 
 #: How the user gave the series, and so how forecasts are returned.
 Container = Literal["series", "array", "columns", "table", "arrays", "list", "fields"]
@@ -492,7 +493,7 @@ def _padded(values: NDArray, n_steps: int) -> NDArray[np.float64]:
 
 def _stamps_of(cell: Any, place: str) -> pd.Index:
     """Return the times of a cell as an index."""
-    if is_missing(cell) or isinstance(cell, str) or not is_sequence(cell):
+    if isinstance(cell, str) or not is_sequence(cell) or is_frame(cell):
         raise TypeError(f"{place} must hold time stamps, one a step, got {shown(cell)}")
     if isinstance(cell, pd.Index):
         return cell
