@@ -24,6 +24,7 @@ from skrnn.data.columns import (
     is_foreign_frame,
     kind_of_cell,
 )
+from skrnn.data.date_formats import dates_of_strings
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -591,6 +592,9 @@ def _dates_of(cell: Any, place: str) -> NDArray:
     steps, times = list(cell), datetime.time | datetime.timedelta
     if all(isinstance(step, datetime.timedelta) for step in steps):
         return pd.to_timedelta(pd.Index(steps)).to_numpy()
+    if any(isinstance(step, str) for step in steps):
+        dates = dates_of_strings(steps, place, utc=True)
+        return dates.tz_localize(None).to_numpy()
     if not all(
         (isinstance(step, DATES) and not isinstance(step, times)) or is_missing(step)
         for step in steps

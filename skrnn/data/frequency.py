@@ -6,7 +6,6 @@ frequency. What a gap means is decided by the caller.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import offsets
 
+from skrnn.data.date_formats import is_date
 from skrnn.data.date_offsets import (
     infer_offset,
     is_number_index,
@@ -34,8 +34,6 @@ STEPS = "steps"
 ROUNDING = 1e-3
 #: Types of the distance between times that are not dates.
 DISTANCES = (int, float, pd.Timedelta)
-#: How strings that are dates begin.
-DATE = re.compile(r"\d{4}-\d{1,2}\b|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{8}$")
 
 
 class Remedies(NamedTuple):
@@ -290,7 +288,7 @@ def _number_timelines(
 def _check_no_dates(index: pd.Index, name: str) -> None:
     """Raise a ValueError for dates that are strings or objects."""
     first = index[0] if len(index) and index.dtype.kind in "OTU" else None
-    if isinstance(first, DATES) or (isinstance(first, str) and DATE.match(first)):
+    if isinstance(first, DATES) or (isinstance(first, str) and is_date(first)):
         raise ValueError(
             f"{name} has dates in its index that are {type(first).__name__}, such as "
             f"{shown(first)}; make dates of them by pd.to_datetime, or set "

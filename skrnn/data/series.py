@@ -19,6 +19,7 @@ from skrnn.data.columns import (
     column_kind,
     warn_of_long_frame,
 )
+from skrnn.data.date_formats import dates_of_strings
 from skrnn.data.date_offsets import is_time_index
 from skrnn.data.fields import (
     FieldOptions,
@@ -502,6 +503,8 @@ def _stamps_of(cell: Any, place: str) -> pd.Index:
     index = pd.Index(cell if isinstance(cell, np.ndarray) else list(cell))
     if is_time_index(index) or pd.api.types.is_numeric_dtype(index.dtype):
         return index
+    if any(isinstance(time, str) for time in index):
+        return dates_of_strings(index, place)
     try:
         return pd.DatetimeIndex(pd.to_datetime(index))
     except (ValueError, TypeError) as error:

@@ -207,6 +207,8 @@ def test_several_series_share_the_frequency_of_the_longest():
         (pd.Index(["2020-01-01", "2020-01-03"]), None, "s has dates in its index that are "
          "str, such as '2020-01-01'; make dates of them by pd.to_datetime, or set freq"),
         (pd.Index(["01.02.2020"]), None, "s has dates in its index that are str"),
+        (pd.Index(["Jan 2020", "Feb 2020"]), None, "s has dates in its index that are str"),
+        (pd.Index(["2000Q1", "2000Q2"]), None, "s has dates in its index that are str"),
         (pd.Index([datetime.date(2020, 1, 1)]), None, "that are date, such as"),
         (pd.Index(["2020-01-01"]), "D", r"freq='D' needs dates: .* s has \['2020-01-01'\]"),
     ],
