@@ -1,8 +1,8 @@
-"""Dates that users give as strings: which are read, and which are refused.
+"""Dates that users give as strings or as integers: which are read, and which refused.
 
 ISO strings are read wherever times are expected in a column or a cell. Others, whose day
-and month pandas would guess, and numbers in strings are refused with the way to convert
-them.
+and month pandas would guess, numbers in strings, and integers such as 202001, whose
+distances are not those of time, are refused with the way to convert them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ DATE = re.compile(
     rf"|{MONTH}[-/, ]*'?\d{{1,4}}\b|(\d{{4}}|\d{{1,2}}(st|nd|rd|th)?)[-/. ]*{MONTH}",
     re.IGNORECASE,
 )
+#: Formats of integers that are dates, and the smallest and largest of them.
+INTEGERS = {"%Y%m": (180001, 219912), "%Y%m%d": (18000101, 21991231)}
+#: Times from which integers are compared with these formats.
+MIN_INTEGERS = 3
 REMEDY = (
     "make dates of them by pd.to_datetime(..., format=...), or numbers by pd.to_numeric"
 )
@@ -40,6 +44,24 @@ REMEDY = (
 def is_date(text: str) -> bool:
     """Return whether a string looks like a date, in whatever format."""
     return DATE.match(text.strip()) is not None
+
+
+def format_of_integers(values: NDArray) -> str | None:
+    """Return the format in which all of some numbers are dates, None if there is none.
+
+    Of numbers that count steps at most twelve in a row are valid months.
+    """
+    if len(values) < MIN_INTEGERS or values.dtype.kind not in "iuf":
+        return None
+    for written, (first, last) in INTEGERS.items():
+        if not (first <= values[0] and values[-1] <= last):
+            continue
+        if not (values == np.rint(values)).all():
+            return None
+        texts = pd.Index(values.astype(np.int64)).astype(str)
+        if pd.to_datetime(texts, format=written, errors="coerce").notna().all():
+            return written
+    return None
 
 
 def dates_of_strings(values: Any, place: str, *, utc: bool = False) -> pd.DatetimeIndex:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import offsets
 
-from skrnn.data.date_formats import is_date
+from skrnn.data.date_formats import format_of_integers, is_date
 from skrnn.data.date_offsets import (
     infer_offset,
     is_number_index,
@@ -267,6 +267,8 @@ def _number_timelines(
     """Number the rows of indexes that are not dates; row numbers are no times."""
     for index, name in zip(indexes, names, strict=True):
         _check_no_dates(index, name)
+        if freq is None:
+            _check_no_integer_dates(index, name)
     timed = [i for i, index in enumerate(indexes) if _is_of_times(index)]
     offset, origin = freq, f"freq={freq}"
     if source:
@@ -293,6 +295,17 @@ def _check_no_dates(index: pd.Index, name: str) -> None:
             f"{name} has dates in its index that are {type(first).__name__}, such as "
             f"{shown(first)}; make dates of them by pd.to_datetime, or set "
             'freq="steps" to count rows'
+        )
+
+
+def _check_no_integer_dates(index: pd.Index, name: str) -> None:
+    """Raise a ValueError for dates that are integers, such as 202001."""
+    written = format_of_integers(index.to_numpy())
+    if written is not None:
+        raise ValueError(
+            f"{name} has times that are numbers, such as {shown_time(index[0])}, but all of "
+            f'them are dates in the format "{written}"; make dates of them by '
+            f'pd.to_datetime(..., format="{written}"), or set freq="steps" to count rows'
         )
 
 

@@ -1,4 +1,4 @@
-"""Dates that users give as strings."""
+"""Dates that users give as strings or as integers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skrnn.data.date_formats import dates_of_strings, is_date, rank_times
+from skrnn.data.date_formats import (
+    dates_of_strings,
+    format_of_integers,
+    is_date,
+    rank_times,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +67,26 @@ def test_times_are_ranked_by_their_own_order():
     assert rank_times(pd.Series(texts), "t").tolist() == [1, 0, 1]
     order = pd.Categorical(["10", "9"], ["9", "10"], ordered=True)
     assert rank_times(pd.Series(order), "t").tolist() == [1, 0]
+
+
+def test_integers_that_are_all_valid_dates_have_a_format():
+    months = pd.period_range("2014-11", periods=40, freq="M")
+    assert format_of_integers(months.year.to_numpy() * 100 + months.month) == "%Y%m"
+    days = pd.date_range("2020-02-20", periods=400).strftime("%Y%m%d")
+    assert format_of_integers(days.astype(int).to_numpy()) == "%Y%m%d"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(1960, 2020),
+        np.arange(201501, 201514),
+        201501 + np.arange(4) / 2,
+        np.arange(20200101, 20200140),
+        1_600_000_000 + 3600 * np.arange(9),
+        np.array([201501, 201502]),
+    ],
+    ids=range(6),
+)
+def test_other_numbers_have_none(values):
+    assert format_of_integers(values) is None
