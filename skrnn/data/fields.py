@@ -247,9 +247,10 @@ def roles_of(
     ):
         for column in columns:
             if column not in frame.columns:
+                hint = keep_times(column) if parameter == "time" else ""
                 raise ValueError(
                     f"{parameter} names {shown(column)}, but {name} has the columns "
-                    f"{shown(frame.columns.tolist())}"
+                    f"{shown(frame.columns.tolist())}{hint}"
                 )
     return {
         column: "time"
@@ -262,6 +263,14 @@ def roles_of(
         )
         for column in frame.columns
     }
+
+
+def keep_times(column: Hashable) -> str:
+    """Return how to make a frame of fields that keeps its times, for a message."""
+    return (
+        "; skrnn.preprocessing.sequences_from_frame(frame, by=..., "
+        f"time={shown(column)}, features=[{shown(column)}, ...]) keeps the times"
+    )
 
 
 def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Role:

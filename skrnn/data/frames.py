@@ -43,8 +43,9 @@ def sequences_from_frame(
         Columns that identify a sequence.
     time : column name, default=None
         Column that orders the steps of a sequence: numbers, dates, also as ISO strings, or
-        other values that can be sorted. None keeps the order of the rows. To keep the times themselves as a
-        field, for an estimator's ``time``, name the column in ``features``, too.
+        other values that can be sorted. None keeps the order of the rows. The times are
+        dropped then; for an estimator's ``time``, as of a forecaster with dates, keep them
+        as a field: name the column in ``features``, too, as ``features=["date", "sales"]``.
     tokens : column name or list of column names, default=None
         Columns that make token lists, such as words; values other than strings become
         strings.

@@ -494,6 +494,8 @@ def test_a_backtest_draws_its_forecasts():
         (pd.DataFrame({"t": [["3", "4"]], "y": [[1.0, 2.0]]}),
          {"target": "y", "time": "t"}, ValueError,
          r"row 0 of X, column 't' holds times that are strings, such as '3', .*pd.to_num"),
+        (pd.DataFrame({"y": [wave(9)]}), {"calendar": True}, ValueError,
+         r"calendar=True needs dates: .*features=\['date', ...\]\) keeps the times"),
         (np.r_[wave(30), np.inf], {"missing": "indicator"}, ValueError,
          "contains infinity: X, step 30"),
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
