@@ -496,6 +496,15 @@ def test_a_backtest_draws_its_forecasts():
          r"row 0 of X, column 't' holds times that are strings, such as '3', .*pd.to_num"),
         (pd.DataFrame({"y": [wave(9)]}), {"calendar": True}, ValueError,
          r"calendar=True needs dates: .*features=\['date', ...\]\) keeps the times"),
+        (pd.DataFrame({"d": pd.date_range("2020", periods=9), "y": wave(9)}), {}, TypeError,
+         r"X holds dates or times in column 'd'; set time='d', or .* X.set_index\('d'\)"),
+        (pd.DataFrame({"d": ["2020-01-01", "2020-01-02"], "y": wave(2)}), {"target": "y"},
+         TypeError, r"X holds dates or times in column 'd'; set time='d'"),
+        (pd.DataFrame({"s": ["a", "b"], "d": pd.date_range("2020", periods=2), "y": wave(2)}),
+         {"target": "y", "time": "d"}, TypeError, r"X holds strings in column 's', such as 'a'"
+         r".*sequences_from_frame\(frame, by='s', time='d', features=\['d', 'y', ...\]\)"),
+        (pd.DataFrame({"s": ["a", "b"], "d": pd.date_range("2020", periods=2), "y": wave(2)}),
+         {}, TypeError, r"by='s', time='d', features=\['d', ...\]\)"),
         (np.r_[wave(30), np.inf], {"missing": "indicator"}, ValueError,
          "contains infinity: X, step 30"),
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
@@ -528,7 +537,7 @@ def test_a_backtest_draws_its_forecasts():
         (pd.DataFrame({"a": [wave(3)], "t": [[0, 2, 1]]}), {"time": "t"}, ValueError,
          "row 0 of X is not sorted by time: .*; sort that row's arrays by time, as skrnn.pr"),
         (pd.DataFrame({"a": wave(40), "day": months(40)}), {"target": "a"}, TypeError,
-         "dates or times in column 'day'; make them the index"),
+         "dates or times in column 'day'; set time='day', or make them the index"),
     ],
 )  # fmt: skip
 def test_series_that_cannot_be_forecast_are_an_error(X, params, error, match):
