@@ -24,6 +24,7 @@ from skrnn.data.series import listed
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
 from skrnn.estimators._backtest import (
     Backtest,
+    check_ends,
     errors_of_persistence,
     make_backtest,
     mean_of_known,
@@ -261,7 +262,8 @@ class ForecastingTask(BaseSequenceEstimator):
         Raises
         ------
         ValueError
-            If no series has more than ``horizon`` steps.
+            If no series has more than ``horizon`` steps, or none has a value among the
+            steps to forecast.
         """
         check_is_fitted(self)
         step = self._inputs.options.horizon if step is None else step
@@ -316,6 +318,7 @@ class ForecastingTask(BaseSequenceEstimator):
         first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
         windows = self._inputs.cut(Span(panel, first, last, size), step=step)
         self._inputs.check_known(windows)
+        check_ends(windows)
         return windows
 
     def _outputs(self, X: CheckedWindows) -> NDArray[np.float32]:

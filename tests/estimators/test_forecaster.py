@@ -284,6 +284,25 @@ def test_gaps_are_learned_from_and_count_nowhere():
     assert forecast.index.equals(months(2, "2020-01"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_ends_without_values_are_named():
+    series = pd.Series(wave(60), months(60))
+    series.iloc[-5:] = np.nan
+    model = make(horizon=3, missing="indicator").fit(series)
+    last = r"the last value of X is that of 2019-07-01, step 54 of 60; leave out the rows"
+    for refused in (model.score, lambda X: model.backtest(X, n_windows=1)):
+        with pytest.raises(ValueError, match=f"no step that is withheld has a v.*{last}"):
+            refused(series)
+    with pytest.warns(UserWarning, match=f"1 of 3 forecasts count nowhere: {last}"):
+        table = model.backtest(series, n_windows=3).table
+    assert np.isfinite(table["MASE"]).all()
+    with pytest.warns(UserWarning, match=r"1 of 2 .*: the last value of X\[1\] is that"):
+        assert np.isfinite(model.score([series[:50], series]))
+    gap = series[:55].copy()
+    gap.iloc[40:46] = np.nan
+    model.backtest(gap, n_windows=6)  # a gap in the middle is no such end
+
+
 def test_gaps_between_numbers_are_learned_from_at_the_distance_of_fit():
     seconds = pd.Index(0.25 * np.arange(60), name="seconds")
     series = pd.Series(wave(60), seconds).drop(seconds[[20, 33]])
