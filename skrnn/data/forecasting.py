@@ -140,7 +140,6 @@ class SeriesInputs:
     )
     keeps_empty = False
     token_ids = None
-    roles = None
 
     form: Form
     static: StaticCodec | None = None
@@ -165,6 +164,12 @@ class SeriesInputs:
         )
         self.window = window
         self.scale = scale
+
+    @property
+    def roles(self) -> dict[Hashable, str] | None:
+        """The role of each column of a frame of fields, None of other series."""
+        layout = self.options.layout
+        return None if layout is None or layout.roles is None else {**layout.roles}
 
     # --- series and windows ----------------------------------------------------------
 

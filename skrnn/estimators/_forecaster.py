@@ -483,7 +483,8 @@ class SequenceForecaster(
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, n_parameters_, n_iter_, history_.
+    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -556,7 +557,8 @@ class FeedForwardForecaster(
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, n_parameters_, n_iter_, history_.
+    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

@@ -137,6 +137,15 @@ def test_a_frame_of_fields_has_one_series_a_row(cls, own):
     np.testing.assert_allclose(
         model.predict(reordered), [*forecast.loc["s2"], *forecast.loc["s0"]], rtol=1e-5
     )
+    assert model.field_roles_ == {
+        "sales": "features",
+        "holiday": "features",
+        "day": "time",
+        "type": "category",
+        "size": "number",
+    }
+    later = model.set_params(known_future=None, target=None, time=None).fit(SALES)
+    assert not hasattr(later, "field_roles_")
 
 
 def test_times_may_be_a_column_of_a_frame_also_of_polars():
