@@ -247,8 +247,8 @@ class ForecastingTask(BaseSequenceEstimator):
         X :
             As for ``fit``.
         n_windows : int, default=None
-            Forecasts of each series; fewer where a window before them would be less than
-            half as long as the others. None makes as many as fit into the last fifth of
+            Forecasts of each series; fewer, with a warning, where a window before them
+            would be less than half as long as the others. None makes as many as fit into the last fifth of
             the longest.
         step : int, default=None
             Steps from one forecast to the next. None is ``horizon``: they do not overlap.
@@ -310,11 +310,21 @@ class ForecastingTask(BaseSequenceEstimator):
                 f"{listed(panel.names, panel.ends, short)}: {horizon} steps are withheld, "
                 f"and more than horizon={horizon} are needed; such series are left out"
             )
+        wanted = n_windows
         if n_windows is None:
             n_windows = max(1, int(panel.ends.max() // 5 - horizon) // step + 1)
         size = self._inputs.n_steps
         before = np.maximum(last - first_ends(last, size), 0)  # the first ends of windows
         n_steps = np.minimum(n_windows - 1, before // step) * step
+        fewer = np.flatnonzero((n_steps // step + 1 < n_windows) & (last >= 1))
+        if wanted is not None and len(fewer):
+            i = fewer[0]
+            more = f"; {len(fewer) - 1} other series, too, have fewer" * (len(fewer) > 1)
+            warn(
+                f"{panel.names[i]} has {n_steps[i] // step + 1} of n_windows={wanted} "
+                f"forecasts at step={step}: the first window takes at least "
+                f"{last[i] - before[i]} of its {panel.ends[i]} steps{more}"
+            )
         first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
         windows = self._inputs.cut(Span(panel, first, last, size), step=step)
         self._inputs.check_known(windows)
