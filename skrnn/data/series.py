@@ -380,8 +380,6 @@ def _read_list(
         container = "arrays"
     if labels is None:
         labels = [_label_of(entry, options) for entry in entries]
-        if any(label is None for label in labels) or len(set(labels)) < len(labels):
-            labels = list(range(len(entries)))
     return Entries(
         targets,
         covariates,

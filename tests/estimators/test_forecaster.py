@@ -100,6 +100,16 @@ def test_arrays_lists_and_periods_keep_their_form():
     assert model.predict(periods).index.astype(str).tolist() == ["2023-05", "2023-06"]
 
 
+def test_forecasts_of_a_list_keep_the_names_of_its_series():
+    named = [SALES, SALES.rename("costs"), SALES, SALES.rename(None)]
+    model = make(horizon=2).fit(SALES)
+    assert [s.name for s in model.predict(named)] == ["sales", "costs", "sales", None]
+    labels = model.backtest(named, n_windows=1).forecasts["series"]
+    assert labels.unique().tolist() == [0, 1, 2, 3]  # two are "sales"
+    labels = model.backtest(named[1:], n_windows=1).forecasts["series"]
+    assert labels.unique().tolist() == ["costs", "sales", 2]
+
+
 def test_every_form_of_a_series_has_the_same_forecast():
     values = wave(48)
     model = make(horizon=2).fit(values)
