@@ -345,9 +345,10 @@ class SeriesInputs:
         i = windows.series[window]
         name = layout.columns[len(layout.columns) - layout.n_known + column]
         time = windows.panel.indexes[i][windows.origins[window] + step]
+        steps = "steps" if step else "step"
         raise ValueError(
             f"{windows.panel.names[i]}: column {shown(name)}, which known_future names, "
-            f"lacks the value of {time}, {step + 1} steps after the end of the target; "
+            f"lacks the value of {time}, {step + 1} {steps} after the end of the target; "
             f"horizon={self.options.horizon} needs {self.options.horizon} of them"
         )
 

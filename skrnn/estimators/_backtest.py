@@ -114,8 +114,9 @@ class Backtest:
                 label="forecast" if first else None,
             )
             first = False
-        ax.set_title(str(label))
-        ax.legend(loc="best")
+        ax.set_title(str(label), loc="left")
+        # beside the title, where it hides no data
+        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False)
         return ax
 
 

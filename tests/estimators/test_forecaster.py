@@ -509,6 +509,9 @@ def test_a_backtest_draws_its_forecasts():
         *("actual", "q0.05 to q0.95", "forecast"),
     ]
     assert len(ax.lines) == 3
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert box.y0 >= ax.get_window_extent().y1  # above the data
     with pytest.raises(ValueError, match="series='x' is none of"):
         backtest.plot("x")
     matplotlib.pyplot.close("all")
@@ -606,8 +609,12 @@ def test_a_known_column_that_ends_early_is_an_error(missing):
     frame["day"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["day"])]
     with pytest.raises(
         ValueError,
-        match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03",
+        match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03.*, 3 steps",
     ):
+        model.predict(frame)
+    for column in ("holiday", "day"):
+        frame[column] = [x[:60] for x in frame[column]]
+    with pytest.raises(ValueError, match=r"2024-03-01 .*, 1 step after the end of the"):
         model.predict(frame)
 
 
