@@ -115,7 +115,7 @@ class Fields(NamedTuple):
     lengths : int64 ndarray of shape (n_sequences,)
     shapes : tuple of StepShape
         Of each numeric field, in the order of ``features``.
-    details : dict of column to int or str
+    details : dict of column to int, tuple or str
         As in ``FieldOptions``.
     frame : DataFrame
         The user's own, its columns in the order of ``roles``.
@@ -154,8 +154,8 @@ class FieldOptions:
     roles : dict, optional
         Those of ``fit``; the columns must be the same.
     details : dict, optional
-        Of ``fit``: the features of a step of each numeric field, and the kind of each
-        category.
+        Of ``fit``: the features of a step of each numeric field, or their names where the
+        cells were frames, and the kind of each category.
     """
 
     static: Sequence[Hashable] | None = None
@@ -422,7 +422,7 @@ def _read_columns(
             steps = _stamps(frame[column], place)
             stamps = (column, steps)
         else:
-            width = None if options.details is None else options.details[column]
+            width = None if options.details is None else _width(options.details[column])
             steps, shape = read_features(frame[column], place, width)
             features.append((column, steps))
             shapes.append(StepShape(column, n_features, shape))
@@ -436,7 +436,8 @@ def _read_columns(
         if role == "category" and frame[column].notna().any()
     }
     for column, steps in features:
-        details[column] = steps.values.shape[1]
+        names = _columns_of_cells(frame[column])
+        details[column] = steps.values.shape[1] if names is None else tuple(names)
         check_finite(
             steps,
             f"{name}[{shown(column)}]",
@@ -467,15 +468,36 @@ def _check_details(
         if detail == expected.get(column, detail):
             continue
         place = f"{name}[{shown(column)}]"
-        if isinstance(detail, int):
+        if isinstance(detail, int | tuple):
+            had, widths = expected[column], (_width(detail), _width(expected[column]))
+            if widths[0] != widths[1]:
+                raise ValueError(
+                    f"{place} has {widths[0]} features a step, expected {widths[1]} as in "
+                    "fit"
+                )
+            if isinstance(detail, int) or isinstance(had, int):
+                continue  # one of them has no names
             raise ValueError(
-                f"{place} has {detail} features a step, expected {expected[column]} as in "
-                "fit"
+                f"{place} has frames with the columns {shown(list(detail))}, expected "
+                f"{shown(list(had))} as in fit"
             )
         raise TypeError(
             f"{place} has categories that are {detail}, but in fit they were "
             f"{expected[column]}"
         )
+
+
+def _width(detail: int | tuple) -> int:
+    """Return the features of a step."""
+    return detail if isinstance(detail, int) else len(detail)
+
+
+def _columns_of_cells(column: pd.Series) -> list[Hashable] | None:
+    """Return the columns of the first cell, None if it is not a frame."""
+    first: Any = next(iter(column), None)
+    if not is_frame(first):
+        return None
+    return list(getattr(first, "column_names", first.columns))
 
 
 def _tokens(

@@ -192,6 +192,16 @@ def test_frames_in_cells_give_their_numbers(library):
     assert checked.roles == {"x": "features", "n": "number"}
     assert checked.steps.values.tolist() == [[1, 5], [2, 6], [3, 7]]
     assert checked.steps.lengths.tolist() == [2, 1]
+    fitted = {"roles": checked.roles, "details": checked.details}
+    swapped = pd.DataFrame({"x": column(*[c[["q", "p"]] for c in cells]), "n": 0.0})
+    message = (
+        r"X\['x'\] has frames with the columns \['q', 'p'\], expected \['p', 'q'\] as"
+    )
+    with pytest.raises(ValueError, match=message):
+        check(swapped, **fitted)
+    check(pd.DataFrame({"x": column(np.ones((3, 2))), "n": 0.0}), **fitted)
+    with pytest.raises(ValueError, match=r"has 1 features a step, expected 2 as in fit"):
+        check(pd.DataFrame({"x": column(*[c[["q"]] for c in cells]), "n": 0.0}), **fitted)
 
 
 def test_seconds_run_from_the_first_step_of_a_sequence():
