@@ -78,7 +78,7 @@ for ax, label in zip(axes, shops.index[:2], strict=True):
     ax.scatter(holidays, np.full(len(holidays), low), label="holiday", **marks)
     ax.set(ylabel="sales a day", xlim=(shown[0], shown[-1]), ylim=(low, None))
     ax.get_legend().remove()
-axes[0].legend(ncols=4, loc="upper left", bbox_to_anchor=(0, 1.28), frameon=False)
+axes[0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
 coverage = backtest.table["coverage"].iloc[0]
 figure.suptitle(f"Forecasts a week ahead: {coverage:.0%} of all values lie in the bands")
 plt.show()

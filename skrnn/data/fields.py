@@ -16,7 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import column_kind, is_category, kind_of_cell
+from skrnn.data.columns import (
+    as_frame,
+    check_number_columns,
+    column_kind,
+    is_category,
+    is_foreign_frame,
+    kind_of_cell,
+)
+from skrnn.data.date_formats import dates_of_strings
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import (
     DATES,
@@ -107,7 +115,7 @@ class Fields(NamedTuple):
     lengths : int64 ndarray of shape (n_sequences,)
     shapes : tuple of StepShape
         Of each numeric field, in the order of ``features``.
-    details : dict of column to int or str
+    details : dict of column to int, tuple or str
         As in ``FieldOptions``.
     frame : DataFrame
         The user's own, its columns in the order of ``roles``.
@@ -146,8 +154,8 @@ class FieldOptions:
     roles : dict, optional
         Those of ``fit``; the columns must be the same.
     details : dict, optional
-        Of ``fit``: the features of a step of each numeric field, and the kind of each
-        category.
+        Of ``fit``: the features of a step of each numeric field, or their names where the
+        cells were frames, and the kind of each category.
     """
 
     static: Sequence[Hashable] | None = None
@@ -239,9 +247,10 @@ def roles_of(
     ):
         for column in columns:
             if column not in frame.columns:
+                hint = keep_times(column) if parameter == "time" else ""
                 raise ValueError(
                     f"{parameter} names {shown(column)}, but {name} has the columns "
-                    f"{shown(frame.columns.tolist())}"
+                    f"{shown(frame.columns.tolist())}{hint}"
                 )
     return {
         column: "time"
@@ -254,6 +263,14 @@ def roles_of(
         )
         for column in frame.columns
     }
+
+
+def keep_times(column: Hashable) -> str:
+    """Return how to make a frame of fields that keeps its times, for a message."""
+    return (
+        "; skrnn.preprocessing.sequences_from_frame(frame, by=..., "
+        f"time={shown(column)}, features=[{shown(column)}, ...]) keeps the times"
+    )
 
 
 def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Role:
@@ -300,13 +317,23 @@ def _as_tokens(place: str, input_type: str) -> Role:
     return "tokens"
 
 
+def is_frame(cell: object) -> bool:
+    """Return whether a cell is a frame, one row a step, of pandas or another library."""
+    return isinstance(cell, pd.DataFrame) or is_foreign_frame(cell)
+
+
 def _is_list(cell: object) -> bool:
     return is_sequence(cell) and not isinstance(cell, str | bytes)
 
 
 def _first_step(column: pd.Series) -> Any:
-    """Return the first step that is not missing, of the first sequence that has one."""
+    """Return the first step that is not missing, of the first sequence that has one.
+
+    A sequence that is a frame has steps of numbers; other columns are refused later.
+    """
     for cell in column:
+        if is_frame(cell):
+            return 0.0
         if is_missing(cell) or isinstance(cell, str | bytes):
             if isinstance(cell, str):
                 return cell
@@ -395,7 +422,7 @@ def _read_columns(
             steps = _stamps(frame[column], place)
             stamps = (column, steps)
         else:
-            width = None if options.details is None else options.details[column]
+            width = None if options.details is None else _width(options.details[column])
             steps, shape = read_features(frame[column], place, width)
             features.append((column, steps))
             shapes.append(StepShape(column, n_features, shape))
@@ -409,7 +436,8 @@ def _read_columns(
         if role == "category" and frame[column].notna().any()
     }
     for column, steps in features:
-        details[column] = steps.values.shape[1]
+        names = _columns_of_cells(frame[column])
+        details[column] = steps.values.shape[1] if names is None else tuple(names)
         check_finite(
             steps,
             f"{name}[{shown(column)}]",
@@ -440,15 +468,36 @@ def _check_details(
         if detail == expected.get(column, detail):
             continue
         place = f"{name}[{shown(column)}]"
-        if isinstance(detail, int):
+        if isinstance(detail, int | tuple):
+            had, widths = expected[column], (_width(detail), _width(expected[column]))
+            if widths[0] != widths[1]:
+                raise ValueError(
+                    f"{place} has {widths[0]} features a step, expected {widths[1]} as in "
+                    "fit"
+                )
+            if isinstance(detail, int) or isinstance(had, int):
+                continue  # one of them has no names
             raise ValueError(
-                f"{place} has {detail} features a step, expected {expected[column]} as in "
-                "fit"
+                f"{place} has frames with the columns {shown(list(detail))}, expected "
+                f"{shown(list(had))} as in fit"
             )
         raise TypeError(
             f"{place} has categories that are {detail}, but in fit they were "
             f"{expected[column]}"
         )
+
+
+def _width(detail: int | tuple) -> int:
+    """Return the features of a step."""
+    return detail if isinstance(detail, int) else len(detail)
+
+
+def _columns_of_cells(column: pd.Series) -> list[Hashable] | None:
+    """Return the columns of the first cell, None if it is not a frame."""
+    first: Any = next(iter(column), None)
+    if not is_frame(first):
+        return None
+    return list(getattr(first, "column_names", first.columns))
 
 
 def _tokens(
@@ -461,7 +510,8 @@ def _tokens(
                 f'{place} is missing in row {i} ({cell!r}); fill it, by fillna("") or an '
                 "empty list"
             )
-        if not is_sequence(cell) or isinstance(cell, str) != isinstance(cells[0], str):
+        strange = not is_sequence(cell) or is_frame(cell)
+        if strange or isinstance(cell, str) != isinstance(cells[0], str):
             raise TypeError(
                 f"{place} holds {shown(cells[0])} in row 0 and {shown(cell)} in row {i}; "
                 "expected texts or token lists alone"
@@ -502,9 +552,11 @@ def read_arrays(
 ) -> list[NDArray]:
     """Return the sequences of numbers in a column, each as ``convert`` gives it.
 
-    ``convert(cell, place)`` is ``to_floats`` or ``to_numbers``.
+    ``convert(cell, place)`` is ``to_floats`` or ``to_numbers``. Cells that are frames must
+    have the same columns.
     """
     arrays = []
+    columns: pd.Index | None = None
     for i, cell in enumerate(column):
         if type(cell) is np.ndarray and cell.dtype.kind in "biuf" and cell.ndim:
             arrays.append(convert(cell, place))  # it holds numbers
@@ -517,17 +569,31 @@ def read_arrays(
             raise TypeError(
                 f"row {i} of {place} is {type(cell).__name__}, expected a sequence"
             )
-        if isinstance(next(iter(cell), None), str):
+        if is_frame(cell):
+            cell = as_frame(cell) if is_foreign_frame(cell) else cell
+            columns = cell.columns if columns is None else columns
+            _check_steps_of_frame(cell, columns, f"row {i} of {place}")
+        elif isinstance(next(iter(cell), None), str):
             raise TypeError(f"row {i} of {place} holds tokens, expected numbers")
         arrays.append(convert(cell, f"row {i} of {place}"))
     return arrays
+
+
+def _check_steps_of_frame(frame: pd.DataFrame, columns: pd.Index, place: str) -> None:
+    """Raise an error unless a cell that is a frame holds numbers in these columns."""
+    if not frame.columns.equals(columns):
+        raise ValueError(
+            f"{place} has the columns {shown(frame.columns.tolist())}, expected "
+            f"{shown(columns.tolist())} (as the rows before)"
+        )
+    check_number_columns(frame, place, rows_are_steps=True)
 
 
 def _stamps(column: pd.Series, place: str) -> RaggedArray:
     """Return seconds ``(total_steps,)`` from the first step of each sequence."""
     arrays = []
     for i, cell in enumerate(column):
-        if is_missing(cell) or isinstance(cell, str) or not is_sequence(cell):
+        if not _is_list(cell) or is_frame(cell):
             raise TypeError(
                 f"row {i} of {place} must hold time stamps, one a step, got {shown(cell)}"
             )
@@ -557,6 +623,9 @@ def _dates_of(cell: Any, place: str) -> NDArray:
     steps, times = list(cell), datetime.time | datetime.timedelta
     if all(isinstance(step, datetime.timedelta) for step in steps):
         return pd.to_timedelta(pd.Index(steps)).to_numpy()
+    if any(isinstance(step, str) for step in steps):
+        dates = dates_of_strings(steps, place, utc=True)
+        return dates.tz_localize(None).to_numpy()
     if not all(
         (isinstance(step, DATES) and not isinstance(step, times)) or is_missing(step)
         for step in steps

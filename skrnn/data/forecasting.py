@@ -140,7 +140,6 @@ class SeriesInputs:
     )
     keeps_empty = False
     token_ids = None
-    roles = None
 
     form: Form
     static: StaticCodec | None = None
@@ -165,6 +164,12 @@ class SeriesInputs:
         )
         self.window = window
         self.scale = scale
+
+    @property
+    def roles(self) -> dict[Hashable, str] | None:
+        """The role of each column of a frame of fields, None of other series."""
+        layout = self.options.layout
+        return None if layout is None or layout.roles is None else {**layout.roles}
 
     # --- series and windows ----------------------------------------------------------
 
@@ -340,9 +345,10 @@ class SeriesInputs:
         i = windows.series[window]
         name = layout.columns[len(layout.columns) - layout.n_known + column]
         time = windows.panel.indexes[i][windows.origins[window] + step]
+        steps = "steps" if step else "step"
         raise ValueError(
             f"{windows.panel.names[i]}: column {shown(name)}, which known_future names, "
-            f"lacks the value of {time}, {step + 1} steps after the end of the target; "
+            f"lacks the value of {time}, {step + 1} {steps} after the end of the target; "
             f"horizon={self.options.horizon} needs {self.options.horizon} of them"
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn.data.date_formats import rank_times
 from skrnn.data.layouts import open_frame
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.steps import is_missing, shown, to_array
@@ -41,9 +42,10 @@ def sequences_from_frame(
     by : column name or list of column names
         Columns that identify a sequence.
     time : column name, default=None
-        Column that orders the steps of a sequence: numbers, dates or other values that
-        can be sorted. None keeps the order of the rows. To keep the times themselves as a
-        field, for an estimator's ``time``, name the column in ``features``, too.
+        Column that orders the steps of a sequence: numbers, dates, also as ISO strings, or
+        other values that can be sorted. None keeps the order of the rows. The times are
+        dropped then; for an estimator's ``time``, as of a forecaster with dates, keep them
+        as a field: name the column in ``features``, too, as ``features=["date", "sales"]``.
     tokens : column name or list of column names, default=None
         Columns that make token lists, such as words; values other than strings become
         strings.
@@ -73,7 +75,8 @@ def sequences_from_frame(
         If ``frame`` is not a DataFrame, or a feature is not numeric.
     ValueError
         If a column is missing or has two roles, if ``by``, ``time`` or ``target`` has
-        missing values, if a time comes twice in a sequence, or if a target or static
+        missing values, if a time comes twice in a sequence, if times are strings that hold
+        numbers, or dates in another format than ISO, or if a target or static
         value changes within one.
 
     Examples
@@ -207,7 +210,7 @@ def _order_of_steps(
     index = pd.MultiIndex.from_frame(frame[ids].iloc[first])
     if time is None:
         return order, index
-    ranks = pd.factorize(frame[time], sort=True)[0]
+    ranks = rank_times(frame[time], f"time={time!r}")
     order = np.lexsort((ranks, groups))
     again = (np.diff(groups[order]) == 0) & (np.diff(ranks[order]) == 0)
     if again.any():

@@ -6,7 +6,6 @@ frequency. What a gap means is decided by the caller.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import offsets
 
+from skrnn.data.date_formats import format_of_integers, is_date
 from skrnn.data.date_offsets import (
     infer_offset,
     is_number_index,
@@ -34,8 +34,6 @@ STEPS = "steps"
 ROUNDING = 1e-3
 #: Types of the distance between times that are not dates.
 DISTANCES = (int, float, pd.Timedelta)
-#: How strings that are dates begin.
-DATE = re.compile(r"\d{4}-\d{1,2}\b|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{8}$")
 
 
 class Remedies(NamedTuple):
@@ -269,6 +267,8 @@ def _number_timelines(
     """Number the rows of indexes that are not dates; row numbers are no times."""
     for index, name in zip(indexes, names, strict=True):
         _check_no_dates(index, name)
+        if freq is None:
+            _check_no_integer_dates(index, name)
     timed = [i for i, index in enumerate(indexes) if _is_of_times(index)]
     offset, origin = freq, f"freq={freq}"
     if source:
@@ -290,11 +290,22 @@ def _number_timelines(
 def _check_no_dates(index: pd.Index, name: str) -> None:
     """Raise a ValueError for dates that are strings or objects."""
     first = index[0] if len(index) and index.dtype.kind in "OTU" else None
-    if isinstance(first, DATES) or (isinstance(first, str) and DATE.match(first)):
+    if isinstance(first, DATES) or (isinstance(first, str) and is_date(first)):
         raise ValueError(
             f"{name} has dates in its index that are {type(first).__name__}, such as "
             f"{shown(first)}; make dates of them by pd.to_datetime, or set "
             'freq="steps" to count rows'
+        )
+
+
+def _check_no_integer_dates(index: pd.Index, name: str) -> None:
+    """Raise a ValueError for dates that are integers, such as 202001."""
+    written = format_of_integers(index.to_numpy())
+    if written is not None:
+        raise ValueError(
+            f"{name} has times that are numbers, such as {shown_time(index[0])}, but all of "
+            f'them are dates in the format "{written}"; make dates of them by '
+            f'pd.to_datetime(..., format="{written}"), or set freq="steps" to count rows'
         )
 
 

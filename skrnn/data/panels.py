@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn.data.date_offsets import is_time_index
-from skrnn.data.fields import STATIC, StaticColumns
+from skrnn.data.fields import STATIC, StaticColumns, keep_times
 from skrnn.data.frequency import OF_INDEX, Remedies, Timeline, check_time_indexes
 from skrnn.data.layouts import open_frame
 from skrnn.data.ragged import offsets_of
@@ -178,9 +178,11 @@ def read_panel(X: Any, options: SeriesOptions, name: str = "X") -> Panel:
         entries.feature_names,
     )
     if options.calendar and not layout.has_dates:
+        lacks = entries.container == "fields" and options.time is None
         raise ValueError(
             "calendar=True needs dates: a DatetimeIndex or PeriodIndex, or a field of "
             f"dates that time names, but {entries.names[0]} has none"
+            + (keep_times("date") if lacks else "")
         )
     panel = _flatten(entries, timelines, options, layout)
     _check_values(panel, options)

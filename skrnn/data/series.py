@@ -19,6 +19,7 @@ from skrnn.data.columns import (
     column_kind,
     warn_of_long_frame,
 )
+from skrnn.data.date_formats import dates_of_strings, is_date
 from skrnn.data.date_offsets import is_time_index
 from skrnn.data.fields import (
     FieldOptions,
@@ -26,13 +27,14 @@ from skrnn.data.fields import (
     StaticColumns,
     check_kinds,
     in_order,
+    is_frame,
     read_features,
     read_static,
     roles_of,
 )
 from skrnn.data.layouts import check_is_container, open_frame
 from skrnn.data.seasons import season_of
-from skrnn.data.steps import is_missing, is_sequence, shown, to_array
+from skrnn.data.steps import is_sequence, shown, to_array
 
 #: How the user gave the series, and so how forecasts are returned.
 Container = Literal["series", "array", "columns", "table", "arrays", "list", "fields"]
@@ -218,7 +220,9 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
             each = "all rows are" if options.target is not None else "each column is"
             warn_of_long_frame(X, name, f"{each} read as one series")
         if options.target is None:
-            return _read_columns(_with_times(X, options, name), name)
+            X = _with_times(X, options, name)
+            check_columns_of_series(X, options, name)
+            return _read_columns(X, name)
         return _read_list([X], ["series"], [name], options)
     if isinstance(X, pd.Series):
         if X.dtype == object and is_sequence(next(iter(X), None)):
@@ -267,6 +271,40 @@ def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.Da
     return frame.drop(columns=options.time).set_axis(index, axis=0)
 
 
+def check_columns_of_series(
+    frame: pd.DataFrame, options: SeriesOptions, name: str
+) -> None:
+    """Raise a TypeError for dates that ``time`` should name, and for names of series."""
+    kinds = {c: column_kind(frame[c]) for c in frame.columns}
+    dates = [c for c, kind in kinds.items() if _holds_dates(frame[c], kind)]
+    time = dates[0] if options.time is None and dates else options.time
+    for column, kind in kinds.items():
+        if column in dates and options.time is None:
+            raise TypeError(
+                f"{name} holds dates or times in column {shown(column)}; set "
+                f"time={shown(column)}, or make them the index, as "
+                f"{name}.set_index({shown(column)})"
+            )
+        if kind == "texts":
+            features = [c for c in (time, options.target) if c is not None]
+            shown_features = "".join(f"{shown(c)}, " for c in features)
+            at = "" if time is None else f"time={shown(time)}, "
+            raise TypeError(
+                f"{name} holds strings in column {shown(column)}, such as "
+                f"{shown(next(iter(frame[column].dropna())))}; expected numbers. If they "
+                "name several series, make one row a series by skrnn.preprocessing."
+                f"sequences_from_frame(frame, by={shown(column)}, {at}"
+                f"features=[{shown_features}...]), else leave that column out"
+            )
+
+
+def _holds_dates(column: pd.Series, kind: str) -> bool:
+    if kind != "texts":
+        return kind == "dates"
+    first = next(iter(column.dropna()), None)
+    return isinstance(first, str) and is_date(first)
+
+
 def _numbered(n: int, name: str) -> list[str]:
     return [f"{name}[{i}]" for i in range(n)]
 
@@ -301,7 +339,7 @@ def _read_list(
         if isinstance(entry, pd.DataFrame):
             check_unique_columns(entry, name)
             entry = _with_times(entry, options, name)
-            check_no_dates(entry, name)
+            check_columns_of_series(entry, options, name)
             frame = entry if frame is None else frame
         values, its_columns = open_series(entry, name)
         if values.ndim > 2:
@@ -342,8 +380,6 @@ def _read_list(
         container = "arrays"
     if labels is None:
         labels = [_label_of(entry, options) for entry in entries]
-        if any(label is None for label in labels) or len(set(labels)) < len(labels):
-            labels = list(range(len(entries)))
     return Entries(
         targets,
         covariates,
@@ -492,7 +528,7 @@ def _padded(values: NDArray, n_steps: int) -> NDArray[np.float64]:
 
 def _stamps_of(cell: Any, place: str) -> pd.Index:
     """Return the times of a cell as an index."""
-    if is_missing(cell) or isinstance(cell, str) or not is_sequence(cell):
+    if isinstance(cell, str) or not is_sequence(cell) or is_frame(cell):
         raise TypeError(f"{place} must hold time stamps, one a step, got {shown(cell)}")
     if isinstance(cell, pd.Index):
         return cell
@@ -501,6 +537,8 @@ def _stamps_of(cell: Any, place: str) -> pd.Index:
     index = pd.Index(cell if isinstance(cell, np.ndarray) else list(cell))
     if is_time_index(index) or pd.api.types.is_numeric_dtype(index.dtype):
         return index
+    if any(isinstance(time, str) for time in index):
+        return dates_of_strings(index, place)
     try:
         return pd.DatetimeIndex(pd.to_datetime(index))
     except (ValueError, TypeError) as error:

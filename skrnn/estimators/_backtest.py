@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn._warnings import warn
+from skrnn.data.date_offsets import shown_time
 from skrnn.data.forecasting import CheckedWindows
 
 #: Steps before the first forecast that a picture shows.
@@ -112,8 +114,9 @@ class Backtest:
                 label="forecast" if first else None,
             )
             first = False
-        ax.set_title(str(label))
-        ax.legend(loc="best")
+        ax.set_title(str(label), loc="left")
+        # beside the title, where it hides no data
+        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False)
         return ax
 
 
@@ -168,6 +171,39 @@ def make_backtest(
     return Backtest(
         pd.DataFrame(columns), pd.DataFrame.from_dict(rows, "index"), tuple(levels), past
     )
+
+
+def check_ends(windows: CheckedWindows) -> None:
+    """Check that something is known of the steps to forecast.
+
+    Raises
+    ------
+    ValueError
+        If no window is followed by a value of the target.
+
+    Warns
+    -----
+    UserWarning
+        If some windows lie at the end of a series after its last value.
+    """
+    panel = windows.panel
+    row = np.where(np.isnan(panel.target), -1, np.arange(len(panel.target)))
+    last = np.maximum.reduceat(row, panel.offsets[:-1]) - panel.offsets[:-1]
+    late = windows.origins > last[windows.series]
+    if not late.any():
+        return
+    empty = np.unique(windows.series[late])
+    first = empty[0]
+    more = f", {len(empty) - 1} other series end so, too" if len(empty) > 1 else ""
+    place = (
+        f"the last value of {panel.names[first]} is that of "
+        f"{shown_time(panel.indexes[first][last[first]])}, step {last[first]} of "
+        f"{panel.ends[first]}{more}"
+    )
+    remedy = "leave out the rows after the last value"
+    if np.isnan(windows.ahead).all():
+        raise ValueError(f"no step that is withheld has a value: {place}; {remedy}")
+    warn(f"{np.sum(late)} of {len(late)} forecasts count nowhere: {place}; {remedy}")
 
 
 def values_before(
@@ -283,7 +319,8 @@ def _errors(
         low = quantiles[..., int(np.argmin(levels))]
         high = quantiles[..., int(np.argmax(levels))]
         known = ~np.isnan(actual)
-        row["coverage"] = float(((low <= actual) & (actual <= high))[known].mean())
+        inside = (low <= actual) & (actual <= high)
+        row["coverage"] = mean_of_known(np.where(known, inside, np.nan))
     distance = actual[..., None] - quantiles
     level = np.asarray(levels)
     row["pinball"] = mean_of_known(np.maximum(level * distance, (level - 1) * distance))

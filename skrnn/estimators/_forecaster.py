@@ -24,6 +24,7 @@ from skrnn.data.series import listed
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
 from skrnn.estimators._backtest import (
     Backtest,
+    check_ends,
     errors_of_persistence,
     make_backtest,
     mean_of_known,
@@ -159,7 +160,9 @@ class ForecastingTask(BaseSequenceEstimator):
             In the form of X: a Series with dates of a Series, or of a frame with
             ``target``; a DataFrame of a frame; an array ``(n_series, horizon)`` of a list
             of arrays, a list of other lists; of a frame with one row a series a Series
-            indexed by its id and time. With ``loss="quantile"`` the median, as
+            indexed by its id and time, ``horizon`` values a row of X, which
+            ``cross_val_predict`` cannot put together: pass that a list of series. With
+            ``loss="quantile"`` the median, as
             ``predict_quantiles`` has it; otherwise the network's forecast, of which the
             quantile 0.5 is the median.
         """
@@ -244,8 +247,8 @@ class ForecastingTask(BaseSequenceEstimator):
         X :
             As for ``fit``.
         n_windows : int, default=None
-            Forecasts of each series; fewer where a window before them would be less than
-            half as long as the others. None makes as many as fit into the last fifth of
+            Forecasts of each series; fewer, with a warning, where a window before them
+            would be less than half as long as the others. None makes as many as fit into the last fifth of
             the longest.
         step : int, default=None
             Steps from one forecast to the next. None is ``horizon``: they do not overlap.
@@ -259,7 +262,8 @@ class ForecastingTask(BaseSequenceEstimator):
         Raises
         ------
         ValueError
-            If no series has more than ``horizon`` steps.
+            If no series has more than ``horizon`` steps, or none has a value among the
+            steps to forecast.
         """
         check_is_fitted(self)
         step = self._inputs.options.horizon if step is None else step
@@ -306,14 +310,25 @@ class ForecastingTask(BaseSequenceEstimator):
                 f"{listed(panel.names, panel.ends, short)}: {horizon} steps are withheld, "
                 f"and more than horizon={horizon} are needed; such series are left out"
             )
+        wanted = n_windows
         if n_windows is None:
             n_windows = max(1, int(panel.ends.max() // 5 - horizon) // step + 1)
         size = self._inputs.n_steps
         before = np.maximum(last - first_ends(last, size), 0)  # the first ends of windows
         n_steps = np.minimum(n_windows - 1, before // step) * step
+        fewer = np.flatnonzero((n_steps // step + 1 < n_windows) & (last >= 1))
+        if wanted is not None and len(fewer):
+            i = fewer[0]
+            more = f"; {len(fewer) - 1} other series, too, have fewer" * (len(fewer) > 1)
+            warn(
+                f"{panel.names[i]} has {n_steps[i] // step + 1} of n_windows={wanted} "
+                f"forecasts at step={step}: the first window takes at least "
+                f"{last[i] - before[i]} of its {panel.ends[i]} steps{more}"
+            )
         first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
         windows = self._inputs.cut(Span(panel, first, last, size), step=step)
         self._inputs.check_known(windows)
+        check_ends(windows)
         return windows
 
     def _outputs(self, X: CheckedWindows) -> NDArray[np.float32]:
@@ -478,7 +493,8 @@ class SequenceForecaster(
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, n_parameters_, n_iter_, history_.
+    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------
@@ -551,7 +567,8 @@ class FeedForwardForecaster(
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, n_parameters_, n_iter_, history_.
+    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+        history_.
 
     See Also
     --------

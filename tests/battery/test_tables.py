@@ -429,7 +429,7 @@ def test_the_time_between_steps_counts(make_supervised, table, y, outputs):
         ([5, 5], "row 1 of X\\['at'\\]: the time of step 1 is that of step 0"),
         ([5, 4], "row 1 of X\\['at'\\]: the time of step 1 is before that of step 0"),
         ([5, np.nan], "row 1 of X\\['at'\\] lacks the time stamp of step 1"),
-        (["a", "b"], "row 1 of X\\['at'\\] must hold dates, times or seconds"),
+        (["a", "b"], "row 1 of X\\['at'\\] holds times that are strings, such as 'a'"),
         ([1, 2, 3], "row 1 of X: column 'x' has 2 steps, but column 'at' has 3"),
     ],
 )

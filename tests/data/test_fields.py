@@ -43,6 +43,7 @@ ROLES = {
     "numbers, the first list empty": (column([], [1.0]), "features"),
     "rows of two features": (column(np.ones((2, 2)), np.ones((1, 2))), "features"),
     "integers": (column([1, 2], [3]), "features"),
+    "frames": (column(pd.DataFrame({"p": [1, 2]}), pd.DataFrame({"p": [3]})), "features"),
     "numbers": (pd.Series([1.5, 2.0]), "number"),
     "booleans": (pd.Series([True, False]), "number"),
     "nullable integers": (pd.Series([1, 2], dtype="Int64"), "number"),
@@ -134,7 +135,8 @@ def test_a_named_column_must_exist():
     frame = pd.DataFrame({"w": ["a b", "c"], "n": [1, 2]})
     with pytest.raises(ValueError, match=r"static_features names 'x', but X has the col"):
         check(frame, static=["x"])
-    with pytest.raises(ValueError, match=r"time names 'x', but X has the columns"):
+    message = r"time names 'x', but X has the columns .*; .*features=\['x', ...\]\) keeps"
+    with pytest.raises(ValueError, match=message):
         check(frame, time="x")
 
 
@@ -154,15 +156,52 @@ def test_a_column_that_comes_twice_is_refused():
         (column(*[datetime.date(2024, 1, 1)] * 2), r"X\['x'\] holds one date or time a"),
         (column([1.0], ["a"]), r"row 1 of X\['x'\] holds tokens, expected numbers"),
         (column(np.ones((1, 2)), np.ones((1, 3))), r"row 1 of X\['x'\] has 3 features"),
+        (
+            column(pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [1.0]})),
+            r"row 1 of X\['x'\] has the columns \['b'\], expected \['a'\]",
+        ),
+        (
+            column(pd.DataFrame({"a": ["w"]}), pd.DataFrame({"a": ["w"]})),
+            r"row 0 of X\['x'\] holds strings in column 'a', .* expected numbers",
+        ),
+        (
+            column(["w"], pd.DataFrame({"a": [1.0]})),
+            r"X\['x'\] holds \['w'\] in row 0 and",
+        ),
         (column([np.inf], [1.0]), r"X\['x'\] contains infinity.*row 0, step 0"),
         (pd.Series([np.inf, 1.0]), r"X\['x'\] is infinite in row 0"),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 def test_a_column_that_cannot_be_read_is_named(cells, message):
     frame = pd.DataFrame({"w": column(["u"], ["v"]), "x": cells})
     with pytest.raises((TypeError, ValueError), match=message):
         check(frame)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_in_cells_give_their_numbers(library):
+    cells = [
+        pd.DataFrame({"p": [1.0, 2.0], "q": [5, 6]}),
+        pd.DataFrame({"p": [3.0], "q": [7]}),
+    ]
+    if library == "polars":
+        polars = pytest.importorskip("polars")
+        cells = [polars.from_pandas(cell) for cell in cells]
+    checked = check(pd.DataFrame({"x": column(*cells), "n": [0.0, 1.0]}))
+    assert checked.roles == {"x": "features", "n": "number"}
+    assert checked.steps.values.tolist() == [[1, 5], [2, 6], [3, 7]]
+    assert checked.steps.lengths.tolist() == [2, 1]
+    fitted = {"roles": checked.roles, "details": checked.details}
+    swapped = pd.DataFrame({"x": column(*[c[["q", "p"]] for c in cells]), "n": 0.0})
+    message = (
+        r"X\['x'\] has frames with the columns \['q', 'p'\], expected \['p', 'q'\] as"
+    )
+    with pytest.raises(ValueError, match=message):
+        check(swapped, **fitted)
+    check(pd.DataFrame({"x": column(np.ones((3, 2))), "n": 0.0}), **fitted)
+    with pytest.raises(ValueError, match=r"has 1 features a step, expected 2 as in fit"):
+        check(pd.DataFrame({"x": column(*[c[["q"]] for c in cells]), "n": 0.0}), **fitted)
 
 
 def test_seconds_run_from_the_first_step_of_a_sequence():
@@ -248,8 +287,10 @@ DAYS = pd.to_datetime(["2024-03-01", "2024-03-02", "2024-03-09"])
         [day.date() for day in DAYS],
         list(DAYS.to_period("D")),
         [86_400, 2 * 86_400, 9 * 86_400.0],
+        [str(day) for day in DAYS],
+        np.array([f"{day:%Y-%m-%d}" for day in DAYS]),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_time_stamps_of_every_form_become_seconds_from_the_first(stamps):
     frame = pd.DataFrame({"t": [stamps, stamps[1:]], "x": [[1.0, 2.0, 3.0], [4.0, 5.0]]})
@@ -268,12 +309,17 @@ def test_time_stamps_of_every_form_become_seconds_from_the_first(stamps):
         ([datetime.time(1)] * 2, TypeError, r"row 1 of X\['t'\] must hold dates, times"),
         (
             ["1 May", "2 May"],
-            TypeError,
-            r"row 1 of X\['t'\] must hold dates, times or sec",
+            ValueError,
+            r"row 1 of X\['t'\] holds times that are strings, .*pd.to_datetime",
         ),
         ("noon", TypeError, r"row 1 of X\['t'\] must hold time stamps, one a step"),
+        (
+            pd.DataFrame({"a": [1, 2]}),
+            TypeError,
+            r"row 1 of X\['t'\] must hold time stamps, one a step",
+        ),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_times_that_give_no_order_are_named(stamps, error, message):
     frame = pd.DataFrame({"t": [[0, 1], stamps], "x": [[1.0, 2.0], [3.0, 4.0]]})

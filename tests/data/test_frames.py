@@ -214,6 +214,33 @@ def test_a_feature_that_is_not_numeric_is_named(frame):
         sequences_from_frame(frame, by="id", features=["pulse", "word"])
 
 
+def test_iso_strings_are_in_order_of_time():
+    days = ["2024-01-02", "2024-01-01T12:00", "2024-01-01"]
+    frame = pd.DataFrame({"id": "a", "t": days, "x": [3.0, 2.0, 1.0]})
+    assert sequences_from_frame(frame, by="id", time="t").x["a"].tolist() == [1, 2, 3]
+    words = frame.assign(t=["c", "b", "a"])
+    assert sequences_from_frame(words, by="id", time="t").x["a"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["12/31/2019", "01/01/2020"],
+        ["31.12.2019", "01.01.2020"],
+        ["9", "10"],
+        ["Jan 2020"],
+    ],
+)
+@pytest.mark.parametrize("dtype", [str, "category"])
+def test_times_whose_alphabetic_order_is_wrong_are_refused(times, dtype):
+    frame = pd.DataFrame({"id": "a", "t": times, "x": 1.0}).astype({"t": dtype})
+    message = (
+        r"time='t' holds times that are strings, such as '.*pd.to_datetime.*to_numeric"
+    )
+    with pytest.raises(ValueError, match=message):
+        sequences_from_frame(frame, by="id", time="t")
+
+
 def test_a_time_that_comes_twice_is_named(frame):
     frame.loc[12, "day"] = 2
     with pytest.raises(ValueError, match="time='day' is 2 twice in the sequence 'b'"):

@@ -207,6 +207,11 @@ def test_several_series_share_the_frequency_of_the_longest():
         (pd.Index(["2020-01-01", "2020-01-03"]), None, "s has dates in its index that are "
          "str, such as '2020-01-01'; make dates of them by pd.to_datetime, or set freq"),
         (pd.Index(["01.02.2020"]), None, "s has dates in its index that are str"),
+        (pd.Index(["Jan 2020", "Feb 2020"]), None, "s has dates in its index that are str"),
+        (pd.Index(["2000Q1", "2000Q2"]), None, "s has dates in its index that are str"),
+        (pd.Index([201911, 201912, 202001]), None, "s has times that are numbers, such as "
+         r'201911, .*make dates of them by pd.to_datetime\(..., format="%Y%m"\)'),
+        (pd.Index([20200228.0, 20200229, 20200301]), None, r'.*format="%Y%m%d"\)'),
         (pd.Index([datetime.date(2020, 1, 1)]), None, "that are date, such as"),
         (pd.Index(["2020-01-01"]), "D", r"freq='D' needs dates: .* s has \['2020-01-01'\]"),
     ],

@@ -100,6 +100,16 @@ def test_arrays_lists_and_periods_keep_their_form():
     assert model.predict(periods).index.astype(str).tolist() == ["2023-05", "2023-06"]
 
 
+def test_forecasts_of_a_list_keep_the_names_of_its_series():
+    named = [SALES, SALES.rename("costs"), SALES, SALES.rename(None)]
+    model = make(horizon=2).fit(SALES)
+    assert [s.name for s in model.predict(named)] == ["sales", "costs", "sales", None]
+    labels = model.backtest(named, n_windows=1).forecasts["series"]
+    assert labels.unique().tolist() == [0, 1, 2, 3]  # two are "sales"
+    labels = model.backtest(named[1:], n_windows=1).forecasts["series"]
+    assert labels.unique().tolist() == ["costs", "sales", 2]
+
+
 def test_every_form_of_a_series_has_the_same_forecast():
     values = wave(48)
     model = make(horizon=2).fit(values)
@@ -137,6 +147,15 @@ def test_a_frame_of_fields_has_one_series_a_row(cls, own):
     np.testing.assert_allclose(
         model.predict(reordered), [*forecast.loc["s2"], *forecast.loc["s0"]], rtol=1e-5
     )
+    assert model.field_roles_ == {
+        "sales": "features",
+        "holiday": "features",
+        "day": "time",
+        "type": "category",
+        "size": "number",
+    }
+    later = model.set_params(known_future=None, target=None, time=None).fit(SALES)
+    assert not hasattr(later, "field_roles_")
 
 
 def test_times_may_be_a_column_of_a_frame_also_of_polars():
@@ -284,6 +303,25 @@ def test_gaps_are_learned_from_and_count_nowhere():
     assert forecast.index.equals(months(2, "2020-01"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_ends_without_values_are_named():
+    series = pd.Series(wave(60), months(60))
+    series.iloc[-5:] = np.nan
+    model = make(horizon=3, missing="indicator").fit(series)
+    last = r"the last value of X is that of 2019-07-01, step 54 of 60; leave out the rows"
+    for refused in (model.score, lambda X: model.backtest(X, n_windows=1)):
+        with pytest.raises(ValueError, match=f"no step that is withheld has a v.*{last}"):
+            refused(series)
+    with pytest.warns(UserWarning, match=f"1 of 3 forecasts count nowhere: {last}"):
+        table = model.backtest(series, n_windows=3).table
+    assert np.isfinite(table["MASE"]).all()
+    with pytest.warns(UserWarning, match=r"1 of 2 .*: the last value of X\[1\] is that"):
+        assert np.isfinite(model.score([series[:50], series]))
+    gap = series[:55].copy()
+    gap.iloc[40:46] = np.nan
+    model.backtest(gap, n_windows=6)  # a gap in the middle is no such end
+
+
 def test_gaps_between_numbers_are_learned_from_at_the_distance_of_fit():
     seconds = pd.Index(0.25 * np.arange(60), name="seconds")
     series = pd.Series(wave(60), seconds).drop(seconds[[20, 33]])
@@ -402,10 +440,25 @@ def test_a_backtest_has_every_forecast_and_its_errors():
 
 def test_a_backtest_begins_where_training_would():
     model = make(horizon=2, window=10).fit(wave(60))
-    rows = model.backtest(wave(60), n_windows=1000, step=1).forecasts
+    rows = model.backtest(wave(60), n_windows=54, step=1).forecasts
     assert rows["cutoff"].min() == 4  # five steps are half a window
-    rows = model.backtest(wave(6), n_windows=1000, step=1).forecasts
+    rows = model.backtest(wave(6), n_windows=3, step=1).forecasts
     assert rows["cutoff"].min() == 1
+
+
+def test_fewer_forecasts_than_wanted_are_said_so():
+    model = make(horizon=3, window=10).fit(wave(60))
+    model.backtest(wave(60), n_windows=18)  # the first after 6 steps
+    message = (
+        "X has 18 of n_windows=50 forecasts at step=3: .* at least 5 of its 60 steps"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        made = model.backtest(wave(60), n_windows=50).forecasts["cutoff"].nunique()
+    assert (made, len(caught)) == (18, 1)
+    with pytest.warns(
+        UserWarning, match=r"X\[1\] has 2 of n_windows=9 .*; 1 other series"
+    ):
+        model.backtest([wave(60), wave(12), wave(12)], n_windows=9)
 
 
 def test_series_too_short_to_withhold_their_end_are_named():
@@ -456,6 +509,9 @@ def test_a_backtest_draws_its_forecasts():
         *("actual", "q0.05 to q0.95", "forecast"),
     ]
     assert len(ax.lines) == 3
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert box.y0 >= ax.get_window_extent().y1  # above the data
     with pytest.raises(ValueError, match="series='x' is none of"):
         backtest.plot("x")
     matplotlib.pyplot.close("all")
@@ -488,6 +544,23 @@ def test_a_backtest_draws_its_forecasts():
          ValueError, "X is not sorted by time"),
         (pd.Series(wave(3), pd.to_datetime(["2020-01-01", "2020-01-01", "2020-01-02"])), {},
          ValueError, "X has the time 2020-01-01 twice"),
+        (pd.DataFrame({"t": ["01/02/2020", "01/03/2020"], "y": [1.0, 2.0]}),
+         {"target": "y", "time": "t"}, ValueError,
+         r"X\['t'\] holds times that are strings, such as '01/02/2020', .*pd.to_datetime"),
+        (pd.DataFrame({"t": [["3", "4"]], "y": [[1.0, 2.0]]}),
+         {"target": "y", "time": "t"}, ValueError,
+         r"row 0 of X, column 't' holds times that are strings, such as '3', .*pd.to_num"),
+        (pd.DataFrame({"y": [wave(9)]}), {"calendar": True}, ValueError,
+         r"calendar=True needs dates: .*features=\['date', ...\]\) keeps the times"),
+        (pd.DataFrame({"d": pd.date_range("2020", periods=9), "y": wave(9)}), {}, TypeError,
+         r"X holds dates or times in column 'd'; set time='d', or .* X.set_index\('d'\)"),
+        (pd.DataFrame({"d": ["2020-01-01", "2020-01-02"], "y": wave(2)}), {"target": "y"},
+         TypeError, r"X holds dates or times in column 'd'; set time='d'"),
+        (pd.DataFrame({"s": ["a", "b"], "d": pd.date_range("2020", periods=2), "y": wave(2)}),
+         {"target": "y", "time": "d"}, TypeError, r"X holds strings in column 's', such as 'a'"
+         r".*sequences_from_frame\(frame, by='s', time='d', features=\['d', 'y', ...\]\)"),
+        (pd.DataFrame({"s": ["a", "b"], "d": pd.date_range("2020", periods=2), "y": wave(2)}),
+         {}, TypeError, r"by='s', time='d', features=\['d', ...\]\)"),
         (np.r_[wave(30), np.inf], {"missing": "indicator"}, ValueError,
          "contains infinity: X, step 30"),
         (np.full(30, np.nan), {"missing": "indicator"}, ValueError, "X has no values"),
@@ -520,7 +593,7 @@ def test_a_backtest_draws_its_forecasts():
         (pd.DataFrame({"a": [wave(3)], "t": [[0, 2, 1]]}), {"time": "t"}, ValueError,
          "row 0 of X is not sorted by time: .*; sort that row's arrays by time, as skrnn.pr"),
         (pd.DataFrame({"a": wave(40), "day": months(40)}), {"target": "a"}, TypeError,
-         "dates or times in column 'day'; make them the index"),
+         "dates or times in column 'day'; set time='day', or make them the index"),
     ],
 )  # fmt: skip
 def test_series_that_cannot_be_forecast_are_an_error(X, params, error, match):
@@ -536,8 +609,12 @@ def test_a_known_column_that_ends_early_is_an_error(missing):
     frame["day"] = [x[:62] if i == 2 else x for i, x in enumerate(frame["day"])]
     with pytest.raises(
         ValueError,
-        match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03",
+        match=r"row 's2' of X: column 'holiday'.* lacks the value of 2024-03-03.*, 3 steps",
     ):
+        model.predict(frame)
+    for column in ("holiday", "day"):
+        frame[column] = [x[:60] for x in frame[column]]
+    with pytest.raises(ValueError, match=r"2024-03-01 .*, 1 step after the end of the"):
         model.predict(frame)
 
 
