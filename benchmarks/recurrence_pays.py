@@ -27,7 +27,7 @@ from ._data import (
 from ._report import at_least, print_table, progress, run_program, timed_call
 
 #: Sequences that are drawn of larger sets.
-MOST = 1500
+MOST = 600
 HEADER = ("set", "network", "accuracy", "difference", "p", "parameters", "fit (s)")
 
 
