@@ -46,7 +46,7 @@ def _whole(load):
 
 def _digits():
     X, y = _whole(load_spoken_digits)
-    return LogMelFrames(8000).fit_transform(X), y
+    return LogMelFrames(sample_rate=8000).fit_transform(X), y
 
 
 SETS = {

@@ -87,7 +87,12 @@ for axis, (name, comparison) in zip(axes, comparisons.items(), strict=True):
         axis.hlines(group["score"].mean(), i - 0.3, i + 0.3, color=color)
         p = comparison.differences.set_index("estimator")["p_adjusted"].get(method)
         if p is not None:
-            axis.annotate(f"p = {p:.3f}", (i, 0.37), ha="center", color="0.4")
+            axis.annotate(
+                f"p = {p:.3f}" if p >= 0.001 else "p < 0.001",
+                (i, 0.37),
+                ha="center",
+                color="0.4",
+            )
     methods = scores["estimator"].unique()
     axis.set_xticks(range(len(methods)), methods)
     axis.set(title=name, xlim=(-0.5, len(methods) - 0.5), ylim=(0.33, 1.03))
