@@ -26,6 +26,9 @@ from skrnn.training.order import max_steps
 if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
 
+#: Rows of one call where sequences are long, and padded steps of it, which need memory.
+LONG_ROWS, LONG_STEPS = 16, 1 << 15
+
 #: ``score(outputs, columns)``: one number a row of outputs ``(B, n_outputs)``.
 Score = Callable[[Tensor, Tensor], Tensor]
 
@@ -76,8 +79,13 @@ class Embedded:
 
     @property
     def rows_at_once(self) -> int:
-        """Rows of one call of the network."""
-        return max(1, self.most // self.x.shape[1])
+        """Rows of one call of the network.
+
+        Of long sequences more than a prediction takes: a call costs each of the steps some
+        time, however few the rows.
+        """
+        n_steps = self.x.shape[1]
+        return max(1, self.most // n_steps, min(LONG_ROWS, LONG_STEPS // n_steps))
 
     def scores(self, x: Tensor, rows: Tensor) -> Tensor:
         """Return ``(R,)`` the scores of vectors ``(R, T, F)`` of the sequences ``rows``."""
