@@ -47,6 +47,8 @@ TOKENIZERS: dict[str, Any] = {"word": WordTokenizer, "char": CharTokenizer}
 MAX_NUMERIC_CLASSES = 20
 #: p-values below it count as a difference.
 SIGNIFICANT = 0.05
+#: Cells of numbers that stand for none; in a column of words only the empty cell does.
+NOT_AVAILABLE = ["", "NA", "N/A", "NaN", "nan", "None", "null"]
 #: Bins of lengths in the picture.
 N_BINS = 4
 
@@ -199,7 +201,7 @@ def read_task(options: argparse.Namespace) -> Task:
         counts = labels.value_counts()
         if len(counts) < 2:
             raise UsageError(
-                f"column {options.target!r} has a single class, {counts.index[0]!r}, in all "
+                f"column {options.target!r} has a single class, {str(counts.index[0])!r}, in all "
                 f"{len(frame):,} rows; there is nothing to predict"
             )
         if counts.max() < options.cv:
@@ -211,7 +213,7 @@ def read_task(options: argparse.Namespace) -> Task:
         y = labels.to_numpy()
         share = counts.max() / len(frame)
         kind = (
-            f"{len(counts)} classes, of which the commonest, {counts.index[0]!r}, has "
+            f"{len(counts)} classes, of which the commonest, {str(counts.index[0])!r}, has "
             f"{share:.0%} of the rows"
         )
         scoring = ["accuracy", "f1_macro"]
@@ -233,17 +235,36 @@ def read_task(options: argparse.Namespace) -> Task:
     )
 
 
+def _numbers_or_words(column: pd.Series) -> pd.Series:
+    """Return strings as numbers if all are, but for codes such as "01"."""
+    known = column[~column.isin(NOT_AVAILABLE)].dropna()
+    are_codes = known.str.fullmatch(r"0\d+").any()
+    if are_codes or pd.to_numeric(known, errors="coerce").isna().any():
+        return column
+    return pd.to_numeric(column.where(~column.isin(NOT_AVAILABLE)))
+
+
 def read_frame(options: argparse.Namespace) -> pd.DataFrame:
     """Read the file; every named column is there, and every text and target."""
     path = options.file
     if not path.is_file():
         raise UsageError(f"there is no file {str(path)!r}")
     separator = options.sep or ("\t" if path.suffix == ".tsv" else ",")
+    group = [] if options.group is None else [options.group]
+    words = [options.text, options.target, *group]  # in which "NA" may be a word
     try:
-        frame = pd.read_csv(path, sep=separator, dtype={options.text: str})
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            dtype=dict.fromkeys(words, str),
+            keep_default_na=False,
+            na_values={
+                name: [""] if name in words else NOT_AVAILABLE
+                for name in pd.read_csv(path, sep=separator, nrows=0).columns
+            },
+        )
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise UsageError(f"{str(path)!r} cannot be read as CSV: {error}") from error
-    group = [] if options.group is None else [options.group]
     named = [options.text, options.target, *options.features, *group]
     for column in named:
         if column not in frame.columns:
@@ -257,6 +278,7 @@ def read_frame(options: argparse.Namespace) -> pd.DataFrame:
         raise UsageError(
             f"a column is named twice among text, target and features: {roles}"
         )
+    frame[options.target] = _numbers_or_words(frame[options.target])
     for column in [options.text, options.target, *group]:
         frame = _without_missing(frame, column, drop=options.drop_missing)
     if options.sample is not None and options.sample < len(frame):

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skrnn._cli import main, make_estimators, make_parser, read_task, verdict
+from skrnn._cli import (
+    UsageError,
+    main,
+    make_estimators,
+    make_parser,
+    read_task,
+    verdict,
+)
 from skrnn.model_selection import Comparison
 
 
@@ -248,3 +255,27 @@ def test_it_runs_as_a_module(frame, save):
     )
     assert result.returncode == 0, result.stderr
     assert "recurrent" in result.stdout
+
+
+def test_words_that_pandas_reads_as_missing_are_labels_and_texts(tmp_path):
+    path = tmp_path / "countries.csv"
+    rows = ["text,label", *(["null word,NA", "a word,SA"] * 5)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    task = task_of(str(path), text="text", target="label")
+    assert sorted(set(task.y)) == ["NA", "SA"]
+
+
+def test_codes_with_leading_zeros_are_different_labels(tmp_path):
+    path = tmp_path / "codes.csv"
+    rows = ["text,label", *(["one word,01", "a word,1"] * 5)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    task = task_of(str(path), text="text", target="label")
+    assert sorted(set(task.y)) == ["01", "1"]
+
+
+def test_numbers_with_words_for_missing_ones_are_numbers(tmp_path):
+    path = tmp_path / "prices.csv"
+    rows = ["text,price", "nothing,NA", *(f"word {i},{i}.5" for i in range(30))]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    with pytest.raises(UsageError, match="column 'price' is empty in 1 of 31 rows"):
+        task_of(str(path), text="text", target="price")
