@@ -227,8 +227,10 @@ def with_spread(mean: float, spread: float) -> str:
 
     >>> with_spread(0.91234, 0.0123), with_spread(-1234.56, 78.9)
     ('0.912 ± 0.012', '-1,234.6 ± 78.9')
+    >>> with_spread(-0.000123, 0.000045)
+    '-0.00012 ± 4.5e-05'
     """
-    form = digits_for(mean)
+    form = digits_for(np.nanmax([abs(mean), spread]))
     text = format(mean, form)
     return text if np.isnan(spread) else f"{text} ± {format(spread, form)}"
 
@@ -236,6 +238,8 @@ def with_spread(mean: float, spread: float) -> str:
 def digits_for(score: float) -> str:
     """Return the format of a score of this size."""
     size = abs(score)
+    if 0 < size < 0.01:
+        return ".2g"
     return ".3f" if size < 10 else ",.1f" if size < 1e5 else ".3g"
 
 
