@@ -15,7 +15,7 @@ from skrnn.inspection._checks import (
     last_step,
     named_estimators,
 )
-from skrnn.inspection._matplotlib import COLORS, get_axes
+from skrnn.inspection._matplotlib import COLORS, get_axes, plain
 from skrnn.training import unrolling
 
 #: Line styles of directions, before and after training.
@@ -253,7 +253,7 @@ class GradientFlowDisplay:
                 linestyle=STYLES[of["direction"]][self.trained],
                 alpha=1 - fade,
                 linewidth=2,
-                label=self._label(of, levels),
+                label=plain(self._label(of, levels)),
             )
         ax.set_yscale("log")
         ax.xaxis.get_major_locator().set_params(integer=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from skrnn.inspection._checks import fitted_step, named_estimators
-from skrnn.inspection._matplotlib import COLORS, get_axes
+from skrnn.inspection._matplotlib import COLORS, get_axes, plain
 
 #: Line styles of metrics, and how they are named.
 STYLES = ("-", "--", ":", "-.")
@@ -147,7 +147,12 @@ class TrainingHistoryDisplay:
                 label = ", ".join(filter(None, [name, NAMES.get(metric, metric)]))
                 color = COLORS[i % len(COLORS)]
                 ax.plot(
-                    values.index, values, style, color=color, linewidth=2, label=label
+                    values.index,
+                    values,
+                    style,
+                    color=color,
+                    linewidth=2,
+                    label=plain(label),
                 )
                 if metric == "valid_loss":
                     best = values.idxmin()

@@ -35,6 +35,15 @@ def get_axes(ax: Any, caller: str, figsize: tuple[float, float] = (6.4, 4.0)) ->
     return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
 
 
+def plain(text: str) -> str:
+    """Return a label that matplotlib shows as it is.
+
+    Dollars would begin a formula, and legends leave out what begins with an underscore.
+    """
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def label_steps(ax: Any, labels: list[str]) -> None:
     """Write the labels of steps 0, 1, ... under a horizontal axis, some of very many."""
     every = -(-len(labels) // MAX_LABELS)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from skrnn.estimators._tagger import TaggingTask
 from skrnn.inspection._checks import fitted_step
-from skrnn.inspection._matplotlib import color_map, get_axes
+from skrnn.inspection._matplotlib import color_map, get_axes, plain
 
 #: Labels up to which the cells show their numbers.
 MAX_LABELS = 12
@@ -156,6 +156,7 @@ class TransitionDisplay:
                     color=color,
                     fontsize=8,
                 )
+        labels = [plain(label) for label in labels]
         small = {"fontsize": max(5, min(10, 320 / (n_labels + 1)))}
         ax.set_xticks(range(n_labels + 1), [*labels, "end"], rotation=90, **small)
         ax.set_yticks(range(n_labels + 1), ["start", *labels], **small)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skrnn.inspection._matplotlib import plain
 from skrnn.model_selection._compare import compare_estimators
 from skrnn.model_selection._comparison import Comparison, digits_for, format_p, ratio_of
 from skrnn.model_selection._differences import corrected_error
@@ -404,7 +405,7 @@ def _note(ax: Any, i: int, text: str) -> None:
 
 
 def _finish_rows(ax: Any, names: list[str], label: str) -> None:
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [plain(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel(label)
     ax.grid(axis="x", alpha=0.25)
@@ -419,7 +420,7 @@ def _draw_learning_curves(display: ComparisonDisplay, ax: Any) -> None:
         style = {"color": COLORS[i % len(COLORS)]}
         x, mean, error = part["train_size"], part["mean"], part["error"].fillna(0)
         ax.fill_between(x, mean - error, mean + error, alpha=0.15, lw=0, **style)
-        ax.plot(x, mean, marker=MARKERS[i % len(MARKERS)], label=name, **style)
+        ax.plot(x, mean, marker=MARKERS[i % len(MARKERS)], label=plain(name), **style)
     sizes = display.summary["train_size"].unique()
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
@@ -443,7 +444,7 @@ def _draw_by_length(display: ComparisonDisplay, ax: Any) -> None:
             marker=MARKERS[i % len(MARKERS)],
             capsize=3,
             elinewidth=1,
-            label=name,
+            label=plain(name),
         )
     counts = summary.groupby("shortest")["n_sequences"].max()
     ticks = []

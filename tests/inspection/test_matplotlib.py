@@ -21,6 +21,7 @@ from skrnn.inspection import (
     step_importance,
     training_history,
 )
+from skrnn.inspection._matplotlib import get_axes, plain
 
 X, Y = [["a", "b"], ["b"]] * 4, [0, 1] * 4
 SMALL = {"hidden_size": 3, "max_epochs": 1, "random_state": 0}
@@ -101,3 +102,13 @@ def test_a_display_draws_on_the_axes_that_it_is_given(draw):
         if cls is not HiddenStateDisplay:  # it has several axes in their place
             assert display.ax_ is ax
     assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize("name", ["_hidden", "$a_$b", r"$\frac$", "lr = $"])
+def test_any_name_stands_in_the_legend_and_is_drawn(name):
+    ax = get_axes(None, "test")
+    ax.plot([0, 1], label=plain(name))
+    legend = ax.legend()
+    ax.figure.canvas.draw()
+    (text,) = legend.get_texts()
+    assert text.get_text().replace("\\$", "$").strip() == name
