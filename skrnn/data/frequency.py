@@ -243,7 +243,7 @@ def _of(remedy: str, name: str) -> str:
 
 
 def _of_labels(index: pd.Index, name: str, remedies: Remedies) -> str:
-    """Return what else may be done about numbers in an index."""
+    """Return the advice about numbers in an index."""
     may_be_labels = remedies is OF_INDEX and not is_time_index(index)
     return _of(COUNT_ROWS, name) if may_be_labels else ""
 

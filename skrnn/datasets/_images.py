@@ -105,7 +105,7 @@ def _check_size(size: Any) -> tuple[int, int]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what a folder holds in the order of its names; numbers are compared as such."""
+    """Return the paths in a folder, sorted by name; numbers are compared as such."""
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     if not entries:
         raise ValueError(f"{folder} is empty")

@@ -268,7 +268,7 @@ class GradientFlowDisplay:
         return self
 
     def _label(self, of: dict[str, Any], levels: dict[str, list]) -> str:
-        """Return what tells a line from the others."""
+        """Return the label of a line."""
         parts = []
         if len(levels.get("estimator", [])) > 0:
             parts.append(of["estimator"])

@@ -31,7 +31,7 @@ def page(rows: list[str], note: str) -> str:
 
 
 def legend(raises: str, lowers: str) -> str:
-    """Return what the two colours mean."""
+    """Return the legend of the two colours."""
     style = "color:#111;padding:1px 4px"
     return (
         f'<span style="background:{_color(1.0)};{style}">{escape(raises)}</span> '
@@ -72,7 +72,7 @@ def _words(tokens: list[str], text: str | None, values: NDArray, largest: float)
 
 
 def gaps_between(tokens: list[str], text: str | None) -> list[str]:
-    """Return what stands before each token: of the text, or a space."""
+    """Return the gap before each token: that of the text, or a space."""
     spaces = ["" if i == 0 else " " for i in range(len(tokens))]
     if text is None:
         return spaces

@@ -26,7 +26,7 @@ WEIGHTS = ("coef_", "intercept_", "coefs_", "intercepts_")
 
 
 class Fit(NamedTuple):
-    """What one fit on one fold gave.
+    """Result of one fit on one fold.
 
     Attributes
     ----------

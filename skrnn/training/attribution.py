@@ -157,7 +157,7 @@ METHODS: dict[str, Method] = {
 
 
 class Attribution(NamedTuple):
-    """What steps contribute to a score.
+    """Contributions of steps to a score.
 
     Attributes
     ----------
@@ -184,7 +184,7 @@ def attribute(
     n_points: int,
     patch_size: int = 1,
 ) -> Attribution:
-    """Return what each step contributes to the score of its sequence.
+    """Return the contribution of each step to the score of its sequence.
 
     Parameters
     ----------

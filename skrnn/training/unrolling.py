@@ -29,7 +29,7 @@ CellName = tuple[str, int, str]
 
 
 class States(NamedTuple):
-    """What one cell computes over sequences, in the order of their steps.
+    """States and gates of one cell over sequences, in the order of their steps.
 
     Attributes
     ----------

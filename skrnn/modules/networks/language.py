@@ -133,7 +133,7 @@ class LanguageModel(Network):
         return self.head.weight
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return what ``advance`` does; the state begins with the static vectors, if any."""
+        """Return the result of ``advance``; the state begins with the static vectors, if any."""
         if self.static is None:
             return self.advance(inputs, None, state)
         static, *rest = state

@@ -182,7 +182,7 @@ class TorchCell(Cell):
     def combine(
         self, from_input: Tensor, from_state: Tensor, state: CellState
     ) -> tuple[CellState, tuple[Tensor, ...]]:
-        """Return what ``step`` does, from products with the two weight matrices.
+        """Return the result of ``step``, from products with the two weight matrices.
 
         Parameters
         ----------
