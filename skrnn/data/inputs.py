@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
+from skrnn._warnings import warn
 from skrnn.data.codecs import (
     NO_TOKEN,
     EncodedSequences,
@@ -37,6 +38,8 @@ from skrnn.data.steps import StepShape, check_finite
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import Vocabulary
 
+#: Channels of usual images: one of grey ones, three of colours, and transparency.
+N_CHANNELS = {1, 3, 4}
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
 #: The remedy for gaps in the steps of an estimator that does not learn from them.
@@ -180,6 +183,20 @@ class Inputs:
             got = f"steps of shape {', '.join(str(shape.shape) for shape in X.shapes)}"
         raise ValueError(f"{reads} {frames}, but {X.name} has {got}")
 
+    def _warn_of_channels_first(self, image: StepShape, name: str) -> None:
+        """Warn of frames whose first axis, and not the last, could be the channels."""
+        shape = image.shape
+        if len(shape) < 3 or shape[0] not in N_CHANNELS or shape[-1] in N_CHANNELS:
+            return
+        place = name if image.column is None else f"{name}[{image.column!r}]"
+        warn(
+            f"{place} has frames of shape {shape}, which look like (n_channels, height, "
+            f"width), but step_encoder={self.step_encoder!r} reads (n_steps, height, width) "
+            f"or (n_steps, height, width, n_channels): here {shape[0]} rows and "
+            f"{shape[-1]} channels. If the channels are first, move them to the end: "
+            "np.moveaxis(video, 1, -1) for each video"
+        )
+
     def check_new(
         self, X: Any, *, estimator: object, name: str = "X"
     ) -> CheckedSequences:
@@ -289,6 +306,10 @@ class Inputs:
         self.form = X.form
         self.holds_texts = X.texts is not None
         self.keep_columns(X)
+        image = None
+        if self.step_encoder is not None:
+            image = self._image_of(X)
+            self._warn_of_channels_first(image, X.name)
         self.field_names = [field.name for field in X.fields]
         self.codecs = []
         filled = np.flatnonzero(X.steps.lengths)
@@ -305,7 +326,7 @@ class Inputs:
                     self.target_feature,
                     self.patch_size,
                     self.step_encoder,
-                    self._image_of(X) if self.step_encoder is not None else None,
+                    image,
                 )
             else:
                 place = X.name if field.name is None else f"{X.name}[{field.name!r}]"
