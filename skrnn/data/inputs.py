@@ -378,7 +378,7 @@ class Inputs:
         ValueError
             If a number is too large for float32.
         """
-        X = self._filled(X)
+        X = self.filled(X)
         return self._encode_fields(
             X, lambda codec, steps: codec.encode(steps, embeddings, X.seconds)
         )
@@ -389,7 +389,7 @@ class Inputs:
         Each token is the unknown one, without characters, and each feature has its mean in
         training, without a gap. Static columns stay.
         """
-        X = self._filled(X)
+        X = self.filled(X)
         return self._encode_fields(X, lambda codec, steps: codec.encode_baseline(steps))
 
     def _encode_fields(
@@ -426,11 +426,14 @@ class Inputs:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
         if self._features is None:
             return None
-        return self._features.level_and_scale(self._filled(X).fields[-1].steps)
+        return self._features.level_and_scale(self.filled(X).fields[-1].steps)
 
-    def _filled(self, X: CheckedSequences) -> CheckedSequences:
-        """Return sequences of which none is empty, unless empty ones are kept."""
-        return X if self.keeps_empty else _fill_empty(X)
+    def filled(self, X: CheckedSequences, token: str = NO_TOKEN) -> CheckedSequences:
+        """Return the steps that the network reads: one unknown one of an empty sequence.
+
+        ``token`` stands for it where it is shown. Empty sequences that are kept stay empty.
+        """
+        return X if self.keeps_empty else _fill_empty(X, token)
 
     # --- what was learned ------------------------------------------------------------
 
@@ -492,10 +495,10 @@ class Inputs:
         return codecs[0].vocabulary.ids if codecs else None
 
 
-def _fill_empty(X: CheckedSequences) -> CheckedSequences:
+def _fill_empty(X: CheckedSequences, token: str) -> CheckedSequences:
     """Return sequences of which each that had no steps has one.
 
-    That step is ``NO_TOKEN``, and each of its features is missing.
+    That step is ``token``, and each of its features is missing.
     """
     empty = X.steps.lengths == 0
     if not empty.any():
@@ -503,7 +506,7 @@ def _fill_empty(X: CheckedSequences) -> CheckedSequences:
     places, lengths = X.steps.offsets[:-1][empty], np.maximum(X.steps.lengths, 1)
 
     def filled(steps: RaggedArray) -> RaggedArray:
-        step = NO_TOKEN if steps.values.dtype == object else np.nan
+        step = token if steps.values.dtype == object else np.nan
         return RaggedArray.from_lengths(
             np.insert(steps.values, places, step, axis=0), lengths
         )

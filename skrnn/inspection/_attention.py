@@ -15,7 +15,7 @@ from skrnn.estimators._seq2seq import TranslationTask
 from skrnn.inspection._checks import check_index, fitted_step
 from skrnn.inspection._matplotlib import get_axes
 from skrnn.inspection._step_drawing import Scale, draw_steps
-from skrnn.inspection._steps import ShownSteps, shown_steps, spread
+from skrnn.inspection._steps import UNKNOWN, ShownSteps, shown_steps, spread
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_pooling_weights
 
@@ -43,7 +43,8 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     weights : ndarray of object of shape (n_sequences,)
         float32 arrays. With pooling ``(n_steps_i,)``, with a sum of 1. Of a
         ``Seq2SeqTransformer`` ``(n_tokens_i, n_steps_i)``, one row a generated token, each
-        with a sum of 1. With ``patch_size`` the steps of a patch share its weight evenly.
+        with a sum of 1. With ``patch_size`` the steps of a patch share its weight evenly. An
+        empty text is read as one unknown token, and has one weight.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     else:
         weights = list(_pooling_weights(estimator, checked))
     patch_size = estimator._inputs.patch_size
-    lengths = checked.steps.lengths.tolist()
+    lengths = estimator._inputs.filled(checked).steps.lengths.tolist()
     return object_array(
         [
             spread(rows, patch_size, n_steps, rows.shape[-1])
@@ -194,7 +195,7 @@ class AttentionDisplay:
         if isinstance(estimator, TranslationTask):
             source = checked.take(np.array([index]))
             targets = list(map(str, estimator._predict_tokens(source)[0]))
-        shown = shown_steps(checked, index)
+        shown = shown_steps(estimator._inputs.filled(checked, UNKNOWN), index)
         steps = shown.signal if shown.tokens is None else shown.tokens
         return cls(weights, steps, targets, feature_names=shown.names).plot(ax=ax)
 

@@ -19,7 +19,7 @@ from skrnn.estimators._regressor import RegressionTask
 from skrnn.inspection import _html
 from skrnn.inspection._checks import check_index, fitted_step
 from skrnn.inspection._step_drawing import Scale, draw_steps
-from skrnn.inspection._steps import shown_steps
+from skrnn.inspection._steps import UNKNOWN, shown_steps
 from skrnn.training.attribution import METHODS, attribute, chosen_output, log_odds
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
@@ -263,7 +263,8 @@ def step_importance(
     importance : StepImportance
         A sequence of float64 arrays ``(n_steps_i,)``. Padding has none, nor do static
         columns, which stay as they are. A step's fields count together. Steps before the
-        window of a feed-forward network have 0.
+        window of a feed-forward network have 0. An empty text is read as one unknown
+        token, with 0.
 
     Raises
     ------
@@ -327,13 +328,14 @@ def step_importance(
             f"{checked.name} has static columns alone, and no steps that could be important"
         )
     explained = explain(estimator, checked, encoded, target)
+    read = estimator._inputs.filled(checked, UNKNOWN)
     found = attribute(
         estimator.net_,
         encoded,
         estimator._inputs.encode_baseline(checked),
         explained.columns,
         explained.score,
-        lengths=checked.steps.lengths,
+        lengths=read.steps.lengths,
         method=method,
         n_points=int(n_points),
         patch_size=estimator._inputs.patch_size,
@@ -343,7 +345,7 @@ def step_importance(
     scores = found.scores if explained.scores is None else explained.scores
     return StepImportance(
         steps.with_values(steps.values * np.repeat(units, steps.lengths)),
-        checked,
+        read,
         method=method,
         targets=explained.targets,
         scores=scores,

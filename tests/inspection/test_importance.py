@@ -203,10 +203,19 @@ def test_steps_before_the_window_have_no_importance(signals):
             assert (values[-2:] != 0).any()
 
 
-def test_a_text_without_words_has_no_steps():
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("cls", [SequenceClassifier, FeedForwardClassifier])
+def test_a_text_without_words_is_one_unknown_word_without_importance(cls, method):
     X = ["oak elm", "", "ash"] * 8
-    model = SequenceClassifier(**SMALL).fit(X, labels_for(X))
-    assert step_importance(model, X).lengths[:3].tolist() == [2, 0, 1]
+    model = cls(max_epochs=3, random_state=0).fit(X, labels_for(X))
+    importance = step_importance(model, X, method)
+    assert importance.lengths[:3].tolist() == [2, 1, 1]
+    np.testing.assert_allclose(importance[1], [0.0], atol=1e-6)
+    tokens = importance.to_frame()["token"].tolist()
+    assert tokens[:4] == ["oak", "elm", "<unknown>", "ash"]
+    assert "&lt;unknown&gt;</span>" in importance._repr_html_()
+    labels = importance.plot(1).get_xticklabels()
+    assert [label.get_text() for label in labels] == ["<unknown>"]
 
 
 def test_a_learned_cue_is_the_most_important_step(rng):
