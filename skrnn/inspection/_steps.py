@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from skrnn.data.containers import CheckedSequences
 
-#: Labels of the begin that a generator reads first, and of a sequence without tokens.
-START, UNKNOWN = "<start>", "<unknown>"
+#: Labels of the begin that a generator reads first, of the end of what is generated, and of
+#: a sequence without tokens.
+START, END, UNKNOWN = "<start>", "<end>", "<unknown>"
 #: Characters that would be invisible.
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "": UNKNOWN}
 #: Characters of a label.
