@@ -13,7 +13,7 @@ from skrnn.data.ragged import object_array
 from skrnn.estimators._pooling import PoolingTransformer
 from skrnn.estimators._seq2seq import TranslationTask
 from skrnn.inspection._checks import check_index, fitted_step
-from skrnn.inspection._matplotlib import get_axes
+from skrnn.inspection._matplotlib import get_axes, label_steps
 from skrnn.inspection._step_drawing import Scale, draw_steps
 from skrnn.inspection._steps import UNKNOWN, ShownSteps, shown_steps, spread
 from skrnn.training.dataset import EncodedDataset
@@ -109,7 +109,8 @@ class AttentionDisplay:
     weights : float32 ndarray of shape (n_steps,) or (n_tokens, n_steps)
         As from ``attention_weights``.
     steps : list of str, or ndarray of shape (n_steps, n_features)
-        The tokens of the sequence, or its features.
+        The tokens of the sequence, or its features; its frames ``(n_steps, height, width)``
+        or ``(n_steps, height, width, n_channels)`` where these are images.
     targets : list of str, default=None
         The generated tokens of a ``Seq2SeqTransformer``.
     feature_names : list of str, default=None
@@ -196,7 +197,9 @@ class AttentionDisplay:
             source = checked.take(np.array([index]))
             targets = list(map(str, estimator._predict_tokens(source)[0]))
         shown = shown_steps(estimator._inputs.filled(checked, UNKNOWN), index)
-        steps = shown.signal if shown.tokens is None else shown.tokens
+        steps: Any = shown.tokens
+        if steps is None:
+            steps = shown.signal if shown.images is None else shown.images
         return cls(weights, steps, targets, feature_names=shown.names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> AttentionDisplay:
@@ -218,9 +221,12 @@ class AttentionDisplay:
             If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
         if self.targets is None:
-            shown = ShownSteps(None, None, self.steps, self.feature_names or [])
             if isinstance(self.steps, list):
                 shown = ShownSteps(self.steps, None, None, [])
+            elif self.steps.ndim > 2:
+                shown = ShownSteps(None, None, None, [], self.steps)
+            else:
+                shown = ShownSteps(None, None, self.steps, self.feature_names or [])
             scale = Scale("AttentionDisplay.plot", "attention", signed=False)
             ax = draw_steps(shown, self.weights, scale, ax)
         else:
@@ -253,6 +259,8 @@ class AttentionDisplay:
             )
             ax.xaxis.tick_top()
             ax.xaxis.set_label_position("top")
+        else:
+            label_steps(ax, list(map(str, range(1, n_steps + 1))))
         ax.set(xlabel="source", ylabel="generated")
         ax.figure.colorbar(image, ax=ax).set_label("attention")
         return ax

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple, overload
 
@@ -17,7 +17,7 @@ from skrnn.data.steps import shown
 from skrnn.estimators._classifier import ClassificationTask
 from skrnn.estimators._regressor import RegressionTask
 from skrnn.inspection import _html
-from skrnn.inspection._checks import check_index, fitted_step
+from skrnn.inspection._checks import check_index, check_indices, fitted_step
 from skrnn.inspection._step_drawing import Scale, draw_steps
 from skrnn.inspection._steps import UNKNOWN, shown_steps
 from skrnn.training.attribution import METHODS, attribute, chosen_output, log_odds
@@ -56,8 +56,9 @@ class StepImportance:
     """The importance of each step of each sequence, as from ``step_importance``.
 
     A sequence of float64 arrays ``(n_steps_i,)``: ``importance[i]`` is that of the
-    ``i``-th sequence, a slice is a ``StepImportance``. A notebook shows the first
-    sequences as coloured words, or as signals over a coloured strip.
+    ``i``-th sequence; a slice, a list of integers or a mask gives a ``StepImportance`` of
+    these sequences. A notebook shows the first sequences as coloured words, as signals over
+    a coloured strip, or as frames over coloured bars.
 
     Parameters
     ----------
@@ -122,12 +123,14 @@ class StepImportance:
     def __getitem__(self, index: int) -> NDArray[np.float64]: ...
 
     @overload
-    def __getitem__(self, index: slice) -> StepImportance: ...
+    def __getitem__(self, index: slice | Sequence | NDArray) -> StepImportance: ...
 
-    def __getitem__(self, index: int | slice) -> NDArray[np.float64] | StepImportance:
-        if not isinstance(index, slice):
-            return self.values[index]
-        chosen = np.arange(len(self))[index]
+    def __getitem__(
+        self, index: int | slice | Sequence | NDArray
+    ) -> NDArray[np.float64] | StepImportance:
+        chosen = check_indices(index, len(self))
+        if chosen.ndim == 0:
+            return self.values[int(chosen)]
         return StepImportance(
             self.values.take(chosen),
             self.X.take(chosen),
@@ -169,8 +172,9 @@ class StepImportance:
         Returns
         -------
         frame : DataFrame
-            Columns ``sequence`` and ``step``, counted from 0, ``token`` where sequences
-            have tokens, ``target`` (what is explained) and ``importance``.
+            Columns ``sequence`` and ``step``, counted from 0 so that they are indices
+            (pictures count steps from 1), ``token`` where sequences have tokens, ``target``
+            (what is explained) and ``importance``.
         """
         lengths = self.lengths
         starts = np.repeat(self.values.offsets[:-1], lengths)
@@ -185,7 +189,10 @@ class StepImportance:
         return pd.DataFrame(columns | {"importance": self.values.values})
 
     def plot(self, index: int = 0, *, ax: Any = None) -> Any:
-        """Draw one sequence: a bar for each word, or a coloured strip under a signal.
+        """Draw one sequence: words, a signal or frames, and the importance of each.
+
+        A bar for each word, a coloured strip under a signal, or a coloured bar under each
+        frame of a video. Steps without tokens are counted from 1.
 
         Parameters
         ----------

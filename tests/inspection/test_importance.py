@@ -249,8 +249,39 @@ def test_it_is_a_sequence_of_one_array_for_each_sequence(texts):
     for got, i in zip(part, [2, 5, 8], strict=True):
         np.testing.assert_array_equal(got, importance[i])
     assert part.to_frame()["token"].tolist() == texts[2] + texts[5] + texts[8]
-    with pytest.raises(IndexError, match="sequence 24 of 24"):
-        importance[24]
+
+
+def test_a_list_of_integers_or_a_mask_chooses_sequences(texts):
+    model = SequenceClassifier(**SMALL).fit(texts, labels_for(texts))
+    importance = step_importance(model, texts, "occlusion")
+    mask = np.isin(np.arange(24), [4, 7])
+    for index in ([4, 7], np.array([4, -17]), mask, mask.tolist(), pd.Series([4, 7])):
+        part = importance[index]
+        assert part.to_frame()["token"].tolist() == texts[4] + texts[7]
+        assert part.targets.tolist() == importance.targets[[4, 7]].tolist()
+        np.testing.assert_array_equal(part[1], importance[7])
+    assert len(importance[[]]) == 0
+    for index in (np.int64(3), np.array(3)):
+        np.testing.assert_array_equal(importance[index], importance[3])
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (24, IndexError, "index=24 is out of range: X has 24 sequences"),
+        ([0, -25], IndexError, "index=-25 is out of range: X has 24 sequences"),
+        ([True, False], IndexError, "a mask of 2 values does not fit the 24 sequences"),
+        ("0", TypeError, "index must be an integer, got '0'"),
+        ((0, 1), TypeError, r"index must be an integer, got \(0, 1\)"),
+        (1.0, TypeError, r"index must be an integer, got 1\.0"),
+        ([[0, 1]], TypeError, r"a list of integers or a mask, got \[\[0, 1\]\]"),
+        (["0"], TypeError, r"a list of integers or a mask, got \['0'\]"),
+    ],
+)
+def test_another_index_is_an_error(index, error, message, texts):
+    model = SequenceClassifier(**SMALL).fit(texts, labels_for(texts))
+    with pytest.raises(error, match=message):
+        step_importance(model, texts, "occlusion")[index]
 
 
 def test_the_html_shows_the_words_of_the_text_escaped():
@@ -295,9 +326,39 @@ def test_a_signal_is_drawn_over_a_strip(n_features, rng):
     model = SequenceRegressor(**SMALL).fit(X, rng.normal(size=12))
     importance = step_importance(model, X)
     ax = importance.plot(-1)
-    strip = ax.images[-1].get_array()
-    np.testing.assert_allclose(strip[0], importance[-1])
+    strip = ax.images[-1]
+    np.testing.assert_allclose(strip.get_array()[0], importance[-1])
+    n_steps = len(X[-1])
+    assert strip.get_extent()[:2] == [0.5, n_steps + 0.5]
+    assert ax.get_xticks()[0] == 1
+    assert set(ax.get_xticks()) <= set(range(1, n_steps + 1))
+    assert min(ax.get_yticks()) > strip.get_extent()[3]  # none beside the strip
     assert len(ax.lines) == (n_features if n_features < 12 else 0)
+    for j, line in enumerate(ax.lines):
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(1, n_steps + 1))
+        np.testing.assert_array_equal(line.get_ydata(), X[-1][:, j])
+
+
+def test_the_strip_of_a_long_signal_keeps_its_strongest_steps(rng):
+    X = [np.zeros((5000, 1)) for _ in range(4)]
+    model = SequenceRegressor(**SMALL).fit([x[:5] for x in X], np.arange(4.0))
+    importance = step_importance(model, X, n_points=1)
+    importance.values.values[3217] = 99.0
+    strip = importance.plot(0).images[-1].get_array()
+    assert strip.shape == (1, 600)
+    assert strip[0, 3217 * 600 // 5000] == 99.0
+
+
+def test_many_words_are_drawn_and_the_strongest_are_named(rng):
+    X = [list(rng.choice(WORDS, size=300)) for _ in range(4)]
+    model = SequenceClassifier(**SMALL).fit(X, [0, 1, 0, 1])
+    importance = step_importance(model, X, n_points=1)
+    ax = importance.plot(0)
+    assert len(ax.patches) == 300
+    assert len(ax.get_xticks()) == 60
+    assert int(np.abs(importance[0]).argmax()) in ax.get_xticks()
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    assert names == [X[0][place] for place in ax.get_xticks()]
 
 
 def test_words_are_drawn_as_bars_on_the_given_axes(texts):
