@@ -239,7 +239,7 @@ def step_importance(
     method: str = "integrated_gradients",
     *,
     target: Any = None,
-    n_points: int = 32,
+    n_points: int | str = "auto",
 ) -> StepImportance:
     """Return how much each step contributed to the prediction of its sequence.
 
@@ -262,8 +262,10 @@ def step_importance(
     target : label or int, default=None
         The class, or the output, to explain. None takes the predicted class of each
         sequence; estimators of several outputs or labels need one.
-    n_points : int, default=32
-        Points of the integral, at least 1; more are slower and more exact.
+    n_points : int or "auto", default="auto"
+        Points of the integral of "integrated_gradients", at least 1; more are slower and
+        more exact. "auto" takes 9, and three times as many, up to 243, for the sequences
+        whose sum misses more than 1 % of the sum of the absolute values.
 
     Returns
     -------
@@ -294,9 +296,9 @@ def step_importance(
     ``patch_size`` each step of a patch has its own importance. Of texts and recurrent
     layers the importance is that of the vectors that the input layer makes.
 
-    The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients, to
-    rounding errors where the network is smooth. ``pooling="max"`` and ReLU have kinks, for
-    which more points are more exact.
+    The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients: to
+    1 % with "auto", to rounding errors with 32 points where the network is smooth.
+    ``pooling="max"`` and ReLU have kinks, for which more points are more exact.
 
     References
     ----------
@@ -325,8 +327,12 @@ def step_importance(
     )
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-    if not isinstance(n_points, Integral) or isinstance(n_points, bool) or n_points < 1:
-        raise ValueError(f"n_points must be an integer of at least 1, got {n_points!r}")
+    if n_points != "auto" and (
+        not isinstance(n_points, Integral) or isinstance(n_points, bool) or n_points < 1
+    ):
+        raise ValueError(
+            f'n_points must be "auto" or an integer of at least 1, got {n_points!r}'
+        )
     checked = estimator._check_X(X)
     explain = _of_classes if is_classifier(estimator) else _of_numbers
     encoded = EncodedDataset(estimator._encode(checked))
@@ -344,7 +350,7 @@ def step_importance(
         explained.score,
         lengths=read.steps.lengths,
         method=method,
-        n_points=int(n_points),
+        n_points=None if n_points == "auto" else int(n_points),
         patch_size=estimator._inputs.patch_size,
     )
     units = explained.units

@@ -83,7 +83,7 @@ def test_importance_adds_up_to_the_change_of_the_log_odds(pooling, char_encoder,
     model = SequenceClassifier(
         pooling=pooling, num_layers=2, char_encoder=char_encoder, **SMALL
     ).fit(texts, labels_for(texts))
-    importance = step_importance(model, texts)
+    importance = step_importance(model, texts, n_points=32)
     log_odds = log_odds_of(model, texts, model.predict(texts))
     np.testing.assert_allclose(importance.scores, log_odds, atol=1e-4)
     sums = [values.sum() for values in importance]
@@ -91,6 +91,18 @@ def test_importance_adds_up_to_the_change_of_the_log_odds(pooling, char_encoder,
     np.testing.assert_allclose(sums, change, atol=1e-5)
     assert importance.targets.tolist() == model.predict(texts).tolist()
     assert importance.lengths.tolist() == list(map(len, texts))
+
+
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_unless_points_are_given_the_sum_misses_one_percent_at_most(pooling, texts):
+    model = SequenceClassifier(pooling=pooling, **SMALL).fit(texts, labels_for(texts))
+    importance = step_importance(model, texts)
+    exact = step_importance(model, texts, n_points=300)
+    for i, values in enumerate(importance):
+        size = np.abs(values).sum()
+        change = importance.scores[i] - importance.baseline_scores[i]
+        assert values.sum() == pytest.approx(change, abs=0.01 * size + 1e-4)
+        assert np.abs(values - exact[i]).sum() < 0.05 * size
 
 
 def test_the_baseline_of_words_is_a_sequence_of_unknown_ones(texts):
@@ -125,7 +137,7 @@ def test_of_signals_it_adds_up_to_the_distance_from_the_mean_signal(
 ):
     y = 100 * rng.normal(size=24)
     model = SequenceRegressor(patch_size=patch_size, **SMALL).fit(signals, y)
-    importance = step_importance(model, signals)
+    importance = step_importance(model, signals, n_points=32)
     means = [np.tile(training_mean(signals), (len(x), 1)) for x in signals]
     change = model.predict(signals) - model.predict(means)
     np.testing.assert_allclose([v.sum() for v in importance], change, atol=1e-2)
@@ -150,7 +162,7 @@ def test_with_instance_norm_it_is_in_the_units_of_y_of_each_sequence(rng):
     X = [rng.normal(size=9) * size + 100 * size for size in rng.uniform(1, 50, size=30)]
     y = [x[-1] + x[-2] - x[-3] for x in X]
     model = SequenceRegressor(instance_norm="standard", **SMALL).fit(X, y)
-    importance = step_importance(model, X)
+    importance = step_importance(model, X, n_points=32)
     level = [np.full(9, x.mean()) for x in X]
     np.testing.assert_allclose(importance.scores, model.predict(X))
     # a constant sequence has another scale, but its prediction is its level and a constant
@@ -383,7 +395,7 @@ def test_errors_name_the_argument(texts):
     with pytest.raises(ValueError, match=r"method must be one of .*got 'lime'"):
         step_importance(model, texts, "lime")
     with pytest.raises(
-        ValueError, match="n_points must be an integer of at least 1, got 0"
+        ValueError, match='n_points must be "auto" or an integer of at least 1, got 0'
     ):
         step_importance(model, texts, n_points=0)
     with pytest.raises(
