@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
+from skrnn._warnings import warn
 from skrnn.data.codecs import (
     NO_TOKEN,
     EncodedSequences,
@@ -37,6 +38,8 @@ from skrnn.data.steps import StepShape, check_finite
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import Vocabulary
 
+#: Channels of usual images: one of grey ones, three of colours, and transparency.
+N_CHANNELS = {1, 3, 4}
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
 #: The remedy for gaps in the steps of an estimator that does not learn from them.
@@ -180,6 +183,20 @@ class Inputs:
             got = f"steps of shape {', '.join(str(shape.shape) for shape in X.shapes)}"
         raise ValueError(f"{reads} {frames}, but {X.name} has {got}")
 
+    def _warn_of_channels_first(self, image: StepShape, name: str) -> None:
+        """Warn of frames whose first axis, and not the last, could be the channels."""
+        shape = image.shape
+        if len(shape) < 3 or shape[0] not in N_CHANNELS or shape[-1] in N_CHANNELS:
+            return
+        place = name if image.column is None else f"{name}[{image.column!r}]"
+        warn(
+            f"{place} has frames of shape {shape}, which look like (n_channels, height, "
+            f"width), but step_encoder={self.step_encoder!r} reads (n_steps, height, width) "
+            f"or (n_steps, height, width, n_channels): here {shape[0]} rows and "
+            f"{shape[-1]} channels. If the channels are first, move them to the end: "
+            "np.moveaxis(video, 1, -1) for each video"
+        )
+
     def check_new(
         self, X: Any, *, estimator: object, name: str = "X"
     ) -> CheckedSequences:
@@ -289,6 +306,10 @@ class Inputs:
         self.form = X.form
         self.holds_texts = X.texts is not None
         self.keep_columns(X)
+        image = None
+        if self.step_encoder is not None:
+            image = self._image_of(X)
+            self._warn_of_channels_first(image, X.name)
         self.field_names = [field.name for field in X.fields]
         self.codecs = []
         filled = np.flatnonzero(X.steps.lengths)
@@ -305,7 +326,7 @@ class Inputs:
                     self.target_feature,
                     self.patch_size,
                     self.step_encoder,
-                    self._image_of(X) if self.step_encoder is not None else None,
+                    image,
                 )
             else:
                 place = X.name if field.name is None else f"{X.name}[{field.name!r}]"
@@ -357,7 +378,7 @@ class Inputs:
         ValueError
             If a number is too large for float32.
         """
-        X = self._filled(X)
+        X = self.filled(X)
         return self._encode_fields(
             X, lambda codec, steps: codec.encode(steps, embeddings, X.seconds)
         )
@@ -368,7 +389,7 @@ class Inputs:
         Each token is the unknown one, without characters, and each feature has its mean in
         training, without a gap. Static columns stay.
         """
-        X = self._filled(X)
+        X = self.filled(X)
         return self._encode_fields(X, lambda codec, steps: codec.encode_baseline(steps))
 
     def _encode_fields(
@@ -405,11 +426,14 @@ class Inputs:
         """Return each sequence's level and scale ``(n_sequences, 1)`` for y, if any."""
         if self._features is None:
             return None
-        return self._features.level_and_scale(self._filled(X).fields[-1].steps)
+        return self._features.level_and_scale(self.filled(X).fields[-1].steps)
 
-    def _filled(self, X: CheckedSequences) -> CheckedSequences:
-        """Return sequences of which none is empty, unless empty ones are kept."""
-        return X if self.keeps_empty else _fill_empty(X)
+    def filled(self, X: CheckedSequences, token: str = NO_TOKEN) -> CheckedSequences:
+        """Return the steps that the network reads: one unknown one of an empty sequence.
+
+        ``token`` stands for it where it is shown. Empty sequences that are kept stay empty.
+        """
+        return X if self.keeps_empty else _fill_empty(X, token)
 
     # --- what was learned ------------------------------------------------------------
 
@@ -471,10 +495,10 @@ class Inputs:
         return codecs[0].vocabulary.ids if codecs else None
 
 
-def _fill_empty(X: CheckedSequences) -> CheckedSequences:
+def _fill_empty(X: CheckedSequences, token: str) -> CheckedSequences:
     """Return sequences of which each that had no steps has one.
 
-    That step is ``NO_TOKEN``, and each of its features is missing.
+    That step is ``token``, and each of its features is missing.
     """
     empty = X.steps.lengths == 0
     if not empty.any():
@@ -482,7 +506,7 @@ def _fill_empty(X: CheckedSequences) -> CheckedSequences:
     places, lengths = X.steps.offsets[:-1][empty], np.maximum(X.steps.lengths, 1)
 
     def filled(steps: RaggedArray) -> RaggedArray:
-        step = NO_TOKEN if steps.values.dtype == object else np.nan
+        step = token if steps.values.dtype == object else np.nan
         return RaggedArray.from_lengths(
             np.insert(steps.values, places, step, axis=0), lengths
         )

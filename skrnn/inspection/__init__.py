@@ -9,7 +9,7 @@ from skrnn.inspection._gradients import GradientFlowDisplay, gradient_norms
 from skrnn.inspection._history import TrainingHistoryDisplay, training_history
 from skrnn.inspection._importance import StepImportance, step_importance
 from skrnn.inspection._states import HiddenStateDisplay, gate_values, hidden_states
-from skrnn.inspection._transitions import TransitionDisplay
+from skrnn.inspection._transitions import TransitionDisplay, transition_scores
 from skrnn.inspection._unrolled import UnrolledNetworkDisplay, shared_weights
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "shared_weights",
     "step_importance",
     "training_history",
+    "transition_scores",
 ]

@@ -13,9 +13,9 @@ from skrnn.data.ragged import object_array
 from skrnn.estimators._pooling import PoolingTransformer
 from skrnn.estimators._seq2seq import TranslationTask
 from skrnn.inspection._checks import check_index, fitted_step
-from skrnn.inspection._matplotlib import get_axes
+from skrnn.inspection._matplotlib import get_axes, label_steps
 from skrnn.inspection._step_drawing import Scale, draw_steps
-from skrnn.inspection._steps import ShownSteps, shown_steps, spread
+from skrnn.inspection._steps import UNKNOWN, ShownSteps, shown_steps, spread
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_pooling_weights
 
@@ -43,7 +43,8 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     weights : ndarray of object of shape (n_sequences,)
         float32 arrays. With pooling ``(n_steps_i,)``, with a sum of 1. Of a
         ``Seq2SeqTransformer`` ``(n_tokens_i, n_steps_i)``, one row a generated token, each
-        with a sum of 1. With ``patch_size`` the steps of a patch share its weight evenly.
+        with a sum of 1. With ``patch_size`` the steps of a patch share its weight evenly. An
+        empty text is read as one unknown token, and has one weight.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     else:
         weights = list(_pooling_weights(estimator, checked))
     patch_size = estimator._inputs.patch_size
-    lengths = checked.steps.lengths.tolist()
+    lengths = estimator._inputs.filled(checked).steps.lengths.tolist()
     return object_array(
         [
             spread(rows, patch_size, n_steps, rows.shape[-1])
@@ -108,7 +109,8 @@ class AttentionDisplay:
     weights : float32 ndarray of shape (n_steps,) or (n_tokens, n_steps)
         As from ``attention_weights``.
     steps : list of str, or ndarray of shape (n_steps, n_features)
-        The tokens of the sequence, or its features.
+        The tokens of the sequence, or its features; its frames ``(n_steps, height, width)``
+        or ``(n_steps, height, width, n_channels)`` where these are images.
     targets : list of str, default=None
         The generated tokens of a ``Seq2SeqTransformer``.
     feature_names : list of str, default=None
@@ -194,8 +196,10 @@ class AttentionDisplay:
         if isinstance(estimator, TranslationTask):
             source = checked.take(np.array([index]))
             targets = list(map(str, estimator._predict_tokens(source)[0]))
-        shown = shown_steps(checked, index)
-        steps = shown.signal if shown.tokens is None else shown.tokens
+        shown = shown_steps(estimator._inputs.filled(checked, UNKNOWN), index)
+        steps: Any = shown.tokens
+        if steps is None:
+            steps = shown.signal if shown.images is None else shown.images
         return cls(weights, steps, targets, feature_names=shown.names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> AttentionDisplay:
@@ -217,9 +221,12 @@ class AttentionDisplay:
             If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
         if self.targets is None:
-            shown = ShownSteps(None, None, self.steps, self.feature_names or [])
             if isinstance(self.steps, list):
                 shown = ShownSteps(self.steps, None, None, [])
+            elif self.steps.ndim > 2:
+                shown = ShownSteps(None, None, None, [], self.steps)
+            else:
+                shown = ShownSteps(None, None, self.steps, self.feature_names or [])
             scale = Scale("AttentionDisplay.plot", "attention", signed=False)
             ax = draw_steps(shown, self.weights, scale, ax)
         else:
@@ -252,6 +259,8 @@ class AttentionDisplay:
             )
             ax.xaxis.tick_top()
             ax.xaxis.set_label_position("top")
+        else:
+            label_steps(ax, list(map(str, range(1, n_steps + 1))))
         ax.set(xlabel="source", ylabel="generated")
         ax.figure.colorbar(image, ax=ax).set_label("attention")
         return ax

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn.data.steps import shown
 from skrnn.estimators._base import BaseSequenceEstimator
 
 
@@ -114,3 +117,36 @@ def check_index(index: Any, n_sequences: int) -> int:
     if not -n_sequences <= int(index) < n_sequences:
         raise IndexError(f"index={index} is out of range: X has {n_sequences} sequences")
     return int(index) % n_sequences
+
+
+def check_indices(index: Any, n_sequences: int) -> NDArray[np.int64]:
+    """Return the sequences that ``index`` chooses, counted from the first.
+
+    An integer gives an array of no dimension. A slice, a list of integers or a mask one of
+    one dimension.
+
+    Raises
+    ------
+    IndexError
+        If there is no such sequence, or a mask has another length.
+    TypeError
+        If it is of another kind.
+    """
+    if isinstance(index, slice):
+        return np.arange(n_sequences)[index]
+    if isinstance(index, str | bytes | tuple) or not np.ndim(index):
+        one = index.item() if isinstance(index, np.ndarray) else index
+        return np.array(check_index(one, n_sequences))
+    chosen = np.asarray(index)
+    if chosen.ndim != 1 or (len(chosen) and chosen.dtype.kind not in "iub"):
+        raise TypeError(
+            "index must be an integer, a slice, a list of integers or a mask, got "
+            f"{shown(index)}"
+        )
+    if len(chosen) and chosen.dtype == bool:
+        if len(chosen) != n_sequences:
+            raise IndexError(
+                f"a mask of {len(chosen)} values does not fit the {n_sequences} sequences"
+            )
+        return np.flatnonzero(chosen)
+    return np.array([check_index(one, n_sequences) for one in chosen], np.int64)

@@ -1,4 +1,4 @@
-"""HTML of steps and their numbers: coloured words, and a strip under a signal."""
+"""HTML of steps and their numbers: coloured words, frames, and a strip under a signal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn.inspection._frames import frame_sources
 from skrnn.inspection._matplotlib import LOWERS, RAISES
 from skrnn.inspection._step_drawing import MAX_LINES
-from skrnn.inspection._steps import ShownSteps
+from skrnn.inspection._steps import ShownSteps, in_parts, strongest
 
 #: Words of a sequence that are shown; the rest is counted.
 MAX_WORDS = 400
@@ -17,6 +18,8 @@ MAX_WORDS = 400
 MAX_CELLS = 300
 #: Width, height of the lines and height of the strip, in pixels.
 WIDTH, LINES, STRIP = 600, 70, 14
+#: Height of a video's frame, in pixels.
+FRAME = 56
 #: Opacity of the largest number of a sequence: black text stays readable on it.
 OPACITY = 0.7
 
@@ -44,6 +47,8 @@ def sequence(title: str, shown: ShownSteps, values: NDArray) -> str:
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
     if shown.tokens is not None:
         body = _words(shown.tokens, shown.text, values, largest)
+    elif shown.images is not None:
+        body = _frames(shown.images, values, largest)
     else:
         assert shown.signal is not None
         body = _signal(shown.signal, values, largest)
@@ -86,10 +91,26 @@ def gaps_between(tokens: list[str], text: str | None) -> list[str]:
     return gaps
 
 
+def _frames(images: NDArray, values: NDArray, largest: float) -> str:
+    """Return a row of frames, each over a bar in the colour of its number."""
+    parts = []
+    for step, source in frame_sources(images, values):
+        value = float(values[step])
+        parts.append(
+            '<span style="display:inline-block;margin:0 3px 3px 0;text-align:center;'
+            f'font-size:x-small;line-height:1.4" title="{value:+.3g}">'
+            f'<img src="{source}" alt="step {step + 1}" style="display:block;'
+            f'height:{FRAME}px;image-rendering:pixelated">'
+            f'<span style="display:block;height:{STRIP}px;'
+            f'background:{_color(value / largest)}"></span>{step + 1}</span>'
+        )
+    return "".join(parts)
+
+
 def _signal(signal: NDArray, values: NDArray, largest: float) -> str:
     """Return an SVG: up to ``MAX_LINES`` features as lines, the strip under them."""
     n_steps = len(signal)
-    cells = _largest(values)
+    cells = values[strongest(values, MAX_CELLS)]
     width = WIDTH / max(1, len(cells))
     shapes = [
         f'<rect x="{i * width:.2f}" y="{LINES + 4}" width="{width + 0.05:.2f}" '
@@ -121,17 +142,8 @@ def _signal(signal: NDArray, values: NDArray, largest: float) -> str:
     )
 
 
-def _cells(n_steps: int) -> list[NDArray[np.int64]]:
-    """Return the steps of each of at most ``MAX_CELLS`` cells."""
-    return np.array_split(np.arange(n_steps), min(n_steps, MAX_CELLS))
-
-
 def _averaged(columns: NDArray) -> NDArray[np.float64]:
     """Return the mean of each cell of ``(n_steps, n_columns)``."""
-    return np.array([columns[cell].mean(axis=0) for cell in _cells(len(columns))])
-
-
-def _largest(values: NDArray) -> NDArray[np.float64]:
-    """Return the number of each cell of ``(n_steps,)`` that is farthest from 0."""
-    cells = [values[cell] for cell in _cells(len(values))]
-    return np.array([cell[np.abs(cell).argmax()] for cell in cells])
+    return np.array(
+        [columns[cell].mean(axis=0) for cell in in_parts(len(columns), MAX_CELLS)]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple, overload
 
@@ -17,9 +17,9 @@ from skrnn.data.steps import shown
 from skrnn.estimators._classifier import ClassificationTask
 from skrnn.estimators._regressor import RegressionTask
 from skrnn.inspection import _html
-from skrnn.inspection._checks import check_index, fitted_step
+from skrnn.inspection._checks import check_index, check_indices, fitted_step
 from skrnn.inspection._step_drawing import Scale, draw_steps
-from skrnn.inspection._steps import shown_steps
+from skrnn.inspection._steps import UNKNOWN, shown_steps
 from skrnn.training.attribution import METHODS, attribute, chosen_output, log_odds
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
@@ -56,8 +56,9 @@ class StepImportance:
     """The importance of each step of each sequence, as from ``step_importance``.
 
     A sequence of float64 arrays ``(n_steps_i,)``: ``importance[i]`` is that of the
-    ``i``-th sequence, a slice is a ``StepImportance``. A notebook shows the first
-    sequences as coloured words, or as signals over a coloured strip.
+    ``i``-th sequence; a slice, a list of integers or a mask gives a ``StepImportance`` of
+    these sequences. A notebook shows the first sequences as coloured words, as signals over
+    a coloured strip, or as frames over coloured bars.
 
     Parameters
     ----------
@@ -122,12 +123,14 @@ class StepImportance:
     def __getitem__(self, index: int) -> NDArray[np.float64]: ...
 
     @overload
-    def __getitem__(self, index: slice) -> StepImportance: ...
+    def __getitem__(self, index: slice | Sequence | NDArray) -> StepImportance: ...
 
-    def __getitem__(self, index: int | slice) -> NDArray[np.float64] | StepImportance:
-        if not isinstance(index, slice):
-            return self.values[index]
-        chosen = np.arange(len(self))[index]
+    def __getitem__(
+        self, index: int | slice | Sequence | NDArray
+    ) -> NDArray[np.float64] | StepImportance:
+        chosen = check_indices(index, len(self))
+        if chosen.ndim == 0:
+            return self.values[int(chosen)]
         return StepImportance(
             self.values.take(chosen),
             self.X.take(chosen),
@@ -169,8 +172,9 @@ class StepImportance:
         Returns
         -------
         frame : DataFrame
-            Columns ``sequence`` and ``step``, counted from 0, ``token`` where sequences
-            have tokens, ``target`` (what is explained) and ``importance``.
+            Columns ``sequence`` and ``step``, counted from 0 so that they are indices
+            (pictures count steps from 1), ``token`` where sequences have tokens, ``target``
+            (what is explained) and ``importance``.
         """
         lengths = self.lengths
         starts = np.repeat(self.values.offsets[:-1], lengths)
@@ -185,7 +189,10 @@ class StepImportance:
         return pd.DataFrame(columns | {"importance": self.values.values})
 
     def plot(self, index: int = 0, *, ax: Any = None) -> Any:
-        """Draw one sequence: a bar for each word, or a coloured strip under a signal.
+        """Draw one sequence: words, a signal or frames, and the importance of each.
+
+        A bar for each word, a coloured strip under a signal, or a coloured bar under each
+        frame of a video. Steps without tokens are counted from 1.
 
         Parameters
         ----------
@@ -232,7 +239,7 @@ def step_importance(
     method: str = "integrated_gradients",
     *,
     target: Any = None,
-    n_points: int = 32,
+    n_points: int | str = "auto",
 ) -> StepImportance:
     """Return how much each step contributed to the prediction of its sequence.
 
@@ -255,15 +262,18 @@ def step_importance(
     target : label or int, default=None
         The class, or the output, to explain. None takes the predicted class of each
         sequence; estimators of several outputs or labels need one.
-    n_points : int, default=32
-        Points of the integral, at least 1; more are slower and more exact.
+    n_points : int or "auto", default="auto"
+        Points of the integral of "integrated_gradients", at least 1; more are slower and
+        more exact. "auto" takes 9, and three times as many, up to 243, for the sequences
+        whose sum misses more than 1 % of the sum of the absolute values.
 
     Returns
     -------
     importance : StepImportance
         A sequence of float64 arrays ``(n_steps_i,)``. Padding has none, nor do static
         columns, which stay as they are. A step's fields count together. Steps before the
-        window of a feed-forward network have 0.
+        window of a feed-forward network have 0. An empty text is read as one unknown
+        token, with 0.
 
     Raises
     ------
@@ -286,9 +296,9 @@ def step_importance(
     ``patch_size`` each step of a patch has its own importance. Of texts and recurrent
     layers the importance is that of the vectors that the input layer makes.
 
-    The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients, to
-    rounding errors where the network is smooth. ``pooling="max"`` and ReLU have kinks, for
-    which more points are more exact.
+    The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients: to
+    1 % with "auto", to rounding errors with 32 points where the network is smooth.
+    ``pooling="max"`` and ReLU have kinks, for which more points are more exact.
 
     References
     ----------
@@ -317,8 +327,12 @@ def step_importance(
     )
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-    if not isinstance(n_points, Integral) or isinstance(n_points, bool) or n_points < 1:
-        raise ValueError(f"n_points must be an integer of at least 1, got {n_points!r}")
+    if n_points != "auto" and (
+        not isinstance(n_points, Integral) or isinstance(n_points, bool) or n_points < 1
+    ):
+        raise ValueError(
+            f'n_points must be "auto" or an integer of at least 1, got {n_points!r}'
+        )
     checked = estimator._check_X(X)
     explain = _of_classes if is_classifier(estimator) else _of_numbers
     encoded = EncodedDataset(estimator._encode(checked))
@@ -327,15 +341,16 @@ def step_importance(
             f"{checked.name} has static columns alone, and no steps that could be important"
         )
     explained = explain(estimator, checked, encoded, target)
+    read = estimator._inputs.filled(checked, UNKNOWN)
     found = attribute(
         estimator.net_,
         encoded,
         estimator._inputs.encode_baseline(checked),
         explained.columns,
         explained.score,
-        lengths=checked.steps.lengths,
+        lengths=read.steps.lengths,
         method=method,
-        n_points=int(n_points),
+        n_points=None if n_points == "auto" else int(n_points),
         patch_size=estimator._inputs.patch_size,
     )
     units = explained.units
@@ -343,7 +358,7 @@ def step_importance(
     scores = found.scores if explained.scores is None else explained.scores
     return StepImportance(
         steps.with_values(steps.values * np.repeat(units, steps.lengths)),
-        checked,
+        read,
         method=method,
         targets=explained.targets,
         scores=scores,

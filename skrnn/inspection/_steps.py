@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from skrnn.data.containers import CheckedSequences
 
-#: Labels of the begin that a generator reads first, and of a sequence without tokens.
-START, UNKNOWN = "<start>", "<unknown>"
+#: Labels of the begin that a generator reads first, of the end of what is generated, and of
+#: a sequence without tokens.
+START, END, UNKNOWN = "<start>", "<end>", "<unknown>"
 #: Characters that would be invisible.
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "": UNKNOWN}
 #: Characters of a label.
@@ -31,12 +33,15 @@ class ShownSteps(NamedTuple):
         Features in the user's units, where there are no tokens.
     names : list of str
         Of the features, empty where X has no names.
+    images : ndarray of shape (n_steps, height, width[, n_channels]), or None
+        Frames of a video, where features are such.
     """
 
     tokens: list[str] | None
     text: str | None
     signal: NDArray | None
     names: list[str]
+    images: NDArray | None = None
 
 
 def shown_steps(X: CheckedSequences, index: int) -> ShownSteps:
@@ -44,9 +49,32 @@ def shown_steps(X: CheckedSequences, index: int) -> ShownSteps:
     first = X.fields[0]
     steps = first.steps[index]
     if steps.dtype != object:
-        return ShownSteps(None, None, steps, feature_names(X, steps.shape[1]))
+        names = feature_names(X, steps.shape[1])
+        return ShownSteps(None, None, steps, names, _images(X, steps))
     text = None if first.texts is None else first.texts[index]
     return ShownSteps(list(map(str, steps)), text, None, [])
+
+
+def _images(X: CheckedSequences, steps: NDArray) -> NDArray | None:
+    """Return the first frames among the features of a sequence, if there are any."""
+    for _, first, shape in X.shapes:
+        if len(shape) in (2, 3) and min(shape[:2]) > 1:
+            pixels = steps[:, first : first + math.prod(shape)]
+            return pixels.reshape(len(steps), *shape)
+    return None
+
+
+def in_parts(n_steps: int, most: int) -> list[NDArray[np.int64]]:
+    """Return the steps of each of at most ``most`` parts, as equal as can be."""
+    n_parts = min(n_steps, most)
+    edges = np.arange(1, n_parts) * n_steps // max(1, n_parts)
+    return np.split(np.arange(n_steps), edges) if n_parts else []
+
+
+def strongest(values: NDArray, most: int) -> NDArray[np.int64]:
+    """Return all steps, or of more than ``most`` that farthest from 0 in each part."""
+    parts = in_parts(len(values), most)
+    return np.array([part[np.abs(values[part]).argmax()] for part in parts], np.int64)
 
 
 def feature_names(X: CheckedSequences, n_features: int) -> list[str]:

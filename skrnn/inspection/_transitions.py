@@ -1,4 +1,4 @@
-"""TransitionDisplay: which label may follow which in a tagger."""
+"""Transitions: which label may follow which in a tagger, as numbers and as a picture."""
 
 from __future__ import annotations
 
@@ -12,9 +12,78 @@ from numpy.typing import NDArray
 from skrnn.estimators._tagger import TaggingTask
 from skrnn.inspection._checks import fitted_step
 from skrnn.inspection._matplotlib import color_map, get_axes, plain
+from skrnn.inspection._steps import END, START
 
 #: Labels up to which the cells show their numbers.
 MAX_LABELS = 12
+
+
+def transition_scores(estimator: Any) -> pd.DataFrame:
+    """Return the scores of neighbouring labels in the conditional random field of a tagger.
+
+    Parameters
+    ----------
+    estimator : SequenceTagger, FeedForwardTagger, or Pipeline
+        Fitted with ``crf=True``.
+
+    Returns
+    -------
+    scores : DataFrame of shape (n_classes + 1, n_classes + 1)
+        Float32 scores in nats of going from one label (row) to another (column), -inf
+        where the scheme forbids it. The first row, "<start>", has those of each label as
+        the first of a sequence, the last column, "<end>", those as the last one. The
+        corner of the two is NaN: nothing scores an empty sequence.
+
+    Raises
+    ------
+    NotFittedError
+        If the tagger is not fitted.
+    TypeError
+        If the estimator is no tagger.
+    ValueError
+        If the fit was without a conditional random field.
+
+    See Also
+    --------
+    TransitionDisplay : The scores, drawn.
+    skrnn.SequenceTagger : The estimator; its ``transitions_`` are those between labels.
+
+    Examples
+    --------
+    >>> from skrnn import SequenceTagger
+    >>> from skrnn.inspection import transition_scores
+    >>> X = [["Ada", "met", "Bob", "Lee"], ["we", "met", "Ada"]] * 4
+    >>> y = [["B-PER", "O", "B-PER", "I-PER"], ["O", "O", "B-PER"]] * 4
+    >>> model = SequenceTagger(hidden_size=8, max_epochs=5, scheme="IOB2", random_state=0)
+    >>> scores = transition_scores(model.fit(X, y))
+    >>> list(scores.index), list(scores.columns)
+    (['<start>', 'B-PER', 'I-PER', 'O'], ['B-PER', 'I-PER', 'O', '<end>'])
+    >>> float(scores.loc["O", "I-PER"]), float(scores.loc["<start>", "I-PER"])
+    (-inf, -inf)
+    """
+    return _scores_of(estimator, "transition_scores")
+
+
+def _scores_of(estimator: Any, caller: str) -> pd.DataFrame:
+    estimator, _ = fitted_step(estimator, None, caller, TaggingTask, "taggers")
+    crf = estimator.net_.module_.crf
+    if crf is None:
+        raise ValueError(
+            f"{caller} needs a fit with crf=True; without a conditional random "
+            "field the labels of neighbouring steps have no scores"
+        )
+    between = estimator.transitions_
+    n_labels = len(between)
+    scores = np.full((n_labels + 1, n_labels + 1), np.nan, np.float32)
+    scores[1:, :-1] = between
+    scores[0, :-1] = _allowed(crf.start, crf.may_start)
+    scores[1:, -1] = _allowed(crf.end, crf.may_end)
+    labels = between.index.astype(object)
+    return pd.DataFrame(
+        scores,
+        index=labels.insert(0, START).rename("from"),
+        columns=labels.insert(n_labels, END).rename("to"),
+    )
 
 
 class TransitionDisplay:
@@ -26,14 +95,16 @@ class TransitionDisplay:
 
     Parameters
     ----------
+    scores : DataFrame of shape (n_classes + 1, n_classes + 1)
+        As from ``transition_scores``.
+
+    Attributes
+    ----------
     transitions : DataFrame of shape (n_classes, n_classes)
         Score of going from one label (row) to another (column), -inf where the scheme
         forbids it.
     start, end : Series of shape (n_classes,)
         Score of each label as the first and as the last one.
-
-    Attributes
-    ----------
     ax_ : matplotlib Axes
         After ``plot``.
     figure_ : matplotlib Figure
@@ -41,7 +112,7 @@ class TransitionDisplay:
 
     See Also
     --------
-    skrnn.SequenceTagger : The estimator; its ``transitions_`` are the scores alone.
+    transition_scores : The scores alone.
 
     References
     ----------
@@ -50,22 +121,21 @@ class TransitionDisplay:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from skrnn import SequenceTagger
-    >>> from skrnn.inspection import TransitionDisplay
+    >>> from skrnn.inspection import TransitionDisplay, transition_scores
     >>> X = [["Ada", "met", "Bob", "Lee"], ["we", "met", "Ada"]] * 4
     >>> y = [["B", "O", "B", "I"], ["O", "O", "B"]] * 4
     >>> model = SequenceTagger(hidden_size=8, max_epochs=30, random_state=0).fit(X, y)
-    >>> ends = pd.Series(0.0, model.classes_)
-    >>> display = TransitionDisplay(model.transitions_, ends, ends)
+    >>> display = TransitionDisplay(transition_scores(model))
     >>> display.transitions.idxmax(axis=1).to_dict()
     {'B': 'I', 'I': 'I', 'O': 'B'}
     """
 
-    def __init__(self, transitions: pd.DataFrame, start: pd.Series, end: pd.Series):
-        self.transitions = transitions
-        self.start = start
-        self.end = end
+    def __init__(self, scores: pd.DataFrame):
+        self.scores = scores
+        self.transitions = scores.iloc[1:, :-1]
+        self.start = scores.iloc[0, :-1]
+        self.end = scores.iloc[1:, -1]
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None) -> TransitionDisplay:
@@ -91,19 +161,7 @@ class TransitionDisplay:
         ValueError
             If the fit was without a conditional random field.
         """
-        estimator, _ = fitted_step(estimator, None, cls.__name__, TaggingTask, "taggers")
-        crf = estimator.net_.module_.crf
-        if crf is None:
-            raise ValueError(
-                f"{cls.__name__} needs a fit with crf=True; without a conditional random "
-                "field the labels of neighbouring steps have no scores"
-            )
-        labels = pd.Index(estimator.classes_)
-        return cls(
-            estimator.transitions_,
-            pd.Series(_scores(crf.start, crf.may_start), labels.rename("first")),
-            pd.Series(_scores(crf.end, crf.may_end), labels.rename("last")),
-        ).plot(ax=ax)
+        return cls(_scores_of(estimator, cls.__name__)).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> TransitionDisplay:
         """Draw the scores as a heat map; what the scheme forbids is crossed out.
@@ -123,13 +181,10 @@ class TransitionDisplay:
         ImportError
             If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
-        labels = list(map(str, self.transitions.index))
-        n_labels = len(labels)
+        n_labels = len(self.transitions)
         size = min(2.6 + 0.5 * (n_labels + 1), 12)
         ax = get_axes(ax, "TransitionDisplay.plot", (size + 0.6, size))
-        scores = np.full((n_labels + 1, n_labels + 1), np.nan)
-        scores[1:, :-1] = self.transitions
-        scores[0, :-1], scores[1:, -1] = self.start, self.end
+        scores = self.scores.to_numpy()
         real = np.isfinite(scores)
         largest = float(np.abs(scores[real]).max(initial=0.0)) or 1.0
         image = ax.imshow(
@@ -156,10 +211,13 @@ class TransitionDisplay:
                     color=color,
                     fontsize=8,
                 )
-        labels = [plain(label) for label in labels]
+        rows, columns = (
+            [plain(str(label)) for label in axis]
+            for axis in (self.scores.index, self.scores.columns)
+        )
         small = {"fontsize": max(5, min(10, 320 / (n_labels + 1)))}
-        ax.set_xticks(range(n_labels + 1), [*labels, "end"], rotation=90, **small)
-        ax.set_yticks(range(n_labels + 1), ["start", *labels], **small)
+        ax.set_xticks(range(n_labels + 1), columns, rotation=90, **small)
+        ax.set_yticks(range(n_labels + 1), rows, **small)
         ax.axhline(0.5, color="black", lw=0.8)
         ax.axvline(n_labels - 0.5, color="black", lw=0.8)
         ax.set(xlabel="to", ylabel="from")
@@ -169,6 +227,6 @@ class TransitionDisplay:
         return self
 
 
-def _scores(scores: torch.Tensor, allowed: torch.Tensor) -> NDArray[np.float32]:
+def _allowed(scores: torch.Tensor, allowed: torch.Tensor) -> NDArray[np.float32]:
     """Return scores, -inf where they are not allowed."""
     return scores.detach().masked_fill(~allowed, -torch.inf).cpu().numpy()

@@ -12,7 +12,7 @@ from skrnn._sklearn import safe_indexing
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.inspection._checks import check_index, check_recurrent, fitted_step
 from skrnn.inspection._matplotlib import import_pyplot
-from skrnn.inspection._steps import START, step_label, step_labels
+from skrnn.inspection._steps import END, START, step_label, step_labels
 from skrnn.inspection._unrolled_drawing import (
     DASHES,
     GREY,
@@ -280,7 +280,7 @@ def _unaligned_outputs(model: Any, X: Any, index: int, n_steps: int) -> list[str
     predicted = model.predict(safe_indexing(X, [index]))[0]
     if isinstance(predicted, str):
         predicted = check_tokenizer(model.target_tokenizer).split(predicted)
-    return [*(step_label(token, t) for t, token in enumerate(predicted)), "<end>"]
+    return [*(step_label(token, t) for t, token in enumerate(predicted)), END]
 
 
 def _continuation(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
@@ -289,7 +289,7 @@ def _continuation(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
     found = model.generate(prompt, max_length=4, temperature=0)[0]
     if isinstance(found, str):
         found = check_tokenizer(model.tokenizer).split(found)
-    return [step_label(value, t) for t, value in enumerate(found)] or ["<end>"]
+    return [step_label(value, t) for t, value in enumerate(found)] or [END]
 
 
 def _forecast(model: Any, X: Any, index: int) -> list[str]:

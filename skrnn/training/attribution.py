@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 #: Rows of one call where sequences are long, and padded steps of it, which need memory.
 LONG_ROWS, LONG_STEPS = 16, 1 << 15
+#: Points of an integral, at first and at most, where their number is not given.
+FIRST_POINTS, MAX_POINTS = 9, 243
+#: Shares add up if they miss no more than this part of the sum of their absolute values, and
+#: what float32 rounds away of a score.
+TOLERANCE, ROUNDING = 0.01, 1e-5
 
 #: ``score(outputs, columns)``: one number a row of outputs ``(B, n_outputs)``.
 Score = Callable[[Tensor, Tensor], Tensor]
@@ -87,6 +93,17 @@ class Embedded:
         n_steps = self.x.shape[1]
         return max(1, self.most // n_steps, min(LONG_ROWS, LONG_STEPS // n_steps))
 
+    @cached_property
+    def whole(self) -> Tensor:
+        """Scores ``(B,)`` of the sequences."""
+        return self.scores(self.x, torch.arange(len(self.x), device=self.x.device))
+
+    @cached_property
+    def absent(self) -> Tensor:
+        """Scores ``(B,)`` of their baselines."""
+        every = torch.arange(len(self.x), device=self.x.device)
+        return self.scores(self.baseline, every)
+
     def scores(self, x: Tensor, rows: Tensor) -> Tensor:
         """Return ``(R,)`` the scores of vectors ``(R, T, F)`` of the sequences ``rows``."""
         once = {name: part.index_select(0, rows) for name, part in self.once.items()}
@@ -96,39 +113,80 @@ class Embedded:
 
 #: ``attribute(batch, n_points, parts)`` returns ``(B, T, P)``, the share of each part of
 #: each step; ``parts`` ``(P, F)`` says which features of a vector belong to a part.
-Method = Callable[[Embedded, int, Tensor], Tensor]
+Method = Callable[[Embedded, int | None, Tensor], Tensor]
 
 
-def integrated_gradients(batch: Embedded, n_points: int, parts: Tensor) -> Tensor:
+def integrated_gradients(batch: Embedded, n_points: int | None, parts: Tensor) -> Tensor:
     """Return the integral of the gradient from the baseline to x, times their difference.
 
-    By Gauss–Legendre quadrature with ``n_points`` points.
+    By Gauss–Legendre quadrature with ``n_points`` points. None takes the midpoint rule with
+    ``FIRST_POINTS``, and three times as many, up to ``MAX_POINTS``, for the sequences whose
+    shares do not add up to the change of the score.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(n_points)
-    n_sequences = len(batch.x)
+    n_sequences, n_steps, _ = batch.x.shape
+    rows = torch.arange(n_sequences, device=batch.x.device)
+    sums = torch.zeros(
+        n_sequences, n_steps, len(parts), dtype=torch.double, device=batch.x.device
+    )
+    if n_points is not None:
+        nodes, weights = np.polynomial.legendre.leggauss(n_points)
+        _add_shares(sums, batch, rows, (nodes + 1) / 2, weights / 2, parts)
+        return sums
+    change = batch.whole - batch.absent  # (B,)
+    rounding = ROUNDING * (1 + batch.whole.abs())
+    n, new = FIRST_POINTS, np.arange(FIRST_POINTS)
+    result = torch.empty_like(sums)
+    while True:
+        _add_shares(sums, batch, rows, (new + 0.5) / n, np.ones(len(new)), parts)
+        result[rows] = sums[rows] / n
+        shares = result[rows].flatten(1)
+        gap = (shares.sum(1) - change[rows]).abs()
+        rows = rows[gap > TOLERANCE * shares.abs().sum(1) + rounding[rows]]
+        if not len(rows) or n >= MAX_POINTS:
+            return result
+        n *= 3
+        new = np.flatnonzero(np.arange(n) % 3 != 1)  # the others are old
+
+
+def _add_shares(
+    sums: Tensor,
+    batch: Embedded,
+    rows: Tensor,
+    places: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    parts: Tensor,
+) -> None:
+    """Add to sums ``(B, T, P)`` the weighted shares of some sequences ``(R,)``.
+
+    Places ``(K,)`` of the paths from 0, the baseline, to 1; each has its weight.
+    """
     device = batch.x.device
-    places = torch.as_tensor((nodes + 1) / 2, dtype=batch.x.dtype, device=device)
-    shares = torch.as_tensor(weights / 2, device=device)
-    rows = torch.arange(n_sequences, device=device)
-    difference = batch.x - batch.baseline
-    total = torch.zeros_like(difference, dtype=torch.double)
-    n = max(1, batch.rows_at_once // n_sequences)
-    for place, share in zip(places.split(n), shares.split(n), strict=True):
-        path = batch.baseline + place[:, None, None, None] * difference  # (K, B, T, F)
-        path = path.flatten(0, 1).requires_grad_()  # (K * B, T, F)
+    place = torch.as_tensor(places, dtype=batch.x.dtype, device=device)
+    weight = torch.as_tensor(weights, device=device)
+    n_rows, parts = len(rows), parts.to(sums.dtype)
+    pairs = (
+        rows.repeat(len(place)),
+        place.repeat_interleave(n_rows),
+        weight.repeat_interleave(n_rows),
+    )
+    for row, along, factor in zip(
+        *(pair.split(batch.rows_at_once) for pair in pairs), strict=True
+    ):
+        baseline = batch.baseline.index_select(0, row)
+        difference = batch.x.index_select(0, row) - baseline  # (N, T, F)
+        path = (baseline + along[:, None, None] * difference).requires_grad_()
         with torch.enable_grad():
-            score = batch.scores(path, rows.repeat(len(place))).sum()
+            score = batch.scores(path, row).sum()
             (gradient,) = torch.autograd.grad(score, path)
-        gradient = gradient.view(-1, *difference.shape).double()
-        total += torch.einsum("k,kbtf->btf", share, gradient)
-    return (total * difference) @ parts.to(total.dtype).T  # (B, T, P)
+        shares = (gradient.double() * difference) @ parts.T  # (N, T, P)
+        sums.index_add_(0, row, factor[:, None, None] * shares)
 
 
-def occlusion(batch: Embedded, n_points: int, parts: Tensor) -> Tensor:
+def occlusion(batch: Embedded, n_points: int | None, parts: Tensor) -> Tensor:
     """Return how much the score falls when one part of one step is the baseline's."""
     n_sequences, n_steps, _ = batch.x.shape
     device = batch.x.device
-    whole = batch.scores(batch.x, torch.arange(n_sequences, device=device))
+    whole = batch.whole
     real = torch.arange(n_steps, device=device) < batch.once["lengths"][:, None]
     rows, steps, which = (
         place.split(batch.rows_at_once)
@@ -181,7 +239,7 @@ def attribute(
     *,
     lengths: NDArray[np.int64],
     method: str,
-    n_points: int,
+    n_points: int | None,
     patch_size: int = 1,
 ) -> Attribution:
     """Return the contribution of each step to the score of its sequence.
@@ -200,8 +258,8 @@ def attribute(
         Steps of the user's sequences.
     method : str
         A key of ``METHODS``.
-    n_points : int
-        Points of the integral.
+    n_points : int or None
+        Points of the integral; None as in ``integrated_gradients``.
     patch_size : int
         The user's steps in each encoded one.
     """
@@ -210,9 +268,8 @@ def attribute(
     scores, of_baseline = np.zeros((2, len(dataset)))
     with _frozen(net):
         for indices, batch in _embedded_batches(net, dataset, baseline, columns, score):
-            every = torch.arange(len(indices), device=net.device)
-            scores[indices] = batch.scores(batch.x, every).cpu().numpy()
-            of_baseline[indices] = batch.scores(batch.baseline, every).cpu().numpy()
+            scores[indices] = batch.whole.cpu().numpy()
+            of_baseline[indices] = batch.absent.cpu().numpy()
             parts = _parts(batch.x.shape[2], patch_size, batch.x.device)
             shares = METHODS[method](batch, n_points, parts).flatten(1).cpu().numpy()
             place = np.arange(shares.shape[1])

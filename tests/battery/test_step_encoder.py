@@ -155,6 +155,27 @@ def test_pixels_keep_their_scale_beside_features_of_any_unit(
     assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_channels_that_seem_to_be_first_are_warned_of(make, make_viewer, frames, rng):
+    y = make_viewer.targets(frames)
+    channels_first = [rng.normal(size=(len(x), 3, 5, 6)) for x in frames]
+    message = (
+        r"^X has frames of shape \(3, 5, 6\), which look like .* reads \(n_steps, height, "
+        r"width\) or \(n_steps, height, width, n_channels\): here 3 rows and 6 channels"
+    )
+    with pytest.warns(UserWarning, match=message):
+        model = make().fit(channels_first, y)
+    make_viewer.outputs(model, channels_first)  # once is enough
+    frame = pd.DataFrame({"film": channels_first, "age": np.arange(24)})
+    with pytest.warns(UserWarning, match=r"^X\['film'\] has frames of shape \(3, 5, 6\)"):
+        make().fit(frame, y)
+
+
+@pytest.mark.parametrize("shape", [(5, 6, 3), (3, 6, 3), (5, 6, 12), (3, 6), (1, 6, 1)])
+def test_channels_that_may_be_last_are_not(shape, make, make_viewer, frames, rng):
+    X = [rng.normal(size=(len(x), *shape)) for x in frames]
+    make().fit(X, make_viewer.targets(frames))
+
+
 def test_missing_pixels_are_marked(make, make_viewer, frames):
     gappy = [x.copy() for x in frames]
     gappy[2][0, 1, 1] = np.nan

@@ -64,10 +64,16 @@ def test_steps_of_a_patch_share_its_weight(signals):
             assert np.ptp(own[start : start + 3]) == 0
 
 
-def test_a_text_without_words_has_no_weights():
+def test_a_text_without_words_is_read_as_one_unknown_word():
     X = ["oak elm", "", "ash"] * 8
     model = SequenceClassifier(**POOLED).fit(X, labels_for(X))
-    assert [len(own) for own in attention_weights(model, X)[:3]] == [2, 0, 1]
+    weights = attention_weights(model, X)
+    assert [len(own) for own in weights[:3]] == [2, 1, 1]
+    assert weights[1].tolist() == [1.0]
+    assert AttentionDisplay.from_estimator(model, X, index=1).steps == ["<unknown>"]
+    translator = Seq2SeqTransformer(**SMALL).fit(X, X)
+    (rows,) = attention_weights(translator, [""])
+    np.testing.assert_array_equal(rows, np.ones((len(rows), 1)))
 
 
 def test_of_seq2seq_they_are_those_of_predict_attention(translator, texts):

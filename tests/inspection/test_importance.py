@@ -83,7 +83,7 @@ def test_importance_adds_up_to_the_change_of_the_log_odds(pooling, char_encoder,
     model = SequenceClassifier(
         pooling=pooling, num_layers=2, char_encoder=char_encoder, **SMALL
     ).fit(texts, labels_for(texts))
-    importance = step_importance(model, texts)
+    importance = step_importance(model, texts, n_points=32)
     log_odds = log_odds_of(model, texts, model.predict(texts))
     np.testing.assert_allclose(importance.scores, log_odds, atol=1e-4)
     sums = [values.sum() for values in importance]
@@ -91,6 +91,18 @@ def test_importance_adds_up_to_the_change_of_the_log_odds(pooling, char_encoder,
     np.testing.assert_allclose(sums, change, atol=1e-5)
     assert importance.targets.tolist() == model.predict(texts).tolist()
     assert importance.lengths.tolist() == list(map(len, texts))
+
+
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_unless_points_are_given_the_sum_misses_one_percent_at_most(pooling, texts):
+    model = SequenceClassifier(pooling=pooling, **SMALL).fit(texts, labels_for(texts))
+    importance = step_importance(model, texts)
+    exact = step_importance(model, texts, n_points=300)
+    for i, values in enumerate(importance):
+        size = np.abs(values).sum()
+        change = importance.scores[i] - importance.baseline_scores[i]
+        assert values.sum() == pytest.approx(change, abs=0.01 * size + 1e-4)
+        assert np.abs(values - exact[i]).sum() < 0.05 * size
 
 
 def test_the_baseline_of_words_is_a_sequence_of_unknown_ones(texts):
@@ -125,7 +137,7 @@ def test_of_signals_it_adds_up_to_the_distance_from_the_mean_signal(
 ):
     y = 100 * rng.normal(size=24)
     model = SequenceRegressor(patch_size=patch_size, **SMALL).fit(signals, y)
-    importance = step_importance(model, signals)
+    importance = step_importance(model, signals, n_points=32)
     means = [np.tile(training_mean(signals), (len(x), 1)) for x in signals]
     change = model.predict(signals) - model.predict(means)
     np.testing.assert_allclose([v.sum() for v in importance], change, atol=1e-2)
@@ -150,7 +162,7 @@ def test_with_instance_norm_it_is_in_the_units_of_y_of_each_sequence(rng):
     X = [rng.normal(size=9) * size + 100 * size for size in rng.uniform(1, 50, size=30)]
     y = [x[-1] + x[-2] - x[-3] for x in X]
     model = SequenceRegressor(instance_norm="standard", **SMALL).fit(X, y)
-    importance = step_importance(model, X)
+    importance = step_importance(model, X, n_points=32)
     level = [np.full(9, x.mean()) for x in X]
     np.testing.assert_allclose(importance.scores, model.predict(X))
     # a constant sequence has another scale, but its prediction is its level and a constant
@@ -203,10 +215,19 @@ def test_steps_before_the_window_have_no_importance(signals):
             assert (values[-2:] != 0).any()
 
 
-def test_a_text_without_words_has_no_steps():
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("cls", [SequenceClassifier, FeedForwardClassifier])
+def test_a_text_without_words_is_one_unknown_word_without_importance(cls, method):
     X = ["oak elm", "", "ash"] * 8
-    model = SequenceClassifier(**SMALL).fit(X, labels_for(X))
-    assert step_importance(model, X).lengths[:3].tolist() == [2, 0, 1]
+    model = cls(max_epochs=3, random_state=0).fit(X, labels_for(X))
+    importance = step_importance(model, X, method)
+    assert importance.lengths[:3].tolist() == [2, 1, 1]
+    np.testing.assert_allclose(importance[1], [0.0], atol=1e-6)
+    tokens = importance.to_frame()["token"].tolist()
+    assert tokens[:4] == ["oak", "elm", "<unknown>", "ash"]
+    assert "&lt;unknown&gt;</span>" in importance._repr_html_()
+    labels = importance.plot(1).get_xticklabels()
+    assert [label.get_text() for label in labels] == ["<unknown>"]
 
 
 def test_a_learned_cue_is_the_most_important_step(rng):
@@ -240,8 +261,39 @@ def test_it_is_a_sequence_of_one_array_for_each_sequence(texts):
     for got, i in zip(part, [2, 5, 8], strict=True):
         np.testing.assert_array_equal(got, importance[i])
     assert part.to_frame()["token"].tolist() == texts[2] + texts[5] + texts[8]
-    with pytest.raises(IndexError, match="sequence 24 of 24"):
-        importance[24]
+
+
+def test_a_list_of_integers_or_a_mask_chooses_sequences(texts):
+    model = SequenceClassifier(**SMALL).fit(texts, labels_for(texts))
+    importance = step_importance(model, texts, "occlusion")
+    mask = np.isin(np.arange(24), [4, 7])
+    for index in ([4, 7], np.array([4, -17]), mask, mask.tolist(), pd.Series([4, 7])):
+        part = importance[index]
+        assert part.to_frame()["token"].tolist() == texts[4] + texts[7]
+        assert part.targets.tolist() == importance.targets[[4, 7]].tolist()
+        np.testing.assert_array_equal(part[1], importance[7])
+    assert len(importance[[]]) == 0
+    for index in (np.int64(3), np.array(3)):
+        np.testing.assert_array_equal(importance[index], importance[3])
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (24, IndexError, "index=24 is out of range: X has 24 sequences"),
+        ([0, -25], IndexError, "index=-25 is out of range: X has 24 sequences"),
+        ([True, False], IndexError, "a mask of 2 values does not fit the 24 sequences"),
+        ("0", TypeError, "index must be an integer, got '0'"),
+        ((0, 1), TypeError, r"index must be an integer, got \(0, 1\)"),
+        (1.0, TypeError, r"index must be an integer, got 1\.0"),
+        ([[0, 1]], TypeError, r"a list of integers or a mask, got \[\[0, 1\]\]"),
+        (["0"], TypeError, r"a list of integers or a mask, got \['0'\]"),
+    ],
+)
+def test_another_index_is_an_error(index, error, message, texts):
+    model = SequenceClassifier(**SMALL).fit(texts, labels_for(texts))
+    with pytest.raises(error, match=message):
+        step_importance(model, texts, "occlusion")[index]
 
 
 def test_the_html_shows_the_words_of_the_text_escaped():
@@ -286,9 +338,39 @@ def test_a_signal_is_drawn_over_a_strip(n_features, rng):
     model = SequenceRegressor(**SMALL).fit(X, rng.normal(size=12))
     importance = step_importance(model, X)
     ax = importance.plot(-1)
-    strip = ax.images[-1].get_array()
-    np.testing.assert_allclose(strip[0], importance[-1])
+    strip = ax.images[-1]
+    np.testing.assert_allclose(strip.get_array()[0], importance[-1])
+    n_steps = len(X[-1])
+    assert strip.get_extent()[:2] == [0.5, n_steps + 0.5]
+    assert ax.get_xticks()[0] == 1
+    assert set(ax.get_xticks()) <= set(range(1, n_steps + 1))
+    assert min(ax.get_yticks()) > strip.get_extent()[3]  # none beside the strip
     assert len(ax.lines) == (n_features if n_features < 12 else 0)
+    for j, line in enumerate(ax.lines):
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(1, n_steps + 1))
+        np.testing.assert_array_equal(line.get_ydata(), X[-1][:, j])
+
+
+def test_the_strip_of_a_long_signal_keeps_its_strongest_steps(rng):
+    X = [np.zeros((5000, 1)) for _ in range(4)]
+    model = SequenceRegressor(**SMALL).fit([x[:5] for x in X], np.arange(4.0))
+    importance = step_importance(model, X, n_points=1)
+    importance.values.values[3217] = 99.0
+    strip = importance.plot(0).images[-1].get_array()
+    assert strip.shape == (1, 600)
+    assert strip[0, 3217 * 600 // 5000] == 99.0
+
+
+def test_many_words_are_drawn_and_the_strongest_are_named(rng):
+    X = [list(rng.choice(WORDS, size=300)) for _ in range(4)]
+    model = SequenceClassifier(**SMALL).fit(X, [0, 1, 0, 1])
+    importance = step_importance(model, X, n_points=1)
+    ax = importance.plot(0)
+    assert len(ax.patches) == 300
+    assert len(ax.get_xticks()) == 60
+    assert int(np.abs(importance[0]).argmax()) in ax.get_xticks()
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    assert names == [X[0][place] for place in ax.get_xticks()]
 
 
 def test_words_are_drawn_as_bars_on_the_given_axes(texts):
@@ -313,7 +395,7 @@ def test_errors_name_the_argument(texts):
     with pytest.raises(ValueError, match=r"method must be one of .*got 'lime'"):
         step_importance(model, texts, "lime")
     with pytest.raises(
-        ValueError, match="n_points must be an integer of at least 1, got 0"
+        ValueError, match='n_points must be "auto" or an integer of at least 1, got 0'
     ):
         step_importance(model, texts, n_points=0)
     with pytest.raises(

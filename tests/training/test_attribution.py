@@ -60,6 +60,50 @@ def test_integrated_gradients_add_up_to_the_change_of_the_score(
     assert np.abs(change).max() > 0.05
 
 
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_points_are_added_until_the_shares_add_up(
+    pooling, make_net, make_examples, monkeypatch
+):
+    network = {"pooling": pooling, "bidirectional": True}
+    net, examples = make_net(network=network), make_examples()
+    counts = []
+    scores = attribution.Embedded.scores
+    monkeypatch.setattr(
+        attribution.Embedded,
+        "scores",
+        lambda *args: (counts.append(len(args[2])), scores(*args))[1],
+    )
+
+    def cost(tolerance, n_points=None):
+        monkeypatch.setattr(attribution, "TOLERANCE", tolerance)
+        counts.clear()
+        found = attribution_of(net, examples, n_points=n_points)
+        sums = np.array([values.sum() for values in found.steps])
+        gap = np.abs(sums - (found.scores - found.baseline_scores))
+        size = np.array([np.abs(values).sum() for values in found.steps])
+        assert n_points or (gap <= max(tolerance, 0.004) * size + 1e-4).all()
+        return sum(counts), found.steps.values
+
+    exact = cost(0.0, 500)[1]
+    loose, at_first = cost(1.0)
+    usual, found = cost(0.01)
+    strict, after = cost(1e-3)
+    assert loose == (9 + 2) * len(examples)  # and once each for the two scores
+    assert loose <= usual <= strict
+    assert usual < cost(0.0, 32)[0]
+    assert np.abs(after - exact).sum() < np.abs(at_first - exact).sum()
+    assert np.abs(found - exact).sum() < 0.03 * np.abs(exact).sum()
+
+
+def test_no_more_than_the_most_points_are_taken(make_net, make_examples, monkeypatch):
+    monkeypatch.setattr(attribution, "TOLERANCE", -1.0)  # never enough
+    monkeypatch.setattr(attribution, "MAX_POINTS", 27)
+    net, examples = make_net(network={"pooling": "last"}), make_examples()
+    found = attribution_of(net, examples, n_points=None).steps.values
+    expected = attribution_of(net, examples).steps.values
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
 def test_integrated_gradients_are_the_mean_of_numeric_gradients(make_net, make_examples):
     net, examples = make_net(), make_examples(n=2, longest=4)
     found = attribution_of(net, examples)

@@ -100,7 +100,8 @@ class StepEncoderParameters:
         """How steps that are images, arrays ``(n_steps_i, height, width)`` or ``(n_steps_i,
         height, width, n_channels)``, are read: by convolutions with pooling, trained with
         the network, that make a vector of size ``embedding_dim`` of each ("cnn"), or as one
-        feature a pixel (None). With it all pixels of a channel have one mean and deviation
+        feature a pixel (None). Channels are last; frames that seem to have them first are
+        warned of. With it all pixels of a channel have one mean and deviation
         under ``scale="standard"``.""",
         architecture=True,
     )
