@@ -160,7 +160,7 @@ def test_rows_can_be_drawn_and_files_may_be_separated_by_tabs(frame, save):
 # --- the answer ---------------------------------------------------------------------------
 
 
-def answer(recurrent, words):
+def answer(recurrent, words, n_first=1):
     """Return the sentence about scores of five folds; the baseline is worse than both."""
     noise = np.array([0.01, -0.01, 0.02, -0.02, 0.0])
     scores = {
@@ -177,6 +177,7 @@ def answer(recurrent, words):
     fits = [
         {"estimator": row["estimator"], "fold": row["fold"], "n_train": 80, "n_test": 20}
         | {"fit_time": 10 if row["estimator"] == "recurrent" else 0.5, "predict_time": 1}
+        | {"first_call": row["fold"] < n_first}
         | number
         for row in rows
     ]
@@ -191,6 +192,11 @@ def test_the_answer_is_yes_no_or_noise():
     assert "is 0.400 below that of TF-IDF" in no
     assert noise.startswith("No difference that 5 folds tell from noise")
     assert noise.endswith("Its training takes 20 times as long.")
+
+
+def test_seconds_of_first_calls_alone_are_not_compared():
+    assert "times as long" in answer(0.9, 0.89, n_first=4)
+    assert "times as long" not in answer(0.9, 0.89, n_first=5)
 
 
 # --- errors -------------------------------------------------------------------------------
