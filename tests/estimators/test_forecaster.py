@@ -521,7 +521,9 @@ def test_a_backtest_draws_its_forecasts():
 def test_a_backtest_without_matplotlib_names_itself_and_the_extra(monkeypatch):
     backtest = make().fit(wave(40)).backtest(wave(40))
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r'Backtest\.plot needs matplotlib; pip .*\[plot\]'):
+    with pytest.raises(
+        ImportError, match=r"Backtest\.plot needs matplotlib; pip .*\[plot\]"
+    ):
         backtest.plot()
 
 
