@@ -2,11 +2,14 @@
 
 Run `python -m benchmarks.long_range [--quick] [--seeds ...] [--parts ...]`. Every network of
 a task has the same training data and updates, the feed-forward one as many parameters as the
-LSTM. The recurrent ones read in one direction and answer from the last state, so that nothing
-but memory brings the answer.
+LSTM; at 200 and 400 steps a tanh network has as many, too. The recurrent ones read in one
+direction and answer from the last state, so that nothing but memory brings the answer.
 """
 
 import statistics
+
+import numpy as np
+from sklearn.base import clone
 
 from skrnn import (
     FeedForwardClassifier,
@@ -25,6 +28,8 @@ from ._report import at_least, at_most, print_table, progress, run_program
 
 CELLS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 GATED = ("lstm", "gru")
+#: Networks with about as many parameters as the LSTM.
+LARGE_TANH, FEED_FORWARD = "rnn_tanh, same size", "feed-forward"
 N_TRAIN, N_TEST, N_EPOCHS = 3000, 1000, 20
 RECURRENT = {
     "hidden_size": 64,
@@ -42,7 +47,6 @@ def temporal_order(quick, seeds):
         "temporal order",
         make_temporal_order,
         (SequenceClassifier, FeedForwardClassifier),
-        [100],
         quick,
         seeds,
     )
@@ -54,7 +58,6 @@ def adding(quick, seeds):
         "adding",
         make_adding_problem,
         (SequenceRegressor, FeedForwardRegressor),
-        [100],
         quick,
         seeds,
     )
@@ -62,11 +65,14 @@ def adding(quick, seeds):
 
 def longer(quick, seeds):
     """Both at 200 and 400 steps, with the first seed, for the record."""
-    for name, make, classes in (
-        ("temporal order", make_temporal_order, (SequenceClassifier,)),
-        ("adding", make_adding_problem, (SequenceRegressor,)),
-    ):
-        _compare(name, make, classes, [200, 400], quick, seeds[:1])
+    names = (*CELLS, LARGE_TANH)
+    steps = [200, 400]
+    classes = (SequenceClassifier, FeedForwardClassifier)
+    _print_scores(
+        "temporal order", make_temporal_order, classes, names, steps, quick, seeds[:1]
+    )
+    classes = (SequenceRegressor, FeedForwardRegressor)
+    _print_scores("adding", make_adding_problem, classes, names, steps, quick, seeds[:1])
     return []
 
 
@@ -139,62 +145,84 @@ def lengths(quick, seeds):
     return []
 
 
-def _compare(name, make, classes, steps, quick, seeds):
-    """Print scores by cell and length; return the goals of 100 steps."""
-    recurrent, *dense = classes
-    rows, figures, sizes = [], {}, {}
-    for cell in (*CELLS, *(["feed-forward"] if dense else [])):
-        row = [cell]
+def _compare(name, make, classes, quick, seeds):
+    """Print the scores at 100 steps; return the goals."""
+    names = (*CELLS, FEED_FORWARD)
+    figures = _print_scores(name, make, classes, names, [100], quick, seeds)
+    goals = [
+        at_least(f"{name}, 100 steps, {cell}", figures[cell], 0.95) for cell in GATED
+    ]
+    for network in ("rnn_tanh", FEED_FORWARD):
+        goals.append(at_most(f"{name}, 100 steps, {network}", figures[network], 0.9))
+    return goals
+
+
+def _print_scores(task, make, classes, names, steps, quick, seeds):
+    """Print the scores of the networks by length; return the means at the last."""
+    rows, figures, size = [], {}, None
+    for name in names:
+        row = [name]
         for n_steps in steps:
             scores = []
             for seed in seeds:
-                progress(f"{name}, {cell}, {n_steps} steps, seed {seed}")
-                size = {"min_steps": n_steps, "max_steps": n_steps}
-                X, y = make(100 if quick else N_TRAIN, random_state=100 + seed, **size)
-                X_test, y_test = make(N_TEST, random_state=99, **size)
-                options = {"max_epochs": 1 if quick else N_EPOCHS, "random_state": seed}
-                if cell == "feed-forward":
-                    layer = _matching_layer(dense[0], X, y, sizes["lstm"])
-                    model = dense[0](
-                        hidden_layer_sizes=layer,
-                        lr=RECURRENT["lr"],
-                        early_stopping=False,
-                        **options,
-                    )
-                else:
-                    model = recurrent(cell=cell, **RECURRENT, **options)
+                progress(f"{task}, {name}, {n_steps} steps, seed {seed}")
+                of_length = {"min_steps": n_steps, "max_steps": n_steps}
+                n_train, n_test = (100, 100) if quick else (N_TRAIN, N_TEST)
+                X, y = make(n_train, random_state=100 + seed, **of_length)
+                X_test, y_test = make(n_test, random_state=99, **of_length)
+                model = _network(name, classes, X, y, size).set_params(
+                    max_epochs=1 if quick else N_EPOCHS, random_state=seed
+                )
                 scores.append(model.fit(X, y).score(X_test, y_test))
-            sizes[cell] = model.n_parameters_
-            figures[cell] = statistics.fmean(scores)
-            row += [_mean_and_range(scores), f"{sizes[cell]:,}"]
+            row += [_mean_and_range(scores), f"{model.n_parameters_:,}"]
+        if name == "lstm":
+            size = model.n_parameters_
+        figures[name] = statistics.fmean(scores)
         rows.append(row)
-    score = "accuracy" if recurrent is SequenceClassifier else "R²"
+    score = "accuracy" if SequenceClassifier in classes else "R²"
     header = ["network"]
     for n_steps in steps:
         header += [f"{score}, {n_steps} steps", "parameters"]
     print_table(
-        f"{name.capitalize()}, {N_TRAIN:,} training sequences",
+        f"{task.capitalize()}, {N_TRAIN:,} training sequences",
         header,
         rows,
         "Mean and range over the seeds.",
     )
-    if not dense:
-        return []
-    goals = [
-        at_least(f"{name}, 100 steps, {cell}", figures[cell], 0.95) for cell in GATED
+    return figures
+
+
+def _network(name, classes, X, y, size):
+    """Return an unfitted network; some get about as many parameters as `size`."""
+    recurrent, dense = classes
+    if name == FEED_FORWARD:
+        base = dense(lr=RECURRENT["lr"], early_stopping=False)
+        units = _matching_units(base, "hidden_layer_sizes", X, y, size)
+        return base.set_params(hidden_layer_sizes=units)
+    if name == LARGE_TANH:
+        base = recurrent(cell="rnn_tanh", **RECURRENT)
+        units = _matching_units(base, "hidden_size", X, y, size)
+        return base.set_params(hidden_size=units)
+    return recurrent(cell=name, **RECURRENT)
+
+
+def _matching_units(network, parameter, X, y, size):
+    """Return the units of the hidden layer with which a network has so many parameters.
+
+    Their number grows with the units and, between the states of a recurrent network, with
+    their square.
+    """
+    few = (1, 2, 3)
+    counts = [
+        clone(network)
+        .set_params(**{parameter: n, "max_epochs": 1})
+        .fit(X[:50], y[:50])
+        .n_parameters_
+        for n in few
     ]
-    for cell in ("rnn_tanh", "feed-forward"):
-        goals.append(at_most(f"{name}, 100 steps, {cell}", figures[cell], 0.9))
-    return goals
-
-
-def _matching_layer(cls, X, y, n_parameters):
-    """Return the hidden layer with which a feed-forward network has so many parameters."""
-    one, two = (
-        cls(hidden_layer_sizes=(n,), max_epochs=1).fit(X[:50], y[:50]).n_parameters_
-        for n in (1, 2)
-    )
-    return (max(1, 1 + round((n_parameters - one) / (two - one))),)
+    growth = np.polynomial.Polynomial.fit(few, counts, 2)
+    sizes = np.arange(1, size)
+    return int(sizes[np.argmin(np.abs(growth(sizes) - size))])
 
 
 def _mean_and_range(scores):

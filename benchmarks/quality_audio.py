@@ -5,13 +5,10 @@ Run `python -m benchmarks.quality_audio [--quick] [--seeds ...]`.
 
 import statistics
 
-import numpy as np
-import scipy.fft
-import scipy.signal
 from sklearn.preprocessing import StandardScaler
 
 from skrnn import FeedForwardClassifier, SequenceClassifier
-from skrnn.preprocessing import StepwiseTransformer
+from skrnn.preprocessing import LogMelFrames, StepwiseTransformer
 
 from ._data import load_spoken_digits
 from ._peers import NearestNeighbourDTW
@@ -25,33 +22,14 @@ from ._report import (
     timed_call,
 )
 
-SAMPLE_RATE, WINDOW, HOP, N_FFT, N_BANDS = 8_000, 200, 80, 512, 40  # 25 ms every 10 ms
-
-
-def mel_filters():
-    """Return triangular filters (N_FFT // 2 + 1, N_BANDS), evenly spaced in mel."""
-    highest = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, highest, N_BANDS + 2) / 2595) - 1)
-    frequencies = np.arange(N_FFT // 2 + 1)[:, None] * SAMPLE_RATE / N_FFT
-    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling))
-
-
-def log_mel(recording, filters):
-    """Return log energies, float32 (n_frames, N_BANDS), of an int16 recording."""
-    frames = np.lib.stride_tricks.sliding_window_view(recording / 32768, WINDOW)[::HOP]
-    spectrum = scipy.fft.rfft(
-        frames * scipy.signal.windows.hann(WINDOW, sym=False), N_FFT
-    )
-    return np.log(np.abs(spectrum) ** 2 @ filters + 1e-6).astype(np.float32)
+SAMPLE_RATE = 8_000
 
 
 def spoken_digits(quick, seeds):
     """Ten digits of six speakers; the training speakers are the test speakers."""
-    filters = mel_filters()
+    frames = LogMelFrames(sample_rate=SAMPLE_RATE)
     splits = {
-        name: ([log_mel(recording, filters) for recording in X], y)
+        name: (frames.fit_transform(X), y)
         for name, (X, y) in load_spoken_digits().items()
     }
     if quick:
@@ -82,8 +60,9 @@ def spoken_digits(quick, seeds):
         "Spoken digits (600 training, 300 test recordings)",
         ("method", "test accuracy", "fit (s)"),
         rows,
-        f"{N_BANDS} log-mel bands, a 25 ms window every 10 ms, {min(n_frames)} to {max(n_frames)} frames, "
-        "standardised; chance is 0.10. The seconds of 1-NN DTW are those of its predictions.",
+        f"LogMelFrames with its defaults: {frames.n_mels} bands, a 25 ms window every 10 ms, "
+        f"{min(n_frames)} to {max(n_frames)} frames, standardised; chance is 0.10. The seconds "
+        "of 1-NN DTW are those of its predictions.",
     )
     recurrent, forward = means[SequenceClassifier], means[FeedForwardClassifier]
     return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +51,8 @@ SIGNIFICANT = 0.05
 NOT_AVAILABLE = ["", "NA", "N/A", "NaN", "nan", "None", "null"]
 #: Bins of lengths in the picture.
 N_BINS = 4
+#: The largest seed of numpy's generators.
+MAX_SEED = 2**32 - 1
 
 
 class UsageError(Exception):
@@ -82,6 +84,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for message in dict.fromkeys(str(each.message) for each in caught):
         sys.stderr.write(f"warning: {message}\n")
     return 0
+
+
+def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+    """Return a converter of an option's text to a whole number in a range.
+
+    >>> whole_number(2)("5")
+    5
+    """
+
+    def convert(text: str) -> int:
+        number = _as_int(text)
+        if number < lowest or (highest is not None and number > highest):
+            span = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
+            raise argparse.ArgumentTypeError(f"must be {span}, got {number}")
+        return number
+
+    return convert
+
+
+def number_of_jobs(text: str) -> int:
+    """Return an option's text as a number of processes; negative ones count from the cores."""
+    number = _as_int(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("must be at least 1, or -1 for all cores, got 0")
+    return number
+
+
+def _as_int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number, got {text!r}"
+        ) from None
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -141,22 +177,44 @@ def make_parser() -> argparse.ArgumentParser:
         help="what the networks and TF-IDF read of a text; char for names, words, or "
         "scripts without spaces (default: word)",
     )
-    add("--cv", type=int, default=5, metavar="N", help="folds (default: 5)")
-    add("--sample", type=int, metavar="N", help="use N rows, drawn at random")
+    add(
+        "--cv",
+        type=whole_number(2),
+        default=5,
+        metavar="N",
+        help="folds, at least 2 (default: 5)",
+    )
+    add(
+        "--sample",
+        type=whole_number(2),
+        metavar="N",
+        help="use N rows, drawn at random",
+    )
     add("--sep", help="separator (default: a tab for .tsv, else a comma)")
     add(
         "--drop-missing",
         action="store_true",
-        help="leave rows without text or target out",
+        help="leave rows without text, target or group out; white space is no text",
     )
     add(
         "--max-epochs",
-        type=int,
+        type=whole_number(1),
         metavar="N",
         help="passes of the networks (default: auto)",
     )
-    add("--n-jobs", type=int, metavar="N", help="fits at the same time (default: 1)")
-    add("--seed", type=int, default=0, help="of folds and networks (default: 0)")
+    add(
+        "--n-jobs",
+        type=number_of_jobs,
+        metavar="N",
+        help="fits at the same time, -1 for as many as cores (default: 1)",
+    )
+    add(
+        "--seed",
+        type=whole_number(0, MAX_SEED),
+        default=0,
+        metavar="N",
+        help="of folds and networks (default: 0)",
+    )
     add("--plot", type=Path, metavar="FILE", help="save a picture (.png, .svg, .pdf)")
     return parser
 
@@ -221,7 +279,10 @@ def read_task(options: argparse.Namespace) -> Task:
         y = _as_numbers(target, options)
         kind = f"numbers from {y.min():g} to {y.max():g}"
         scoring = ["r2", "neg_mean_absolute_error"]
-    description = f"{len(frame):,} texts; column {options.target!r} holds {kind}"
+    description = (
+        f"{len(frame):,} texts; column {options.target!r} holds {kind}"
+        f"{_count_blank(frame[options.text])}"
+    )
     groups = None if options.group is None else frame[options.group].to_numpy()
     split = TOKENIZERS[options.tokenizer]().split
     return Task(
@@ -235,6 +296,27 @@ def read_task(options: argparse.Namespace) -> Task:
     )
 
 
+def _is_blank(column: pd.Series) -> pd.Series:
+    """Return which strings are white space alone; missing ones are not."""
+    return column.str.strip() == ""
+
+
+def _count_blank(texts: pd.Series) -> str:
+    """Return a line that says how many texts are white space alone, empty where none is."""
+    blank = _is_blank(texts).to_numpy()
+    if not blank.any():
+        return ""
+    if blank.all():
+        raise UsageError(
+            f"column {texts.name!r} is white space alone in all {len(texts):,} rows; is it "
+            "the right column?"
+        )
+    return (
+        f"\ncolumn {texts.name!r} is white space alone in {blank.sum():,} of {len(texts):,} "
+        "rows; --drop-missing leaves them out"
+    )
+
+
 def _numbers_or_words(column: pd.Series) -> pd.Series:
     """Return strings as numbers if all are, but for codes such as "01"."""
     known = column[~column.isin(NOT_AVAILABLE)].dropna()
@@ -245,7 +327,11 @@ def _numbers_or_words(column: pd.Series) -> pd.Series:
 
 
 def read_frame(options: argparse.Namespace) -> pd.DataFrame:
-    """Read the file; every named column is there, and every text and target."""
+    """Read the file; every named column is there, and every text and target.
+
+    White space alone is a missing target or group, and a missing text where those are left
+    out.
+    """
     path = options.file
     if not path.is_file():
         raise UsageError(f"there is no file {str(path)!r}")
@@ -278,9 +364,12 @@ def read_frame(options: argparse.Namespace) -> pd.DataFrame:
         raise UsageError(
             f"a column is named twice among text, target and features: {roles}"
         )
+    for column in words if options.drop_missing else words[1:]:
+        frame[column] = frame[column].mask(_is_blank(frame[column]))
     frame[options.target] = _numbers_or_words(frame[options.target])
     for column in [options.text, options.target, *group]:
         frame = _without_missing(frame, column, drop=options.drop_missing)
+    _check_finite(frame, options)
     if options.sample is not None and options.sample < len(frame):
         frame = frame.sample(options.sample, random_state=options.seed)
     if len(frame) < max(2, options.cv):
@@ -298,6 +387,22 @@ def _without_missing(frame: pd.DataFrame, column: str, *, drop: bool) -> pd.Data
         f"column {column!r} is empty in {missing.sum():,} of {len(frame):,} rows, first in "
         f"row {np.flatnonzero(missing)[0] + 1}; --drop-missing leaves them out"
     )
+
+
+def _check_finite(frame: pd.DataFrame, options: argparse.Namespace) -> None:
+    """Raise an error that names an infinite number in the target or the features."""
+    for name in [options.target, *options.features]:
+        column = frame[name]
+        if name == options.target and options.task == "regression":
+            column = pd.to_numeric(column, errors="coerce")
+        if not pd.api.types.is_numeric_dtype(column):
+            continue
+        infinite = np.isinf(column.to_numpy(np.float64))
+        if infinite.any():
+            row = column.index[infinite][0]
+            raise UsageError(
+                f"column {name!r} is {column[row]} in row {row + 1}, expected finite numbers"
+            )
 
 
 def _is_classification(target: pd.Series, options: argparse.Namespace) -> bool:
@@ -406,11 +511,10 @@ def verdict(comparison: Comparison) -> str:
     )
     if not p_value < SIGNIFICANT:
         n_folds = comparison.scores["fold"].nunique()
-        times = comparison.table["fit_time"]
         return (
             f"No difference that {n_folds} folds tell from noise: the {metric} of the "
             f"recurrent network is {where} ({format_p(p_value)})."
-            f"{_slowness(times[RECURRENT] / times[best])}"
+            f"{_slowness(_ratio_of_times(comparison, best))}"
         )
     start = "Recurrence pays" if gap > 0 else "Recurrence does not pay"
     return (
@@ -419,13 +523,25 @@ def verdict(comparison: Comparison) -> str:
     )
 
 
+def _ratio_of_times(comparison: Comparison, other: str) -> float:
+    """Return the recurrent network's time of training over another's.
+
+    NaN if one of them was fitted in new processes only, whose first fit also imports and
+    compiles.
+    """
+    fits = comparison.fits
+    later = fits.loc[~fits["first_call"], "estimator"].unique()
+    times = comparison.table["fit_time"].reindex(later)
+    return float(times.get(RECURRENT, np.nan) / times.get(other, np.nan))
+
+
 def _slowness(ratio: float) -> str:
-    """Return a sentence about training that takes longer, empty where it does not.
+    """Return a sentence about training that takes longer, empty where none is known to.
 
     >>> _slowness(812.3), _slowness(2.34), _slowness(1.0)
     (' Its training takes 812 times as long.', ' Its training takes 2.3 times as long.', '')
     """
-    if ratio < 1.1:
+    if not ratio >= 1.1:  # NaN too
         return ""
     times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
     return f" Its training takes {times} times as long."

@@ -1,8 +1,14 @@
 """The private parts of scikit-learn that skrnn uses, all imported here.
 
-A release of scikit-learn that moves or renames one of them breaks this file alone.
+A release of scikit-learn that moves or renames one of them breaks this file alone. Scorers
+are made here too, with messages that fit on a line.
 """
 
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from sklearn import metrics
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -26,6 +32,7 @@ __all__ = [
     "check_feature_names",
     "check_feature_names_in",
     "check_sample_weight",
+    "check_scoring",
     "get_feature_names",
     "safe_indexing",
     "scorer_name",
@@ -85,6 +92,55 @@ class SubclassOf(HasMethods):
 
     def __str__(self) -> str:
         return f"a class of {self.base.__module__}.{self.base.__qualname__}"
+
+
+def check_scoring(estimator: object, scoring: Any) -> Any:
+    """Return the scorer of any ``scoring`` of scikit-learn.
+
+    Raises
+    ------
+    TypeError
+        If it is of no kind that scikit-learn takes, or if a metric of a dict is not.
+    ValueError
+        If it holds a name that is no metric; the message names similar ones.
+    """
+    kinds = "a metric's name or a callable"
+    if isinstance(scoring, Mapping | list | tuple | set) and not scoring:
+        raise ValueError("scoring is empty, expected at least one metric")
+    if isinstance(scoring, Mapping):
+        entries = {f"scoring[{name!r}]": metric for name, metric in scoring.items()}
+    elif isinstance(scoring, list | tuple | set):
+        names = [metric for metric in scoring if isinstance(metric, str)]
+        entries = {f"{name!r} in scoring": name for name in names}
+    else:
+        entries = {} if scoring is None else {"scoring": scoring}
+        kinds = "a metric's name, a callable, a list or dict of those, or None"
+    for place, metric in entries.items():
+        if isinstance(metric, str):
+            _check_metric(place, metric)
+        elif not callable(metric):
+            raise TypeError(f"{place} must be {kinds}, got {type(metric).__name__}")
+    return metrics.check_scoring(estimator, scoring)
+
+
+def _check_metric(place: str, name: str) -> None:
+    """Raise a ValueError that names similar metrics unless ``name`` is one."""
+    known = metrics.get_scorer_names()
+    if name in known:
+        return
+    similar = get_close_matches(name.lower(), known, cutoff=0.5)
+    initials = {each: "".join(word[0] for word in each.split("_")) for each in known}
+    similar += [
+        each
+        for each in known
+        if len(name) > 2 and initials[each].endswith(name.lower()) and each not in similar
+    ]
+    meant = f"; did you mean {' or '.join(map(repr, similar[:4]))}?" if similar else ";"
+    got = "" if repr(name) in place else f"={name!r}"
+    raise ValueError(
+        f"{place}{got} is no metric of scikit-learn{meant} "
+        "sklearn.metrics.get_scorer_names() lists all"
+    )
 
 
 def scorer_name(scorer: object) -> str:

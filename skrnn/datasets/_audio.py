@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.io import wavfile
 from sklearn.utils.validation import check_scalar
 
+from skrnn.datasets._folders import is_system_name
+
 
 class Recordings(tuple[list[NDArray[np.float32]], NDArray]):
     """The pair ``(X, y)`` of waveforms and labels, with their rate and files.
@@ -49,7 +51,8 @@ def read_audio_folder(
     Parameters
     ----------
     path : str or path-like
-        The folder. Files and subfolders whose name begins with a dot are ignored.
+        The folder. Files and subfolders whose name begins with a dot are ignored, and those
+        that systems add: "Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX", "@eaDir".
     label : callable, default=None
         Called with the path of each file, it returns the label: for recordings such as
         "7_jackson_32.wav", ``label=lambda path: path.name[0]``. None takes the name of
@@ -144,8 +147,7 @@ def _files_in(folder: Path, pattern: str, *, in_subfolders: bool) -> list[Path]:
     files = [
         file
         for file in sorted(folder.rglob(pattern))
-        if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if file.is_file() and not any(map(is_system_name, file.relative_to(folder).parts))
     ]
     if in_subfolders:
         outside = [file for file in files if file.parent == folder]

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
+from skrnn.datasets._folders import is_system_name
+
 
 def read_image_folder(
     path: Any, *, size: tuple[int, int] | None = None, color: bool = False
@@ -22,7 +24,8 @@ def read_image_folder(
     Parameters
     ----------
     path : str or path-like
-        The folder of the classes. Names that begin with a dot are ignored.
+        The folder of the classes. Names that begin with a dot are ignored, and those that
+        systems add: "Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX", "@eaDir".
     size : tuple of (height, width), default=None
         Size in pixels to which frames are resized; None takes them as they are.
     color : bool, default=False
@@ -106,7 +109,7 @@ def _check_size(size: Any) -> tuple[int, int]:
 
 def _entries(folder: Path) -> list[Path]:
     """Return the paths in a folder, sorted by name; numbers are compared as such."""
-    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    entries = [entry for entry in folder.iterdir() if not is_system_name(entry.name)]
     if not entries:
         raise ValueError(f"{folder} is empty")
     return sorted(entries, key=lambda entry: (_natural(entry.name), entry.name))

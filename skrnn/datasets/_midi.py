@@ -164,8 +164,8 @@ def write_midi(
     TypeError
         If the piece has none of the three forms.
     ValueError
-        If a token, a note or the shape of the roll is none that ``read_midi`` returns, or
-        a parameter is out of range.
+        If a token, a note or the shape of the roll is none that ``read_midi`` returns, if
+        the piece has no notes, or a parameter is out of range.
 
     See Also
     --------
@@ -185,6 +185,9 @@ def write_midi(
     check_scalar(steps_per_beat, "steps_per_beat", Integral, min_val=1)
     check_scalar(program, "program", Integral, min_val=0, max_val=127)
     notes = _notes_of_piece(piece, steps_per_beat)  # checked before mido is needed
+    if not notes:
+        content = f"{len(piece)} rests" if len(piece) else "nothing"
+        raise ValueError(f"piece holds {content}, expected at least one note")
     mido = _import_mido("write_midi")
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(beats_per_minute)))
@@ -294,7 +297,12 @@ def _notes_of_table(table: pd.DataFrame) -> list[tuple[int, int, int]]:
     if absent:
         raise ValueError(f"piece has no column {absent[0]!r}, its notes need one")
     onset, beats, pitch = (table[name] for name in ("onset", "beats", "pitch"))
-    valid = (onset >= 0) & (beats > 0) & pitch.isin(range(N_PITCHES))
+    valid = (
+        (onset >= 0)
+        & (beats > 0)
+        & np.isfinite(onset + beats)
+        & pitch.isin(range(N_PITCHES))
+    )
     if not valid.all():
         row = table.loc[~valid, ["onset", "beats", "pitch"]].iloc[0]
         raise ValueError(

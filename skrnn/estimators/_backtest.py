@@ -76,7 +76,7 @@ class Backtest:
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
-                'plot needs matplotlib; pip install "skrnn[plot]" brings it'
+                'Backtest.plot needs matplotlib; pip install "skrnn[plot]" brings it'
             ) from error
         labels = list(self._past)
         label = labels[0] if series is None else series

@@ -20,10 +20,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
-from skrnn._sklearn import check_feature_names
+from skrnn._sklearn import check_feature_names, check_scoring
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form

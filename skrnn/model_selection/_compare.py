@@ -378,7 +378,8 @@ def _collect(
 ) -> Comparison:
     """Put the results of all fits into tables."""
     scores, fits, curve, binned = [], [], [], []
-    for job, fit in results:
+    first = _first_fits(results)
+    for i, (job, fit) in enumerate(results):
         place = {"estimator": job.name, "fold": job.fold}
         rows = [place | {"metric": m, "score": value} for m, value in fit.scores.items()]
         size = {"train_size": len(job.train), "fit_time": fit.fit_time}
@@ -386,14 +387,14 @@ def _collect(
         if not job.whole:
             continue
         scores += rows
-        fits.append(place | _fit_row(job, fit, lengths))
+        fits.append(place | _fit_row(job, fit, lengths) | {"first_call": i in first})
         if bins is None:
             continue
-        for i, values in fit.by_bin.items():
+        for n, values in fit.by_bin.items():
             of_bin = place | {
-                "shortest": bins.shortest[i],
-                "longest": bins.longest[i],
-                "n_sequences": int(np.sum(bins.bin_of[job.test] == i)),
+                "shortest": bins.shortest[n],
+                "longest": bins.longest[n],
+                "n_sequences": int(np.sum(bins.bin_of[job.test] == n)),
             }
             binned += [of_bin | {"metric": m, "score": v} for m, v in values.items()]
     return Comparison(
@@ -402,6 +403,19 @@ def _collect(
         learning_curves=pd.DataFrame(curve) if curves else None,
         scores_by_length=None if bins is None else pd.DataFrame(binned),
     )
+
+
+def _first_fits(results: Sequence[tuple[Job, Fit]]) -> set[int]:
+    """Return the places of each estimator's first fit in each process.
+
+    It also imports modules, compiles kernels and allocates memory.
+    """
+    earliest: dict[tuple[str, int], int] = {}
+    for i, (job, fit) in enumerate(results):
+        place = earliest.setdefault((job.name, fit.process), i)
+        if fit.started < results[place][1].started:
+            earliest[job.name, fit.process] = i
+    return set(earliest.values())
 
 
 def _fit_row(

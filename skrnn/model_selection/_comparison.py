@@ -40,7 +40,9 @@ class Comparison:
         One row an estimator and fold: ``estimator``, ``fold``; ``n_train`` and ``n_test``
         sequences; ``fit_time`` and ``predict_time`` in seconds; ``n_parameters`` (learned
         numbers of the last step), ``n_iter`` (its epochs or iterations), ``size`` (bytes of a
-        pickle); the ``shortest`` and ``longest`` test sequence in steps. NaN where unknown.
+        pickle); the ``shortest`` and ``longest`` test sequence in steps; NaN where unknown.
+        ``first_call`` says that no fit of the estimator came before it in its process: it
+        also imports and compiles.
     learning_curves : DataFrame, default=None
         As ``scores``, with ``train_size`` (sequences) and ``fit_time``.
     scores_by_length : DataFrame, default=None
@@ -51,8 +53,8 @@ class Comparison:
     ----------
     table : DataFrame
         One row an estimator. The mean over folds of each metric, its standard deviation as
-        ``<metric>_std``, and the columns of ``fits``: medians of seconds, extremes of
-        lengths, means of the others.
+        ``<metric>_std``, and the columns of ``fits``: medians of seconds, without those of
+        first calls where there are others; extremes of lengths; means of the others.
     differences : DataFrame
         One row a metric and each estimator but the first: the mean ``difference`` of its
         score and that of the first, its ``standard_error`` and two-sided ``p_value`` by the
@@ -213,8 +215,10 @@ def _table(scores: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
         columns[metric] = means[metric].reindex(names)
         columns[f"{metric}_std"] = spreads[metric].reindex(names)
     by_name = fits.groupby("estimator", sort=False)
-    for name in ("fit_time", "predict_time"):  # the first call of all is slow
-        columns[name] = by_name[name].median()
+    later = fits[~fits["first_call"].astype(bool)].groupby("estimator", sort=False)
+    for name in ("fit_time", "predict_time"):
+        columns[name] = later[name].median().reindex(names)
+        columns[name] = columns[name].fillna(by_name[name].median())
     for name in ("n_parameters", "n_iter", "size"):
         columns[name] = by_name[name].mean()
     columns["shortest"] = by_name["shortest"].min()

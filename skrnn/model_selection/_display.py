@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from skrnn.inspection._matplotlib import plain
+from skrnn.inspection._matplotlib import get_axes, import_pyplot, plain
 from skrnn.model_selection._compare import compare_estimators
 from skrnn.model_selection._comparison import Comparison, digits_for, format_p, ratio_of
 from skrnn.model_selection._differences import corrected_error
@@ -174,7 +174,7 @@ lengths, random_state, verbose :
         ValueError, TypeError or RuntimeError
             As ``compare_estimators``.
         """
-        import_pyplot()  # absent, it is missed before hours of training
+        import_pyplot("ComparisonDisplay.from_estimators")  # missed before the training
         comparison = compare_estimators(
             estimators,
             X,
@@ -210,25 +210,13 @@ lengths, random_state, verbose :
         ImportError
             If matplotlib is absent; ``pip install "skrnn[plot]"`` brings it.
         """
-        if ax is None:
-            n_names = self.summary["estimator"].nunique()
-            in_rows = self.kind in ("scores", "differences")
-            height = 1.5 + 0.55 * n_names if in_rows else 4.0
-            _, ax = import_pyplot().subplots(figsize=(8, height), layout="constrained")
+        n_names = self.summary["estimator"].nunique()
+        in_rows = self.kind in ("scores", "differences")
+        height = 1.5 + 0.55 * n_names if in_rows else 4.0
+        ax = get_axes(ax, "ComparisonDisplay.plot", (8.0, height))
         _PICTURES[self.kind](self, ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def import_pyplot() -> Any:
-    """Return matplotlib's pyplot, or raise an ImportError that names the extra."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'plot needs matplotlib; pip install "skrnn[plot]" brings it'
-        ) from error
-    return plt
 
 
 # --- numbers ------------------------------------------------------------------------------

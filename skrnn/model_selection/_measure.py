@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 import warnings
@@ -12,11 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 
-from skrnn._sklearn import InvalidParameterError, safe_indexing, scorer_name
+from skrnn._sklearn import (
+    InvalidParameterError,
+    check_scoring,
+    safe_indexing,
+    scorer_name,
+)
 from skrnn.data.steps import shown
 
 #: Attributes of searches and wrappers that hold the estimator inside, the fitted one first.
@@ -36,6 +41,10 @@ class Fit(NamedTuple):
         The scores of the test sequences in each bin of lengths.
     fit_time, predict_time : float
         In seconds; NaN without ``predict``.
+    process : int
+        Id of the process that it ran in.
+    started : float
+        Seconds on the process's clock.
     n_parameters, n_iter, size : float
         Learned numbers, passes over the training data and bytes of a pickle; NaN where
         unknown.
@@ -45,6 +54,8 @@ class Fit(NamedTuple):
     by_bin: dict[int, dict[str, float]]
     fit_time: float
     predict_time: float
+    process: int
+    started: float
     n_parameters: float
     n_iter: float
     size: float
@@ -132,6 +143,7 @@ def measure(
     ValueError, TypeError, RuntimeError
         If fitting or scoring fails; names the estimator and the fold.
     """
+    started = time.perf_counter()
     try:
         scorer = Scoring(estimator, scoring)
         result = cross_validate(
@@ -168,6 +180,8 @@ def measure(
         by_bin,
         float(result["fit_time"][0]),
         predict_time,
+        os.getpid(),
+        started,
         count_parameters(fitted),
         count_iterations(fitted),
         size,

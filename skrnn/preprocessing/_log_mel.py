@@ -95,7 +95,11 @@ class LogMelFrames(  # type: ignore[call-arg]
     [1]_. The ``n_mels + 2`` edges of the bands are evenly spaced between the lowest and
     highest frequency in mel. Band ``i`` is a triangle that rises from 0 at edge ``i`` to
     1 at edge ``i + 1`` and falls to 0 at edge ``i + 2`` [2]_, so that the weights of a
-    frequency between the first and the last centre have the sum 1.
+    frequency between the first and the last centre have the sum 1. These are the scale and
+    the shape of HTK's filters [3]_, in librosa ``filters.mel(htk=True, norm=None)``. The
+    default there is the scale of Slaney's Auditory Toolbox, linear below 1000 Hz, and each
+    filter is divided by its width; that shifts the levels of a band by a constant, which
+    standardising removes.
 
     A frame :math:`x` of ``n`` samples is multiplied by a periodic Hann window :math:`w`
     and transformed to :math:`X_k`. Its power at frequency ``k`` is :math:`2 |X_k|^2 /
@@ -105,7 +109,7 @@ class LogMelFrames(  # type: ignore[call-arg]
     Frames start at sample 0 and are not padded: a recording of ``s`` samples has
     ``1 + (s - n) // hop_samples_`` of them, and one if it is shorter than a frame. A
     delta is the slope of a regression line over two frames on each side; the first and
-    last frame are repeated at the ends [3]_.
+    last frame are repeated at the ends [4]_.
 
     Integers are divided by their full scale: ``int16`` by 32768, ``int32`` by
     2147483648, ``uint8`` by 128 after 128 is subtracted. Floats are taken as they are.
@@ -117,7 +121,9 @@ class LogMelFrames(  # type: ignore[call-arg]
     .. [2] Davis, Mermelstein (1980). Comparison of parametric representations for
        monosyllabic word recognition in continuously spoken sentences. IEEE Transactions
        on Acoustics, Speech, and Signal Processing 28(4), 357-366, section II.
-    .. [3] Furui (1986). Speaker-independent isolated word recognition using dynamic
+    .. [3] Young et al. (2006). The HTK book (for HTK version 3.4). Cambridge University
+       Engineering Department, section 5.4.
+    .. [4] Furui (1986). Speaker-independent isolated word recognition using dynamic
        features of speech spectrum. IEEE Transactions on Acoustics, Speech, and Signal
        Processing 34(1), 52-59, section II.
 

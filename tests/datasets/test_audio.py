@@ -140,6 +140,8 @@ def test_hidden_files_and_notes_beside_the_subfolders_are_ignored(save, tmp_path
     save("a/.DS_Store", b"x")
     save(".cache/2.wav", b"x")
     save("README.txt", b"x")
+    for name in ("a/Thumbs.db", "a/desktop.ini", "__MACOSX/a/1.wav"):
+        save(name, b"x")
     assert len(read_audio_folder(tmp_path).X) == 1
 
 

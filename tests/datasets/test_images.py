@@ -111,6 +111,20 @@ def test_hidden_files_are_ignored_and_empty_folders_named(folder):
         read_image_folder(folder / "absent")
 
 
+def test_files_of_the_system_are_ignored_in_every_folder(folder):
+    for place in (folder, folder / "walk", folder / "walk/b"):
+        for name in ("Thumbs.db", "ehthumbs.db", "Desktop.ini"):
+            (place / name).write_bytes(b"no image")
+        for name in ("__MACOSX", "@eaDir"):
+            (place / name).mkdir()
+    X, y = read_image_folder(folder)
+    assert [len(frames) for frames in X] == [12, 2, 3]
+    assert y.tolist() == ["run", "run", "walk"]
+    (folder / "walk/b/thumbs.txt").touch()
+    with pytest.raises(ValueError, match=r"thumbs\.txt is no image"):
+        read_image_folder(folder)
+
+
 def test_16_bits_are_scaled_to_their_range(tmp_path):
     pixels = np.array([[0, 257, 25700, 65535]], np.uint16)
     save(pixels, tmp_path / "a/b/c.png")

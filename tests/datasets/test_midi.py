@@ -257,6 +257,33 @@ def test_what_is_no_note_is_named(path):
         write_midi(path, notes[["onset", "beats"]])
 
 
+@pytest.mark.parametrize(
+    ("piece", "content"),
+    [
+        ([], "nothing"),
+        (["rest:1", "rest:1/2"], "2 rests"),
+        (np.zeros((0, 128)), "nothing"),
+        (np.zeros((3, 128), np.uint8), "3 rests"),
+        (pd.DataFrame({"onset": [], "beats": [], "pitch": []}), "nothing"),
+    ],
+    ids=["no token", "rests", "no step", "silence", "no row"],
+)
+def test_a_piece_without_notes_is_refused(piece, content, path):
+    with pytest.raises(
+        ValueError, match=f"^piece holds {content}, expected at least one"
+    ):
+        write_midi(path, piece)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("column", ["onset", "beats"])
+def test_an_infinite_time_is_named(column, path):
+    notes = pd.DataFrame({"onset": [0.0], "beats": [1.0], "pitch": [60]})
+    notes[column] = np.inf
+    with pytest.raises(ValueError, match=rf"the note .*'{column}': inf.* expected onset"):
+        write_midi(path, notes)
+
+
 def test_another_kind_of_piece_is_refused(path):
     with pytest.raises(TypeError, match=r"piece must be a list of tokens.*got str"):
         write_midi(path, "60:1 64:1")

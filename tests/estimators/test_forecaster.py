@@ -1,6 +1,7 @@
 """Forecasters: forms of series, intervals, backtests and what they are measured against."""
 
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -515,6 +516,15 @@ def test_a_backtest_draws_its_forecasts():
     with pytest.raises(ValueError, match="series='x' is none of"):
         backtest.plot("x")
     matplotlib.pyplot.close("all")
+
+
+def test_a_backtest_without_matplotlib_names_itself_and_the_extra(monkeypatch):
+    backtest = make().fit(wave(40)).backtest(wave(40))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(
+        ImportError, match=r"Backtest\.plot needs matplotlib; pip .*\[plot\]"
+    ):
+        backtest.plot()
 
 
 # --- bad input ---------------------------------------------------------------------------

@@ -36,7 +36,8 @@ from skrnn import (
 )
 from skrnn.metrics import exact_match_scorer, step_accuracy_scorer
 from skrnn.model_selection import compare_estimators
-from skrnn.model_selection._compare import nested_order
+from skrnn.model_selection._compare import Job, _first_fits, nested_order
+from skrnn.model_selection._measure import Fit
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 X, Y = load_iris(return_X_y=True)
@@ -126,6 +127,29 @@ def test_metadata_is_routed_to_estimators_and_scorers():
             params={"sample_weight": weight},
         )
     assert result.scores["score"].tolist() == [1.0] * 5  # the first class is easy
+
+
+def test_the_first_fit_of_each_estimator_in_its_process_is_marked(comparison):
+    fits = comparison.fits
+    assert fits.loc[fits["first_call"], ["estimator", "fold"]].values.tolist() == [
+        ["network", 0],
+        ["words", 0],
+    ]
+
+
+def test_first_fits_are_those_that_started_first_in_their_process():
+    starts = [(7, 2.0), (7, 1.0), (8, 0.5), (8, 3.0)]  # process, seconds on its clock
+    usual = {"scores": {}, "by_bin": {}, "fit_time": 1.0, "predict_time": 1.0}
+    usual |= {"n_parameters": 1, "n_iter": 1, "size": 1}
+    fold = np.arange(2)
+    results = [
+        (
+            Job("a", i, fold, fold, whole=True),
+            Fit(**usual, process=process, started=started),
+        )
+        for i, (process, started) in enumerate(starts)
+    ]
+    assert _first_fits(results) == {1, 2}
 
 
 @pytest.mark.slow

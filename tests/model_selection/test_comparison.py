@@ -33,6 +33,7 @@ def make_comparison(scores, **fit):
         "size": 2000.0,
         "shortest": 2,
         "longest": 9,
+        "first_call": False,
     }
     fits = [{"estimator": r["estimator"], "fold": r["fold"]} | usual | fit for r in rows]
     return Comparison(scores=pd.DataFrame(rows), fits=pd.DataFrame(fits))
@@ -67,11 +68,23 @@ def test_the_table_holds_means_and_spreads_over_folds(comparison):
     assert comparison.table[["shortest", "longest"]].values.tolist() == [[1, 8]] * 2
 
 
-def test_times_are_medians_because_the_first_call_is_slow():
-    comparison = make_comparison({"a": [0.5, 0.6, 0.7]})
-    fits = comparison.fits.assign(fit_time=[9.0, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("first_calls", "expected"),
+    [(1, 2.0), (0, 3.0), (4, 3.0)],
+    ids=["one", "none", "all"],
+)
+def test_times_are_medians_without_first_calls_where_there_are_others(
+    first_calls, expected
+):
+    comparison = make_comparison({"a": [0.5, 0.6, 0.7, 0.8]})
+    fits = comparison.fits.assign(
+        fit_time=[9.0, 1.0, 2.0, 4.0],
+        predict_time=[9.0, 1.0, 2.0, 4.0],
+        first_call=np.arange(4) < first_calls,
+    )
     table = Comparison(scores=comparison.scores, fits=fits).table
-    assert table["fit_time"].tolist() == [2.0]
+    assert table["fit_time"].tolist() == [expected]
+    assert table["predict_time"].tolist() == [expected]
 
 
 def test_differences_are_to_the_first_estimator_and_have_a_p_value(comparison):

@@ -167,6 +167,18 @@ def test_bands_lie_between_the_frequencies_given():
     np.testing.assert_allclose(spacing, spacing[0])
 
 
+def test_bands_are_those_of_published_tables():
+    # the example of the MFCC tutorial of J. Lyons: ten bands from 300 to 8000 Hz
+    transformer = LogMelFrames(sample_rate=16000, n_mels=10, min_frequency=300)
+    transformer.fit(noise(500))
+    hertz = [517.33, 781.90, 1103.97, 1496.04, 1973.32, 2554.33, 3261.62, 4122.63]
+    hertz += [5170.76, 6446.70]
+    np.testing.assert_allclose(transformer.frequencies_, hertz, atol=0.06)
+    edges = _log_mel.mel_edges(0, 8000, 10)
+    mels = 2595 * np.log10(1 + edges / 700)  # 8000 Hz are 2840.02 mel in HTK and librosa
+    np.testing.assert_allclose(mels, np.linspace(0, 2840.023, 12), atol=1e-3)
+
+
 def test_features_are_named_after_the_centres():
     transformer = LogMelFrames(sample_rate=RATE, n_mels=3, deltas=2).fit(noise(300))
     names = transformer.get_feature_names_out()
