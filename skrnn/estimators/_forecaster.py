@@ -159,9 +159,10 @@ class ForecastingTask(BaseSequenceEstimator):
         forecast : Series, DataFrame, ndarray or list
             In the form of X: a Series with dates of a Series, or of a frame with
             ``target``; a DataFrame of a frame; an array ``(n_series, horizon)`` of a list
-            of arrays, a list of other lists; of a frame with one row a series a Series
-            indexed by its id and time, ``horizon`` values a row of X, which
-            ``cross_val_predict`` cannot put together: pass that a list of series. With
+            of arrays, a list of Series of other lists. Of a frame with one row a series a
+            Series with the index of X, whose cells are Series with dates: ``np.stack``
+            makes an array ``(n_series, horizon)`` of it, and
+            ``pd.concat(forecast.tolist(), keys=forecast.index)`` one Series. With
             ``loss="quantile"`` the median, as
             ``predict_quantiles`` has it; otherwise the network's forecast, of which the
             quantile 0.5 is the median.
