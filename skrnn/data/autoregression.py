@@ -83,7 +83,7 @@ class Autoregression:
         if len(whole) < MIN_WINDOWS:
             return self
         x, y = features[whole], relative[whole]
-        weight = _weights(scale[:, 0], series)[whole]
+        weight = window_weights(scale[:, 0], series)[whole]
         early, late = _split(series[whole], origins[whole], horizon)
         errors = np.array(
             [np.square(y[late]).mean(axis=1)]
@@ -129,7 +129,7 @@ class Autoregression:
         return features
 
 
-def _weights(
+def window_weights(
     scale: NDArray[np.float64], series: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return weights of mean 1 in each series, in proportion to the windows' scales.

@@ -8,7 +8,7 @@ its target's end, for what is known ahead. ``series`` reads the user's container
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,19 +134,24 @@ class Panel:
         ]
         if self.container == "columns":
             return pd.DataFrame(values.T, future[0], self.labels)
-        if self.container == "fields":
-            ids = np.repeat(np.arange(len(self)), horizon)
-            times = future[0].append(future[1:])
-            index = pd.MultiIndex.from_arrays(
-                [pd.Index(self.labels, name=self.frame.index.name)[ids], times],
-                names=[self.frame.index.name or "id", times.name or "time"],
-            )
-            return pd.Series(values.ravel(), index, name="forecast")
+        one_a_row = self.container == "fields"
+        names = [self._target_field] * len(self) if one_a_row else self.labels
         made = [
-            pd.Series(row, index, name=label)
-            for row, index, label in zip(values, future, self.labels, strict=True)
+            pd.Series(row, index, name=name)
+            for row, index, name in zip(values, future, names, strict=True)
         ]
+        if one_a_row:
+            cells = np.empty(len(made), object)
+            cells[:] = made
+            return pd.Series(cells, self.frame.index, name=names[0])
         return made[0] if self.container == "series" else made
+
+    @property
+    def _target_field(self) -> Hashable:
+        """The column of a frame of fields that holds the target."""
+        fields = self.layout.roles or {}
+        numeric = [column for column, role in fields.items() if role == "features"]
+        return next(column for column in numeric if column not in self.layout.columns)
 
 
 def read_panel(X: Any, options: SeriesOptions, name: str = "X") -> Panel:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn.data.autoregression import most_cautious
 from skrnn.data.forecasting import Span
 
 #: Forecasts of a step ahead from which its quantiles are taken; of fewer, all steps share
@@ -20,6 +21,8 @@ from skrnn.data.forecasting import Span
 MIN_ERRORS = 100
 #: Windows that a short series must have before its end is held out.
 MIN_TRAINING = 8
+#: Shares of the network's correction that are compared.
+SHARES = np.linspace(0.0, 1.0, 21)
 
 
 class Calibration(NamedTuple):
@@ -63,13 +66,55 @@ def complete(span: Span, horizon: int) -> Span:
     return replace(span, last=span.panel.ends - horizon)
 
 
-def trust_of(point: NDArray, true: NDArray) -> float:
-    """Return the share of the network's correction that leaves the least squared error."""
+def calibrate(
+    true: NDArray[np.float64],
+    relative: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    unit: float,
+    levels: Sequence[float],
+) -> Calibration:
+    """Measure a network's corrections of the autoregression on windows held out.
+
+    Parameters
+    ----------
+    true : float64 ndarray of shape (n_windows, horizon)
+        The outputs that would be right, NaN where the truth is missing.
+    relative : float64 ndarray of shape (n_windows, horizon, 1 + n_learned)
+        The network's: the point forecast, then the learned levels.
+    weight : float64 ndarray of shape (n_windows,)
+    unit : float
+        An output of 1, in units of the scale of a window.
+    levels : sequence of float
+        As of ``all_levels``.
+    """
+    trust = trust_of(relative[..., 0], true, weight)
+    kept = reduced(relative, trust)
+    # outputs of the network that is kept have another unit
+    errors = (true[..., None] - levels_of(kept, len(levels))) * unit
+    return Calibration(trust, error_quantiles(errors, levels))
+
+
+def trust_of(
+    point: NDArray[np.float64], true: NDArray[np.float64], weight: NDArray[np.float64]
+) -> float:
+    """Return the least share of the correction that is not clearly worse than the best.
+
+    As cautious as the autoregression about its penalty: of few windows the best share is
+    often too large, and a correction that is too large loses more than one that is too
+    small.
+    """
     real = ~np.isnan(true)
-    squares = float(np.square(point[real]).sum())
-    if not squares > 0:
-        return 1.0
-    return float(np.clip((point[real] * true[real]).sum() / squares, 0.0, 1.0))
+    point, true = np.where(real, point, 0.0), np.where(real, true, 0.0)
+    errors = np.array(
+        [np.square(true - share * point).sum(axis=1) * weight for share in SHARES]
+    )
+    chosen = most_cautious(errors, true.shape[1], list(range(len(SHARES))))
+    return float(SHARES[chosen])
+
+
+def reduced(relative: NDArray, trust: float) -> NDArray[np.float64]:
+    """Return outputs with the share ``trust`` of the point forecast's correction."""
+    return relative - (1 - trust) * relative[..., :1]
 
 
 def all_levels(quantiles: Sequence[float], learned: bool) -> list[float]:
@@ -103,6 +148,8 @@ def error_quantiles(
     -------
     offsets : float64 ndarray of shape (horizon, n_levels)
         Of n errors the one of rank ``(n + 1) * level``, rounded away from the median.
+        Of errors pooled over the steps ahead that share of them, with n the number of
+        windows: those of one window, and of its neighbours, depend on each other.
     """
     horizon = errors.shape[1]
     size = np.sqrt(np.nanmean(np.square(errors), axis=(0, 2)))  # (horizon,)
@@ -118,18 +165,19 @@ def error_quantiles(
         for h in range(horizon):
             own = counts[h] >= MIN_ERRORS
             values = pooled[:, h, j] if own else pooled[..., j]
-            result[h, j] = _rank(values[~np.isnan(values)], level) * size[h]
+            known = values[~np.isnan(values)]
+            result[h, j] = _rank(known, level, int(counts[h])) * size[h]
     return result
 
 
-def _rank(values: NDArray[np.float64], level: float) -> float:
-    n = len(values)
-    place = (n + 1) * level - 1
-    if level > 0.5:
-        place = np.ceil(place)
-    elif level < 0.5:
-        place = np.floor(place)
-    return float(np.interp(place, np.arange(n), np.sort(values)))
+def _rank(values: NDArray[np.float64], level: float, n: int) -> float:
+    """Return the quantile of values that come from ``n`` windows."""
+    if level == 0.5:
+        return float(np.median(values))
+    side = 1.0 if level > 0.5 else -1.0
+    rank = (n + 1) * max(level, 1 - level) * (len(values) / max(n, 1))
+    place = min(int(np.ceil(rank)), len(values)) - 1
+    return side * float(np.sort(side * values)[place])
 
 
 def _increasing(values: NDArray[np.float64], counts: NDArray) -> NDArray[np.float64]:

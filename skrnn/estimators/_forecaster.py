@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from skrnn._warnings import warn
+from skrnn.data.autoregression import window_weights
 from skrnn.data.forecasting import (
     MAX_WINDOWS,
     CheckedWindows,
@@ -33,11 +34,11 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._calibration import (
     Calibration,
     all_levels,
+    calibrate,
     complete,
-    error_quantiles,
     levels_of,
+    reduced,
     split_ends,
-    trust_of,
 )
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._parameters import (
@@ -159,9 +160,10 @@ class ForecastingTask(BaseSequenceEstimator):
         forecast : Series, DataFrame, ndarray or list
             In the form of X: a Series with dates of a Series, or of a frame with
             ``target``; a DataFrame of a frame; an array ``(n_series, horizon)`` of a list
-            of arrays, a list of other lists; of a frame with one row a series a Series
-            indexed by its id and time, ``horizon`` values a row of X, which
-            ``cross_val_predict`` cannot put together: pass that a list of series. With
+            of arrays, a list of Series of other lists. Of a frame with one row a series a
+            Series with the index of X, whose cells are Series with dates: ``np.stack``
+            makes an array ``(n_series, horizon)`` of it, and
+            ``pd.concat(forecast.tolist(), keys=forecast.index)`` one Series. With
             ``loss="quantile"`` the median, as
             ``predict_quantiles`` has it; otherwise the network's forecast, of which the
             quantile 0.5 is the median.
@@ -348,9 +350,8 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _relative(self, X: CheckedWindows) -> NDArray[np.float64]:
         """Return the same, the network's correction reduced by calibration."""
-        relative = self._network_forecasts(X)
         trust = 1.0 if self._calibration is None else self._calibration.trust
-        return relative - (1 - trust) * relative[..., :1]
+        return reduced(self._network_forecasts(X), trust)
 
     @property
     def _fitted_levels(self) -> list[float]:
@@ -420,15 +421,14 @@ class ForecastingTask(BaseSequenceEstimator):
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):
             return None
-        true = first._targets.outputs_of(windows)  # (n, horizon)
-        relative = first._network_forecasts(windows)  # (n, horizon, 1 + n_levels)
-        trust = trust_of(relative[..., 0], true)
-        relative = relative - (1 - trust) * relative[..., :1]
-        wanted = all_levels(self.quantiles, bool(first.net_.criterion_.levels))
-        levels = levels_of(relative, len(wanted))
-        # outputs of the network that is kept have another unit
-        errors = (true[..., None] - levels) * first._targets.scale[0]
-        return Calibration(trust, error_quantiles(errors, wanted))
+        scale = first._inputs.level_and_scale(windows)[1]
+        return calibrate(
+            first._targets.outputs_of(windows),
+            first._network_forecasts(windows),
+            window_weights(scale[:, 0], windows.series),
+            first._targets.scale[0],
+            all_levels(self.quantiles, bool(first.net_.criterion_.levels)),
+        )
 
     def _warn_of_y(self, y: Any) -> None:
         if y is not None:

@@ -15,7 +15,7 @@ import pandas as pd
 import scipy.fft
 import scipy.signal
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +23,7 @@ from skrnn._sklearn import Interval, StrOptions, validate_parameter_constraints
 from skrnn.data.layouts import read_container
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array
+from skrnn.preprocessing._same_container import SameContainerMixin
 
 #: Types of integer samples; 0 is silence, of uint8 128.
 INTEGERS = ("uint8", "int16", "int32")
@@ -32,9 +33,7 @@ DELTA_WIDTH = 2
 BLOCK_SAMPLES = 2**20
 
 
-class LogMelFrames(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
+class LogMelFrames(SameContainerMixin, BaseEstimator):
     r"""Turn waveforms into frames of levels in mel bands, the usual input for audio.
 
     A recording is cut into short overlapping frames. A frame becomes one step: its level
@@ -255,23 +254,6 @@ class LogMelFrames(  # type: ignore[call-arg]
             ],
             dtype=object,
         )
-
-    def set_output(self, *, transform: str | None = None) -> LogMelFrames:
-        """Do nothing: the result is in the container of X.
-
-        A Pipeline calls it in its own ``set_output``.
-
-        Parameters
-        ----------
-        transform : str, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            This transformer.
-        """
-        return self
 
     def _check_parameters(self) -> None:
         validate_parameter_constraints(

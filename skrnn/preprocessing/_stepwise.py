@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import config_context
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -46,6 +46,7 @@ from skrnn.data.layouts import open_column, open_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array, to_numbers
 from skrnn.data.targets import check_weights, open_targets
+from skrnn.preprocessing._same_container import SameContainerMixin
 
 
 def _inner_has(method: str) -> Callable[[StepwiseTransformer], bool]:
@@ -55,9 +56,7 @@ def _inner_has(method: str) -> Callable[[StepwiseTransformer], bool]:
     return check
 
 
-class StepwiseTransformer(  # type: ignore[call-arg]
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
+class StepwiseTransformer(SameContainerMixin, BaseEstimator):
     """Apply a scikit-learn transformer to every step of sequences.
 
     The transformer is fitted on the steps of all sequences together. The result is in the
@@ -255,23 +254,6 @@ class StepwiseTransformer(  # type: ignore[call-arg]
             names = self.transformer_.get_feature_names_out()
             return columns if len(names) == 1 else names
         return self.transformer_.get_feature_names_out(input_features)
-
-    def set_output(self, *, transform: str | None = None) -> StepwiseTransformer:
-        """Do nothing: the result is in the container of X.
-
-        A Pipeline calls it in its own ``set_output``.
-
-        Parameters
-        ----------
-        transform : str, default=None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            This transformer.
-        """
-        return self
 
     def _read(self, X: Any, *, reset: bool) -> _Steps:
         fitting = _clone_inner(self.transformer) if reset else self.transformer_

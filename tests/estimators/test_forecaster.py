@@ -8,7 +8,14 @@ import pandas as pd
 import polars
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    TimeSeriesSplit,
+    cross_val_predict,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
 
 from skrnn import FeedForwardForecaster, SequenceForecaster
 from skrnn.estimators._base import BaseSequenceEstimator
@@ -140,14 +147,15 @@ def test_a_frame_of_fields_has_one_series_a_row(cls, own):
     frame = shops()
     model = cls(horizon=3, **FIELDS, **QUICK, **own).fit(frame)
     forecast = model.predict(frame)
-    assert forecast.index.names == ["shop", "day"]
-    assert forecast.loc["s1"].index.tolist() == list(
-        pd.date_range("2024-03-01", periods=3, freq="D")
-    )
+    assert forecast.index.equals(frame.index)
+    assert (forecast.name, forecast["s1"].name) == ("sales", "sales")
+    assert forecast["s1"].index.equals(pd.date_range("2024-03-01", periods=3))
     reordered = frame[["type", "day", "size", "holiday", "sales"]].iloc[[2, 0]]
     np.testing.assert_allclose(
-        model.predict(reordered), [*forecast.loc["s2"], *forecast.loc["s0"]], rtol=1e-5
+        np.stack(model.predict(reordered)), np.stack(forecast[["s2", "s0"]]), rtol=1e-5
     )
+    long = pd.concat(forecast.tolist(), keys=forecast.index)
+    assert long.index.names == ["shop", "day"]
     assert model.field_roles_ == {
         "sales": "features",
         "holiday": "features",
@@ -157,6 +165,33 @@ def test_a_frame_of_fields_has_one_series_a_row(cls, own):
     }
     later = model.set_params(known_future=None, target=None, time=None).fit(SALES)
     assert not hasattr(later, "field_roles_")
+
+
+@every
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_cross_val_predict_forecasts_each_row_of_a_frame_of_fields(cls, own, horizon):
+    frame = shops(n_known=horizon)
+    model = make_pipeline("passthrough", cls(horizon, **FIELDS, **QUICK, **own))
+    folds = KFold(2, shuffle=True, random_state=0)
+    got = cross_val_predict(model, frame, cv=folds)
+    assert got.shape == (4,)
+    for train, test in folds.split(frame):
+        expected = clone(model).fit(frame.iloc[train]).predict(frame.iloc[test])
+        for i, forecast in zip(test, expected, strict=True):
+            pd.testing.assert_series_equal(got[i], forecast)
+    assert cross_val_score(model, frame, cv=folds).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "as_user",
+    [list, lambda X: [pd.Series(x) for x in X], lambda X: pd.DataFrame({"sales": X})],
+    ids=["arrays", "list of Series", "fields"],
+)
+def test_cross_val_predict_forecasts_the_same_in_every_form_of_many_series(as_user):
+    series = [wave(40 + i, float(i)) for i in range(4)]
+    expected = cross_val_predict(make(horizon=2), series, cv=KFold(2))
+    got = cross_val_predict(make(horizon=2), as_user(series), cv=KFold(2))
+    np.testing.assert_allclose(np.stack(got), expected)
 
 
 def test_times_may_be_a_column_of_a_frame_also_of_polars():
@@ -187,12 +222,12 @@ def test_known_columns_may_go_on_as_rows_without_a_target():
 def test_what_is_known_ahead_and_static_columns_change_the_forecast(cls, own):
     frame = shops()
     model = cls(horizon=3, **FIELDS, calibration_fraction=None, **QUICK, **own).fit(frame)
-    before = model.predict(frame)
+    before = np.stack(model.predict(frame))
     other = frame.copy()
     other["holiday"] = [np.r_[x[:60], 1 - x[60:]] for x in frame["holiday"]]
-    assert (model.predict(other) != before).all()
+    assert (np.stack(model.predict(other)) != before).all()
     other = frame.assign(type=frame["type"].cat.rename_categories(["small", "big"]))
-    assert (model.predict(other) != before).all()
+    assert (np.stack(model.predict(other)) != before).all()
 
 
 def test_a_list_of_lists_has_one_series_an_element():
@@ -697,7 +732,7 @@ def test_times_unlike_those_of_fit_are_an_error(fitted, later, match, missing):
 def test_static_columns_that_fit_has_not_seen_are_an_error():
     frame = pd.DataFrame({"sales": [wave(40)] * 2, "size": [1.0, 2.0]})
     model = make(horizon=2).fit([wave(40)])
-    assert len(model.predict(frame[["sales"]])) == 4
+    assert np.stack(model.predict(frame[["sales"]])).shape == (2, 2)
     with pytest.raises(
         ValueError,
         match=r"X has the static columns \['size'\], but the series of fit had",
