@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.networks import empty_network
+from skrnn.modules.parallel import one_thread_each
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
@@ -155,7 +156,8 @@ class SequenceNet(NeuralNet):
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
         self.notify("on_train_begin", X=X, y=y)
         try:
-            self.fit_loop(X, y, **kwargs)
+            with one_thread_each():
+                self.fit_loop(X, y, **kwargs)
         except StopTraining:
             pass  # a callback ends training
         finally:
@@ -251,6 +253,7 @@ class SequenceNet(NeuralNet):
             loss = self.weighted_losses(micro_batch, outputs).sum()
             (loss / n_targets).backward()
             total += loss.detach()
+            del outputs, loss  # and their graph, before the next micro-batch needs memory
         return total / batch.n_targets, state
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:

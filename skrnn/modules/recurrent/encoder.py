@@ -8,6 +8,7 @@ overflow in the padding reads real steps only.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import gather_steps, last_step, reversal
+from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.recurrent.cells import CELLS
 from skrnn.modules.recurrent.unrolled import UnrolledCell
 
@@ -57,9 +59,12 @@ class RecurrentEncoder(nn.Module):
             CELLS[cell](s, hidden_size) for s in (sizes if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
+        #: Whether states are nodes of one graph, so that no cell has a graph of its own.
+        self.is_unrolled = False
 
     def unroll(self) -> None:
         """Replace the cells by unrolled ones."""
+        self.is_unrolled = True
         for stack in (self.forward_layers, self.backward_layers):
             for i, cell in enumerate(stack):
                 stack[i] = UnrolledCell(cell)  # type: ignore[arg-type]
@@ -94,21 +99,33 @@ class RecurrentEncoder(nn.Module):
         """
         x = inputs
         forward_layers: Any = self.forward_layers
-        backward_layers: Any = self.backward_layers
         mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
         for i, layer in enumerate(forward_layers):
             if i:
                 x = self.dropout(x)
-            forward = layer.read(x, lengths)  # (B, T, H)
             if mirror is None:
-                x = forward
+                x = layer.read(x, lengths)  # (B, T, H)
             else:
-                backward = gather_steps(x, mirror)
-                backward = backward_layers[i].read(backward, lengths)
-                backward = gather_steps(backward, mirror)
-                x = torch.cat([forward, backward], dim=-1)  # (B, T, 2H)
+                x = self._read_both(i, x, lengths, mirror)  # (B, T, 2H)
         if mirror is None:
             return x, last_step(x, lengths)
         hidden_size = self.output_size // 2
         last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
         return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
+
+    def _read_both(self, i: int, x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
+        """Return the outputs ``(B, T, 2H)`` of both directions of a layer, side by side."""
+        forward: Any = self.forward_layers[i]
+        backward: Any = self.backward_layers[i]
+
+        def read_backward(x: Tensor) -> Tensor:
+            outputs = backward.read(gather_steps(x, mirror), lengths)
+            return gather_steps(outputs, mirror)  # (B, T, H)
+
+        pieces = [
+            Piece(partial(forward.read, lengths=lengths), (x,), (*forward.parameters(),)),
+            Piece(read_backward, (x,), (*backward.parameters(),)),
+        ]
+        if self.is_unrolled:
+            return torch.cat([piece() for piece in pieces], dim=-1)
+        return torch.cat(side_by_side(pieces), dim=-1)
