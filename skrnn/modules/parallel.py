@@ -67,44 +67,49 @@ def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
         return _run([piece.__call__ for piece in pieces])
     graphs = [_Graph(piece) for piece in pieces]
     outputs = iter(_Fork.apply(graphs, *tensors))
-    return [graph.result([next(outputs) for _ in graph.outputs]) for graph in graphs]
+    return [
+        graph.result([next(outputs) for _ in range(graph.n_outputs)]) for graph in graphs
+    ]
 
 
 # --- gradients --------------------------------------------------------------------------
 
 
 class _Graph:
-    """The graph of one piece, apart from that of the network, with which it is freed."""
+    """The graph of one piece, apart from that of the network."""
 
     def __init__(self, piece: Piece):
-        self.piece = piece
-        self.leaves: list[Tensor] = []
+        self.function, inputs, self.weights = piece
+        self.inputs = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
         self.outputs: list[Tensor] = []
+        self.n_outputs = 0
         self.returns_tuple = False
 
     def run(self) -> None:
-        """Call the piece on leaves of its own."""
-        function, inputs, weights = self.piece
-        inputs = tuple(x.detach().requires_grad_(x.requires_grad) for x in inputs)
+        """Call the piece on inputs that are leaves of its graph."""
         with torch.enable_grad():
-            result = function(*inputs)
-        self.leaves = [*inputs, *weights]
+            result = self.function(*self.inputs)
         self.returns_tuple = isinstance(result, tuple)
         self.outputs = list(result) if self.returns_tuple else [result]
+        self.n_outputs = len(self.outputs)
 
     def differentiate(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-        """Return the gradients by the leaves, from those by the outputs."""
+        """Return the gradients by inputs and weights, from those by the outputs.
+
+        It frees the graph, which a second call makes again.
+        """
+        if not self.outputs:
+            self.run()
         pairs = zip(self.outputs, gradients, strict=True)
         reached = [(o, g) for o, g in pairs if g is not None and o.requires_grad]
-        wanted = [leaf for leaf in self.leaves if leaf.requires_grad]
+        self.outputs = []
+        leaves = (*self.inputs, *self.weights)
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
         if not reached or not wanted:
-            return [None] * len(self.leaves)
+            return [None] * len(leaves)
         outputs, given = zip(*reached, strict=True)
-        gradients = torch.autograd.grad(
-            outputs, wanted, given, retain_graph=True, allow_unused=True
-        )
-        found = iter(gradients)
-        return [next(found) if leaf.requires_grad else None for leaf in self.leaves]
+        found = iter(torch.autograd.grad(outputs, wanted, given, allow_unused=True))
+        return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
     def result(self, outputs: list[Tensor]) -> Any:
         """Return the outputs as the function did."""
@@ -122,6 +127,7 @@ class _Fork(torch.autograd.Function):
         """Return the outputs of all pieces."""
         _run([graph.run for graph in graphs])
         ctx.graphs = graphs
+        ctx.save_for_backward(*tensors)  # torch checks that nobody changes them
         ctx.set_materialize_grads(False)
         return tuple(out.detach() for graph in graphs for out in graph.outputs)
 
@@ -129,10 +135,11 @@ class _Fork(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradients by all tensors."""
+        assert ctx.saved_tensors
         rest = iter(gradients)
         found = _run(
             [
-                partial(graph.differentiate, [next(rest) for _ in graph.outputs])
+                partial(graph.differentiate, [next(rest) for _ in range(graph.n_outputs)])
                 for graph in ctx.graphs
             ]
         )
@@ -206,29 +213,48 @@ def _run(calls: Sequence[Callable[[], T]]) -> list[T]:
     The first call runs in this thread, which never waits for a call that has not begun:
     all workers may be taken by threads that wait for theirs.
     """
-    if len(calls) < 2 or _state.n_threads <= max(1, _n_callers):
+    if len(calls) < 2 or not _has_free_threads():
         return [call() for call in calls]
-    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    share = max(1, _state.n_threads // len(calls))
+    calls = [_like_here(call, share) for call in calls]
     pool = _get_pool()
-    futures = [pool.submit(_in_modes(call, grad, inference)) for call in calls[1:]]
+    futures = [pool.submit(call) for call in calls[1:]]
+    results: dict[int, T] = {}
     try:
-        results = [calls[0]()]
+        results[0] = calls[0]()
+        for i, future in reversed(list(enumerate(futures, 1))):  # workers begin in front
+            if future.cancel():
+                results[i] = calls[i]()
     except BaseException:
         wait([future for future in futures if not future.cancel()])
         raise
-    for call, future in zip(calls[1:], futures, strict=True):
-        results.append(call() if future.cancel() else future.result())
-    return results
+    for i, future in enumerate(futures, 1):
+        if i not in results:
+            results[i] = future.result()
+    return [results[i] for i in range(len(calls))]
 
 
-def _in_modes(call: Callable[[], T], grad: bool, inference: bool) -> Callable[[], T]:
-    """Return a call in the modes of this thread; each thread has its own."""
+def _has_free_threads() -> bool:
+    """Return whether this thread may use others, and no other caller has taken them."""
+    return _state.n_threads > max(1, _n_callers)
 
-    def call_in_modes() -> T:
-        with torch.inference_mode(inference), torch.set_grad_enabled(grad):
-            return call()
 
-    return call_in_modes
+def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
+    """Return a call for any thread, which has modes of its own, in those of this one.
+
+    Pieces within it may use ``n_threads``.
+    """
+    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+    def run() -> T:
+        before, _state.n_threads = _state.n_threads, n_threads
+        try:
+            with torch.inference_mode(inference), torch.set_grad_enabled(grad):
+                return call()
+        finally:
+            _state.n_threads = before
+
+    return run
 
 
 def _get_pool() -> ThreadPoolExecutor:

@@ -18,6 +18,7 @@ from torch import Tensor
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.outputs import State
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
@@ -67,6 +68,7 @@ def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionB
 @contextmanager
 def evaluation(net: SequenceNet) -> Iterator[None]:
     """Turn gradients and dropout off; a net in training returns to it."""
+    keep_freed_memory()
     training = net.module_.training
     if training:
         net._set_training(False)

@@ -17,6 +17,7 @@ from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
 from skrnn.training.callbacks import StopTraining
@@ -154,6 +155,7 @@ class SequenceNet(NeuralNet):
         **kwargs: Any,
     ) -> SequenceNet:
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
+        keep_freed_memory()
         self.notify("on_train_begin", X=X, y=y)
         try:
             with one_thread_each():
@@ -253,7 +255,6 @@ class SequenceNet(NeuralNet):
             loss = self.weighted_losses(micro_batch, outputs).sum()
             (loss / n_targets).backward()
             total += loss.detach()
-            del outputs, loss  # and their graph, before the next micro-batch needs memory
         return total / batch.n_targets, state
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:

@@ -43,12 +43,15 @@ class Cell(nn.Module):
     is_bounded : bool
         Whether the state stays finite however many steps follow. Such a cell may read
         padding after the real steps; any other is called on real steps only.
+    is_splittable : bool
+        Whether several calls may read the sequences of a batch.
     """
 
     n_states: ClassVar[int] = 1
     n_gates: ClassVar[int] = 1
     gate_names: ClassVar[tuple[str, ...]] = ()
     is_bounded: ClassVar[bool] = True
+    is_splittable: ClassVar[bool] = True
     #: ``initialize`` gives the values of all parameters, those of submodules included.
     initializes_submodules: ClassVar[bool] = True
 

@@ -8,7 +8,6 @@ overflow in the padding reads real steps only.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import gather_steps, last_step, reversal
-from skrnn.modules.parallel import Piece, side_by_side
+from skrnn.modules.parallel import side_by_side
 from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.rows import count_parts, read_rows, split_rows
 from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 
@@ -104,7 +104,7 @@ class RecurrentEncoder(nn.Module):
             if i:
                 x = self.dropout(x)
             if mirror is None:
-                x = layer.read(x, lengths)  # (B, T, H)
+                x = read_rows(layer, layer.read, x, lengths)  # (B, T, H)
             else:
                 x = self._read_both(i, x, lengths, mirror)  # (B, T, 2H)
         if mirror is None:
@@ -118,14 +118,18 @@ class RecurrentEncoder(nn.Module):
         forward: Any = self.forward_layers[i]
         backward: Any = self.backward_layers[i]
 
-        def read_backward(x: Tensor) -> Tensor:
+        def read_backward(x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
             outputs = backward.read(gather_steps(x, mirror), lengths)
             return gather_steps(outputs, mirror)  # (B, T, H)
 
+        n_parts = max(1, count_parts(forward, x) // 2)
         pieces = [
-            Piece(partial(forward.read, lengths=lengths), (x,), (*forward.parameters(),)),
-            Piece(read_backward, (x,), (*backward.parameters(),)),
+            *split_rows(forward, forward.read, (x, lengths), n_parts),
+            *split_rows(backward, read_backward, (x, lengths, mirror), n_parts),
         ]
         if self.is_unrolled:
             return torch.cat([piece() for piece in pieces], dim=-1)
-        return torch.cat(side_by_side(pieces), dim=-1)
+        found = side_by_side(pieces)
+        if n_parts > 1:
+            found = [torch.cat(found[:n_parts]), torch.cat(found[n_parts:])]
+        return torch.cat(found, dim=-1)
