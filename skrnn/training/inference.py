@@ -20,6 +20,7 @@ from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.outputs import State
+from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.order import MAX_ROWS, max_steps
@@ -65,15 +66,24 @@ def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionB
     return PredictionBatches(dataset, net.device, chunk, encode)
 
 
+def recurrent_work(net: SequenceNet, dataset: EncodedDataset) -> float:
+    """Return the work of the recurrent layers over a dataset: steps times units."""
+    units = sum(cell.hidden_size for cell in net.module_.cells().values())
+    return float(units * np.maximum(dataset.lengths, dataset.target_lengths).sum())
+
+
 @contextmanager
-def evaluation(net: SequenceNet) -> Iterator[None]:
-    """Turn gradients and dropout off; a net in training returns to it."""
+def evaluation(net: SequenceNet, work: float = 0.0) -> Iterator[None]:
+    """Turn gradients and dropout off; a net in training returns to it.
+
+    ``work`` is that of the recurrent layers.
+    """
     keep_freed_memory()
     training = net.module_.training
     if training:
         net._set_training(False)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), expected_work(work):
             yield
     finally:
         if training:
@@ -121,7 +131,7 @@ def _row_by_sequence(
 ) -> NDArray:
     """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for indices, inputs in network_inputs(net, dataset):
             rows = compute(inputs).cpu().numpy()
             if result is None:
@@ -151,7 +161,7 @@ def _row_by_step(
     """Return what ``compute`` makes of each batch, ``(B, T, ...)``, at real steps."""
     steps = dataset.sequences.steps
     values: NDArray | None = None
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for indices, inputs in network_inputs(net, dataset):
             decoded = compute(inputs).cpu().numpy()
             if values is None:
@@ -169,7 +179,7 @@ def _row_by_step(
 def score_targets(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float64]:
     """Return the loss of each sequence ``(n_sequences,)``, summed over its steps."""
     result = np.zeros(len(dataset))
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for batch in prediction_batches(net, dataset):
             for micro_batch, outputs in run_batch(net, batch):
                 losses = net.criterion_(outputs, micro_batch.targets)
@@ -186,7 +196,7 @@ def attention_weights(
 ) -> list[NDArray[np.float32]]:
     """Return the attention ``(n_target_steps, n_steps)`` of each pair."""
     result: list[Any] = [None] * len(dataset)
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for indices, inputs in network_inputs(net, dataset):
             weights = net.module_.attention(inputs).cpu().numpy()
             sizes = zip(
@@ -207,7 +217,7 @@ def search(
 ) -> Hypotheses:
     """Return the hypotheses that ``search(network, inputs, indices)`` finds."""
     order, found = [], []
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for indices, inputs in network_inputs(net, dataset):
             order.append(indices)
             found.append(search(net.module_, inputs, indices))
@@ -223,9 +233,10 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
     Prompts of one length are read together: after padding no state is real.
     """
     lengths = prompts.steps.lengths
-    collator = Collator(EncodedDataset(prompts), net.device)
+    dataset = EncodedDataset(prompts)
+    collator = Collator(dataset, net.device)
     order, logits, states = [], [], []
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for length in np.unique(lengths):
             same = np.flatnonzero(lengths == length)
             n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))

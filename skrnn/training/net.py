@@ -20,10 +20,16 @@ from skrnn.modules.dropout import set_generator
 from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.recurrent import expected_work
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import prediction_batches, run, run_batch
+from skrnn.training.inference import (
+    prediction_batches,
+    recurrent_work,
+    run,
+    run_batch,
+)
 from skrnn.training.seeding import make_generator
 from skrnn.training.updates import Updates
 from skrnn.training.user_callbacks import ends_training, release_torch, set_n_batches
@@ -158,7 +164,9 @@ class SequenceNet(NeuralNet):
         keep_freed_memory()
         self.notify("on_train_begin", X=X, y=y)
         try:
-            with one_thread_each():
+            n_epochs = len(self.history) + self.max_epochs  # of the whole training
+            work = n_epochs * recurrent_work(self, X)
+            with one_thread_each(), expected_work(work):
                 self.fit_loop(X, y, **kwargs)
         except StopTraining:
             pass  # a callback ends training
