@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -64,7 +65,7 @@ def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
     """
     tensors = [tensor for piece in pieces for tensor in piece.tensors]
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
-        return _run([piece.__call__ for piece in pieces])
+        return run_side_by_side([piece.__call__ for piece in pieces])
     graphs = [_Graph(piece) for piece in pieces]
     outputs = iter(_Fork.apply(graphs, *tensors))
     return [
@@ -125,7 +126,7 @@ class _Fork(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, graphs: list[_Graph], *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of all pieces."""
-        _run([graph.run for graph in graphs])
+        run_side_by_side([graph.run for graph in graphs])
         ctx.graphs = graphs
         ctx.save_for_backward(*tensors)  # torch checks that nobody changes them
         ctx.set_materialize_grads(False)
@@ -137,7 +138,7 @@ class _Fork(torch.autograd.Function):
         """Return the gradients by all tensors."""
         assert ctx.saved_tensors
         rest = iter(gradients)
-        found = _run(
+        found = run_side_by_side(
             [
                 partial(graph.differentiate, [next(rest) for _ in range(graph.n_outputs)])
                 for graph in ctx.graphs
@@ -207,7 +208,7 @@ def _in_new_thread(function: Callable[[], T]) -> T:
     return found[0]
 
 
-def _run(calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of all calls, as many at once as there are threads for.
 
     The first call runs in this thread, which never waits for a call that has not begun:
@@ -240,17 +241,18 @@ def _has_free_threads() -> bool:
 
 
 def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
-    """Return a call for any thread, which has modes of its own, in those of this one.
+    """Return a call for any thread, in the modes and the context variables of this one.
 
     Pieces within it may use ``n_threads``.
     """
     grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    context = copy_context()
 
     def run() -> T:
         before, _state.n_threads = _state.n_threads, n_threads
         try:
             with torch.inference_mode(inference), torch.set_grad_enabled(grad):
-                return call()
+                return context.run(call)
         finally:
             _state.n_threads = before
 
