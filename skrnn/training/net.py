@@ -260,7 +260,7 @@ class SequenceNet(NeuralNet):
         total = torch.zeros((), device=self.device)
         for micro_batch in batch:
             outputs, state = run(self, micro_batch, state)
-            loss = self.weighted_losses(micro_batch, outputs).sum()
+            loss = self.total_loss(micro_batch, outputs)
             (loss / n_targets).backward()
             total += loss.detach()
         return total / batch.n_targets, state
@@ -269,15 +269,18 @@ class SequenceNet(NeuralNet):
         """Return the loss of a batch without training on it."""
         with torch.inference_mode():
             total = sum(
-                self.weighted_losses(micro_batch, outputs).sum()
+                self.total_loss(micro_batch, outputs)
                 for micro_batch, outputs in run_batch(self, batch)
             )
         return {"loss": total / batch.n_targets, "y_pred": None}
 
     def weighted_losses(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
         """Return the weighted losses, one a sequence or one a step."""
-        losses = self.criterion_(outputs, micro_batch.targets)
-        return losses if micro_batch.weights is None else losses * micro_batch.weights
+        return self.criterion_.weighted(outputs, micro_batch.targets, micro_batch.weights)
+
+    def total_loss(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
+        """Return the sum of the weighted losses."""
+        return self.criterion_.total(outputs, micro_batch.targets, micro_batch.weights)
 
     # --- state -----------------------------------------------------------------------
 
