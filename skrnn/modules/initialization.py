@@ -11,11 +11,14 @@ import math
 import torch
 from torch import Generator, Tensor, nn
 
+from skrnn.modules.parallel import one_thread_each
+
 
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
     """Give a module that was built on the meta device memory and initial weights."""
     module.to_empty(device="cpu")
-    _initialize(module, generator)
+    with one_thread_each():  # an orthogonal matrix depends on the number of threads
+        _initialize(module, generator)
     return module
 
 

@@ -17,11 +17,19 @@ from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.networks import empty_network
+from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.recurrent import expected_work
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import prediction_batches, run, run_batch
+from skrnn.training.inference import (
+    prediction_batches,
+    recurrent_work,
+    run,
+    run_batch,
+)
 from skrnn.training.seeding import make_generator
 from skrnn.training.updates import Updates
 from skrnn.training.user_callbacks import ends_training, release_torch, set_n_batches
@@ -153,9 +161,13 @@ class SequenceNet(NeuralNet):
         **kwargs: Any,
     ) -> SequenceNet:
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
+        keep_freed_memory()
         self.notify("on_train_begin", X=X, y=y)
         try:
-            self.fit_loop(X, y, **kwargs)
+            n_epochs = len(self.history) + self.max_epochs  # of the whole training
+            work = n_epochs * recurrent_work(self, X)
+            with one_thread_each(), expected_work(work):
+                self.fit_loop(X, y, **kwargs)
         except StopTraining:
             pass  # a callback ends training
         finally:
@@ -248,7 +260,7 @@ class SequenceNet(NeuralNet):
         total = torch.zeros((), device=self.device)
         for micro_batch in batch:
             outputs, state = run(self, micro_batch, state)
-            loss = self.weighted_losses(micro_batch, outputs).sum()
+            loss = self.total_loss(micro_batch, outputs)
             (loss / n_targets).backward()
             total += loss.detach()
         return total / batch.n_targets, state
@@ -257,15 +269,18 @@ class SequenceNet(NeuralNet):
         """Return the loss of a batch without training on it."""
         with torch.inference_mode():
             total = sum(
-                self.weighted_losses(micro_batch, outputs).sum()
+                self.total_loss(micro_batch, outputs)
                 for micro_batch, outputs in run_batch(self, batch)
             )
         return {"loss": total / batch.n_targets, "y_pred": None}
 
     def weighted_losses(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
         """Return the weighted losses, one a sequence or one a step."""
-        losses = self.criterion_(outputs, micro_batch.targets)
-        return losses if micro_batch.weights is None else losses * micro_batch.weights
+        return self.criterion_.weighted(outputs, micro_batch.targets, micro_batch.weights)
+
+    def total_loss(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
+        """Return the sum of the weighted losses."""
+        return self.criterion_.total(outputs, micro_batch.targets, micro_batch.weights)
 
     # --- state -----------------------------------------------------------------------
 
