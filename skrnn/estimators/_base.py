@@ -51,6 +51,7 @@ from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
 from skrnn.training.seeding import draw_seed, make_generator
 from skrnn.training.user_callbacks import prepare_callbacks
+from skrnn.training.windows import in_windows
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
@@ -325,6 +326,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if not warm:
             self.net_ = self._build_net(dataset.lengths, loss, options)
         net = self.net_
+        if net.module_.cell is not None:
+            dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
         net.batch_size = resolve_batch_size(self.batch_size, dataset.n_rows)
         net.bptt = dataset.bptt
