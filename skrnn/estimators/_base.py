@@ -29,12 +29,7 @@ from skrnn.data.containers import CheckedSequences, check_same_form
 from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
-from skrnn.estimators._loop import (
-    history_frame,
-    resolve_batch_size,
-    resolve_max_epochs,
-    resolve_optimizer,
-)
+from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
@@ -50,6 +45,7 @@ from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
 from skrnn.training.seeding import draw_seed, make_generator
 from skrnn.training.user_callbacks import prepare_callbacks
+from skrnn.training.windows import in_windows
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
@@ -79,10 +75,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     _doc_link_template = (
         "https://skrnn.readthedocs.io/en/latest/generated/skrnn.{estimator_name}.html"
     )
-    #: Updates that ``max_epochs="auto"`` aims at.
-    _auto_updates: ClassVar[int]
-    #: The most passes that it chooses.
-    _auto_max_epochs: ClassVar[int] = 100
+    #: The values that "auto" stands for in the training loop.
+    _budget: ClassVar[Budget]
     #: Size of the vector that the char encoder makes of a token.
     _char_dim: ClassVar[int] = 60
     #: The part that reads X.
@@ -324,18 +318,21 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if not warm:
             self.net_ = self._build_net(dataset.lengths, loss, options)
         net = self.net_
+        if net.module_.cell is not None:
+            dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
-        net.batch_size = resolve_batch_size(self.batch_size, dataset.n_rows)
+        net.batch_size = self._budget.batch_size(self.batch_size, dataset.n_rows)
         net.bptt = dataset.bptt
         net.max_grad_norm = self.max_grad_norm
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1
         if not in_parts:
-            epochs = resolve_max_epochs(
-                self.max_epochs, n_batches, self._auto_updates, self._auto_max_epochs
+            epochs = self._budget.epochs(
+                self.max_epochs, n_batches, self._targets.n_outputs
             )
         schedule = "constant" if in_parts else self.lr_schedule
+        lr = self._budget.learning_rate(self.lr, net.batch_size, schedule)
         counter = EpochCounter()
         callbacks: list[Any] = [
             ("epoch_counter", counter),
@@ -350,9 +347,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             ),
         ]
         net.use_callbacks(callbacks)
-        net.set_learning_rate(self.lr)
+        net.set_learning_rate(lr)
         net.partial_fit(dataset, validation, epochs=epochs)
         self.n_iter_ = counter.n_epochs_
+        self.batch_size_, self.lr_ = net.batch_size, lr
         self.n_parameters_ = net.n_parameters
 
     @property
@@ -381,7 +379,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             loss,
             seed=seed,
             optimizer=optimizer,
-            lr=self.lr,
+            lr=self._budget.learning_rate(self.lr, 1, self.lr_schedule),
             verbose=0,
             device=resolve_device(self.device),
             callbacks="disable",

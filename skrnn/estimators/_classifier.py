@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.targets import CheckedData, Targets, make_class_targets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
+from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     ClassWeightParameters,
     CommonParameters,
@@ -35,7 +36,7 @@ from skrnn.training.losses import BinaryCrossEntropy, CrossEntropy
 class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
     """Abstract base: class targets, cross-entropy, probabilities."""
 
-    _auto_updates = 3000
+    _budget = Budget(updates=3000)
     label_smoothing: float
     classes_: NDArray
 
@@ -256,6 +257,11 @@ class SequenceClassifier(
     >>> model.predict([["good"], ["not", "bad"], ["bad"]]).tolist()
     ['+', '+', '-']
     """
+
+    #: Wrong labels are learned by heart in the passes after these.
+    _budget = Budget(updates=150, min_epochs=(4, 8), small=4096, lr=0.006)
+
+    lr: float | str = "auto"
 
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator

@@ -41,6 +41,7 @@ from skrnn.estimators._calibration import (
     split_ends,
 )
 from skrnn.estimators._feedforward import layer_sizes
+from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     CellParameters,
     DenseParameters,
@@ -64,8 +65,7 @@ STEP_DIM = 16
 class ForecastingTask(BaseSequenceEstimator):
     """Abstract base: windows of series, calibrated forecasts, backtests."""
 
-    _auto_updates = 2000
-    _auto_max_epochs = 300
+    _budget = Budget(updates=2000, max_epochs=300, lr=0.001)
     _inputs_class = SeriesInputs
 
     horizon: int

@@ -23,7 +23,7 @@ from skrnn.data.targets import (
 )
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._feedforward import layer_sizes
-from skrnn.estimators._loop import resolve_batch_size
+from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     CellParameters,
     DenseParameters,
@@ -52,7 +52,7 @@ from skrnn.training.streams import in_streams, plan_streams
 class GenerationTask(BaseSequenceEstimator):
     """Abstract base: sequences as their own targets, their scores, continuations."""
 
-    _auto_updates = 4000
+    _budget = Budget(updates=4000)
     _input_options = {
         "lowercase": False,
         "char_encoder": None,
@@ -489,7 +489,7 @@ class GenerationTask(BaseSequenceEstimator):
         if not training:
             return dataset
         dataset = replace(dataset, origin=data.origin)
-        rows = resolve_batch_size(self.batch_size, dataset.n_rows)
+        rows = self._budget.batch_size(self.batch_size, dataset.n_rows)
         plan = plan_streams(dataset.lengths, rows, int(self.bptt))
         return in_streams(dataset, plan.lengths)
 

@@ -2,34 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from torch.optim import Optimizer
 
-from skrnn.estimators._parameters import (
-    AUTO_MIN_EPOCHS,
-    AUTO_WEIGHT_DECAY,
-    OPTIMIZERS,
-)
+from skrnn.estimators._parameters import AUTO_WEIGHT_DECAY, OPTIMIZERS
+from skrnn.training.callbacks import SCHEDULES
+
+#: Rows of a batch of small data, and rows from which a batch has four times as many.
+SMALL_BATCH, LARGE_DATA = 32, 65536
+#: Growth of a batch up to which the learning rate grows.
+MAX_GROWTH = 4
 
 
-def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Return the rows of a batch: "auto" grows with the number of rows."""
-    if isinstance(batch_size, str):
-        return 32 if n_rows <= 16384 else 64 if n_rows <= 65536 else 128
-    return int(batch_size)
+class Budget(NamedTuple):
+    """The values that "auto" stands for in the training loop of an estimator.
 
+    Attributes
+    ----------
+    updates : int
+        Updates that small data get, in at most ``max_epochs`` passes.
+    max_epochs : int
+        As above.
+    min_epochs : tuple of int
+        Passes over larger data, for few and for many classes: between them, twice the
+        base-2 logarithm of the number of classes.
+    small : int
+        Sequences up to which a batch has ``SMALL_BATCH`` of them.
+    lr : float
+        Highest learning rate of a schedule that anneals it, for a batch of ``SMALL_BATCH``
+        sequences.
+    """
 
-def resolve_max_epochs(
-    max_epochs: int | str, n_batches: int, auto_updates: int, auto_max_epochs: int
-) -> int:
-    """Return the epochs; "auto" aims at ``auto_updates`` updates, in not too many passes."""
-    if isinstance(max_epochs, str):
-        wanted = auto_updates // max(1, n_batches)
-        return min(auto_max_epochs, max(AUTO_MIN_EPOCHS, wanted))
-    return int(max_epochs)
+    updates: int
+    max_epochs: int = 100
+    min_epochs: tuple[int, int] = (12, 12)
+    small: int = 16384
+    lr: float = 0.003
+
+    @property
+    def epochs_text(self) -> str:
+        """The passes in the words of a docstring."""
+        least, most = self.min_epochs
+        passes = f"{least}"
+        if most > least:
+            passes += (
+                f" (for 4 classes or fewer) to {most} (for {2 ** (most // 2)} or more)"
+            )
+        return (
+            f"as many as make {self.updates:,} updates, at least {passes}, at most "
+            f"{self.max_epochs}"
+        )
+
+    def batch_size(self, given: int | str, n_rows: int) -> int:
+        """Return the rows of a batch; "auto" grows with the number of rows."""
+        if not isinstance(given, str):
+            return int(given)
+        if n_rows <= self.small:
+            return SMALL_BATCH
+        return 2 * SMALL_BATCH if n_rows <= LARGE_DATA else 4 * SMALL_BATCH
+
+    def epochs(self, given: int | str, n_batches: int, n_outputs: int) -> int:
+        """Return the passes over data of ``n_batches`` batches."""
+        if not isinstance(given, str):
+            return int(given)
+        least, most = self.min_epochs
+        by_classes = int(2 * math.log2(max(1, n_outputs)))
+        enough = min(most, max(least, by_classes))
+        return min(self.max_epochs, max(enough, self.updates // max(1, n_batches)))
+
+    def learning_rate(self, given: float | str, batch_size: int, schedule: str) -> float:
+        """Return the rate; "auto" grows with the square root of the size of a batch.
+
+        Gradients of larger batches have less noise, and allow larger steps of Adam
+        (Malladi, Lyu, Panigrahi & Arora 2022, section 4). A rate that is never annealed is
+        half as high.
+        """
+        if not isinstance(given, str):
+            return float(given)
+        growth = math.sqrt(min(max(batch_size / SMALL_BATCH, 1), MAX_GROWTH))
+        return self.lr * growth * (0.5 if SCHEDULES[schedule] is None else 1)
 
 
 def resolve_optimizer(

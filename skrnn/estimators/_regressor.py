@@ -23,6 +23,7 @@ from skrnn.data.targets import (
     has_step_numbers,
 )
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
+from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     CellParameters,
     CommonParameters,
@@ -46,7 +47,7 @@ from skrnn.training.losses import LOSSES, StepRegression, loss_arguments, make_l
 class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     """Abstract base: scaled targets, regression losses, quantiles."""
 
-    _auto_updates = 1000
+    _budget = Budget(updates=1000, lr=0.001)
     loss: str
     quantiles: Sequence[float]
     patch_size: int
@@ -308,8 +309,7 @@ class SequenceRegressor(
     """
 
     #: At a low rate small data need many updates, in many passes.
-    _auto_updates = 2000
-    _auto_max_epochs = 300
+    _budget = Budget(updates=2000, max_epochs=300, lr=0.001)
 
     hidden_size: int = 64
     bidirectional: bool = False

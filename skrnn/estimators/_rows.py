@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from textwrap import fill, indent
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -161,6 +162,10 @@ n_parameters_ : int
     Trained numbers of the network.
 n_iter_ : int
     Epochs of the last ``fit``; ``history_`` has those of all since the network was built.
+batch_size_ : int
+    Sequences in an update of the last training.
+lr_ : float
+    Its highest learning rate.
 history_ : DataFrame
     One row an epoch: train_loss (with label smoothing and dropout), valid_loss,
     valid_score, lr, dur (seconds), skipped_updates (updates whose gradient was not
@@ -215,12 +220,12 @@ def documented_rows(cls: Any) -> Iterable[str]:
             default = defaults[name]
             shown = f'"{default}"' if isinstance(default, str) else repr(default)
             yield f"{name} : {rows[name].kind}, default={shown}"
-            text = re.sub(r"<(\w+)>", lambda m: _constant(cls, m[1]), rows[name].text)
+            text = re.sub(r"<([\w.]+)>", lambda m: _constant(cls, m[1]), rows[name].text)
             yield indent(fill(text, 84, break_on_hyphens=False), "    ")
 
 
 def _constant(cls: Any, name: str) -> str:
-    value = getattr(cls, name)
+    value = attrgetter(name)(cls)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -15,6 +15,7 @@ from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, in_groups, object_array
 from skrnn.data.targets import CheckedData, Targets, TokenTargets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
+from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     AttentionParameters,
     BeamParameters,
@@ -56,7 +57,7 @@ SEARCH = ("beam_size", "max_length", "length_penalty")
 class TranslationTask(TransformerMixin, BaseSequenceEstimator):
     """Abstract base: token targets, beam search, attention."""
 
-    _auto_updates = 6000
+    _budget = Budget(updates=6000)
     label_smoothing: float
     beam_size: int
     max_length: int | str

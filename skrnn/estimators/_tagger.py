@@ -18,6 +18,7 @@ from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, has_valid_path
 from skrnn.data.targets import CheckedData, StepTargets, Targets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
+from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     CellParameters,
     ClassWeightParameters,
@@ -46,7 +47,7 @@ from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 class TaggingTask(BaseSequenceEstimator):
     """Abstract base: step targets, tagging schemes, best paths, probabilities."""
 
-    _auto_updates = 4000
+    _budget = Budget(updates=4000)
     #: Most of what is known of an unknown word is its characters.
     _char_dim = 100
     _input_options = {"empty": "keep"}
@@ -380,8 +381,11 @@ class SequenceTagger(
     [['O', 'O', 'B-PER'], ['B-PER', 'O', 'B-PER']]
     """
 
+    _budget = Budget(updates=800, min_epochs=(5, 5), small=4096, lr=0.006)
+
     dropout: float = 0.5
     label_smoothing: float = 0.0
+    lr: float | str = "auto"
 
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator

@@ -27,6 +27,7 @@ from skrnn.training.order import (
     prediction_order,
     training_order,
 )
+from skrnn.training.windows import Windows
 
 
 class MicroBatch(NamedTuple):
@@ -68,7 +69,15 @@ class TrainingBatches:
 
     With ``bptt`` longer sequences are cut into chunks of that many steps, each a batch of
     its own that carries the state of the one before (truncated back-propagation through
-    time). The place of the first cut changes from batch to batch.
+    time). The place of the first cut changes from batch to batch. Of the ``windows`` of a
+    dataset each epoch draws others.
+
+    Attributes
+    ----------
+    lengths : int64 ndarray of shape (n_sequences,)
+        Steps that an epoch reads of each sequence.
+    n_targets : int or None
+        Target steps of an epoch; None where each sequence has one target.
     """
 
     def __init__(
@@ -82,6 +91,13 @@ class TrainingBatches:
         self.bptt = bptt
         self.lengths = dataset.lengths
         self.target_lengths = dataset.target_lengths
+        self.n_targets = dataset.n_targets
+        self.windows = dataset.windows
+        if self.windows is not None:
+            self.lengths = np.minimum(self.lengths, self.windows.n_steps)
+            self.target_lengths = self.lengths
+            if self.n_targets is not None:
+                self.n_targets = int(self.lengths.sum())
         self.batch_size = batch_size
         self.generator = generator
         self.max_steps = max_steps(device)
@@ -92,6 +108,9 @@ class TrainingBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         longer = np.maximum(self.lengths, self.target_lengths)
+        cut: Callable[[NDArray[np.int64]], MicroBatch] = self.collator
+        if self.windows is not None:
+            cut = self._windowed(self.windows)
         for indices in training_order(
             self.lengths, self.batch_size, self.generator, self.target_lengths
         ):
@@ -103,7 +122,18 @@ class TrainingBatches:
                     yield Batch([chunk])
                 continue
             parts = cut_batch(indices, longer[indices], self.max_steps)
-            yield Batch(map(self.collator, parts))
+            yield Batch(map(cut, parts))
+
+    def _windowed(self, windows: Windows) -> Callable[[NDArray[np.int64]], MicroBatch]:
+        """Return the collator of an epoch, which reads the windows drawn for it."""
+        starts = windows.draw(len(self.lengths), self.generator)
+
+        def cut(indices: NDArray[np.int64]) -> MicroBatch:
+            """Return the sequences at ``indices``, the long ones cut."""
+            first = starts[indices]
+            return self.collator(indices, first, first + windows.n_steps)
+
+        return cut
 
 
 class PredictionBatches:
@@ -248,12 +278,15 @@ class Collator:
             start, stop = stop, stop + n_steps
 
     def __call__(
-        self, indices: NDArray[np.int64], start: int = 0, stop: int | None = None
+        self,
+        indices: NDArray[np.int64],
+        start: int | NDArray[np.int64] = 0,
+        stop: int | NDArray[np.int64] | None = None,
     ) -> MicroBatch:
         """Return the sequences at ``indices``, padded to the longest of them.
 
-        With ``start`` and ``stop`` only their steps from ``start`` to ``stop``; each of
-        them must have some.
+        With ``start`` and ``stop``, of all or of each, only their steps from ``start`` to
+        ``stop``; each of them must have some.
         """
         starts = self.offsets[indices] + start
         lengths = self.offsets[indices + 1] - starts

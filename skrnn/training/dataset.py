@@ -6,12 +6,16 @@ Nothing here is padded, batched or on a device; see ``order`` and ``collate``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
+
+if TYPE_CHECKING:
+    from skrnn.training.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class EncodedDataset:
         Index of each sequence in the user's X, for messages; None where they are equal.
     bptt : int, optional
         Steps of a chunk, for a network that carries its state from one to the next.
+    windows : Windows, optional
+        The sequences of which training reads a part.
     """
 
     sequences: EncodedSequences
@@ -40,6 +46,7 @@ class EncodedDataset:
     forced: bool = False
     origin: NDArray[np.int64] | None = None
     bptt: int | None = None
+    windows: Windows | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)

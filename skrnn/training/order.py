@@ -125,7 +125,8 @@ def cut_batch(
     """Yield a batch's parts of about ``most`` padded steps, the longest sequences first.
 
     A part has at least ``MIN_ROWS`` rows, unless that would make it ``SLACK`` times as
-    large: one very long sequence does not pad others to its length.
+    large, or the others are so many times shorter than its longest sequence: one very long
+    sequence does not pad others to its length.
     """
     if len(indices) * lengths.max() <= most:
         yield indices
@@ -138,6 +139,8 @@ def cut_batch(
         left = len(order) - start
         n_parts = -(-left // rows)
         rows = -(-left // n_parts)  # equal parts, no small one at the end
+        far_shorter = lengths[order[start : start + rows]] * SLACK < longest
+        rows -= int(far_shorter.sum())
         yield indices[order[start : start + rows]]
         start += rows
 

@@ -64,7 +64,7 @@ class Updates:
         # Where each step has a target, a batch of short sequences has few of them. All
         # count alike: what is minimized is the mean over the epoch's steps, and not the
         # mean over batches of their means, in which short sequences would weigh more.
-        n_targets = dataset.n_targets
+        n_targets = batches.n_targets
         self.n_targets = None if n_targets is None else n_targets / len(batches)
         self.norms = self._measure_weights()
         self.state: tuple[Tensor, ...] = ()

@@ -16,8 +16,7 @@ from skrnn.estimators._rows import GROUPS, groups_of, rows_of
 #: The hooks of an estimator; nothing else may be overridden but class constants.
 HOOKS = {"_make_targets", "_make_network", "_make_loss", "_make_dataset"}
 CONSTANTS = {
-    *("_auto_updates", "_auto_max_epochs", "_char_dim", "_input_options"),
-    "_inputs_class",
+    *("_budget", "_char_dim", "_input_options", "_inputs_class"),
 }
 #: Python's own, and what ``dataclass`` generates.
 GENERATED = {

@@ -180,6 +180,10 @@ class Targets(ABC):
         """Return over how many targets each sequence's loss is a sum; None is one."""
         return None
 
+    def path_ends(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return which classes may come first and last; None where all may."""
+        return None
+
     def loss_weights(
         self, data: CheckedData, train: CheckedData, class_weight: Any
     ) -> NDArray | RaggedArray | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skrnn.data.containers import CheckedSequences, is_missing, is_sequence, open_rows
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.schemes import check_tags, first_violation, repair
+from skrnn.data.schemes import allowed_moves, check_tags, first_violation, repair
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -169,6 +169,12 @@ class StepTargets(Targets):
     def counts(self, data: CheckedData) -> NDArray[np.int64] | None:
         """Return each sequence's steps where it has one weight."""
         return data.lengths if self.whole_paths else None
+
+    def path_ends(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """Return which labels the scheme allows first and last, where paths keep to it."""
+        if self.scheme is None or not self.whole_paths:
+            return None
+        return allowed_moves(self.scheme, self.classes.tolist())[1:]
 
     def loss_weights(
         self, data: CheckedData, train: CheckedData, class_weight: Any

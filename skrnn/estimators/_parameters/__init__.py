@@ -53,7 +53,6 @@ from skrnn.estimators._parameters._stopping import (
     StoppingParameters,
 )
 from skrnn.estimators._parameters._training import (
-    AUTO_MIN_EPOCHS,
     AUTO_WEIGHT_DECAY,
     OPTIMIZERS,
     ClassWeightParameters,
@@ -64,7 +63,6 @@ from skrnn.estimators._parameters._training import (
 )
 
 __all__ = [
-    "AUTO_MIN_EPOCHS",
     "AUTO_WEIGHT_DECAY",
     "AttentionParameters",
     "BeamParameters",

@@ -27,8 +27,6 @@ OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "sgd": (SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
     "rmsprop": (RMSprop, {}),
 }
-#: The fewest passes that ``max_epochs="auto"`` chooses.
-AUTO_MIN_EPOCHS = 12
 #: What ``weight_decay="auto"`` means for "adamw".
 AUTO_WEIGHT_DECAY = 0.3
 
@@ -112,22 +110,25 @@ class LoopParameters:
     max_epochs: int | str = parameter(
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
-        f"""Passes over the training data. "auto" chooses them for about <_auto_updates>
-        updates, between {AUTO_MIN_EPOCHS} and <_auto_max_epochs> passes.""",
+        """Passes over the training data. "auto": <_budget.epochs_text>. ``n_iter_`` is
+        their number.""",
         kind='int or "auto"',
     )
     batch_size: int | str = parameter(
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
-        """Sequences in an update. "auto": 32, for more than 16,384 sequences 64, for more
-        than 65,536 sequences 128.""",
+        """Sequences in an update. "auto": 32, for more than <_budget.small> sequences 64,
+        for more than 65,536 sequences 128. ``batch_size_`` is their number.""",
         kind='int or "auto"',
     )
-    lr: float = parameter(
+    lr: float | str = parameter(
         0.003,
-        [POSITIVE],
-        "Learning rate, the highest one of the schedule.",
-        kind="float",
+        [POSITIVE, OneOf(("auto",))],
+        """Learning rate, the highest one of the schedule. "auto": <_budget.lr> for batches
+        of up to 32 sequences, growing with the square root of their size up to twice as
+        much; half of it for a schedule that does not anneal the rate, and in
+        ``partial_fit``. ``lr_`` is the rate.""",
+        kind='float or "auto"',
     )
     optimizer: str | type[Optimizer] = parameter(
         "adamw",

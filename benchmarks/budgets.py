@@ -1,0 +1,276 @@
+"""What the budgets of training cost and reach: the former defaults beside the new ones.
+
+Run `python -m benchmarks.budgets [--quick] [--seeds ...] [--sets ...]`. Scores are those of
+validation files, for numbers of folds of the training file; the noisy intents alone read
+the test file. Old and new fits alternate; their times are those of this process's CPU.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+
+from skrnn import SequenceClassifier, SequenceTagger
+from skrnn.metrics import entity_f1_score
+
+from ._data import (
+    DataAbsent,
+    load_clinc150,
+    load_ewt,
+    load_japanese_vowels,
+    load_names,
+    load_snips,
+    load_snips_slots,
+    load_wnut17,
+    shorten,
+)
+from ._report import (
+    Goal,
+    at_least,
+    machine_line,
+    make_parser,
+    mean_and_sd,
+    print_goals,
+    print_table,
+    progress,
+)
+
+#: Updates that the former ``max_epochs="auto"`` aimed at, and its bounds in epochs.
+OLD_UPDATES = {SequenceClassifier: 3000, SequenceTagger: 4000}
+OLD_EPOCHS = 12, 100
+OLD_LR = 0.003
+#: Of the training files and folds of numbers.
+N_FOLDS = 5
+#: Intents with wrong labels.
+N_NOISY, NOISE = 900, 0.2
+
+
+@dataclass(frozen=True)
+class Data:
+    """One data set: its loader, the estimator for it, and its measure."""
+
+    name: str
+    load: Callable
+    estimator: type = SequenceClassifier
+    parameters: dict[str, Any] = field(default_factory=dict)
+    measure: Callable | None = None
+
+
+SETS = {
+    "snips": Data("SNIPS intents", load_snips),
+    "clinc150": Data("CLINC150", load_clinc150),
+    "japanese_vowels": Data("JapaneseVowels", load_japanese_vowels),
+    "names": Data("names", load_names, parameters={"tokenizer": "char"}),
+    "slots": Data(
+        "SNIPS slots",
+        load_snips_slots,
+        SequenceTagger,
+        {"scheme": "IOB2"},
+        entity_f1_score,
+    ),
+    "ewt": Data("EWT", load_ewt, SequenceTagger),
+    "wnut17": Data(
+        "W-NUT 2017", load_wnut17, SequenceTagger, {"scheme": "IOB2"}, entity_f1_score
+    ),
+}
+#: Sets of the goals; W-NUT's validation file is of another kind of text than its training.
+OF_GOALS = ("snips", "clinc150", "japanese_vowels", "names", "slots", "ewt")
+
+
+def old_defaults(kind, n_sequences):
+    """Return the values that "auto" stood for, and the learning rate."""
+    rows = 32 if n_sequences <= 16384 else 64 if n_sequences <= 65536 else 128
+    least, most = OLD_EPOCHS
+    wanted = OLD_UPDATES[kind] // -(-n_sequences // rows)
+    return {
+        "batch_size": rows,
+        "max_epochs": min(most, max(least, wanted)),
+        "lr": OLD_LR,
+    }
+
+
+def parts_of(data, seed, quick):
+    """Return pairs of training and validation data, (X, y) each."""
+    splits = data.load()
+    if "valid" in splits:
+        splits = shorten(splits, quick)
+        return [(splits["train"], splits["valid"])]
+    X, y = splits["train"]
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(X, y)
+    pairs = [tuple(_take(X, y, part) for part in fold) for fold in folds]
+    return pairs[:1] if quick else pairs
+
+
+def _take(X, y, indices):
+    return [X[i] for i in indices], [y[i] for i in indices]
+
+
+def measure(data, model, train, valid):
+    """Return the validation score of a fit, its CPU seconds and its epochs."""
+    start = time.process_time()
+    model = clone(model).fit(*train)
+    seconds = time.process_time() - start
+    if data.measure is None:
+        return model.score(*valid), seconds, model.n_iter_
+    return data.measure(valid[1], model.predict(valid[0])), seconds, model.n_iter_
+
+
+def compare(data, seeds, quick):
+    """Return the rows (score, seconds, epochs) of old and new defaults, one a seed."""
+    found = {"old": [], "new": []}
+    for seed in seeds:
+        pairs = parts_of(data, seed, quick)
+        new = data.estimator(**data.parameters, random_state=seed)
+        measured = {"old": [], "new": []}
+        for train, valid in pairs:
+            old = clone(new).set_params(**old_defaults(data.estimator, len(train[0])))
+            for name, model in (("old", old), ("new", new)):
+                progress(f"{data.name}, seed {seed}: {name} defaults")
+                measured[name].append(measure(data, model, train, valid))
+        for name, rows in measured.items():
+            found[name].append(np.mean(rows, axis=0))
+    return {name: np.array(rows) for name, rows in found.items()}
+
+
+def tabulate(names, seeds, quick):
+    """Print the table of the sets; return the goals."""
+    rows, ratios, losses = [], {}, {}
+    for name in names:
+        try:
+            found = compare(SETS[name], seeds, quick)
+        except DataAbsent as absent:
+            print(f"\nskipped {name}: {absent}")
+            continue
+        old, new = found["old"], found["new"]
+        losses[name] = new[:, 0] - old[:, 0]
+        ratios[name] = float(old[:, 1].sum() / new[:, 1].sum())
+        rows.append(
+            [
+                SETS[name].name,
+                mean_and_sd(old[:, 0].tolist()),
+                mean_and_sd(new[:, 0].tolist()),
+                f"{losses[name].mean():+.4f} ± {_error(losses[name]):.4f}",
+                f"{old[:, 1].mean():.1f} ({old[:, 2].mean():.0f})",
+                f"{new[:, 1].mean():.1f} ({new[:, 2].mean():.0f})",
+                f"{ratios[name]:.2f}",
+            ]
+        )
+    print_table(
+        "Former defaults and new ones",
+        (
+            *("data", "old: validation", "new: validation", "difference ± its error"),
+            *("old: s (epochs)", "new: s (epochs)", "old s ÷ new s"),
+        ),
+        rows,
+        "Accuracy; entity F1 of slots and of W-NUT. Seconds of one process's CPU. The error "
+        "is the standard error of the paired differences over seeds.",
+    )
+    chosen = [name for name in OF_GOALS if name in ratios]
+    if not chosen:
+        return []
+    worst = min(chosen, key=lambda name: losses[name].mean() + 2 * _error(losses[name]))
+    bound = float(losses[worst].mean() + 2 * _error(losses[worst]))
+    return [
+        at_least(
+            "old seconds ÷ new, mean",
+            statistics.fmean(ratios[name] for name in chosen),
+            2.5,
+            2,
+        ),
+        at_least("old seconds ÷ new, smallest", min(map(ratios.get, chosen)), 1.5, 2),
+        at_least(
+            "validation score, mean difference",
+            float(np.mean([losses[name].mean() for name in chosen])),
+            -0.002,
+            4,
+        ),
+        Goal(
+            f"difference + 2 standard errors, smallest ({SETS[worst].name})",
+            "≥ 0.0000",
+            f"{bound:+.4f}",
+            bound >= 0,
+        ),
+    ]
+
+
+def _error(values):
+    """Return the standard error of a mean; 0 for a single value."""
+    if len(values) == 1:
+        return 0.0
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def noisy_labels(seeds, quick):
+    """Print test accuracies after training on 900 intents with wrong labels; return the goal."""
+    try:
+        splits = shorten(load_snips(), quick)
+    except DataAbsent as absent:
+        print(f"\nskipped noisy labels: {absent}")
+        return []
+    scores: dict[str, list[float]] = {}
+    for seed in seeds:
+        X, y = draw_noisy(*splits["train"], seed)
+        network = SequenceClassifier(random_state=seed)
+        models = {
+            "TF-IDF + LogisticRegression": make_pipeline(
+                TfidfVectorizer(analyzer=list), LogisticRegression(max_iter=1000)
+            ),
+            "SequenceClassifier": network,
+            "SequenceClassifier, former defaults": clone(network).set_params(
+                **old_defaults(SequenceClassifier, len(X))
+            ),
+        }
+        for name, model in models.items():
+            progress(f"noisy labels, draw {seed}: {name}")
+            score = model.fit(X, y).score(*splits["test"])
+            scores.setdefault(name, []).append(score)
+    print_table(
+        f"{N_NOISY} SNIPS intents, {100 * NOISE:.0f} % of the labels wrong",
+        ("method", "test accuracy"),
+        [[name, mean_and_sd(values)] for name, values in scores.items()],
+        f"{len(seeds)} draws of sentences and of wrong labels.",
+    )
+    peer, ours, _ = map(statistics.fmean, scores.values())
+    return [at_least("noisy labels: accuracy, against TF-IDF's", ours - peer, -0.01)]
+
+
+def draw_noisy(X, y, seed):
+    """Return drawn sentences, of which a share has the label of another class."""
+    random = np.random.default_rng(seed)
+    chosen = random.permutation(len(X))[:N_NOISY]
+    classes = sorted(set(y))
+    X, labels = [X[i] for i in chosen], [y[i] for i in chosen]
+    for i in np.flatnonzero(random.random(len(X)) < NOISE):
+        others = [label for label in classes if label != labels[i]]
+        labels[i] = others[random.integers(len(others))]
+    return X, labels
+
+
+if __name__ == "__main__":
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        "--sets",
+        nargs="+",
+        choices=[*SETS, "noisy"],
+        default=[*SETS, "noisy"],
+        metavar="NAME",
+        help=f"data sets: {', '.join([*SETS, 'noisy'])}",
+    )
+    arguments = parser.parse_args()
+    chosen = arguments.seeds or ([0] if arguments.quick else [0, 1, 2, 3, 4])
+    print(f"\n*{machine_line()}*")
+    goals = []
+    names = [name for name in arguments.sets if name in SETS]
+    if names:
+        goals += tabulate(names, chosen, arguments.quick)
+    if "noisy" in arguments.sets:
+        goals += noisy_labels(chosen, arguments.quick)
+    print_goals(goals, arguments.quick)

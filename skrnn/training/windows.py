@@ -1,0 +1,110 @@
+"""Training windows: part of a sequence that is far longer than the others.
+
+One recording of 50,000 steps among texts of 20 would decide the memory and the time of a
+whole fit. An epoch trains on a window of it, drawn anew; predictions read all steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skrnn._warnings import warn
+from skrnn.data.ragged import RaggedArray
+from skrnn.training.dataset import EncodedDataset
+
+#: Steps of a window, in multiples of this quantile of the lengths.
+WINDOW_RATIO, QUANTILE = 20, 0.95
+
+
+class Windows(NamedTuple):
+    """The sequences that are cut in training.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of a window.
+    indices : int64 ndarray of shape (n_long,)
+        The longer sequences.
+    starts : list of int64 ndarrays
+        The steps at which a window of each of them may begin.
+    """
+
+    n_steps: int
+    indices: NDArray[np.int64]
+    starts: list[NDArray[np.int64]]
+
+    def draw(self, n_sequences: int, generator: torch.Generator) -> NDArray[np.int64]:
+        """Return where each sequence begins in this epoch, 0 for the short ones."""
+        drawn = np.zeros(n_sequences, np.int64)
+        random = torch.rand(len(self.indices), generator=generator, device="cpu").tolist()
+        for i, starts, value in zip(self.indices, self.starts, random, strict=True):
+            drawn[i] = starts[int(value * len(starts))]
+        return drawn
+
+
+def window_size(lengths: NDArray[np.int64]) -> int:
+    """Return the most steps that a training window has.
+
+    The quantile is one of the lengths, so that a single outlier among few does not count.
+    """
+    return WINDOW_RATIO * int(np.quantile(lengths, QUANTILE, method="lower"))
+
+
+def in_windows(
+    dataset: EncodedDataset,
+    ends: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+) -> EncodedDataset:
+    """Return a training dataset whose far longest sequences are read in windows.
+
+    Datasets that are read in chunks stay as they are, and those whose targets have other
+    steps than their sequences.
+
+    Parameters
+    ----------
+    dataset : EncodedDataset
+    ends : tuple of bool ndarrays of shape (n_classes,), optional
+        Which classes may come first and last, of targets that are one class a step.
+    """
+    lengths = dataset.lengths
+    n_steps = window_size(lengths)
+    if dataset.forced or dataset.bptt is not None or lengths.max() <= n_steps:
+        return dataset
+    indices = np.flatnonzero(lengths > n_steps)
+    starts = [np.arange(n - n_steps + 1) for n in lengths[indices].tolist()]
+    if ends is not None and isinstance(dataset.targets, RaggedArray):
+        labels = [dataset.targets[i] for i in indices.tolist()]
+        starts = [_allowed(y, n_steps, *ends) for y in labels]
+    _warn_of_windows(dataset, indices, n_steps)
+    return replace(dataset, windows=Windows(n_steps, indices, starts))
+
+
+def _allowed(
+    labels: NDArray[np.int64],
+    n_steps: int,
+    first: NDArray[np.bool_],
+    last: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Return the starts of windows that no entity crosses, 0 if there are none."""
+    fits = first[labels[: len(labels) - n_steps + 1]] & last[labels[n_steps - 1 :]]
+    found = np.flatnonzero(fits)
+    return found if len(found) else np.zeros(1, np.int64)
+
+
+def _warn_of_windows(
+    dataset: EncodedDataset, indices: NDArray[np.int64], n_steps: int
+) -> None:
+    longest = indices[np.argmax(dataset.lengths[indices])]
+    place = int(dataset.origin_of(np.array([longest]))[0])
+    which = f"X[{place}] has {int(dataset.lengths[longest]):,} steps"
+    if len(indices) > 1:
+        which = f"{len(indices):,} sequences have more (the longest, {which})"
+    warn(
+        f"Each epoch trains on a random window of {n_steps:,} steps of a sequence that "
+        f"has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: {which}. "
+        "Predictions read all steps"
+    )

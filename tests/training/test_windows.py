@@ -1,0 +1,198 @@
+"""Training windows: which sequences are cut, where, and what an epoch reads of them."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from skrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
+from skrnn.training.collate import TrainingBatches
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.seeding import make_generator
+from skrnn.training.windows import in_windows, window_size
+
+LENGTHS = np.array([2] * 30 + [70, 41])
+#: Two steps are usual, so a window has this many.
+N_STEPS = 40
+
+
+def numbered(lengths=LENGTHS, *, by_step=True, **options):
+    """Return sequences whose steps, and their targets, count from 0."""
+    steps = np.concatenate([np.arange(n) for n in lengths])
+    values = RaggedArray.from_lengths(steps[:, None].astype(np.float32), lengths)
+    targets = values.with_values(steps) if by_step else np.arange(len(lengths))
+    return EncodedDataset(EncodedSequences(values), targets, **options)
+
+
+def epoch(dataset, seed=0):
+    batches = TrainingBatches(dataset, 8, make_generator(seed))
+    return [part for batch in batches for part in batch]
+
+
+def rows_of(parts, i):
+    """Return the steps that an epoch reads of sequence ``i``, and its targets."""
+    for part in parts:
+        for row in np.flatnonzero(part.indices == i):
+            n = int(part.inputs["lengths"][row])
+            return part.inputs["features"][row, :n, 0].numpy(), part.targets[row][:n]
+    raise AssertionError(f"the epoch does not read sequence {i}")
+
+
+def test_one_outlier_among_few_sequences_does_not_lengthen_the_window():
+    assert window_size(np.array([3, 4, 5, 6, 50_000])) == 20 * 6
+    assert window_size(np.array([3] * 99 + [50_000])) == 20 * 3
+
+
+def test_sequences_of_usual_lengths_are_left_alone():
+    dataset = numbered([1, 3, 20])
+    assert in_windows(dataset) is dataset
+
+
+@pytest.mark.parametrize("options", [{"forced": True}, {"bptt": 8}])
+def test_what_is_read_in_chunks_or_has_targets_of_its_own_length_is_left_alone(options):
+    dataset = numbered(**options)
+    assert in_windows(dataset) is dataset
+
+
+def test_an_epoch_reads_one_stretch_of_a_long_sequence_with_its_targets():
+    with pytest.warns(UserWarning, match="random window of 40 steps"):
+        dataset = in_windows(numbered())
+    steps, targets = rows_of(epoch(dataset), 30)
+    assert len(steps) == N_STEPS
+    np.testing.assert_array_equal(np.diff(steps), 1)
+    np.testing.assert_array_equal(steps, targets)
+
+
+def test_short_sequences_are_read_whole():
+    with pytest.warns(UserWarning, match="random window"):
+        parts = epoch(in_windows(numbered()))
+    assert rows_of(parts, 0)[0].tolist() == [0, 1]
+    assert sum(len(part.indices) for part in parts) == len(LENGTHS)
+
+
+def test_each_epoch_draws_other_windows_and_both_ends_are_reached():
+    with pytest.warns(UserWarning, match="random window"):
+        dataset = in_windows(numbered([2] * 30 + [42]))
+    starts = {int(rows_of(epoch(dataset, seed), 30)[0][0]) for seed in range(30)}
+    assert starts == {0, 1, 2}
+
+
+def test_target_steps_of_an_epoch_are_those_that_are_read():
+    with pytest.warns(UserWarning, match="random window"):
+        dataset = in_windows(numbered())
+    batches = TrainingBatches(dataset, 8, make_generator(0))
+    assert batches.n_targets == 60 + 2 * N_STEPS
+    assert batches.n_targets == sum(batch.n_targets for batch in batches)
+
+
+def test_without_long_sequences_nothing_is_drawn_for_windows():
+    one, other = make_generator(0), make_generator(0)
+    list(TrainingBatches(in_windows(numbered([1, 3, 20])), 8, one))
+    list(TrainingBatches(numbered([1, 3, 20]), 8, other))
+    assert one.get_state().equal(other.get_state())
+
+
+def test_windows_begin_and_end_where_classes_may():
+    labels = np.zeros(45, np.int64)
+    labels[1:5] = 1  # may not begin
+    labels[40:] = 2  # may not end
+    rest = np.zeros(60, np.int64)
+    values = RaggedArray.from_lengths(np.ones((105, 1), np.float32), [2] * 30 + [45])
+    dataset = EncodedDataset(
+        EncodedSequences(values), values.with_values(np.concatenate([rest, labels]))
+    )
+    ends = np.array([True, False, True]), np.array([True, True, False])
+    with pytest.warns(UserWarning, match="random window"):
+        windows = in_windows(dataset, ends).windows
+    assert windows.starts[0].tolist() == [0]
+
+
+def test_the_warning_names_the_longest_sequence_by_its_place_in_X():
+    dataset = numbered(origin=np.arange(len(LENGTHS)) + 100)
+    with pytest.warns(UserWarning, match=r"2 sequences .* X\[130\] has 70 steps"):
+        in_windows(dataset)
+
+
+# --- estimators ----------------------------------------------------------------------
+
+
+def long_among_short(n_long=400):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 1)) for n in [4] * 40 + [n_long]]
+    return X, [i % 2 for i in range(41)]
+
+
+SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
+
+
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
+def test_fit_warns_once_and_predictions_read_all_steps(estimator):
+    X, y = long_among_short()
+    with pytest.warns(UserWarning, match=r"80 steps .* X\[40\] has 400 steps") as caught:
+        model = estimator(**SMALL).fit(X, y)
+    assert len(caught) == 1
+    method = getattr(model, "predict_proba", model.predict)
+    changed = X[40].copy()
+    changed[200:] += 9
+    assert not np.array_equal(method([X[40]]), method([changed]))
+
+
+@pytest.mark.parametrize("crf", [True, False])
+def test_a_tagger_learns_from_windows_of_a_long_sequence(crf):
+    rng = np.random.default_rng(0)
+    lengths = [4] * 40 + [400]
+    y = [["O"] * n for n in lengths]
+    for tags in y:
+        for i in range(0, len(tags) - 3, 4):
+            if rng.random() < 0.5:
+                tags[i : i + 3] = ["B-x", "I-x", "I-x"]
+    X = [[tag.lower() for tag in tags] for tags in y]
+    model = SequenceTagger(scheme="IOB2", crf=crf, hidden_size=8, lr=0.03, max_epochs=8)
+    with pytest.warns(UserWarning, match="random window of 80 steps"):
+        model.set_params(random_state=0).fit(X, y)
+    assert model.score(X, y) == 1.0
+    assert [len(tags) for tags in model.predict(X)] == lengths
+
+
+def test_a_feed_forward_network_reads_no_windows():
+    from skrnn import FeedForwardClassifier
+
+    X, y = long_among_short(100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FeedForwardClassifier(window=4, max_epochs=1, random_state=0).fit(X, y)
+
+
+MEASURED = """
+import sys, time, warnings, resource
+import numpy as np
+from skrnn import SequenceClassifier
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+lengths = rng.integers(10, 31, size=500).tolist()
+X = [rng.normal(size=(n, 4)).astype(np.float32) for n in lengths]
+y = [i % 2 for i in range(500)]
+SequenceClassifier(max_epochs=1, random_state=0).fit(X, y)
+if sys.argv[1] == "long":
+    X[7] = rng.normal(size=(50_000, 4)).astype(np.float32)
+start = time.process_time()
+SequenceClassifier(max_epochs=3, random_state=0).fit(X, y)
+seconds = time.process_time() - start
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+def test_one_very_long_sequence_neither_doubles_the_time_nor_takes_300_mb():
+    measured = {"short": [], "long": []}
+    for kind in ("short", "long", "short", "long", "short", "long"):
+        command = [sys.executable, "-c", MEASURED, kind]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        measured[kind].append([float(part) for part in done.stdout.split()])
+    short, long = (np.min(measured[kind], axis=0) for kind in ("short", "long"))
+    assert long[0] < 2 * short[0]
+    assert long[1] < short[1] + 300
