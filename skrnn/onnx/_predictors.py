@@ -11,14 +11,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import (
     ClassTargets,
     MultilabelTargets,
     NumberTargets,
     StepNumberTargets,
+    StepTargets,
 )
 from skrnn.onnx._batches import flat_steps, make_batches
+from skrnn.onnx._paths import (
+    Transitions,
+    best_path,
+    best_path_log_likelihood,
+    marginals,
+)
 
 
 class Predictor(BaseEstimator):
@@ -56,14 +63,19 @@ class Predictor(BaseEstimator):
         """Validate X against the fit."""
         return self._inputs.check_new(X, estimator=self)
 
-    def _by_sequence(self, encoded: EncodedSequences) -> NDArray[np.float32]:
-        """Return the graph's outputs ``(n_sequences, n_outputs)``."""
-        result: NDArray[np.float32] | None = None
+    def _by_sequence(
+        self,
+        encoded: EncodedSequences,
+        decode: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray] | None = None,
+    ) -> NDArray:
+        """Return ``decode(outputs, lengths)`` of each batch, ``(n_sequences, ...)``."""
+        result: NDArray | None = None
         for batch in make_batches(encoded, self._names):
             (outputs,) = self._session.run(None, batch.inputs)
+            decoded = outputs if decode is None else decode(outputs, batch.lengths)
             if result is None:
-                result = np.empty((len(encoded), *outputs.shape[1:]), outputs.dtype)
-            result[batch.indices] = outputs
+                result = np.empty((len(encoded), *decoded.shape[1:]), decoded.dtype)
+            result[batch.indices] = decoded
         assert result is not None  # input validation refuses empty X
         return result
 
@@ -244,6 +256,118 @@ class OnnxRegressor(RegressorMixin, Predictor):
         return self._by_step(self._inputs.encode(real)).values
 
 
+class OnnxTagger(Predictor):
+    """Predicts a label for each step."""
+
+    classes_: NDArray
+
+    def predict(self, X: Any) -> NDArray:
+        """Return a label for each step of each sequence.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``. A sequence without steps gets no labels.
+
+        Returns
+        -------
+        y_pred : ndarray of object of shape (n_sequences,)
+            Lists of labels, or strings where y was; for an array X
+            ``(n_sequences, n_steps)`` labels.
+        """
+        checked = self._check_X(X)
+        transitions = self._transitions
+        ids = self._steps(
+            checked,
+            lambda logits, lengths: (
+                logits.argmax(2)
+                if transitions is None
+                else best_path(logits, lengths, transitions)
+            ),
+            np.empty(0, np.int64),
+        )
+        of_tokens = isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] > 1
+        if of_tokens or checked.form.container in ("columns", "array"):
+            return self.classes_[ids.values].reshape(len(checked.steps), -1)
+        return object_array(self._targets.decode(ids, checked))
+
+    def predict_proba(self, X: Any) -> NDArray[np.object_]:
+        """Return the probability of each class at each step; with a CRF, marginals.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``.
+
+        Returns
+        -------
+        probabilities : ndarray of object of shape (n_sequences,)
+            float32 arrays of shape (n_steps_i, n_classes), in the order of ``classes_``.
+        """
+        transitions = self._transitions
+        steps = self._steps(
+            self._check_X(X),
+            lambda logits, lengths: (
+                softmax(logits)
+                if transitions is None
+                else marginals(logits, lengths, transitions)
+            ),
+            np.empty((0, len(self.classes_)), np.float32),
+        )
+        return object_array(list(steps))
+
+    def predict_log_likelihood(self, X: Any) -> NDArray[np.float64]:
+        """Return the log-probability of the labels that ``predict`` chooses.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``.
+
+        Returns
+        -------
+        log_likelihood : float64 ndarray of shape (n_sequences,)
+            In nats, at most 0; of a sequence without steps 0.
+        """
+        checked = self._check_X(X)
+        transitions = self._transitions
+        result = np.zeros(len(checked.steps))
+        filled, real = with_steps(checked)
+        if len(filled):
+            result[filled] = self._by_sequence(
+                self._inputs.encode(real),
+                lambda logits, lengths: (
+                    _highest_log_likelihood(logits, lengths)
+                    if transitions is None
+                    else best_path_log_likelihood(logits, lengths, transitions)
+                ),
+            )
+        return result
+
+    @property
+    def _transitions(self) -> Transitions | None:
+        scores = self._options["transitions"]
+        return None if scores is None else Transitions(*scores)
+
+    def _steps(
+        self, X: CheckedSequences, decode: Callable[..., NDArray], nothing: NDArray
+    ) -> RaggedArray:
+        """Return ``decode``'s result for each step; ``nothing`` if X has no steps."""
+        filled, real = with_steps(X)
+        if not len(filled):
+            return X.steps.with_values(nothing)
+        steps = self._by_step(self._inputs.encode(real), decode)
+        return X.steps.with_values(steps.values)
+
+
+def _highest_log_likelihood(
+    logits: NDArray[np.float32], lengths: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return ``(B,)`` the summed log-probabilities of each step's highest label."""
+    highest = log_softmax(logits.astype(np.float64)).max(2)  # (B, T)
+    return np.where(np.arange(highest.shape[1]) < lengths[:, None], highest, 0.0).sum(1)
+
+
 def _load_again(path: str, n_threads: int | None) -> Predictor:
     from skrnn.onnx._runtime import load
 
@@ -274,4 +398,5 @@ PREDICTORS: dict[type, type[Predictor]] = {
     MultilabelTargets: OnnxClassifier,
     NumberTargets: OnnxRegressor,
     StepNumberTargets: OnnxRegressor,
+    StepTargets: OnnxTagger,
 }

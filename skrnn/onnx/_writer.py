@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,6 +17,7 @@ from skrnn.data.targets import (
     MultilabelTargets,
     NumberTargets,
     StepNumberTargets,
+    StepTargets,
 )
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.onnx._document import CLASSES, write_document
@@ -23,10 +25,13 @@ from skrnn.onnx._graph import Weights
 from skrnn.onnx._layers import CELLS
 from skrnn.onnx._networks import GRAPHS, MAIN
 from skrnn.onnx._optional import import_optional
+from skrnn.onnx._paths import FORBIDDEN
 from skrnn.onnx._runtime import FORMAT, KEY
 
 #: Arrays of a network that only training reads.
 FOR_TRAINING = ("singletons",)
+#: Parts of a network that are read outside its graph, by a predictor.
+OUTSIDE = ("crf.",)
 #: Fitted attributes that a predictor has, too, where the estimator has them.
 ATTRIBUTES = ("n_features_in_", "feature_names_in_", "field_roles_")
 
@@ -113,6 +118,7 @@ def to_onnx(
         }
     )
     weights = Weights(_arrays_of(network))
+    weights.unread -= {name for name in weights.unread if name.startswith(OUTSIDE)}
     graphs = GRAPHS[network.kind](network.config, weights, quantize)
     if weights.unread:
         raise ValueError(
@@ -178,10 +184,25 @@ def _of_numbers(estimator: Any) -> dict[str, Any]:
     }
 
 
+def _of_step_labels(estimator: Any) -> dict[str, Any]:
+    crf = estimator.net_.module_.crf
+    if crf is None:
+        return {"transitions": None}
+    names = (("transitions", "may_follow"), ("start", "may_start"), ("end", "may_end"))
+    arrays = _arrays_of(crf)
+    return {
+        "transitions": [
+            np.where(arrays[allowed], arrays[scores], np.float32(FORBIDDEN))
+            for scores, allowed in names
+        ]
+    }
+
+
 #: By the kind of targets.
 OPTIONS: dict[type, Callable[[Any], dict[str, Any]]] = {
     ClassTargets: _of_classes,
     MultilabelTargets: _of_classes,
     NumberTargets: _of_numbers,
     StepNumberTargets: _of_numbers,
+    StepTargets: _of_step_labels,
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skrnn import SequenceClassifier, SequenceRegressor
+from skrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
@@ -234,3 +234,43 @@ def test_numbers_of_steps(exported, shaken, texts, new_texts, rng, loss):
     assert predictor.predict([""])[0].shape == (0,)
     if loss == "quantile":
         assert_same(model, predictor, new_texts, "predict_quantiles")
+
+
+@pytest.mark.parametrize("scheme", [None, "IOB2"])
+@pytest.mark.parametrize("crf", [False, True])
+def test_labels_of_steps(exported, shaken, texts, new_texts, rng, crf, scheme):
+    tags = ["O", "B-A", "I-A", "B-B"]
+    y = [["B-A", *rng.choice(tags[:3], len(text.split()) - 1)] for text in texts]
+    model = SequenceTagger(
+        crf=crf, scheme=scheme if crf else None, invalid_tags="repair", **SMALL
+    )
+    model = shaken(model.fit(texts, y))
+    predictor = exported(model)
+    assert predictor.predict(new_texts).tolist() == model.predict(new_texts).tolist()
+    assert predictor.predict([""]).tolist() == [[]]
+    assert_same(model, predictor, new_texts, "predict_proba")
+    assert_same(model, predictor, new_texts, "predict_log_likelihood")
+    assert_same(model, predictor, [""], "predict_log_likelihood")
+
+
+def test_labels_of_steps_with_static_columns(exported, shaken, frame):
+    y = [["a", "b"] * 9 for _ in range(len(frame))]
+    y = [row[: len(words)] for row, words in zip(y, frame["words"], strict=True)]
+    X = frame[["words", "age", "city"]]
+    model = shaken(SequenceTagger(**SMALL).fit(X, y))
+    assert_same(model, exported(model), X, "predict_proba")
+
+
+@pytest.mark.parametrize("form", ["strings", "characters", "array", "integers"])
+def test_labels_come_in_the_form_of_y(exported, form):
+    X, y = {
+        "strings": (["a b c", "b a"], ["X Y X", "Y X"]),
+        "characters": (["abc", "ba"], ["XYX", "YX"]),
+        "array": (np.zeros((2, 3)), [[0, 1, 1], [1, 0, 1]]),
+        "integers": ([["a", "b"], ["b"]], [[0, 1], [1]]),
+    }[form]
+    tokenizer = "char" if form == "characters" else "word"
+    model = SequenceTagger(tokenizer=tokenizer, **SMALL).fit(X, y)
+    expected, got = model.predict(X), exported(model).predict(X)
+    assert got.tolist() == expected.tolist()
+    assert got.shape == expected.shape
