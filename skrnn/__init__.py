@@ -39,6 +39,7 @@ _PACKAGES = [
     "metrics",
     "model_selection",
     "onnx",
+    "persistence",
     "preprocessing",
 ]
 #: The file of each estimator, imported when it is first used: they need PyTorch, which

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from skrnn.onnx._document import read_document
+from skrnn.data.documents import read_document
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._predictors import PREDICTORS, Predictor
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn.data.documents import CLASSES, write_document
 from skrnn.data.steps import shown
 from skrnn.data.targets import (
     ClassTargets,
@@ -20,7 +21,6 @@ from skrnn.data.targets import (
     StepTargets,
 )
 from skrnn.data.tokenizers import check_tokenizer
-from skrnn.onnx._document import CLASSES, write_document
 from skrnn.onnx._graph import Weights
 from skrnn.onnx._layers import CELLS
 from skrnn.onnx._networks import GRAPHS, MAIN

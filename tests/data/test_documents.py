@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from skrnn.data.documents import read_document, write_document
 from skrnn.data.scaling import Standardization
 from skrnn.data.steps import StepShape
-from skrnn.onnx._document import read_document, write_document
 
 
 def round_trip(value):
@@ -72,7 +72,7 @@ def test_objects_that_are_one_stay_one():
     np.testing.assert_array_equal(first.mean, part.mean)
 
 
-@pytest.mark.parametrize("value", [print, object(), 1j, {"a": {1, 2}}, b"bytes"])
+@pytest.mark.parametrize("value", [print, object(), 1j, {1, 2}, b"bytes"])
 def test_what_is_not_plain_is_refused_by_name(value):
     with pytest.raises(TypeError, match=r"^value=.* cannot be stored in a model file"):
         write_document({"value": value})
