@@ -36,6 +36,8 @@ def test_an_import_against_the_contracts_is_found(tmp_path):
         ("skrnn.training.net", "skrnn.estimators"),
         ("skrnn.estimators._base", "skorch"),
         ("skrnn.preprocessing._stepwise", "skrnn.training"),
+        ("skrnn.onnx._runtime", "torch"),
+        ("skrnn.onnx._writer", "skrnn.estimators"),
         ("skrnn.without_a_layer", "skrnn.data"),
     ]
     for importer, imported in forbidden:
@@ -66,7 +68,8 @@ def state():
         warnings.filters[:],
     )
 before = state()
-import skrnn, skrnn.datasets, skrnn.preprocessing
+import skrnn.datasets, skrnn.onnx, skrnn.preprocessing
+from skrnn import *
 assert state() == before
 assert not {"matplotlib", "pytest"} & set(sys.modules)
 """
@@ -78,12 +81,12 @@ LOADED = """
 import sys
 import torch, torch.optim.lr_scheduler
 import sklearn.model_selection, skorch
-import skrnn
+from skrnn import SequenceClassifier
 assert not {"torch._dynamo", "sympy"} & sys.modules.keys()
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], fused=True)
 before = set(sys.modules)
 X = [[0.1, 0.2], [0.3]] * 5
-skrnn.SequenceClassifier(max_epochs=1).fit(X, [0, 1] * 5).predict(X)
+SequenceClassifier(max_epochs=1).fit(X, [0, 1] * 5).predict(X)
 print(*sorted({name.split(".")[0] for name in sys.modules.keys() - before}))
 """
 
@@ -92,3 +95,31 @@ def test_import_and_fit_load_nothing_that_torch_does_not_load_itself():
     result = run_python(LOADED, ROOT)
     assert result.returncode == 0, result.stderr
     assert set(result.stdout.split()) <= {"skrnn", "sklearn", "torch"}
+
+
+def test_packages_without_networks_load_no_torch():
+    code = """
+import sys
+import skrnn, skrnn.data, skrnn.metrics, skrnn.onnx, skrnn.preprocessing
+from skrnn import datasets
+assert "SequenceClassifier" in dir(skrnn)
+assert not {"torch", "skorch", "onnx", "onnxruntime"} & set(sys.modules)
+"""
+    result = run_python(code, ROOT)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_package_gives_its_names_when_they_are_first_used():
+    code = """
+import skrnn
+assert dir(skrnn) == sorted([*skrnn.__all__, *skrnn._PACKAGES, "__version__"])
+assert set(skrnn._ESTIMATORS) == set(skrnn.__all__)
+assert all(getattr(skrnn, name).__name__ == name for name in skrnn.__all__)
+assert all(getattr(skrnn, name).__name__ == f"skrnn.{name}" for name in skrnn._PACKAGES)
+try:
+    skrnn.nothing
+except AttributeError as error:
+    assert "nothing" in str(error)
+"""
+    result = run_python(code, ROOT)
+    assert result.returncode == 0, result.stderr

@@ -267,7 +267,9 @@ class Quantile(RegressionLoss):
 
     def _uncrossed(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return all quantiles ``(n, Q, K)``, none above a higher one."""
-        return np.sort(outputs.reshape(len(outputs), len(self.sorted), -1), axis=1)
+        n, width = outputs.shape  # n may be 0
+        n_levels = len(self.sorted)
+        return np.sort(outputs.reshape(n, n_levels, width // n_levels), axis=1)
 
 
 #: The regressors' ``loss`` parameter.

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+import skops.io
 from numpy.testing import assert_array_equal
 from skorch.callbacks import EpochTimer, LRScheduler
 
 from skrnn import SequenceClassifier, SequenceRegressor
+from skrnn.persistence import load_model, save_model
+
+GUIDE = Path(__file__).parents[2] / "docs" / "user_guide" / "persistence.rst"
+#: The types that the guide lists for skops.
+TRUSTED = re.findall(
+    r"^ +((?:skrnn|torch|pandas)\.[\w.]+)$", GUIDE.read_text("utf-8"), re.M
+)
 
 
 def by_pickle(model, path):
@@ -35,12 +45,32 @@ def by_memory_map(model, path):
     return joblib.load(path / "model.joblib", mmap_mode="r")
 
 
+def by_model_file(model, path):
+    save_model(model, path / "model.skrnn")
+    return load_model(path / "model.skrnn")
+
+
+def by_skops(model, path):
+    """Return the model from a file whose types are all in the guide's list."""
+    skops.io.dump(model, path / "model.skops")
+    return skops.io.load(path / "model.skops", trusted=TRUSTED)
+
+
 def by_copy(model, path):
     return copy.deepcopy(model)
 
 
 RESTORED = pytest.mark.parametrize(
-    "restored", [by_pickle, by_joblib, by_compressed_joblib, by_memory_map, by_copy]
+    "restored",
+    [
+        by_pickle,
+        by_joblib,
+        by_compressed_joblib,
+        by_memory_map,
+        by_model_file,
+        by_skops,
+        by_copy,
+    ],
 )
 
 

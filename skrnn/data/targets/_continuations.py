@@ -76,7 +76,9 @@ class TokenContinuations(Continuations):
 
     def __init__(self, inputs: Inputs):
         super().__init__(inputs)
-        self.left_out: frozenset[Hashable] = frozenset()
+        #: Tokens of training that the vocabulary leaves out; they are counted and not kept,
+        #: since a model must not give away what was seen once.
+        self.n_left_out = 0
 
     @property
     def n_outputs(self) -> int:
@@ -105,10 +107,13 @@ class TokenContinuations(Continuations):
         )
 
     def observe(self, train: CheckedData) -> None:
-        """Note which tokens of training the vocabulary leaves out."""
-        self.left_out |= (
-            frozenset(train.X.steps.values) - self.codec.vocabulary.ids.keys()
-        )
+        """Count the tokens of training that the vocabulary leaves out.
+
+        Of several parts the one that has the most counts: which of them have the same ones
+        is not known.
+        """
+        left_out = set(train.X.steps.values) - self.codec.vocabulary.ids.keys()
+        self.n_left_out = max(self.n_left_out, len(left_out))
 
     def encode_steps(self, steps: RaggedArray) -> RaggedArray:
         """Return ids with an end."""
@@ -157,7 +162,7 @@ class TokenContinuations(Continuations):
         with the smallest vocabulary would score best.
         """
         unknown = np.append(0, np.cumsum(targets.values == UNKNOWN))
-        return np.diff(unknown[targets.offsets]) * np.log(max(1, len(self.left_out)))
+        return np.diff(unknown[targets.offsets]) * np.log(max(1, self.n_left_out))
 
 
 class FeatureContinuations(Continuations):

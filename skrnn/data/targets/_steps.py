@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,11 +49,7 @@ class StepTargets(Targets):
         invalid_tags: str = "raise",
         whole_paths: bool = False,
     ):
-        of_characters = isinstance(check_tokenizer(tokenizer), CharTokenizer)
-        self.split: Callable[[str], list[str]] = (
-            CharTokenizer().split if of_characters else str.split
-        )
-        self.glue = "" if of_characters else " "
+        self.of_characters = isinstance(check_tokenizer(tokenizer), CharTokenizer)
         self.scheme = scheme
         self.invalid_tags = invalid_tags
         self.whole_paths = whole_paths
@@ -64,6 +59,10 @@ class StepTargets(Targets):
     def n_outputs(self) -> int:
         """Columns of the logits."""
         return len(self.classes)
+
+    def _split(self, text: str) -> list[str]:
+        """Return the labels of a string."""
+        return CharTokenizer().split(text) if self.of_characters else text.split()
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return a label for each step that keeps to the scheme."""
@@ -106,7 +105,7 @@ class StepTargets(Targets):
                     f"{name}[{i}] is {type(row).__name__}, expected {kind}: one label for "
                     f"each step of {X.name}[{i}]"
                 )
-            of_row = self.split(row) if are_texts else _as_list(row)
+            of_row = self._split(row) if are_texts else _as_list(row)
             if len(of_row) != lengths[i]:
                 raise ValueError(
                     f"{name}[{i}] has {len(of_row)} labels, but {X.name}[{i}] has "
@@ -160,7 +159,8 @@ class StepTargets(Targets):
         labels = self.decode_lists(outputs)
         if not self.are_texts:
             return labels
-        return [self.glue.join(map(str, row)) for row in labels]
+        glue = "" if self.of_characters else " "
+        return [glue.join(map(str, row)) for row in labels]
 
     def decode_lists(self, ids: RaggedArray) -> list[list[Any]]:
         """Return a list of labels, Python's own, for each sequence."""

@@ -1,0 +1,108 @@
+"""Batches of encoded sequences, as a graph takes them. Padding begins and ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.ragged import RaggedArray
+
+#: Sequences, and padded steps, of one batch.
+MAX_ROWS, MAX_STEPS = 256, 1 << 13
+
+
+class Batch(NamedTuple):
+    """Some sequences, padded to the longest of them.
+
+    Attributes
+    ----------
+    indices : int64 ndarray of shape (B,)
+    lengths : int64 ndarray of shape (B,)
+    inputs : dict of str to ndarray
+        Of a graph.
+    """
+
+    indices: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    inputs: dict[str, NDArray]
+
+
+def make_batches(sequences: EncodedSequences, names: Collection[str]) -> Iterator[Batch]:
+    """Yield all sequences in batches, the shortest first.
+
+    Parameters
+    ----------
+    sequences : EncodedSequences
+    names : collection of str
+        The inputs that the graph has.
+    """
+    lengths = sequences.steps.lengths
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        rows = MAX_ROWS
+        while True:
+            longest = lengths[order[min(start + rows, len(order)) - 1]]
+            fitting = max(1, MAX_STEPS // int(longest))
+            if rows <= fitting:
+                break
+            rows = max(fitting, rows // 2)
+        yield make_batch(sequences, order[start : start + rows], names)
+        start += rows
+
+
+def make_batch(
+    sequences: EncodedSequences, indices: NDArray[np.int64], names: Collection[str]
+) -> Batch:
+    """Return the sequences at ``indices``, each of at least one step."""
+    offsets = sequences.steps.offsets
+    starts = offsets[indices]
+    lengths = offsets[indices + 1] - starts
+    steps = np.arange(int(lengths.max()))
+    positions = starts[:, None] + np.minimum(steps, lengths[:, None] - 1)  # (B, T)
+    padding = None
+    if len(indices) > 1 and int(lengths.min()) < len(steps):
+        padding = steps >= lengths[:, None]
+    inputs: dict[str, NDArray] = {"lengths": lengths}
+    for j, field in enumerate(sequences.fields):
+        suffix = f".{j}" if j else ""
+        values = field.steps.values[positions]  # (B, T[, F])
+        if padding is not None:
+            values[padding] = 0
+        inputs[("tokens" if values.ndim == 2 else "features") + suffix] = values
+        if field.words is not None and field.characters is not None:
+            words, characters = _distinct_words(field, positions)
+            inputs["words" + suffix], inputs["characters" + suffix] = words, characters
+    if sequences.static is not None:
+        inputs["static_numbers"] = sequences.static.numbers[indices]
+        inputs["static_categories"] = sequences.static.categories[indices]
+    if sequences.future is not None:
+        inputs["future"] = sequences.future[indices]
+    return Batch(indices, lengths, {name: inputs[name] for name in names})
+
+
+def _distinct_words(
+    field: EncodedSequences, positions: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each step's row ``(B, T)`` in a batch's own words, and their characters."""
+    assert field.words is not None
+    assert field.characters is not None
+    if len(positions) == len(field):  # it is all of X
+        return field.words[positions], field.characters
+    words, of_step = np.unique(field.words[positions], return_inverse=True)
+    characters = field.characters[words]
+    longest = int((characters != 0).sum(1).max())
+    return of_step.reshape(positions.shape), characters[:, :longest]
+
+
+def flat_steps(
+    steps: RaggedArray, indices: NDArray[np.int64], lengths: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the rows of a batch's real steps in the flat array, and their mask ``(B, n)``."""
+    place = np.arange(n)
+    real = place < lengths[:, None]
+    return (steps.offsets[indices][:, None] + place)[real], real

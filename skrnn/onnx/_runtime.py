@@ -1,0 +1,116 @@
+"""Reading model files: checks of the file, and a predictor of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from skrnn.data.documents import read_document
+from skrnn.onnx._optional import import_optional
+from skrnn.onnx._predictors import PREDICTORS, Predictor
+
+#: The key of the document among a file's strings, and the version of its form.
+KEY, FORMAT = "skrnn", 1
+
+
+def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predictor:
+    """Return a predictor from a file that :func:`to_onnx` wrote.
+
+    It takes the X of the estimator, text or numbers, in any container, and predicts by
+    onnxruntime. Neither PyTorch nor skorch is imported, and no code is read from the file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    n_threads : int, default=None
+        Threads of onnxruntime. None takes all cores; 1 is best for short sequences that
+        come one at a time.
+
+    Returns
+    -------
+    predictor : object
+        With the estimator's methods that predict: ``predict``, and where the estimator has
+        them ``predict_proba``, ``predict_log_proba``, ``decision_function``,
+        ``predict_quantiles`` and ``score``; and its attributes ``classes_``,
+        ``vocabulary_``, ``n_features_in_`` and ``feature_names_in_``. It cannot be fitted.
+        A pickle of it holds the path alone.
+
+    Raises
+    ------
+    ImportError
+        If onnxruntime is not installed: ``pip install "skrnn[onnx]"``.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no ONNX model, is incomplete, or was not written by
+        :func:`to_onnx`.
+
+    See Also
+    --------
+    to_onnx : Write the file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skrnn import SequenceRegressor
+    >>> from skrnn.onnx import load, to_onnx
+    >>> X = [[0.0, 1.0], [2.0, 3.0, 4.0], [5.0]] * 4
+    >>> model = SequenceRegressor(hidden_size=4, max_epochs=2, random_state=0)
+    >>> model = model.fit(X, [1.0, 3.0, 5.0] * 4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.onnx")
+    ...     to_onnx(model, path)
+    ...     predictor = load(path, n_threads=1)
+    >>> bool(abs(predictor.predict(X) - model.predict(X)).max() < 1e-5)
+    True
+    """
+    session = open_session(path, n_threads)
+    document = read_metadata(session, path)
+    predictor = PREDICTORS[type(document["targets"])](os.fspath(path), n_threads)
+    predictor._start(document, session)
+    return predictor
+
+
+def open_session(path: str | os.PathLike[str], n_threads: int | None) -> Any:
+    """Return onnxruntime's session of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds no model.
+    """
+    runtime = import_optional("onnxruntime")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {os.fspath(path)!r}")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = n_threads or 0
+    options.log_severity_level = 3
+    try:
+        return runtime.InferenceSession(
+            os.fspath(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's own types derive from Exception alone
+        raise ValueError(
+            f"{os.fspath(path)!r} is no ONNX model, or not all of one: {error}"
+        ) from error
+
+
+def read_metadata(session: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the document of a file; a ValueError if skrnn did not write it."""
+    strings = session.get_modelmeta().custom_metadata_map
+    if KEY not in strings:
+        raise ValueError(
+            f"{os.fspath(path)!r} is an ONNX model, but not one that skrnn.onnx.to_onnx "
+            "wrote"
+        )
+    document = read_document(strings[KEY])
+    if document["format"] != FORMAT:
+        raise ValueError(
+            f"{os.fspath(path)!r} has format {document['format']}, written by skrnn "
+            f"{document['version']}; this skrnn reads format {FORMAT}"
+        )
+    return document

@@ -1,0 +1,208 @@
+"""Writing model files: the graphs of a fitted estimator, and its state beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skrnn.data.documents import CLASSES, write_document
+from skrnn.data.steps import shown
+from skrnn.data.targets import (
+    ClassTargets,
+    MultilabelTargets,
+    NumberTargets,
+    StepNumberTargets,
+    StepTargets,
+)
+from skrnn.data.tokenizers import check_tokenizer
+from skrnn.onnx._graph import Weights
+from skrnn.onnx._layers import CELLS
+from skrnn.onnx._networks import GRAPHS, MAIN
+from skrnn.onnx._optional import import_optional
+from skrnn.onnx._paths import FORBIDDEN
+from skrnn.onnx._runtime import FORMAT, KEY
+
+#: Arrays of a network that only training reads.
+FOR_TRAINING = ("singletons",)
+#: Parts of a network that are read outside its graph, by a predictor.
+OUTSIDE = ("crf.",)
+#: Fitted attributes that a predictor has, too, where the estimator has them.
+ATTRIBUTES = ("n_features_in_", "feature_names_in_", "field_roles_")
+
+
+def to_onnx(
+    estimator: Any, path: str | os.PathLike[str], *, quantize: str | None = None
+) -> None:
+    """Write a fitted estimator to a file in the ONNX format.
+
+    The file holds the network as a graph of ONNX operators, and beside it, as JSON, what
+    turns X into numbers and the network's outputs into predictions: vocabulary, scales,
+    classes. It holds no code. :func:`load` makes a predictor of it.
+
+    Parameters
+    ----------
+    estimator : SequenceClassifier or SequenceRegressor
+        A fitted estimator.
+    path : str or path
+        The file to write; an existing one is replaced.
+    quantize : {"int8", None}, default=None
+        "int8" stores the weights of LSTM layers as integers of one byte: the file is
+        smaller, and predictions differ a little.
+
+    Raises
+    ------
+    ImportError
+        If onnx is not installed: ``pip install "skrnn[onnx]"``.
+    TypeError
+        If ``estimator`` is not one of these.
+    ValueError
+        If the network has a part that ONNX has no operator for, such as a cell that was
+        added to skrnn, or if predictions need code or vectors from outside the network:
+        a tokenizer that is no built-in one, or ``embeddings``.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    See Also
+    --------
+    load : The way back.
+
+    Notes
+    -----
+    Probabilities and numbers equal those of the estimator to about six digits, with
+    ``quantize=None``.
+
+    The inputs of the graph are batches of encoded sequences, padded with zeros at their
+    ends: int64 ``tokens`` of shape (n_sequences, n_steps) or float32 ``features``
+    (n_sequences, n_steps, n_features), int64 ``lengths`` (n_sequences,), and what else the
+    network reads. The output is the network's: logits, or standardized numbers.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skrnn import SequenceClassifier
+    >>> from skrnn.onnx import load, to_onnx
+    >>> X, y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
+    >>> model = SequenceClassifier(hidden_size=8, max_epochs=60, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.onnx")
+    ...     to_onnx(model, path)
+    ...     load(path).predict(["not bad", "bad"]).tolist()
+    ['+', '-']
+    """
+    onnx = import_optional("onnx")
+    check_is_fitted(estimator)
+    targets = type(vars(estimator).get("_targets"))
+    if targets not in OPTIONS or estimator.net_.module_.kind not in GRAPHS:
+        raise TypeError(
+            f"to_onnx takes a fitted SequenceClassifier or SequenceRegressor, got "
+            f"{type(estimator).__name__}"
+        )
+    network = estimator.net_.module_
+    _check_portable(estimator)
+    _check_quantize(quantize, network.config)
+    version = import_module("skrnn").__version__
+    document = write_document(
+        {
+            "format": FORMAT,
+            "version": version,
+            "inputs": estimator._inputs,
+            "targets": estimator._targets,
+            "options": OPTIONS[targets](estimator),
+            "attributes": {name: vars(estimator).get(name) for name in ATTRIBUTES},
+        }
+    )
+    weights = Weights(_arrays_of(network))
+    weights.unread -= {name for name in weights.unread if name.startswith(OUTSIDE)}
+    graphs = GRAPHS[network.kind](network.config, weights, quantize)
+    if weights.unread:
+        raise ValueError(
+            f"the network has weights that no node of the graph reads: "
+            f"{', '.join(sorted(weights.unread))}"
+        )
+    onnx.save_model(graphs[MAIN].model({KEY: document}, version), os.fspath(path))
+
+
+def _arrays_of(network: Any) -> dict[str, NDArray]:
+    """Return the weights of a torch module by name."""
+    return {
+        name: value.detach().cpu().numpy()
+        for name, value in network.state_dict().items()
+        if name.rpartition(".")[2] not in FOR_TRAINING
+    }
+
+
+def _check_portable(estimator: Any) -> None:
+    """Raise a ValueError if predictions need more than the network and plain values."""
+    parameters = estimator.get_params(deep=False)
+    for name in ("tokenizer", "target_tokenizer"):
+        tokenizer = parameters.get(name, "word")
+        if type(check_tokenizer(tokenizer)).__name__ not in CLASSES:
+            raise ValueError(
+                f"{name}={shown(tokenizer)} cannot be stored in a model file, which holds "
+                f'no code; "word" and "char" can. Or split texts before fit and before '
+                "predict, and pass token lists"
+            )
+    if parameters.get("embeddings") is not None:
+        raise ValueError(
+            "embeddings has vectors of words outside the vocabulary, and a model file does "
+            "not hold these; after set_params(embeddings=None) such words are unknown, in "
+            "the estimator and in the file"
+        )
+
+
+def _check_quantize(quantize: str | None, config: Mapping[str, Any]) -> None:
+    if quantize not in (None, "int8"):
+        raise ValueError(f'quantize must be "int8" or None, got {quantize!r}')
+    cell = config["cell"]
+    if quantize is not None and cell in CELLS and not CELLS[cell].quantized:
+        able = [name for name, node in CELLS.items() if node.quantized]
+        raise ValueError(
+            f"quantize={quantize!r} is for cell={' or '.join(map(repr, able))}, but the "
+            f"network has cell={cell!r}"
+        )
+
+
+# --- what a predictor needs beside inputs and targets ------------------------------------
+
+
+def _of_classes(estimator: Any) -> dict[str, Any]:
+    return {}
+
+
+def _of_numbers(estimator: Any) -> dict[str, Any]:
+    levels = list(estimator.net_.criterion_.levels)
+    return {
+        "levels": levels,
+        "sorted_levels": sorted({0.5, *levels}),
+        "n_outputs": estimator.net_.module_.config["n_outputs"],
+    }
+
+
+def _of_step_labels(estimator: Any) -> dict[str, Any]:
+    crf = estimator.net_.module_.crf
+    if crf is None:
+        return {"transitions": None}
+    names = (("transitions", "may_follow"), ("start", "may_start"), ("end", "may_end"))
+    arrays = _arrays_of(crf)
+    return {
+        "transitions": [
+            np.where(arrays[allowed], arrays[scores], np.float32(FORBIDDEN))
+            for scores, allowed in names
+        ]
+    }
+
+
+#: By the kind of targets.
+OPTIONS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    ClassTargets: _of_classes,
+    MultilabelTargets: _of_classes,
+    NumberTargets: _of_numbers,
+    StepNumberTargets: _of_numbers,
+    StepTargets: _of_step_labels,
+}

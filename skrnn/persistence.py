@@ -1,0 +1,357 @@
+"""Model files: fitted estimators as data, without code.
+
+A pickle runs whatever code it names, and depends on the versions of all libraries. A model
+file holds arrays and JSON: reading one makes estimators of skrnn and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skrnn._warnings import warn
+from skrnn.data.documents import CLASSES, read_document, write_document
+from skrnn.data.steps import shown
+from skrnn.estimators._calibration import Calibration
+from skrnn.estimators._classifier import SequenceClassifier
+from skrnn.estimators._feedforward import (
+    FeedForwardClassifier,
+    FeedForwardRegressor,
+    FeedForwardTagger,
+)
+from skrnn.estimators._forecaster import FeedForwardForecaster, SequenceForecaster
+from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
+from skrnn.estimators._parameters._training import OPTIMIZERS
+from skrnn.estimators._regressor import SequenceRegressor
+from skrnn.estimators._rows import check_parameters
+from skrnn.estimators._seq2seq import Seq2SeqTransformer
+from skrnn.estimators._tagger import SequenceTagger
+from skrnn.modules.networks import NETWORKS, empty_network
+from skrnn.training import losses as training_losses
+from skrnn.training.files import ModelFileError, read_file, write_file
+from skrnn.training.net import SequenceNet
+from skrnn.training.seeding import make_generator
+
+__all__ = ["ModelFileError", "load_model", "save_model"]
+
+#: The estimators that a file may hold, by name.
+ESTIMATORS: dict[str, Any] = {
+    cls.__name__: cls
+    for cls in (
+        FeedForwardClassifier,
+        FeedForwardForecaster,
+        FeedForwardGenerator,
+        FeedForwardRegressor,
+        FeedForwardTagger,
+        Seq2SeqTransformer,
+        SequenceClassifier,
+        SequenceForecaster,
+        SequenceGenerator,
+        SequenceRegressor,
+        SequenceTagger,
+    )
+}
+#: The losses that a file may name.
+LOSSES: dict[str, type[nn.Module]] = {
+    name: value
+    for name, value in vars(training_losses).items()
+    if isinstance(value, type) and issubclass(value, nn.Module)
+}
+#: What a document may hold instances of.
+HELD = CLASSES | {"Calibration": Calibration}
+WEIGHTS = "weights."
+PARTS = ("estimator", "versions", "parameters", "attributes", "net")
+#: Numbers in the configuration of a network that no array of its own bounds.
+MAX_LAYERS = 1000
+
+
+def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to a file that holds data and no code.
+
+    Parameters
+    ----------
+    estimator : estimator of skrnn
+        A fitted one, of any task.
+    path : str or path
+        The file to write. One that is there stays until the new one is complete.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is none of skrnn's, or if a parameter cannot be written: a function
+        as tokenizer, callbacks, an optimizer's class. Nothing is written.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+
+    See Also
+    --------
+    load_model : The way back.
+    skrnn.onnx.to_onnx : A file to predict from without PyTorch.
+
+    Notes
+    -----
+    The file is one of safetensors: the weights as arrays, and all else, the parameters
+    included, as JSON. It holds no training data and no state of the optimizer. The loaded
+    estimator has the same predictions, bit for bit.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skrnn import SequenceClassifier
+    >>> from skrnn.persistence import load_model, save_model
+    >>> X, y = [["a", "b"], ["b"], ["a"], ["b", "b"]], [1, 0, 1, 0]
+    >>> model = SequenceClassifier(hidden_size=4, max_epochs=2, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.skrnn")
+    ...     save_model(model, path)
+    ...     loaded = load_model(path)
+    >>> bool((loaded.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    name = type(estimator).__name__
+    if ESTIMATORS.get(name) is not type(estimator):
+        raise TypeError(
+            f"save_model takes an estimator of skrnn, got {name}; write a Pipeline or a "
+            "search by skops or joblib"
+        )
+    check_is_fitted(estimator)
+    parameters = estimator.get_params(deep=False)
+    attributes = {
+        name: value
+        for name, value in vars(estimator).items()
+        if name not in parameters and name != "net_"
+    }
+    attributes["_fitted_parameters"] = {
+        name: _as_data(name, value)
+        for name, value in attributes["_fitted_parameters"].items()
+    }
+    net, weights = _net_as_data(estimator.net_)
+    document = {
+        "estimator": name,
+        "versions": _versions(),
+        "parameters": {name: _as_data(name, value) for name, value in parameters.items()},
+        "attributes": attributes,
+        "net": net,
+    }
+    write_file(path, write_document(document, HELD), weights)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Return the estimator of a file that ``save_model`` wrote.
+
+    No code of the file runs, and the memory that is needed is bounded by its size.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    estimator : estimator of skrnn
+        Fitted; on the CPU if its device is not there.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not a model file of skrnn, is damaged, or holds something else than
+        the parameters and weights of one of its estimators.
+    OSError
+        If the file cannot be opened.
+
+    Warns
+    -----
+    UserWarning
+        If another version of skrnn wrote the file.
+    """
+    text, weights = read_file(path)
+    try:
+        return _build(read_document(text, HELD), weights)
+    except ModelFileError:
+        raise
+    except Exception as error:
+        raise ModelFileError(
+            f"{os.fspath(path)!r} does not hold an estimator of skrnn: {shown(error)}"
+        ) from error
+
+
+def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
+    """Return the estimator of a document."""
+    _expect(sorted(document) == sorted(PARTS), "it has other parts")
+    _check_versions(document["versions"])
+    _expect(document["estimator"] in ESTIMATORS, "it names no estimator")
+    parameters, attributes = document["parameters"], document["attributes"]
+    estimator = ESTIMATORS[document["estimator"]](
+        **{name: _from_data(value) for name, value in parameters.items()}
+    )
+    check_parameters(estimator)
+    expected = {"_inputs", "_targets", "_fitted_parameters"}
+    _expect(expected <= attributes.keys(), "it lacks fitted attributes")
+    attributes["_fitted_parameters"] = {
+        name: _from_data(value)
+        for name, value in attributes["_fitted_parameters"].items()
+    }
+    for name in attributes:
+        _expect(
+            name.isidentifier() and not name.startswith("__") and name not in parameters,
+            "it has other attributes",
+        )
+        _expect(not callable(getattr(type(estimator), name, None)), "it hides a method")
+    vars(estimator).update(attributes)
+    estimator.net_ = _net_from_data(document["net"], weights)
+    return estimator
+
+
+def _expect(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ModelFileError(f"the file does not hold an estimator of skrnn: {otherwise}")
+
+
+# --- parameters ---------------------------------------------------------------------------
+
+
+def _as_data(name: str, value: Any) -> Any:
+    """Return a parameter as plain data; a TypeError that names it if it is code."""
+    if isinstance(value, np.random.RandomState):
+        return ("RandomState", value.get_state())
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, Mapping) and not isinstance(value, dict):
+        return dict(value)
+    if callable(value) or (name == "callbacks" and value):
+        raise TypeError(
+            f"{name}={shown(value)} cannot be stored in a model file, which holds plain "
+            f"values and no code; {_remedy(name)}"
+        )
+    return value
+
+
+def _remedy(name: str) -> str:
+    if name.endswith("tokenizer"):
+        return "split texts before fit and before predict, and pass token lists"
+    if name == "optimizer":
+        return f"pass one of {', '.join(map(repr, OPTIMIZERS))}"
+    return f"set_params({name}=None) before, or use joblib"
+
+
+def _from_data(value: Any) -> Any:
+    """Return a parameter from plain data."""
+    if isinstance(value, tuple) and value[:1] == ("RandomState",):
+        random = np.random.RandomState()
+        random.set_state(value[1])
+        return random
+    return value
+
+
+# --- the net ------------------------------------------------------------------------------
+
+
+def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Return a net as plain values, and its weights."""
+    state = net.__getstate__()
+    settings = dict(state["settings"])
+    criterion, optimizer = settings.pop("criterion"), settings.pop("optimizer")
+    losses = {kind: name for name, kind in LOSSES.items()}
+    by_class = {kind: name for name, (kind, _) in OPTIMIZERS.items()}
+    if optimizer not in by_class:
+        raise TypeError(
+            f"optimizer={shown(optimizer)} cannot be stored in a model file, which holds "
+            f"plain values and no code; {_remedy('optimizer')}"
+        )
+    if criterion not in losses:
+        raise TypeError(f"loss={shown(criterion)} cannot be stored in a model file")
+    kind, config = state["network"]
+    data = {
+        "kind": kind,
+        "config": dict(config),
+        "settings": settings,
+        "criterion": losses[criterion],
+        "optimizer": by_class[optimizer],
+        "order": state["order"],
+        "dropout_seed": state["dropout_seed"],
+        "history": state["history"],
+    }
+    return data, {WEIGHTS + name: value for name, value in state["weights"].items()}
+
+
+def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> SequenceNet:
+    """Return a net; its network must have the weights of the file and no others."""
+    kind, config = data["kind"], data["config"]
+    _expect(kind in NETWORKS, "it names no network")
+    n_values = sum(array.size for array in weights.values())
+    _check_sizes(config, n_values)
+    given = {name.removeprefix(WEIGHTS): array for name, array in weights.items()}
+    network = empty_network(kind, config).state_dict()
+    _expect(
+        {name: (tuple(w.shape), w.dtype) for name, w in network.items()}
+        == {name: (a.shape, torch.from_numpy(a).dtype) for name, a in given.items()},
+        "its weights are not those of its network",
+    )
+    state = make_generator(0).get_state().numpy()
+    order = data["order"]
+    _expect(
+        isinstance(order, np.ndarray)
+        and (order.dtype, order.shape) == (state.dtype, state.shape),
+        "its random state is none of PyTorch",
+    )
+    settings = data["settings"] | {
+        "criterion": LOSSES[data["criterion"]],
+        "optimizer": OPTIMIZERS[data["optimizer"]][0],
+    }
+    net = SequenceNet.__new__(SequenceNet)
+    net.__setstate__(
+        {
+            "network": (kind, config),
+            "weights": given,
+            "settings": settings,
+            "order": data["order"],
+            "dropout_seed": data["dropout_seed"],
+            "history": data["history"],
+        }
+    )
+    return net
+
+
+def _check_sizes(config: Any, n_values: int) -> None:
+    """Refuse sizes that the weights of the file cannot have, before anything is built."""
+    if isinstance(config, Mapping):
+        layers = config.get("num_layers", 1)
+        _expect(
+            isinstance(layers, int) and layers <= MAX_LAYERS, "it has too many layers"
+        )
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        _expect(len(config) <= MAX_LAYERS, "its network has too many parts")
+        for part in config:
+            _check_sizes(part, n_values)
+    elif isinstance(config, int):
+        _expect(
+            config <= max(n_values, MAX_LAYERS), "its network is larger than its weights"
+        )
+
+
+# --- versions -----------------------------------------------------------------------------
+
+
+def _version() -> str:
+    return str(import_module("skrnn").__version__)
+
+
+def _versions() -> dict[str, str]:
+    return {"skrnn": _version(), "numpy": np.__version__, "torch": str(torch.__version__)}
+
+
+def _check_versions(versions: Any) -> None:
+    written = versions.get("skrnn")
+    if written != _version():
+        warn(
+            f"the file was written by skrnn {shown(written)}, and this is {_version()}: its "
+            "predictions may differ"
+        )

@@ -1,0 +1,276 @@
+"""Graphs give the outputs of the networks that they are written from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from skrnn.modules.pooling import POOLINGS
+from skrnn.modules.recurrent import CELLS
+
+SMALL = {"hidden_size": 5, "embedding_dim": 4, "max_epochs": 1, "random_state": 0}
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def classes(X, n=3):
+    return np.arange(len(X)) % n
+
+
+def assert_same(model, predictor, X, method="decision_function"):
+    """Compare a method over all of X and over its first sequence."""
+    one = X.iloc[:1] if hasattr(X, "iloc") else X[:1]
+    for part in (X, one):
+        expected = getattr(model, method)(part)
+        got = getattr(predictor, method)(part)
+        assert got.dtype == expected.dtype
+        if expected.dtype == object:
+            for a, b in zip(expected, got, strict=True):
+                np.testing.assert_allclose(a, b, **CLOSE)
+        else:
+            np.testing.assert_allclose(got, expected, **CLOSE)
+
+
+# --- recurrent layers and poolings ----------------------------------------------------
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_cells_directions_layers_and_poolings(
+    exported, shaken, texts, new_texts, pooling, cell, bidirectional, num_layers
+):
+    model = SequenceClassifier(
+        cell=cell,
+        pooling=pooling,
+        bidirectional=bidirectional,
+        num_layers=num_layers,
+        **SMALL,
+    ).fit(texts, classes(texts))
+    # the states of the ReLU cell grow, and with them float32's errors
+    assert_same(shaken(model, 0.1), exported(model), new_texts)
+
+
+def test_many_sequences_in_several_batches(exported, shaken, rng):
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(1, 60, 700)]
+    model = SequenceClassifier(**SMALL).fit(X[:50], classes(X[:50]))
+    assert_same(shaken(model), exported(model), X)
+
+
+def test_a_sequence_that_is_longer_than_a_batch(exported, shaken, rng):
+    X = [rng.normal(size=(n, 1)) for n in (3, 4, 5, 9000)]
+    model = SequenceClassifier(**SMALL).fit(X[:3], classes(X[:3], 2))
+    assert_same(shaken(model), exported(model), X)
+
+
+# --- inputs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"char_encoder": None},
+        {"char_encoder": "cnn"},
+        {"char_encoder": "ngrams"},
+        {"tokenizer": "char"},
+        {"lowercase": False, "min_count": 3, "max_vocabulary": 5},
+    ],
+)
+def test_texts(exported, shaken, texts, new_texts, options):
+    model = SequenceClassifier(**options, **SMALL).fit(texts, classes(texts))
+    predictor = exported(shaken(model))
+    assert_same(model, predictor, new_texts)
+    assert predictor.vocabulary_ == model.vocabulary_
+
+
+def test_tokens_that_are_integers(exported, shaken, rng):
+    X = [rng.integers(0, 20, n) for n in rng.integers(1, 9, 30)]
+    model = SequenceClassifier(input_type="tokens", **SMALL).fit(X, classes(X))
+    new = [rng.integers(0, 40, n) for n in (1, 30, 12)]
+    assert_same(shaken(model), exported(model), new)
+
+
+@pytest.mark.parametrize("patch_size", [1, 3])
+@pytest.mark.parametrize("scale", ["standard", None])
+def test_numbers(exported, shaken, rng, scale, patch_size):
+    X = [rng.normal(5, 3, size=(n, 2)) for n in rng.integers(1, 9, 30)]
+    model = SequenceClassifier(scale=scale, patch_size=patch_size, **SMALL)
+    model.fit(X, classes(X))
+    assert_same(shaken(model), exported(model), [5 + rng.normal(size=(31, 2)), *X])
+
+
+def test_gaps(exported, shaken, rng):
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(2, 9, 30)]
+    for x in X:
+        x[rng.random(len(x)) < 0.3, 1] = np.nan
+    model = SequenceClassifier(missing="indicator", **SMALL).fit(X, classes(X))
+    new = rng.normal(size=(20, 3))
+    new[3:7] = np.nan
+    assert_same(shaken(model), exported(model), [new, *X])
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_images(exported, shaken, rng, n_channels):
+    X = [rng.random((n, 9, 12, n_channels)) for n in rng.integers(1, 4, 12)]
+    model = SequenceClassifier(step_encoder="cnn", **SMALL).fit(X, classes(X, 2))
+    assert_same(
+        shaken(model, 0.1), exported(model), [rng.random((7, 9, 12, n_channels)), *X]
+    )
+
+
+def test_images_beside_features(exported, shaken, rng):
+    frame = pd.DataFrame(
+        {
+            "before": [rng.normal(size=(n, 2)) for n in (2, 3, 1) * 4],
+            "image": [rng.random((n, 8, 8)) for n in (2, 3, 1) * 4],
+            "after": [rng.normal(size=n) for n in (2, 3, 1) * 4],
+        }
+    )
+    model = SequenceClassifier(step_encoder="cnn", **SMALL).fit(frame, classes(frame, 2))
+    assert_same(shaken(model, 0.1), exported(model), frame)
+
+
+@pytest.fixture
+def frame(rng):
+    """Return a frame of texts, tags, readings, times, numbers and categories."""
+    lengths = rng.integers(1, 7, 24)
+    return pd.DataFrame(
+        {
+            "words": [list(rng.choice(["x", "y", "Zed"], n)) for n in lengths],
+            "tags": [list(rng.choice(["N", "V"], n)) for n in lengths],
+            "readings": [rng.normal(size=(n, 2)) for n in lengths],
+            "when": [np.cumsum(rng.random(n) + 0.1) for n in lengths],
+            "age": rng.normal(40, 9, 24),
+            "member": rng.random(24) < 0.5,
+            "city": pd.Categorical(rng.choice(["Rome", "Oslo"], 24)),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["words", "tags"],
+        ["words", "readings"],
+        ["words", "age", "member"],
+        ["readings", "city"],
+        ["words", "tags", "readings", "when", "age", "member", "city"],
+    ],
+    ids="+".join,
+)
+def test_fields_and_static_columns(exported, shaken, frame, columns):
+    X = frame[columns]
+    time = "when" if "when" in columns else None
+    model = SequenceClassifier(time=time, **SMALL).fit(X, classes(X))
+    predictor = exported(shaken(model))
+    new = X.iloc[::-1].reset_index(drop=True)
+    if "city" in columns:
+        new["city"] = ["Paris", *new["city"].astype(str)[1:]]
+        new["city"] = new["city"].astype("category")
+    assert_same(model, predictor, new)
+    assert predictor.field_roles_ == model.field_roles_
+    assert predictor.feature_names_in_.tolist() == columns
+
+
+def test_static_columns_with_gaps(exported, shaken, frame):
+    X = frame[["words", "age", "city"]].copy()
+    X.loc[::3, "age"] = np.nan
+    X.loc[1::4, "city"] = None
+    model = SequenceClassifier(missing="indicator", **SMALL).fit(X, classes(X))
+    assert_same(shaken(model), exported(model), X)
+
+
+# --- targets --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [0, 1, 2], [True, False]])
+def test_classes(exported, texts, new_texts, labels):
+    y = np.array(labels)[np.arange(len(texts)) % len(labels)]
+    model = SequenceClassifier(**SMALL).fit(texts, y)
+    predictor = exported(model)
+    for method in ("predict_proba", "predict_log_proba", "decision_function"):
+        assert_same(model, predictor, new_texts, method)
+    assert predictor.predict(new_texts).tolist() == model.predict(new_texts).tolist()
+    assert predictor.classes_.dtype == model.classes_.dtype
+    assert predictor.classes_.tolist() == model.classes_.tolist()
+    assert predictor.score(texts, y) == model.score(texts, y)
+
+
+def test_several_labels(exported, shaken, texts, new_texts, rng):
+    y = rng.integers(0, 2, (len(texts), 4))
+    model = shaken(SequenceClassifier(**SMALL).fit(texts, y))
+    predictor = exported(model)
+    for method in ("predict_proba", "predict_log_proba", "decision_function"):
+        assert_same(model, predictor, new_texts, method)
+    assert (predictor.predict(new_texts) == model.predict(new_texts)).all()
+
+
+@pytest.mark.parametrize("instance_norm", [None, "last", "standard"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+def test_numbers_of_sequences(exported, shaken, rng, loss, n_outputs, instance_norm):
+    X = [rng.normal(100, 9, size=(n, 2)) for n in rng.integers(2, 9, 30)]
+    y = np.stack([[x.sum(), x.mean()] for x in X])[:, :n_outputs].squeeze()
+    model = SequenceRegressor(loss=loss, instance_norm=instance_norm, **SMALL)
+    model.fit(X, y)
+    predictor = exported(shaken(model))
+    new = [rng.normal(100, 9, size=(n, 2)) for n in (1, 50, 13)]
+    assert_same(model, predictor, new, "predict")
+    if loss == "quantile":
+        assert_same(model, predictor, new, "predict_quantiles")
+    else:
+        with pytest.raises(ValueError, match='needs a fit with loss="quantile"'):
+            predictor.predict_quantiles(new)
+
+
+@pytest.mark.parametrize("loss", ["huber", "quantile"])
+def test_numbers_of_steps(exported, shaken, texts, new_texts, rng, loss):
+    y = [rng.normal(size=len(text.split())) for text in texts]
+    model = shaken(
+        SequenceRegressor(loss=loss, bidirectional=True, **SMALL).fit(texts, y)
+    )
+    predictor = exported(model)
+    assert_same(model, predictor, new_texts, "predict")
+    assert predictor.predict([""])[0].shape == (0,)
+    if loss == "quantile":
+        assert_same(model, predictor, new_texts, "predict_quantiles")
+
+
+@pytest.mark.parametrize("scheme", [None, "IOB2"])
+@pytest.mark.parametrize("crf", [False, True])
+def test_labels_of_steps(exported, shaken, texts, new_texts, rng, crf, scheme):
+    tags = ["O", "B-A", "I-A", "B-B"]
+    y = [["B-A", *rng.choice(tags[:3], len(text.split()) - 1)] for text in texts]
+    model = SequenceTagger(
+        crf=crf, scheme=scheme if crf else None, invalid_tags="repair", **SMALL
+    )
+    model = shaken(model.fit(texts, y))
+    predictor = exported(model)
+    assert predictor.predict(new_texts).tolist() == model.predict(new_texts).tolist()
+    assert predictor.predict([""]).tolist() == [[]]
+    assert_same(model, predictor, new_texts, "predict_proba")
+    assert_same(model, predictor, new_texts, "predict_log_likelihood")
+    assert_same(model, predictor, [""], "predict_log_likelihood")
+
+
+def test_labels_of_steps_with_static_columns(exported, shaken, frame):
+    y = [["a", "b"] * 9 for _ in range(len(frame))]
+    y = [row[: len(words)] for row, words in zip(y, frame["words"], strict=True)]
+    X = frame[["words", "age", "city"]]
+    model = shaken(SequenceTagger(**SMALL).fit(X, y))
+    assert_same(model, exported(model), X, "predict_proba")
+
+
+@pytest.mark.parametrize("form", ["strings", "characters", "array", "integers"])
+def test_labels_come_in_the_form_of_y(exported, form):
+    X, y = {
+        "strings": (["a b c", "b a"], ["X Y X", "Y X"]),
+        "characters": (["abc", "ba"], ["XYX", "YX"]),
+        "array": (np.zeros((2, 3)), [[0, 1, 1], [1, 0, 1]]),
+        "integers": ([["a", "b"], ["b"]], [[0, 1], [1]]),
+    }[form]
+    tokenizer = "char" if form == "characters" else "word"
+    model = SequenceTagger(tokenizer=tokenizer, **SMALL).fit(X, y)
+    expected, got = model.predict(X), exported(model).predict(X)
+    assert got.tolist() == expected.tolist()
+    assert got.shape == expected.shape

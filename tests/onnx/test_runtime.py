@@ -1,0 +1,119 @@
+"""Reading files, whole, incomplete and foreign, in a process without PyTorch."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from sklearn.base import clone, is_classifier
+
+from skrnn import SequenceClassifier
+from skrnn.onnx import _optional, load, to_onnx
+
+X, Y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Return a fitted classifier."""
+    small = SequenceClassifier(
+        hidden_size=4, embedding_dim=3, max_epochs=1, random_state=0
+    )
+    return small.fit(X, Y)
+
+
+@pytest.fixture
+def path(model, tmp_path):
+    """Return a file of it."""
+    to_onnx(model, tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+CODE = """
+import sys
+import numpy as np
+from skrnn.onnx import load
+predictor = load(sys.argv[1])
+probabilities = predictor.predict_proba(["not bad", "unseen", ""])
+assert predictor.classes_.tolist() == ["+", "-"]
+assert not {"torch", "skorch", "onnx"} & set(sys.modules)
+print(probabilities.tolist())
+"""
+
+
+def test_a_process_without_torch_predicts_the_same(model, path):
+    command = [sys.executable, "-c", CODE, str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    expected = model.predict_proba(["not bad", "unseen", ""])
+    np.testing.assert_allclose(eval(result.stdout), expected, atol=1e-5)
+
+
+def test_the_predictor_is_an_estimator_of_scikit_learn(model, path):
+    predictor = load(str(path), n_threads=1)
+    assert is_classifier(predictor)
+    assert clone(predictor) is predictor
+    assert repr(predictor).startswith("OnnxClassifier(n_threads=1,")
+    again = pickle.loads(pickle.dumps(predictor))
+    assert again.n_threads == 1
+    np.testing.assert_array_equal(again.predict_proba(X), predictor.predict_proba(X))
+
+
+def test_X_is_checked_as_in_the_estimator(path):
+    predictor = load(path)
+    with pytest.raises(ValueError, match="X has 0 sequences"):
+        predictor.predict([])
+    with pytest.raises(ValueError, match=r"but OnnxClassifier was fitted on token seq"):
+        predictor.predict([[1.0, 2.0]])
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file '.*none\.onnx'"):
+        load(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_file_is_an_error(path, share):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"model\.onnx' is no ONNX model, or not all of"):
+        load(path)
+
+
+def test_a_file_of_another_kind_is_an_error(path):
+    path.write_text("not a model")
+    with pytest.raises(ValueError, match="is no ONNX model"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (None, "not one that skrnn.onnx.to_onnx wrote"),
+        ("{", "not a document of skrnn.onnx"),
+        ('{"format":99,"version":"9.0"}', "has format 99, written by skrnn 9.0"),
+        ('{"format":{"$":["Path",0,{}]}}', "not a document of skrnn.onnx: KeyError"),
+    ],
+)
+def test_a_foreign_document_is_an_error(path, document, message):
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    if document is not None:
+        onnx.helper.set_model_props(model, {"skrnn": document})
+    onnx.save(model, path)
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_missing_package_names_the_extra(model, path, monkeypatch, package):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(_optional, "import_module", missing)
+    with pytest.raises(
+        ImportError, match=rf'needs {package}: pip install "skrnn\[onnx\]"'
+    ):
+        to_onnx(model, path) if package == "onnx" else load(path)

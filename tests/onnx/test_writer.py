@@ -1,0 +1,111 @@
+"""Which estimators can be written, and which are refused by name."""
+
+import numpy as np
+import onnx
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+
+from skrnn import FeedForwardClassifier, SequenceClassifier
+from skrnn.modules.recurrent.cells import CELLS, GRU
+from skrnn.onnx import to_onnx
+
+X, Y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
+SMALL = {"hidden_size": 4, "embedding_dim": 3, "max_epochs": 1, "random_state": 0}
+
+
+def fitted(**options):
+    return SequenceClassifier(**SMALL, **options).fit(X, Y)
+
+
+def test_the_file_passes_the_checks_of_onnx(tmp_path):
+    to_onnx(fitted(), tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert {value.name for value in model.graph.input} == {
+        "tokens",
+        "words",
+        "characters",
+        "lengths",
+    }
+
+
+def test_an_estimator_that_is_not_fitted_is_refused(tmp_path):
+    with pytest.raises(NotFittedError):
+        to_onnx(SequenceClassifier(), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), FeedForwardClassifier(max_epochs=1)]
+)
+def test_other_estimators_are_refused(tmp_path, model):
+    model.fit(np.arange(20.0).reshape(10, 2), [0, 1] * 5)
+    with pytest.raises(TypeError, match=f"got {type(model).__name__}"):
+        to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_a_tokenizer_that_is_a_function_is_refused(tmp_path):
+    model = fitted(tokenizer=str.split)
+    with pytest.raises(ValueError, match=r"tokenizer=<method 'split'.*holds no code"):
+        to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_vectors_of_words_outside_the_vocabulary_are_refused(tmp_path, exported):
+    vectors = {"bad": [1.0, 0.0], "film": [0.0, 1.0]}
+    model = SequenceClassifier(
+        embeddings=vectors, hidden_size=4, max_epochs=1, random_state=0
+    ).fit(X, Y)
+    with pytest.raises(ValueError, match=r"set_params\(embeddings=None\)"):
+        to_onnx(model, tmp_path / "model.onnx")
+    model.set_params(embeddings=None)
+    new = ["film", "bad film"]
+    np.testing.assert_allclose(
+        exported(model).predict_proba(new), model.predict_proba(new), atol=1e-5
+    )
+
+
+class Doubled(GRU):
+    """A cell of a user."""
+
+
+def test_a_cell_of_a_user_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(CELLS, "doubled", Doubled)
+    monkeypatch.setattr(SequenceClassifier, "_validate_params", lambda self: None, False)
+    model = fitted()
+    model.net_.module_.config["cell"] = "doubled"
+    with pytest.raises(ValueError, match="cell='doubled' cannot be written as ONNX"):
+        to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_weights_that_the_graph_does_not_read_are_an_error(tmp_path):
+    model = fitted()
+    model.net_.module_.head.register_buffer("more", model.net_.module_.head.bias.clone())
+    with pytest.raises(ValueError, match=r"no node of the graph reads: head\.more"):
+        to_onnx(model, tmp_path / "model.onnx")
+
+
+# --- integer weights -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_integer_weights_change_probabilities_little(tmp_path, exported, bidirectional):
+    model = SequenceClassifier(
+        hidden_size=32, bidirectional=bidirectional, max_epochs=9, random_state=0
+    ).fit(X, Y)
+    plain, small = tmp_path / "plain.onnx", tmp_path / "model.onnx"
+    to_onnx(model, plain)
+    predictor = exported(model, quantize="int8")
+    np.testing.assert_allclose(
+        predictor.predict_proba(X), model.predict_proba(X), atol=0.02
+    )
+    assert small.stat().st_size < 0.7 * plain.stat().st_size
+
+
+def test_other_cells_have_no_integer_weights(tmp_path):
+    with pytest.raises(ValueError, match=r"'int8' is for cell='lstm', but .* cell='gru'"):
+        to_onnx(fitted(cell="gru"), tmp_path / "model.onnx", quantize="int8")
+
+
+def test_other_quantizations_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='quantize must be "int8" or None, got 8'):
+        to_onnx(fitted(), tmp_path / "model.onnx", quantize=8)

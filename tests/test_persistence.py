@@ -1,0 +1,298 @@
+"""Model files: what cannot be written is named, and what is hostile is refused."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from skorch.callbacks import EpochTimer
+
+import skrnn
+from skrnn import SequenceClassifier, SequenceGenerator, SequenceTagger
+from skrnn.persistence import ModelFileError, load_model, save_model
+from skrnn.training.files import read_file, write_file
+
+X = [["a", "b"], ["b"], ["a"], ["b", "b"]] * 3
+Y = [1, 0, 1, 0] * 3
+QUICK = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 1, "random_state": 0}
+
+
+def shout(text):
+    return text.upper().split()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SequenceClassifier(**QUICK).fit(X, Y)
+
+
+@pytest.fixture
+def path(tmp_path, model):
+    save_model(model, tmp_path / "model.skrnn")
+    return tmp_path / "model.skrnn"
+
+
+# --- writing -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"tokenizer": shout}, "tokenizer=.*shout.*no code; split texts before fit"),
+        ({"tokenizer": lambda text: [text]}, "tokenizer=<function"),
+        ({"callbacks": [EpochTimer()]}, r"callbacks=.*set_params\(callbacks=None\)"),
+        ({"optimizer": torch.optim.Adamax}, "optimizer=.*pass one of 'adam', 'adamw'"),
+    ],
+)
+def test_a_parameter_that_is_code_is_named_and_nothing_written(
+    parameters, message, tmp_path
+):
+    texts = [" ".join(tokens) for tokens in X]
+    fitted = SequenceClassifier(**QUICK | parameters).fit(texts, Y)
+    with pytest.raises(TypeError, match=message):
+        save_model(fitted, tmp_path / "model.skrnn")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        make_pipeline(FunctionTransformer(), SequenceClassifier()),
+        type("Mine", (SequenceClassifier,), {})(),
+        {"a": 1},
+    ],
+)
+def test_only_estimators_of_skrnn_are_written(other, tmp_path):
+    with pytest.raises(TypeError, match="takes an estimator of skrnn, got"):
+        save_model(other, tmp_path / "model.skrnn")
+
+
+def test_an_unfitted_estimator_is_an_error(tmp_path):
+    with pytest.raises(NotFittedError):
+        save_model(SequenceClassifier(), tmp_path / "model.skrnn")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"random_state": np.random.RandomState(3)},
+        {"embeddings": {"a": np.ones(4), "b": [1.0, 0.0, 0.0, 2.0]}},
+        {"class_weight": {0: 1.0, 1: 2.5}},
+        {"device": torch.device("cpu")},
+    ],
+    ids=lambda p: next(iter(p)),
+)
+def test_parameters_of_all_kinds_come_back(parameters, tmp_path):
+    fitted = SequenceClassifier(**QUICK | parameters).fit(X, Y)
+    save_model(fitted, tmp_path / "model.skrnn")
+    back = load_model(tmp_path / "model.skrnn")
+    np.testing.assert_array_equal(back.predict_proba(X), fitted.predict_proba(X))
+    again = [m.fit(X, Y).predict_proba(X) for m in (fitted, back)]
+    np.testing.assert_array_equal(*again)  # the parameters train the same model
+
+
+def test_a_frame_of_fields_comes_back(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "text": ["good day", "bad", "good", "day"] * 4,
+            "reading": [np.arange(n, dtype=float) for n in (2, 1, 1, 1)] * 4,
+            "kind": pd.Categorical(["u", "v", "u", "w"] * 4),
+            "age": [1.0, np.nan, 3.0, 4.0] * 4,
+        }
+    )
+    fitted = SequenceClassifier(**QUICK, missing="indicator").fit(frame, [*Y, *Y[:4]])
+    save_model(fitted, tmp_path / "model.skrnn")
+    back = load_model(tmp_path / "model.skrnn")
+    np.testing.assert_array_equal(back.predict_proba(frame), fitted.predict_proba(frame))
+    assert back.feature_names_in_.tolist() == list(frame)
+
+
+def test_tokens_that_are_no_unicode_come_back(tmp_path):
+    tokens = [["\ud800", "ü"], ["\x00a"], ["b"]] * 4
+    fitted = SequenceTagger(**QUICK).fit(tokens, tokens)
+    save_model(fitted, tmp_path / "model.skrnn")
+    back = load_model(tmp_path / "model.skrnn")
+    assert back.predict(tokens).tolist() == fitted.predict(tokens).tolist()
+
+
+def test_a_generator_gives_away_no_token_that_it_left_out(tmp_path):
+    texts = ["anna ben anna ben", "ben anna secret anna"]
+    model = SequenceGenerator(**QUICK, tokenizer="word", min_count=2).fit(texts)
+    save_model(model, tmp_path / "model.skrnn")
+    assert b"secret" not in (tmp_path / "model.skrnn").read_bytes()
+
+
+def test_the_file_is_about_as_large_as_the_weights(tmp_path):
+    model = SequenceClassifier(**QUICK | {"hidden_size": 256}).fit(X, Y)
+    save_model(model, tmp_path / "model.skrnn")
+    size = (tmp_path / "model.skrnn").stat().st_size
+    assert size < 1.05 * 4 * model.n_parameters_
+
+
+# --- reading -------------------------------------------------------------------------
+
+
+def changed(path, change):
+    """Change the document of a file, with a right checksum."""
+    text, arrays = read_file(path)
+    document = json.loads(text)
+    change(document, arrays)
+    write_file(path, json.dumps(document), arrays)
+
+
+def set_net(**values):
+    def change(document, arrays):
+        names, items = document["net"]["$"][1:]
+        for name, value in values.items():
+            items[names.index(name)] = value
+
+    return change
+
+
+def set_config(name, value):
+    def change(document, arrays):
+        names, items = document["net"]["$"][1:]
+        keys, config = items[names.index("config")]["$"][1:]
+        config[keys.index(name)] = value
+
+    return change
+
+
+def set_parameter(name, value):
+    def change(document, arrays):
+        names, items = document["parameters"]["$"][1:]
+        items[names.index(name)] = value
+
+    return change
+
+
+def add_attribute(name, value):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        names.append(name)
+        items.append(value)
+
+    return change
+
+
+def drop_part(document, arrays):
+    del document["net"]
+
+
+def cut_weights(document, arrays):
+    name = max(arrays, key=lambda name: arrays[name].size)
+    arrays[name] = arrays[name][:1]
+
+
+def cast_weights(document, arrays):
+    name = max(arrays, key=lambda name: arrays[name].size)
+    arrays[name] = arrays[name].astype(np.float64)
+
+
+def add_weights(document, arrays):
+    arrays["weights.more"] = np.ones(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop_part,
+        cut_weights,
+        cast_weights,
+        add_weights,
+        lambda document, _: document.update(estimator="Pipeline"),
+        lambda document, _: document.update(estimator=["SequenceClassifier"]),
+        lambda document, _: document.update(attributes={"$": ["dict", [], []]}),
+        lambda document, _: document.update(more=1),
+        set_net(kind="os.system"),
+        set_net(kind="feed_forward"),
+        set_net(criterion="Module"),
+        set_net(criterion="nn"),
+        set_net(optimizer="Adam"),
+        set_net(order=[1, 2]),
+        set_net(settings={"$": ["dict", ["callbacks"], ["x"]]}),
+        set_config("hidden_size", 10**15),
+        set_config("hidden_size", -1),
+        set_config("num_layers", 10**12),
+        set_config("cell", "os.system"),
+        set_config("pooling", None),
+        set_parameter("hidden_size", "many"),
+        set_parameter("tokenizer", {"$": ["WordTokenizer", 0, {"$": 0}]}),
+        add_attribute("predict", "x"),
+        add_attribute("__class__", "x"),
+        add_attribute("__dict__", {"$": ["dict", [], []]}),
+    ],
+)
+def test_hostile_documents_are_refused(path, change):
+    changed(path, change)
+    with pytest.raises(ModelFileError) as caught:
+        load_model(path)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_network_larger_than_its_weights_takes_no_memory(path):
+    changed(path, set_config("hidden_size", 40))  # 130 would be 10 ** 5 weights
+    with pytest.raises(ModelFileError, match="weights are not those of its network"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"{}", b"PK\x03\x04" * 100])
+def test_files_of_other_kinds_are_refused(tmp_path, content):
+    (tmp_path / "other").write_bytes(content)
+    with pytest.raises(ModelFileError, match="is not a model file of skrnn"):
+        load_model(tmp_path / "other")
+
+
+def test_a_file_that_is_absent_is_the_usual_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "absent")
+
+
+def test_a_file_of_another_version_warns(path, monkeypatch):
+    monkeypatch.setattr(skrnn, "__version__", "9.9")
+    with pytest.warns(UserWarning, match="written by skrnn '0.* and this is 9.9"):
+        load_model(path)
+
+
+def test_mutants_are_refused_or_predict_the_same(path, model, tmp_path):
+    content, mutant = path.read_bytes(), tmp_path / "mutant"
+    expected = model.predict_proba(X)
+    rng = np.random.default_rng(0)
+    n_refused = 0
+    for _ in range(1000):
+        changed = bytearray(content)
+        first, last = np.sort(rng.integers(len(content), size=2))
+        match rng.integers(4):
+            case 0:
+                changed[first] ^= 1 << int(rng.integers(8))
+            case 1:
+                del changed[first:last]
+            case 2:
+                changed[first:first] = rng.bytes(int(rng.integers(1, 50)))
+            case 3:
+                changed[first:last] = changed[first:last][::-1]
+        mutant.write_bytes(changed)
+        try:
+            back = load_model(mutant)
+        except ModelFileError:
+            n_refused += 1
+        else:
+            np.testing.assert_array_equal(back.predict_proba(X), expected)
+    assert n_refused > 950
+
+
+def test_a_fresh_process_predicts_the_same_bits(path, model):
+    code = (
+        f"from skrnn.persistence import load_model; X = {X!r}\n"
+        f"print(load_model({str(path)!r}).predict_proba(X).tobytes().hex())"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == model.predict_proba(X).tobytes().hex()
