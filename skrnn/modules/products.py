@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: Multiplications below which a call of oneDNN costs more than it gains.
-MIN_MULTIPLICATIONS = 1 << 19
+#: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
+#: gain what that costs.
+MIN_MULTIPLICATIONS = 1 << 26
 
 
 def _find_linear() -> Any:
