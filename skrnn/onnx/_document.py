@@ -7,6 +7,7 @@ attributes are such values again. Reading one makes nothing else and runs no cod
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import math
 from collections.abc import Iterator
@@ -15,23 +16,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.tseries.frequencies import to_offset
 
+from skrnn.data.autoregression import Autoregression
 from skrnn.data.codecs import FeatureCodec, StaticCodec, TokenCodec
 from skrnn.data.containers import Form
 from skrnn.data.fields import FieldOptions
+from skrnn.data.forecasting import SeriesInputs
 from skrnn.data.inputs import Inputs
 from skrnn.data.scaling import Standardization
+from skrnn.data.series import Layout, SeriesOptions
 from skrnn.data.steps import Advice, StepShape, shown
 from skrnn.data.targets import (
     ClassTargets,
     MultilabelTargets,
     NumberTargets,
+    SeriesTargets,
     StepNumberTargets,
     StepTargets,
+    TokenTargets,
 )
+from skrnn.data.targets._tokens import TargetTokenCodec
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 from skrnn.data.vocabulary import CharacterFeatures, NgramFeatures, Vocabulary
 
+#: The key of the document among a file's strings, and the version of its form.
+KEY, FORMAT = "skrnn", 1
+#: The parts of a network: the one that reads X, and the one that decodes a step.
+MAIN, DECODER = "main", "decoder"
 #: Marks a JSON object that stands for something else than itself.
 KIND = "$"
 #: What a document may hold instances of, by name.
@@ -39,6 +51,7 @@ CLASSES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
         Advice,
+        Autoregression,
         CharTokenizer,
         CharacterFeatures,
         ClassTargets,
@@ -46,15 +59,21 @@ CLASSES: dict[str, type] = {
         FieldOptions,
         Form,
         Inputs,
+        Layout,
         MultilabelTargets,
         NgramFeatures,
         NumberTargets,
+        SeriesInputs,
+        SeriesOptions,
+        SeriesTargets,
         Standardization,
         StaticCodec,
         StepNumberTargets,
         StepShape,
         StepTargets,
+        TargetTokenCodec,
         TokenCodec,
+        TokenTargets,
         Vocabulary,
         WordTokenizer,
     )
@@ -108,6 +127,10 @@ class _Writer:
             return number if math.isfinite(number) else _tagged("float", str(number))
         if isinstance(value, np.generic) and value.dtype.kind in "biuU":
             return value.item()
+        if isinstance(value, datetime.timedelta):
+            return _tagged("distance", pd.Timedelta(value).isoformat())
+        if isinstance(value, pd.offsets.BaseOffset):
+            return self._write_offset(value, name)
         if isinstance(value, list | pd.Index):
             return [self.write(item, name) for item in value]
         if isinstance(value, dict):
@@ -133,6 +156,18 @@ class _Writer:
         items = [self.write(item, name) for item in array.reshape(-1).tolist()]
         return _tagged("array", kind, list(array.shape), items)
 
+    def _write_offset(self, offset: pd.offsets.BaseOffset, name: str) -> Any:
+        text = offset.freqstr
+        try:
+            if to_offset(text) == offset:
+                return _tagged("offset", text)
+        except ValueError:  # pandas has no name for it
+            pass
+        raise TypeError(
+            f"{name}={offset!r} cannot be stored in a model file, which knows frequencies "
+            "that have a name in pandas"
+        )
+
     def _write_instance(self, value: Any) -> dict[str, Any]:
         known = self.numbers.get(id(value))
         if known is not None:
@@ -157,6 +192,10 @@ class _Reader:
         kind, *content = value[KIND]
         if kind == "float":
             return float(content[0])
+        if kind == "distance":
+            return pd.Timedelta(content[0])
+        if kind == "offset":
+            return to_offset(content[0])
         if kind == "tuple":
             return tuple(self._read_all(content[0]))
         if kind == "dict":

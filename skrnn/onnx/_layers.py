@@ -366,6 +366,123 @@ POOLINGS: dict[str, Callable[[Graph, str, str, str, Weights], str]] = {
 }
 
 
+# --- decoders -------------------------------------------------------------------------
+
+
+def general_keys(graph: Graph, memory: str, weights: Weights) -> str:
+    """Return the projected memory ``(B, T, H)``."""
+    return graph.linear(memory, weights.at("projection"), bias=False)
+
+
+def general_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
+    """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
+    return graph.node("MatMul", queries, graph.transpose(keys, 0, 2, 1))
+
+
+def additive_keys(graph: Graph, memory: str, weights: Weights) -> str:
+    """Return the projected memory ``(B, T, H)``."""
+    return graph.linear(memory, weights.at("of_memory"))
+
+
+def additive_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
+    """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
+    x = graph.linear(queries, weights.at("of_query"), bias=False)
+    pairs = graph.node("Add", graph.unsqueeze(x, 2), graph.unsqueeze(keys, 1))
+    units = graph.node("Tanh", pairs)  # (B, U, T, H)
+    scores = graph.node("MatMul", units, graph.constant(weights("weights")))
+    return graph.squeeze(scores, 3)
+
+
+#: Functions that give the keys of a memory, and the scores of queries.
+ATTENTIONS: dict[str, tuple[Callable[..., str], Callable[..., str]]] = {
+    "general": (general_keys, general_scores),
+    "additive": (additive_keys, additive_scores),
+}
+
+
+class Memory(NamedTuple):
+    """The encoded sequences that attention reads.
+
+    Attributes
+    ----------
+    values : str
+        Outputs of the encoder, ``(B, T, M)``.
+    keys : str
+        ``(B, T, H)``.
+    lengths : str
+        Real steps, ``(B,)``.
+    """
+
+    values: str
+    keys: str
+    lengths: str
+
+
+def remember(
+    graph: Graph, config: Mapping[str, Any], weights: Weights, outputs: str, lengths: str
+) -> Memory | None:
+    """Return what a decoder's attention reads of outputs ``(T, B, M)``, if it has one."""
+    if config["attention"] is None:
+        return None
+    keys_of, _ = from_table(ATTENTIONS, config["attention"], "attention")
+    values = graph.transpose(outputs, 1, 0, 2)
+    keys = keys_of(graph, values, weights.at("attention"))
+    return Memory(values, keys, lengths)
+
+
+def start_states(
+    graph: Graph, config: Mapping[str, Any], weights: Weights, state: str
+) -> list[str]:
+    """Return a decoder's states ``(num_layers, B, H)`` from the encoder's ``(B, M)``."""
+    n_states = from_table(CELLS, config["cell"], "cell").n_states
+    num_layers = config["num_layers"]
+    bridged = graph.node("Tanh", graph.linear(state, weights.at("bridge")))
+    parts = graph.reshape(bridged, 0, n_states * num_layers, config["hidden_size"])
+    parts = graph.transpose(parts, 1, 0, 2)  # (n_states * num_layers, B, H)
+    return [
+        graph.part(parts, 0, i * num_layers, (i + 1) * num_layers)
+        for i in range(n_states)
+    ]
+
+
+def decode(
+    graph: Graph,
+    config: Mapping[str, Any],
+    weights: Weights,
+    x: str,
+    states: Sequence[str],
+) -> tuple[str, list[str]]:
+    """Return a decoder's outputs ``(U, B, H)`` of steps, and its states after them."""
+    after: list[list[str]] = []
+    for layer in range(config["num_layers"]):
+        before = [graph.part(state, 0, layer, layer + 1) for state in states]
+        of_layer = weights.at(f"layers.layers.{layer}")
+        x, last = run_cells(graph, config["cell"], x, [of_layer], None, before)
+        after.append(last)
+    return x, [graph.concat(parts, 0) for parts in zip(*after, strict=True)]
+
+
+def read_out(
+    graph: Graph,
+    config: Mapping[str, Any],
+    weights: Weights,
+    x: str,
+    memory: Memory | None,
+) -> str:
+    """Return a decoder's result ``(B, U, E)`` of its outputs ``(B, U, H)``."""
+    if memory is not None:
+        _, score = from_table(ATTENTIONS, config["attention"], "attention")
+        scores = score(graph, x, memory.keys, weights.at("attention"))  # (B, U, T)
+        zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
+        n_steps = graph.squeeze(graph.size(memory.values, 1), 0)
+        steps = graph.node("Range", zero, n_steps, one)  # (T,)
+        mask = graph.node("Less", steps, graph.unsqueeze(memory.lengths, 1))  # (B, T)
+        scores = graph.where(graph.unsqueeze(mask, 1), scores, -np.inf)
+        shares = graph.node("Softmax", scores, axis=-1)
+        x = graph.concat([graph.node("MatMul", shares, memory.values), x])
+    return graph.node("Tanh", graph.linear(x, weights.at("readout")))
+
+
 def _float(graph: Graph) -> int:
     return graph.helper.np_dtype_to_tensor_dtype(np.dtype(np.float32))
 

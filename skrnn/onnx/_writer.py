@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,19 @@ from skrnn.data.targets import (
     ClassTargets,
     MultilabelTargets,
     NumberTargets,
+    SeriesTargets,
     StepNumberTargets,
     StepTargets,
+    TokenTargets,
 )
 from skrnn.data.tokenizers import check_tokenizer
-from skrnn.onnx._document import CLASSES, write_document
+from skrnn.onnx._document import CLASSES, FORMAT, KEY, MAIN, write_document
 from skrnn.onnx._graph import Weights
 from skrnn.onnx._layers import CELLS
-from skrnn.onnx._networks import GRAPHS, MAIN
+from skrnn.onnx._networks import GRAPHS
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._paths import FORBIDDEN
-from skrnn.onnx._runtime import FORMAT, KEY
+from skrnn.onnx._runtime import digest_of, path_of_part
 
 #: Arrays of a network that only training reads.
 FOR_TRAINING = ("singletons",)
@@ -95,7 +98,7 @@ def to_onnx(
     ...     load(path).predict(["not bad", "bad"]).tolist()
     ['+', '-']
     """
-    onnx = import_optional("onnx")
+    import_optional("onnx")
     check_is_fitted(estimator)
     targets = type(vars(estimator).get("_targets"))
     if targets not in OPTIONS or estimator.net_.module_.kind not in GRAPHS:
@@ -106,17 +109,6 @@ def to_onnx(
     network = estimator.net_.module_
     _check_portable(estimator)
     _check_quantize(quantize, network.config)
-    version = import_module("skrnn").__version__
-    document = write_document(
-        {
-            "format": FORMAT,
-            "version": version,
-            "inputs": estimator._inputs,
-            "targets": estimator._targets,
-            "options": OPTIONS[targets](estimator),
-            "attributes": {name: vars(estimator).get(name) for name in ATTRIBUTES},
-        }
-    )
     weights = Weights(_arrays_of(network))
     weights.unread -= {name for name in weights.unread if name.startswith(OUTSIDE)}
     graphs = GRAPHS[network.kind](network.config, weights, quantize)
@@ -125,7 +117,27 @@ def to_onnx(
             f"the network has weights that no node of the graph reads: "
             f"{', '.join(sorted(weights.unread))}"
         )
-    onnx.save_model(graphs[MAIN].model({KEY: document}, version), os.fspath(path))
+    version = import_module("skrnn").__version__
+    path, main = os.fspath(path), graphs.pop(MAIN)
+    parts = {
+        part: graph.model({}, version).SerializeToString()
+        for part, graph in graphs.items()
+    }
+    document = write_document(
+        {
+            "format": FORMAT,
+            "version": version,
+            "parts": {part: digest_of(content) for part, content in parts.items()},
+            "inputs": estimator._inputs,
+            "targets": estimator._targets,
+            "options": OPTIONS[targets](estimator),
+            "attributes": {name: vars(estimator).get(name) for name in ATTRIBUTES},
+        }
+    )
+    for part, content in parts.items():
+        Path(path_of_part(path, part)).write_bytes(content)
+    content = main.model({KEY: document}, version).SerializeToString()
+    Path(path).write_bytes(content)
 
 
 def _arrays_of(network: Any) -> dict[str, NDArray]:
@@ -198,6 +210,22 @@ def _of_step_labels(estimator: Any) -> dict[str, Any]:
     }
 
 
+def _of_translations(estimator: Any) -> dict[str, Any]:
+    names = ("beam_size", "max_length", "length_penalty")
+    return {name: getattr(estimator, name) for name in names}
+
+
+def _of_series(estimator: Any) -> dict[str, Any]:
+    calibration = estimator._calibration
+    return {
+        **_of_numbers(estimator),
+        "every_level": estimator._fitted_levels,
+        "n_levels": len(estimator._fitted_parameters["quantiles"]),
+        "trust": 1.0 if calibration is None else calibration.trust,
+        "offsets": None if calibration is None else calibration.offsets,
+    }
+
+
 #: By the kind of targets.
 OPTIONS: dict[type, Callable[[Any], dict[str, Any]]] = {
     ClassTargets: _of_classes,
@@ -205,4 +233,6 @@ OPTIONS: dict[type, Callable[[Any], dict[str, Any]]] = {
     NumberTargets: _of_numbers,
     StepNumberTargets: _of_numbers,
     StepTargets: _of_step_labels,
+    TokenTargets: _of_translations,
+    SeriesTargets: _of_series,
 }
