@@ -11,6 +11,9 @@ from skrnn.onnx._document import FORMAT, KEY, MAIN, read_document
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._predictors import PREDICTORS, Predictor
 
+#: What a document of ``FORMAT`` has beside its version.
+PARTS = {"parts", "inputs", "targets", "options", "attributes"}
+
 
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predictor:
     """Return a predictor from a file that :func:`to_onnx` wrote.
@@ -125,4 +128,7 @@ def read_metadata(session: Any, path: str) -> dict[str, Any]:
             f"{path!r} has format {document['format']}, written by skrnn "
             f"{document['version']}; this skrnn reads format {FORMAT}"
         )
+    missing = PARTS - document.keys()
+    if missing:
+        raise ValueError(f"the document of {path!r} lacks {', '.join(sorted(missing))}")
     return document
