@@ -33,6 +33,11 @@ def path(model, tmp_path):
 
 CODE = """
 import sys
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "skorch", "onnx", "rapidfuzz"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent)
 import numpy as np
 from skrnn.onnx import load
 predictor = load(sys.argv[1])
