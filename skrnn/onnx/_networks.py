@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from skrnn.data.vocabulary import N_RESERVED
+from skrnn.onnx._cells import CELLS
 from skrnn.onnx._document import DECODER, MAIN
 from skrnn.onnx._graph import Graph, Weights
 from skrnn.onnx._layers import (
-    CELLS,
     POOLINGS,
     Memory,
     decode,

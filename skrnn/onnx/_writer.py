@@ -23,9 +23,9 @@ from skrnn.data.targets import (
     TokenTargets,
 )
 from skrnn.data.tokenizers import check_tokenizer
+from skrnn.onnx._cells import CELLS
 from skrnn.onnx._document import CLASSES, FORMAT, KEY, MAIN, write_document
 from skrnn.onnx._graph import Weights
-from skrnn.onnx._layers import CELLS
 from skrnn.onnx._networks import GRAPHS
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._paths import FORBIDDEN
