@@ -50,10 +50,12 @@ def to_onnx(
 
     Parameters
     ----------
-    estimator : SequenceClassifier or SequenceRegressor
-        A fitted estimator.
+    estimator : estimator
+        A fitted SequenceClassifier, SequenceRegressor, SequenceTagger, Seq2SeqTransformer
+        or SequenceForecaster.
     path : str or path
-        The file to write; an existing one is replaced.
+        The file to write; an existing one is replaced. Beside ``model.onnx`` of a
+        Seq2SeqTransformer is ``model.decoder.onnx``, one step of its decoder.
     quantize : {"int8", None}, default=None
         "int8" stores the weights of LSTM layers as integers of one byte: the file is
         smaller, and predictions differ a little.
@@ -67,7 +69,8 @@ def to_onnx(
     ValueError
         If the network has a part that ONNX has no operator for, such as a cell that was
         added to skrnn, or if predictions need code or vectors from outside the network:
-        a tokenizer that is no built-in one, or ``embeddings``.
+        a tokenizer that is no built-in one, or ``embeddings``. If ``quantize`` is "int8"
+        and the network has no LSTM.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -83,7 +86,8 @@ def to_onnx(
     The inputs of the graph are batches of encoded sequences, padded with zeros at their
     ends: int64 ``tokens`` of shape (n_sequences, n_steps) or float32 ``features``
     (n_sequences, n_steps, n_features), int64 ``lengths`` (n_sequences,), and what else the
-    network reads. The output is the network's: logits, or standardized numbers.
+    network reads. The output is the network's: logits, or standardized numbers. The labels
+    of a conditional random field and the targets of a beam are searched outside the graph.
 
     Examples
     --------
@@ -103,8 +107,8 @@ def to_onnx(
     targets = type(vars(estimator).get("_targets"))
     if targets not in OPTIONS or estimator.net_.module_.kind not in GRAPHS:
         raise TypeError(
-            f"to_onnx takes a fitted SequenceClassifier or SequenceRegressor, got "
-            f"{type(estimator).__name__}"
+            "to_onnx takes a fitted SequenceClassifier, SequenceRegressor, SequenceTagger, "
+            f"Seq2SeqTransformer or SequenceForecaster, got {type(estimator).__name__}"
         )
     network = estimator.net_.module_
     _check_portable(estimator)
