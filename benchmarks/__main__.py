@@ -16,6 +16,7 @@ from . import (
     quality_tagging,
     scaling,
     seq2seq_speed,
+    serving,
     training_speed,
 )
 from ._report import machine_line, make_parser, print_goals, run_parts
@@ -29,6 +30,7 @@ PROGRAMS = {
         crf_speed,
         seq2seq_speed,
         generation_speed,
+        serving,
         quality_classification,
         quality_audio,
         moving_digits,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset
 
 from skrnn.data.autoregression import Autoregression
 from skrnn.data.codecs import FeatureCodec, StaticCodec, TokenCodec
@@ -140,6 +140,10 @@ class _Writer:
             return number if math.isfinite(number) else _tagged("float", str(number))
         if isinstance(value, np.generic) and value.dtype.kind in "biuU":
             return value.item()
+        if isinstance(value, datetime.timedelta):
+            return _tagged("distance", pd.Timedelta(value).isoformat())
+        if isinstance(value, pd.offsets.BaseOffset):
+            return self._write_offset(value, name)
         if isinstance(value, list | pd.Index):
             return [self.write(item, name) for item in value]
         if isinstance(value, dict):
@@ -148,10 +152,6 @@ class _Writer:
             return _tagged("dict", self.write(list(value), name), list(items))
         if isinstance(value, np.ndarray):
             return self._write_array(value, name)
-        if isinstance(value, pd.Timedelta):
-            return _tagged("timedelta", value.isoformat())
-        if isinstance(value, BaseOffset) and to_offset(value.freqstr) == value:
-            return _tagged("offset", value.freqstr)
         if self.classes.get(type(value).__name__) is type(value):
             return self._write_instance(value)
         if type(value) is tuple:
@@ -169,6 +169,18 @@ class _Writer:
         kind = "str" if array.dtype.kind == "U" else "object"
         items = [self.write(item, name) for item in array.reshape(-1).tolist()]
         return _tagged("array", kind, list(array.shape), items)
+
+    def _write_offset(self, offset: pd.offsets.BaseOffset, name: str) -> Any:
+        text = offset.freqstr
+        try:
+            if to_offset(text) == offset:
+                return _tagged("offset", text)
+        except ValueError:  # pandas has no name for it
+            pass
+        raise TypeError(
+            f"{name}={offset!r} cannot be stored in a model file, which knows frequencies "
+            "that have a name in pandas"
+        )
 
     def _write_instance(self, value: Any) -> dict[str, Any]:
         known = self.numbers.get(id(value))
@@ -195,7 +207,7 @@ class _Reader:
         kind, *content = value[KIND]
         if kind == "float":
             return float(content[0])
-        if kind == "timedelta":
+        if kind == "distance":
             return pd.Timedelta(content[0])
         if kind == "offset":
             return to_offset(content[0])

@@ -161,6 +161,13 @@ class Graph:
         ends = (self.constant([n], np.int64) for n in (start, stop, axis))
         return self.node("Slice", x, *ends)
 
+    def step_mask(self, x: str, lengths: str) -> str:
+        """Return True at real steps, ``(T, B, 1)``, of x ``(T, B, ...)``."""
+        n_steps = self.squeeze(self.size(x, 0), 0)
+        zero, one = self.constant(0, np.int64), self.constant(1, np.int64)
+        steps = self.unsqueeze(self.node("Range", zero, n_steps, one), 1)  # (T, 1)
+        return self.unsqueeze(self.node("Less", steps, lengths), 2)
+
     # --- numbers ---------------------------------------------------------------------
 
     def linear(self, x: str, weights: Weights, *, bias: bool = True) -> str:
@@ -169,6 +176,11 @@ class Graph:
         if not bias:
             return product
         return self.node("Add", product, self.constant(weights("bias")))
+
+    def cast(self, x: str, dtype: Any) -> str:
+        """Return x as another type of numbers."""
+        kind = self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return self.node("Cast", x, to=kind)
 
     def where(self, mask: str, x: str, otherwise: float) -> str:
         """Return x where the mask is True, a number elsewhere."""
@@ -185,20 +197,23 @@ class Graph:
 
     # --- the whole -------------------------------------------------------------------
 
-    def model(self, metadata: dict[str, str], producer_version: str) -> Any:
-        """Return the model proto, with strings beside it."""
-        graph = self.helper.make_graph(
+    def proto(self) -> Any:
+        """Return the graph proto."""
+        return self.helper.make_graph(
             self.nodes,
             self.name,
             list(self.inputs.values()),
             self.outputs,
             list(self.initializers.values()),
         )
+
+    def model(self, metadata: dict[str, str], producer_version: str) -> Any:
+        """Return the model proto, with strings beside it."""
         opsets = [self.helper.make_opsetid("", OPSET)]
         if self.uses_microsoft:
             opsets.append(self.helper.make_opsetid(MICROSOFT, 1))
         model = self.helper.make_model(
-            graph,
+            self.proto(),
             opset_imports=opsets,
             ir_version=IR_VERSION,
             producer_name="skrnn",

@@ -16,16 +16,23 @@ from skrnn.data.targets import (
     ClassTargets,
     MultilabelTargets,
     NumberTargets,
+    SeriesTargets,
     StepNumberTargets,
     StepTargets,
+    TokenTargets,
 )
 from skrnn.onnx._batches import flat_steps, make_batches
+from skrnn.onnx._format import DECODER, MAIN
 from skrnn.onnx._paths import (
     Transitions,
     best_path,
     best_path_log_likelihood,
     marginals,
 )
+from skrnn.onnx._search import Found, State, beam_search, join_found
+
+#: Log-probabilities of one step of a search; more sources at once are split into parts.
+MAX_SCORES = 1 << 23
 
 
 class Predictor(BaseEstimator):
@@ -43,10 +50,11 @@ class Predictor(BaseEstimator):
         self.path = path
         self.n_threads = n_threads
 
-    def _start(self, document: dict[str, Any], session: Any) -> None:
-        """Take over what the file holds."""
-        self._session = session
-        self._names = [value.name for value in session.get_inputs()]
+    def _start(self, document: dict[str, Any], sessions: dict[str, Any]) -> None:
+        """Take over what the files hold; ``sessions`` are of the parts of the network."""
+        self._sessions = sessions
+        self._session = sessions[MAIN]
+        self._names = [value.name for value in self._session.get_inputs()]
         self._inputs, self._targets = document["inputs"], document["targets"]
         self._options = document["options"]
         learned = {
@@ -368,6 +376,214 @@ def _highest_log_likelihood(
     return np.where(np.arange(highest.shape[1]) < lengths[:, None], highest, 0.0).sum(1)
 
 
+class OnnxTransformer(Predictor):
+    """Generates a target for each source."""
+
+    def predict(self, X: Any) -> NDArray:
+        """Return the target that the beam finds most probable, for each source.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``.
+
+        Returns
+        -------
+        y_pred : ndarray of object of shape (n_sequences,)
+            Strings, or token lists where y was such.
+        """
+        checked = self._check_X(X)
+        found = self._search(checked, 1)
+        return object_array(self._targets.decode(_ids_of(found), checked))
+
+    def transform(self, X: Any) -> NDArray:
+        """Return the same as ``predict``.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``.
+
+        Returns
+        -------
+        y_pred : ndarray
+            As from ``predict``.
+        """
+        return self.predict(X)
+
+    def predict_n_best(
+        self, X: Any, n: int
+    ) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+        """Return the best targets that the beam finds, and how probable they are.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``.
+        n : int
+            Targets for each source, at most the estimator's ``beam_size``.
+
+        Returns
+        -------
+        targets : ndarray of object of shape (n_sequences,)
+            Lists of up to n strings or token lists, the best first.
+        log_probabilities : float64 ndarray of shape (n_sequences, n)
+            In nats, the end counted; -inf where fewer were found.
+
+        Raises
+        ------
+        ValueError
+            If n is larger than the beam.
+        """
+        width = self._options["beam_size"]
+        if not 1 <= n <= width:
+            raise ValueError(f"n={n} must lie between 1 and beam_size={width}")
+        checked = self._check_X(X)
+        found = self._search(checked, n)
+        targets = self._targets.decode(_ids_of(found), checked)
+        real = np.isfinite(found.log_probabilities)
+        rows = [
+            [targets[i * n + k] for k in range(n) if real[i, k]] for i in range(len(real))
+        ]
+        return object_array(rows), found.log_probabilities
+
+    def _search(self, X: CheckedSequences, n_best: int) -> Found:
+        width, end = self._options["beam_size"], self._targets.end
+        limits = self._max_lengths(X)
+        size = max(1, MAX_SCORES // (width * (end + 1)))
+        order, parts = [], []
+        for batch in make_batches(self._inputs.encode(X), self._names):
+            state = self._read_sources(batch.inputs)
+            for start in range(0, len(batch.indices), size):
+                rows = np.arange(start, min(start + size, len(batch.indices)))
+                found = beam_search(
+                    self._step,
+                    state.take(rows, rows),
+                    limits[batch.indices[rows]],
+                    end,
+                    beam_size=width,
+                    n_best=n_best,
+                    length_penalty=self._options["length_penalty"],
+                    may_be_empty=self._targets.may_be_empty,
+                )
+                order.append(batch.indices[rows])
+                parts.append(found)
+        return join_found(parts).take(np.argsort(np.concatenate(order)))
+
+    def _read_sources(self, inputs: dict[str, NDArray]) -> State:
+        """Return the state before the first token."""
+        names = [value.name for value in self._session.get_outputs()]
+        values = dict(zip(names, self._session.run(names, inputs), strict=True))
+        hidden = {name: v for name, v in values.items() if name.startswith("state.")}
+        memory = {name: v for name, v in values.items() if name not in hidden}
+        return State(hidden, memory | {"lengths": inputs["lengths"]})
+
+    def _step(
+        self, tokens: NDArray[np.int64], state: State
+    ) -> tuple[NDArray[np.float32], State]:
+        """Return log-probabilities ``(S, K, n_tokens)`` of what follows ``(S, K)``."""
+        decoder = self._sessions[DECODER]
+        given = {"tokens": tokens, **state.hidden, **state.memory}
+        names = [value.name for value in decoder.get_inputs()]
+        scores, *after = decoder.run(None, {name: given[name] for name in names})
+        return scores, State(dict(zip(state.hidden, after, strict=True)), state.memory)
+
+    def _max_lengths(self, X: CheckedSequences) -> NDArray[np.int64]:
+        """Return the most tokens that each source's target may have."""
+        lengths, most = X.steps.lengths, self._options["max_length"]
+        if most == "auto":
+            return self._targets.max_lengths(lengths)
+        return np.full(len(lengths), most, np.int64)
+
+
+def _ids_of(found: Found) -> RaggedArray:
+    """Return the ids of all sequences, source by source."""
+    lengths = found.lengths.reshape(-1)
+    tokens = found.tokens.reshape(len(lengths), found.tokens.shape[2])
+    real = np.arange(tokens.shape[1]) < lengths[:, None]
+    return RaggedArray.from_lengths(tokens[real], lengths)
+
+
+class OnnxForecaster(Predictor):
+    """Predicts the steps that follow series."""
+
+    def predict(self, X: Any) -> Any:
+        """Return the steps that follow each series.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``predict``.
+
+        Returns
+        -------
+        forecast : Series, DataFrame, ndarray or list
+            In the form of X, as from the estimator.
+        """
+        windows: Any = self._check_X(X)
+        relative = self._relative(windows)
+        if self._options["levels"]:
+            median = self._options["every_level"].index(0.5)
+            forecast = self._every_quantile(windows, relative)[..., median]
+        else:
+            forecast = self._targets.decode(relative[..., 0], windows)
+        return windows.panel.as_user(forecast)
+
+    def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
+        """Return quantiles of the steps that follow each series.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``predict``.
+
+        Returns
+        -------
+        quantiles : float64 ndarray of shape (n_series, horizon, n_quantiles)
+            In the order of the estimator's ``quantiles``, never crossing.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no quantiles.
+        """
+        if self._options["offsets"] is None and not self._options["levels"]:
+            raise ValueError(
+                "predict_quantiles needs an estimator that has quantiles: errors that were "
+                'measured in fit, or loss="quantile"'
+            )
+        windows: Any = self._check_X(X)
+        every = self._every_quantile(windows, self._relative(windows))
+        return every[..., : self._options["n_levels"]]
+
+    def _relative(self, X: Any) -> NDArray[np.float64]:
+        """Return forecasts in units of outputs: the point, then the learned levels.
+
+        float64 ``(n_windows, horizon, 1 + n_learned)``, the network's correction of the
+        autoregression reduced by calibration.
+        """
+        outputs = self._by_sequence(self._inputs.encode(X))
+        levels, learned = self._options["levels"], self._options["sorted_levels"]
+        relative = outputs[..., None].astype(np.float64)
+        if levels:
+            quantiles = np.sort(outputs.reshape(len(outputs), -1, len(learned)), axis=2)
+            columns = [learned.index(level) for level in (0.5, *levels)]
+            relative = quantiles[..., columns].astype(np.float64)
+        return relative - (1 - self._options["trust"]) * relative[..., :1]
+
+    def _every_quantile(self, X: Any, relative: NDArray) -> NDArray[np.float64]:
+        every, offsets = self._options["every_level"], self._options["offsets"]
+        learned = relative[..., 1:]
+        n_others = len(every) - learned.shape[-1]  # they start from the point forecast
+        others = np.repeat(relative[..., :1], n_others, axis=-1)
+        levels = np.concatenate([learned, others], axis=-1)
+        if offsets is not None:
+            levels = levels + offsets / self._targets.scale[0]
+        order = np.argsort(every, kind="stable")
+        levels[..., order] = np.sort(levels, axis=-1)
+        return self._targets.decode(levels, X)
+
+
 def _load_again(path: str, n_threads: int | None) -> Predictor:
     from skrnn.onnx._runtime import load
 
@@ -399,4 +615,6 @@ PREDICTORS: dict[type, type[Predictor]] = {
     NumberTargets: OnnxRegressor,
     StepNumberTargets: OnnxRegressor,
     StepTargets: OnnxTagger,
+    TokenTargets: OnnxTransformer,
+    SeriesTargets: OnnxForecaster,
 }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 from skrnn.data.documents import read_document
+from skrnn.onnx._format import FORMAT, KEY, MAIN
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._predictors import PREDICTORS, Predictor
 
-#: The key of the document among a file's strings, and the version of its form.
-KEY, FORMAT = "skrnn", 1
+#: What a document of ``FORMAT`` has beside its version.
+PARTS = {"parts", "inputs", "targets", "options", "attributes"}
 
 
 def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predictor:
@@ -33,9 +35,11 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     predictor : object
         With the estimator's methods that predict: ``predict``, and where the estimator has
         them ``predict_proba``, ``predict_log_proba``, ``decision_function``,
-        ``predict_quantiles`` and ``score``; and its attributes ``classes_``,
-        ``vocabulary_``, ``n_features_in_`` and ``feature_names_in_``. It cannot be fitted.
-        A pickle of it holds the path alone.
+        ``predict_quantiles``, ``predict_log_likelihood``, ``predict_n_best`` and
+        ``transform``; of a classifier and a regressor ``score``. It has the estimator's
+        attributes ``classes_``, ``vocabulary_``, ``target_vocabulary_``,
+        ``n_features_in_`` and ``feature_names_in_``. It cannot be fitted. A pickle of it
+        holds the path alone.
 
     Raises
     ------
@@ -66,14 +70,31 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     >>> bool(abs(predictor.predict(X) - model.predict(X)).max() < 1e-5)
     True
     """
-    session = open_session(path, n_threads)
-    document = read_metadata(session, path)
-    predictor = PREDICTORS[type(document["targets"])](os.fspath(path), n_threads)
-    predictor._start(document, session)
+    path = os.fspath(path)
+    sessions = {MAIN: open_session(path, n_threads)}
+    document = read_metadata(sessions[MAIN], path)
+    for part, digest in document["parts"].items():
+        beside = path_of_part(path, part)
+        sessions[part] = open_session(beside, n_threads)
+        if digest_of(Path(beside).read_bytes()) != digest:
+            raise ValueError(f"{beside!r} was not written together with {path!r}")
+    predictor = PREDICTORS[type(document["targets"])](path, n_threads)
+    predictor._start(document, sessions)
     return predictor
 
 
-def open_session(path: str | os.PathLike[str], n_threads: int | None) -> Any:
+def path_of_part(path: str, part: str) -> str:
+    """Return the file of a further part of a network: ``model.decoder.onnx``."""
+    stem, suffix = os.path.splitext(path)
+    return f"{stem}.{part}{suffix}"
+
+
+def digest_of(content: bytes) -> str:
+    """Return a short text that two files have in common if they are equal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def open_session(path: str, n_threads: int | None) -> Any:
     """Return onnxruntime's session of a file.
 
     Raises
@@ -85,32 +106,32 @@ def open_session(path: str | os.PathLike[str], n_threads: int | None) -> Any:
     """
     runtime = import_optional("onnxruntime")
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {os.fspath(path)!r}")
+        raise FileNotFoundError(f"there is no file {path!r}")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = n_threads or 0
     options.log_severity_level = 3
     try:
-        return runtime.InferenceSession(
-            os.fspath(path), options, providers=["CPUExecutionProvider"]
-        )
+        return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types derive from Exception alone
         raise ValueError(
-            f"{os.fspath(path)!r} is no ONNX model, or not all of one: {error}"
+            f"{path!r} is no ONNX model, or not all of one: {error}"
         ) from error
 
 
-def read_metadata(session: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_metadata(session: Any, path: str) -> dict[str, Any]:
     """Return the document of a file; a ValueError if skrnn did not write it."""
     strings = session.get_modelmeta().custom_metadata_map
     if KEY not in strings:
         raise ValueError(
-            f"{os.fspath(path)!r} is an ONNX model, but not one that skrnn.onnx.to_onnx "
-            "wrote"
+            f"{path!r} is an ONNX model, but not one that skrnn.onnx.to_onnx wrote"
         )
     document = read_document(strings[KEY])
     if document["format"] != FORMAT:
         raise ValueError(
-            f"{os.fspath(path)!r} has format {document['format']}, written by skrnn "
+            f"{path!r} has format {document['format']}, written by skrnn "
             f"{document['version']}; this skrnn reads format {FORMAT}"
         )
+    missing = PARTS - document.keys()
+    if missing:
+        raise ValueError(f"the document of {path!r} lacks {', '.join(sorted(missing))}")
     return document

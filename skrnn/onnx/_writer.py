@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,19 @@ from skrnn.data.targets import (
     ClassTargets,
     MultilabelTargets,
     NumberTargets,
+    SeriesTargets,
     StepNumberTargets,
     StepTargets,
+    TokenTargets,
 )
 from skrnn.data.tokenizers import check_tokenizer
+from skrnn.onnx._cells import CELLS
+from skrnn.onnx._format import FORMAT, KEY, MAIN
 from skrnn.onnx._graph import Weights
-from skrnn.onnx._layers import CELLS
-from skrnn.onnx._networks import GRAPHS, MAIN
+from skrnn.onnx._networks import GRAPHS
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._paths import FORBIDDEN
-from skrnn.onnx._runtime import FORMAT, KEY
+from skrnn.onnx._runtime import digest_of, path_of_part
 
 #: Arrays of a network that only training reads.
 FOR_TRAINING = ("singletons",)
@@ -47,10 +51,12 @@ def to_onnx(
 
     Parameters
     ----------
-    estimator : SequenceClassifier or SequenceRegressor
-        A fitted estimator.
+    estimator : estimator
+        A fitted SequenceClassifier, SequenceRegressor, SequenceTagger, Seq2SeqTransformer
+        or SequenceForecaster.
     path : str or path
-        The file to write; an existing one is replaced.
+        The file to write; an existing one is replaced. Beside ``model.onnx`` of a
+        Seq2SeqTransformer is ``model.decoder.onnx``, one step of its decoder.
     quantize : {"int8", None}, default=None
         "int8" stores the weights of LSTM layers as integers of one byte: the file is
         smaller, and predictions differ a little.
@@ -64,7 +70,8 @@ def to_onnx(
     ValueError
         If the network has a part that ONNX has no operator for, such as a cell that was
         added to skrnn, or if predictions need code or vectors from outside the network:
-        a tokenizer that is no built-in one, or ``embeddings``.
+        a tokenizer that is no built-in one, or ``embeddings``. If ``quantize`` is "int8"
+        and the network has no LSTM.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -80,7 +87,8 @@ def to_onnx(
     The inputs of the graph are batches of encoded sequences, padded with zeros at their
     ends: int64 ``tokens`` of shape (n_sequences, n_steps) or float32 ``features``
     (n_sequences, n_steps, n_features), int64 ``lengths`` (n_sequences,), and what else the
-    network reads. The output is the network's: logits, or standardized numbers.
+    network reads. The output is the network's: logits, or standardized numbers. The labels
+    of a conditional random field and the targets of a beam are searched outside the graph.
 
     Examples
     --------
@@ -95,28 +103,17 @@ def to_onnx(
     ...     load(path).predict(["not bad", "bad"]).tolist()
     ['+', '-']
     """
-    onnx = import_optional("onnx")
+    import_optional("onnx")
     check_is_fitted(estimator)
     targets = type(vars(estimator).get("_targets"))
     if targets not in OPTIONS or estimator.net_.module_.kind not in GRAPHS:
         raise TypeError(
-            f"to_onnx takes a fitted SequenceClassifier or SequenceRegressor, got "
-            f"{type(estimator).__name__}"
+            "to_onnx takes a fitted SequenceClassifier, SequenceRegressor, SequenceTagger, "
+            f"Seq2SeqTransformer or SequenceForecaster, got {type(estimator).__name__}"
         )
     network = estimator.net_.module_
     _check_portable(estimator)
     _check_quantize(quantize, network.config)
-    version = import_module("skrnn").__version__
-    document = write_document(
-        {
-            "format": FORMAT,
-            "version": version,
-            "inputs": estimator._inputs,
-            "targets": estimator._targets,
-            "options": OPTIONS[targets](estimator),
-            "attributes": {name: vars(estimator).get(name) for name in ATTRIBUTES},
-        }
-    )
     weights = Weights(_arrays_of(network))
     weights.unread -= {name for name in weights.unread if name.startswith(OUTSIDE)}
     graphs = GRAPHS[network.kind](network.config, weights, quantize)
@@ -125,7 +122,27 @@ def to_onnx(
             f"the network has weights that no node of the graph reads: "
             f"{', '.join(sorted(weights.unread))}"
         )
-    onnx.save_model(graphs[MAIN].model({KEY: document}, version), os.fspath(path))
+    version = import_module("skrnn").__version__
+    path, main = os.fspath(path), graphs.pop(MAIN)
+    parts = {
+        part: graph.model({}, version).SerializeToString()
+        for part, graph in graphs.items()
+    }
+    document = write_document(
+        {
+            "format": FORMAT,
+            "version": version,
+            "parts": {part: digest_of(content) for part, content in parts.items()},
+            "inputs": estimator._inputs,
+            "targets": estimator._targets,
+            "options": OPTIONS[targets](estimator),
+            "attributes": {name: vars(estimator).get(name) for name in ATTRIBUTES},
+        }
+    )
+    for part, content in parts.items():
+        Path(path_of_part(path, part)).write_bytes(content)
+    content = main.model({KEY: document}, version).SerializeToString()
+    Path(path).write_bytes(content)
 
 
 def _arrays_of(network: Any) -> dict[str, NDArray]:
@@ -198,6 +215,22 @@ def _of_step_labels(estimator: Any) -> dict[str, Any]:
     }
 
 
+def _of_translations(estimator: Any) -> dict[str, Any]:
+    names = ("beam_size", "max_length", "length_penalty")
+    return {name: getattr(estimator, name) for name in names}
+
+
+def _of_series(estimator: Any) -> dict[str, Any]:
+    calibration = estimator._calibration
+    return {
+        **_of_numbers(estimator),
+        "every_level": estimator._fitted_levels,
+        "n_levels": len(estimator._fitted_parameters["quantiles"]),
+        "trust": 1.0 if calibration is None else calibration.trust,
+        "offsets": None if calibration is None else calibration.offsets,
+    }
+
+
 #: By the kind of targets.
 OPTIONS: dict[type, Callable[[Any], dict[str, Any]]] = {
     ClassTargets: _of_classes,
@@ -205,4 +238,6 @@ OPTIONS: dict[type, Callable[[Any], dict[str, Any]]] = {
     NumberTargets: _of_numbers,
     StepNumberTargets: _of_numbers,
     StepTargets: _of_step_labels,
+    TokenTargets: _of_translations,
+    SeriesTargets: _of_series,
 }

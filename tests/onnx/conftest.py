@@ -34,6 +34,9 @@ def shaken():
         with torch.no_grad():
             for weight in model.net_.module_.parameters():
                 weight += size * torch.randn(weight.shape, generator=generator)
+            for layer in model.net_.module_.modules():
+                if getattr(layer, "padding_idx", None) is not None:
+                    layer.weight[layer.padding_idx] = 0.0
         return model
 
     return shake

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from skrnn import (
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceRegressor,
+    SequenceTagger,
+)
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
@@ -274,3 +280,150 @@ def test_labels_come_in_the_form_of_y(exported, form):
     expected, got = model.predict(X), exported(model).predict(X)
     assert got.tolist() == expected.tolist()
     assert got.shape == expected.shape
+
+
+# --- encoder and decoder --------------------------------------------------------------
+
+TARGETS = ["x y z", "z", "y y", "x z x z"]
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("attention", [None, "general", "additive"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers):
+    y = [TARGETS[len(text) % 4] for text in texts]
+    model = Seq2SeqTransformer(
+        cell=cell, attention=attention, num_layers=num_layers, beam_size=3, **SMALL
+    ).fit(texts, y)
+    predictor = exported(shaken(model, 0.2))
+    assert predictor.predict(new_texts).tolist() == model.predict(new_texts).tolist()
+    assert predictor.transform(new_texts[:1]).tolist() == [model.predict(new_texts)[0]]
+    targets, scores = predictor.predict_n_best(new_texts, 3)
+    expected_targets, expected_scores = model.predict_n_best(new_texts, 3)
+    for row, expected_row in zip(targets, expected_targets, strict=True):
+        assert row[0] == expected_row[0]  # others of a dead ReLU network are equally good
+    np.testing.assert_allclose(scores, expected_scores, **CLOSE)
+    assert predictor.target_vocabulary_ == model.target_vocabulary_
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"beam_size": 1},
+        {"beam_size": 2, "length_penalty": 1.0, "max_length": 3},
+        {"tie_weights": True, "bidirectional": False},
+        {"tie_weights": False, "target_tokenizer": "char"},
+    ],
+)
+def test_the_search_has_the_settings_of_the_estimator(
+    exported, shaken, frame, options, monkeypatch
+):
+    monkeypatch.setattr("skrnn.onnx._predictors.MAX_SCORES", 30)  # a few at once
+    X = frame[["words", "age", "city"]]
+    y = [TARGETS[i % 4] for i in range(len(X))]
+    model = shaken(Seq2SeqTransformer(**options, **SMALL).fit(X, y), 0.3)
+    predictor = exported(model)
+    assert predictor.predict(X).tolist() == model.predict(X).tolist()
+    with pytest.raises(ValueError, match=r"n=9 must lie between 1 and beam_size="):
+        predictor.predict_n_best(X, 9)
+
+
+def test_targets_that_are_token_lists(exported, shaken):
+    X, y = [["a"], ["b", "a"], ["c"]] * 4, [[1, 2], [], [3]] * 4
+    model = shaken(Seq2SeqTransformer(**SMALL).fit(X, y))
+    assert exported(model).predict(X).tolist() == model.predict(X).tolist()
+
+
+# --- series ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def series(rng):
+    """Return three series of days."""
+    days = pd.date_range("2024-01-01", periods=60, freq="D")
+    waves = np.sin(np.arange(60)[:, None] * 0.7 + np.arange(3))
+    return pd.DataFrame(waves + 0.1 * rng.normal(size=(60, 3)), days, list("abc"))
+
+
+def assert_same_forecasts(model, predictor, X):
+    """Compare forecasts, which have the form of X, and their quantiles."""
+    expected, got = model.predict(X), predictor.predict(X)
+    assert type(got) is type(expected)
+    numbers = [np.asarray(forecast) for forecast in (got, expected)]
+    if numbers[0].dtype == object:
+        numbers = list(map(np.stack, numbers))
+    np.testing.assert_allclose(*numbers, **CLOSE)
+    if hasattr(expected, "index"):
+        assert got.index.equals(expected.index)
+    np.testing.assert_allclose(
+        predictor.predict_quantiles(X), model.predict_quantiles(X), **CLOSE
+    )
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "quantile"])
+@pytest.mark.parametrize("decoder", ["recurrent", "direct"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_forecasts(exported, shaken, series, cell, decoder, loss):
+    model = SequenceForecaster(
+        horizon=4,
+        cell=cell,
+        decoder=decoder,
+        loss=loss,
+        hidden_size=5,
+        max_epochs=1,
+        random_state=0,
+    ).fit(series)
+    predictor = exported(shaken(model, 0.2))
+    assert_same_forecasts(model, predictor, series)
+    assert_same_forecasts(model, predictor, series.iloc[:7])
+
+
+FORECASTER = {"horizon": 3, "hidden_size": 5, "max_epochs": 1, "random_state": 0}
+
+
+@pytest.mark.parametrize("decoder", ["recurrent", "direct"])
+def test_forecasts_with_what_is_known_ahead_and_static_columns(
+    exported, shaken, rng, decoder
+):
+    n = 30
+    frame = pd.DataFrame(
+        {
+            "sales": [rng.normal(size=n) for _ in range(4)],
+            "price": [rng.normal(size=n + 3) for _ in range(4)],
+            "area": [1.0, 2.0, 3.0, 4.0],
+            "city": pd.Categorical(["Rome", "Oslo", "Rome", "Oslo"]),
+        }
+    )
+    model = SequenceForecaster(
+        target="sales", known_future=["price"], decoder=decoder, **FORECASTER
+    ).fit(frame)
+    assert_same_forecasts(shaken(model, 0.2), exported(model), frame)
+
+
+@pytest.mark.parametrize("form", ["list", "array", "numbers", "months", "business days"])
+def test_forecasts_of_series_in_other_containers(exported, series, form):
+    X = {
+        "list": [series["a"].tolist(), series["b"].tolist()[:40]],
+        "array": series.to_numpy(),
+        "numbers": series.set_axis(np.arange(60) * 0.25, axis=0),
+        "months": series.set_axis(pd.period_range("2020-01", periods=60, freq="M")),
+        "business days": series["a"].set_axis(pd.bdate_range("2024-01-01", periods=60)),
+    }[form]
+    model = SequenceForecaster(calendar=form == "months", **FORECASTER).fit(X)
+    assert_same_forecasts(model, exported(model), X)
+
+
+def test_forecasts_without_quantiles(exported, series):
+    model = SequenceForecaster(calibration_fraction=None, **FORECASTER).fit(series)
+    predictor = exported(model)
+    np.testing.assert_allclose(predictor.predict(series), model.predict(series), **CLOSE)
+    with pytest.raises(ValueError, match="needs an estimator that has quantiles"):
+        predictor.predict_quantiles(series)
+
+
+def test_a_frequency_without_a_name_is_refused(exported, series):
+    offset = pd.offsets.CustomBusinessDay(holidays=["2024-01-10"])
+    days = pd.date_range("2024-01-01", periods=60, freq=offset)
+    model = SequenceForecaster(freq=offset, **FORECASTER).fit(series["a"].set_axis(days))
+    with pytest.raises(TypeError, match=r"CustomBusinessDay.* cannot be stored"):
+        exported(model)

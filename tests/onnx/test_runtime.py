@@ -9,7 +9,7 @@ import onnx
 import pytest
 from sklearn.base import clone, is_classifier
 
-from skrnn import SequenceClassifier
+from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.onnx import _optional, load, to_onnx
 
 X, Y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
@@ -33,6 +33,11 @@ def path(model, tmp_path):
 
 CODE = """
 import sys
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "skorch", "onnx", "rapidfuzz"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent)
 import numpy as np
 from skrnn.onnx import load
 predictor = load(sys.argv[1])
@@ -94,6 +99,7 @@ def test_a_file_of_another_kind_is_an_error(path):
         (None, "not one that skrnn.onnx.to_onnx wrote"),
         ("{", "not a document of skrnn.onnx"),
         ('{"format":99,"version":"9.0"}', "has format 99, written by skrnn 9.0"),
+        ('{"format":1,"inputs":0,"parts":0}', "lacks attributes, options, targets"),
         ('{"format":{"$":["Path",0,{}]}}', "not a document of skrnn.onnx: KeyError"),
     ],
 )
@@ -117,3 +123,26 @@ def test_a_missing_package_names_the_extra(model, path, monkeypatch, package):
         ImportError, match=rf'needs {package}: pip install "skrnn\[onnx\]"'
     ):
         to_onnx(model, path) if package == "onnx" else load(path)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Return the files of a translator."""
+    model = Seq2SeqTransformer(hidden_size=4, max_epochs=1, random_state=0)
+    to_onnx(model.fit(X, X), tmp_path / "model.onnx")
+    return tmp_path / "model.onnx", tmp_path / "model.decoder.onnx"
+
+
+def test_a_translator_is_two_files(pair):
+    assert [path.exists() for path in pair] == [True, True]
+    assert load(pair[0]).predict(X[:2]).shape == (2,)
+    pair[1].unlink()
+    with pytest.raises(FileNotFoundError, match=r"no file '.*model\.decoder\.onnx'"):
+        load(pair[0])
+
+
+def test_a_decoder_of_another_translator_is_an_error(pair, model, tmp_path):
+    to_onnx(model, tmp_path / "other.onnx")
+    (tmp_path / "other.onnx").replace(pair[1])
+    with pytest.raises(ValueError, match=r"decoder\.onnx' was not written together with"):
+        load(pair[0])
