@@ -23,7 +23,7 @@ from skrnn.data.panels import Panel, read_panel
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
 from skrnn.data.series import SeriesOptions, listed
-from skrnn.data.steps import check_finite, shown
+from skrnn.data.steps import StepShape, check_finite, shown
 
 #: Windows of a training; more are thinned out evenly.
 MAX_WINDOWS = 16384
@@ -91,6 +91,9 @@ class CheckedWindows:
     form: Form
     name: str = "X"
 
+    #: No step has more than one dimension.
+    shapes: ClassVar[tuple[StepShape, ...]] = ()
+
     @property
     def target(self) -> RaggedArray:
         """The target of each window."""
@@ -140,6 +143,7 @@ class SeriesInputs:
     )
     keeps_empty = False
     token_ids = None
+    patch_size = 1
 
     form: Form
     static: StaticCodec | None = None

@@ -16,6 +16,8 @@ from skrnn.data.containers import CheckedSequences
 START, END, UNKNOWN = "<start>", "<end>", "<unknown>"
 #: Characters that would be invisible.
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "": UNKNOWN}
+#: Static columns of a label.
+MAX_STATIC = 3
 #: Characters of a label.
 MAX_CHARACTERS = 14
 
@@ -50,15 +52,16 @@ def shown_steps(X: CheckedSequences, index: int) -> ShownSteps:
     steps = first.steps[index]
     if steps.dtype != object:
         names = feature_names(X, steps.shape[1])
-        return ShownSteps(None, None, steps, names, _images(X, steps))
+        return ShownSteps(None, None, steps, names, frames_of(X, index))
     text = None if first.texts is None else first.texts[index]
     return ShownSteps(list(map(str, steps)), text, None, [])
 
 
-def _images(X: CheckedSequences, steps: NDArray) -> NDArray | None:
+def frames_of(X: Any, index: int) -> NDArray | None:
     """Return the first frames among the features of a sequence, if there are any."""
     for _, first, shape in X.shapes:
         if len(shape) in (2, 3) and min(shape[:2]) > 1:
+            steps = X.fields[-1].steps[index]  # features come last
             pixels = steps[:, first : first + math.prod(shape)]
             return pixels.reshape(len(steps), *shape)
     return None
@@ -110,9 +113,33 @@ def step_labels(
         labels = [START, *labels]
     if len(labels) < n_steps:  # a sequence without tokens is read as one unknown token
         labels += [UNKNOWN] * (n_steps - len(labels))
-    if len(labels) > n_steps and not estimator._targets.reads_late:
-        return [str(t + 1) for t in range(n_steps)]  # patches
+    size = estimator._inputs.patch_size
+    if size > 1:
+        return [_range_label(t, size, len(labels)) for t in range(n_steps)]
     return labels[:n_steps]
+
+
+def _range_label(patch: int, size: int, n_steps: int) -> str:
+    """Return the first and last of the user's steps in a patch, counted from 1."""
+    first, last = patch * size + 1, min((patch + 1) * size, n_steps)
+    return f"{first}–{last}" if last > first else str(first)
+
+
+def static_label(estimator: Any, X: Any, index: int) -> str:
+    """Return the static columns of a sequence with their values, "" without any."""
+    if X.static is None:
+        return ""
+    values = {
+        "number": iter(X.static.numbers[index].tolist()),
+        "category": iter(X.static.categories[index]),
+    }
+    labels = [
+        f"{step_label(str(column), 0)}={step_label(next(values[role]), 0)}"
+        for column, role in (estimator._inputs.roles or {}).items()
+        if role in values
+    ]
+    more = len(labels) - MAX_STATIC
+    return ", ".join(labels[:MAX_STATIC]) + (f" and {more} more" if more > 0 else "")
 
 
 def _field_with_tokens(X: Any) -> Any:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skrnn._sklearn import safe_indexing
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.inspection._checks import check_index, check_recurrent, fitted_step
+from skrnn.inspection._frames import as_pixels
 from skrnn.inspection._matplotlib import import_pyplot
-from skrnn.inspection._steps import END, START, step_label, step_labels
+from skrnn.inspection._steps import (
+    END,
+    START,
+    frames_of,
+    static_label,
+    step_label,
+    step_labels,
+)
 from skrnn.inspection._unrolled_drawing import (
     DASHES,
     GREY,
@@ -20,16 +30,21 @@ from skrnn.inspection._unrolled_drawing import (
     INCHES,
     LEFT,
     ROW,
+    STATIC,
     WIDTH,
     Arrow,
     Drawing,
     Note,
+    VectorRow,
     add_steps,
 )
 
 
 def shared_weights(estimator: Any) -> pd.DataFrame:
-    """Return the weight matrices of a recurrent network, which all steps share.
+    """Return the weight matrices of a recurrent network, each of them once.
+
+    All steps share the matrices of the embedding, of the encoders of words and images, and
+    of the recurrent layers.
 
     Parameters
     ----------
@@ -39,11 +54,20 @@ def shared_weights(estimator: Any) -> pd.DataFrame:
     Returns
     -------
     weights : DataFrame
-        One row a matrix, with the columns part ("encoder", "decoder", "layers" or
-        "output"), layer, direction, symbol, shape (rows, columns) and n_parameters
-        (biases apart). Symbols: W from the input to the state, U from the last state, V
-        from the state to the output. Rows are counted gate by gate: four times
-        ``hidden_size`` in an LSTM, three times in a GRU.
+        One row a matrix, in the order of the data flow, with the columns part, layer,
+        direction, symbol, shape and n_parameters. Parts are "encoder", "decoder" and
+        "layers" (a generator's), which are recurrent, "output", and those that the network
+        has of "embedding" (one a step field), "character encoder", "image encoder",
+        "static columns" (categories), "target embedding", "steps ahead" (a forecaster's
+        decoder inputs), "first state", "attention", "readout", "pooling", "join" (the
+        hidden layer after static columns join) and "transitions" (of labels). Symbols: E
+        of vectors that are looked up, C of the character encoder, K of the image encoder,
+        W from the input to the state, U from the last state, A of attention, J of the join,
+        V from the state to the output, others the first letter. Rows of W and U are counted
+        gate by gate: four times ``hidden_size`` in an LSTM, three times in a GRU.
+        n_parameters counts trained numbers, biases and other vectors apart: 0 where
+        embeddings are frozen, or where the output layer is the embedding. Patches have no
+        weights: W has columns for the steps of a patch side by side.
 
     Raises
     ------
@@ -65,19 +89,72 @@ def shared_weights(estimator: Any) -> pd.DataFrame:
     """
     model, _ = fitted_step(estimator, None, "shared_weights")
     network = check_recurrent(model).net_.module_
+    cells = {
+        id(weight): (name, place)
+        for place, cell in network.cells().items()
+        for name, weight in cell.named_parameters()
+    }
+    output = network.output_weight()
     rows = []
-    for (part, layer, direction), cell in network.cells().items():
-        for name, weight in cell.named_parameters():
-            if weight.ndim > 1:
-                of_state = name.rpartition(".")[2].startswith("weight_hh")
-                symbol = "U" if of_state else "W"
-                rows.append((part, layer, direction, symbol, tuple(weight.shape)))
-    output = tuple(network.output_weight().shape)
-    rows.append(("output", 0, "", "V", output))
-    columns = ["part", "layer", "direction", "symbol", "shape"]
-    frame = pd.DataFrame(rows, columns=columns)
-    frame["n_parameters"] = [int(np.prod(shape)) for shape in frame["shape"]]
-    return frame
+    for path, weight in network.named_parameters():
+        if weight.ndim < 2:
+            continue
+        size = weight.numel() if weight.requires_grad else 0
+        if id(weight) in cells:
+            name, (part, layer, direction) = cells[id(weight)]
+            of_state = name.rpartition(".")[2].startswith("weight_hh")
+            row = (part, layer, direction, "U" if of_state else "W")
+        else:
+            part, symbol = _part_of(path, network)
+            row = (part, 0, "", symbol)
+        rows.append((*row, tuple(weight.shape), size))
+        if weight is output and part != "output":  # tied
+            rows.append(("output", 0, "", "V", tuple(weight.shape), 0))
+    rows.sort(key=lambda row: RANKS[row[0]])
+    columns = ["part", "layer", "direction", "symbol", "shape", "n_parameters"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+#: Part and symbol of the matrices beside those of cells, by their path in the network; the
+#: first match counts.
+PARTS = {
+    r"input_layer\.(fields\.\d+\.)?char_encoder": ("character encoder", "C"),
+    r"input_layer\.(fields\.\d+\.)?encoder": ("image encoder", "K"),
+    r"input_layer": ("embedding", "E"),
+    r"static": ("static columns", "E"),
+    r"embedding": ("target embedding", "E"),
+    r"ahead": ("steps ahead", "E"),
+    r"decoder\.bridge": ("first state", "F"),
+    r"decoder\.attention": ("attention", "A"),
+    r"decoder\.readout": ("readout", "R"),
+    r"pooling": ("pooling", "A"),
+    r"join": ("join", "J"),
+    r"crf": ("transitions", "T"),
+    r"project": ("projection", "P"),
+    r"head": ("output", "V"),
+}
+#: Parts in the order of the data flow.
+RANKS = {
+    part: rank
+    for rank, part in enumerate(
+        [
+            *("embedding", "character encoder", "image encoder", "static columns"),
+            *("encoder", "first state", "target embedding", "steps ahead"),
+            *("layers", "decoder", "attention", "readout", "pooling", "join"),
+            *("projection", "output", "transitions"),
+        ]
+    )
+}
+
+
+def _part_of(path: str, network: Any) -> tuple[str, str]:
+    """Return the part and the symbol of a matrix that belongs to no cell."""
+    part, symbol = next(
+        found for pattern, found in PARTS.items() if re.match(pattern, path)
+    )
+    if part == "target embedding" and network.shape == "one to many":
+        part = "embedding"  # a generator reads what it generates
+    return part, symbol
 
 
 class UnrolledNetworkDisplay:
@@ -101,6 +178,16 @@ class UnrolledNetworkDisplay:
         Whether a decoder reads its own outputs, one step late.
     attention : str, default=None
         The attention by which a decoder reads all states of the encoder, if it has one.
+    patch_size : int, default=1
+        Steps of the user that the network reads at a time.
+    static : str, default=""
+        Label of the static columns, if there are any.
+    static_in_steps : bool, default=True
+        Whether static columns join the vector of each step.
+    known_ahead : bool, default=False
+        Whether the network reads features of the steps ahead.
+    frames : ndarray of shape (n_steps, height, width[, n_channels]), default=None
+        The images that an image encoder reads.
 
     Attributes
     ----------
@@ -137,6 +224,11 @@ class UnrolledNetworkDisplay:
         pooling: str = "last",
         feeds_back: bool = True,
         attention: str | None = None,
+        patch_size: int = 1,
+        static: str = "",
+        static_in_steps: bool = True,
+        known_ahead: bool = False,
+        frames: NDArray | None = None,
     ):
         self.inputs = inputs
         self.outputs = outputs
@@ -146,6 +238,11 @@ class UnrolledNetworkDisplay:
         self.pooling = pooling
         self.feeds_back = feeds_back
         self.attention = attention
+        self.patch_size = patch_size
+        self.static = static
+        self.static_in_steps = static_in_steps
+        self.known_ahead = known_ahead
+        self.frames = frames
 
     @classmethod
     def from_estimator(
@@ -202,6 +299,11 @@ class UnrolledNetworkDisplay:
             pooling=network.config.get("pooling", "last"),
             feeds_back=model._needs_y or model._targets.reads_late,
             attention=network.config.get("attention"),
+            patch_size=model._inputs.patch_size,
+            static=static_label(model, checked, index),
+            static_in_steps=getattr(network, "static_in_steps", True),
+            known_ahead=bool(network.config.get("n_known")),
+            frames=frames_of(checked, index),
         )
         return display.plot(max_steps=max_steps, ax=ax)
 
@@ -237,7 +339,12 @@ class UnrolledNetworkDisplay:
         if max_steps < 3:
             raise ValueError(f"max_steps must be at least 3, got {max_steps!r}")
         plt = import_pyplot("UnrolledNetworkDisplay.plot")
-        drawing = Drawing(self.weights)
+        frames = self.frames
+        has_images = (self.weights["part"] == "image encoder").any()
+        drawing = Drawing(
+            self.weights, as_pixels(frames) if has_images and frames is not None else None
+        )
+        drawing.vectors |= vector_rows(drawing, self)
         LAYOUTS[self.shape](drawing, self, max_steps)
         left, right, bottom, top = drawing.bounds()
         if ax is None:
@@ -318,21 +425,83 @@ POOLINGS = {
 }
 
 
+#: The parts whose matrices make vectors of what a recurrent part reads.
+LOOKED_UP = {
+    "encoder": ("embedding", "character encoder", "image encoder"),
+    "layers": ("embedding",),
+    "decoder": ("target embedding", "steps ahead"),
+}
+STATIC_PART = "static columns"
+
+
+def vector_rows(drawing: Drawing, shown: UnrolledNetworkDisplay) -> dict[str, VectorRow]:
+    """Return what makes vectors of the steps that each recurrent part reads."""
+    found, has = {}, set(drawing.weights["part"])
+    joins = bool(shown.static) and shown.static_in_steps
+    for part, makers in LOOKED_UP.items():
+        made_by = [maker for maker in makers if maker in has]
+        if part not in has or not (made_by or joins):
+            continue
+        lines = [f"{maker}\n{drawing.sizes_of(maker)}" for maker in made_by]
+        symbol = drawing.sizes_of(made_by[0])[0] if made_by else ""
+        if part == "decoder" and shown.known_ahead:
+            lines.append("and what is known ahead")
+        if joins:
+            lines.append("and static columns" if lines else "inputs and static columns")
+        found[part] = VectorRow(symbol, lines, joins)
+    return found
+
+
+def _add_static(
+    drawing: Drawing, shown: UnrolledNetworkDisplay, xs: list[float], left: float
+) -> None:
+    """Add the static columns below the steps that they join."""
+    if not (shown.static and shown.static_in_steps):
+        return
+    drawing.static(xs, shown.static)
+    text = f"{STATIC_PART}\n{drawing.sizes_of(STATIC_PART)}".strip()
+    drawing.notes.append(Note(left, -ROW, text, "right", STATIC[1]))
+
+
+def _inputs_caption(shown: UnrolledNetworkDisplay) -> str:
+    if shown.patch_size == 1:
+        return "inputs"
+    return f"inputs, in patches\nof {shown.patch_size} steps"
+
+
 def _many_to_one(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     places = add_steps(drawing, shown.inputs, "encoder", n)
     xs, left = list(places.values()), min(places.values()) - LEFT
-    drawing.captions(left, "encoder", "inputs")
+    drawing.captions(left, "encoder", _inputs_caption(shown))
+    _add_static(drawing, shown, xs, left)
     text, y = ", ".join(shown.outputs), drawing.top("encoder")
+    joins = [shown.static] if shown.static else []
+    if shown.known_ahead:
+        joins.insert(0, "known ahead")
+    has_join = bool(drawing.sizes_of("join"))
     if shown.pooling == "last" and not drawing.is_bidirectional("encoder"):
-        drawing.output(xs[-1], "encoder", text)
-        drawing.output_caption(left, y, "output, of the last state")
-        return
-    name = POOLINGS.get(shown.pooling, shown.pooling)
-    box = drawing.joined(xs, "encoder", y, name, ends=shown.pooling == "last")
-    beside = min(left, box.x - box.width / 2 - 0.2)
-    drawing.notes.append(Note(beside, y, f"pooling: {shown.pooling}", "right", GREY))
-    drawing.output_of(box, text)
-    drawing.output_caption(left, y + ROW, "output")
+        if not has_join:
+            drawing.output(xs[-1], "encoder", text)
+            drawing.output_caption(left, y, "output, of the last state")
+            return
+        start, right, below = xs[-1], xs[-1] + WIDTH / 2, y - ROW
+    else:
+        name = POOLINGS.get(shown.pooling, shown.pooling)
+        box = drawing.joined(xs, "encoder", y, name, ends=shown.pooling == "last")
+        beside = min(left, box.x - box.width / 2 - 0.2)
+        caption = f"pooling: {shown.pooling}\n{drawing.sizes_of('pooling')}".strip()
+        drawing.notes.append(Note(beside, y, caption, "right", GREY))
+        start, right, below = box.x, box.x + box.width / 2, y
+        if not has_join:
+            drawing.output_of(box, text)
+            drawing.output_caption(left, y + ROW, "output")
+            return
+    hidden = drawing.join(start, right, below, joins, "hidden layer")
+    beside = min(left, hidden.x - hidden.width / 2 - 0.2)
+    caption = f"join\n{drawing.sizes_of('join')}"
+    drawing.notes.append(Note(beside, hidden.y, caption, "right", GREY))
+    drawing.output_of(hidden, text)
+    drawing.output_caption(left, hidden.y + ROW, "output")
 
 
 def _aligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
@@ -340,7 +509,8 @@ def _aligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     for t, x in places.items():
         drawing.output(x, "encoder", shown.outputs[t])
     left = min(places.values()) - LEFT
-    drawing.captions(left, "encoder", "inputs")
+    drawing.captions(left, "encoder", _inputs_caption(shown))
+    _add_static(drawing, shown, list(places.values()), left)
     drawing.output_caption(left, drawing.top("encoder"), "outputs")
 
 
@@ -351,7 +521,8 @@ def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
     start = last + (3.6 if drawing.is_bidirectional("encoder") else 3.0)
     decoder = add_steps(drawing, shown.decoder_inputs, "decoder", n, start)
     left = min(encoder.values()) - LEFT
-    drawing.captions(left, "encoder", "inputs")
+    drawing.captions(left, "encoder", _inputs_caption(shown))
+    _add_static(drawing, shown, [*encoder.values(), *decoder.values()], left)
     right = max(decoder.values()) + LEFT
     drawing.captions(right, "decoder", "decoder inputs", align="left")
     for t, x in decoder.items():
@@ -392,6 +563,7 @@ def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> Non
                 drawing.feed_back(x, places[t + 1], "layers")
     left = min(places.values()) - LEFT
     drawing.captions(left, "layers", "inputs")
+    _add_static(drawing, shown, list(places.values()), left)
     drawing.output_caption(left, drawing.top("layers"), "outputs, each the next input")
 
 

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 ELISION, GREY = "…", "#555555"
-#: Fill and edge of boxes (inputs, states, outputs, what joins states), all of one lightness.
-INPUT, STATE, BACKWARD, OUTPUT, JOINED = (
+#: Fill and edge of boxes (inputs, their vectors, static columns, states, outputs, what joins
+#: states), all of one lightness.
+INPUT, VECTOR, STATIC, STATE, BACKWARD, OUTPUT, JOINED = (
     ("#DCEBF7", "#0072B2"),
+    ("#E3F3FC", "#2C7FA5"),
+    ("#FBF3D3", "#8C6D00"),
     ("#E2F2EA", "#009E73"),
     ("#F3E6EF", "#A8518A"),
     ("#FBE8DA", "#D55E00"),
@@ -26,6 +29,8 @@ LEFT = 1.2
 #: Where the letter of an arrow between states stands: beside an output's way back to the next
 #: input, and with two directions between the arrows that rise through the row.
 BESIDE, BETWEEN = 0.36, 0.74
+#: Distance of the way of static columns from the centre of a step that they join.
+RISER = 0.68
 #: Width of a character, in points, at the font size 9.
 CHARACTER = 5.4
 #: Inches of a unit in a new figure.
@@ -40,6 +45,7 @@ class Box(NamedTuple):
     text: str
     colours: tuple[str, str]
     width: float = WIDTH
+    image: Any = None
 
 
 class Arrow(NamedTuple):
@@ -67,11 +73,33 @@ class Note(NamedTuple):
     colour: str = "black"
 
 
+class VectorRow(NamedTuple):
+    """What makes vectors of the steps that a part reads.
+
+    Attributes
+    ----------
+    symbol : str
+        Of the arrow from the step to its vector.
+    lines : list of str
+        The caption of the row.
+    joins_static : bool
+        Whether static columns are part of each vector.
+    """
+
+    symbol: str
+    lines: list[str]
+    joins_static: bool
+
+
 class Drawing:
     """Boxes, arrows and texts, in units of a box's width."""
 
-    def __init__(self, weights: pd.DataFrame):
+    def __init__(self, weights: pd.DataFrame, frames: Any = None):
         self.weights = weights
+        #: pixels of the images that the encoder reads, one a step
+        self.frames = frames
+        #: for each part whose steps become vectors first, what makes them
+        self.vectors: dict[str, VectorRow] = {}
         self.boxes: list[Box] = []
         self.arrows: list[Arrow] = []
         self.notes: list[Note] = []
@@ -106,18 +134,44 @@ class Drawing:
             return 0.0
         return ASIDE if direction == "backward" else -ASIDE
 
+    def sizes_of(self, part: str) -> str:
+        """Return the symbol of a part other than recurrent layers, and all its shapes."""
+        rows = self.weights[self.weights["part"] == part]
+        shapes = [" × ".join(map(str, shape)) for shape in rows["shape"]]
+        lines = [", ".join(shapes[i : i + 2]) for i in range(0, len(shapes), 2)]
+        return f"{rows['symbol'].iloc[0]}: " + ",\n".join(lines) if shapes else ""
+
+    def base(self, part: str) -> float:
+        """Return the height of what the first layer reads."""
+        return ROW if part in self.vectors else 0.0
+
+    def height(self, part: str, row: int) -> float:
+        """Return the height of a row of states, counted from 0."""
+        return self.base(part) + (row + 1) * ROW
+
     def column(self, x: float, part: str, label: str, step: int) -> None:
-        """Add a step: its input, and the state of each layer and direction."""
+        """Add a step: its input, its vector, and the state of each layer and direction."""
         rows = self.rows(part)
-        self.boxes.append(Box(x, 0, label, INPUT))
+        frame = None if self.frames is None or part != "encoder" else self.frames[step]
+        self.boxes.append(Box(x, 0, label, INPUT, image=frame))
+        base = self.base(part)
+        if part in self.vectors:
+            vector = self.vectors[part]
+            self.boxes.append(Box(x, base, f"$x_{{{step + 1}}}$", VECTOR))
+            self.arrows.append(up(x, 0.0, x, base, text=vector.symbol))
+            if vector.joins_static:
+                way = x + RISER
+                self.lines.append(([way, way], [HEIGHT / 2 - ROW, base]))
+                end = (x + WIDTH / 2, base)
+                self.arrows.append(Arrow((way, base), end, style=DASHES))
         for i, (layer, direction) in enumerate(rows):
-            y, place = (i + 1) * ROW, x + self.offset(part, direction)
+            y, place = self.height(part, i), x + self.offset(part, direction)
             colours = BACKWARD if direction == "backward" else STATE
             self.boxes.append(Box(place, y, f"$h_{{{step + 1}}}$", colours))
-            below = [(0.0, place if self.is_bidirectional(part) else x)]
+            below = [(base, place if self.is_bidirectional(part) else x)]
             if layer > 1:
                 below = [
-                    ((j + 1) * ROW, x + self.offset(part, of))
+                    (self.height(part, j), x + self.offset(part, of))
                     for j, (n, of) in enumerate(rows)
                     if n == layer - 1
                 ]
@@ -134,12 +188,14 @@ class Drawing:
         along = BETWEEN if self.is_bidirectional(part) else BESIDE
         if gap is not None:
             self.notes.append(Note(gap, 0, ELISION))
+            if part in self.vectors:
+                self.notes.append(Note(gap, self.base(part), ELISION))
             self.notes += [
-                Note(gap + self.offset(part, direction), (i + 1) * ROW, ELISION)
+                Note(gap + self.offset(part, direction), self.height(part, i), ELISION)
                 for i, (_, direction) in enumerate(rows)
             ]
         for i, (_, direction) in enumerate(rows):
-            y, aside = (i + 1) * ROW, self.offset(part, direction)
+            y, aside = self.height(part, i), self.offset(part, direction)
             for a, b in pairwise(xs):
                 ends = [(a + aside + WIDTH / 2, b + aside - WIDTH / 2)]
                 if gap is not None and a < gap < b:
@@ -168,6 +224,9 @@ class Drawing:
     def captions(self, x: float, part: str, what: str, align: str = "right") -> None:
         """Name the rows of a part, with the shapes of their weights, beside them."""
         self.notes.append(Note(x, 0, what, align, INPUT[1]))
+        if part in self.vectors:
+            text = "\n".join(self.vectors[part].lines)
+            self.notes.append(Note(x, self.base(part), text, align, VECTOR[1]))
         rows = self.rows(part)
         two = self.is_bidirectional(part)
         for i, (layer, direction) in enumerate(rows):
@@ -176,18 +235,22 @@ class Drawing:
             lines += [self.shape_of(part, layer, direction, symbol) for symbol in "WU"]
             colour = (BACKWARD if direction == "backward" else STATE)[1]
             self.notes.append(
-                Note(x, (i + 1) * ROW, "\n".join(filter(None, lines)), align, colour)
+                Note(
+                    x, self.height(part, i), "\n".join(filter(None, lines)), align, colour
+                )
             )
 
     def top(self, part: str) -> float:
         """Return the height of the row of outputs."""
-        return (len(self.rows(part)) + 1) * ROW
+        return self.height(part, len(self.rows(part)))
 
     def last_rows(self, part: str) -> list[tuple[float, str]]:
         """Return height and direction of the last layer's rows."""
         rows = self.rows(part)
         n_layers = max(layer for layer, _ in rows)
-        return [((i + 1) * ROW, d) for i, (n, d) in enumerate(rows) if n == n_layers]
+        return [
+            (self.height(part, i), d) for i, (n, d) in enumerate(rows) if n == n_layers
+        ]
 
     def output(self, x: float, part: str, text: str) -> None:
         """Add an output that reads the states of its step in the last layer."""
@@ -221,6 +284,32 @@ class Drawing:
                 start = place + self.offset(part, direction)
                 self.arrows.append(up(start, row, start, y))
         return box
+
+    def static(self, xs: list[float], text: str) -> None:
+        """Add the static columns that join the vectors of the steps at these places."""
+        left, right = min(xs) - WIDTH / 2, max(xs) + RISER + 0.2
+        width = max(right - left, width_of(text))
+        self.boxes.append(Box(left + width / 2, -ROW, text, STATIC, width))
+
+    def join(
+        self, start: float, right: float, y: float, texts: list[str], name: str
+    ) -> Box:
+        """Add the hidden layer over a vector, and over what joins it there.
+
+        The vector is at ``start``, its box ends at ``right``. Returns the layer's box.
+        """
+        for text in texts:
+            width = max(WIDTH, width_of(text) + 0.2)
+            box = Box(right + 0.4 + width / 2, y, text, STATIC, width)
+            self.boxes.append(box)
+            self.arrows.append(up(box.x, y, box.x, y + ROW))
+            right = box.x + width / 2
+        self.arrows.append(up(start, y, start, y + ROW, text="J"))
+        left, right = start - WIDTH / 2, max(right, start + WIDTH / 2)
+        width = max(right - left, width_of(name))
+        hidden = Box(left + width / 2, y + ROW, name, JOINED, width)
+        self.boxes.append(hidden)
+        return hidden
 
     def output_of(self, box: Box, text: str) -> None:
         """Add an output that reads a box below it."""
@@ -279,8 +368,7 @@ class Drawing:
                     linewidth=1.3,
                 )
             )
-            size = min(9.0, max(6.0, 9.0 * box.width / width_of(box.text)))
-            ax.text(box.x, box.y, box.text, ha="center", va="center", fontsize=size)
+            _draw_content(ax, box)
         for note in self.notes:
             ax.text(
                 note.x,
@@ -291,6 +379,30 @@ class Drawing:
                 fontsize=8,
                 color=note.colour,
             )
+
+
+def _draw_content(ax: Any, box: Box) -> None:
+    """Draw the text of a box, or the image with the number of its step beside it."""
+    if box.image is None:
+        size = min(9.0, max(6.0, 9.0 * box.width / width_of(box.text)))
+        ax.text(box.x, box.y, box.text, ha="center", va="center", fontsize=size)
+        return
+    pixels = box.image
+    height = HEIGHT - 0.08
+    width = min(height * pixels.shape[1] / pixels.shape[0], box.width - 0.3)
+    height = width * pixels.shape[0] / pixels.shape[1]
+    x = box.x + 0.1
+    ax.imshow(
+        pixels[..., 0] if pixels.shape[-1] == 1 else pixels,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        extent=(x - width / 2, x + width / 2, box.y - height / 2, box.y + height / 2),
+        interpolation="nearest",
+        zorder=3,
+    )
+    left = box.x - box.width / 2 + 0.06
+    ax.text(left, box.y, box.text, ha="left", va="center", fontsize=7, zorder=4)
 
 
 def _draw_letter(ax: Any, arrow: Arrow) -> None:

@@ -184,7 +184,7 @@ def _add_shares(
 
 def occlusion(batch: Embedded, n_points: int | None, parts: Tensor) -> Tensor:
     """Return how much the score falls when one part of one step is the baseline's."""
-    n_sequences, n_steps, _ = batch.x.shape
+    n_steps = batch.x.shape[1]
     device = batch.x.device
     whole = batch.whole
     real = torch.arange(n_steps, device=device) < batch.once["lengths"][:, None]

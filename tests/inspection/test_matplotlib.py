@@ -73,7 +73,7 @@ def test_without_matplotlib_the_error_names_the_extra(draw, model, without_matpl
 def test_the_numbers_need_no_matplotlib(model, without_matplotlib):
     assert GradientFlowDisplay(gradient_norms(model, X, Y)).ratio > 0
     assert np.isfinite(hidden_states(model, X)[0]).all()
-    assert len(shared_weights(model)) == 5
+    assert len(shared_weights(model)) == 8
     assert len(training_history(model)) == 1
     assert len(attention_weights(model, X)) == len(step_importance(model, X)) == 8
     assert count_parameters(model).sum() == model.n_parameters_

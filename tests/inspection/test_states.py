@@ -105,7 +105,7 @@ def test_labels_are_tokens_numbers_or_places(rng):
     two = SequenceClassifier(**params).fit(X, y)
     assert HiddenStateDisplay.from_estimator(two, X).steps == list("123456")
     patches = SequenceClassifier(patch_size=3, **params).fit(X, y)
-    assert HiddenStateDisplay.from_estimator(patches, X).steps == ["1", "2"]
+    assert HiddenStateDisplay.from_estimator(patches, X).steps == ["1–3", "4–6"]
     words = SequenceClassifier(**params).fit([["a" * 30], []] * 4, y)
     steps = [
         HiddenStateDisplay.from_estimator(words, [["a" * 30], []], index=i).steps

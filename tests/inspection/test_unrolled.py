@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
@@ -112,7 +113,7 @@ def test_the_middle_of_a_long_sequence_is_left_out():
     model = SequenceClassifier(bidirectional=False, **PARAMS).fit(X, [0, 1] * 4)
     display = UnrolledNetworkDisplay.from_estimator(model, X, max_steps=5)
     assert count_states(display) == 5
-    assert texts(display).count("…") == 2
+    assert texts(display).count("…") == 3  # inputs, their vectors, states
     shown = {text for text in texts(display) if text in X[0]}
     assert shown == {"w0", "w1", "w2", "w98", "w99"}
     with pytest.raises(ValueError, match="max_steps must be at least 3, got 2"):
@@ -135,6 +136,136 @@ def test_the_shapes_of_the_weights_are_those_of_the_network_and_stand_in_the_dra
     written = "\n".join(texts(display))
     assert "W: 9 × 2" in written
     assert "V: 2 × 6" in written
+
+
+CITY = pd.Categorical(["x", "y", "x"] * 4)
+FIELDS = pd.DataFrame({"word": WORDS, "age": np.arange(12.0), "city": CITY})
+NAMES = pd.DataFrame({"name": ["abcab", "bca", "c"] * 4, "city": CITY})
+FILMS = [np.full((n, 6, 5), float(n)) for n in (4, 1, 2)] * 4
+SERIES = pd.DataFrame(
+    {
+        "sales": [np.r_[np.sin(np.arange(20.0) + i), [np.nan] * 2] for i in range(12)],
+        "promo": [np.arange(22.0) % 2 for _ in range(12)],
+        "city": CITY,
+    }
+)
+FORECAST = {"target": "sales", "known_future": ["promo"], "horizon": 2, "window": 4}
+LABELS = [0, 1, 0] * 4
+ALL_PARTS = {
+    "text": (SequenceClassifier(pooling="attention", **PARAMS), WORDS, LABELS),
+    "columns": (SequenceClassifier(char_encoder="ngrams", **PARAMS), FIELDS, LABELS),
+    "tags": (SequenceTagger(num_layers=2, **PARAMS), FIELDS, WORDS),
+    "film": (SequenceRegressor(step_encoder="cnn", **PARAMS), FILMS, np.arange(12.0)),
+    "film and columns": (
+        SequenceTagger(step_encoder="cnn", **PARAMS),
+        FIELDS.assign(film=[np.ones((len(x), 6, 5)) for x in WORDS]),
+        WORDS,
+    ),
+    "patches": (
+        SequenceClassifier(patch_size=3, **PARAMS),
+        [np.ones((n, 2)) for n in (8, 3, 1)] * 4,
+        LABELS,
+    ),
+    "translation": (Seq2SeqTransformer(**PARAMS), FIELDS, WORDS),
+    "tied translation": (Seq2SeqTransformer(tie_weights=True, **PARAMS), WORDS, WORDS),
+    "frozen": (
+        SequenceClassifier(
+            embeddings={word: np.eye(3)[i] for i, word in enumerate("abc")},
+            embedding_dim=3,
+            freeze_embeddings=True,
+            **PARAMS,
+        ),
+        WORDS,
+        LABELS,
+    ),
+    "names": (SequenceGenerator(**PARAMS), NAMES, None),
+    "tied names": (SequenceGenerator(tie_weights=True, **PARAMS), NAMES, None),
+    "forecast": (SequenceForecaster(**FORECAST, **PARAMS), SERIES, None),
+    "direct": (SequenceForecaster(decoder="direct", **FORECAST, **PARAMS), SERIES, None),
+}
+
+
+@pytest.fixture(scope="module", params=ALL_PARTS)
+def case(request):
+    """Return the name of a case, its fitted estimator, and X."""
+    model, X, y = ALL_PARTS[request.param]
+    return request.param, model.fit(X, y), X
+
+
+def test_each_matrix_counts_once_and_all_are_there(case):
+    name, model, _ = case
+    weights = shared_weights(model)
+    vectors = sum(
+        p.numel()
+        for p in model.net_.module_.parameters()
+        if p.ndim < 2 and p.requires_grad
+    )
+    assert weights["n_parameters"].sum() + vectors == model.n_parameters_
+    parts = weights["part"].tolist()
+    assert ("image encoder" in parts) == name.startswith("film")
+    assert ("static columns" in parts) == (model._inputs.static is not None)
+    tied = weights[weights["part"] == "output"]["n_parameters"].eq(0).all()
+    assert tied == name.startswith("tied")
+    frozen = weights[weights["part"] == "embedding"]["n_parameters"].eq(0)
+    assert frozen.any() == (name == "frozen")
+
+
+def test_everything_that_the_network_reads_is_drawn(case):
+    name, model, X = case
+    display = UnrolledNetworkDisplay.from_estimator(model, X)
+    written = "\n".join(texts(display))
+    weights = display.weights
+    for part in ("embedding", "character encoder", "image encoder", "target embedding"):
+        of_part = weights[weights["part"] == part]
+        assert (part in written) == (len(of_part) > 0), part
+        for shape in of_part["shape"]:
+            assert " × ".join(map(str, shape)) in written
+    has_static = "static columns" in set(weights["part"])
+    assert display.static.endswith("city=x") == has_static
+    if has_static:
+        assert display.static in written
+    n_vectors = sum(text.startswith("$x_") for text in texts(display))
+    assert (n_vectors > 0) == (name != "patches")
+    assert ("J: " in written) == (name in ("columns", "direct"))
+    assert ("known ahead" in written) == (name in ("forecast", "direct"))
+
+
+def test_static_columns_join_each_step_or_the_pooled_vector():
+    tagger, X, y = ALL_PARTS["tags"]
+    display = UnrolledNetworkDisplay.from_estimator(tagger.fit(X, y), X)
+    assert display.static == "age=0, city=x"
+    assert display.static_in_steps
+    assert len(display.ax_.lines) == 4  # one way from the columns to each step
+    classifier, X, y = ALL_PARTS["columns"]
+    display = UnrolledNetworkDisplay.from_estimator(classifier.fit(X, y), X, index=1)
+    assert display.static == "age=1, city=y"
+    assert not display.static_in_steps
+    assert len(display.ax_.lines) == 0
+    assert "hidden layer" in texts(display)
+    many = FIELDS.assign(c="u", d=1, e=2).astype({"c": "category"})
+    display = UnrolledNetworkDisplay.from_estimator(classifier.fit(many, y), many)
+    assert display.static == "age=0, city=x, c=u and 2 more"
+
+
+def test_patches_are_labelled_by_the_steps_that_they_hold():
+    model, X, y = ALL_PARTS["patches"]
+    display = UnrolledNetworkDisplay.from_estimator(model.fit(X, y), X)
+    assert display.inputs == ["1–3", "4–6", "7–8"]
+    assert "inputs, in patches\nof 3 steps" in texts(display)
+    display = UnrolledNetworkDisplay.from_estimator(model, X, index=2)
+    assert display.inputs == ["1"]
+
+
+def test_frames_are_drawn_as_images_where_an_encoder_reads_them():
+    model, X, y = ALL_PARTS["film"]
+    films = [x + np.arange(len(x))[:, None, None] for x in X]
+    display = UnrolledNetworkDisplay.from_estimator(model.fit(films, y), films)
+    assert len(display.ax_.images) == 4
+    shades = [image.get_array().mean() for image in display.ax_.images]
+    assert shades == sorted(shades)
+    assert len(set(shades)) == 4
+    flat = SequenceRegressor(**PARAMS).fit(films, y)
+    assert not UnrolledNetworkDisplay.from_estimator(flat, films).ax_.images
 
 
 def test_a_tied_output_layer_has_the_shape_of_the_embedding():

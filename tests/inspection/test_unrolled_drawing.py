@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from skrnn.inspection import UnrolledNetworkDisplay
-from skrnn.inspection._unrolled import LAYOUTS
+from skrnn.inspection._unrolled import LAYOUTS, vector_rows
 from skrnn.inspection._unrolled_drawing import HEIGHT, Drawing, place_steps, width_of
 
 INPUTS = list("abcde")
+JOINED = {"static": "a=1, b=2", "static_in_steps": False}
 
 
 def weights(part, num_layers, bidirectional):
@@ -28,16 +29,22 @@ def weights(part, num_layers, bidirectional):
 
 def draw(display, max_steps):
     drawing = Drawing(display.weights)
+    drawing.vectors |= vector_rows(drawing, display)
     LAYOUTS[display.shape](drawing, display, max_steps)
     return drawing
 
 
-def make(shape, num_layers, bidirectional, **options):
+def make(shape, num_layers, bidirectional, embeds=False, joins=False, **options):
     rows = weights("encoder", num_layers, bidirectional)
     if shape == "one to many":
         rows = weights("layers", num_layers, False)
     if shape == "many to many, unaligned":
         rows += weights("decoder", num_layers, False)
+    if embeds:
+        rows.append(("embedding", 0, "", "E", (9, 3)))
+        rows.append(("target embedding", 0, "", "E", (9, 3)))
+    if joins:
+        rows.append(("join", 0, "", "J", (4, 9)))
     rows.append(("output", 0, "", "V", (2, 4)))
     frame = pd.DataFrame(rows, columns=["part", "layer", "direction", "symbol", "shape"])
     outputs = INPUTS if shape != "many to one" else ["positive"]
@@ -78,11 +85,48 @@ def assert_no_arrow_crosses_a_box(drawing):
         ("many to many, unaligned", {"attention": "additive"}),
         ("many to many, unaligned", {"feeds_back": False}),
         ("one to many", {}),
+        ("one to many", {"embeds": True, "static": "a=1, b=2"}),
+        ("many to one", {"embeds": True, "joins": True, "pooling": "last", **JOINED}),
+        ("many to one", {"joins": True, "known_ahead": True, "pooling": "max", **JOINED}),
+        ("many to many, aligned", {"embeds": True, "static": "a=1"}),
+        ("many to many, aligned", {"static": "a=1"}),
+        ("many to many, unaligned", {"embeds": True, "static": "a=1"}),
+        ("many to many, unaligned", {"static": "a=1", "attention": "general"}),
     ],
 )
 def test_no_arrow_crosses_a_box(shape, options, num_layers, bidirectional, max_steps):
     drawing = draw(make(shape, num_layers, bidirectional, **options), max_steps)
     assert_no_arrow_crosses_a_box(drawing)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("embeds", [False, True])
+def test_no_two_boxes_overlap(embeds, bidirectional):
+    for shape, options in (
+        ("many to one", {"joins": True, "known_ahead": True, **JOINED}),
+        ("many to one", {"joins": True, "pooling": "max", **JOINED}),
+        ("many to many, aligned", {"static": "a=1"}),
+        ("many to many, unaligned", {"static": "a=1", "attention": "general"}),
+        ("one to many", {"static": "a=1"}),
+    ):
+        drawing = draw(make(shape, 2, bidirectional, embeds=embeds, **options), 6)
+        for i, a in enumerate(drawing.boxes):
+            for b in drawing.boxes[:i]:
+                apart = (a.width + b.width) / 2 - 1e-9
+                assert abs(a.x - b.x) >= apart or abs(a.y - b.y) >= HEIGHT, (a, b)
+
+
+def test_static_columns_reach_the_vector_of_each_step_that_is_drawn():
+    drawing = draw(make("many to many, aligned", 1, False, static="a=1"), 4)
+    (bar,) = [box for box in drawing.boxes if box.text == "a=1"]
+    vectors = [box for box in drawing.boxes if box.text.startswith("$x_")]
+    assert len(vectors) == 4
+    ends = {arrow.end for arrow in drawing.arrows}
+    for box in vectors:
+        assert (box.x + box.width / 2, box.y) in ends
+    for xs, ys in drawing.lines:
+        assert ys[0] == pytest.approx(bar.y + HEIGHT / 2)
+        assert abs(xs[0] - bar.x) < bar.width / 2
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
