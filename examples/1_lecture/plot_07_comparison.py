@@ -74,29 +74,23 @@ flowers = compare_estimators(
 print(flowers)
 
 # %%
-# Each dot is a fold, the line its mean.
+# Each dot is a fold, and a line joins the same fold; the marks are means with their corrected
+# standard errors. The p-values are those of the difference to the recurrent network.
 import matplotlib.pyplot as plt
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained", sharey=True)
+from skrnn.model_selection import ComparisonDisplay
+
 comparisons = {"order of words": sentences, "vowels": vowels, "flowers": flowers}
+figure, axes = plt.subplots(
+    3, figsize=(9, 6), layout="constrained", sharex=True, height_ratios=[3, 2, 3]
+)
 for axis, (name, comparison) in zip(axes, comparisons.items(), strict=True):
-    scores = comparison.scores
-    for i, (method, group) in enumerate(scores.groupby("estimator", sort=False)):
-        color = f"C{i}" if method != "linear" else "C2"
-        axis.plot([i] * len(group), group["score"], "o", color=color, alpha=0.5)
-        axis.hlines(group["score"].mean(), i - 0.3, i + 0.3, color=color)
-        p = comparison.differences.set_index("estimator")["p_adjusted"].get(method)
-        if p is not None:
-            axis.annotate(
-                f"p = {p:.3f}" if p >= 0.001 else "p < 0.001",
-                (i, 0.37),
-                ha="center",
-                color="0.4",
-            )
-    methods = scores["estimator"].unique()
-    axis.set_xticks(range(len(methods)), methods)
-    axis.set(title=name, xlim=(-0.5, len(methods) - 0.5), ylim=(0.33, 1.03))
-axes[0].set_ylabel("accuracy in a fold")
+    ComparisonDisplay.from_comparison(comparison, ax=axis)
+    axis.set_title(name, loc="right", weight="bold", size=11)
+for axis in axes[:-1]:
+    axis.set_xlabel("")
+for axis in axes[1:]:
+    axis.get_legend().remove()
 plt.show()
 
 # %%
