@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format docs pictures bench constraints clean
+.PHONY: help demo test test-quick lint format docs pictures bench bench-long constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -67,8 +67,11 @@ docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warn
 pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page
 	$(ONE_THREAD) $(BIN)/python docs/pictures.py
 
-bench: $(VENV)/.stamp-dev ## run the benchmarks and print their tables
+bench: $(VENV)/.stamp-dev ## run the benchmarks of speed and print their tables
 	$(BIN)/python -m benchmarks
+
+bench-long: $(VENV)/.stamp-dev ## run every benchmark, those of quality included, for hours
+	$(BIN)/python -m benchmarks --long
 
 constraints: $(VENV)/.stamp-dev ## pin what the environment holds now
 	@{ echo '# The releases that CI runs, whole. Written by `make constraints` from an environment that passed.'; \

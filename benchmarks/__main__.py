@@ -1,10 +1,12 @@
-"""Run every benchmark and print its tables."""
+"""Run the benchmarks of speed, or with --long every benchmark, and print their tables."""
 
 from . import (
     cold_start,
     crf_speed,
     generation_speed,
+    gradient_flow,
     importance,
+    long_range,
     moving_digits,
     quality_audio,
     quality_classification,
@@ -14,6 +16,7 @@ from . import (
     quality_seq2seq,
     quality_tables,
     quality_tagging,
+    recurrence_pays,
     scaling,
     seq2seq_speed,
     serving,
@@ -21,28 +24,35 @@ from . import (
 )
 from ._report import machine_line, make_parser, print_goals, run_parts
 
-PROGRAMS = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (
-        training_speed,
-        cold_start,
-        scaling,
-        crf_speed,
-        seq2seq_speed,
-        generation_speed,
-        serving,
-        quality_classification,
-        quality_audio,
-        moving_digits,
-        quality_tables,
-        quality_regression,
-        quality_forecasting,
-        quality_tagging,
-        quality_seq2seq,
-        quality_generation,
-        importance,
-    )
-}
+
+def _by_name(*modules):
+    return {module.__name__.rpartition(".")[2]: module for module in modules}
+
+
+SPEED = _by_name(
+    training_speed,
+    cold_start,
+    crf_speed,
+    seq2seq_speed,
+    generation_speed,
+    serving,
+)
+PROGRAMS = SPEED | _by_name(
+    scaling,
+    quality_classification,
+    quality_audio,
+    moving_digits,
+    quality_tables,
+    quality_regression,
+    quality_forecasting,
+    quality_tagging,
+    quality_seq2seq,
+    quality_generation,
+    importance,
+    gradient_flow,
+    long_range,
+    recurrence_pays,
+)
 
 
 def main(argv=None):
@@ -52,14 +62,16 @@ def main(argv=None):
         "--only",
         nargs="+",
         choices=PROGRAMS,
-        default=list(PROGRAMS),
         metavar="NAME",
         help=f"programs to run: {', '.join(PROGRAMS)}",
+    )
+    parser.add_argument(
+        "--long", action="store_true", help="run those of quality, too, which take hours"
     )
     arguments = parser.parse_args(argv)
     print(machine_line())
     goals = []
-    for name in arguments.only:
+    for name in arguments.only or (PROGRAMS if arguments.long else SPEED):
         print(f"\n## {name}")
         goals += run_parts(PROGRAMS[name].PARTS, arguments.quick, arguments.seeds)
     print("\n## all goals")
