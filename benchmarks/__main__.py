@@ -2,6 +2,7 @@
 
 from . import (
     crf_speed,
+    engine,
     generation_speed,
     importance,
     moving_digits,
@@ -23,6 +24,7 @@ PROGRAMS = {
     module.__name__.rpartition(".")[2]: module
     for module in (
         training_speed,
+        engine,
         scaling,
         crf_speed,
         seq2seq_speed,
