@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from skrnn.modules.parallel import run_side_by_side
 
-#: Multiplications below which a call of oneDNN costs more than it gains.
-MIN_MULTIPLICATIONS = 1 << 19
+#: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
+#: gain what that costs.
+MIN_MULTIPLICATIONS = 1 << 26
 #: Multiplications from which two halves gain on two cores.
 MIN_SPLIT = 1 << 24
 

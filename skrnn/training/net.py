@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -30,9 +31,15 @@ from skrnn.training.inference import (
     run,
     run_batch,
 )
+from skrnn.training.optimizers import Adam
 from skrnn.training.seeding import make_generator
 from skrnn.training.updates import Updates
-from skrnn.training.user_callbacks import ends_training, release_torch, set_n_batches
+from skrnn.training.user_callbacks import (
+    any_users,
+    ends_training,
+    release_torch,
+    set_n_batches,
+)
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -188,6 +195,36 @@ class SequenceNet(NeuralNet):
         training = TrainingBatches(
             X, self.batch_size, self.order_generator_, self.device, self.bptt
         )
+        with self._updates_by_row():
+            self._run_epochs(X, y, training, epochs)
+        return self
+
+    @contextmanager
+    def _updates_by_row(self) -> Iterator[None]:
+        """Update rows of embeddings where they are read, unless callbacks may look."""
+        optimizer = self.optimizer_
+        if not isinstance(optimizer, Adam) or any_users(self.callbacks_):
+            yield
+            return
+        optimizer.watch(self.module_.lookup_tables())
+        try:
+            yield
+        finally:
+            optimizer.release()
+
+    def _set_training(self, training: bool = True) -> None:
+        """Change the mode of the parts; whoever evaluates sees all rows up to date."""
+        super()._set_training(training)
+        if not training and isinstance(self.optimizer_, Adam):
+            self.optimizer_.flush()
+
+    def _run_epochs(
+        self,
+        X: EncodedDataset,
+        y: EncodedDataset | None,
+        training: TrainingBatches,
+        epochs: int | None,
+    ) -> None:
         updates = Updates(self, X, training)
         validation = None if y is None else prediction_batches(self, y)
         n_batches = len(training) + (0 if validation is None else len(validation))
@@ -209,7 +246,6 @@ class SequenceNet(NeuralNet):
                 # one row an update would add up; skorch's checkpoints read the last one
                 del self.history[-1]["batches"][:-1]
         updates.end_training()
-        return self
 
     def run_single_epoch(
         self,
