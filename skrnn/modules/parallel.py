@@ -127,12 +127,33 @@ class _Graph:
         if not reached or not wanted:
             return [None] * len(leaves)
         outputs, given = zip(*reached, strict=True)
-        found = iter(torch.autograd.grad(outputs, wanted, given, allow_unused=True))
+        with torch.enable_grad():
+            start = _Start.apply(given, *outputs)
+        found = iter(torch.autograd.grad(start, wanted, allow_unused=True))
         return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
     def result(self, outputs: list[Tensor]) -> Any:
         """Return the outputs as the function did."""
         return tuple(outputs) if self.returns_tuple else outputs[0]
+
+
+class _Start(torch.autograd.Function):
+    """A scalar from which given gradients go to the outputs.
+
+    torch takes gradients by other tensors only after it has imported its symbolic shapes,
+    SymPy among them, which takes as long as a small fit.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gradients: tuple[Tensor, ...], *outputs: Tensor) -> Tensor:
+        """Return a scalar."""
+        ctx.gradients = gradients
+        return outputs[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the given gradients."""
+        return (None, *ctx.gradients)
 
 
 class _Fork(torch.autograd.Function):
