@@ -1,6 +1,7 @@
 """Run every benchmark and print its tables."""
 
 from . import (
+    cold_start,
     crf_speed,
     engine,
     generation_speed,
@@ -25,6 +26,7 @@ PROGRAMS = {
     for module in (
         training_speed,
         engine,
+        cold_start,
         scaling,
         crf_speed,
         seq2seq_speed,

@@ -7,6 +7,7 @@ names that every compared revision knows are used.
 import json
 import sys
 import time
+import warnings
 
 import numpy as np
 
@@ -33,40 +34,109 @@ def make_data():
     return X, y, tags, series, sums, texts
 
 
+def make_sentences(n_sequences, n_words, longest, seed):
+    """Return token lists of 5 to `longest` words; all words occur, the first ones often."""
+    rng = np.random.default_rng(seed)
+    words = np.array([f"w{i}" for i in range(n_words)])
+    lengths = rng.integers(5, longest + 1, size=n_sequences)
+    frequencies = 1 / np.arange(1, n_words + 1)
+    ids = rng.choice(n_words, size=lengths.sum(), p=frequencies / frequencies.sum())
+    ids[rng.permutation(len(ids))[:n_words]] = np.arange(n_words)
+    return [words[part].tolist() for part in np.split(ids, np.cumsum(lengths)[:-1])]
+
+
+def predict_some(model, X):
+    """Predict 100 sequences: generation takes long."""
+    model.predict(X[:100])
+
+
+def predict_all(model, X):
+    """Predict all sequences."""
+    model.predict(X)
+
+
+def predict_single(model, X):
+    """Predict one sequence of 20 steps a hundred times."""
+    one = [(X[0] * 20)[:20]]
+    for _ in range(100):
+        model.predict_proba(one)
+
+
 def workloads(scale):
-    """Return the name, estimator, X and y of each workload."""
+    """Return the name, estimator, X, y and prediction of each workload."""
     X, y, tags, series, sums, texts = make_data()
     epochs = {"max_epochs": 3 if scale == "full" else 1, "random_state": 0}
     reverse = [x[::-1] for x in X[:600]]
+    one = {"max_epochs": 1, "random_state": 0}
+    n_pairs = 1280 if scale == "full" else 640
+    pairs = [make_sentences(n_pairs, n, 25, i) for i, n in enumerate([4000, 8000])]
+    long = make_sentences(n_pairs // 2, 20_000 if scale == "full" else 8_000, 100, 2)
+    short = make_sentences(10_000, 5_000, 15, 3)
+    classes = [f"c{i % 10_000}" for i in np.random.default_rng(4).permutation(len(short))]
     return [
-        ("classifier, BiLSTM", SequenceClassifier(**epochs), X, y),
-        ("classifier, BiGRU", SequenceClassifier(cell="gru", **epochs), X, y),
-        ("regressor, LSTM", SequenceRegressor(**epochs), series, sums),
-        ("tagger, CRF", SequenceTagger(**epochs), X, tags),
+        ("classifier, BiLSTM", SequenceClassifier(**epochs), X, y, predict_all),
+        (
+            "classifier, BiGRU",
+            SequenceClassifier(cell="gru", **epochs),
+            X,
+            y,
+            predict_all,
+        ),
+        ("regressor, LSTM", SequenceRegressor(**epochs), series, sums, predict_all),
+        ("tagger, CRF", SequenceTagger(**epochs), X, tags, predict_all),
         (
             "seq2seq, 128 units",
             Seq2SeqTransformer(hidden_size=128, **epochs),
             X[:600],
             reverse,
+            predict_some,
         ),
         (
             "generator, 128 units",
             SequenceGenerator(hidden_size=128, **epochs),
             texts,
             None,
+            predict_some,
+        ),
+        (
+            "translator, 8,000 words",
+            Seq2SeqTransformer(hidden_size=256, batch_size=64, **one),
+            *pairs,
+            predict_some,
+        ),
+        (
+            f"generator, {'20,000' if scale == 'full' else '8,000'} words",
+            SequenceGenerator(tokenizer="word", **one),
+            long,
+            None,
+            predict_some,
+        ),
+        (
+            "classifier, 10,000 classes",
+            SequenceClassifier(**one),
+            short,
+            classes,
+            predict_some,
+        ),
+        (
+            "one sequence, 100 times",
+            SequenceClassifier(**one),
+            X[:300],
+            y[:300],
+            predict_single,
         ),
     ]
 
 
 def main():
-    """Time `fit` and `predict` of each workload."""
+    """Time `fit` and prediction of each workload."""
+    warnings.simplefilter("ignore")  # as many classes as sequences
     found = {}
-    for name, model, X, y in workloads(sys.argv[1]):
+    for name, model, X, y, predict in workloads(sys.argv[1]):
         start = time.perf_counter()
         model.fit(X, y) if y is not None else model.fit(X)
         fitted = time.perf_counter()
-        some = X[:100] if "generator" in name or "seq2seq" in name else X
-        model.predict(some)
+        predict(model, X)
         found[name] = {
             "fit": fitted - start,
             "predict": time.perf_counter() - fitted,

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import length_mask
+from skrnn.modules.products import Linear
 
 #: Numbers that additive attention holds at once without gradients.
 MAX_PAIRS = 1 << 22
@@ -52,7 +53,7 @@ class GeneralAttention(Attention):
 
     def __init__(self, query_size: int, memory_size: int):
         super().__init__(query_size, memory_size)
-        self.projection = nn.Linear(memory_size, query_size, bias=False)
+        self.projection = Linear(memory_size, query_size, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
         """Return ``(B, T, query_size)`` of memory ``(B, T, memory_size)``."""
@@ -75,8 +76,8 @@ class AdditiveAttention(Attention):
 
     def __init__(self, query_size: int, memory_size: int):
         super().__init__(query_size, memory_size)
-        self.of_memory = nn.Linear(memory_size, query_size)
-        self.of_query = nn.Linear(query_size, query_size, bias=False)
+        self.of_memory = Linear(memory_size, query_size)
+        self.of_query = Linear(query_size, query_size, bias=False)
         self.weights = nn.Parameter(torch.empty(query_size, 1))
 
     def initialize(self, generator: Generator) -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from skrnn.modules.dense import concatenate_windows
 from skrnn.modules.initialization import embedding_scale, small_normal_
+from skrnn.modules.products import Linear
 
 UNKNOWN = 1  # the id of a character outside the training data; 0 pads
 
@@ -57,7 +58,7 @@ class CharacterCNN(CharEncoder):
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
         super().__init__(n_ids, output_size)
         self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
-        self.filters = nn.Linear(self.WIDTH * character_dim, output_size)
+        self.filters = Linear(self.WIDTH * character_dim, output_size)
 
     def initialize(self, generator: Generator) -> None:
         """Draw the characters' vectors; the filters are a Linear layer."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from skrnn.modules.attention import ATTENTIONS, Attention, attend
 from skrnn.modules.dropout import Dropout
+from skrnn.modules.products import Linear
 from skrnn.modules.recurrent import LayerStates, RecurrentLayers
 
 
@@ -136,12 +137,12 @@ class Decoder(nn.Module):
         self.layers = RecurrentLayers(
             input_size, hidden_size, cell=cell, num_layers=num_layers, dropout=dropout
         )
-        self.bridge = nn.Linear(memory_size, math.prod(self.layers.state_shape))
+        self.bridge = Linear(memory_size, math.prod(self.layers.state_shape))
         self.attention: Attention | None = (
             ATTENTIONS[attention](hidden_size, memory_size) if attention else None
         )
         readout_size = hidden_size + (memory_size if attention else 0)
-        self.readout = nn.Linear(readout_size, output_size)
+        self.readout = Linear(readout_size, output_size)
         self.dropout = Dropout(dropout)
 
     def start(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> DecoderState:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
+from skrnn.modules.products import Linear
 
 ACTIVATIONS = {
     "identity": nn.Identity,
@@ -21,7 +22,7 @@ def hidden_layers(
     """Return dense layers over ``size`` features, and the size of their output."""
     layers: list[nn.Module] = []
     for units in hidden_layer_sizes:
-        layers += [nn.Linear(size, units), ACTIVATIONS[activation](), Dropout(dropout)]
+        layers += [Linear(size, units), ACTIVATIONS[activation](), Dropout(dropout)]
         size = units
     return nn.Sequential(*layers), size
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from skrnn.modules.products import affine
+
 #: State of a language model between calls: tensors ``(B, ...)``.
 State = tuple[Tensor, ...]
 
@@ -13,16 +15,31 @@ State = tuple[Tensor, ...]
 class StepScores(NamedTuple):
     """Scores of each step's labels or tokens, or its numbers.
 
+    They are computed where ``logits`` is read: over a large vocabulary they are the largest
+    array of a network, which the loss need not have at once.
+
     Attributes
     ----------
-    logits : (B, T, C)
-        A score for each label of each step, undefined in the padding.
+    features : (B, T, H)
+        Inputs of the output layer, undefined in the padding; without a ``weight`` the
+        scores themselves.
     lengths : (B,)
         Real steps of each sequence.
+    weight : (C, H), optional
+        The output layer's.
+    bias : (C,), optional
+        The output layer's.
     """
 
-    logits: Tensor
+    features: Tensor
     lengths: Tensor
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+
+    @property
+    def logits(self) -> Tensor:
+        """A score for each label of each step ``(B, T, C)``, undefined in the padding."""
+        return _project(self.features, self.weight, self.bias)
 
 
 class PathScores(NamedTuple):
@@ -30,8 +47,10 @@ class PathScores(NamedTuple):
 
     Attributes
     ----------
-    logits, lengths :
-        As in ``StepScores``.
+    logits : (B, T, C)
+        A score for each label of each step, undefined in the padding.
+    lengths : (B,)
+        Real steps of each sequence.
     transitions : (C, C)
         Score of the transition from one label (row) to another (column).
     start, end : (C,)
@@ -50,14 +69,24 @@ class LanguageScores(NamedTuple):
 
     Attributes
     ----------
-    logits : (B, T, C)
-        A score for each token, or each feature, that may follow each step.
-    lengths : (B,)
-        Real steps of each sequence.
+    features, lengths, weight, bias :
+        As in ``StepScores``: of each token, or each feature, that may follow each step.
     state : tuple of (B, ...)
         After the last step of the batch; undefined for sequences that have padding.
     """
 
-    logits: Tensor
+    features: Tensor
     lengths: Tensor
+    weight: Tensor
+    bias: Tensor
     state: State
+
+    @property
+    def logits(self) -> Tensor:
+        """A score for each token, or each feature, that may follow each step (B, T, C)."""
+        return _project(self.features, self.weight, self.bias)
+
+
+def _project(features: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Return the output layer's scores of its inputs."""
+    return features if weight is None else affine(features, weight, bias)

@@ -16,10 +16,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
+from contextvars import copy_context
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 T = TypeVar("T")
@@ -62,53 +64,96 @@ def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
     they run one after the other. Gradients reach inputs and weights as if each piece had
     been called; they cannot be differentiated again.
     """
-    tensors = [tensor for piece in pieces for tensor in piece.tensors]
-    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
-        return _run([piece.__call__ for piece in pieces])
-    graphs = [_Graph(piece) for piece in pieces]
-    outputs = iter(_Fork.apply(graphs, *tensors))
-    return [graph.result([next(outputs) for _ in graph.outputs]) for graph in graphs]
+    return _apply(run_side_by_side, pieces)
+
+
+def with_all_threads(piece: Piece) -> Any:
+    """Return the result of a piece that torch splits between its threads.
+
+    For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
+    Within ``one_thread_each`` it has the threads that torch had before.
+    """
+    return _apply(_run_with_all_threads, [piece])[0]
 
 
 # --- gradients --------------------------------------------------------------------------
 
+#: Calls functions and returns their results.
+Runner = Callable[[Sequence[Callable[[], Any]]], list[Any]]
+
+
+def _apply(run: Runner, pieces: Sequence[Piece]) -> list[Any]:
+    """Return the results of pieces that ``run`` calls, forward and backward."""
+    tensors = [tensor for piece in pieces for tensor in piece.tensors]
+    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
+        return run([piece.__call__ for piece in pieces])
+    graphs = [_Graph(piece) for piece in pieces]
+    outputs = iter(_Fork.apply(run, graphs, *tensors))
+    return [
+        graph.result([next(outputs) for _ in range(graph.n_outputs)]) for graph in graphs
+    ]
+
 
 class _Graph:
-    """The graph of one piece, apart from that of the network, with which it is freed."""
+    """The graph of one piece, apart from that of the network."""
 
     def __init__(self, piece: Piece):
-        self.piece = piece
-        self.leaves: list[Tensor] = []
+        self.function, inputs, self.weights = piece
+        self.inputs = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
         self.outputs: list[Tensor] = []
+        self.n_outputs = 0
         self.returns_tuple = False
 
     def run(self) -> None:
-        """Call the piece on leaves of its own."""
-        function, inputs, weights = self.piece
-        inputs = tuple(x.detach().requires_grad_(x.requires_grad) for x in inputs)
+        """Call the piece on inputs that are leaves of its graph."""
         with torch.enable_grad():
-            result = function(*inputs)
-        self.leaves = [*inputs, *weights]
+            result = self.function(*self.inputs)
         self.returns_tuple = isinstance(result, tuple)
         self.outputs = list(result) if self.returns_tuple else [result]
+        self.n_outputs = len(self.outputs)
 
     def differentiate(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
-        """Return the gradients by the leaves, from those by the outputs."""
+        """Return the gradients by inputs and weights, from those by the outputs.
+
+        It frees the graph, which a second call makes again.
+        """
+        if not self.outputs:
+            self.run()
         pairs = zip(self.outputs, gradients, strict=True)
         reached = [(o, g) for o, g in pairs if g is not None and o.requires_grad]
-        wanted = [leaf for leaf in self.leaves if leaf.requires_grad]
+        self.outputs = []
+        leaves = (*self.inputs, *self.weights)
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
         if not reached or not wanted:
-            return [None] * len(self.leaves)
+            return [None] * len(leaves)
         outputs, given = zip(*reached, strict=True)
-        gradients = torch.autograd.grad(
-            outputs, wanted, given, retain_graph=True, allow_unused=True
-        )
-        found = iter(gradients)
-        return [next(found) if leaf.requires_grad else None for leaf in self.leaves]
+        with torch.enable_grad():
+            start = _Start.apply(given, *outputs)
+        found = iter(torch.autograd.grad(start, wanted, allow_unused=True))
+        return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
     def result(self, outputs: list[Tensor]) -> Any:
         """Return the outputs as the function did."""
         return tuple(outputs) if self.returns_tuple else outputs[0]
+
+
+class _Start(torch.autograd.Function):
+    """A scalar from which given gradients go to the outputs.
+
+    torch takes gradients by other tensors only after it has imported its symbolic shapes,
+    SymPy among them, which takes as long as a small fit.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gradients: tuple[Tensor, ...], *outputs: Tensor) -> Tensor:
+        """Return a scalar."""
+        ctx.gradients = gradients
+        return outputs[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the given gradients."""
+        return (None, *ctx.gradients)
 
 
 class _Fork(torch.autograd.Function):
@@ -118,10 +163,13 @@ class _Fork(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, graphs: list[_Graph], *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, run: Runner, graphs: list[_Graph], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
         """Return the outputs of all pieces."""
-        _run([graph.run for graph in graphs])
-        ctx.graphs = graphs
+        run([graph.run for graph in graphs])
+        ctx.run, ctx.graphs = run, graphs
+        ctx.save_for_backward(*tensors)  # torch checks that nobody changes them
         ctx.set_materialize_grads(False)
         return tuple(out.detach() for graph in graphs for out in graph.outputs)
 
@@ -129,14 +177,15 @@ class _Fork(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradients by all tensors."""
+        assert ctx.saved_tensors
         rest = iter(gradients)
-        found = _run(
+        found = ctx.run(
             [
-                partial(graph.differentiate, [next(rest) for _ in graph.outputs])
+                partial(graph.differentiate, [next(rest) for _ in range(graph.n_outputs)])
                 for graph in ctx.graphs
             ]
         )
-        return (None, *(gradient for piece in found for gradient in piece))
+        return (None, None, *(gradient for piece in found for gradient in piece))
 
 
 # --- threads ----------------------------------------------------------------------------
@@ -183,52 +232,101 @@ def one_thread_each() -> Iterator[None]:
 def _set_threads(n_threads: int) -> None:
     """Set torch's number of threads in this thread alone.
 
-    torch sets the number of all threads to come with it, which is put back. A thread that
-    torch has not met takes that number at its first operation, so it is asked before.
+    torch sets the number of all threads to come with it, which another thread puts back. A
+    thread that torch has not met takes that number at its first operation, so it is asked
+    before.
     """
     torch.get_num_threads()
-    default = _in_new_thread(torch.get_num_threads)
-    torch.set_num_threads(n_threads)
-    _in_new_thread(partial(torch.set_num_threads, default))
+    known, changed = threading.Event(), threading.Event()
 
+    def keep_default() -> None:
+        default = torch.get_num_threads()
+        known.set()
+        changed.wait()
+        torch.set_num_threads(default)
 
-def _in_new_thread(function: Callable[[], T]) -> T:
-    found: list[T] = []
-    thread = threading.Thread(target=lambda: found.append(function()))
+    thread = threading.Thread(target=keep_default)
     thread.start()
+    known.wait()
+    torch.set_num_threads(n_threads)
+    changed.set()
     thread.join()
-    return found[0]
 
 
-def _run(calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of all calls, as many at once as there are threads for.
 
     The first call runs in this thread, which never waits for a call that has not begun:
     all workers may be taken by threads that wait for theirs.
     """
-    if len(calls) < 2 or _state.n_threads <= max(1, _n_callers):
+    if len(calls) < 2 or not _has_free_threads():
         return [call() for call in calls]
-    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    share = max(1, _state.n_threads // len(calls))
+    calls = [_like_here(call, share) for call in calls]
     pool = _get_pool()
-    futures = [pool.submit(_in_modes(call, grad, inference)) for call in calls[1:]]
+    futures = [pool.submit(call) for call in calls[1:]]
+    results: dict[int, T] = {}
     try:
-        results = [calls[0]()]
+        results[0] = calls[0]()
+        for i, future in reversed(list(enumerate(futures, 1))):  # workers begin in front
+            if future.cancel():
+                results[i] = calls[i]()
     except BaseException:
         wait([future for future in futures if not future.cancel()])
         raise
-    for call, future in zip(calls[1:], futures, strict=True):
-        results.append(call() if future.cancel() else future.result())
-    return results
+    for i, future in enumerate(futures, 1):
+        if i not in results:
+            results[i] = future.result()
+    return [results[i] for i in range(len(calls))]
 
 
-def _in_modes(call: Callable[[], T], grad: bool, inference: bool) -> Callable[[], T]:
-    """Return a call in the modes of this thread; each thread has its own."""
+def _has_free_threads() -> bool:
+    """Return whether this thread may use others, and no other caller has taken them."""
+    return _state.n_threads > max(1, _n_callers)
 
-    def call_in_modes() -> T:
-        with torch.inference_mode(inference), torch.set_grad_enabled(grad):
-            return call()
 
-    return call_in_modes
+def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of calls, one after the other, each with all threads.
+
+    The number is set in OpenMP, where it is that of this thread alone.
+    """
+    if not _has_free_threads():
+        return [call() for call in calls]
+    libraries = _openmp()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(_state.n_threads)
+    try:
+        return [call() for call in calls]
+    finally:
+        for library, n_threads in zip(libraries, before, strict=True):
+            library.set_num_threads(n_threads)
+
+
+@cache
+def _openmp() -> list[Any]:
+    """Return the OpenMP libraries of this process, that of torch among them."""
+    libraries = ThreadpoolController().lib_controllers
+    return [library for library in libraries if library.user_api == "openmp"]
+
+
+def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
+    """Return a call for any thread, in the modes and the context variables of this one.
+
+    Pieces within it may use ``n_threads``.
+    """
+    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    context = copy_context()
+
+    def run() -> T:
+        before, _state.n_threads = _state.n_threads, n_threads
+        try:
+            with torch.inference_mode(inference), torch.set_grad_enabled(grad):
+                return context.run(call)
+        finally:
+            _state.n_threads = before
+
+    return run
 
 
 def _get_pool() -> ThreadPoolExecutor:

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import length_mask
+from skrnn.modules.products import Linear
 
 
 class Pooling(nn.Module):
@@ -77,7 +78,7 @@ class AttentionPooling(Pooling):
 
     def __init__(self, size: int):
         super().__init__(size)
-        self.projection = nn.Linear(size, size)
+        self.projection = Linear(size, size)
         self.context = nn.Parameter(torch.empty(size, 1))
 
     def initialize(self, generator: Generator) -> None:

@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from skrnn.modules.products import Linear
+
 
 class StepEncoder(nn.Module):
     """Abstract base: encodes images.
@@ -57,7 +59,7 @@ class FrameCNN(StepEncoder):
             n_channels, n_filters = n_filters, min(2 * n_filters, self.MAX_FILTERS)
             height, width = math.ceil(height / 2), math.ceil(width / 2)
         self.convolutions: nn.ModuleList = nn.ModuleList(layers)
-        self.linear = nn.Linear(height * width * n_channels, output_size)
+        self.linear = Linear(height * width * n_channels, output_size)
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:

@@ -7,8 +7,10 @@ user's order, and dropout is off, also where a callback predicts in the middle o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +20,9 @@ from torch import Tensor
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.outputs import State
+from skrnn.modules.parallel import one_thread_each, run_side_by_side
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
@@ -27,6 +31,7 @@ from skrnn.training.order import MAX_ROWS, max_steps
 if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
 
+T = TypeVar("T")
 #: Steps after which a long sequence is cut where no gradient is wanted.
 CHUNK = 4096
 
@@ -77,15 +82,27 @@ def evaluation(net: SequenceNet, work: float = 0.0) -> Iterator[None]:
 
     ``work`` is that of the recurrent layers.
     """
+    keep_freed_memory()
     training = net.module_.training
     if training:
         net._set_training(False)
     try:
-        with torch.inference_mode(), expected_work(work):
+        with torch.inference_mode(), expected_work(work), _threads(net):
             yield
     finally:
         if training:
             net._set_training(True)
+
+
+def _threads(net: SequenceNet) -> AbstractContextManager[None]:
+    """Return the context in which batches run side by side, where that gains.
+
+    torch splits a large batch well between its threads; a compiled kernel has one.
+    """
+    like = next(net.module_.parameters())
+    cells = net.module_.cells().values()
+    compiled = any(cell.reads_packed(like) for cell in cells)
+    return one_thread_each() if compiled else nullcontext()
 
 
 def network_inputs(
@@ -95,6 +112,16 @@ def network_inputs(
     batches = prediction_batches(net, dataset)
     for indices, batch in zip(batches.order, batches, strict=True):
         yield indices, batch[0].inputs
+
+
+def computed(
+    net: SequenceNet, dataset: EncodedDataset, compute: Callable[[Any, Any], T]
+) -> Iterator[tuple[NDArray[np.int64], T]]:
+    """Yield each batch's indices and ``compute(indices, inputs)``, of two at a time."""
+    batches = network_inputs(net, dataset)
+    while pair := list(islice(batches, 2)):
+        found = run_side_by_side([partial(compute, *batch) for batch in pair])
+        yield from zip((indices for indices, _ in pair), found, strict=True)
 
 
 # --- outputs ----------------------------------------------------------------------------
@@ -130,8 +157,8 @@ def _row_by_sequence(
     """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
     with evaluation(net, recurrent_work(net, dataset)):
-        for indices, inputs in network_inputs(net, dataset):
-            rows = compute(inputs).cpu().numpy()
+        for indices, outputs in computed(net, dataset, lambda _, x: compute(x)):
+            rows = outputs.cpu().numpy()
             if result is None:
                 result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
             result[indices] = rows
@@ -160,8 +187,8 @@ def _row_by_step(
     steps = dataset.sequences.steps
     values: NDArray | None = None
     with evaluation(net, recurrent_work(net, dataset)):
-        for indices, inputs in network_inputs(net, dataset):
-            decoded = compute(inputs).cpu().numpy()
+        for indices, outputs in computed(net, dataset, lambda _, x: compute(x)):
+            decoded = outputs.cpu().numpy()
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
                 values = np.empty(shape, decoded.dtype)
@@ -216,9 +243,10 @@ def search(
     """Return the hypotheses that ``search(network, inputs, indices)`` finds."""
     order, found = [], []
     with evaluation(net, recurrent_work(net, dataset)):
-        for indices, inputs in network_inputs(net, dataset):
+        decode = partial(search, net.module_)
+        for indices, one in computed(net, dataset, lambda i, x: decode(x, i)):
             order.append(indices)
-            found.append(search(net.module_, inputs, indices))
+            found.append(one)
     return joined(found).take(np.argsort(np.concatenate(order)))
 
 

@@ -1,8 +1,8 @@
 """Losses: one value a sequence or a step, in nats or squared deviations of y.
 
 Each takes the network's outputs and targets and returns ``(B,)``, or ``(B, T)`` with 0
-in the padding; the net weights and averages them. A new regression loss is one subclass of
-``RegressionLoss`` and one row in ``LOSSES``.
+in the padding; training minimizes their weighted sum, ``Loss.total``. A new regression loss
+is one subclass of ``RegressionLoss`` and one row in ``LOSSES``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,28 @@ from torch.nn import functional as F
 
 from skrnn.modules.crf import log_likelihood
 from skrnn.modules.masking import length_mask
-from skrnn.modules.outputs import PathScores, StepScores
+from skrnn.modules.outputs import LanguageScores, PathScores, StepScores
+from skrnn.training.cross_entropy import row_losses, total_loss
 
 
-class CrossEntropy(nn.Module):
+class Loss(nn.Module):
+    """Abstract base: one value a sequence or a step."""
+
+    def forward(self, outputs: Any, targets: Any) -> Tensor:
+        """Return ``(B,)``, or ``(B, T)`` with 0 in the padding."""
+        raise NotImplementedError
+
+    def weighted(self, outputs: Any, targets: Any, weights: Tensor | None) -> Tensor:
+        """Return ``forward`` times weights, which have its shape or ``(B, 1)``."""
+        losses = self(outputs, targets)
+        return losses if weights is None else losses * weights
+
+    def total(self, outputs: Any, targets: Any, weights: Tensor | None) -> Tensor:
+        """Return the sum of the weighted losses."""
+        return self.weighted(outputs, targets, weights).sum()
+
+
+class CrossEntropy(Loss):
     """Negative log-likelihood of one class, smoothed in training only."""
 
     def __init__(self, label_smoothing: float = 0.0):
@@ -36,7 +54,7 @@ class CrossEntropy(nn.Module):
         )
 
 
-class BinaryCrossEntropy(nn.Module):
+class BinaryCrossEntropy(Loss):
     """Mean over independent labels, smoothed in training only."""
 
     def __init__(self, label_smoothing: float = 0.0):
@@ -52,21 +70,59 @@ class BinaryCrossEntropy(nn.Module):
         ).mean(1)
 
 
-class StepCrossEntropy(nn.Module):
+class StepCrossEntropy(Loss):
     """Negative log-likelihood of each step's class, smoothed in training only."""
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
-        self.of_one = CrossEntropy(label_smoothing)
+        self.label_smoothing = label_smoothing
 
-    def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
-        """Return ``(B, T)`` from scores ``(B, T, C)`` and class ids ``(B, T)``."""
-        flat = self.of_one(outputs.logits.flatten(0, 1), targets.flatten())  # (B * T,)
+    def forward(self, outputs: StepScores | LanguageScores, targets: Tensor) -> Tensor:
+        """Return ``(B, T)`` from scores of ``C`` classes and class ids ``(B, T)``."""
         padding = ~length_mask(outputs.lengths, targets.shape[1])
+        smoothing = self.label_smoothing if self.training else 0.0
+        if torch.is_grad_enabled() or outputs.weight is None:
+            logits = outputs.logits.flatten(0, 1)  # (B * T, C)
+            flat = F.cross_entropy(
+                logits, targets.flatten(), reduction="none", label_smoothing=smoothing
+            )
+        else:
+            layer = outputs.weight, outputs.bias
+            features = outputs.features.flatten(0, 1)  # (B * T, H)
+            flat = row_losses(features, *layer, targets.flatten(), smoothing)
         return flat.view_as(targets).masked_fill(padding, 0.0)  # (B, T)
 
+    def total(
+        self,
+        outputs: StepScores | LanguageScores,
+        targets: Tensor,
+        weights: Tensor | None,
+    ) -> Tensor:
+        """Return the sum of the weighted losses, computed at real steps only."""
+        weight, bias = outputs.weight, outputs.bias
+        if weight is None or bias is None or not torch.is_grad_enabled():
+            return super().total(outputs, targets, weights)
+        features = outputs.features
+        real = length_mask(outputs.lengths, targets.shape[1])  # (B, T)
+        shares = real.to(weight.dtype)  # (B, T)
+        if weights is not None:
+            shares = shares * weights
+        if features.device.type == "cpu":
+            features, targets, shares = features[real], targets[real], shares[real]
+        else:  # the number of real steps is not known there
+            features = features.masked_fill(~real[..., None], 0.0)
+        smoothing = self.label_smoothing if self.training else 0.0
+        return total_loss(
+            features.reshape(-1, features.shape[-1]),
+            weight,
+            bias,
+            targets.flatten(),
+            shares.flatten(),
+            smoothing,
+        )
 
-class StepBernoulli(nn.Module):
+
+class StepBernoulli(Loss):
     """Negative log-likelihood of each step's independent 0/1 features, summed."""
 
     def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
@@ -78,7 +134,7 @@ class StepBernoulli(nn.Module):
         return losses.masked_fill(padding, 0.0)  # (B, T)
 
 
-class PathLikelihood(nn.Module):
+class PathLikelihood(Loss):
     """Negative log-likelihood of a conditional random field's whole label path.
 
     A path has no weight for each of its steps. Instead the loss sees scores that are lower
@@ -109,7 +165,7 @@ class PathLikelihood(nn.Module):
         return -log_likelihood(outputs, targets)
 
 
-class RegressionLoss(nn.Module):
+class RegressionLoss(Loss):
     """Abstract base: a loss of regressors, over targets ``(B, K)`` of unit deviation.
 
     It says how many outputs the network needs, and which of them are the prediction.
@@ -223,7 +279,7 @@ LOSSES: dict[str, type[RegressionLoss]] = {
 }
 
 
-class RepeatedRegression(nn.Module):
+class RepeatedRegression(Loss):
     """Abstract base: a loss of regressors for many numbers of a sequence.
 
     Parameters

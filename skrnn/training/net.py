@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
+from skrnn.modules.initialization import allocate
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.recurrent import expected_work
@@ -29,9 +32,15 @@ from skrnn.training.inference import (
     run,
     run_batch,
 )
+from skrnn.training.optimizers import Adam
 from skrnn.training.seeding import make_generator
 from skrnn.training.updates import Updates
-from skrnn.training.user_callbacks import ends_training, release_torch, set_n_batches
+from skrnn.training.user_callbacks import (
+    any_users,
+    ends_training,
+    release_torch,
+    set_n_batches,
+)
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -160,6 +169,7 @@ class SequenceNet(NeuralNet):
         **kwargs: Any,
     ) -> SequenceNet:
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
+        keep_freed_memory()
         self.notify("on_train_begin", X=X, y=y)
         try:
             n_epochs = len(self.history) + self.max_epochs  # of the whole training
@@ -186,6 +196,36 @@ class SequenceNet(NeuralNet):
         training = TrainingBatches(
             X, self.batch_size, self.order_generator_, self.device, self.bptt
         )
+        with self._updates_by_row():
+            self._run_epochs(X, y, training, epochs)
+        return self
+
+    @contextmanager
+    def _updates_by_row(self) -> Iterator[None]:
+        """Update rows of embeddings where they are read, unless callbacks may look."""
+        optimizer = self.optimizer_
+        if not isinstance(optimizer, Adam) or any_users(self.callbacks_):
+            yield
+            return
+        optimizer.watch(self.module_.lookup_tables())
+        try:
+            yield
+        finally:
+            optimizer.release()
+
+    def _set_training(self, training: bool = True) -> None:
+        """Change the mode of the parts; whoever evaluates sees all rows up to date."""
+        super()._set_training(training)
+        if not training and isinstance(self.optimizer_, Adam):
+            self.optimizer_.flush()
+
+    def _run_epochs(
+        self,
+        X: EncodedDataset,
+        y: EncodedDataset | None,
+        training: TrainingBatches,
+        epochs: int | None,
+    ) -> None:
         updates = Updates(self, X, training)
         validation = None if y is None else prediction_batches(self, y)
         n_batches = len(training) + (0 if validation is None else len(validation))
@@ -207,7 +247,6 @@ class SequenceNet(NeuralNet):
                 # one row an update would add up; skorch's checkpoints read the last one
                 del self.history[-1]["batches"][:-1]
         updates.end_training()
-        return self
 
     def run_single_epoch(
         self,
@@ -258,25 +297,27 @@ class SequenceNet(NeuralNet):
         total = torch.zeros((), device=self.device)
         for micro_batch in batch:
             outputs, state = run(self, micro_batch, state)
-            loss = self.weighted_losses(micro_batch, outputs).sum()
+            loss = self.total_loss(micro_batch, outputs)
             (loss / n_targets).backward()
             total += loss.detach()
-            del outputs, loss  # and their graph, before the next micro-batch needs memory
         return total / batch.n_targets, state
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Return the loss of a batch without training on it."""
         with torch.inference_mode():
             total = sum(
-                self.weighted_losses(micro_batch, outputs).sum()
+                self.total_loss(micro_batch, outputs)
                 for micro_batch, outputs in run_batch(self, batch)
             )
         return {"loss": total / batch.n_targets, "y_pred": None}
 
     def weighted_losses(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
         """Return the weighted losses, one a sequence or one a step."""
-        losses = self.criterion_(outputs, micro_batch.targets)
-        return losses if micro_batch.weights is None else losses * micro_batch.weights
+        return self.criterion_.weighted(outputs, micro_batch.targets, micro_batch.weights)
+
+    def total_loss(self, micro_batch: MicroBatch, outputs: Any) -> Tensor:
+        """Return the sum of the weighted losses."""
+        return self.criterion_.total(outputs, micro_batch.targets, micro_batch.weights)
 
     # --- state -----------------------------------------------------------------------
 
@@ -328,7 +369,7 @@ class SequenceNet(NeuralNet):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the CPU if its device is not there."""
-        network = empty_network(*state["network"]).to_empty(device="cpu")
+        network = allocate(empty_network(*state["network"]))
         network.load_state_dict(
             {name: torch.tensor(value) for name, value in state["weights"].items()}
         )

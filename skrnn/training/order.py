@@ -148,6 +148,8 @@ def prediction_order(dataset: EncodedDataset, most: int) -> list[NDArray[np.int6
     The batches depend on the lengths and contents of the sequences alone, and not on the
     order in which they come: so does every bit of a prediction.
     """
+    if len(dataset) == 1:
+        return [np.zeros(1, np.int64)]
     # forced targets that are longer than their sources count in what fits
     longer = np.maximum(dataset.lengths, dataset.target_lengths)
     order = np.lexsort((fingerprints(dataset.sequences), dataset.lengths, longer))

@@ -133,7 +133,7 @@ class Updates:
         net._zero_grad_optimizer()
         n_targets = self.n_targets or batch.n_targets
         loss, self.state = net.add_gradients(batch, n_targets, state)
-        gradients = [w.grad for w in self.weights if w.grad is not None]
+        gradients = [dense_part(w) for w in self.weights if w.grad is not None]
         # one transfer from the device for both numbers
         norm, value = torch.stack([joint_norm(gradients, loss), loss]).tolist()
         if check and not math.isfinite(value):
@@ -207,6 +207,15 @@ class Updates:
         if self.net.bptt is None and longest >= LONG:
             message += f", or shorter sequences (the longest has {longest:,} steps)"
         return message
+
+
+def dense_part(weight: Tensor) -> Tensor:
+    """Return the gradient of a weight, or of those of its rows that have one."""
+    gradient: Any = weight.grad
+    if not gradient.is_sparse:
+        return gradient
+    weight.grad = gradient = gradient.coalesce()
+    return gradient.values()
 
 
 def joint_norm(tensors: list[Tensor], like: Tensor) -> Tensor:

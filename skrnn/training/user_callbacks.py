@@ -204,6 +204,15 @@ def ends_training(callback: Callback) -> bool:
     )
 
 
+def any_users(callbacks: Sequence[tuple[str, Callback]]) -> bool:
+    """Return whether some are not the loop's own."""
+    return any(
+        not isinstance(callback, skorch.callbacks.EpochTimer)
+        and not type(callback).__module__.startswith("skrnn.")
+        for _, callback in callbacks
+    )
+
+
 def set_n_batches(callbacks: Sequence[tuple[str, Callback]], n_batches: int) -> None:
     """Give skorch's progress bars the number of batches, which they cannot count here."""
     for _, callback in callbacks:

@@ -75,7 +75,7 @@ def test_the_same_bits_for_every_cell_and_direction(
     model = SequenceClassifier(
         cell=cell,
         bidirectional=bidirectional,
-        hidden_size=32,
+        hidden_size=48,  # from here on torch splits the decomposition of a matrix, too
         num_layers=2,
         batch_size=32,
         max_epochs=2,

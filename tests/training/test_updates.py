@@ -358,7 +358,7 @@ def test_a_stream_resumes_from_a_finite_state_after_a_skipped_update():
         states.append(inputs.get("state"))
         if len(states) == 2:
             return outputs._replace(
-                logits=outputs.logits * math.inf,
+                features=outputs.features * math.inf,
                 state=tuple(part * math.nan for part in outputs.state),
             )
         return outputs

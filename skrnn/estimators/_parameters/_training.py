@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Optimizer, RMSprop
 
 from skrnn._sklearn import Interval, SequenceOf, SubclassOf
 from skrnn.estimators._parameters._constraints import (
@@ -19,11 +19,12 @@ from skrnn.estimators._parameters._constraints import (
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.training.callbacks import SCHEDULES
 from skrnn.training.losses import LOSSES
+from skrnn.training.optimizers import Adam, AdamW
 
 #: The ``optimizer`` parameter: class and options beside lr and weight_decay.
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
-    "adam": (Adam, {"fused": True}),
-    "adamw": (AdamW, {"fused": True}),
+    "adam": (Adam, {}),
+    "adamw": (AdamW, {}),
     "sgd": (SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
     "rmsprop": (RMSprop, {}),
 }

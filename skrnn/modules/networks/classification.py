@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from skrnn.modules.embedding import Inputs
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.pooling import POOLINGS
+from skrnn.modules.products import Linear
 
 
 class SequenceNetwork(EncodingNetwork):
@@ -35,8 +36,8 @@ class SequenceNetwork(EncodingNetwork):
         size = self.encoder.output_size
         self.join = None
         if self.static is not None:
-            self.join = nn.Sequential(nn.Linear(size + self.static_size, size), nn.ReLU())
-        self.head = nn.Linear(size, n_outputs)
+            self.join = nn.Sequential(Linear(size + self.static_size, size), nn.ReLU())
+        self.head = Linear(size, n_outputs)
 
     def pool(self, inputs: Inputs) -> Tensor:
         """Return the vector ``(B, H)`` of each sequence, static columns apart."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from skrnn.modules.decoder import Decoder, DecoderState
 from skrnn.modules.embedding import UNKNOWN, Inputs
@@ -14,6 +13,7 @@ from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.networks.network import join_static
 from skrnn.modules.outputs import StepScores
+from skrnn.modules.products import Linear, affine
 
 
 class EncoderDecoder(EncodingNetwork):
@@ -84,7 +84,7 @@ class TranslationNetwork(EncoderDecoder):
         size = target_dim if tie_weights else config["hidden_size"]
         super().__init__(input_size=target_dim, output_size=size, **config)
         self.embedding = nn.Embedding(n_outputs, target_dim, padding_idx=0)
-        self.head = None if tie_weights else nn.Linear(size, n_outputs)
+        self.head = None if tie_weights else Linear(size, n_outputs)
         self.bias = nn.Parameter(torch.empty(n_outputs)) if tie_weights else None
 
     def initialize(self, generator: Generator) -> None:
@@ -101,7 +101,9 @@ class TranslationNetwork(EncoderDecoder):
         """
         state = self.encode(inputs)
         outputs = self.decoder(self._embed(inputs["previous"], state), state)  # (B, U, E)
-        return StepScores(self._score(self.dropout(outputs)), inputs["target_lengths"])
+        return StepScores(
+            self.dropout(outputs), inputs["target_lengths"], *self._output_layer()
+        )
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return log-probabilities ``(S, K, n_outputs)`` of the token after ``(S, K)``.
@@ -110,7 +112,7 @@ class TranslationNetwork(EncoderDecoder):
         given to other tokens, so that a target's is the same here as in ``forward``.
         """
         outputs, state = self.decoder.step(self._embed(tokens, state), state)
-        log_probabilities = self._score(outputs).log_softmax(-1)
+        log_probabilities = affine(outputs, *self._output_layer()).log_softmax(-1)
         log_probabilities[..., : UNKNOWN + 1] = -torch.inf
         return log_probabilities, state
 
@@ -123,11 +125,10 @@ class TranslationNetwork(EncoderDecoder):
         """Return the weight of the output layer; tied, the target tokens' vectors."""
         return self.embedding.weight if self.head is None else self.head.weight
 
-    def _score(self, outputs: Tensor) -> Tensor:
-        """Return logits ``(..., n_outputs)`` of the decoder's outputs."""
-        if self.head is not None:
-            return self.head(outputs)
-        return F.linear(outputs, self.embedding.weight, self.bias)
+    def _output_layer(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the output layer."""
+        bias: Any = self.bias if self.head is None else self.head.bias
+        return self.output_weight(), bias
 
     def _embed(self, tokens: Tensor, state: DecoderState) -> Tensor:
         """Return decoder inputs of target tokens ``(B, U)``."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from skrnn.modules.dense import hidden_layers
 from skrnn.modules.embedding import Inputs
 from skrnn.modules.masking import last_steps
 from skrnn.modules.networks.network import InputNetwork
+from skrnn.modules.products import Linear
 
 
 class FeedForwardNetwork(InputNetwork):
@@ -45,7 +46,7 @@ class FeedForwardNetwork(InputNetwork):
         self.window = window
         size = window * self.input_layer.output_size + self.static_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
-        self.head = nn.Linear(size, n_outputs)
+        self.head = Linear(size, n_outputs)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits ``(B, n_outputs)`` of each sequence."""

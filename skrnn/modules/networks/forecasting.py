@@ -15,6 +15,7 @@ from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import last_steps
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.networks.network import InputNetwork
+from skrnn.modules.products import Linear
 
 
 class HorizonNetwork(EncodingNetwork):
@@ -67,7 +68,7 @@ class HorizonNetwork(EncodingNetwork):
         )
         self.n_known = n_known
         self.ahead = nn.Parameter(torch.empty(horizon, target_dim))
-        self.head = nn.Linear(size, n_outputs // horizon)
+        self.head = Linear(size, n_outputs // horizon)
 
     def initialize(self, generator: Generator) -> None:
         """Draw the vectors of the steps ahead."""
@@ -115,8 +116,8 @@ class DirectNetwork(EncodingNetwork):
         self.n_known = n_known
         size = self.encoder.output_size
         joined = size + horizon * n_known + self.static_size
-        self.join = nn.Sequential(nn.Linear(joined, size), nn.ReLU())
-        self.head = nn.Linear(size, n_outputs)
+        self.join = nn.Sequential(Linear(joined, size), nn.ReLU())
+        self.head = Linear(size, n_outputs)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
@@ -162,7 +163,7 @@ class WindowHorizonNetwork(InputNetwork):
         self.hidden, size = hidden_layers(
             size + self.static_size, hidden_layer_sizes, activation, dropout
         )
-        self.head = nn.Linear(size, n_outputs)
+        self.head = Linear(size, n_outputs)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""

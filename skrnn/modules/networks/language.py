@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from skrnn.modules.dense import concatenate_windows, hidden_layers
 from skrnn.modules.dropout import Dropout
@@ -15,6 +14,7 @@ from skrnn.modules.embedding import PADDING, UNKNOWN, Inputs, StaticInput
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.networks.network import Network, join_static
 from skrnn.modules.outputs import LanguageScores, State
+from skrnn.modules.products import Linear, affine
 from skrnn.modules.recurrent import CELLS, RecurrentLayers
 
 
@@ -70,12 +70,12 @@ class LanguageModel(Network):
             self.project: nn.Module = (
                 nn.Identity()
                 if output_size == self.input_size
-                else nn.Linear(output_size, self.input_size)
+                else Linear(output_size, self.input_size)
             )
             self.bias = nn.Parameter(torch.empty(n_outputs))
             self.register_buffer("unknown_enabled", torch.ones((), dtype=torch.bool))
         else:
-            self.head = nn.Linear(output_size, n_outputs)
+            self.head = Linear(output_size, n_outputs)
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
@@ -104,17 +104,17 @@ class LanguageModel(Network):
             x = x.masked_fill(is_zero[..., None], 0.0)
         return self.dropout(x)
 
-    def score(self, outputs: Tensor) -> Tensor:
-        """Return logits ``(B, T, n_outputs)`` of ``(B, T, output_size)``."""
-        if self.embedding is None:
-            return self.head(outputs)
-        if self.tied:
-            weight = self.embedding.weight
-            logits = F.linear(self.project(outputs), weight, self.bias)
-        else:
-            logits = self.head(outputs)
-        logits[..., PADDING].fill_(-torch.inf)
-        return logits
+    def output_layer(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the output layer; padding is never the next token."""
+        bias: Any = self.bias if self.tied else self.head.bias
+        if self.embedding is not None:
+            bias = bias.clone()
+            bias[PADDING] = -torch.inf
+        return self.output_weight(), bias
+
+    def to_score(self, outputs: Tensor) -> Tensor:
+        """Return the inputs of the output layer, of ``(B, T, output_size)``."""
+        return self.project(outputs) if self.tied else outputs
 
     def advance(
         self, inputs: Tensor, static: Tensor | None, state: State
@@ -152,12 +152,14 @@ class LanguageModel(Network):
         steps = inputs["features" if self.embedding is None else "tokens"]
         start, before = self.start(inputs), inputs.get("state", ())
         outputs, after = self.run(steps, (*start, *before[len(start) :]))
-        return LanguageScores(self.score(outputs), inputs["lengths"], after)
+        features = self.to_score(outputs)  # (B, T, H)
+        return LanguageScores(features, inputs["lengths"], *self.output_layer(), after)
 
     def read(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Return logits ``(B, C)`` of the step after the last, and the state there."""
         outputs, after = self.run(inputs, state)
-        return self.score(outputs[:, -1:])[:, 0], after
+        features = self.to_score(outputs[:, -1])  # (B, H)
+        return affine(features, *self.output_layer()), after
 
 
 class RecurrentLanguageModel(LanguageModel):

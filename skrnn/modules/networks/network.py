@@ -62,6 +62,15 @@ class Network(nn.Module):
         head: Any = self.get_submodule("head")
         return head.weight
 
+    def lookup_tables(self) -> list[nn.Embedding]:
+        """Return the embeddings of which a batch reads no other rows than its tokens'."""
+        output = self.output_weight()
+        return [
+            part
+            for part in self.modules()
+            if isinstance(part, nn.Embedding) and part.weight is not output
+        ]
+
     def encode_characters(self, characters: Tensor, field: int = 0) -> Tensor:
         """Return the vectors of distinct words, of which a batch then takes its rows.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from skrnn.modules.crf import ConditionalRandomField
@@ -15,6 +15,7 @@ from skrnn.modules.masking import length_mask
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.networks.network import InputNetwork
 from skrnn.modules.outputs import PathScores, StepScores
+from skrnn.modules.products import Linear
 
 
 class TaggingNetwork(EncodingNetwork):
@@ -34,7 +35,7 @@ class TaggingNetwork(EncodingNetwork):
 
     def __init__(self, *, n_outputs: int, crf: bool, **encoding: Any):
         super().__init__(**encoding)
-        self.head = nn.Linear(self.encoder.output_size, n_outputs)
+        self.head = Linear(self.encoder.output_size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
 
     def forward(self, inputs: Inputs) -> StepScores | PathScores:
@@ -73,7 +74,7 @@ class WindowTaggingNetwork(InputNetwork):
         self.context = context
         size = (2 * context + 1) * self.input_layer.output_size + self.static_size
         self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
-        self.head = nn.Linear(size, n_outputs)
+        self.head = Linear(size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
 
     def forward(self, inputs: Inputs) -> StepScores | PathScores:

@@ -49,6 +49,11 @@ class Cell(nn.Module):
     is_bounded : bool
         Whether the state stays finite however many steps follow. Such a cell may read
         padding after the real steps; any other is called on real steps only.
+    is_splittable : bool
+        Whether several calls may read the sequences of a batch.
+    is_fused : bool
+        Whether ``forward`` is one call of torch's that gives the same bits with any number
+        of threads.
     kernel : str or None
         The kernel of its recurrence over packed steps, see ``recurrence``; None where
         ``forward`` is all there is.
@@ -58,6 +63,8 @@ class Cell(nn.Module):
     n_gates: ClassVar[int] = 1
     gate_names: ClassVar[tuple[str, ...]] = ()
     is_bounded: ClassVar[bool] = True
+    is_splittable: ClassVar[bool] = True
+    is_fused: ClassVar[bool] = False
     kernel: ClassVar[str | None] = None
     #: ``initialize`` gives the values of all parameters, those of submodules included.
     initializes_submodules: ClassVar[bool] = True
@@ -289,6 +296,7 @@ class LSTM(TorchCell):
     n_states = 2  # outputs and cell values
     n_gates = 4
     gate_names = ("input", "forget", "output")
+    is_fused = True
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))

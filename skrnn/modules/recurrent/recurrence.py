@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from skrnn.modules.products import multiply
 from skrnn.modules.recurrent import plain_kernels
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernel, Kernels
@@ -89,7 +90,7 @@ def recur(
     parts = (x, state, weight_ih, weight_hh, bias_ih, bias_hh)
     if torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in parts):
         return _Recurrence.apply(kernel, steps, *parts)
-    gates = torch.addmm(bias_ih, x, weight_ih.t())
+    gates = multiply(x, weight_ih, bias_ih)
     outputs, _ = kernel[0](gates, steps, state, weight_hh, bias_hh, False)
     return outputs, _last(outputs, steps)
 
@@ -118,7 +119,7 @@ class _Recurrence(torch.autograd.Function):
         bias_ih: Tensor,
         bias_hh: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        gates = torch.addmm(bias_ih, x, weight_ih.t())
+        gates = multiply(x, weight_ih, bias_ih)
         outputs, saved = kernel[0](gates, steps, state, weight_hh, bias_hh, True)
         ctx.kernel, ctx.steps = kernel, steps
         ctx.set_materialize_grads(False)
@@ -136,7 +137,7 @@ class _Recurrence(torch.autograd.Function):
         moved, by_input = found.n_moved, found.by_input
         by_x = by_weight_hh = by_bias_hh = None
         if ctx.needs_input_grad[2]:
-            by_x = by_input @ weight_ih.roll(moved, 0)
+            by_x = multiply(by_input, weight_ih.roll(moved, 0).t())
         if weight_hh is not None:
             by_weight_hh = _product(found.by_hidden, found.before)
             by_bias_hh = found.by_hidden.sum(0)

@@ -1,0 +1,123 @@
+"""Matrix products, by oneDNN where it is faster than torch's own choice.
+
+torch multiplies float32 matrices on a CPU by MKL, which uses half the vector width of some
+processors. Its recurrent layers call oneDNN, which uses all of it; so do these functions.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skrnn.modules.parallel import run_side_by_side
+
+#: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
+#: gain what that costs.
+MIN_MULTIPLICATIONS = 1 << 26
+#: Multiplications from which two halves gain on two cores.
+MIN_SPLIT = 1 << 24
+
+
+def _find_linear() -> Any:
+    """Return oneDNN's affine map, None in builds of torch without it."""
+    if not torch.backends.mkldnn.is_available():
+        return None
+    return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+
+
+_LINEAR = _find_linear()
+
+
+def _is_faster(x: Tensor, weight: Tensor) -> bool:
+    """Return whether oneDNN multiplies these matrices, and faster."""
+    return (
+        _LINEAR is not None
+        and x.dtype == torch.float32
+        and x.device.type == "cpu"
+        and x.numel() * len(weight) >= MIN_MULTIPLICATIONS
+    )
+
+
+def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, without a gradient.
+
+    Parameters
+    ----------
+    x : tensor of shape (N, K)
+    weight : tensor of shape (M, K)
+        Either may be a transposed view.
+    bias : tensor of shape (M,), optional
+
+    Returns
+    -------
+    products : tensor of shape (N, M)
+    """
+    if _is_faster(x, weight):
+        return _LINEAR(x, weight, bias, "none", [], "")
+    return F.linear(x, weight, bias)
+
+
+def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``multiply(x, weight, bias)``, halves of the rows side by side in training."""
+    large = x.numel() * len(weight) >= MIN_SPLIT and x.device.type == "cpu"
+    if not large or len(x) < 2 or torch.is_inference_mode_enabled():
+        return multiply(x, weight, bias)
+    halves = [partial(multiply, half, weight, bias) for half in x.tensor_split(2)]
+    return torch.cat(run_side_by_side(halves))
+
+
+class _Affine(torch.autograd.Function):
+    """``multiply`` with a gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return ``(N, M)``."""
+        ctx.save_for_backward(x, weight)
+        return multiply_large(x, weight, bias)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, weight and bias."""
+        x, weight = ctx.saved_tensors
+        (gradient,) = gradients  # (N, M)
+        of_x = of_weight = of_bias = None
+        if ctx.needs_input_grad[0]:
+            of_x = multiply_large(gradient, weight.T)  # (N, K)
+        if ctx.needs_input_grad[1]:
+            of_weight = multiply_large(gradient.T, x.T)  # (M, K)
+        if ctx.needs_input_grad[2]:
+            of_bias = gradient.sum(0)  # (M,)
+        return of_x, of_weight, of_bias
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, as ``torch.nn.functional.linear``.
+
+    Parameters
+    ----------
+    x : tensor of shape (..., K)
+    weight : tensor of shape (M, K)
+    bias : tensor of shape (M,), optional
+
+    Returns
+    -------
+    products : tensor of shape (..., M)
+        They have a gradient, which has none itself.
+    """
+    if not _is_faster(x, weight):
+        return F.linear(x, weight, bias)
+    products = _Affine.apply(x.reshape(-1, x.shape[-1]), weight, bias)  # (N, M)
+    return products.view(*x.shape[:-1], len(weight))
+
+
+class Linear(nn.Linear):
+    """``torch.nn.Linear`` by ``affine``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(..., M)`` of x ``(..., K)``."""
+        return affine(x, self.weight, self.bias)

@@ -1,0 +1,73 @@
+"""Products against torch's own, in every layout that the callers use."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from skrnn.modules import products
+from skrnn.modules.products import affine, multiply
+
+
+def transposed(x):
+    """Return x as a transposed view."""
+    return x.T.contiguous().T
+
+
+@pytest.fixture(params=["small", "large", "no library"])
+def sizes(request, monkeypatch):
+    if request.param == "no library":
+        monkeypatch.setattr(products, "_LINEAR", None)
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1 << 10)
+    return (3, 5, 4) if request.param == "small" else (70, 90, 110)
+
+
+@pytest.mark.parametrize("change_x", [torch.clone, transposed])
+@pytest.mark.parametrize("change_weight", [torch.clone, transposed])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_products_equal_those_of_torch(
+    sizes, change_x, change_weight, with_bias, generator
+):
+    n, k, m = sizes
+    x, weight = torch.randn(n, k, generator=generator), torch.randn(m, k)
+    bias = torch.randn(m, generator=generator) if with_bias else None
+    got = multiply(change_x(x), change_weight(weight), bias)
+    torch.testing.assert_close(got, F.linear(x, weight, bias), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_gradients_equal_those_of_torch(sizes, with_bias, generator):
+    n, k, m = sizes
+    shapes = [(2, n, k), (m, k)] + [(m,)] * with_bias
+    given = [torch.randn(s, generator=generator, requires_grad=True) for s in shapes]
+    factor = torch.randn(2, n, m, generator=generator)
+    got, expected = (
+        torch.autograd.grad((function(*given) * factor).sum(), given)
+        for function in (affine, F.linear)
+    )
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_frozen_arguments_get_no_gradient(generator):
+    x = torch.randn(2, 3, generator=generator, requires_grad=True)
+    weight = torch.randn(4, 3, generator=generator)
+    affine(x, weight).sum().backward()
+    torch.testing.assert_close(x.grad, weight.sum(0).expand(2, 3))
+    assert weight.grad is None
+
+
+def test_double_precision_stays_double(generator):
+    x = torch.randn(80, 90, generator=generator, dtype=torch.float64)
+    weight = torch.randn(100, 90, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(affine(x, weight), x @ weight.T, rtol=1e-12, atol=1e-12)
+
+
+def test_an_infinite_bias_stays_infinite(generator, monkeypatch):
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    x, weight = torch.randn(80, 90, generator=generator), torch.randn(100, 90)
+    bias = torch.zeros(100)
+    bias[0] = -torch.inf
+    got = affine(x, weight, bias)
+    assert (got[:, 0] == -torch.inf).all()
+    assert got[:, 1:].isfinite().all()
