@@ -3,6 +3,7 @@
 from . import (
     cold_start,
     crf_speed,
+    engine,
     generation_speed,
     gradient_flow,
     importance,
@@ -31,6 +32,7 @@ def _by_name(*modules):
 
 SPEED = _by_name(
     training_speed,
+    engine,
     cold_start,
     crf_speed,
     seq2seq_speed,

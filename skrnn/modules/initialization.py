@@ -16,10 +16,18 @@ from skrnn.modules.parallel import one_thread_each
 
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
     """Give a module that was built on the meta device memory and initial weights."""
-    module.to_empty(device="cpu")
+    allocate(module)
     with one_thread_each():  # an orthogonal matrix depends on the number of threads
         _initialize(module, generator)
     return module
+
+
+def allocate(module: nn.Module) -> nn.Module:
+    """Give a module that was built on the meta device memory, with any values.
+
+    ``to_empty`` does so through torch's symbolic shapes, and imports SymPy for them.
+    """
+    return module._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device="cpu"))
 
 
 def _initialize(module: nn.Module, generator: Generator) -> None:

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 T = TypeVar("T")
@@ -63,17 +64,34 @@ def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
     they run one after the other. Gradients reach inputs and weights as if each piece had
     been called; they cannot be differentiated again.
     """
-    tensors = [tensor for piece in pieces for tensor in piece.tensors]
-    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
-        return run_side_by_side([piece.__call__ for piece in pieces])
-    graphs = [_Graph(piece) for piece in pieces]
-    outputs = iter(_Fork.apply(graphs, *tensors))
-    return [
-        graph.result([next(outputs) for _ in range(graph.n_outputs)]) for graph in graphs
-    ]
+    return _apply(run_side_by_side, pieces)
+
+
+def with_all_threads(piece: Piece) -> Any:
+    """Return the result of a piece that torch splits between its threads.
+
+    For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
+    Within ``one_thread_each`` it has the threads that torch had before.
+    """
+    return _apply(_run_with_all_threads, [piece])[0]
 
 
 # --- gradients --------------------------------------------------------------------------
+
+#: Calls functions and returns their results.
+Runner = Callable[[Sequence[Callable[[], Any]]], list[Any]]
+
+
+def _apply(run: Runner, pieces: Sequence[Piece]) -> list[Any]:
+    """Return the results of pieces that ``run`` calls, forward and backward."""
+    tensors = [tensor for piece in pieces for tensor in piece.tensors]
+    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
+        return run([piece.__call__ for piece in pieces])
+    graphs = [_Graph(piece) for piece in pieces]
+    outputs = iter(_Fork.apply(run, graphs, *tensors))
+    return [
+        graph.result([next(outputs) for _ in range(graph.n_outputs)]) for graph in graphs
+    ]
 
 
 class _Graph:
@@ -109,12 +127,33 @@ class _Graph:
         if not reached or not wanted:
             return [None] * len(leaves)
         outputs, given = zip(*reached, strict=True)
-        found = iter(torch.autograd.grad(outputs, wanted, given, allow_unused=True))
+        with torch.enable_grad():
+            start = _Start.apply(given, *outputs)
+        found = iter(torch.autograd.grad(start, wanted, allow_unused=True))
         return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
     def result(self, outputs: list[Tensor]) -> Any:
         """Return the outputs as the function did."""
         return tuple(outputs) if self.returns_tuple else outputs[0]
+
+
+class _Start(torch.autograd.Function):
+    """A scalar from which given gradients go to the outputs.
+
+    torch takes gradients by other tensors only after it has imported its symbolic shapes,
+    SymPy among them, which takes as long as a small fit.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gradients: tuple[Tensor, ...], *outputs: Tensor) -> Tensor:
+        """Return a scalar."""
+        ctx.gradients = gradients
+        return outputs[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the given gradients."""
+        return (None, *ctx.gradients)
 
 
 class _Fork(torch.autograd.Function):
@@ -124,10 +163,12 @@ class _Fork(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, graphs: list[_Graph], *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, run: Runner, graphs: list[_Graph], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
         """Return the outputs of all pieces."""
-        run_side_by_side([graph.run for graph in graphs])
-        ctx.graphs = graphs
+        run([graph.run for graph in graphs])
+        ctx.run, ctx.graphs = run, graphs
         ctx.save_for_backward(*tensors)  # torch checks that nobody changes them
         ctx.set_materialize_grads(False)
         return tuple(out.detach() for graph in graphs for out in graph.outputs)
@@ -138,13 +179,13 @@ class _Fork(torch.autograd.Function):
         """Return the gradients by all tensors."""
         assert ctx.saved_tensors
         rest = iter(gradients)
-        found = run_side_by_side(
+        found = ctx.run(
             [
                 partial(graph.differentiate, [next(rest) for _ in range(graph.n_outputs)])
                 for graph in ctx.graphs
             ]
         )
-        return (None, *(gradient for piece in found for gradient in piece))
+        return (None, None, *(gradient for piece in found for gradient in piece))
 
 
 # --- threads ----------------------------------------------------------------------------
@@ -191,21 +232,25 @@ def one_thread_each() -> Iterator[None]:
 def _set_threads(n_threads: int) -> None:
     """Set torch's number of threads in this thread alone.
 
-    torch sets the number of all threads to come with it, which is put back. A thread that
-    torch has not met takes that number at its first operation, so it is asked before.
+    torch sets the number of all threads to come with it, which another thread puts back. A
+    thread that torch has not met takes that number at its first operation, so it is asked
+    before.
     """
     torch.get_num_threads()
-    default = _in_new_thread(torch.get_num_threads)
-    torch.set_num_threads(n_threads)
-    _in_new_thread(partial(torch.set_num_threads, default))
+    known, changed = threading.Event(), threading.Event()
 
+    def keep_default() -> None:
+        default = torch.get_num_threads()
+        known.set()
+        changed.wait()
+        torch.set_num_threads(default)
 
-def _in_new_thread(function: Callable[[], T]) -> T:
-    found: list[T] = []
-    thread = threading.Thread(target=lambda: found.append(function()))
+    thread = threading.Thread(target=keep_default)
     thread.start()
+    known.wait()
+    torch.set_num_threads(n_threads)
+    changed.set()
     thread.join()
-    return found[0]
 
 
 def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
@@ -238,6 +283,31 @@ def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
 def _has_free_threads() -> bool:
     """Return whether this thread may use others, and no other caller has taken them."""
     return _state.n_threads > max(1, _n_callers)
+
+
+def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of calls, one after the other, each with all threads.
+
+    The number is set in OpenMP, where it is that of this thread alone.
+    """
+    if not _has_free_threads():
+        return [call() for call in calls]
+    libraries = _openmp()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(_state.n_threads)
+    try:
+        return [call() for call in calls]
+    finally:
+        for library, n_threads in zip(libraries, before, strict=True):
+            library.set_num_threads(n_threads)
+
+
+@cache
+def _openmp() -> list[Any]:
+    """Return the OpenMP libraries of this process, that of torch among them."""
+    libraries = ThreadpoolController().lib_controllers
+    return [library for library in libraries if library.user_api == "openmp"]
 
 
 def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:

@@ -11,7 +11,12 @@ import torch
 from torch import nn
 
 from skrnn.modules import parallel
-from skrnn.modules.parallel import Piece, one_thread_each, side_by_side
+from skrnn.modules.parallel import (
+    Piece,
+    one_thread_each,
+    side_by_side,
+    with_all_threads,
+)
 
 
 @pytest.fixture
@@ -102,6 +107,15 @@ def test_frozen_weights_get_no_gradient(layers):
     assert all(w.grad is not None for w in layers[1].parameters())
 
 
+def test_weights_that_change_before_the_gradient_are_noticed(layers):
+    layers, x = layers
+    found = side_by_side(pieces_of(layers, x))
+    with torch.no_grad():
+        layers[0].weight_hh_l0.add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        found[0][0].sum().backward()
+
+
 def test_gradients_are_numerically_right_and_can_be_taken_twice():
     x = torch.randn(4, dtype=torch.float64, requires_grad=True)
 
@@ -183,6 +197,30 @@ def test_each_piece_runs_in_one_thread_and_later_threads_have_their_own_number()
         assert side_by_side(pieces) == [1, 1]
     assert torch.get_num_threads() == 2
     assert in_new_thread(torch.get_num_threads) == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_piece_with_all_threads_has_them_forward_and_backward():
+    counts = []
+
+    class Count(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            counts.append(torch.get_num_threads())
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            counts.append(torch.get_num_threads())
+            return gradient
+
+    x = torch.ones(1, requires_grad=True)
+    with one_thread_each():
+        with_all_threads(Piece(Count.apply, (x,))).backward()
+        assert torch.get_num_threads() == 1
+        assert in_new_thread(torch.get_num_threads) == 2
+    assert counts == [2, 2]
+    assert x.grad.item() == 1.0
 
 
 @pytest.mark.usefixtures("two_threads")

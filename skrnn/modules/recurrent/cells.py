@@ -51,6 +51,9 @@ class Cell(nn.Module):
         padding after the real steps; any other is called on real steps only.
     is_splittable : bool
         Whether several calls may read the sequences of a batch.
+    is_fused : bool
+        Whether ``forward`` is one call of torch's that gives the same bits with any number
+        of threads.
     kernel : str or None
         The kernel of its recurrence over packed steps, see ``recurrence``; None where
         ``forward`` is all there is.
@@ -61,6 +64,7 @@ class Cell(nn.Module):
     gate_names: ClassVar[tuple[str, ...]] = ()
     is_bounded: ClassVar[bool] = True
     is_splittable: ClassVar[bool] = True
+    is_fused: ClassVar[bool] = False
     kernel: ClassVar[str | None] = None
     #: ``initialize`` gives the values of all parameters, those of submodules included.
     initializes_submodules: ClassVar[bool] = True
@@ -222,7 +226,7 @@ class TorchCell(Cell):
         self, x: Tensor, state: CellState | None = None
     ) -> tuple[Tensor, CellState]:
         """Return the output of every step, and the state after the last one."""
-        if self.reads_packed(x):
+        if x.shape[1] > 1 and self.reads_packed(x):
             return self.run_packed(x, state)
         if state is None:
             outputs, after = self.rnn(x)
@@ -292,6 +296,7 @@ class LSTM(TorchCell):
     n_states = 2  # outputs and cell values
     n_gates = 4
     gate_names = ("input", "forget", "output")
+    is_fused = True
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
@@ -447,7 +452,10 @@ class MinGRU(Cell):
         self, x: Tensor, state: CellState | None = None
     ) -> tuple[Tensor, CellState]:
         """Return the output of every step, and the state after the last one."""
-        return self.run_packed(x, state)
+        if x.shape[1] > 1:
+            return self.run_packed(x, state)
+        after, _ = self.step(x[:, 0], state)
+        return after[0][:, None], after
 
     def step(
         self, x: Tensor, state: CellState | None = None

@@ -104,7 +104,7 @@ class RecurrentEncoder(nn.Module):
         x = inputs
         forward_layers: Any = self.forward_layers
         if forward_layers[0].reads_packed(x):
-            return self._read_packed(x, Packing(lengths, x.shape[1]))
+            return self._read_packed(x, lengths)
         mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
         for i, layer in enumerate(forward_layers):
             if i:
@@ -119,30 +119,44 @@ class RecurrentEncoder(nn.Module):
         last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
         return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
 
-    def _read_packed(self, x: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+    def _read_packed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the result of ``forward``; rows stay packed from layer to layer."""
-        rows = packing.pack(x)  # (N, F)
-        kernels = current_kernels(rows)
-        stacks: list[Any] = [self.forward_layers]
-        orders = [packing.forward]
-        if self.bidirectional:
-            stacks.append(self.backward_layers)
-            orders.append(packing.backward)
+        stacks: list[Any] = [self.forward_layers, self.backward_layers]
+        stacks = stacks[: 1 + self.bidirectional]
+        n_parts = max(1, count_parts(stacks[0][0], x) // len(stacks))
+        packings = [Packing(part, x.shape[1]) for part in lengths.tensor_split(n_parts)]
+        parts = zip(packings, x.tensor_split(n_parts), strict=True)
+        rows = [packing.pack(part) for packing, part in parts]  # (N, F) each
+        kernels = current_kernels(x)
         for i in range(len(self.forward_layers)):
             if i:
-                rows = self.dropout(rows)
+                rows = [self.dropout(part) for part in rows]
             pieces = [
                 Piece(
                     partial(stack[i].read_packed, steps=steps, kernels=kernels),
-                    (rows,),
+                    (part,),
                     (*stack[i].parameters(),),
                 )
-                for stack, steps in zip(stacks, orders, strict=True)
+                for part, packing in zip(rows, packings, strict=True)
+                for stack, steps in zip(
+                    stacks, (packing.forward, packing.backward), strict=False
+                )
             ]
-            found = side_by_side(pieces) if self.bidirectional else [pieces[0]()]
-            rows = _joined([outputs for outputs, _ in found])  # (N, 2H)
-        state = _joined([last for _, last in found])  # (B, 2H)
-        return packing.unpack(rows), packing.unsort(state)
+            found = side_by_side(pieces) if len(pieces) > 1 else [pieces[0]()]
+            directions = [
+                found[start : start + len(stacks)]
+                for start in range(0, len(found), len(stacks))
+            ]
+            rows = [_joined([outputs for outputs, _ in both]) for both in directions]
+        states = [
+            packing.unsort(_joined([last for _, last in both]))  # (B, 2H)
+            for packing, both in zip(packings, directions, strict=True)
+        ]
+        pairs = zip(packings, rows, strict=True)
+        outputs = [packing.unpack(part) for packing, part in pairs]  # (B, T, 2H)
+        if n_parts == 1:
+            return outputs[0], states[0]
+        return torch.cat(outputs), torch.cat(states)
 
     def _read_both(self, i: int, x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
         """Return the outputs ``(B, T, 2H)`` of both directions of a layer, side by side."""
