@@ -18,6 +18,7 @@ from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
+from skrnn.modules.initialization import allocate
 from skrnn.modules.networks import empty_network
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
@@ -356,7 +357,7 @@ class SequenceNet(NeuralNet):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the CPU if its device is not there."""
-        network = empty_network(*state["network"]).to_empty(device="cpu")
+        network = allocate(empty_network(*state["network"]))
         network.load_state_dict(
             {name: torch.tensor(value) for name, value in state["weights"].items()}
         )

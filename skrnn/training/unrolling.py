@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skrnn.modules.initialization import allocate
 from skrnn.modules.masking import gather_steps, reversal
 from skrnn.modules.networks import empty_network
 from skrnn.modules.outputs import State
@@ -123,7 +124,7 @@ def unrolled(
 ) -> tuple[Any, dict[CellName, UnrolledCell]]:
     """Return a copy of the network whose cells keep their states, and these cells."""
     module: Any = net.module_
-    network = empty_network(module.kind, module.config).to_empty(device="cpu")
+    network: Any = allocate(empty_network(module.kind, module.config))
     network.load_state_dict(module.state_dict())
     network.to(dtype).eval()
     return network, network.unroll()
