@@ -1,6 +1,7 @@
 """Run every benchmark and print its tables."""
 
 from . import (
+    cold_start,
     crf_speed,
     generation_speed,
     importance,
@@ -23,6 +24,7 @@ PROGRAMS = {
     module.__name__.rpartition(".")[2]: module
     for module in (
         training_speed,
+        cold_start,
         scaling,
         crf_speed,
         seq2seq_speed,

@@ -13,6 +13,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from skrnn.modules.parallel import one_thread_each
+
 
 class WithoutValues(TorchFunctionMode):
     """Skips the random numbers that torch's layers fill themselves with.
@@ -54,7 +56,8 @@ def allocate(module: nn.Module) -> nn.Module:
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
     """Give a module that was built on the meta device memory and initial weights."""
     allocate(module)
-    _initialize(module, generator)
+    with one_thread_each():  # an orthogonal matrix depends on the number of threads
+        _initialize(module, generator)
     return module
 
 

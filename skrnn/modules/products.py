@@ -6,15 +6,20 @@ processors. Its recurrent layers call oneDNN, which uses all of it; so do these 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from skrnn.modules.parallel import run_side_by_side
+
 #: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
 #: gain what that costs.
 MIN_MULTIPLICATIONS = 1 << 26
+#: Multiplications from which two halves gain on two cores.
+MIN_SPLIT = 1 << 24
 
 
 def _find_linear() -> Any:
@@ -56,6 +61,15 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
+def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``multiply(x, weight, bias)``, halves of the rows side by side in training."""
+    large = x.numel() * len(weight) >= MIN_SPLIT and x.device.type == "cpu"
+    if not large or len(x) < 2 or torch.is_inference_mode_enabled():
+        return multiply(x, weight, bias)
+    halves = [partial(multiply, half, weight, bias) for half in x.tensor_split(2)]
+    return torch.cat(run_side_by_side(halves))
+
+
 class _Affine(torch.autograd.Function):
     """``multiply`` with a gradient."""
 
@@ -63,7 +77,7 @@ class _Affine(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return ``(N, M)``."""
         ctx.save_for_backward(x, weight)
-        return multiply(x, weight, bias)
+        return multiply_large(x, weight, bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -73,9 +87,9 @@ class _Affine(torch.autograd.Function):
         (gradient,) = gradients  # (N, M)
         of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_x = multiply(gradient, weight.T)  # (N, K)
+            of_x = multiply_large(gradient, weight.T)  # (N, K)
         if ctx.needs_input_grad[1]:
-            of_weight = multiply(gradient.T, x.T)  # (M, K)
+            of_weight = multiply_large(gradient.T, x.T)  # (M, K)
         if ctx.needs_input_grad[2]:
             of_bias = gradient.sum(0)  # (M,)
         return of_x, of_weight, of_bias

@@ -8,12 +8,14 @@ rows at a time, and turned into the gradient in place while they are still in th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skrnn.modules.products import multiply
+from skrnn.modules.parallel import run_side_by_side
+from skrnn.modules.products import MIN_SPLIT, multiply
 
 #: Scores that are computed at a time, of at least ``MIN_ROWS`` rows: on a CPU they stay in its
 #: cache, on a GPU many keep it busy.
@@ -21,12 +23,20 @@ MAX_SCORES = {"cpu": 1 << 20, "cuda": 1 << 25}
 MIN_ROWS = 64
 
 
-def _chunks(n_rows: int, weight: Tensor) -> Iterator[slice]:
+def _parts(n_rows: int, weight: Tensor) -> list[range]:
+    """Return the rows that are computed side by side: all, or two halves of many."""
+    large = n_rows * weight.numel() >= MIN_SPLIT and weight.device.type == "cpu"
+    if n_rows < 2 or not large:
+        return [range(n_rows)]
+    return [range(n_rows // 2), range(n_rows // 2, n_rows)]
+
+
+def _chunks(part: range, weight: Tensor) -> Iterator[slice]:
     """Yield the rows whose scores are computed together."""
     most = MAX_SCORES.get(weight.device.type, MAX_SCORES["cuda"])
     size = max(MIN_ROWS, most // len(weight))
-    for start in range(0, n_rows, size):
-        yield slice(start, start + size)
+    for start in part[::size]:
+        yield slice(start, min(start + size, part.stop))
 
 
 def _losses(scores: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -65,9 +75,13 @@ def row_losses(
         Share of the target's probability that is spread over all classes.
     """
     losses = features.new_empty(len(features))
-    for rows in _chunks(len(features), weight):
-        scores = multiply(features[rows], weight, bias)  # (R, C)
-        losses[rows] = _losses(scores, targets[rows, None], smoothing)
+
+    def compute(part: range) -> None:
+        for rows in _chunks(part, weight):
+            scores = multiply(features[rows], weight, bias)  # (R, C)
+            losses[rows] = _losses(scores, targets[rows, None], smoothing)
+
+    run_side_by_side([partial(compute, part) for part in _parts(len(features), weight)])
     return losses
 
 
@@ -87,19 +101,30 @@ class _LinearCrossEntropy(torch.autograd.Function):
         """Return the sum, a scalar."""
         losses = features.new_empty(len(features))
         of_features = torch.empty_like(features)
-        of_weight = torch.zeros_like(weight)
-        of_bias = torch.zeros_like(bias)
-        for rows in _chunks(len(features), weight):
-            x, share = features[rows], row_weights[rows, None]  # (R, H), (R, 1)
-            chosen = targets[rows, None]  # (R, 1)
-            scores = multiply(x, weight, bias)  # (R, C)
-            losses[rows] = _losses(scores, chosen, smoothing)
-            if smoothing:
-                scores.sub_(smoothing / len(weight))
-            scores.scatter_add_(1, chosen, scores.new_full(chosen.shape, smoothing - 1.0))
-            torch.mul(multiply(scores, weight.T), share, out=of_features[rows])
-            of_weight += multiply(scores.T, (x * share).T)  # (C, H)
-            of_bias.addmv_(scores.T, share[:, 0])
+
+        def compute(part: range) -> tuple[Tensor, Tensor]:
+            of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(bias)
+            for rows in _chunks(part, weight):
+                x, share = features[rows], row_weights[rows, None]  # (R, H), (R, 1)
+                chosen = targets[rows, None]  # (R, 1)
+                scores = multiply(x, weight, bias)  # (R, C)
+                losses[rows] = _losses(scores, chosen, smoothing)
+                if smoothing:
+                    scores.sub_(smoothing / len(weight))
+                at_target = scores.new_full(chosen.shape, smoothing - 1.0)
+                scores.scatter_add_(1, chosen, at_target)
+                torch.mul(multiply(scores, weight.T), share, out=of_features[rows])
+                of_weight += multiply(scores.T, (x * share).T)  # (C, H)
+                of_bias.addmv_(scores.T, share[:, 0])
+            return of_weight, of_bias
+
+        parts = _parts(len(features), weight)
+        (of_weight, of_bias), *others = run_side_by_side(
+            [partial(compute, part) for part in parts]
+        )
+        for weights, biases in others:
+            of_weight += weights
+            of_bias += biases
         ctx.gradients = of_features, of_weight, of_bias
         return losses.dot(row_weights)
 

@@ -7,8 +7,10 @@ user's order, and dropout is off, also where a callback predicts in the middle o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +20,10 @@ from torch import Tensor
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.outputs import State
+from skrnn.modules.parallel import one_thread_each, run_side_by_side
+from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.order import MAX_ROWS, max_steps
@@ -26,6 +31,7 @@ from skrnn.training.order import MAX_ROWS, max_steps
 if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
 
+T = TypeVar("T")
 #: Steps after which a long sequence is cut where no gradient is wanted.
 CHUNK = 4096
 
@@ -64,18 +70,39 @@ def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionB
     return PredictionBatches(dataset, net.device, chunk, encode)
 
 
+def recurrent_work(net: SequenceNet, dataset: EncodedDataset) -> float:
+    """Return the work of the recurrent layers over a dataset: steps times units."""
+    units = sum(cell.hidden_size for cell in net.module_.cells().values())
+    return float(units * np.maximum(dataset.lengths, dataset.target_lengths).sum())
+
+
 @contextmanager
-def evaluation(net: SequenceNet) -> Iterator[None]:
-    """Turn gradients and dropout off; a net in training returns to it."""
+def evaluation(net: SequenceNet, work: float = 0.0) -> Iterator[None]:
+    """Turn gradients and dropout off; a net in training returns to it.
+
+    ``work`` is that of the recurrent layers.
+    """
+    keep_freed_memory()
     training = net.module_.training
     if training:
         net._set_training(False)
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), expected_work(work), _threads(net):
             yield
     finally:
         if training:
             net._set_training(True)
+
+
+def _threads(net: SequenceNet) -> AbstractContextManager[None]:
+    """Return the context in which batches run side by side, where that gains.
+
+    torch splits a large batch well between its threads; a compiled kernel has one.
+    """
+    like = next(net.module_.parameters())
+    cells = net.module_.cells().values()
+    compiled = any(cell.reads_packed(like) for cell in cells)
+    return one_thread_each() if compiled else nullcontext()
 
 
 def network_inputs(
@@ -85,6 +112,16 @@ def network_inputs(
     batches = prediction_batches(net, dataset)
     for indices, batch in zip(batches.order, batches, strict=True):
         yield indices, batch[0].inputs
+
+
+def computed(
+    net: SequenceNet, dataset: EncodedDataset, compute: Callable[[Any, Any], T]
+) -> Iterator[tuple[NDArray[np.int64], T]]:
+    """Yield each batch's indices and ``compute(indices, inputs)``, of two at a time."""
+    batches = network_inputs(net, dataset)
+    while pair := list(islice(batches, 2)):
+        found = run_side_by_side([partial(compute, *batch) for batch in pair])
+        yield from zip((indices for indices, _ in pair), found, strict=True)
 
 
 # --- outputs ----------------------------------------------------------------------------
@@ -119,9 +156,9 @@ def _row_by_sequence(
 ) -> NDArray:
     """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
-    with evaluation(net):
-        for indices, inputs in network_inputs(net, dataset):
-            rows = compute(inputs).cpu().numpy()
+    with evaluation(net, recurrent_work(net, dataset)):
+        for indices, outputs in computed(net, dataset, lambda _, x: compute(x)):
+            rows = outputs.cpu().numpy()
             if result is None:
                 result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
             result[indices] = rows
@@ -149,9 +186,9 @@ def _row_by_step(
     """Return what ``compute`` makes of each batch, ``(B, T, ...)``, at real steps."""
     steps = dataset.sequences.steps
     values: NDArray | None = None
-    with evaluation(net):
-        for indices, inputs in network_inputs(net, dataset):
-            decoded = compute(inputs).cpu().numpy()
+    with evaluation(net, recurrent_work(net, dataset)):
+        for indices, outputs in computed(net, dataset, lambda _, x: compute(x)):
+            decoded = outputs.cpu().numpy()
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
                 values = np.empty(shape, decoded.dtype)
@@ -167,7 +204,7 @@ def _row_by_step(
 def score_targets(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float64]:
     """Return the loss of each sequence ``(n_sequences,)``, summed over its steps."""
     result = np.zeros(len(dataset))
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for batch in prediction_batches(net, dataset):
             for micro_batch, outputs in run_batch(net, batch):
                 losses = net.criterion_(outputs, micro_batch.targets)
@@ -184,7 +221,7 @@ def attention_weights(
 ) -> list[NDArray[np.float32]]:
     """Return the attention ``(n_target_steps, n_steps)`` of each pair."""
     result: list[Any] = [None] * len(dataset)
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for indices, inputs in network_inputs(net, dataset):
             weights = net.module_.attention(inputs).cpu().numpy()
             sizes = zip(
@@ -205,10 +242,11 @@ def search(
 ) -> Hypotheses:
     """Return the hypotheses that ``search(network, inputs, indices)`` finds."""
     order, found = [], []
-    with evaluation(net):
-        for indices, inputs in network_inputs(net, dataset):
+    with evaluation(net, recurrent_work(net, dataset)):
+        decode = partial(search, net.module_)
+        for indices, one in computed(net, dataset, lambda i, x: decode(x, i)):
             order.append(indices)
-            found.append(search(net.module_, inputs, indices))
+            found.append(one)
     return joined(found).take(np.argsort(np.concatenate(order)))
 
 
@@ -221,9 +259,10 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
     Prompts of one length are read together: after padding no state is real.
     """
     lengths = prompts.steps.lengths
-    collator = Collator(EncodedDataset(prompts), net.device)
+    dataset = EncodedDataset(prompts)
+    collator = Collator(dataset, net.device)
     order, logits, states = [], [], []
-    with evaluation(net):
+    with evaluation(net, recurrent_work(net, dataset)):
         for length in np.unique(lengths):
             same = np.flatnonzero(lengths == length)
             n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))

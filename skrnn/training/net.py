@@ -19,11 +19,19 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.initialization import allocate
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.networks import empty_network
+from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.recurrent import expected_work
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import prediction_batches, run, run_batch
+from skrnn.training.inference import (
+    prediction_batches,
+    recurrent_work,
+    run,
+    run_batch,
+)
 from skrnn.training.optimizers import Adam
 from skrnn.training.seeding import make_generator
 from skrnn.training.updates import Updates
@@ -161,9 +169,13 @@ class SequenceNet(NeuralNet):
         **kwargs: Any,
     ) -> SequenceNet:
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
+        keep_freed_memory()
         self.notify("on_train_begin", X=X, y=y)
         try:
-            self.fit_loop(X, y, **kwargs)
+            n_epochs = len(self.history) + self.max_epochs  # of the whole training
+            work = n_epochs * recurrent_work(self, X)
+            with one_thread_each(), expected_work(work):
+                self.fit_loop(X, y, **kwargs)
         except StopTraining:
             pass  # a callback ends training
         finally:

@@ -3,6 +3,7 @@
 from skrnn.modules.recurrent.cells import CELLS, Cell
 from skrnn.modules.recurrent.encoder import RecurrentEncoder
 from skrnn.modules.recurrent.layers import LayerStates, RecurrentLayers
+from skrnn.modules.recurrent.recurrence import expected_work
 from skrnn.modules.recurrent.unrolled import Trace, UnrolledCell
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "RecurrentLayers",
     "Trace",
     "UnrolledCell",
+    "expected_work",
 ]

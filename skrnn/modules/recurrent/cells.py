@@ -11,9 +11,15 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from skrnn.modules.initialization import orthogonal_, xavier_
+from skrnn.modules.recurrent.packing import Steps
+from skrnn.modules.recurrent.plain_kernels import Kernels
+from skrnn.modules.recurrent.recurrence import (
+    current_kernels,
+    recur,
+    runs_compiled,
+)
 
 #: Tensors (B, H), as many as the cell's ``n_states``.
 CellState = tuple[Tensor, ...]
@@ -43,12 +49,23 @@ class Cell(nn.Module):
     is_bounded : bool
         Whether the state stays finite however many steps follow. Such a cell may read
         padding after the real steps; any other is called on real steps only.
+    is_splittable : bool
+        Whether several calls may read the sequences of a batch.
+    is_fused : bool
+        Whether ``forward`` is one call of torch's that gives the same bits with any number
+        of threads.
+    kernel : str or None
+        The kernel of its recurrence over packed steps, see ``recurrence``; None where
+        ``forward`` is all there is.
     """
 
     n_states: ClassVar[int] = 1
     n_gates: ClassVar[int] = 1
     gate_names: ClassVar[tuple[str, ...]] = ()
     is_bounded: ClassVar[bool] = True
+    is_splittable: ClassVar[bool] = True
+    is_fused: ClassVar[bool] = False
+    kernel: ClassVar[str | None] = None
     #: ``initialize`` gives the values of all parameters, those of submodules included.
     initializes_submodules: ClassVar[bool] = True
 
@@ -123,7 +140,7 @@ class Cell(nn.Module):
         """Return outputs ``(B, T, hidden_size)`` of right-padded sequences.
 
         They are undefined in the padding. ``lengths`` ``(B,)`` are those of the real steps,
-        and at least 1.
+        and at least 1. An encoder calls it where the cell does not read packed steps.
         """
         return self(x)[0] if self.is_bounded else self.read_real_steps(x, lengths)
 
@@ -148,9 +165,58 @@ class Cell(nn.Module):
         padded = F.pad(torch.cat(parts, dim=1), (0, 0, 0, n_steps - sum(sizes)))
         return padded.index_select(0, order.argsort())  # (B, T, H)
 
+    def reads_packed(self, x: Tensor) -> bool:
+        """Whether steps like x, a tensor ``(..., input_size)``, are best read packed."""
+        return self.kernel is not None
+
+    def weights(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+        """Return the weights of input and state, then the biases, for the kernel."""
+        raise NotImplementedError
+
+    def read_packed(
+        self,
+        x: Tensor,
+        steps: Steps,
+        kernels: Kernels,
+        state: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outputs ``(N, H)``, and the state ``(B, H)`` after each last step.
+
+        Parameters
+        ----------
+        x : float tensor of shape (N, input_size)
+            Packed steps of all sequences.
+        steps : Steps
+            In the order in which they are read.
+        kernels : mapping
+            ``current_kernels``, of the thread that called the network.
+        state : float tensor of shape (B, H), optional
+            Before the first step, the longest sequence first.
+        """
+        assert self.kernel is not None
+        if state is None:
+            state = x.new_zeros(int(steps.sizes.max()), self.hidden_size)
+        return recur(kernels[self.kernel], steps, x, state, *self.weights())
+
+    def run_packed(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[Tensor, CellState]:
+        """Return the result of ``forward``, by the kernel."""
+        n_sequences, n_steps, size = x.shape
+        outputs, last = self.read_packed(
+            x.transpose(0, 1).reshape(-1, size),
+            Steps.equal(n_sequences, n_steps),
+            current_kernels(x),
+            None if state is None else state[0],
+        )
+        return outputs.view(n_steps, n_sequences, -1).transpose(0, 1), (last,)
+
 
 class TorchCell(Cell):
-    """Abstract base: a recurrent layer of torch's, which has a fused kernel."""
+    """Abstract base: a recurrent layer of torch's, which has a fused kernel on the GPU.
+
+    On the CPU torch runs all but the LSTM step by step, and a subclass may name a kernel.
+    """
 
     def __init__(self, rnn: nn.RNNBase):
         super().__init__(rnn.input_size, rnn.hidden_size)
@@ -160,6 +226,8 @@ class TorchCell(Cell):
         self, x: Tensor, state: CellState | None = None
     ) -> tuple[Tensor, CellState]:
         """Return the output of every step, and the state after the last one."""
+        if self.reads_packed(x):
+            return self.run_packed(x, state)
         if state is None:
             outputs, after = self.rnn(x)
         else:
@@ -167,6 +235,25 @@ class TorchCell(Cell):
             outputs, after = self.rnn(x, before if self.n_states > 1 else before[0])
         parts = after if self.n_states > 1 else (after,)
         return outputs, tuple(part[0] for part in parts)
+
+    def reads_packed(self, x: Tensor) -> bool:
+        """Whether steps like x, a tensor ``(..., input_size)``, are best read packed.
+
+        Without gradients torch's layer is as fast as the plain kernels.
+        """
+        if self.kernel is None or x.device.type != "cpu":
+            return False
+        return torch.is_grad_enabled() or not self.is_bounded or runs_compiled(x)
+
+    def weights(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+        """Return the weights of input and state, then the biases, for the kernel."""
+        weight = self.rnn.get_parameter
+        return (
+            weight("weight_ih_l0"),
+            weight("weight_hh_l0"),
+            weight("bias_ih_l0"),
+            weight("bias_hh_l0"),
+        )
 
     def step(
         self, x: Tensor, state: CellState | None = None
@@ -193,18 +280,6 @@ class TorchCell(Cell):
         """
         raise NotImplementedError
 
-    def read_real_steps(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return the outputs as ``read`` does, from one call on packed sequences.
-
-        A prediction takes 0.6 to 0.8 of the time of a call for each distinct length, a
-        training step the same.
-        """
-        packed = pack_padded_sequence(
-            x, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        outputs, _ = self.rnn(packed)
-        return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0]
-
 
 class LSTM(TorchCell):
     """Long short-term memory with a forget gate.
@@ -221,6 +296,7 @@ class LSTM(TorchCell):
     n_states = 2  # outputs and cell values
     n_gates = 4
     gate_names = ("input", "forget", "output")
+    is_fused = True
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
@@ -255,6 +331,7 @@ class GRU(TorchCell):
 
     n_gates = 3
     gate_names = ("reset", "update")
+    kernel = "gru"
     #: Initial biases of the update gate, from the first unit to the last.
     update_biases: ClassVar[tuple[float, float]] = (-3.0, 3.0)
 
@@ -295,6 +372,8 @@ class TanhRNN(TorchCell):
     Elman (1990). Finding structure in time. Cognitive Science 14(2).
     """
 
+    kernel = "tanh"
+
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.RNN(input_size, hidden_size, batch_first=True))
 
@@ -315,6 +394,7 @@ class ReLURNN(TorchCell):
     """
 
     is_bounded = False
+    kernel = "relu"
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(
@@ -332,9 +412,63 @@ class ReLURNN(TorchCell):
         nn.init.eye_(weight)
 
 
+class MinGRU(Cell):
+    """Minimal gated recurrent unit: gate and candidate from the input alone.
+
+    The state enters no product and no nonlinearity, so a step costs next to nothing, and
+    the state is a weighted mean of the candidates so far.
+
+    References
+    ----------
+    Feng, Tung, Ahmed, Bengio, Hajimirsadeghi (2024). Were RNNs all we needed? arXiv
+    2410.01201, section 3.1.
+    """
+
+    n_gates = 2
+    gate_names = ("update",)
+    kernel = "mingru"
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__(input_size, hidden_size)
+        self.linear = nn.Linear(input_size, 2 * hidden_size)  # update, then candidate
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Draw the initial weights; units differ in how much of their state they keep.
+
+        The biases of the update gate are spread as those of ``GRU``, where an update of 1
+        keeps the state and does not replace it.
+        """
+        super().initialize(generator)
+        low, high = GRU.update_biases
+        bias = self.linear.bias[: self.hidden_size]
+        bias.copy_(torch.linspace(-low, -high, self.hidden_size))
+
+    def weights(self) -> tuple[Tensor, None, Tensor, None]:
+        """Return the weight and the bias of the input, for the kernel."""
+        return self.linear.weight, None, self.linear.bias, None
+
+    def forward(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[Tensor, CellState]:
+        """Return the output of every step, and the state after the last one."""
+        return self.run_packed(x, state)
+
+    def step(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[CellState, tuple[Tensor, ...]]:
+        """Return the output after a step, and the gate; an update of 1 replaces the state."""
+        if state is None:
+            state = (x.new_zeros(len(x), self.hidden_size),)
+        update, candidate = self.linear(x).chunk(2, dim=1)  # (B, H) each
+        update = update.sigmoid()
+        return (torch.lerp(state[0], candidate, update),), (update,)
+
+
 CELLS: dict[str, type[Cell]] = {
     "lstm": LSTM,
     "gru": GRU,
+    "mingru": MinGRU,
     "rnn_tanh": TanhRNN,
     "rnn_relu": ReLURNN,
 }

@@ -1,13 +1,15 @@
 """The encoder: stacked, bidirectional cells over right-padded batches.
 
-Calls are dense, which torch runs through its fused kernel, and still exact: padding
-follows the real steps, so a forward pass meets it only after the last real step, and the
-backward direction reverses each sequence within its own length. A cell whose state may
-overflow in the padding reads real steps only.
+Cells that have a kernel read packed steps: a batch is packed once, and unpacked after the
+last layer. The calls of other cells are dense, which torch runs through its fused kernel,
+and still exact: padding follows the real steps, so a forward pass meets it only after the
+last real step, and the backward direction reverses each sequence within its own length. A
+cell whose state may overflow in the padding reads real steps only.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +17,11 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import gather_steps, last_step, reversal
+from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.packing import Packing
+from skrnn.modules.recurrent.recurrence import current_kernels
+from skrnn.modules.recurrent.rows import count_parts, read_rows, split_rows
 from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 
@@ -57,9 +63,12 @@ class RecurrentEncoder(nn.Module):
             CELLS[cell](s, hidden_size) for s in (sizes if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
+        #: Whether states are nodes of one graph, so that no cell has a graph of its own.
+        self.is_unrolled = False
 
     def unroll(self) -> None:
         """Replace the cells by unrolled ones."""
+        self.is_unrolled = True
         for stack in (self.forward_layers, self.backward_layers):
             for i, cell in enumerate(stack):
                 stack[i] = UnrolledCell(cell)  # type: ignore[arg-type]
@@ -94,21 +103,83 @@ class RecurrentEncoder(nn.Module):
         """
         x = inputs
         forward_layers: Any = self.forward_layers
-        backward_layers: Any = self.backward_layers
+        if forward_layers[0].reads_packed(x):
+            return self._read_packed(x, lengths)
         mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
         for i, layer in enumerate(forward_layers):
             if i:
                 x = self.dropout(x)
-            forward = layer.read(x, lengths)  # (B, T, H)
             if mirror is None:
-                x = forward
+                x = read_rows(layer, layer.read, x, lengths)  # (B, T, H)
             else:
-                backward = gather_steps(x, mirror)
-                backward = backward_layers[i].read(backward, lengths)
-                backward = gather_steps(backward, mirror)
-                x = torch.cat([forward, backward], dim=-1)  # (B, T, 2H)
+                x = self._read_both(i, x, lengths, mirror)  # (B, T, 2H)
         if mirror is None:
             return x, last_step(x, lengths)
         hidden_size = self.output_size // 2
         last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
         return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
+
+    def _read_packed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the result of ``forward``; rows stay packed from layer to layer."""
+        stacks: list[Any] = [self.forward_layers, self.backward_layers]
+        stacks = stacks[: 1 + self.bidirectional]
+        n_parts = max(1, count_parts(stacks[0][0], x) // len(stacks))
+        packings = [Packing(part, x.shape[1]) for part in lengths.tensor_split(n_parts)]
+        parts = zip(packings, x.tensor_split(n_parts), strict=True)
+        rows = [packing.pack(part) for packing, part in parts]  # (N, F) each
+        kernels = current_kernels(x)
+        for i in range(len(self.forward_layers)):
+            if i:
+                rows = [self.dropout(part) for part in rows]
+            pieces = [
+                Piece(
+                    partial(stack[i].read_packed, steps=steps, kernels=kernels),
+                    (part,),
+                    (*stack[i].parameters(),),
+                )
+                for part, packing in zip(rows, packings, strict=True)
+                for stack, steps in zip(
+                    stacks, (packing.forward, packing.backward), strict=False
+                )
+            ]
+            found = side_by_side(pieces) if len(pieces) > 1 else [pieces[0]()]
+            directions = [
+                found[start : start + len(stacks)]
+                for start in range(0, len(found), len(stacks))
+            ]
+            rows = [_joined([outputs for outputs, _ in both]) for both in directions]
+        states = [
+            packing.unsort(_joined([last for _, last in both]))  # (B, 2H)
+            for packing, both in zip(packings, directions, strict=True)
+        ]
+        pairs = zip(packings, rows, strict=True)
+        outputs = [packing.unpack(part) for packing, part in pairs]  # (B, T, 2H)
+        if n_parts == 1:
+            return outputs[0], states[0]
+        return torch.cat(outputs), torch.cat(states)
+
+    def _read_both(self, i: int, x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
+        """Return the outputs ``(B, T, 2H)`` of both directions of a layer, side by side."""
+        forward: Any = self.forward_layers[i]
+        backward: Any = self.backward_layers[i]
+
+        def read_backward(x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
+            outputs = backward.read(gather_steps(x, mirror), lengths)
+            return gather_steps(outputs, mirror)  # (B, T, H)
+
+        n_parts = max(1, count_parts(forward, x) // 2)
+        pieces = [
+            *split_rows(forward, forward.read, (x, lengths), n_parts),
+            *split_rows(backward, read_backward, (x, lengths, mirror), n_parts),
+        ]
+        if self.is_unrolled:
+            return torch.cat([piece() for piece in pieces], dim=-1)
+        found = side_by_side(pieces)
+        if n_parts > 1:
+            found = [torch.cat(found[:n_parts]), torch.cat(found[n_parts:])]
+        return torch.cat(found, dim=-1)
+
+
+def _joined(directions: list[Tensor]) -> Tensor:
+    """Return ``(..., H)`` of each direction side by side."""
+    return directions[0] if len(directions) == 1 else torch.cat(directions, dim=-1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.recurrent.cells import CELLS
+from skrnn.modules.recurrent.cells import CELLS, Cell
+from skrnn.modules.recurrent.rows import read_rows
 from skrnn.modules.recurrent.unrolled import UnrolledCell
 
 #: Tensors (num_layers, B, H), one for each state tensor of a cell.
@@ -64,10 +66,18 @@ class RecurrentLayers(nn.Module):
 
     def forward(self, x: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
         """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them."""
+        layers: Any = self.layers
         after = []
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(layers):
             if i:
                 x = self.dropout(x)
-            x, state = layer(x, tuple(part[i] for part in states))
+            before = (part[i] for part in states)
+            x, *state = read_rows(layer, partial(_advance, layer), x, *before)
             after.append(state)
         return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
+
+
+def _advance(cell: Cell, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+    """Return the outputs of a cell, and the tensors of the state after them."""
+    outputs, after = cell(x, state)
+    return (outputs, *after)

@@ -45,6 +45,8 @@ class UnrolledCell(Cell):
         One a call; whoever reads them clears the list.
     """
 
+    is_splittable = False
+
     def __init__(self, cell: Cell):
         super().__init__(cell.input_size, cell.hidden_size)
         self.cell = cell

@@ -14,7 +14,7 @@ from skrnn.modules.networks import build_network
 from skrnn.modules.recurrent import CELLS, Cell
 
 N_FEATURES, HIDDEN = 3, 4
-N_GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+N_GATES = {"lstm": 4, "gru": 3, "mingru": 2, "rnn_tanh": 1, "rnn_relu": 1}
 
 
 # --- the definitions ------------------------------------------------------------------
@@ -49,6 +49,17 @@ def gru_by_hand(x, w, u, b_w, b_u):
     return np.array(outputs)
 
 
+def min_gru_by_hand(x, w, b):
+    """Run the cell of Feng et al., gates in order z, c."""
+    h = np.zeros(HIDDEN)
+    outputs = []
+    for step in x:
+        z, c = np.split(w @ step + b, 2)
+        h = (1 - sigmoid(z)) * h + sigmoid(z) * c
+        outputs.append(h)
+    return np.array(outputs)
+
+
 def simple_by_hand(x, w, u, b, activation):
     h = np.zeros(HIDDEN)
     outputs = []
@@ -61,6 +72,7 @@ def simple_by_hand(x, w, u, b, activation):
 BY_HAND = {
     "lstm": lambda x, w, u, b, c: lstm_by_hand(x, w, u, b + c),
     "gru": gru_by_hand,
+    "mingru": min_gru_by_hand,
     "rnn_tanh": lambda x, w, u, b, c: simple_by_hand(x, w, u, b + c, np.tanh),
     "rnn_relu": lambda x, w, u, b, c: simple_by_hand(
         x, w, u, b + c, lambda a: np.maximum(a, 0)
@@ -74,10 +86,7 @@ def test_the_cell_is_the_one_of_the_textbook(cell, rng):
     for weight in layer.parameters():
         nn.init.normal_(weight, std=0.5, generator=torch.Generator().manual_seed(0))
     x = rng.normal(size=(5, N_FEATURES))
-    weights = [
-        getattr(layer.rnn, f"{name}_l0").detach().double().numpy()
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    ]
+    weights = [w.detach().double().numpy() for w in layer.weights() if w is not None]
     with torch.no_grad():
         outputs, _ = layer(torch.from_numpy(x).float()[None])
     np.testing.assert_allclose(outputs[0], BY_HAND[cell](x, *weights), atol=1e-5)
@@ -99,27 +108,28 @@ def test_the_state_is_what_the_next_call_starts_from(cell, generator):
 # --- initial weights ------------------------------------------------------------------
 
 
-def layer(cell):
+def initial_weights(cell):
+    """Return the weights of input and state, and the biases, as a new cell has them."""
     module = CELLS[cell](N_FEATURES, HIDDEN)
-    return materialize(module, torch.Generator().manual_seed(0)).rnn
+    return materialize(module, torch.Generator().manual_seed(0)).weights()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh"])
 def test_recurrent_weights_are_orthogonal_gate_by_gate(cell):
-    gates = layer(cell).weight_hh_l0.chunk(N_GATES[cell])
+    gates = initial_weights(cell)[1].chunk(N_GATES[cell])
     for gate in gates:
         torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN), rtol=0, atol=1e-5)
     assert len({round(float(gate.detach()[0, 0]), 6) for gate in gates}) == len(gates)
 
 
 def test_a_relu_cell_starts_from_the_identity():
-    assert torch.equal(layer("rnn_relu").weight_hh_l0, torch.eye(HIDDEN))
+    assert torch.equal(initial_weights("rnn_relu")[1], torch.eye(HIDDEN))
 
 
 @pytest.mark.parametrize("cell", N_GATES)
 def test_input_weights_are_xaviers_gate_by_gate(cell):
     bound = math.sqrt(6 / (N_FEATURES + HIDDEN))
-    weight = layer(cell).weight_ih_l0
+    weight = initial_weights(cell)[0]
     assert weight.abs().max() <= bound
     for gate in weight.chunk(N_GATES[cell]):
         assert gate.abs().max() > 0.8 * bound
@@ -127,20 +137,24 @@ def test_input_weights_are_xaviers_gate_by_gate(cell):
 
 @pytest.mark.parametrize("cell", N_GATES)
 def test_biases_are_zero_but_for_the_gate_that_keeps_the_state(cell):
-    rnn = layer(cell)
-    bias = rnn.bias_ih_l0 + rnn.bias_hh_l0
+    *_, of_input, of_state = initial_weights(cell)
+    bias = of_input if of_state is None else of_input + of_state
     expected = torch.zeros(N_GATES[cell] * HIDDEN)
-    gate = {"lstm": torch.ones(HIDDEN), "gru": torch.tensor([-3.0, -1.0, 1.0, 3.0])}
-    if cell in gate:
-        expected[HIDDEN : 2 * HIDDEN] = gate[cell]
+    spread = torch.tensor([-3.0, -1.0, 1.0, 3.0])
+    if cell == "lstm":
+        expected[HIDDEN : 2 * HIDDEN] = 1.0
+    elif cell == "gru":
+        expected[HIDDEN : 2 * HIDDEN] = spread
+    elif cell == "mingru":  # where a large gate replaces the state
+        expected[:HIDDEN] = -spread
     torch.testing.assert_close(bias, expected)
 
 
 # --- a cell that is added at run time -------------------------------------------------
 
 
-class MinGRU(Cell):
-    """The minimal GRU of Feng et al. (2024), whose gates see the input alone.
+class Scan(Cell):
+    """The minimal GRU as a scan, without a kernel of its own.
 
     All steps at once: affine maps h -> keep * h + new are composed in doubling spans.
     """
@@ -164,7 +178,7 @@ class MinGRU(Cell):
         return outputs, (outputs[:, -1],)
 
 
-def min_gru_by_hand(x, weight, bias, h):
+def scan_by_hand(x, weight, bias, h):
     """Return the outputs (T, H) of one sequence x (T, F), one step after the other."""
     outputs = []
     for step in x:
@@ -176,14 +190,14 @@ def min_gru_by_hand(x, weight, bias, h):
 
 
 @pytest.fixture
-def mingru(monkeypatch):
+def scan(monkeypatch):
     """Add the cell to the table, and return its name."""
-    monkeypatch.setitem(CELLS, "mingru_test", MinGRU)
-    return "mingru_test"
+    monkeypatch.setitem(CELLS, "scan", Scan)
+    return "scan"
 
 
 def test_an_added_cells_outputs_and_gradients_are_those_of_its_definition(generator):
-    cell = materialize(MinGRU(N_FEATURES, HIDDEN), generator).double()
+    cell = materialize(Scan(N_FEATURES, HIDDEN), generator).double()
     weight, bias = (p.detach().clone().requires_grad_() for p in cell.parameters())
     ours = torch.randn(2, 7, N_FEATURES, dtype=torch.float64, generator=generator)
     start = torch.randn(2, HIDDEN, dtype=torch.float64, generator=generator)
@@ -191,7 +205,7 @@ def test_an_added_cells_outputs_and_gradients_are_those_of_its_definition(genera
     begun, same = start.clone().requires_grad_(), start.clone().requires_grad_()
     outputs, (last,) = cell(ours, (begun,))
     pairs = zip(theirs, same, strict=True)
-    expected = torch.stack([min_gru_by_hand(x, weight, bias, h) for x, h in pairs])
+    expected = torch.stack([scan_by_hand(x, weight, bias, h) for x, h in pairs])
     torch.testing.assert_close(outputs, expected)
     torch.testing.assert_close(last, expected[:, -1])
     w = torch.randn(outputs.shape, dtype=torch.float64, generator=generator)
@@ -203,7 +217,7 @@ def test_an_added_cells_outputs_and_gradients_are_those_of_its_definition(genera
 
 
 def test_an_added_cells_linear_layers_are_initialized_gate_by_gate(generator):
-    cell = materialize(MinGRU(N_FEATURES, HIDDEN), generator)
+    cell = materialize(Scan(N_FEATURES, HIDDEN), generator)
     bound = math.sqrt(6 / (N_FEATURES + HIDDEN))
     for gate in cell.linear.weight.chunk(2):
         assert 0.8 * bound < gate.abs().max() <= bound
@@ -211,7 +225,7 @@ def test_an_added_cells_linear_layers_are_initialized_gate_by_gate(generator):
 
 
 def test_the_values_that_a_cell_gives_its_linear_layers_stay(generator):
-    class Identity(MinGRU):
+    class Identity(Scan):
         def initialize(self, generator):
             for weight in self.parameters():
                 nn.init.constant_(weight, 7.0)
@@ -238,8 +252,8 @@ NETWORKS = {
 
 @pytest.mark.parametrize("kind", NETWORKS)
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_an_added_cell_learns_in_every_network(kind, num_layers, mingru):
-    config = NETWORKS[kind] | {"cell": mingru, "num_layers": num_layers}
+def test_an_added_cell_learns_in_every_network(kind, num_layers, scan):
+    config = NETWORKS[kind] | {"cell": scan, "num_layers": num_layers}
     network = build_network(kind, config, torch.Generator().manual_seed(0)).train()
     tokens = torch.tensor([[2, 3, 4, 5], [3, 2, 0, 0], [4, 4, 4, 0]])
     lengths = torch.tensor([4, 2, 3])
@@ -261,14 +275,14 @@ def test_an_added_cell_learns_in_every_network(kind, num_layers, mingru):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0]
-    cells = [part for part in network.modules() if isinstance(part, MinGRU)]
+    cells = [part for part in network.modules() if isinstance(part, Scan)]
     n_stacks = {"language": 1, "translation": 3, "horizon": 3}.get(kind, 2)
     assert len(cells) == num_layers * n_stacks
     assert all(p.grad.any() for cell in cells for p in cell.parameters())
 
 
-def test_an_added_cell_generates_what_its_whole_sequences_say(mingru, generator):
-    config = NETWORKS["language"] | {"cell": mingru, "num_layers": 2}
+def test_an_added_cell_generates_what_its_whole_sequences_say(scan, generator):
+    config = NETWORKS["language"] | {"cell": scan, "num_layers": 2}
     network = build_network("language", config, generator).eval()
     tokens = torch.randint(2, 6, (3, 7), generator=generator)
     with torch.no_grad():
@@ -280,8 +294,8 @@ def test_an_added_cell_generates_what_its_whole_sequences_say(mingru, generator)
         torch.testing.assert_close(logits, whole[:, 6])
 
 
-def test_an_added_cells_sequences_do_not_depend_on_the_batch(mingru, generator):
-    config = NETWORKS["tagging"] | {"cell": mingru, "num_layers": 2}
+def test_an_added_cells_sequences_do_not_depend_on_the_batch(scan, generator):
+    config = NETWORKS["tagging"] | {"cell": scan, "num_layers": 2}
     network = build_network("tagging", config, generator).eval()
     tokens = torch.randint(2, 6, (3, 5), generator=generator)
     lengths = torch.tensor([5, 1, 3])

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from skrnn.modules.initialization import materialize
 from skrnn.modules.masking import length_mask
-from skrnn.modules.recurrent import CELLS, Cell, RecurrentEncoder
+from skrnn.modules.recurrent import CELLS, Cell, RecurrentEncoder, expected_work
 
 N_FEATURES, HIDDEN = 3, 4
 TORCH = {
@@ -85,18 +85,26 @@ def batch(generator):
 
 
 @ARCHITECTURES
+@pytest.mark.parametrize("work", [0, 1e12])  # small, large enough for compiled kernels
+@pytest.mark.parametrize("lengths", [LENGTHS, torch.full((5,), 6), torch.ones(5).long()])
 def test_outputs_and_gradients_equal_torchs_on_packed_sequences(
-    cell, num_layers, bidirectional, generator
+    cell, num_layers, bidirectional, work, lengths, generator
 ):
     encoder = make_encoder(cell, num_layers, bidirectional)
     twin, names = torch_twin(encoder, cell, num_layers, bidirectional)
-    ours = batch(generator).requires_grad_()
+    n_steps = int(lengths.max())
+    ours = batch(generator)[:, :n_steps].clone().requires_grad_()
     theirs = ours.detach().clone().requires_grad_()
-    mask = length_mask(LENGTHS, 6)[..., None]
-    outputs, state = encoder(ours, LENGTHS)
-    expected_outputs, expected_state = run_packed(twin, theirs, LENGTHS)
+    mask = length_mask(lengths, n_steps)[..., None]
+    with expected_work(work):
+        outputs, state = encoder(ours, lengths)
+        with torch.no_grad():
+            predicted, predicted_state = encoder(ours, lengths)
+    expected_outputs, expected_state = run_packed(twin, theirs, lengths)
 
-    assert outputs.shape == (5, 6, encoder.output_size)
+    torch.testing.assert_close(predicted * mask, expected_outputs, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(predicted_state, expected_state, rtol=1e-5, atol=1e-6)
+    assert outputs.shape == (5, n_steps, encoder.output_size)
     torch.testing.assert_close(outputs * mask, expected_outputs, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(state, expected_state, rtol=1e-5, atol=1e-6)
 
@@ -161,7 +169,7 @@ def test_a_sequence_alone_gives_the_same_outputs_as_in_any_batch(
             torch.testing.assert_close(alone_state[0], state[i], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "rnn_tanh"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_gradients_equal_numeric_ones(cell, generator):
     encoder = make_encoder(cell, 2, bidirectional=True).double()
     x = torch.randn(3, 4, N_FEATURES, dtype=torch.float64, generator=generator)
@@ -277,15 +285,3 @@ def test_an_unbounded_cell_accepts_more_padding_than_the_longest_sequence_needs(
     assert wide.shape == (5, 12, HIDDEN)
     torch.testing.assert_close(wide[:, :6], outputs, rtol=0, atol=0)
     torch.testing.assert_close(wide_state, state, rtol=0, atol=0)
-
-
-def test_packed_sequences_have_the_outputs_of_one_call_for_each_length(generator):
-    cell = make_encoder("rnn_relu").forward_layers[0]
-    mask = length_mask(LENGTHS, 6)[..., None]
-    results = []
-    for read in (cell.read_real_steps, partial(Cell.read_real_steps, cell)):
-        x = batch(torch.Generator().manual_seed(0)).requires_grad_()
-        outputs = read(x, LENGTHS) * mask
-        results.append((outputs, *torch.autograd.grad(outputs.square().sum(), x)))
-    for packed, separate in zip(*results, strict=True):
-        torch.testing.assert_close(packed, separate, rtol=1e-5, atol=1e-6)

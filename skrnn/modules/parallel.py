@@ -1,0 +1,333 @@
+"""Independent pieces of a network side by side, one thread each.
+
+torch splits every operation between its threads, which gains little where operations are
+small. Two pieces that need nothing of each other, as the two directions of a layer, make
+better use of two cores: each runs in a thread of its own, forward and backward.
+
+What is cut into pieces does not depend on the number of threads, and each piece runs in one
+thread, so results have the same bits with any number. With one thread the pieces run one
+after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+class Piece(NamedTuple):
+    """Work that depends on its tensors only.
+
+    Another thread may run it, so it draws no random numbers: masks of dropout are drawn
+    before, and are among its inputs.
+
+    Attributes
+    ----------
+    function : callable
+        ``function(*inputs)`` returns a tensor or a tuple of tensors.
+    inputs : tuple of Tensor
+        Its arguments.
+    weights : tuple of Tensor
+        Leaves that the function reads besides; they get gradients, too.
+    """
+
+    function: Callable[..., Any]
+    inputs: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Inputs and weights."""
+        return (*self.inputs, *self.weights)
+
+    def __call__(self) -> Any:
+        """Return the result."""
+        return self.function(*self.inputs)
+
+
+def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
+    """Return the result of each piece.
+
+    Within ``one_thread_each`` the pieces share the threads that torch had before, elsewhere
+    they run one after the other. Gradients reach inputs and weights as if each piece had
+    been called; they cannot be differentiated again.
+    """
+    return _apply(run_side_by_side, pieces)
+
+
+def with_all_threads(piece: Piece) -> Any:
+    """Return the result of a piece that torch splits between its threads.
+
+    For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
+    Within ``one_thread_each`` it has the threads that torch had before.
+    """
+    return _apply(_run_with_all_threads, [piece])[0]
+
+
+# --- gradients --------------------------------------------------------------------------
+
+#: Calls functions and returns their results.
+Runner = Callable[[Sequence[Callable[[], Any]]], list[Any]]
+
+
+def _apply(run: Runner, pieces: Sequence[Piece]) -> list[Any]:
+    """Return the results of pieces that ``run`` calls, forward and backward."""
+    tensors = [tensor for piece in pieces for tensor in piece.tensors]
+    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
+        return run([piece.__call__ for piece in pieces])
+    graphs = [_Graph(piece) for piece in pieces]
+    outputs = iter(_Fork.apply(run, graphs, *tensors))
+    return [
+        graph.result([next(outputs) for _ in range(graph.n_outputs)]) for graph in graphs
+    ]
+
+
+class _Graph:
+    """The graph of one piece, apart from that of the network."""
+
+    def __init__(self, piece: Piece):
+        self.function, inputs, self.weights = piece
+        self.inputs = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
+        self.outputs: list[Tensor] = []
+        self.n_outputs = 0
+        self.returns_tuple = False
+
+    def run(self) -> None:
+        """Call the piece on inputs that are leaves of its graph."""
+        with torch.enable_grad():
+            result = self.function(*self.inputs)
+        self.returns_tuple = isinstance(result, tuple)
+        self.outputs = list(result) if self.returns_tuple else [result]
+        self.n_outputs = len(self.outputs)
+
+    def differentiate(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Return the gradients by inputs and weights, from those by the outputs.
+
+        It frees the graph, which a second call makes again.
+        """
+        if not self.outputs:
+            self.run()
+        pairs = zip(self.outputs, gradients, strict=True)
+        reached = [(o, g) for o, g in pairs if g is not None and o.requires_grad]
+        self.outputs = []
+        leaves = (*self.inputs, *self.weights)
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        if not reached or not wanted:
+            return [None] * len(leaves)
+        outputs, given = zip(*reached, strict=True)
+        found = iter(torch.autograd.grad(outputs, wanted, given, allow_unused=True))
+        return [next(found) if leaf.requires_grad else None for leaf in leaves]
+
+    def result(self, outputs: list[Tensor]) -> Any:
+        """Return the outputs as the function did."""
+        return tuple(outputs) if self.returns_tuple else outputs[0]
+
+
+class _Fork(torch.autograd.Function):
+    """All pieces as one node of the network's graph.
+
+    torch walks one graph in one thread, so each piece has its own.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, run: Runner, graphs: list[_Graph], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return the outputs of all pieces."""
+        run([graph.run for graph in graphs])
+        ctx.run, ctx.graphs = run, graphs
+        ctx.save_for_backward(*tensors)  # torch checks that nobody changes them
+        ctx.set_materialize_grads(False)
+        return tuple(out.detach() for graph in graphs for out in graph.outputs)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradients by all tensors."""
+        assert ctx.saved_tensors
+        rest = iter(gradients)
+        found = ctx.run(
+            [
+                partial(graph.differentiate, [next(rest) for _ in range(graph.n_outputs)])
+                for graph in ctx.graphs
+            ]
+        )
+        return (None, None, *(gradient for piece in found for gradient in piece))
+
+
+# --- threads ----------------------------------------------------------------------------
+
+
+class _State(threading.local):
+    """Of each thread: how many threads its pieces may use."""
+
+    n_threads = 1
+
+
+_state = _State()
+#: Threads within ``one_thread_each``: together they leave fewer cores for others.
+_n_callers = 0
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Run torch's operations in one thread, and ``side_by_side`` in as many as torch had.
+
+    Other threads keep theirs. Where torch has one thread already, as in a worker of a
+    search, nothing changes.
+    """
+    global _n_callers
+    n_threads = torch.get_num_threads()
+    if n_threads == 1:
+        yield
+        return
+    with _lock:
+        _set_threads(1)
+        _n_callers += 1
+    _state.n_threads = n_threads
+    try:
+        yield
+    finally:
+        _state.n_threads = 1
+        with _lock:
+            _n_callers -= 1
+            _set_threads(n_threads)
+
+
+def _set_threads(n_threads: int) -> None:
+    """Set torch's number of threads in this thread alone.
+
+    torch sets the number of all threads to come with it, which another thread puts back. A
+    thread that torch has not met takes that number at its first operation, so it is asked
+    before.
+    """
+    torch.get_num_threads()
+    known, changed = threading.Event(), threading.Event()
+
+    def keep_default() -> None:
+        default = torch.get_num_threads()
+        known.set()
+        changed.wait()
+        torch.set_num_threads(default)
+
+    thread = threading.Thread(target=keep_default)
+    thread.start()
+    known.wait()
+    torch.set_num_threads(n_threads)
+    changed.set()
+    thread.join()
+
+
+def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of all calls, as many at once as there are threads for.
+
+    The first call runs in this thread, which never waits for a call that has not begun:
+    all workers may be taken by threads that wait for theirs.
+    """
+    if len(calls) < 2 or not _has_free_threads():
+        return [call() for call in calls]
+    share = max(1, _state.n_threads // len(calls))
+    calls = [_like_here(call, share) for call in calls]
+    pool = _get_pool()
+    futures = [pool.submit(call) for call in calls[1:]]
+    results: dict[int, T] = {}
+    try:
+        results[0] = calls[0]()
+        for i, future in reversed(list(enumerate(futures, 1))):  # workers begin in front
+            if future.cancel():
+                results[i] = calls[i]()
+    except BaseException:
+        wait([future for future in futures if not future.cancel()])
+        raise
+    for i, future in enumerate(futures, 1):
+        if i not in results:
+            results[i] = future.result()
+    return [results[i] for i in range(len(calls))]
+
+
+def _has_free_threads() -> bool:
+    """Return whether this thread may use others, and no other caller has taken them."""
+    return _state.n_threads > max(1, _n_callers)
+
+
+def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of calls, one after the other, each with all threads.
+
+    The number is set in OpenMP, where it is that of this thread alone.
+    """
+    if not _has_free_threads():
+        return [call() for call in calls]
+    libraries = _openmp()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(_state.n_threads)
+    try:
+        return [call() for call in calls]
+    finally:
+        for library, n_threads in zip(libraries, before, strict=True):
+            library.set_num_threads(n_threads)
+
+
+@cache
+def _openmp() -> list[Any]:
+    """Return the OpenMP libraries of this process, that of torch among them."""
+    libraries = ThreadpoolController().lib_controllers
+    return [library for library in libraries if library.user_api == "openmp"]
+
+
+def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
+    """Return a call for any thread, in the modes and the context variables of this one.
+
+    Pieces within it may use ``n_threads``.
+    """
+    grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    context = copy_context()
+
+    def run() -> T:
+        before, _state.n_threads = _state.n_threads, n_threads
+        try:
+            with torch.inference_mode(inference), torch.set_grad_enabled(grad):
+                return context.run(call)
+        finally:
+            _state.n_threads = before
+
+    return run
+
+
+def _get_pool() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            n_workers = max(1, (os.cpu_count() or 2) - 1)
+            _pool = ThreadPoolExecutor(n_workers, "skrnn", initializer=_start_worker)
+        return _pool
+
+
+def _start_worker() -> None:
+    with _lock:
+        _set_threads(1)
+
+
+def _start_child() -> None:
+    """Forget what a forked process does not have: threads, and who holds the lock."""
+    global _lock, _n_callers, _pool
+    _lock, _pool = threading.Lock(), None
+    _n_callers = int(_state.n_threads > 1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_child)

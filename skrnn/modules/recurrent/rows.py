@@ -1,0 +1,74 @@
+"""Large calls of a cell, cut into parts of a batch that run side by side.
+
+The number of parts depends on the shape of a call alone, so results have the same bits with
+any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skrnn.modules.parallel import Piece, side_by_side, with_all_threads
+from skrnn.modules.recurrent.cells import Cell
+
+#: Rows times squared units, the multiplications of a step, from which torch's LSTM gains from
+#: two threads.
+ALL_THREADS = 1 << 18
+#: The same, from which two parts gain more on two cores: in torch's LSTM, in other kernels.
+TWO_PARTS, TWO_PACKED = 1 << 22, 1 << 19
+#: The same, from which four parts lose little on two cores and gain on more.
+FOUR_PARTS = 1 << 23
+#: Rows times units of all steps below which a second thread does not pay for its call.
+MIN_VALUES = 1 << 16
+
+
+def multiplications(cell: Cell, x: Tensor) -> int:
+    """Return those of a step of x ``(B, T, F)``; 0 where one thread is best."""
+    n_rows, n_steps, _ = x.shape
+    few = n_rows < 2 or n_rows * n_steps * cell.hidden_size < MIN_VALUES
+    if few or not cell.is_splittable or not torch.is_grad_enabled():
+        return 0
+    return n_rows * cell.hidden_size**2 if x.device.type == "cpu" else 0
+
+
+def count_parts(cell: Cell, x: Tensor) -> int:
+    """Return into how many parts a call of the cell on x ``(B, T, F)`` is cut."""
+    size = multiplications(cell, x)
+    if size < (TWO_PACKED if cell.reads_packed(x) else TWO_PARTS):
+        return 1
+    return 2 if size < FOUR_PARTS else min(4, len(x))
+
+
+def split_rows(
+    cell: Cell, function: Callable[..., Any], rows: tuple[Tensor, ...], n_parts: int
+) -> list[Piece]:
+    """Return the pieces that call ``function`` on parts of the rows."""
+    weights = tuple(cell.parameters())
+    parts = zip(*(part.tensor_split(n_parts) for part in rows), strict=True)
+    return [Piece(function, part, weights) for part in parts]
+
+
+def read_rows(cell: Cell, function: Callable[..., Any], *rows: Tensor) -> Any:
+    """Return ``function(*rows)``, which reads sequences by the cell.
+
+    Parameters
+    ----------
+    cell : Cell
+    function : callable
+        Returns a tensor, or a tuple of tensors, whose first axis is that of ``rows``.
+    rows : tensors of shape (B, ...)
+        The first are the steps ``(B, T, F)``.
+    """
+    n_parts = count_parts(cell, rows[0])
+    if n_parts > 1:
+        found = side_by_side(split_rows(cell, function, rows, n_parts))
+        if isinstance(found[0], tuple):
+            return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+        return torch.cat(found)
+    if cell.is_fused and multiplications(cell, rows[0]) >= ALL_THREADS:
+        return with_all_threads(Piece(function, rows, tuple(cell.parameters())))
+    return function(*rows)
