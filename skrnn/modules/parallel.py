@@ -73,7 +73,7 @@ def with_all_threads(piece: Piece) -> Any:
     For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
     Within ``one_thread_each`` it has the threads that torch had before.
     """
-    return _apply(_run_with_all_threads, [piece])[0]
+    return _apply(run_with_all_threads, [piece])[0]
 
 
 # --- gradients --------------------------------------------------------------------------
@@ -127,12 +127,32 @@ class _Graph:
         if not reached or not wanted:
             return [None] * len(leaves)
         outputs, given = zip(*reached, strict=True)
-        found = iter(torch.autograd.grad(outputs, wanted, given, allow_unused=True))
+        with torch.enable_grad():
+            start = _Start.apply(given, *outputs)
+        found = iter(torch.autograd.grad(start, wanted, allow_unused=True))
         return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
     def result(self, outputs: list[Tensor]) -> Any:
         """Return the outputs as the function did."""
         return tuple(outputs) if self.returns_tuple else outputs[0]
+
+
+class _Start(torch.autograd.Function):
+    """A number from which back-propagation starts with given gradients of tensors.
+
+    To check gradients that are given to it, ``torch.autograd.grad`` imports sympy.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gradients: Sequence[Tensor], *tensors: Tensor) -> Tensor:
+        """Return zero."""
+        ctx.gradients = gradients
+        return tensors[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *ones: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the given gradients."""
+        return (None, *ctx.gradients)
 
 
 class _Fork(torch.autograd.Function):
@@ -264,7 +284,7 @@ def _has_free_threads() -> bool:
     return _state.n_threads > max(1, _n_callers)
 
 
-def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of calls, one after the other, each with all threads.
 
     The number is set in OpenMP, where it is that of this thread alone.
