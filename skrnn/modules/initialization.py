@@ -7,11 +7,42 @@ them memory and asks each for its weights through ``initialize(generator)``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from skrnn.modules.parallel import one_thread_each
+
+
+class WithoutValues(TorchFunctionMode):
+    """Skips the random numbers that torch's layers fill themselves with.
+
+    On the meta device there are none, but to say so torch imports its compiler and sympy,
+    which takes longer than a small fit.
+    """
+
+    FILLS = frozenset(
+        {
+            *(nn.init.normal_, nn.init.uniform_),
+            *(nn.init.kaiming_uniform_, nn.init.xavier_uniform_),
+            *(Tensor.normal_, Tensor.uniform_),
+        }
+    )
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return the tensor that a function would fill, or what others compute."""
+        kwargs = kwargs or {}
+        if func in self.FILLS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
