@@ -75,13 +75,15 @@ assert not {"matplotlib", "pytest"} & set(sys.modules)
 
 
 LOADED = """
-import sys
+import pickle, sys
 import torch, torch.optim.lr_scheduler
 import sklearn.model_selection, skorch
 import skrnn
+assert not {"torch._dynamo", "sympy"} & sys.modules.keys()
 before = set(sys.modules)
 X = [[0.1, 0.2], [0.3]] * 5
-skrnn.SequenceClassifier(max_epochs=1).fit(X, [0, 1] * 5).predict(X)
+model = skrnn.SequenceClassifier(max_epochs=1).fit(X, [0, 1] * 5)
+pickle.loads(pickle.dumps(model)).predict(X)
 assert not {"torch._dynamo", "sympy"} & sys.modules.keys()
 print(*sorted({name.split(".")[0] for name in sys.modules.keys() - before}))
 """

@@ -7,11 +7,50 @@ them memory and asks each for its weights through ``initialize(generator)``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from skrnn.modules.parallel import one_thread_each
+
+
+class WithoutValues(TorchFunctionMode):
+    """Skips the random numbers that torch's layers fill themselves with.
+
+    On the meta device there are none, but to say so torch imports its compiler and sympy,
+    which takes longer than a small fit.
+    """
+
+    FILLS = frozenset(
+        {
+            *(nn.init.normal_, nn.init.uniform_),
+            *(nn.init.kaiming_uniform_, nn.init.xavier_uniform_),
+            *(Tensor.normal_, Tensor.uniform_),
+        }
+    )
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Return the tensor that a function would fill, or what others compute."""
+        kwargs = kwargs or {}
+        if func in self.FILLS:
+            return args[0] if args else kwargs["tensor"]
+        if func is torch.empty_like:
+            return torch.empty(args[0].shape, dtype=args[0].dtype, **kwargs)
+        return func(*args, **kwargs)
+
+
+def allocate(module: nn.Module) -> nn.Module:
+    """Give a module that was built on the meta device memory without values."""
+    with WithoutValues():
+        return module.to_empty(device="cpu")
 
 
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
@@ -20,14 +59,6 @@ def materialize(module: nn.Module, generator: Generator) -> nn.Module:
     with one_thread_each():  # an orthogonal matrix depends on the number of threads
         _initialize(module, generator)
     return module
-
-
-def allocate(module: nn.Module) -> nn.Module:
-    """Give a module that was built on the meta device memory, with any values.
-
-    ``to_empty`` does so through torch's symbolic shapes, and imports SymPy for them.
-    """
-    return module._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device="cpu"))
 
 
 def _initialize(module: nn.Module, generator: Generator) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from skrnn.modules.initialization import materialize
+from skrnn.modules.initialization import WithoutValues, materialize
 from skrnn.modules.networks.classification import SequenceNetwork
 from skrnn.modules.networks.encoder_decoder import TranslationNetwork
 from skrnn.modules.networks.feed_forward import FeedForwardNetwork
@@ -50,7 +50,7 @@ def build_network(kind: str, config: Mapping[str, Any], generator: Generator) ->
 def empty_network(kind: str, config: Mapping[str, Any]) -> Network:
     """Return the network of this kind on the meta device, without memory."""
     config = {name: _to_python(value) for name, value in config.items()}
-    with torch.device("meta"):
+    with torch.device("meta"), WithoutValues():
         network = NETWORKS[kind](**config)
     network = network.float()  # whatever torch's default dtype is
     network.kind, network.config = kind, config
