@@ -42,7 +42,15 @@ class WithoutValues(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in self.FILLS:
             return args[0] if args else kwargs["tensor"]
+        if func is torch.empty_like:
+            return torch.empty(args[0].shape, dtype=args[0].dtype, **kwargs)
         return func(*args, **kwargs)
+
+
+def allocate(module: nn.Module) -> nn.Module:
+    """Give a module that was built on the meta device memory without values."""
+    with WithoutValues():
+        return module.to_empty(device="cpu")
 
 
 def materialize(module: nn.Module, generator: Generator) -> nn.Module:
@@ -51,14 +59,6 @@ def materialize(module: nn.Module, generator: Generator) -> nn.Module:
     with one_thread_each():  # an orthogonal matrix depends on the number of threads
         _initialize(module, generator)
     return module
-
-
-def allocate(module: nn.Module) -> nn.Module:
-    """Give a module that was built on the meta device memory, with any values.
-
-    ``to_empty`` does so through torch's symbolic shapes, and imports SymPy for them.
-    """
-    return module._apply(lambda t: torch.empty(t.shape, dtype=t.dtype, device="cpu"))
 
 
 def _initialize(module: nn.Module, generator: Generator) -> None:

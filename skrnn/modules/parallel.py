@@ -85,6 +85,8 @@ Runner = Callable[[Sequence[Callable[[], Any]]], list[Any]]
 def _apply(run: Runner, pieces: Sequence[Piece]) -> list[Any]:
     """Return the results of pieces that ``run`` calls, forward and backward."""
     tensors = [tensor for piece in pieces for tensor in piece.tensors]
+    if any(tensor.device.type != "cpu" for tensor in tensors[:1]):
+        return [piece() for piece in pieces]  # a GPU has threads of its own
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
         return run([piece.__call__ for piece in pieces])
     graphs = [_Graph(piece) for piece in pieces]
