@@ -133,8 +133,12 @@ def compare(data, seeds, quick):
         for train, valid in pairs:
             old = clone(new).set_params(**old_defaults(data.estimator, len(train[0])))
             for name, model in (("old", old), ("new", new)):
-                progress(f"{data.name}, seed {seed}: {name} defaults")
-                measured[name].append(measure(data, model, train, valid))
+                score, seconds, epochs = measure(data, model, train, valid)
+                measured[name].append((score, seconds, epochs))
+                progress(
+                    f"{data.name}, seed {seed}, {name} defaults: {score:.4f}, "
+                    f"{seconds:.1f} s, {epochs} epochs"
+                )
         for name, rows in measured.items():
             found[name].append(np.mean(rows, axis=0))
     return {name: np.array(rows) for name, rows in found.items()}
