@@ -5,8 +5,11 @@ validation files, for numbers of folds of the training file; the noisy intents a
 the test file. Old and new fits alternate; their times are those of this process's CPU.
 """
 
+import argparse
+import json
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,12 +38,15 @@ from ._data import (
 from ._report import (
     Goal,
     at_least,
+    at_most,
     machine_line,
     make_parser,
     mean_and_sd,
+    peak_memory,
     print_goals,
     print_table,
     progress,
+    run_in_child,
 )
 
 #: Updates that the former ``max_epochs="auto"`` aimed at, and its bounds in epochs.
@@ -51,6 +57,8 @@ OLD_LR = 0.003
 N_FOLDS = 5
 #: Intents with wrong labels.
 N_NOISY, NOISE = 900, 0.2
+#: Short sequences, and the steps of a long one among them.
+N_SHORT, N_STEPS = 500, 50_000
 
 
 @dataclass(frozen=True)
@@ -133,8 +141,12 @@ def compare(data, seeds, quick):
         for train, valid in pairs:
             old = clone(new).set_params(**old_defaults(data.estimator, len(train[0])))
             for name, model in (("old", old), ("new", new)):
-                progress(f"{data.name}, seed {seed}: {name} defaults")
-                measured[name].append(measure(data, model, train, valid))
+                score, seconds, epochs = measure(data, model, train, valid)
+                measured[name].append((score, seconds, epochs))
+                progress(
+                    f"{data.name}, seed {seed}, {name} defaults: {score:.4f}, "
+                    f"{seconds:.1f} s, {epochs} epochs"
+                )
         for name, rows in measured.items():
             found[name].append(np.mean(rows, axis=0))
     return {name: np.array(rows) for name, rows in found.items()}
@@ -254,23 +266,77 @@ def draw_noisy(X, y, seed):
     return X, labels
 
 
-if __name__ == "__main__":
+def one_outlier(repeats):
+    """Print what one very long sequence costs; return the goals.
+
+    Every measurement is a process of its own, in turn without and with the sequence.
+    """
+    found = {"short": [], "long": []}
+    for _ in range(repeats):
+        for kind, rows in found.items():
+            progress(f"one outlier: {kind}")
+            measured = run_in_child("benchmarks.budgets", "--outlier", kind)
+            rows.append((measured["seconds"], measured["memory"] / 2**20))
+    short, long = (np.median(rows, axis=0) for rows in found.values())
+    print_table(
+        f"{N_SHORT:,} sequences of 10 to 30 steps, and one of {N_STEPS:,} among them",
+        ("", "fit (CPU s)", "peak of the process (MiB)"),
+        [
+            ["without it", f"{short[0]:.2f}", f"{short[1]:.0f}"],
+            ["with it", f"{long[0]:.2f}", f"{long[1]:.0f}"],
+        ],
+        f"Medians of {repeats} runs; three passes.",
+    )
+    return [
+        at_most("one outlier: seconds with it ÷ without", long[0] / short[0], 2.0, 2),
+        at_most("one outlier: MiB more", long[1] - short[1], 300.0, 0),
+    ]
+
+
+def measure_outlier(kind):
+    """Return the CPU seconds and the peak memory of a fit, with or without the outlier."""
+    warnings.simplefilter("ignore")
+    random = np.random.default_rng(0)
+    lengths = random.integers(10, 31, size=N_SHORT)
+    X = [random.normal(size=(n, 4)).astype(np.float32) for n in lengths]
+    y = [i % 2 for i in range(N_SHORT)]
+    SequenceClassifier(max_epochs=1, random_state=0).fit(X[:64], y[:64])
+    if kind == "long":
+        X[7] = random.normal(size=(N_STEPS, 4)).astype(np.float32)
+    start = time.process_time()
+    SequenceClassifier(max_epochs=3, random_state=0).fit(X, y)
+    return {"seconds": time.process_time() - start, "memory": peak_memory()}
+
+
+def main():
+    """Run the chosen sets, or one measurement for `one_outlier`."""
     parser = make_parser(__doc__)
+    names = [*SETS, "noisy", "outlier"]
     parser.add_argument(
         "--sets",
         nargs="+",
-        choices=[*SETS, "noisy"],
-        default=[*SETS, "noisy"],
+        choices=names,
+        default=names,
         metavar="NAME",
-        help=f"data sets: {', '.join([*SETS, 'noisy'])}",
+        help=f"data sets: {', '.join(names)}",
     )
+    parser.add_argument("--outlier", choices=("short", "long"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    chosen = arguments.seeds or ([0] if arguments.quick else [0, 1, 2, 3, 4])
+    if arguments.outlier:
+        print(json.dumps(measure_outlier(arguments.outlier)))
+        return
+    seeds = arguments.seeds or ([0] if arguments.quick else [0, 1, 2, 3, 4])
     print(f"\n*{machine_line()}*")
     goals = []
-    names = [name for name in arguments.sets if name in SETS]
-    if names:
-        goals += tabulate(names, chosen, arguments.quick)
+    compared = [name for name in arguments.sets if name in SETS]
+    if compared:
+        goals += tabulate(compared, seeds, arguments.quick)
     if "noisy" in arguments.sets:
-        goals += noisy_labels(chosen, arguments.quick)
+        goals += noisy_labels(seeds, arguments.quick)
+    if "outlier" in arguments.sets:
+        goals += one_outlier(1 if arguments.quick else 5)
     print_goals(goals, arguments.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -329,7 +329,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         epochs = 1
         if not in_parts:
             epochs = self._budget.epochs(
-                self.max_epochs, n_batches, self._targets.n_outputs
+                self.max_epochs, dataset.n_rows, n_batches, self._targets.n_outputs
             )
         schedule = "constant" if in_parts else self.lr_schedule
         lr = self._budget.learning_rate(self.lr, net.batch_size, schedule)

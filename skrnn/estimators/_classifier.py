@@ -259,7 +259,13 @@ class SequenceClassifier(
     """
 
     #: Wrong labels are learned by heart in the passes after these.
-    _budget = Budget(updates=150, min_epochs=(4, 8), small=4096, lr=0.006)
+    _budget = Budget(
+        updates=120,
+        of_a_class=600,
+        min_epochs=(4, 9),
+        batches=((512, 16), (4096, 32), (65536, 64)),
+        lr=0.006,
+    )
 
     lr: float | str = "auto"
 

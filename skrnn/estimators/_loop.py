@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 from skrnn.estimators._parameters import AUTO_WEIGHT_DECAY, OPTIMIZERS
 from skrnn.training.callbacks import SCHEDULES
 
-#: Rows of a batch of small data, and rows from which a batch has four times as many.
-SMALL_BATCH, LARGE_DATA = 32, 65536
+#: Rows of a batch that the learning rate of a budget is for, and of the largest data.
+USUAL_BATCH, LARGE_BATCH = 32, 128
 #: Growth of a batch up to which the learning rate grows.
 MAX_GROWTH = 4
 
@@ -24,23 +24,25 @@ class Budget(NamedTuple):
     Attributes
     ----------
     updates : int
-        Updates that small data get, in at most ``max_epochs`` passes.
-    max_epochs : int
-        As above.
+        The fewest updates.
+    of_a_class : int
+        The fewest sequences of a class that are read in all passes, on average.
     min_epochs : tuple of int
-        Passes over larger data, for few and for many classes: between them, twice the
-        base-2 logarithm of the number of classes.
-    small : int
-        Sequences up to which a batch has ``SMALL_BATCH`` of them.
+        The fewest passes, for few and for many classes: between them, 3 more each time the
+        number of classes doubles.
+    max_epochs : int
+        The most passes.
+    batches : tuple of pairs of int
+        Sequences up to which a batch has so many of them, ascending.
     lr : float
-        Highest learning rate of a schedule that anneals it, for a batch of ``SMALL_BATCH``
-        sequences.
+        Highest learning rate of a schedule that anneals it, for batches of 32.
     """
 
     updates: int
-    max_epochs: int = 100
+    of_a_class: int = 0
     min_epochs: tuple[int, int] = (12, 12)
-    small: int = 16384
+    max_epochs: int = 100
+    batches: tuple[tuple[int, int], ...] = ((16384, 32), (65536, 64))
     lr: float = 0.003
 
     @property
@@ -50,29 +52,38 @@ class Budget(NamedTuple):
         passes = f"{least}"
         if most > least:
             passes += (
-                f" (for 4 classes or fewer) to {most} (for {2 ** (most // 2)} or more)"
+                f" (for 4 classes or fewer) to {most} (for {_classes_of(most)} or more)"
             )
-        return (
-            f"as many as make {self.updates:,} updates, at least {passes}, at most "
-            f"{self.max_epochs}"
-        )
+        updates = f"as many as make {self.updates:,} updates"
+        if self.of_a_class:
+            updates += f" and read {self.of_a_class} sequences of each class"
+        return f"{updates}, at least {passes} and at most {self.max_epochs}"
+
+    @property
+    def batches_text(self) -> str:
+        """The sizes of batches in the words of a docstring."""
+        sizes = [f"{size} for up to {most:,} sequences" for most, size in self.batches]
+        return ", ".join(sizes) + f", {LARGE_BATCH} for more"
 
     def batch_size(self, given: int | str, n_rows: int) -> int:
         """Return the rows of a batch; "auto" grows with the number of rows."""
         if not isinstance(given, str):
             return int(given)
-        if n_rows <= self.small:
-            return SMALL_BATCH
-        return 2 * SMALL_BATCH if n_rows <= LARGE_DATA else 4 * SMALL_BATCH
+        return next((size for most, size in self.batches if n_rows <= most), LARGE_BATCH)
 
-    def epochs(self, given: int | str, n_batches: int, n_outputs: int) -> int:
-        """Return the passes over data of ``n_batches`` batches."""
+    def epochs(
+        self, given: int | str, n_rows: int, n_batches: int, n_outputs: int
+    ) -> int:
+        """Return the passes over ``n_rows`` sequences in ``n_batches`` batches."""
         if not isinstance(given, str):
             return int(given)
         least, most = self.min_epochs
-        by_classes = int(2 * math.log2(max(1, n_outputs)))
-        enough = min(most, max(least, by_classes))
-        return min(self.max_epochs, max(enough, self.updates // max(1, n_batches)))
+        enough = max(
+            min(most, max(least, _passes_for(n_outputs))),
+            self.updates // max(1, n_batches),
+            self.of_a_class * n_outputs // max(1, n_rows),
+        )
+        return min(self.max_epochs, enough)
 
     def learning_rate(self, given: float | str, batch_size: int, schedule: str) -> float:
         """Return the rate; "auto" grows with the square root of the size of a batch.
@@ -83,8 +94,18 @@ class Budget(NamedTuple):
         """
         if not isinstance(given, str):
             return float(given)
-        growth = math.sqrt(min(max(batch_size / SMALL_BATCH, 1), MAX_GROWTH))
+        growth = math.sqrt(min(max(batch_size / USUAL_BATCH, 1), MAX_GROWTH))
         return self.lr * growth * (0.5 if SCHEDULES[schedule] is None else 1)
+
+
+def _passes_for(n_classes: int) -> int:
+    """Return the passes that so many classes take."""
+    return int(3 * math.log2(max(1, n_classes))) - 3
+
+
+def _classes_of(passes: int) -> int:
+    """Return the fewest classes that take so many passes."""
+    return next(n for n in range(1, 10_000) if _passes_for(n) >= passes)
 
 
 def resolve_optimizer(

@@ -381,7 +381,9 @@ class SequenceTagger(
     [['O', 'O', 'B-PER'], ['B-PER', 'O', 'B-PER']]
     """
 
-    _budget = Budget(updates=800, min_epochs=(5, 5), small=4096, lr=0.006)
+    _budget = Budget(
+        updates=800, min_epochs=(8, 8), batches=((4096, 32), (65536, 64)), lr=0.006
+    )
 
     dropout: float = 0.5
     label_smoothing: float = 0.0

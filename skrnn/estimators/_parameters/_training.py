@@ -118,8 +118,8 @@ class LoopParameters:
     batch_size: int | str = parameter(
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
-        """Sequences in an update. "auto": 32, for more than <_budget.small> sequences 64,
-        for more than 65,536 sequences 128. ``batch_size_`` is their number.""",
+        """Sequences in an update. "auto": <_budget.batches_text>. ``batch_size_`` is their
+        number.""",
         kind='int or "auto"',
     )
     lr: float | str = parameter(
