@@ -190,14 +190,16 @@ class MinimalScan(CellNodes):
 
     def _body(self, graph: Graph, hidden_size: int) -> Any:
         """Return the graph of one step: the state goes to the candidate by the gate."""
-        body = Graph("step")
+        body = Graph("step", prefix=f"step.{len(graph.nodes)}.")
         axes: list[str | int] = ["B", hidden_size]
-        names = [f"{name}.{len(graph.nodes)}" for name in ("state", "gate", "candidate")]
-        state, gate, candidate = (body.input(name, np.float32, axes) for name in names)
+        state, gate, candidate = (
+            body.input(body.prefix + name, np.float32, axes)
+            for name in ("state", "gate", "candidate")
+        )
         distance = body.node("Sub", candidate, state)
         after = body.node("Add", state, body.node("Mul", gate, distance))
         for name in ("after", "output"):
-            body.output(f"{name}.{len(graph.nodes)}", after, np.float32, axes)
+            body.output(body.prefix + name, after, np.float32, axes)
         return body.proto()
 
 

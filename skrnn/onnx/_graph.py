@@ -63,12 +63,14 @@ class Graph:
     name : str
     quantize : {None, "int8"}
         Whether recurrent layers have integer weights.
+    prefix : str
+        Start of the names of values, which differ from those of a graph around this one.
     """
 
-    def __init__(self, name: str, quantize: str | None = None):
+    def __init__(self, name: str, quantize: str | None = None, prefix: str = ""):
         self.helper = import_optional("onnx.helper")
         self.numpy_helper = import_optional("onnx.numpy_helper")
-        self.name, self.quantize = name, quantize
+        self.name, self.quantize, self.prefix = name, quantize, prefix
         self.nodes: list[Any] = []
         self.inputs: dict[str, Any] = {}
         self.outputs: list[Any] = []
@@ -97,7 +99,7 @@ class Graph:
         """Add an array that does not change."""
         array = np.ascontiguousarray(values, dtype)
         array = array.reshape(np.shape(values))  # numbers have no dimension
-        name = f"constant.{len(self.initializers)}"
+        name = f"{self.prefix}constant.{len(self.initializers)}"
         if array.nbytes <= SHARED_BYTES:
             key = (array.dtype.str, array.shape, array.tobytes())
             name = self.shared.setdefault(key, name)
@@ -120,7 +122,8 @@ class Graph:
         attributes: dict[str, Any] | None = None,
     ) -> list[str]:
         """Add a node of several outputs; an empty name is an input that is left out."""
-        outputs = [f"{op}.{len(self.nodes)}.{i}" for i in range(n_outputs)]
+        number = len(self.nodes)
+        outputs = [f"{self.prefix}{op}.{number}.{i}" for i in range(n_outputs)]
         self.uses_microsoft |= domain is not None
         self.nodes.append(
             self.helper.make_node(

@@ -20,6 +20,7 @@ from skrnn.data.targets import (
     StepNumberTargets,
     StepTargets,
     TokenTargets,
+    check_weights,
 )
 from skrnn.onnx._batches import flat_steps, make_batches
 from skrnn.onnx._format import DECODER, MAIN
@@ -247,6 +248,34 @@ class OnnxRegressor(RegressorMixin, Predictor):
         columns = [learned.index(level) for level in self._options["levels"]]
         quantiles = self._uncrossed(self._outputs(checked))[:, columns]
         return self._targets.decode(quantiles, checked)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination, R².
+
+        Parameters
+        ----------
+        X, y :
+            As for the estimator's ``fit``. With numbers for each step it is that of all
+            steps together.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence, or of each of its steps.
+
+        Returns
+        -------
+        r2 : float
+            1 for perfect predictions, 0 for the mean of y.
+        """
+        if not self._targets.by_step:
+            return super().score(X, y, sample_weight)
+        from sklearn.metrics import r2_score
+
+        checked = self._check_X(X)
+        true = self._targets.check(y, checked).values
+        weight = check_weights(sample_weight, len(true))
+        if weight is not None:
+            weight = np.repeat(weight, true.lengths)
+        pred = np.concatenate(list(self.predict(X)))
+        return float(r2_score(true.values, pred, sample_weight=weight))
 
     def _uncrossed(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return all quantiles ``(n, n_quantiles, K)``, none above a higher one."""

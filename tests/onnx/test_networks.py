@@ -136,6 +136,31 @@ def test_images_beside_features(exported, shaken, rng):
     assert_same(shaken(model, 0.1), exported(model), frame)
 
 
+@pytest.mark.parametrize("form", ["array", "frame", "cube"])
+def test_tables(exported, shaken, rng, form):
+    X = rng.normal(size=(20, 4))
+    if form == "frame":
+        X = pd.DataFrame(X, columns=list("abcd"))
+    elif form == "cube":
+        X = X.reshape(10, 2, 4)
+    model = SequenceClassifier(**SMALL).fit(X, classes(X))
+    predictor = exported(shaken(model))
+    assert_same(model, predictor, X)
+    assert predictor.n_features_in_ == 4
+    if form == "frame":
+        assert predictor.feature_names_in_.tolist() == list("abcd")
+        with pytest.raises(ValueError, match="feature names should match"):
+            predictor.predict(X[list("dcba")])
+    wrong = {
+        "array": np.zeros((2, 3)),
+        "frame": pd.DataFrame(np.zeros((2, 3)), columns=list("abc")),
+        "cube": np.zeros((2, 2, 3)),
+    }[form]
+    message = "should match" if form == "frame" else "OnnxClassifier is expecting 4 feat"
+    with pytest.raises(ValueError, match=message):
+        predictor.predict(wrong)
+
+
 @pytest.fixture
 def frame(rng):
     """Return a frame of texts, tags, readings, times, numbers and categories."""
@@ -238,6 +263,10 @@ def test_numbers_of_steps(exported, shaken, texts, new_texts, rng, loss):
     predictor = exported(model)
     assert_same(model, predictor, new_texts, "predict")
     assert predictor.predict([""])[0].shape == (0,)
+    weight = 1 + np.arange(len(texts))
+    assert predictor.score(texts, y, weight) == pytest.approx(
+        model.score(texts, y, weight), abs=1e-5
+    )
     if loss == "quantile":
         assert_same(model, predictor, new_texts, "predict_quantiles")
 

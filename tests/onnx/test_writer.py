@@ -6,7 +6,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from skrnn import FeedForwardClassifier, SequenceClassifier
+from skrnn import FeedForwardClassifier, Seq2SeqTransformer, SequenceClassifier
 from skrnn.modules.recurrent.cells import CELLS, GRU
 from skrnn.onnx import to_onnx
 
@@ -99,6 +99,16 @@ def test_integer_weights_change_probabilities_little(tmp_path, exported, bidirec
         predictor.predict_proba(X), model.predict_proba(X), atol=0.02
     )
     assert small.stat().st_size < 0.7 * plain.stat().st_size
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_integer_weights_of_a_decoder(exported, num_layers):
+    model = Seq2SeqTransformer(
+        hidden_size=16, num_layers=num_layers, max_epochs=2, random_state=0
+    ).fit(X, X)
+    _, scores = model.predict_n_best(X, 1)
+    _, small = exported(model, quantize="int8").predict_n_best(X, 1)
+    np.testing.assert_allclose(small, scores, rtol=0.02)
 
 
 def test_other_cells_have_no_integer_weights(tmp_path):
