@@ -56,9 +56,8 @@ def public_objects():
             yield f"{module_name}.{name}", public
             if inspect.isclass(public):
                 for method_name, method in inspect.getmembers(public, inspect.isroutine):
-                    if not method_name.startswith("_") and method.__module__.startswith(
-                        "skrnn"
-                    ):
+                    of = getattr(method, "__module__", None) or ""  # built-ins lack one
+                    if not method_name.startswith("_") and of.startswith("skrnn"):
                         yield f"{module_name}.{name}.{method_name}", method
 
 

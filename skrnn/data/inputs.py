@@ -188,6 +188,8 @@ class Inputs:
         shape = image.shape
         if len(shape) < 3 or shape[0] not in N_CHANNELS or shape[-1] in N_CHANNELS:
             return
+        if min(shape[1:]) < shape[0]:  # fewer rows or columns than channels
+            return
         place = name if image.column is None else f"{name}[{image.column!r}]"
         warn(
             f"{place} has frames of shape {shape}, which look like (n_channels, height, "

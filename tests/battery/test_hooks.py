@@ -154,7 +154,8 @@ def test_what_dir_shows_is_public():
     assert dir(skrnn) == sorted(
         [
             *skrnn.__all__,
-            *("datasets", "inspection", "metrics", "model_selection", "preprocessing"),
+            *("datasets", "inspection", "metrics", "model_selection", "onnx"),
+            *("persistence", "preprocessing"),
             "__version__",
         ]
     )

@@ -18,7 +18,10 @@ from skrnn.inspection import StepImportance, step_importance
 from skrnn.training.attribution import METHODS
 
 WORDS = ["oak", "elm", "ash", "yew", "fir"]
-SMALL = {"hidden_size": 4, "max_epochs": 3, "random_state": 0}
+SMALL = {
+    **{"hidden_size": 4, "max_epochs": 3, "random_state": 0},
+    **{"lr": 0.003, "batch_size": 32},
+}
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ def texts():
 def estimators():
     """Return a recurrent network and a bag of words."""
     return {
-        "network": SequenceClassifier(hidden_size=4, max_epochs=2, random_state=0),
+        "network": SequenceClassifier(
+            hidden_size=4, max_epochs=6, lr=0.01, random_state=0
+        ),
         "words": make_pipeline(CountVectorizer(), LogisticRegression()),
     }
 

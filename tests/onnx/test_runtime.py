@@ -97,10 +97,10 @@ def test_a_file_of_another_kind_is_an_error(path):
     ("document", "message"),
     [
         (None, "not one that skrnn.onnx.to_onnx wrote"),
-        ("{", "not a document of skrnn.onnx"),
+        ("{", "not a document of skrnn"),
         ('{"format":99,"version":"9.0"}', "has format 99, written by skrnn 9.0"),
         ('{"format":1,"inputs":0,"parts":0}', "lacks attributes, options, targets"),
-        ('{"format":{"$":["Path",0,{}]}}', "not a document of skrnn.onnx: KeyError"),
+        ('{"format":{"$":["Path",0,{}]}}', "not a document of skrnn: KeyError"),
     ],
 )
 def test_a_foreign_document_is_an_error(path, document, message):
