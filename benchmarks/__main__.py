@@ -3,6 +3,7 @@
 from . import (
     cold_start,
     crf_speed,
+    engine,
     generation_speed,
     importance,
     moving_digits,
@@ -24,6 +25,7 @@ PROGRAMS = {
     module.__name__.rpartition(".")[2]: module
     for module in (
         training_speed,
+        engine,
         cold_start,
         scaling,
         crf_speed,

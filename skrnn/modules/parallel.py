@@ -85,6 +85,8 @@ Runner = Callable[[Sequence[Callable[[], Any]]], list[Any]]
 def _apply(run: Runner, pieces: Sequence[Piece]) -> list[Any]:
     """Return the results of pieces that ``run`` calls, forward and backward."""
     tensors = [tensor for piece in pieces for tensor in piece.tensors]
+    if any(tensor.device.type != "cpu" for tensor in tensors[:1]):
+        return [piece() for piece in pieces]  # a GPU has threads of its own
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
         return run([piece.__call__ for piece in pieces])
     graphs = [_Graph(piece) for piece in pieces]
@@ -138,19 +140,20 @@ class _Graph:
 
 
 class _Start(torch.autograd.Function):
-    """A number from which back-propagation starts with given gradients of tensors.
+    """A scalar from which given gradients go to the outputs.
 
-    To check gradients that are given to it, ``torch.autograd.grad`` imports sympy.
+    torch takes gradients by other tensors only after it has imported its symbolic shapes,
+    SymPy among them, which takes as long as a small fit.
     """
 
     @staticmethod
-    def forward(ctx: Any, gradients: Sequence[Tensor], *tensors: Tensor) -> Tensor:
-        """Return zero."""
+    def forward(ctx: Any, gradients: tuple[Tensor, ...], *outputs: Tensor) -> Tensor:
+        """Return a scalar."""
         ctx.gradients = gradients
-        return tensors[0].new_zeros(())
+        return outputs[0].new_zeros(())
 
     @staticmethod
-    def backward(ctx: Any, *ones: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the given gradients."""
         return (None, *ctx.gradients)
 

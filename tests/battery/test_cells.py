@@ -15,6 +15,7 @@ from skrnn.modules.recurrent.cells import Cell
 LAYOUTS = {
     "lstm": {"num_layers": 2, "bidirectional": True},
     "gru": {"num_layers": 1, "bidirectional": True},
+    "mingru": {"num_layers": 2, "bidirectional": True},
     "rnn_tanh": {"num_layers": 2, "bidirectional": False},
     "rnn_relu": {"num_layers": 1, "bidirectional": True},
 }

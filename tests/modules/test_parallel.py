@@ -126,6 +126,12 @@ def test_gradients_are_numerically_right_and_can_be_taken_twice():
     assert torch.autograd.gradcheck(add, x)
 
 
+def test_pieces_on_another_device_are_plain_calls():
+    x = torch.zeros(3, device="meta", requires_grad=True)
+    (found,) = side_by_side([Piece(torch.sin, (x,))])
+    assert found.grad_fn.name() == "SinBackward0"
+
+
 def test_a_result_keeps_its_form(layers):
     _, x = layers
     single, double = side_by_side([Piece(torch.sin, (x,)), Piece(lambda x: (x, x), (x,))])

@@ -24,7 +24,7 @@ class CellParameters:
     cell: str = parameter(
         "lstm",
         [OneOf(CELLS)],
-        "The recurrent cell. An LSTM remembers longest and is fastest on a CPU.",
+        "The recurrent cell. An LSTM remembers longest; minGRU is fastest.",
         architecture=True,
     )
     hidden_size: int = parameter(

@@ -226,7 +226,7 @@ class TorchCell(Cell):
         self, x: Tensor, state: CellState | None = None
     ) -> tuple[Tensor, CellState]:
         """Return the output of every step, and the state after the last one."""
-        if self.reads_packed(x):
+        if x.shape[1] > 1 and self.reads_packed(x):
             return self.run_packed(x, state)
         if state is None:
             outputs, after = self.rnn(x)
@@ -452,7 +452,10 @@ class MinGRU(Cell):
         self, x: Tensor, state: CellState | None = None
     ) -> tuple[Tensor, CellState]:
         """Return the output of every step, and the state after the last one."""
-        return self.run_packed(x, state)
+        if x.shape[1] > 1:
+            return self.run_packed(x, state)
+        after, _ = self.step(x[:, 0], state)
+        return after[0][:, None], after
 
     def step(
         self, x: Tensor, state: CellState | None = None

@@ -349,8 +349,7 @@ def gru_backward(
         weight.contiguous().numpy(),
         slopes.numpy(),
     )
-    blocks = (slopes[:, size : 3 * size], slopes[:, :size])
-    return Gradients(blocks, (slopes[:, size:],), by_last, before)
+    return Gradients(slopes[:, : 3 * size], slopes[:, size:], by_last, before, size)
 
 
 def _simple(is_tanh: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -396,7 +395,7 @@ def _simple(is_tanh: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
             slopes.numpy(),
             is_tanh,
         )
-        return Gradients((slopes,), (slopes,), by_last, before)
+        return Gradients(slopes, slopes, by_last, before)
 
     return forward, backward
 
@@ -438,7 +437,7 @@ def mingru_backward(
         *steps,
         slopes.numpy(),
     )
-    return Gradients((slopes,), (), by_last, None)
+    return Gradients(slopes, None, by_last, None)
 
 
 KERNELS: Kernels = {

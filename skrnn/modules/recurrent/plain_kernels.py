@@ -34,20 +34,23 @@ class Gradients(NamedTuple):
 
     Attributes
     ----------
-    by_input : tuple of (N, ...)
-        By ``gates``, in blocks of columns.
-    by_hidden : tuple of (N, ...)
-        By the products of the state with ``weight``, in blocks of columns.
+    by_input : (N, n_gates * H)
+        By ``gates``.
+    by_hidden : (N, n_gates * H) or None
+        By the products of the state with ``weight``.
     by_state : (B, H)
         By the state before the first step.
     before : (N, H) or None
         The state before each row; None where no weight is multiplied with it.
+    n_moved : int
+        The columns of ``by_input`` that stand first and belong to the last gate.
     """
 
-    by_input: tuple[Tensor, ...]
-    by_hidden: tuple[Tensor, ...]
+    by_input: Tensor
+    by_hidden: Tensor | None
     by_state: Tensor
     before: Tensor | None
+    n_moved: int = 0
 
 
 def _split(x: Tensor, steps: Steps) -> list[Tensor]:
@@ -132,7 +135,7 @@ def _simple_backward(by_outputs, by_last, steps, state, weight, outputs, slopes)
             rows += more
         slope *= rows
         torch.mm(slope, weight, out=rows)
-    return Gradients((slopes,), (slopes,), by_last, _before(state, outputs, steps))
+    return Gradients(slopes, slopes, by_last, _before(state, outputs, steps))
 
 
 # --- GRU ----------------------------------------------------------------------------------
@@ -209,9 +212,7 @@ def gru_backward(
             rows += more
         slope *= rows[:, None]
         rows.mul_(keep).addmm_(product, weight)
-    return Gradients(
-        (flat[:, size : 3 * size], flat[:, :size]), (hidden_part,), by_last, before
-    )
+    return Gradients(flat[:, : 3 * size], hidden_part, by_last, before, size)
 
 
 # --- minGRU -------------------------------------------------------------------------------
@@ -263,7 +264,7 @@ def mingru_backward(
     torch.mul(by_state, update, out=slopes[:, size:])
     before = _before(state, outputs, steps)
     torch.mul(by_state * (candidate - before), keep * update, out=slopes[:, :size])
-    return Gradients((slopes,), (), by_last, None)
+    return Gradients(slopes, None, by_last, None)
 
 
 KERNELS: Kernels = {

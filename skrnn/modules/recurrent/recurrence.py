@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from skrnn.modules.products import multiply
 from skrnn.modules.recurrent import plain_kernels
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernel, Kernels
@@ -89,7 +90,7 @@ def recur(
     parts = (x, state, weight_ih, weight_hh, bias_ih, bias_hh)
     if torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in parts):
         return _Recurrence.apply(kernel, steps, *parts)
-    gates = torch.addmm(bias_ih, x, weight_ih.t())
+    gates = multiply(x, weight_ih, bias_ih)
     outputs, _ = kernel[0](gates, steps, state, weight_hh, bias_hh, False)
     return outputs, _last(outputs, steps)
 
@@ -118,7 +119,7 @@ class _Recurrence(torch.autograd.Function):
         bias_ih: Tensor,
         bias_hh: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        gates = torch.addmm(bias_ih, x, weight_ih.t())
+        gates = multiply(x, weight_ih, bias_ih)
         outputs, saved = kernel[0](gates, steps, state, weight_hh, bias_hh, True)
         ctx.kernel, ctx.steps = kernel, steps
         ctx.set_materialize_grads(False)
@@ -133,41 +134,28 @@ class _Recurrence(torch.autograd.Function):
         x, state, weight_ih, weight_hh, *saved = ctx.saved_tensors
         by_last = torch.zeros_like(state) if by_last is None else by_last.clone()
         found = ctx.kernel[1](by_outputs, by_last, ctx.steps, state, weight_hh, saved)
+        moved, by_input = found.n_moved, found.by_input
         by_x = by_weight_hh = by_bias_hh = None
         if ctx.needs_input_grad[2]:
-            by_x = _product_with_rows(found.by_input, weight_ih)
-        by_weight_ih = _products(found.by_input, x)
-        by_bias_ih = _sums(found.by_input)
+            by_x = multiply(by_input, weight_ih.roll(moved, 0).t())
         if weight_hh is not None:
-            by_weight_hh = _products(found.by_hidden, found.before)
-            by_bias_hh = _sums(found.by_hidden)
+            by_weight_hh = _product(found.by_hidden, found.before)
+            by_bias_hh = found.by_hidden.sum(0)
         return (
             None,
             None,
             by_x,
             found.by_state,
-            by_weight_ih,
+            _product(by_input, x).roll(-moved, 0),
             by_weight_hh,
-            by_bias_ih,
+            by_input.sum(0).roll(-moved, 0),
             by_bias_hh,
         )
 
 
-def _product_with_rows(blocks: tuple[Tensor, ...], weight: Tensor) -> Tensor:
-    """Return blocks of columns ``(N, ...)``, joined, times weight ``(G, F)``."""
-    parts = weight.split([block.shape[1] for block in blocks])
-    product = blocks[0] @ parts[0]
-    for block, part in zip(blocks[1:], parts[1:], strict=True):
-        product.addmm_(block, part)
-    return product
+def _product(gradient: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient ``(G, F)`` of a weight that x ``(N, F)`` was multiplied with.
 
-
-def _products(blocks: tuple[Tensor, ...], x: Tensor) -> Tensor:
-    """Return the gradient ``(G, F)`` of a weight that x ``(N, F)`` was multiplied with."""
-    products = [block.t() @ x for block in blocks]
-    return products[0] if len(products) == 1 else torch.cat(products)
-
-
-def _sums(blocks: tuple[Tensor, ...]) -> Tensor:
-    sums = [block.sum(0) for block in blocks]
-    return sums[0] if len(sums) == 1 else torch.cat(sums)
+    In this order the product is up to six times as fast where there are few features.
+    """
+    return (x.t() @ gradient).t().contiguous()

@@ -23,7 +23,7 @@ TWO_PARTS, TWO_PACKED = 1 << 22, 1 << 19
 #: The same, from which four parts lose little on two cores and gain on more.
 FOUR_PARTS = 1 << 23
 #: Rows times units of all steps below which a second thread does not pay for its call.
-MIN_VALUES = 1 << 16
+MIN_VALUES = 1 << 14
 
 
 def multiplications(cell: Cell, x: Tensor) -> int:

@@ -1,0 +1,165 @@
+"""Recurrent layers alone: torch's calls and skrnn's kernels, and how far their results differ.
+
+Run `python -m benchmarks.engine [--quick]`.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from skrnn.modules.recurrent import plain_kernels
+from skrnn.modules.recurrent.packing import Packing
+from skrnn.modules.recurrent.recurrence import compiled_kernels, recur
+
+from ._report import (
+    PeerAbsent,
+    at_least,
+    at_most,
+    print_table,
+    progress,
+    ratio_by_round,
+    run_program,
+    time_alternately,
+)
+
+#: Sequences, steps, features, units, and the shortest length as a share of the longest.
+SHAPES = (
+    (32, 20, 64, 128, 1.0),
+    (64, 20, 100, 128, 1.0),
+    (32, 100, 8, 64, 1.0),
+    (16, 400, 8, 64, 1.0),
+    (32, 100, 8, 64, 0.1),
+)
+LSTM, GRU, PACKED = "LSTM, dense", "GRU, dense", "GRU, packed"
+PLAIN, COMPILED = "GRU, skrnn, torch operations", "GRU, skrnn, numba"
+MIN_PLAIN, MIN_COMPILED = "minGRU, torch operations", "minGRU, numba"
+
+
+class Layer:
+    """The same steps, gradients by all weights and by inputs that come from an embedding."""
+
+    def __init__(self, n_sequences, n_steps, n_features, n_units, shortest):
+        torch.manual_seed(0)
+        learned = n_features > 8
+        self.x = torch.randn(n_sequences, n_steps, n_features, requires_grad=learned)
+        lowest = max(1, int(shortest * n_steps))
+        self.lengths = torch.randint(lowest, n_steps + 1, (n_sequences,))
+        self.lengths[0] = n_steps
+        self.weighing = torch.randn(n_sequences, n_steps, n_units)
+        self.lstm = nn.LSTM(n_features, n_units, batch_first=True)
+        self.gru = nn.GRU(n_features, n_units, batch_first=True)
+        self.linear = nn.Linear(n_features, 2 * n_units)
+        self.n_units = n_units
+
+    def torch(self, layer, packed=False):
+        """Run a layer of torch's."""
+        if not packed:
+            outputs, _ = layer(self.x)
+            return self.differentiate(outputs, layer.parameters())
+        steps = pack_padded_sequence(
+            self.x, self.lengths, batch_first=True, enforce_sorted=False
+        )
+        outputs, _ = layer(steps)
+        outputs, _ = nn.utils.rnn.pad_packed_sequence(outputs, batch_first=True)
+        return self.differentiate(outputs, layer.parameters())
+
+    def skrnn(self, kernels, name):
+        """Run a kernel of skrnn's, packing and unpacking included."""
+        packing = Packing(self.lengths, self.x.shape[1])
+        state = self.x.new_zeros(len(self.x), self.n_units)
+        if name == "gru":
+            weights = list(self.gru.parameters())
+        else:
+            weights = [self.linear.weight, None, self.linear.bias, None]
+        rows = packing.pack(self.x)
+        outputs, _ = recur(kernels[name], packing.forward, rows, state, *weights)
+        return self.differentiate(packing.unpack(outputs), weights)
+
+    def differentiate(self, outputs, weights):
+        """Return the outputs at real steps, and all gradients."""
+        sources = [weight for weight in weights if weight is not None]
+        if self.x.requires_grad:
+            sources.append(self.x)
+        steps = torch.arange(outputs.shape[1])
+        mask = (steps < self.lengths[:, None])[..., None]
+        outputs = outputs * mask
+        loss = (outputs * self.weighing).sum()
+        return [outputs.detach(), *torch.autograd.grad(loss, sources)]
+
+
+def layers(quick, seeds):
+    """Compare forward and backward passes in one thread."""
+    compiled = compiled_kernels()
+    if compiled is None:
+        raise PeerAbsent("needs the package numba; pip install numba")
+    plain = plain_kernels.KERNELS
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    rows, goals = [], []
+    largest = 0.0
+    for shape in SHAPES[:1] if quick else SHAPES:
+        progress(f"layers of shape {shape}")
+        layer = Layer(*shape)
+        tasks = {
+            LSTM: lambda layer=layer: layer.torch(layer.lstm),
+            GRU: lambda layer=layer: layer.torch(layer.gru),
+            PACKED: lambda layer=layer: layer.torch(layer.gru, packed=True),
+            PLAIN: lambda layer=layer: layer.skrnn(plain, "gru"),
+            COMPILED: lambda layer=layer: layer.skrnn(compiled, "gru"),
+            MIN_PLAIN: lambda layer=layer: layer.skrnn(plain, "mingru"),
+            MIN_COMPILED: lambda layer=layer: layer.skrnn(compiled, "mingru"),
+        }
+        repeated = {
+            name: _repeat(task, 2 if quick else 10) for name, task in tasks.items()
+        }
+        seconds = time_alternately(repeated, 3 if quick else 15)
+        ratios = {key: ratio_by_round(seconds[GRU], seconds[key]) for key in tasks}
+        rows.append(
+            [
+                "{}, {}, {}, {}".format(*shape[:4])
+                + ("" if shape[4] == 1 else f", from {shape[4]:.0%}"),
+                f"{1000 * np.median(seconds[GRU]) / (2 if quick else 10):.2f}",
+                *(f"{ratios[key].median:.2f}" for key in tasks if key != GRU),
+            ]
+        )
+        largest = max(largest, _difference(tasks[PLAIN](), tasks[COMPILED]()))
+        largest = max(largest, _difference(tasks[MIN_PLAIN](), tasks[MIN_COMPILED]()))
+        against_torch = _difference(tasks[PACKED](), tasks[PLAIN]())
+        largest = max(largest, against_torch)
+        goals.append(
+            at_least(
+                f"torch operations, {rows[-1][0]}: GRU", ratios[PLAIN].median, 1.0, 2
+            )
+        )
+    torch.set_num_threads(n_threads)
+    print_table(
+        "One layer, forward and backward, in one thread: speed relative to a dense call of "
+        "torch's GRU",
+        ("B, T, F, H", "GRU, dense (ms)", *(key for key in tasks if key != GRU)),
+        rows,
+        "Medians of ratios within a round; above 1 is faster. Dense calls compute the "
+        "padding, too. Packing is included where steps are packed.",
+    )
+    goals.append(
+        at_most("largest difference of outputs and gradients, relative", largest, 1e-5, 7)
+    )
+    return goals
+
+
+def _repeat(task, n):
+    return lambda: [task() for _ in range(n)]
+
+
+def _difference(first, second):
+    """Return the largest difference, relative to the largest number where that is above 1."""
+    return max(
+        float((a - b).abs().max() / a.abs().max().clamp(min=1.0))
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+PARTS = (layers,)
+
+if __name__ == "__main__":
+    run_program(__doc__, PARTS)
