@@ -12,7 +12,7 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 
 #: Sequences, and padded steps, of one batch.
-MAX_ROWS, MAX_STEPS = 256, 1 << 13
+MAX_ROWS, MAX_STEPS = 128, 3200
 
 
 class Batch(NamedTuple):
