@@ -15,7 +15,7 @@ from skrnn.training.dataset import EncodedDataset
 from skrnn.training.seeding import make_generator
 from skrnn.training.windows import in_windows, window_size
 
-LENGTHS = np.array([2] * 30 + [70, 41])
+LENGTHS = np.array([2] * 60 + [70, 41])
 #: Two steps are usual, so a window has this many.
 N_STEPS = 40
 
@@ -42,9 +42,15 @@ def rows_of(parts, i):
     raise AssertionError(f"the epoch does not read sequence {i}")
 
 
-def test_one_outlier_among_few_sequences_does_not_lengthen_the_window():
-    assert window_size(np.array([3, 4, 5, 6, 50_000])) == 20 * 6
+def test_a_window_is_longer_than_nearly_all_sequences():
     assert window_size(np.array([3] * 99 + [50_000])) == 20 * 3
+    assert window_size(np.array([3] * 19 + [50_000])) == 20 * 3
+    assert window_size(np.arange(1, 101)) == 20 * 95
+
+
+def test_of_few_sequences_none_is_cut():
+    dataset = numbered([3] * 18 + [500])
+    assert in_windows(dataset) is dataset
 
 
 def test_sequences_of_usual_lengths_are_left_alone():
@@ -61,7 +67,7 @@ def test_what_is_read_in_chunks_or_has_targets_of_its_own_length_is_left_alone(o
 def test_an_epoch_reads_one_stretch_of_a_long_sequence_with_its_targets():
     with pytest.warns(UserWarning, match="random window of 40 steps"):
         dataset = in_windows(numbered())
-    steps, targets = rows_of(epoch(dataset), 30)
+    steps, targets = rows_of(epoch(dataset), 60)
     assert len(steps) == N_STEPS
     np.testing.assert_array_equal(np.diff(steps), 1)
     np.testing.assert_array_equal(steps, targets)
@@ -85,7 +91,7 @@ def test_target_steps_of_an_epoch_are_those_that_are_read():
     with pytest.warns(UserWarning, match="random window"):
         dataset = in_windows(numbered())
     batches = TrainingBatches(dataset, 8, make_generator(0))
-    assert batches.n_targets == 60 + 2 * N_STEPS
+    assert batches.n_targets == 120 + 2 * N_STEPS
     assert batches.n_targets == sum(batch.n_targets for batch in batches)
 
 
@@ -113,7 +119,7 @@ def test_windows_begin_and_end_where_classes_may():
 
 def test_the_warning_names_the_longest_sequence_by_its_place_in_X():
     dataset = numbered(origin=np.arange(len(LENGTHS)) + 100)
-    with pytest.warns(UserWarning, match=r"2 sequences .* X\[130\] has 70 steps"):
+    with pytest.warns(UserWarning, match=r"2 sequences .* X\[160\] has 70 steps"):
         in_windows(dataset)
 
 
