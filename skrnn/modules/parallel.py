@@ -73,7 +73,7 @@ def with_all_threads(piece: Piece) -> Any:
     For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
     Within ``one_thread_each`` it has the threads that torch had before.
     """
-    return _apply(_run_with_all_threads, [piece])[0]
+    return _apply(run_with_all_threads, [piece])[0]
 
 
 # --- gradients --------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def _has_free_threads() -> bool:
     return _state.n_threads > max(1, _n_callers)
 
 
-def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of calls, one after the other, each with all threads.
 
     The number is set in OpenMP, where it is that of this thread alone.

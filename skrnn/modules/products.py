@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skrnn.modules.parallel import run_side_by_side
+from skrnn.modules.parallel import run_side_by_side, run_with_all_threads
 
 #: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
 #: gain what that costs.
@@ -62,7 +62,13 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``multiply(x, weight, bias)``, halves of the rows side by side in training."""
+    """Return ``multiply(x, weight, bias)``, by several threads in training.
+
+    oneDNN's products have the same bits with any number of threads; others are computed for
+    two halves of the rows.
+    """
+    if _is_faster(x, weight):
+        return run_with_all_threads([partial(multiply, x, weight, bias)])[0]
     large = x.numel() * len(weight) >= MIN_SPLIT and x.device.type == "cpu"
     if not large or len(x) < 2 or torch.is_inference_mode_enabled():
         return multiply(x, weight, bias)
