@@ -152,6 +152,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path : str or path
+        A file that ``save_model`` wrote.
 
     Returns
     -------
@@ -170,6 +171,22 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     -----
     UserWarning
         If another version of skrnn wrote the file.
+
+    See Also
+    --------
+    save_model : The way there.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skrnn import SequenceRegressor
+    >>> from skrnn.persistence import load_model, save_model
+    >>> model = SequenceRegressor(hidden_size=4, max_epochs=2, random_state=0)
+    >>> model = model.fit([[0.1, 0.2], [0.3]] * 4, [1.0, 2.0] * 4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, os.path.join(folder, "model.skrnn"))
+    ...     load_model(os.path.join(folder, "model.skrnn"))
+    SequenceRegressor(hidden_size=4, max_epochs=2, random_state=0)
     """
     text, weights = read_file(path)
     try:

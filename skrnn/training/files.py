@@ -34,7 +34,30 @@ DTYPES += ("float16", "float32", "float64")
 
 
 class ModelFileError(ValueError):
-    """A file is not a model file of skrnn, is damaged, or cannot be read here."""
+    """A file is not a model file of skrnn, is damaged, or cannot be read here.
+
+    Parameters
+    ----------
+    *args : str
+        What is wrong with the file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skrnn.persistence import ModelFileError, load_model
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.skrnn")
+    ...     with open(path, "wb") as file:
+    ...         size = file.write(b"something else")
+    ...     try:
+    ...         load_model(path)
+    ...     except ModelFileError as error:
+    ...         print(str(error).replace(folder, "..."))
+    '...model.skrnn' is not a model file of skrnn, or was cut short
+    """
+
+    def __init__(self, *args: str):
+        super().__init__(*args)
 
 
 def write_file(

@@ -64,7 +64,7 @@ def test_the_table_holds_means_and_spreads_over_folds(comparison):
     row = comparison.table.loc["words"]
     assert row["accuracy"] == pytest.approx(values.mean())
     assert row["accuracy_std"] == pytest.approx(values.std())
-    assert comparison.table["n_iter"]["network"] == 2
+    assert comparison.table["n_iter"]["network"] == 6
     assert comparison.table[["shortest", "longest"]].values.tolist() == [[1, 8]] * 2
 
 

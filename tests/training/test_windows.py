@@ -157,7 +157,7 @@ def test_a_tagger_learns_from_windows_of_a_long_sequence(crf):
             if rng.random() < 0.5:
                 tags[i : i + 3] = ["B-x", "I-x", "I-x"]
     X = [[tag.lower() for tag in tags] for tags in y]
-    model = SequenceTagger(scheme="IOB2", crf=crf, hidden_size=8, lr=0.03, max_epochs=8)
+    model = SequenceTagger(scheme="IOB2", crf=crf, hidden_size=8, lr=0.03, max_epochs=16)
     with pytest.warns(UserWarning, match="random window of 80 steps"):
         model.set_params(random_state=0).fit(X, y)
     assert model.score(X, y) == 1.0

@@ -93,12 +93,14 @@ def test_compiled_kernels_equal_plain_ones(kernel, direction, use, generator):
     parts = [normal(45, 4), normal(6, size), normal(n_blocks * size, 4)]
     parts += [normal(n_blocks * size, size), normal(n_blocks * size)]
     parts += [normal(n_blocks * size)]
-    parts = [p.detach().mul(0.2).requires_grad_() for p in parts]
+    # weights under which rounding does not grow: with 0.2, 14 steps of plain float32 differ
+    # from float64 by 4e-5
+    parts = [p.detach().mul(0.1).requires_grad_() for p in parts]
     wanted = parts
     if kernel == "mingru":
         parts[3] = parts[5] = None
         wanted = [p for p in parts if p is not None]
-    weigh = [torch.randn(45, size, generator=generator), torch.randn(6, size)]
+    weigh = [torch.randn(n, size, generator=generator) for n in (45, 6)]
     results = []
     for kernels in (plain_kernels.KERNELS, compiled):
         outputs, last = recur(kernels[kernel], steps, *parts)
