@@ -3,6 +3,7 @@
 `PackedLoop` is the usual training loop of tutorials and competent users: a
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
+`PackedSeries` in the place of the classifier reads features instead of token ids.
 `TranslatorLoop` is the same for pairs of sequences, with a decoder of single steps.
 `LanguageLoop` is the bare loop over prepared streams of a book, with a carried state.
 `DenseLoop` is the bare loop over one prepared tensor of equal lengths. `kernel_pass` is the
@@ -74,6 +75,14 @@ class PackedClassifier(nn.Module):
         return self.head(torch.cat(list(hidden), dim=1))  # (B, C)
 
 
+class PackedSeries(PackedClassifier):
+    """The same layers over features, without an embedding."""
+
+    def __init__(self, cell, n_features, n_classes, _, hidden_size, bidirectional):
+        super().__init__(cell, 1, n_classes, n_features, hidden_size, bidirectional)
+        self.embedding = nn.Identity()
+
+
 class PackedTagger(PackedClassifier):
     """The same layers, with the head on every step."""
 
@@ -86,7 +95,9 @@ class PackedTagger(PackedClassifier):
 class PackedLoop:
     """The usual training and prediction loop over a `PackedClassifier`.
 
-    `network=PackedTagger, collate=collate_steps` make it one for labels of steps.
+    `network=PackedTagger, collate=collate_steps` make it one for labels of steps, and
+    `network=PackedSeries` one for sequences of features. Batches are moved to `device` one
+    by one.
     """
 
     def __init__(
@@ -100,9 +111,13 @@ class PackedLoop:
         bidirectional=False,
         batch_size=32,
         fused=None,
+        hidden_size=128,
+        device="cpu",
     ):
         torch.manual_seed(0)
-        self.model = network(cell, n_tokens, n_classes, 64, 128, bidirectional)
+        self.device = device
+        self.model = network(cell, n_tokens, n_classes, 64, hidden_size, bidirectional)
+        self.model.to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
         self.collate = collate
         self.batch_size = batch_size
@@ -117,7 +132,8 @@ class PackedLoop:
         for _ in range(n_epochs):
             for inputs, lengths, targets in loader:
                 self.optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(self.model(inputs, lengths), targets)
+                logits = self.model(inputs.to(self.device), lengths)
+                loss = nn.functional.cross_entropy(logits, targets.to(self.device))
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 self.optimizer.step()
@@ -131,7 +147,9 @@ class PackedLoop:
             dataset, batch_size or self.batch_size, collate_fn=self.collate
         )
         self.model.eval()
-        logits = [self.model(inputs, lengths) for inputs, lengths, _ in loader]
+        logits = [
+            self.model(inputs.to(self.device), lengths) for inputs, lengths, _ in loader
+        ]
         return torch.cat(logits).argmax(dim=1)
 
 
@@ -141,6 +159,15 @@ def collate_pairs(samples):
     lengths = torch.tensor([len(source) for source in sources])
     inputs = pad_sequence(sources, batch_first=True)
     return inputs, lengths, pad_sequence(targets, batch_first=True)
+
+
+class PaddedClassifier(PackedClassifier):
+    """The same layers over padded sequences: the backward direction reads padding first."""
+
+    def forward(self, inputs, lengths):
+        outputs, _ = self.recurrent(self.embedding(inputs))  # (B, T, H)
+        last = (lengths - 1).to(inputs.device)[:, None, None]
+        return self.head(outputs.take_along_dim(last, dim=1)[:, 0])
 
 
 class PackedTranslator(nn.Module):

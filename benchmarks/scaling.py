@@ -5,8 +5,12 @@ Run `python -m benchmarks.scaling [--quick] [--seeds ...]`.
 
 import json
 import sys
+import tempfile
+import threading
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from skrnn import SequenceClassifier
 
@@ -116,6 +120,80 @@ def measure_fit_memory(n_sequences, n_epochs, seed):
     }
 
 
+def mapped(quick, seeds):
+    """Measure the memory of a fit and a prediction on a memory-mapped Arrow column."""
+    n_steps = 100_000 if quick else 10_000_000
+    progress("peak memory on a memory-mapped column")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "steps.arrow"
+        _write_arrow(path, n_steps, seeds[0])
+        found = run_in_child("benchmarks.scaling", "--mapped", path)
+    rows = [
+        (name, f"{found[name] / MIB:,.0f}")
+        for name in ("column", "before", "fit", "predict")
+    ]
+    print_table(
+        f"Anonymous memory (MiB): {n_steps:,} steps of 8 float32 features, mapped",
+        ("", "MiB"),
+        rows,
+        "column: its size on the disk. before: imports and data. fit, predict: the peak.",
+    )
+    peak = max(found["fit"], found["predict"]) / MIB
+    return [at_most("mapped column: peak of anonymous memory (MiB)", peak, 1024.0, 0)]
+
+
+def _write_arrow(path, n_steps, seed):
+    """Write a column of sequences of 50 to 150 steps of eight features."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(50, 151, size=n_steps // 50)
+    ends = np.cumsum(lengths)
+    offsets = np.append(0, ends[ends <= n_steps])
+    values = rng.normal(size=8 * int(offsets[-1])).astype(np.float32)
+    steps = pa.FixedSizeListArray.from_arrays(pa.array(values), 8)
+    table = pa.table(
+        {"x": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), steps)}
+    )
+    with (
+        pa.OSFile(str(path), "wb") as file,
+        pa.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
+
+
+def measure_mapped(path):
+    """Return the bytes of a column, and the peaks of anonymous memory, by sampling."""
+    X = pa.ipc.open_file(pa.memory_map(path)).read_all()["x"]
+    y = np.arange(len(X)) % 2
+    small = {"hidden_size": 2, "max_epochs": 1, "batch_size": 4096}
+    model = SequenceClassifier(**small, bidirectional=False, early_stopping=False)
+    found = {"column": X.nbytes, "before": _anonymous_memory()}
+    for name, task in (
+        ("fit", lambda: model.fit(X, y)),
+        ("predict", lambda: model.predict(X)),
+    ):
+        samples, done = [], threading.Event()
+        sampler = threading.Thread(target=_sample, args=(samples, done))
+        sampler.start()
+        try:
+            task()
+        finally:
+            done.set()
+            sampler.join()
+        found[name] = max(samples)
+    return found
+
+
+def _sample(samples, done):
+    while not done.wait(0.01):
+        samples.append(_anonymous_memory())
+
+
+def _anonymous_memory():
+    """Return the bytes of this process that no file backs (Linux)."""
+    with open("/proc/self/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if "RssAnon" in line) * 1024
+
+
 def _make(n_sequences, seed):
     sequences, labels = make_ragged_tokens(n_sequences, seed)
     return as_words(sequences), labels
@@ -131,10 +209,12 @@ def _size_of(X):
     )
 
 
-PARTS = (fit_time, memory)
+PARTS = (fit_time, memory, mapped)
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         print(json.dumps(measure_fit_memory(*map(int, sys.argv[2:]))))
+    elif sys.argv[1:2] == ["--mapped"]:
+        print(json.dumps(measure_mapped(sys.argv[2])))
     else:
         run_program(__doc__, PARTS)

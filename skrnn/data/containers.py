@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_array
 
 from skrnn._sklearn import get_feature_names
 from skrnn._warnings import warn
+from skrnn.data.arrow import ragged_of
 from skrnn.data.columns import (
     as_frame,
     check_number_columns,
@@ -44,6 +45,7 @@ from skrnn.data.layouts import (
 )
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import (
+    FLOATS,
     OF_X,
     PLAIN,
     Advice,
@@ -56,6 +58,7 @@ from skrnn.data.steps import (
     join_tokens,
     shown,
     split_texts,
+    step_shape,
     to_array,
     to_floats,
 )
@@ -217,6 +220,10 @@ def check_sequences(
         If X is empty, not finite, of unequal feature counts, or has empty sequences.
     """
     fields = replace(fields or FieldOptions(), input_type=input_type)
+    if not fields.names_columns and input_type != "tokens":
+        flat = X if isinstance(X, RaggedArray) else ragged_of(X)
+        if flat is not None and flat.values.dtype.kind in "biuf":
+            return _check_ragged(flat, empty, name, advice, fields.allow_missing_steps)
     layout, content, _ = read_container(X, name)
     frame = _frame_of_fields(X, content, fields)
     if frame is not None:
@@ -241,6 +248,26 @@ def check_sequences(
     return _check_list(
         sequences, input_type, split, empty, name=name, advice=advice, missing=missing
     )
+
+
+def _check_ragged(
+    given: RaggedArray, empty: Empty, name: str, advice: Advice, missing: bool
+) -> CheckedSequences:
+    """Numbers that are flat already are taken as they are, and not copied."""
+    _check_any(len(given), name)
+    shape = step_shape(given.values)
+    width = int(np.prod(shape))
+    if width == 0:
+        raise ValueError(f"{name} has 0 features a step, expected at least 1")
+    values = given.values.reshape(len(given.values), width)
+    if values.dtype not in FLOATS:
+        values = to_floats(values, name)
+    steps = given.with_values(values)
+    check_finite(steps, name, advice, allow_missing=missing)
+    if empty != "keep":
+        _check_no_empty(steps, name)
+    shapes = (StepShape(None, 0, shape),)
+    return CheckedSequences(steps, Form("numeric", "list", width), shapes=shapes)
 
 
 def _frame_of_fields(X: Any, content: Any, options: FieldOptions) -> pd.DataFrame | None:

@@ -1,0 +1,68 @@
+"""Lists of numbers in Arrow's memory as flat steps, without a copy.
+
+A column of an Arrow file that is memory-mapped stays on the disk: only what encoding makes
+of it is held in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrnn.data.ragged import RaggedArray
+
+
+def ragged_of(X: Any) -> RaggedArray | None:
+    """Return a column of lists of numbers as steps; None if X is anything else.
+
+    Parameters
+    ----------
+    X : pyarrow Array or ChunkedArray
+        Lists of numbers, or of lists of numbers of one fixed size, without missing values.
+
+    Returns
+    -------
+    steps : RaggedArray, optional
+        Of shape ``(total_steps, n_features)``, in the dtype of the column. It shares the
+        memory of a column in one chunk.
+    """
+    if type(X).__module__.partition(".")[0] != "pyarrow" or not hasattr(X, "null_count"):
+        return None
+    chunks = [part for part in getattr(X, "chunks", [X]) if len(part)]
+    read = [_read_lists(chunk) for chunk in chunks]
+    parts = [part for part in read if part is not None]
+    if not parts or len(parts) < len(read):
+        return None
+    if len(parts) == 1:
+        return parts[0]
+    values = np.concatenate([part.values for part in parts])
+    return RaggedArray.from_lengths(values, np.concatenate([p.lengths for p in parts]))
+
+
+def _read_lists(lists: Any) -> RaggedArray | None:
+    """Return one Arrow array of lists as steps, if each of them is numbers."""
+    if not str(lists.type).startswith(("list<", "large_list<")) or lists.null_count:
+        return None
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    steps = lists.values[int(offsets[0]) : int(offsets[-1])]
+    width = 1
+    if str(steps.type).startswith("fixed_size_list<"):
+        width = int(steps.type.list_size)
+        if steps.null_count:
+            return None
+        steps = steps.flatten()
+    values = _numbers(steps)
+    if values is None or not width:
+        return None
+    return RaggedArray(values.reshape(-1, width), offsets - offsets[0])
+
+
+def _numbers(column: Any) -> NDArray | None:
+    """Return the floats or integers of a column without a copy, if it holds such."""
+    if column.null_count or not str(column.type).startswith(
+        ("float", "double", "int", "uint")
+    ):
+        return None
+    return column.to_numpy(zero_copy_only=True)

@@ -1,0 +1,99 @@
+"""Arrow's lists of numbers against the same steps as arrays."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skrnn import SequenceClassifier
+from skrnn.data.arrow import ragged_of
+from skrnn.data.containers import check_sequences
+from skrnn.data.ragged import RaggedArray
+
+ARRAYS = [np.arange(6.0).reshape(3, 2), np.arange(4.0).reshape(2, 2) - 5]
+
+
+def lists_of(arrays, dtype=np.float32, large=False):
+    """Return an Arrow array of lists of lists of one size."""
+    values = pa.array(np.concatenate(arrays).astype(dtype).ravel())
+    steps = pa.FixedSizeListArray.from_arrays(values, arrays[0].shape[1])
+    offsets = np.cumsum([0, *map(len, arrays)])
+    kind = pa.LargeListArray if large else pa.ListArray
+    return kind.from_arrays(pa.array(offsets, pa.int64() if large else pa.int32()), steps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@pytest.mark.parametrize("large", [False, True])
+def test_lists_are_the_same_steps_as_arrays(dtype, large):
+    steps = ragged_of(lists_of(ARRAYS, dtype, large))
+    assert steps.values.dtype == dtype
+    assert len(steps) == 2
+    for got, expected in zip(steps, ARRAYS, strict=True):
+        assert np.array_equal(got, expected)
+
+
+def test_the_memory_is_shared():
+    lists = lists_of(ARRAYS)
+    assert np.shares_memory(
+        ragged_of(lists).values, lists.values.flatten().to_numpy(zero_copy_only=True)
+    )
+    checked = check_sequences(lists)
+    assert np.shares_memory(checked.steps.values, ragged_of(lists).values)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        lists_of([*ARRAYS, *ARRAYS])[1:3],
+        pa.chunked_array(
+            [lists_of(ARRAYS)[1:], lists_of(ARRAYS)[:0], lists_of(ARRAYS[:1])]
+        ),
+    ],
+    ids=["slice", "chunks"],
+)
+def test_slices_and_chunks_keep_their_own_sequences(X):
+    steps = ragged_of(X)
+    assert [s.tolist() for s in steps] == [a.tolist() for a in (ARRAYS[1], ARRAYS[0])]
+
+
+def test_plain_numbers_are_steps_of_one_feature():
+    steps = ragged_of(pa.array([[1.0, 2.0], [3.0]]))
+    assert [s.tolist() for s in steps] == [[[1.0], [2.0]], [[3.0]]]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pa.array([["a"], ["b", "c"]]),
+        pa.array([[1.0], None]),
+        pa.array([[1.0, None]]),
+        pa.array([[[1.0, 2.0]], [[1.0]]]),
+        pa.array([1.0, 2.0]),
+        pa.array([], pa.list_(pa.float32())),
+        [[1.0]],
+        np.ones(2),
+    ],
+    ids=lambda X: str(getattr(X, "type", type(X))),
+)
+def test_anything_else_is_left_to_the_other_readers(X):
+    assert ragged_of(X) is None
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["ragged", "arrow"])
+def test_a_classifier_reads_them_as_it_reads_arrays(flat):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 3)).astype(np.float32) for n in rng.integers(1, 6, size=12)]
+    y = np.arange(12) % 2
+    given = RaggedArray.from_sequences(X) if flat else lists_of(X)
+    settings = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
+    model = SequenceClassifier(**settings).fit(given, y)
+    expected = SequenceClassifier(**settings).fit(X, y)
+    assert np.array_equal(model.predict_proba(X), expected.predict_proba(given))
+
+
+def test_errors_name_the_place():
+    bad = [ARRAYS[0], ARRAYS[1] * np.nan]
+    with pytest.raises(ValueError, match=r"NaN: X\[1\], step 0"):
+        check_sequences(lists_of(bad))
+    empty = pa.array([[1.0], []], pa.list_(pa.float32()))
+    with pytest.raises(ValueError, match=r"X\[1\] has no steps"):
+        check_sequences(empty)
