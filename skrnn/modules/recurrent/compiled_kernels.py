@@ -62,70 +62,143 @@ def _sigmoid(x):
 
 
 @compiled
+def _add_eight(out, a, block, row, o0, o1, a_row, a0, a1, w0, w1):
+    """Add the product of eight rows of ``a``, four terms at a time."""
+    x0, y0 = a[a_row, a0:a1], out[row, o0:o1]
+    x1, y1 = a[a_row + 1, a0:a1], out[row + 1, o0:o1]
+    x2, y2 = a[a_row + 2, a0:a1], out[row + 2, o0:o1]
+    x3, y3 = a[a_row + 3, a0:a1], out[row + 3, o0:o1]
+    x4, y4 = a[a_row + 4, a0:a1], out[row + 4, o0:o1]
+    x5, y5 = a[a_row + 5, a0:a1], out[row + 5, o0:o1]
+    x6, y6 = a[a_row + 6, a0:a1], out[row + 6, o0:o1]
+    x7, y7 = a[a_row + 7, a0:a1], out[row + 7, o0:o1]
+    size, n_terms, k = o1 - o0, a1 - a0, 0
+    while k + 4 <= n_terms:
+        x00, x01, x02, x03 = x0[k], x0[k + 1], x0[k + 2], x0[k + 3]
+        x10, x11, x12, x13 = x1[k], x1[k + 1], x1[k + 2], x1[k + 3]
+        x20, x21, x22, x23 = x2[k], x2[k + 1], x2[k + 2], x2[k + 3]
+        x30, x31, x32, x33 = x3[k], x3[k + 1], x3[k + 2], x3[k + 3]
+        x40, x41, x42, x43 = x4[k], x4[k + 1], x4[k + 2], x4[k + 3]
+        x50, x51, x52, x53 = x5[k], x5[k + 1], x5[k + 2], x5[k + 3]
+        x60, x61, x62, x63 = x6[k], x6[k + 1], x6[k + 2], x6[k + 3]
+        x70, x71, x72, x73 = x7[k], x7[k + 1], x7[k + 2], x7[k + 3]
+        v0, v1 = block[k, w0:w1], block[k + 1, w0:w1]
+        v2, v3 = block[k + 2, w0:w1], block[k + 3, w0:w1]
+        for j in range(size):
+            b0, b1, b2, b3 = v0[j], v1[j], v2[j], v3[j]
+            y0[j] = y0[j] + x00 * b0 + x01 * b1 + x02 * b2 + x03 * b3
+            y1[j] = y1[j] + x10 * b0 + x11 * b1 + x12 * b2 + x13 * b3
+            y2[j] = y2[j] + x20 * b0 + x21 * b1 + x22 * b2 + x23 * b3
+            y3[j] = y3[j] + x30 * b0 + x31 * b1 + x32 * b2 + x33 * b3
+            y4[j] = y4[j] + x40 * b0 + x41 * b1 + x42 * b2 + x43 * b3
+            y5[j] = y5[j] + x50 * b0 + x51 * b1 + x52 * b2 + x53 * b3
+            y6[j] = y6[j] + x60 * b0 + x61 * b1 + x62 * b2 + x63 * b3
+            y7[j] = y7[j] + x70 * b0 + x71 * b1 + x72 * b2 + x73 * b3
+        k += 4
+    while k < n_terms:
+        v0 = block[k, w0:w1]
+        x00 = x0[k]
+        x10 = x1[k]
+        x20 = x2[k]
+        x30 = x3[k]
+        x40 = x4[k]
+        x50 = x5[k]
+        x60 = x6[k]
+        x70 = x7[k]
+        for j in range(size):
+            y0[j] = y0[j] + x00 * v0[j]
+            y1[j] = y1[j] + x10 * v0[j]
+            y2[j] = y2[j] + x20 * v0[j]
+            y3[j] = y3[j] + x30 * v0[j]
+            y4[j] = y4[j] + x40 * v0[j]
+            y5[j] = y5[j] + x50 * v0[j]
+            y6[j] = y6[j] + x60 * v0[j]
+            y7[j] = y7[j] + x70 * v0[j]
+        k += 1
+
+
+@compiled
+def _add_four(out, a, block, row, o0, o1, a_row, a0, a1, w0, w1):
+    """Add the product of four rows of ``a``, four terms at a time."""
+    x0, y0 = a[a_row, a0:a1], out[row, o0:o1]
+    x1, y1 = a[a_row + 1, a0:a1], out[row + 1, o0:o1]
+    x2, y2 = a[a_row + 2, a0:a1], out[row + 2, o0:o1]
+    x3, y3 = a[a_row + 3, a0:a1], out[row + 3, o0:o1]
+    size, n_terms, k = o1 - o0, a1 - a0, 0
+    while k + 4 <= n_terms:
+        x00, x01, x02, x03 = x0[k], x0[k + 1], x0[k + 2], x0[k + 3]
+        x10, x11, x12, x13 = x1[k], x1[k + 1], x1[k + 2], x1[k + 3]
+        x20, x21, x22, x23 = x2[k], x2[k + 1], x2[k + 2], x2[k + 3]
+        x30, x31, x32, x33 = x3[k], x3[k + 1], x3[k + 2], x3[k + 3]
+        v0, v1 = block[k, w0:w1], block[k + 1, w0:w1]
+        v2, v3 = block[k + 2, w0:w1], block[k + 3, w0:w1]
+        for j in range(size):
+            b0, b1, b2, b3 = v0[j], v1[j], v2[j], v3[j]
+            y0[j] = y0[j] + x00 * b0 + x01 * b1 + x02 * b2 + x03 * b3
+            y1[j] = y1[j] + x10 * b0 + x11 * b1 + x12 * b2 + x13 * b3
+            y2[j] = y2[j] + x20 * b0 + x21 * b1 + x22 * b2 + x23 * b3
+            y3[j] = y3[j] + x30 * b0 + x31 * b1 + x32 * b2 + x33 * b3
+        k += 4
+    while k < n_terms:
+        v0 = block[k, w0:w1]
+        x00 = x0[k]
+        x10 = x1[k]
+        x20 = x2[k]
+        x30 = x3[k]
+        for j in range(size):
+            y0[j] = y0[j] + x00 * v0[j]
+            y1[j] = y1[j] + x10 * v0[j]
+            y2[j] = y2[j] + x20 * v0[j]
+            y3[j] = y3[j] + x30 * v0[j]
+        k += 1
+
+
+@compiled
+def _add_one(out, a, block, row, o0, o1, a_row, a0, a1, w0, w1):
+    """Add the product of one row of ``a``, four terms at a time."""
+    x0, y0 = a[a_row, a0:a1], out[row, o0:o1]
+    size, n_terms, k = o1 - o0, a1 - a0, 0
+    while k + 4 <= n_terms:
+        x00, x01, x02, x03 = x0[k], x0[k + 1], x0[k + 2], x0[k + 3]
+        v0, v1 = block[k, w0:w1], block[k + 1, w0:w1]
+        v2, v3 = block[k + 2, w0:w1], block[k + 3, w0:w1]
+        for j in range(size):
+            b0, b1, b2, b3 = v0[j], v1[j], v2[j], v3[j]
+            y0[j] = y0[j] + x00 * b0 + x01 * b1 + x02 * b2 + x03 * b3
+        k += 4
+    while k < n_terms:
+        v0 = block[k, w0:w1]
+        x00 = x0[k]
+        for j in range(size):
+            y0[j] = y0[j] + x00 * v0[j]
+        k += 1
+
+
+@compiled
 def _add_product(
     out, out_row, out_column, a, a_row, a_column, n_rows, w, w_column, width
 ):
     """Add rows of ``a`` times columns of ``w`` to rows of ``out``.
 
-    Four rows and four terms at a time: what is read of ``w`` and ``out`` serves sixteen
+    Eight rows and four terms at a time: what is read of ``w`` and ``out`` serves 32
     multiplications.
     """
     for column in range(0, width, COLUMNS):
-        size = min(COLUMNS, width - column)
         w0, o0 = w_column + column, out_column + column
-        w1, o1 = w0 + size, o0 + size
+        w1 = w_column + min(width, column + COLUMNS)
+        o1 = o0 + w1 - w0
         for first in range(0, w.shape[0], TERMS):
-            n_terms = min(TERMS, w.shape[0] - first)
-            a0, a1 = a_column + first, a_column + first + n_terms
-            block = w[first : first + n_terms]
+            block = w[first : first + TERMS]
+            a0, a1 = a_column + first, a_column + first + block.shape[0]
             i = 0
+            while i + 8 <= n_rows:
+                _add_eight(out, a, block, out_row + i, o0, o1, a_row + i, a0, a1, w0, w1)
+                i += 8
             while i + 4 <= n_rows:
-                x0, x1 = a[a_row + i, a0:a1], a[a_row + i + 1, a0:a1]
-                x2, x3 = a[a_row + i + 2, a0:a1], a[a_row + i + 3, a0:a1]
-                y0, y1 = out[out_row + i, o0:o1], out[out_row + i + 1, o0:o1]
-                y2, y3 = out[out_row + i + 2, o0:o1], out[out_row + i + 3, o0:o1]
-                k = 0
-                while k + 4 <= n_terms:
-                    x00, x01, x02, x03 = x0[k], x0[k + 1], x0[k + 2], x0[k + 3]
-                    x10, x11, x12, x13 = x1[k], x1[k + 1], x1[k + 2], x1[k + 3]
-                    x20, x21, x22, x23 = x2[k], x2[k + 1], x2[k + 2], x2[k + 3]
-                    x30, x31, x32, x33 = x3[k], x3[k + 1], x3[k + 2], x3[k + 3]
-                    v0, v1 = block[k, w0:w1], block[k + 1, w0:w1]
-                    v2, v3 = block[k + 2, w0:w1], block[k + 3, w0:w1]
-                    for j in range(size):
-                        b0, b1, b2, b3 = v0[j], v1[j], v2[j], v3[j]
-                        y0[j] = y0[j] + x00 * b0 + x01 * b1 + x02 * b2 + x03 * b3
-                        y1[j] = y1[j] + x10 * b0 + x11 * b1 + x12 * b2 + x13 * b3
-                        y2[j] = y2[j] + x20 * b0 + x21 * b1 + x22 * b2 + x23 * b3
-                        y3[j] = y3[j] + x30 * b0 + x31 * b1 + x32 * b2 + x33 * b3
-                    k += 4
-                while k < n_terms:
-                    v0 = block[k, w0:w1]
-                    x00, x10, x20, x30 = x0[k], x1[k], x2[k], x3[k]
-                    for j in range(size):
-                        y0[j] = y0[j] + x00 * v0[j]
-                        y1[j] = y1[j] + x10 * v0[j]
-                        y2[j] = y2[j] + x20 * v0[j]
-                        y3[j] = y3[j] + x30 * v0[j]
-                    k += 1
+                _add_four(out, a, block, out_row + i, o0, o1, a_row + i, a0, a1, w0, w1)
                 i += 4
             while i < n_rows:
-                x0, y0 = a[a_row + i, a0:a1], out[out_row + i, o0:o1]
-                k = 0
-                while k + 4 <= n_terms:
-                    x00, x01, x02, x03 = x0[k], x0[k + 1], x0[k + 2], x0[k + 3]
-                    v0, v1 = block[k, w0:w1], block[k + 1, w0:w1]
-                    v2, v3 = block[k + 2, w0:w1], block[k + 3, w0:w1]
-                    for j in range(size):
-                        y0[j] = (
-                            y0[j] + x00 * v0[j] + x01 * v1[j] + x02 * v2[j] + x03 * v3[j]
-                        )
-                    k += 4
-                while k < n_terms:
-                    v0, x00 = block[k, w0:w1], x0[k]
-                    for j in range(size):
-                        y0[j] = y0[j] + x00 * v0[j]
-                    k += 1
+                _add_one(out, a, block, out_row + i, o0, o1, a_row + i, a0, a1, w0, w1)
                 i += 1
 
 
