@@ -321,18 +321,19 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
-        net.batch_size = self._budget.batch_size(self.batch_size, dataset.n_rows)
+        budget = self._budget.for_inputs(self._inputs.token_ids is not None)
+        net.batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
         net.bptt = dataset.bptt
         net.max_grad_norm = self.max_grad_norm
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1
         if not in_parts:
-            epochs = self._budget.epochs(
+            epochs = budget.epochs(
                 self.max_epochs, dataset.n_rows, n_batches, self._targets.n_outputs
             )
         schedule = "constant" if in_parts else self.lr_schedule
-        lr = self._budget.learning_rate(self.lr, net.batch_size, schedule)
+        lr = budget.learning_rate(self.lr, net.batch_size, schedule)
         counter = EpochCounter()
         callbacks: list[Any] = [
             ("epoch_counter", counter),

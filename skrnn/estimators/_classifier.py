@@ -265,6 +265,7 @@ class SequenceClassifier(
         min_epochs=(4, 9),
         batches=((512, 16), (4096, 32), (65536, 64)),
         lr=0.006,
+        of_features=Budget(updates=3000),  # few and hard series need all of these
     )
 
     lr: float | str = "auto"

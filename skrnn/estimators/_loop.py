@@ -36,6 +36,8 @@ class Budget(NamedTuple):
         Sequences up to which a batch has so many of them, ascending.
     lr : float
         Highest learning rate of a schedule that anneals it, for batches of 32.
+    of_features : Budget, optional
+        For sequences of features alone, if it differs.
     """
 
     updates: int
@@ -44,6 +46,11 @@ class Budget(NamedTuple):
     max_epochs: int = 100
     batches: tuple[tuple[int, int], ...] = ((16384, 32), (65536, 64))
     lr: float = 0.003
+    of_features: Budget | None = None
+
+    def for_inputs(self, has_tokens: bool) -> Budget:
+        """Return the budget for sequences with or without tokens."""
+        return self if has_tokens or self.of_features is None else self.of_features
 
     @property
     def epochs_text(self) -> str:
@@ -57,13 +64,26 @@ class Budget(NamedTuple):
         updates = f"as many as make {self.updates:,} updates"
         if self.of_a_class:
             updates += f" and read {self.of_a_class} sequences of each class"
-        return f"{updates}, at least {passes} and at most {self.max_epochs}"
+        text = f"{updates}, at least {passes} and at most {self.max_epochs}"
+        if self.of_features is None:
+            return text
+        return f"{text}; for features alone {self.of_features.epochs_text}"
 
     @property
     def batches_text(self) -> str:
         """The sizes of batches in the words of a docstring."""
         sizes = [f"{size} for up to {most:,} sequences" for most, size in self.batches]
-        return ", ".join(sizes) + f", {LARGE_BATCH} for more"
+        text = ", ".join(sizes) + f", {LARGE_BATCH} for more"
+        if self.of_features is None:
+            return text
+        return f"{text}; for features alone {self.of_features.batches_text}"
+
+    @property
+    def lr_text(self) -> str:
+        """The learning rate in the words of a docstring."""
+        if self.of_features is None:
+            return f"{self.lr}"
+        return f"{self.lr}, for features alone {self.of_features.lr},"
 
     def batch_size(self, given: int | str, n_rows: int) -> int:
         """Return the rows of a batch; "auto" grows with the number of rows."""

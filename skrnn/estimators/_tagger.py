@@ -382,7 +382,11 @@ class SequenceTagger(
     """
 
     _budget = Budget(
-        updates=800, min_epochs=(8, 8), batches=((4096, 32), (65536, 64)), lr=0.006
+        updates=800,
+        min_epochs=(8, 8),
+        batches=((4096, 32), (65536, 64)),
+        lr=0.006,
+        of_features=Budget(updates=4000),
     )
 
     dropout: float = 0.5

@@ -125,7 +125,7 @@ class LoopParameters:
     lr: float | str = parameter(
         0.003,
         [POSITIVE, OneOf(("auto",))],
-        """Learning rate, the highest one of the schedule. "auto": <_budget.lr> for batches
+        """Learning rate, the highest one of the schedule. "auto": <_budget.lr_text> for batches
         of up to 32 sequences, growing with the square root of their size up to twice as
         much; half of it for a schedule that does not anneal the rate, and in
         ``partial_fit``. ``lr_`` is the rate.""",
