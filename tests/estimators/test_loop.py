@@ -80,6 +80,12 @@ def test_docstrings_say_the_numbers():
     assert BUDGET.batches_text == (
         "2 for up to 10 sequences, 4 for up to 20 sequences, 128 for more"
     )
+    both = BUDGET._replace(of_features=BUDGET._replace(lr=0.5))
+    assert both.lr_text == f"{BUDGET.lr}, for features alone 0.5,"
+    assert (
+        both.epochs_text
+        == f"{BUDGET.epochs_text}; for features alone {BUDGET.epochs_text}"
+    )
 
 
 def numbers(n, n_classes=2):
@@ -87,25 +93,30 @@ def numbers(n, n_classes=2):
     return list(rng.normal(size=(n, 3, 1))), np.arange(n) % n_classes
 
 
+def tokens(n, n_classes=2):
+    return [["a", "b", "a"]] * n, np.arange(n) % n_classes
+
+
 @pytest.mark.parametrize(
-    ("make", "n", "expected"),
+    ("make", "data", "n", "expected"),
     [
-        (SequenceClassifier, 40, (16, 40, 0.006)),
-        (SequenceClassifier, 600, (32, 6, 0.006)),
-        (FeedForwardClassifier, 600, (32, 100, 0.003)),
-        (SequenceRegressor, 600, (32, 105, 0.001)),
+        (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
+        (SequenceClassifier, tokens, 600, (32, 6, 0.006)),
+        (SequenceClassifier, numbers, 600, (32, 100, 0.003)),
+        (FeedForwardClassifier, numbers, 600, (32, 100, 0.003)),
+        (SequenceRegressor, numbers, 600, (32, 105, 0.001)),
     ],
 )
-def test_fitted_attributes_say_what_was_chosen(make, n, expected):
+def test_fitted_attributes_say_what_was_chosen(make, data, n, expected):
     model = make(random_state=0)
     if make is not FeedForwardClassifier:
         model.set_params(hidden_size=2)
-    model.fit(*numbers(n))
+    model.fit(*data(n))
     assert (model.batch_size_, model.n_iter_, model.lr_) == expected
 
 
 def test_a_schedule_starts_from_the_chosen_rate():
-    X, y = numbers(40)
+    X, y = tokens(40)
     model = SequenceClassifier(hidden_size=2, lr_schedule="constant", max_epochs=1).fit(
         X, y
     )
@@ -113,16 +124,17 @@ def test_a_schedule_starts_from_the_chosen_rate():
 
 
 def test_partial_fit_takes_the_constant_rate():
-    X, y = numbers(40)
+    X, y = tokens(40)
     model = SequenceClassifier(hidden_size=2).partial_fit(X, y)
     assert (model.lr_, model.batch_size_, model.n_iter_) == (0.003, 16, 1)
     assert model.set_params(lr=0.02).partial_fit(X, y).lr_ == 0.02
 
 
-def test_a_tagger_chooses_for_its_own_data():
-    X = [["a", "b"]] * 40
-    model = SequenceTagger(hidden_size=2, random_state=0).fit(X, [["x", "y"]] * 40)
-    assert (model.batch_size_, model.n_iter_, model.lr_) == (32, 100, 0.006)
+@pytest.mark.parametrize(("step", "lr"), [("a", 0.006), (0.5, 0.003)])
+def test_a_tagger_chooses_for_its_own_data(step, lr):
+    model = SequenceTagger(hidden_size=2, random_state=0)
+    model.fit([[step, step]] * 40, [["x", "y"]] * 40)
+    assert (model.batch_size_, model.n_iter_, model.lr_) == (32, 100, lr)
 
 
 @pytest.mark.slow
