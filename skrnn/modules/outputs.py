@@ -77,8 +77,8 @@ class LanguageScores(NamedTuple):
 
     features: Tensor
     lengths: Tensor
-    weight: Tensor
-    bias: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
     state: State
 
     @property
