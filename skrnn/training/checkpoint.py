@@ -15,6 +15,7 @@ from contextlib import suppress
 from glob import escape
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -338,20 +339,24 @@ def states_of(callbacks: Sequence[tuple[str, Any]]) -> dict[str, str]:
     """Return a digest of each callback that keeps no state, by name.
 
     One with a state stores it by ``state_dict`` and takes it by ``load_state_dict``, as
-    torch's objects do; one without has no attributes but its parameters.
+    torch's objects do; one without has no attributes whose name ends in an underscore, and
+    training does not change the others.
 
     Raises
     ------
     TypeError
-        If a callback has other attributes and neither method.
+        If a callback has such attributes and not these methods.
     """
     digests = {}
     for name, callback in callbacks:
-        if type(callback) in STATELESS or _has_methods(callback):
+        kind = type(callback)
+        if kind in STATELESS or kind.__module__.startswith("skrnn."):
             continue
-        state = vars(callback).keys() - callback.get_params(deep=False).keys()
+        if hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict"):
+            continue
+        state = [attribute for attribute in vars(callback) if attribute.endswith("_")]
         if state:
-            refuse_state(name, callback, sorted(state))
+            refuse_state(name, callback, state)
         digests[name] = digest_of(vars(callback))
     return digests
 
@@ -366,16 +371,15 @@ def refuse_state(name: str, callback: Any, state: Sequence[str]) -> None:
     )
 
 
-def _has_methods(callback: Any) -> bool:
-    return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
-
-
 def identity_of_callbacks(callbacks: Sequence[Any]) -> list[Any]:
     """Return what two fits must have in common of their callbacks."""
     found = []
     for entry in callbacks:
         callback = entry[-1] if isinstance(entry, tuple | list) and entry else entry
         kind = callback if isinstance(callback, type) else type(callback)
-        plain = isinstance(callback, type) or kind in STATELESS
-        found.append([kind, {} if plain else callback.get_params(deep=False)])
+        given = {}
+        if not isinstance(callback, type) and kind not in STATELESS:
+            names = signature(kind).parameters
+            given = {n: v for n, v in vars(callback).items() if n in names}
+        found.append([kind, given])
     return found
