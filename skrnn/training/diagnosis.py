@@ -7,7 +7,9 @@ Those of skipped updates, of the same category, are in ``updates``.
 
 from __future__ import annotations
 
-from statistics import fmean
+import math
+from itertools import pairwise
+from statistics import fmean, stdev
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
@@ -24,9 +26,13 @@ EXPLODED = 100.0, 1000.0
 #: Epochs in a row whose loss is above that of the start, and their ratio to it, by which
 #: the learning rate is too high.
 N_RISEN, RISE = 3, 1.5
-#: Epochs from which a loss may be said not to move, the share by which it must fall, and
-#: the ratio of its first to its later updates by which it fell within the first epoch.
-N_STILL, FALL, EARLY_FALL = 9, 0.005, 1.1
+#: Epochs from which a loss may be said not to move. Its first and last third differ by less
+#: than a share of it, or than a share of the noise of an epoch, which must itself be small.
+N_STILL, FALL, FALL_IN_NOISE, NOISE = 9, 0.005, 0.5, 0.03
+#: Ratio of the first to the later updates by which a loss fell within the first epoch.
+EARLY_FALL = 1.1
+#: Norm of gradients that are as good as 0.
+NO_GRADIENT = 0.01
 #: Updates of an epoch that are enough to see a fall within it.
 MANY_UPDATES = 20
 #: Held-out sequences that are enough, epochs in a row in which their loss is above that of
@@ -169,19 +175,22 @@ def _overfitting(seen: Diagnosis) -> str | None:
 
 def _standing_still(net: Any, seen: Diagnosis) -> str | None:
     """Return the message about a loss that does not move."""
-    if len(seen.train_) < N_STILL or seen.fell_at_once_ or not seen.train_[0] > 0:
+    losses, third = seen.train_, len(seen.train_) // 3
+    first, last = fmean(losses[:third]), fmean(losses[-third:])
+    if len(losses) < N_STILL or seen.fell_at_once_ or not first > 0:
         return None
-    first, last = seen.train_[0], fmean(seen.train_[-(len(seen.train_) // 3) :])
-    if abs(first - last) >= FALL * first:
+    noise = stdev(b - a for a, b in pairwise(losses)) / math.sqrt(2)
+    bound = max(FALL * first, FALL_IN_NOISE * noise)
+    if noise > NOISE * first or abs(first - last) >= bound:
         return None
     lr = net.optimizer_.param_groups[0]["initial_lr"]
     remedy = f"Try a higher lr than {lr:.2g}, and see that X says something about y"
-    if seen.largest_gradient_ < 1e-6:
+    if seen.largest_gradient_ < NO_GRADIENT:
         remedy = (
-            "The gradient is 0: see that the features are not constant, and try another "
+            "The gradient is almost 0: see that the features are not constant, and try another "
             "random_state, or another cell or activation than ReLU"
         )
     return (
-        f"The training loss did not move: {first:.4g} in the first epoch, {last:.4g} in the "
-        f"last ones of {len(seen.train_)}. {remedy}"
+        f"The training loss did not move: it is {first:.4g} in the first and {last:.4g} in "
+        f"the last of {len(losses)} epochs. {remedy}"
     )

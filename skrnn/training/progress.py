@@ -94,7 +94,7 @@ class ProgressLine(Callback):
         self.first_: int | None = None
         self.n_updates_, self.total_ = 0, 0.0
         self.last_: dict[str, float] = {}  # of the epoch before
-        self.line_ = self.shown_ = ""
+        self.pending_ = ""  # the line of an epoch, while it is not shown
         self.bar_ = None
         if sys.stdout.isatty():
             size = get_terminal_size()  # 80 × 24 where the terminal does not know
@@ -120,7 +120,7 @@ class ProgressLine(Callback):
         self.total_ += net.history[-1]["batches"][-1]["train_loss"]
         if self._is_due():
             losses = {"train_loss": self.total_ / self.n_updates_}
-            self._show(self.counter.n_epochs_, self.last_ | losses)
+            self._show(self._line(self.counter.n_epochs_, self.last_ | losses))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Show the epoch's losses and scores."""
@@ -129,16 +129,16 @@ class ProgressLine(Callback):
         self.n_updates_ = 0
         row = net.history[-1]
         self.last_ = {name: row[name] for name in SHOWN if name in row}
-        self.line_ = self._line(n_epochs, row)
+        self.pending_ = self._line(n_epochs, row)
         if is_first or self.bar_ is not None or self._is_due():
-            self._show(n_epochs, row)
+            self._show(self.pending_)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Show the end."""
         if self.bar_ is not None:
             self.bar_.close()
-        elif self.line_ != self.shown_:
-            self._print(self.line_)
+        elif self.pending_:
+            self._show(self.pending_)
 
     def _is_due(self) -> bool:
         """Return whether it is time for another line."""
@@ -147,18 +147,13 @@ class ProgressLine(Callback):
         now = time.monotonic()
         return now - self.printed_ >= max(INTERVAL, SHARE * (now - self.start_))
 
-    def _show(self, n_epochs: int, row: dict[str, Any]) -> None:
-        self.printed_ = time.monotonic()
-        line = self._line(n_epochs, row)
+    def _show(self, line: str) -> None:
+        self.printed_, self.pending_ = time.monotonic(), ""
         if self.bar_ is None:
-            self._print(line)
+            print(line, flush=True)  # noqa: T201
             return
-        self.bar_.n = n_epochs * self.n_batches + self.n_updates_
+        self.bar_.n = self.counter.n_epochs_ * self.n_batches + self.n_updates_
         self.bar_.set_description_str(line)
-
-    def _print(self, line: str) -> None:
-        self.shown_ = line
-        print(line, flush=True)  # noqa: T201
 
     def _line(self, n_epochs: int, row: dict[str, Any]) -> str:
         """Return the line after so many whole epochs, and the updates of the next one."""
