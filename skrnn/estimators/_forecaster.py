@@ -492,8 +492,8 @@ class SequenceForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -567,8 +567,8 @@ class FeedForwardForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData
 from skrnn.training.digests import digest_of
-from skrnn.training.net import SequenceNet, resolve_device
+from skrnn.training.net import resolve_device
+from skrnn.training.seeding import Seeds
 
 if TYPE_CHECKING:
     from skrnn.training.checkpoint import Checkpoint
@@ -16,23 +18,24 @@ if TYPE_CHECKING:
 NOT_COMPARED = {"checkpoint", "keep_optimizer", "n_jobs", "on_interrupt", "verbose"}
 
 
-def open_checkpoint(
+def open_checkpoints(
     estimator: Any,
     train: CheckedData,
     held_out: CheckedData | None,
-    net: SequenceNet | None,
+    net: Any,
     stage: str | None,
-) -> Checkpoint | None:
-    """Return the checkpoint of a fit, or None where none is asked for.
+) -> list[Checkpoint | None]:
+    """Return the checkpoint of each member's training; of an ensemble of one, of the fit.
 
     Parameters
     ----------
     estimator : estimator
+        Its ``checkpoint`` is a path.
     train : CheckedData
         Before a validation part is split off.
     held_out : CheckedData, optional
         The user's own.
-    net : SequenceNet, optional
+    net : SequenceNet or EnsembleNet, optional
         From which a warm start begins.
     stage : str, optional
         As of ``Checkpoint``.
@@ -40,10 +43,8 @@ def open_checkpoint(
     Raises
     ------
     ValueError
-        If the checkpoint belongs to another fit.
+        If a checkpoint belongs to another fit.
     """
-    if estimator.checkpoint is None:
-        return None
     from skrnn.training.checkpoint import Checkpoint, FitIdentity, identity_of_callbacks
 
     def comparable(name: str, value: Any) -> Any:
@@ -64,7 +65,22 @@ def open_checkpoint(
         },
     )
     device = resolve_device(estimator.device)
-    return Checkpoint(estimator.checkpoint, identity, device, stage)
+    path, n_members = estimator.checkpoint, estimator.n_estimators
+    if n_members == 1:
+        return [Checkpoint(path, identity, device, stage)]
+    return [
+        Checkpoint(path, identity.of_member(i), device, stage, member=i)
+        for i in range(n_members)
+    ]
+
+
+def draw_from(checkpoints: Sequence[Any], random_state: Any) -> Seeds:
+    """Return the seeds of a fit, those of its checkpoints first."""
+    first = next((one for one in checkpoints if one.found is not None), checkpoints[0])
+    seeds = first.draw_from(random_state)
+    for one in checkpoints:
+        one.seeds = seeds
+    return seeds
 
 
 def _digests(data: CheckedData | None, names: tuple[str, ...]) -> dict[str, Any]:
@@ -72,5 +88,5 @@ def _digests(data: CheckedData | None, names: tuple[str, ...]) -> dict[str, Any]
     return {name: (digest_of(p), "") for name, p in zip(names, parts, strict=True)}
 
 
-def _digest_of_net(net: SequenceNet | None) -> str:
+def _digest_of_net(net: Any) -> str:
     return digest_of(None if net is None else dict(net.module_.state_dict()))

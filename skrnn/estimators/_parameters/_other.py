@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -61,6 +62,24 @@ class OtherParameters:
 
     _group: ClassVar[str] = "other"
 
+    n_estimators: int = parameter(
+        1,
+        [POSITIVE_INT],
+        """Members of an ensemble: networks that differ in their seeds, drawn from
+        ``random_state``, and whose answers are averaged (probabilities, numbers, scores of
+        labels). More make fewer errors, and cost as many times the training and the
+        prediction. They share the data and its validation part.""",
+        kind="int",
+        architecture=True,
+    )
+    n_jobs: int | None = parameter(
+        None,
+        [None, Integral],
+        """Members that train at a time, through joblib: by default in threads,
+        ``joblib.parallel_config`` chooses processes or dask. None is 1, -1 all cores. It does
+        not change what is learned.""",
+        kind="int or None",
+    )
     callbacks: Any = parameter(
         None,
         [None, list, tuple],
