@@ -19,7 +19,6 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
-    "check_sample_weight",
     "check_scoring",
     "get_feature_names",
     "safe_indexing",

@@ -28,7 +28,8 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
 from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
-from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
+from skrnn.data.steps import shown
+from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.networks import build_network
@@ -153,7 +154,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
                 train, held_out = self._hold_out(train)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
-                    f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
+                    f"scoring={shown(self.scoring)} is not used: nothing is held out. Pass "
                     "X_val and y_val, or early_stopping=True",
                 )
             if not warm:
@@ -193,8 +194,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             value = getattr(self, name)
             if not _equal(value, built_with):
                 raise ValueError(
-                    f"{name} was {built_with!r} when the network was built and is "
-                    f"{value!r} now; warm_start and partial_fit continue with that network"
+                    f"{name} was {shown(built_with)} when the network was built and is "
+                    f"{shown(value)} now; warm_start and partial_fit continue with that network"
                 )
 
     def _make_inputs(self) -> Any:
@@ -445,8 +446,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         fitted = self._targets.classes
         if not np.array_equal(np.unique(classes), np.unique(fitted)):
             raise ValueError(
-                f"classes={np.asarray(classes).tolist()} is not the same as on the "
-                f"last call, {fitted.tolist()}"
+                f"classes={listed(np.asarray(classes).tolist())} is not the same as on "
+                f"the last call, {listed(fitted.tolist())}"
             )
 
     def _partial_fit(

@@ -14,6 +14,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.steps import shown
 from skrnn.data.targets import (
     CheckedData,
     NumberTargets,
@@ -182,16 +183,13 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         r2 : float
             1 for perfect predictions, 0 for the mean of y; the mean over the outputs.
         """
-        check_is_fitted(self)
-        if not self._targets.by_step:
-            return super().score(X, y, sample_weight)
         checked = self._check_X(X)
         true = self._targets.check(y, checked).values
-        weight = check_weights(sample_weight, len(true))
-        if weight is not None:
-            weight = np.repeat(weight, true.lengths)
-        pred = np.concatenate(list(self._predict(checked)))
-        return float(r2_score(true.values, pred, sample_weight=weight))
+        weight, pred = check_weights(sample_weight, len(true)), self._predict(checked)
+        if self._targets.by_step:
+            weight = None if weight is None else np.repeat(weight, true.lengths)
+            true, pred = true.values, np.concatenate(list(pred))
+        return float(r2_score(true, pred, sample_weight=weight))
 
     def _predict(self, X: CheckedSequences) -> NDArray:
         """Return the predictions for validated sequences."""
@@ -220,7 +218,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
             return NumberTargets(self._inputs)
         if isinstance(self.scoring, str):
             raise ValueError(
-                f"scoring={self.scoring!r} compares one number a sequence, but y has "
+                f"scoring={shown(self.scoring)} compares one number a sequence, but y has "
                 "numbers for each step; pass skrnn.metrics.step_r2_scorer, or a callable "
                 "scorer(estimator, X, y)"
             )

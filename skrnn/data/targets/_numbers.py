@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
@@ -19,6 +19,7 @@ from skrnn.data.targets._base import (
     open_targets,
     scale_to_mean_1,
 )
+from skrnn.data.values import read_numbers
 
 #: Deviation of a constant target, relative to its value.
 CONSTANT_SCALE = 1e-3
@@ -196,8 +197,4 @@ def _check_rows_are_outputs(y: Any, name: str) -> None:
 
 def _open_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:
     """Return finite numbers, one entry a sequence of X."""
-    values = open_targets(y, X, name, open_column)
-    values = check_array(
-        values, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
-    )
-    return np.asarray(values)
+    return read_numbers(open_targets(y, X, name, open_column), name)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.data.containers import CheckedSequences, is_missing, is_sequence, open_rows
+from skrnn.data.containers import CheckedSequences, is_sequence, open_rows
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, check_tags, first_violation, repair
+from skrnn.data.steps import shown
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -21,6 +22,7 @@ from skrnn.data.targets._base import (
     weight_by_class,
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
+from skrnn.data.values import check_labels
 
 
 class StepTargets(Targets):
@@ -113,7 +115,7 @@ class StepTargets(Targets):
                 )
             labels += of_row
         steps = RaggedArray.from_lengths(object_array(labels), lengths)
-        _check_labels(steps, name)
+        check_labels(labels, name, lambda i: _place_of(steps, name, i))
         return CheckedTargets(steps, rows if are_texts else None)
 
     def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
@@ -147,10 +149,9 @@ class StepTargets(Targets):
         y = data.y.values
         ids, new = encode_labels(y.values, self.classes)
         if new is not None:
-            sequence, step = y.step_of(new)
             raise ValueError(
-                f"{data.name}[{sequence}], step {step} is {y.values[new]!r}, which is "
-                f"not in classes {listed(self.classes.tolist())}"
+                f"{_place_of(y, data.name, new)} is {shown(y.values[new])}, which is not in "
+                f"classes {listed(self.classes.tolist())}"
             )
         return y.with_values(ids)
 
@@ -236,22 +237,6 @@ def shown_tokens(X: CheckedSequences, i: int, limit: int = 12) -> str:
     return f": {', '.join(map(repr, tokens[:limit]))}{more}"
 
 
-def _check_labels(steps: RaggedArray, name: str) -> None:
-    """Raise an error that names the first label which cannot be one."""
-    kinds = set(map(type, steps.values))
-    if kinds <= {str} or kinds <= {int, bool}:
-        return
-    for position, label in enumerate(steps.values):
-        sequence, step = steps.step_of(position)
-        place = f"{name}[{sequence}], step {step} is {label!r}"
-        if is_missing(label):
-            raise ValueError(f"{place}: a label is missing")
-        if isinstance(label, float) and not label.is_integer():
-            raise ValueError(f"{place}; labels must be discrete, not real numbers")
-        if not isinstance(label, str | int | float):
-            raise TypeError(f"{place}; labels must be strings or whole numbers")
-        if isinstance(label, str) != isinstance(steps.values[0], str):
-            raise TypeError(
-                f"{place}; labels must be of one kind, {name}'s first label is "
-                f"{steps.values[0]!r}"
-            )
+def _place_of(steps: RaggedArray, name: str, position: int) -> str:
+    sequence, step = steps.step_of(position)
+    return f"{name}[{sequence}], step {step}"
