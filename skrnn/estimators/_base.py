@@ -42,6 +42,7 @@ from skrnn.training.callbacks import (
     print_log,
 )
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.finite import warn_of_overflow
 from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
 from skrnn.training.seeding import draw_seed, make_generator
@@ -318,7 +319,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         loss, options = self._make_loss(train)
         if not warm:
             self.net_ = self._build_net(dataset.lengths, loss, options)
-        net = self.net_
+        net, whole = self.net_, dataset
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
@@ -351,6 +352,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         net.use_callbacks(callbacks)
         net.set_learning_rate(lr)
         net.partial_fit(dataset, validation, epochs=epochs)
+        warn_of_overflow(net, whole)
         self.n_iter_ = counter.n_epochs_
         self.batch_size_, self.lr_ = net.batch_size, lr
         self.n_parameters_ = net.n_parameters

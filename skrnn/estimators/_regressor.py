@@ -204,7 +204,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         if not len(filled):
             return np.empty((0, self.net_.module_.config["n_outputs"]), np.float32)
         real = X if len(filled) == len(X.steps) else X.take(filled)
-        dataset = EncodedDataset(self._encode(real))
+        dataset = EncodedDataset(self._encode(real), origin=filled)
         return predict_steps(self.net_, dataset, attrgetter("logits")).values
 
     def _n_outputs(self) -> int:

@@ -14,6 +14,8 @@ import skorch.callbacks
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from skrnn.training.finite import NotFiniteOutput
+
 
 class StopTraining(Exception):
     """Raised by a callback to end training; the net keeps what it has learned."""
@@ -117,8 +119,11 @@ class ValidationScore(Callback):
         self.score = score
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Score the net."""
-        value = float(self.score(net))
+        """Score the net; NaN where an output is not finite."""
+        try:
+            value = float(self.score(net))
+        except NotFiniteOutput:
+            value = math.nan
         net.record_score("valid_score", value, lower_is_better=False)
 
 
