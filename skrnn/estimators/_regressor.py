@@ -214,8 +214,9 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     # --- hooks -----------------------------------------------------------------------
 
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        unit = LOSSES[self.loss].unit
         if not has_step_numbers(y):
-            return NumberTargets(self._inputs)
+            return NumberTargets(self._inputs, unit)
         if isinstance(self.scoring, str):
             raise ValueError(
                 f"scoring={shown(self.scoring)} compares one number a sequence, but y has "
@@ -227,7 +228,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
                 f"patch_size={self.patch_size} reads several steps as one, but y has numbers "
                 "for each step"
             )
-        return StepNumberTargets(self._inputs)
+        return StepNumberTargets(self._inputs, unit)
 
     def _make_loss(
         self, train: CheckedData
@@ -260,7 +261,7 @@ class SequenceRegressor(
 ):
     """Recurrent network that predicts numbers for whole sequences, or for each step.
 
-    y is scaled to unit deviation inside; a 2-D y has several outputs, such as the next
+    y is scaled inside; a 2-D y has several outputs, such as the next
     steps of a series, and a list of arrays a number for each step: a signal from a signal,
     aligned, for which ``pooling`` has no effect. ``instance_norm`` forecasts levels that
     training has not seen.

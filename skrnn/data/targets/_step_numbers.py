@@ -74,8 +74,8 @@ class StepNumberTargets(NumberTargets):
 
     Parameters
     ----------
-    inputs : Inputs
-        The estimator's inputs.
+    inputs, unit :
+        As in ``NumberTargets``.
     """
 
     by_step = True
