@@ -32,6 +32,7 @@ from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._rows import architecture_of, check_parameters
+from skrnn.modules.modes import usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -132,6 +133,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
 
     # --- fitting ---------------------------------------------------------------------
 
+    @usual_modes()
     def _fit(
         self,
         X: Any,
@@ -499,6 +501,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
+    @usual_modes()
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 

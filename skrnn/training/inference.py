@@ -21,6 +21,7 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.memory import keep_freed_memory
+from skrnn.modules.modes import usual_modes
 from skrnn.modules.outputs import State
 from skrnn.modules.parallel import one_thread_each, run_side_by_side
 from skrnn.modules.recurrent import expected_work
@@ -88,7 +89,7 @@ def evaluation(net: SequenceNet, work: float = 0.0) -> Iterator[None]:
     if training:
         net._set_training(False)
     try:
-        with torch.inference_mode(), expected_work(work), _threads(net):
+        with usual_modes(), torch.inference_mode(), expected_work(work), _threads(net):
             yield
     finally:
         if training:
