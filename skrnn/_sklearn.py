@@ -134,7 +134,7 @@ def _check_metric(place: str, name: str) -> None:
         if len(name) > 2 and initials[each].endswith(name.lower()) and each not in similar
     ]
     meant = f"; did you mean {' or '.join(map(repr, similar[:4]))}?" if similar else ";"
-    got = "" if repr(name) in place else f"={name!r}"
+    got = "" if repr(name) in place else f"={name[:80]!r}"
     raise ValueError(
         f"{place}{got} is no metric of scikit-learn{meant} "
         "sklearn.metrics.get_scorer_names() lists all"

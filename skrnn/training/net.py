@@ -35,7 +35,7 @@ from skrnn.training.inference import (
 )
 from skrnn.training.optimizers import Adam
 from skrnn.training.seeding import make_generator
-from skrnn.training.updates import Updates
+from skrnn.training.updates import Updates, unusable
 from skrnn.training.user_callbacks import (
     any_users,
     ends_training,
@@ -59,7 +59,9 @@ def resolve_device(device: str | torch.device) -> str:
         if torch.empty(0, device=device).is_meta:
             raise RuntimeError("it holds no values")
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={device!r} cannot be used: {error}") from error
+        raise ValueError(
+            f"device={device[:80]!r} cannot be used: {str(error)[:300]}"
+        ) from error
     return device
 
 
@@ -124,7 +126,10 @@ class SequenceNet(NeuralNet):
     def initialize_optimizer(self, triggered_directly: bool | None = None) -> SequenceNet:
         """Make the optimizer over all weights; frozen ones have no gradient."""
         _, options = self.get_params_for_optimizer("optimizer", [])
-        self.optimizer_ = self.optimizer(list(self.module_.parameters()), **options)
+        try:
+            self.optimizer_ = self.optimizer(list(self.module_.parameters()), **options)
+        except (TypeError, ValueError) as error:
+            raise ValueError(unusable(self.optimizer, error)) from error
         return self
 
     def set_loss(self, criterion: type[nn.Module], options: dict[str, Any]) -> None:

@@ -128,8 +128,8 @@ class StepTargets(Targets):
             elif self.invalid_tags == "repair":
                 repaired += repair(scheme, row.tolist())
             else:
-                before = "the start" if violation == 0 else repr(row[violation - 1])
-                tag = "the end" if violation == len(row) else repr(row[violation])
+                before = "the start" if violation == 0 else shown(row[violation - 1])
+                tag = "the end" if violation == len(row) else shown(row[violation])
                 raise ValueError(
                     f"{name}[{i}], step {violation}: {tag} after {before} violates "
                     f'scheme="{scheme}"; invalid_tags="repair" repairs it'
@@ -230,11 +230,7 @@ def _as_labels(labels: RaggedArray) -> NDArray:
 
 def shown_tokens(X: CheckedSequences, i: int, limit: int = 12) -> str:
     """Return the tokens of a text, which its tokenizer has made."""
-    if X.texts is None:
-        return ""
-    tokens = X.steps[i].tolist()
-    more = ", ..." if len(tokens) > limit else ""
-    return f": {', '.join(map(repr, tokens[:limit]))}{more}"
+    return "" if X.texts is None else f": {listed(X.steps[i].tolist(), limit)[1:-1]}"
 
 
 def _place_of(steps: RaggedArray, name: str, position: int) -> str:
