@@ -34,10 +34,12 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
 from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
-from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
+from skrnn.data.steps import shown
+from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._resuming import open_checkpoint
 from skrnn.estimators._rows import architecture_of, check_parameters
+from skrnn.modules.modes import usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -48,6 +50,7 @@ from skrnn.training.callbacks import (
 )
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
+from skrnn.training.finite import warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
@@ -145,6 +148,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
 
     # --- fitting ---------------------------------------------------------------------
 
+    @usual_modes()
     def _fit(
         self,
         X: Any,
@@ -181,7 +185,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                 train, held_out = self._hold_out(train, seeds)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
-                    f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
+                    f"scoring={shown(self.scoring)} is not used: nothing is held out. Pass "
                     "X_val and y_val, or early_stopping=True",
                 )
             if not warm:
@@ -234,8 +238,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             value = getattr(self, name)
             if not _equal(value, built_with):
                 raise ValueError(
-                    f"{name} was {built_with!r} when the network was built and is "
-                    f"{value!r} now; warm_start and partial_fit continue with that network"
+                    f"{name} was {shown(built_with)} when the network was built and is "
+                    f"{shown(value)} now; warm_start and partial_fit continue with that network"
                 )
 
     def _make_inputs(self) -> Any:
@@ -364,7 +368,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         loss, options = self._make_loss(train)
         if not warm:
             self.net_ = self._build_net(dataset.lengths, loss, options, seeds.draw())
-        net = self.net_
+        net, whole = self.net_, dataset
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
@@ -423,6 +427,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
+            warn_of_overflow(net, whole)
             self.n_iter_ = counter.n_epochs_
             if self._diagnoses:
                 diagnosis.finish(net)
@@ -565,8 +570,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         fitted = self._targets.classes
         if not np.array_equal(np.unique(classes), np.unique(fitted)):
             raise ValueError(
-                f"classes={np.asarray(classes).tolist()} is not the same as on the "
-                f"last call, {fitted.tolist()}"
+                f"classes={listed(np.asarray(classes).tolist())} is not the same as on "
+                f"the last call, {listed(fitted.tolist())}"
             )
 
     def _partial_fit(
@@ -616,6 +621,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
+    @usual_modes()
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
+from skrnn.modules.modes import usual_modes
 from skrnn.training.collate import Collator, to_device
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches
@@ -314,6 +315,7 @@ class Attribution(NamedTuple):
     baseline_scores: NDArray[np.float64]
 
 
+@usual_modes()
 def attribute(
     net: SequenceNet,
     dataset: EncodedDataset,
