@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._sklearn import check_feature_names, check_scoring
+from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
@@ -68,7 +69,7 @@ class Validation(NamedTuple):
     may_be_drawn: bool = True
 
 
-class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
+class BaseSequenceEstimator(VersionMixin, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the estimators that train a network on sequences."""
 
     _doc_link_module = "skrnn"

@@ -6,8 +6,10 @@ from typing import Any, Self
 
 from sklearn.base import TransformerMixin
 
+from skrnn._versions import VersionMixin
 
-class SameContainerMixin(TransformerMixin):
+
+class SameContainerMixin(VersionMixin, TransformerMixin):
     """Mixin: the result is in the container of X, whatever output is configured."""
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -33,6 +33,7 @@ class SeriesTargets(HorizonTargets):
         relative = (X.ahead - level) / scale
         self.linear = Autoregression(self.inputs.n_steps)
         self.linear.fit(X.target, level, scale, relative, X.series, X.origins)
+        self.linear.drop_errors()
         errors = relative - self.linear.predict(X.target, level, scale)
         unit = np.nanmax(np.abs(errors))
         squares = np.square(errors / unit) if unit > 0 else np.zeros((1, 1))
