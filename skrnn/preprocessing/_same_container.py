@@ -6,11 +6,15 @@ from typing import Any, Self
 
 from sklearn.base import TransformerMixin
 
+from skrnn._callbacks import CallbackSupportMixin
 from skrnn._versions import VersionMixin
 
 
-class SameContainerMixin(VersionMixin, TransformerMixin):
-    """Mixin: the result is in the container of X, whatever output is configured."""
+class SameContainerMixin(VersionMixin, CallbackSupportMixin, TransformerMixin):
+    """Mixin: the result is in the container of X, whatever output is configured.
+
+    scikit-learn's callbacks see a ``fit`` that is decorated by ``as_one_task``.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(auto_wrap_output_keys=None, **options)

@@ -236,7 +236,7 @@ def test_a_pickle_does_not_grow_with_the_training_data(make_estimator, request, 
 def test_a_pickled_forecaster_does_not_grow_with_the_series(make_forecaster, series):
     long, longer = (
         len(pickle.dumps(make_forecaster.fit([np.tile(x, n) for x in series])))
-        for n in (20, 80)
+        for n in (10, 30)
     )
     assert longer < long + 200
 
