@@ -29,6 +29,7 @@ from skrnn._callbacks import (
     callback_management_context,
 )
 from skrnn._sklearn import check_feature_names, check_scoring
+from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
@@ -84,7 +85,9 @@ class Validation(NamedTuple):
     may_be_drawn: bool = True
 
 
-class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseSequenceEstimator(
+    VersionMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Abstract base of the estimators that train a network on sequences."""
 
     _doc_link_module = "skrnn"

@@ -34,7 +34,7 @@ from skrnn.training.inference import (
     run_batch,
 )
 from skrnn.training.interrupts import Interrupts
-from skrnn.training.optimizers import Adam
+from skrnn.training.optimizers import Adam, class_of, name_of
 from skrnn.training.seeding import make_generator
 from skrnn.training.states import as_arrays, as_tensors
 from skrnn.training.updates import Updates, unusable
@@ -414,14 +414,15 @@ class SequenceNet(NeuralNet):
             name: value.detach().cpu().numpy().copy()
             for name, value in self.module_.state_dict().items()
         }
+        settings = {
+            name: value
+            for name, value in vars(self).items()
+            if name in KEPT or name.startswith(("criterion__", "optimizer__"))
+        }
         return {
             "network": (self.module_.kind, self.module_.config),
             "weights": weights,
-            "settings": {
-                name: value
-                for name, value in vars(self).items()
-                if name in KEPT or name.startswith(("criterion__", "optimizer__"))
-            },
+            "settings": settings | {"optimizer": name_of(self.optimizer)},
             "order": self.order_generator_.get_state().numpy(),
             "dropout_seed": self.seed + 1 + len(self.history),
             "history": [dict(row) for row in self.history],
@@ -451,11 +452,12 @@ class SequenceNet(NeuralNet):
         network.load_state_dict(
             {name: torch.tensor(value) for name, value in state["weights"].items()}
         )
-        settings = state["settings"]
+        settings = dict(state["settings"])
+        settings["optimizer"] = class_of(settings["optimizer"])
         try:
             resolve_device(settings["device"])
         except ValueError:
-            settings = settings | {"device": "cpu"}
+            settings["device"] = "cpu"
         self.__init__(network, **settings)  # type: ignore[misc]
         self.initialize()
         self.order_generator_.set_state(torch.tensor(state["order"]))
