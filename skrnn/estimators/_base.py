@@ -351,7 +351,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
-        budget = self._budget.for_inputs(self._inputs.token_ids is not None)
+        budget = self._budget.for_inputs(self._inputs.n_tokens)
         net.batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
         net.bptt = dataset.bptt
         net.max_grad_norm = self.max_grad_norm
