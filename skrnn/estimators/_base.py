@@ -57,6 +57,8 @@ from skrnn.training.windows import in_windows
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
+#: Training sequences that ``scoring`` scores after each epoch, at most.
+MAX_SCORED = 200
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_"),
@@ -480,10 +482,10 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         every: CheckedData,
         validation: EncodedDataset | None,
     ) -> list[tuple[str, Any]]:
-        """Return the scorers of training and held-out sequences, as many of each."""
+        """Return the scorers of some training sequences, and of the held-out ones."""
         if self.scoring is None or held_out is None or validation is None:
             return []
-        n_scored = min(len(held_out), len(train))
+        n_scored = min(len(held_out), len(train), MAX_SCORED)
         some = np.linspace(0, len(train) - 1, n_scored).round().astype(np.int64)
         if train is not every:
             origins = np.arange(len(every)) if every.origin is None else every.origin
