@@ -63,9 +63,13 @@ class Diagnosis(Callback):
         self.n_epochs = n_epochs
         self.fresh = fresh
         self.n_validation = n_validation
+        self._forget()
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget an earlier training."""
+        self._forget()
+
+    def _forget(self) -> None:
         self.warned_: set[str] = set()
         self.train_: list[float] = []
         self.valid_: list[float] = []
