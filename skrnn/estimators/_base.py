@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
+from skrnn.estimators._resuming import open_checkpoint
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
@@ -48,12 +49,16 @@ from skrnn.training.callbacks import (
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
+from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
 from skrnn.training.progress import progress
-from skrnn.training.seeding import draw_seed, make_generator
+from skrnn.training.seeding import Seeds, draw_seed, make_generator
 from skrnn.training.user_callbacks import prepare_callbacks
 from skrnn.training.windows import in_windows
+
+if TYPE_CHECKING:
+    from skrnn.training.checkpoint import Checkpoint
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
@@ -151,22 +156,31 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         *,
         classes: Any = None,
         in_parts: bool = False,
+        stage: str | None = None,
         user_X: Any = None,
     ) -> None:
         """Train; with ``in_parts`` one pass at a constant rate, for ``partial_fit``.
 
-        ``user_X`` is what callbacks see as X, where X was parsed before.
+        ``stage`` is what a checkpoint calls a training before that of the estimator, and
+        ``user_X`` what callbacks see as X, where X was parsed before.
         """
         warm = self.__sklearn_is_fitted__() and (in_parts or self.warm_start)
-        with self._restored_on_failure(warm):
+        interrupts = Interrupts(self.on_interrupt == "keep")
+        with interrupts, self._restored_on_failure(warm):
             if not warm:
                 self._inputs = self._make_inputs()
             train = self._check_data(X, y, sample_weight, warm)
             held_out = None if in_parts else self._check_validation(validation, train)
             every = train
+            checkpoint, seeds = None, Seeds(self.random_state)
+            if not in_parts:
+                net = self.net_ if warm else None
+                checkpoint = open_checkpoint(self, train, held_out, net, stage)
+            if checkpoint is not None:
+                seeds = checkpoint.draw_from(self.random_state)
             stops = self._stops_early(held_out is not None) and not in_parts
             if stops and held_out is None and validation.may_be_drawn:
-                train, held_out = self._hold_out(train)
+                train, held_out = self._hold_out(train, seeds)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
                     f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
@@ -181,7 +195,15 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                 every = replace(every, raw=(user_X, y))
             with callback_management_context(self):
                 self._train(
-                    train, held_out, every, warm=warm, stops=stops, in_parts=in_parts
+                    train,
+                    held_out,
+                    every,
+                    seeds,
+                    checkpoint,
+                    interrupts,
+                    warm=warm,
+                    stops=stops,
+                    in_parts=in_parts,
                 )
 
     @contextmanager
@@ -275,7 +297,9 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             return validation_given
         return bool(self.early_stopping)
 
-    def _hold_out(self, data: CheckedData) -> tuple[CheckedData, CheckedData | None]:
+    def _hold_out(
+        self, data: CheckedData, seeds: Seeds
+    ) -> tuple[CheckedData, CheckedData | None]:
         """Split a validation part off; of each label something stays in training."""
         n_held_out = max(1, round(self.validation_fraction * len(data)))
         if n_held_out >= len(data) >= MIN_SEQUENCES_TO_SPLIT:
@@ -293,7 +317,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         if self.validation_strategy == "last":
             held_out = keep_groups(np.arange(len(data))[-n_held_out:], groups)
         else:
-            random = np.random.RandomState(draw_seed(self.random_state))
+            random = np.random.RandomState(seeds.draw())
             held_out = draw_held_out(groups, strata, len(data), n_held_out, random)
         if not len(held_out):
             return data, None
@@ -324,6 +348,9 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         train: CheckedData,
         held_out: CheckedData | None,
         every: CheckedData,
+        seeds: Seeds,
+        checkpoint: Checkpoint | None,
+        interrupts: Interrupts,
         *,
         warm: bool,
         stops: bool,
@@ -338,15 +365,16 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             validation = self._make_dataset(held_out, weight, training=False)
         loss, options = self._make_loss(train)
         if not warm:
-            self.net_ = self._build_net(dataset.lengths, loss, options)
+            self.net_ = self._build_net(dataset.lengths, loss, options, seeds.draw())
         net = self.net_
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
-        budget = self._budget.for_inputs(self._inputs.token_ids is not None)
+        budget = self._budget.for_inputs(self._inputs.n_tokens)
         net.batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
         net.bptt = dataset.bptt
         net.max_grad_norm = self.max_grad_norm
+        net.keep_optimizer = bool(self.keep_optimizer)
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1
@@ -387,12 +415,23 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         ]
         net.use_callbacks(callbacks)
         net.set_learning_rate(lr)
-        net.partial_fit(dataset, validation, epochs=epochs)
-        if self._diagnoses:
-            diagnosis.finish(net)
-            if diagnosis.says_enough():
-                self._check_answers(train)
-        self.n_iter_ = counter.n_epochs_
+        if checkpoint is not None and checkpoint.finished:
+            self.n_iter_ = counter.n_epochs_ = checkpoint.restore(net)
+        else:
+            net.partial_fit(
+                dataset,
+                validation,
+                epochs=epochs,
+                checkpoint=checkpoint,
+                interrupts=interrupts,
+            )
+            self.n_iter_ = counter.n_epochs_
+            if self._diagnoses:
+                diagnosis.finish(net)
+                if diagnosis.says_enough():
+                    self._check_answers(train)
+        if checkpoint is not None and not interrupts.requested:
+            checkpoint.finish(net, self.n_iter_)
         self.batch_size_, self.lr_ = net.batch_size, lr
         self.n_parameters_ = net.n_parameters
         tasks.finish()
@@ -438,8 +477,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         lengths: NDArray[np.int64],
         loss: type[torch.nn.Module],
         options: dict[str, Any],
+        seed: int,
     ) -> SequenceNet:
-        seed = draw_seed(self.random_state)
         network = self._make_network(lengths, make_generator(seed))
         optimizer, optimizer_options = resolve_optimizer(
             self.optimizer, self.weight_decay
@@ -596,7 +635,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             fresh._fit_parts(data, data, None)
             fresh._targets.observe(data)
         dataset = fresh._make_dataset(data, None, training=False)
-        fresh.net_ = fresh._build_net(dataset.lengths, *fresh._make_loss(data))
+        seed = draw_seed(fresh.random_state)
+        fresh.net_ = fresh._build_net(dataset.lengths, *fresh._make_loss(data), seed)
         fresh.net_.bptt = dataset.bptt
         return fresh, dataset
 

@@ -410,6 +410,7 @@ class ForecastingTask(BaseSequenceEstimator):
             calibration_fraction=None,
             early_stopping=stops,
             warm_start=False,
+            on_interrupt="raise",  # the estimator has not been trained at all
             callbacks=None,
             verbose=0,
             window=span.window,
@@ -419,7 +420,7 @@ class ForecastingTask(BaseSequenceEstimator):
             train, validation = self._hold_out_ends(train)
         first.set_callbacks()  # they see the training on everything
         first._diagnoses = False
-        first._fit(train, None, None, validation)
+        first._fit(train, None, None, validation, stage="calibration")
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):
             return None
@@ -491,7 +492,8 @@ class SequenceForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------
@@ -565,7 +567,8 @@ class FeedForwardForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------

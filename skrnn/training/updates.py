@@ -31,6 +31,8 @@ MAX_SKIPPED = 10
 N_NAMED, N_TRIED = 5, 16
 #: Steps from which a message calls a sequence long.
 LONG = 1000
+#: What one epoch leaves to the next.
+KEPT = ("norms", "n_in_a_row", "last", "named", "warned", "any_skipped")
 #: Growth of a weight's norm from which the network is tried after the last update.
 LARGE_GROWTH = 2.0
 
@@ -116,6 +118,15 @@ class Updates:
             )
         self.n_updates = self.n_skipped = 0
         self.norm_total = self.norm_max = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what one epoch leaves to the next."""
+        return {name: getattr(self, name) for name in KEPT}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the state of an earlier training of the same network."""
+        for name in KEPT:
+            setattr(self, name, state[name])
 
     def end_training(self) -> None:
         """Raise a ValueError if the last update was too large.
