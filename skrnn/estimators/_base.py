@@ -66,6 +66,8 @@ if TYPE_CHECKING:
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
+#: Training sequences that ``scoring`` scores after each epoch, at most.
+MAX_SCORED = 200
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_"),
@@ -421,7 +423,7 @@ class BaseSequenceEstimator(
         net.use_callbacks(callbacks)
         net.set_learning_rate(lr)
         if checkpoint is not None and checkpoint.finished:
-            self.n_iter_ = checkpoint.restore(net)
+            self.n_iter_ = counter.n_epochs_ = checkpoint.restore(net)
         else:
             net.partial_fit(
                 dataset,
@@ -527,10 +529,10 @@ class BaseSequenceEstimator(
         every: CheckedData,
         validation: EncodedDataset | None,
     ) -> list[tuple[str, Any]]:
-        """Return the scorers of training and held-out sequences, as many of each."""
+        """Return the scorers of some training sequences, and of the held-out ones."""
         if self.scoring is None or held_out is None or validation is None:
             return []
-        n_scored = min(len(held_out), len(train))
+        n_scored = min(len(held_out), len(train), MAX_SCORED)
         some = np.linspace(0, len(train) - 1, n_scored).round().astype(np.int64)
         if train is not every:
             origins = np.arange(len(every)) if every.origin is None else every.origin
