@@ -29,16 +29,19 @@ from skrnn._callbacks import (
     callback_management_context,
 )
 from skrnn._sklearn import check_feature_names, check_scoring
+from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
 from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
-from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
+from skrnn.data.steps import shown
+from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._members import TrainingPlan, train_members
 from skrnn.estimators._resuming import draw_from, open_checkpoints
 from skrnn.estimators._rows import architecture_of, check_parameters
+from skrnn.modules.modes import usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -50,6 +53,7 @@ from skrnn.training.callbacks import (
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
 from skrnn.training.ensemble import EnsembleNet
+from skrnn.training.finite import warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
@@ -64,6 +68,8 @@ if TYPE_CHECKING:
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
+#: Training sequences that ``scoring`` scores after each epoch, at most.
+MAX_SCORED = 200
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_"),
@@ -83,7 +89,9 @@ class Validation(NamedTuple):
     may_be_drawn: bool = True
 
 
-class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseSequenceEstimator(
+    VersionMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Abstract base of the estimators that train a network on sequences."""
 
     _doc_link_module = "skrnn"
@@ -147,6 +155,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
 
     # --- fitting ---------------------------------------------------------------------
 
+    @usual_modes()
     def _fit(
         self,
         X: Any,
@@ -183,7 +192,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                 train, held_out = self._hold_out(train, seeds)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
-                    f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
+                    f"scoring={shown(self.scoring)} is not used: nothing is held out. Pass "
                     "X_val and y_val, or early_stopping=True",
                 )
             if not warm:
@@ -237,8 +246,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             value = getattr(self, name)
             if not _equal(value, built_with):
                 raise ValueError(
-                    f"{name} was {built_with!r} when the network was built and is "
-                    f"{value!r} now; warm_start and partial_fit continue with that network"
+                    f"{name} was {shown(built_with)} when the network was built and is "
+                    f"{shown(value)} now; warm_start and partial_fit continue with that network"
                 )
 
     def _make_inputs(self) -> Any:
@@ -465,7 +474,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         net.use_callbacks(callbacks)
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
-            self.n_iter_ = checkpoint.restore(net)
+            self.n_iter_ = counter.n_epochs_ = checkpoint.restore(net)
         else:
             net.partial_fit(
                 dataset,
@@ -474,6 +483,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
+            warn_of_overflow(net, plan.dataset)
             self.n_iter_ = counter.n_epochs_
             if self._diagnoses:
                 diagnosis.finish(net)
@@ -577,10 +587,10 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         every: CheckedData,
         validation: EncodedDataset | None,
     ) -> list[tuple[str, Any]]:
-        """Return the scorers of training and held-out sequences, as many of each."""
+        """Return the scorers of some training sequences, and of the held-out ones."""
         if self.scoring is None or held_out is None or validation is None:
             return []
-        n_scored = min(len(held_out), len(train))
+        n_scored = min(len(held_out), len(train), MAX_SCORED)
         some = np.linspace(0, len(train) - 1, n_scored).round().astype(np.int64)
         if train is not every:
             origins = np.arange(len(every)) if every.origin is None else every.origin
@@ -623,8 +633,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         fitted = self._targets.classes
         if not np.array_equal(np.unique(classes), np.unique(fitted)):
             raise ValueError(
-                f"classes={np.asarray(classes).tolist()} is not the same as on the "
-                f"last call, {fitted.tolist()}"
+                f"classes={listed(np.asarray(classes).tolist())} is not the same as on "
+                f"the last call, {listed(fitted.tolist())}"
             )
 
     def _partial_fit(
@@ -674,6 +684,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
+    @usual_modes()
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 

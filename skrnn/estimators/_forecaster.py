@@ -56,7 +56,7 @@ from skrnn.estimators._rows import check_parameters, config_of, estimator
 from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
-from skrnn.training.losses import HorizonRegression, loss_arguments, make_loss
+from skrnn.training.losses import LOSSES, HorizonRegression, loss_arguments, make_loss
 
 #: Size of the decoder's vector of a step ahead.
 STEP_DIM = 16
@@ -440,7 +440,7 @@ class ForecastingTask(BaseSequenceEstimator):
     # --- hooks -----------------------------------------------------------------------
 
     def _make_targets(self, X: Any, y: Any) -> Targets:
-        return SeriesTargets(self._inputs)
+        return SeriesTargets(self._inputs, LOSSES[self.loss].unit)
 
     def _make_loss(
         self, train: CheckedData

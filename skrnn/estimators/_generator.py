@@ -44,7 +44,7 @@ from skrnn.estimators._sampling import check_sampling, make_sampling, seed_for
 from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.generation import GenerationConfig, generate, generate_steps
-from skrnn.training.inference import read_prompts, score_targets
+from skrnn.training.inference import predict_next, score_targets
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
 from skrnn.training.streams import in_streams, plan_streams
 
@@ -211,7 +211,8 @@ class GenerationTask(BaseSequenceEstimator):
             if len(filled) < len(targets) and static is not None:
                 static = static.take(filled)
             real = targets if len(filled) == len(targets) else targets.take(filled)
-            result[filled] = -score_targets(self.net_, self._dataset(real, static))
+            dataset = replace(self._dataset(real, static), origin=filled)
+            result[filled] = -score_targets(self.net_, dataset)
         return result - self._targets.unknown_penalty(targets), targets.lengths
 
     # --- generation ------------------------------------------------------------------
@@ -247,9 +248,8 @@ class GenerationTask(BaseSequenceEstimator):
             it is one of these. For features
             ``(n_sequences, n_features)``, each one's own.
         """
-        prompts = self._prompts(X, name="X")
-        logits, _ = read_prompts(self.net_, prompts)
-        return self._targets.probabilities(logits.cpu().numpy())
+        logits = predict_next(self.net_, self._prompts(X, name="X"))
+        return self._targets.probabilities(logits)
 
     def generate(
         self,

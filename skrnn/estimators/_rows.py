@@ -16,10 +16,17 @@ from textwrap import fill, indent
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from skrnn._sklearn import StrOptions, validate_parameter_constraints
+from skrnn._sklearn import (
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 #: The groups of a docstring's Parameters section, in their order.
 GROUPS = ("network", "inputs", "training", "stopping", "other")
+
+#: Characters of a message about a parameter's value.
+MAX_CHARACTERS = 450
 
 #: A group of parameters. Identity, hash and repr stay scikit-learn's.
 parameters = dataclass(kw_only=True, eq=False, repr=False)
@@ -135,14 +142,18 @@ def check_values(
     constraints: Mapping[str, list[Any]], values: Mapping[str, Any], caller: str
 ) -> None:
     """Raise an InvalidParameterError for a value that meets none of its constraints."""
-    validate_parameter_constraints(
-        {
-            name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
-            for name, each in constraints.items()
-        },
-        dict(values),
-        caller_name=caller,
-    )
+    allowed = {
+        name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
+        for name, each in constraints.items()
+    }
+    try:
+        validate_parameter_constraints(allowed, dict(values), caller_name=caller)
+    except InvalidParameterError as error:
+        text = str(error)
+        if len(text) <= MAX_CHARACTERS:
+            raise
+        cut = f"{text[: MAX_CHARACTERS - 60]}...{text[-40:]}"  # a long value ends it
+        raise InvalidParameterError(cut) from None
 
 
 #: The attributes that all estimators have.

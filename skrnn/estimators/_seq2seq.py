@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, in_groups, object_array
+from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, TokenTargets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
@@ -193,7 +194,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         checked = self._check_X(X)
         check_parameters(self, SEARCH)
         if not isinstance(n, Integral) or isinstance(n, bool):
-            raise TypeError(f"n must be an integer, got {n!r}")
+            raise TypeError(f"n must be an integer, got {shown(n)}")
         if not 1 <= n <= self.beam_size:
             raise ValueError(f"n={n} must lie between 1 and beam_size={self.beam_size}")
         found = self._search(checked, EncodedDataset(self._encode(checked)), int(n))

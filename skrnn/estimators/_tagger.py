@@ -196,7 +196,7 @@ class TaggingTask(BaseSequenceEstimator):
         result = np.zeros(len(checked.steps))
         filled, real = _with_steps(checked)
         if len(filled):
-            dataset = EncodedDataset(self._encode(real))
+            dataset = EncodedDataset(self._encode(real), origin=filled)
             result[filled] = predict_outputs(self.net_, dataset, decode)
         return result
 
@@ -247,7 +247,7 @@ class TaggingTask(BaseSequenceEstimator):
         filled, real = _with_steps(X)
         if not len(filled):
             return X.steps.with_values(nothing)
-        dataset = EncodedDataset(self._encode(real))
+        dataset = EncodedDataset(self._encode(real), origin=filled)
         return X.steps.with_values(predict_steps(self.net_, dataset, decode).values)
 
     def _build_tagger(

@@ -41,6 +41,10 @@ class StepScores(NamedTuple):
         """A score for each label of each step ``(B, T, C)``, undefined in the padding."""
         return _project(self.features, self.weight, self.bias)
 
+    def computed(self) -> StepScores:
+        """Return the same with scores that are computed once."""
+        return StepScores(self.logits, self.lengths)
+
 
 class PathScores(NamedTuple):
     """Scores of each step's labels, and of neighbouring labels by a CRF.
@@ -62,6 +66,10 @@ class PathScores(NamedTuple):
     transitions: Tensor
     start: Tensor
     end: Tensor
+
+    def computed(self) -> PathScores:
+        """Return the same: the scores are computed."""
+        return self
 
 
 class LanguageScores(NamedTuple):

@@ -23,9 +23,9 @@ from skrnn.training.updates import advice
 MIN_EPOCHS, MIN_UPDATES = 5, 50
 #: Mean and largest norm of the gradients of an epoch in which they explode.
 EXPLODED = 100.0, 1000.0
-#: Epochs in a row whose loss is above that of the start, and their ratio to it, by which
-#: the learning rate is too high.
-N_RISEN, RISE = 3, 1.5
+#: Epochs in a row whose loss is above that of the start, their ratio to it, and what it is
+#: at least, in nats or variances, where the learning rate is too high.
+N_RISEN, RISE, RISEN = 3, 1.5, 0.1
 #: Epochs from which a loss may be said not to move. Its first and last third differ by less
 #: than a share of it, or than a share of the noise of an epoch, which must itself be small.
 N_STILL, FALL, FALL_IN_NOISE, NOISE = 9, 0.005, 0.5, 0.03
@@ -63,9 +63,13 @@ class Diagnosis(Callback):
         self.n_epochs = n_epochs
         self.fresh = fresh
         self.n_validation = n_validation
+        self._forget()
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget an earlier training."""
+        self._forget()
+
+    def _forget(self) -> None:
         self.warned_: set[str] = set()
         self.train_: list[float] = []
         self.valid_: list[float] = []
@@ -142,7 +146,7 @@ def _exploding(net: Any, row: Any) -> str | None:
 def _rising(net: Any, seen: Diagnosis) -> str | None:
     """Return the message about a learning rate above what the data bear."""
     last = seen.train_[-N_RISEN:]
-    if len(seen.train_) <= N_RISEN or min(last) <= RISE * seen.start_:
+    if len(seen.train_) <= N_RISEN or min(last) <= max(RISE * seen.start_, RISEN):
         return None
     lr = net.optimizer_.param_groups[0]["initial_lr"]
     return (

@@ -182,7 +182,7 @@ class PathLikelihood(Loss):
 
 
 class RegressionLoss(Loss):
-    """Abstract base: a loss of regressors, over targets ``(B, K)`` of unit deviation.
+    """Abstract base: a loss of regressors, over targets ``(B, K)`` of about unit deviation.
 
     It says how many outputs the network needs, and which of them are the prediction.
     Unless overridden, each target has one output.
@@ -190,6 +190,9 @@ class RegressionLoss(Loss):
 
     #: Parameters of the estimator that ``__init__`` takes by name.
     arguments: ClassVar[tuple[str, ...]] = ()
+    #: The unit of y: "deviation", or one that a target far from all others does not
+    #: change: "quartiles", or "tails" for what lies far from the median.
+    unit: ClassVar[str] = "deviation"
     #: Levels between 0 and 1 that ``predict_quantiles`` returns, if any.
     levels: tuple[float, ...] = ()
 
@@ -225,13 +228,20 @@ class SquaredError(RegressionLoss):
 class AbsoluteError(RegressionLoss):
     """Mean of absolute errors over the outputs; its minimum is the median."""
 
+    unit = "quartiles"
+
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs and targets ``(B, K)``."""
         return (outputs - targets).abs().mean(1)
 
 
 class Huber(RegressionLoss):
-    """Squared up to one standard deviation of y, absolute beyond (Huber 1964)."""
+    """Squared up to one standard deviation of y, absolute beyond (Huber 1964).
+
+    The deviation is that of a normal distribution with y's quartiles.
+    """
+
+    unit = "quartiles"
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs and targets ``(B, K)``."""
@@ -248,6 +258,7 @@ class Quantile(RegressionLoss):
     """
 
     arguments: ClassVar[tuple[str, ...]] = ("quantiles",)
+    unit = "tails"
     learned: Tensor
 
     def __init__(self, quantiles: Sequence[float]):

@@ -84,14 +84,15 @@ class Updates:
     def step(self, batch: Batch) -> dict[str, Any]:
         """Update the weights, unless the loss or the gradient is not finite."""
         self.n_updates += 1
-        before, loss = self.state, None
+        before, loss, computing = self.state, None, False
 
         def closure() -> Tensor:
             """Compute the gradient; some optimizers do so several times an update."""
-            nonlocal loss
-            again = loss is not None
+            nonlocal loss, computing
+            computing, again = True, loss is not None
             one = self._compute_gradient(batch, before, check=not again)
             loss = loss if again else one
+            computing = False
             return one
 
         try:
@@ -99,6 +100,12 @@ class Updates:
         except NotFinite as error:
             self._skip(batch, before, error)
             return {"loss": error.loss, "y_pred": None, "skipped": True}
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if computing:
+                raise
+            raise ValueError(unusable(type(self.net.optimizer_), error)) from error
         self.n_in_a_row = 0
         return {"loss": loss, "y_pred": None}
 
@@ -232,6 +239,14 @@ class Updates:
         if self.net.bptt is None and longest >= LONG:
             message += f", or shorter sequences (the longest has {longest:,} steps)"
         return message
+
+
+def unusable(optimizer: type, error: Exception) -> str:
+    """Return the message about an optimizer that cannot train a network."""
+    return (
+        f"optimizer={optimizer.__name__} cannot train this network: {str(error)[:200]}. "
+        'Pass another, such as "adamw"'
+    )
 
 
 def dense_part(weight: Tensor) -> Tensor:

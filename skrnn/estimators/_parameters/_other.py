@@ -84,8 +84,8 @@ class OtherParameters:
         None,
         [None, list, tuple],
         """skorch callbacks, called by the training loop after its own. One ends training
-        by raising ``skrnn.StopTraining``. A scheduler of the learning
-        rate belongs with ``lr_schedule="constant"``.""",
+        by raising ``skrnn.StopTraining``. A scheduler of the learning rate belongs with
+        ``lr_schedule="constant"``. Those of scikit-learn are given to ``set_callbacks``.""",
         kind="list of skorch callbacks or None",
     )
     warm_start: bool = parameter(
@@ -123,7 +123,10 @@ class OtherParameters:
         kind="bool",
     )
     verbose: int = parameter(
-        0, ["verbose"], "Whether a line an epoch is printed.", kind="int"
+        0,
+        ["verbose"],
+        "1 prints one line of progress, 2 a row an epoch; nothing is printed in workers.",
+        kind="int",
     )
     device: str | torch.device = parameter(
         "auto",
