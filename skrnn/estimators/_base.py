@@ -183,10 +183,9 @@ class BaseSequenceEstimator(
             every = train
             net = self.net_ if warm else None
             checkpoints: list[Checkpoint | None] = [None] * self.n_estimators
-            seeds = Seeds(self.random_state)
-            if self.checkpoint is not None and not in_parts:
+            if not in_parts:
                 checkpoints = open_checkpoints(self, train, held_out, net, stage)
-                seeds = draw_from(checkpoints, self.random_state)
+            seeds = draw_from(checkpoints, self.random_state)
             stops = self._stops_early(held_out is not None) and not in_parts
             if stops and held_out is None and validation.may_be_drawn:
                 train, held_out = self._hold_out(train, seeds)
@@ -370,7 +369,7 @@ class BaseSequenceEstimator(
         plan = self._plan(train, held_out, every, warm=warm, in_parts=in_parts)
         plan = plan._replace(stops=stops)
         if self.n_estimators > 1:
-            starts = self.net_.nets if warm else [seeds.draw() for _ in checkpoints]
+            starts = self.net_.nets if warm else seeds.draw_members(self.n_estimators)
             tasks = self._fit_tasks(plan, self.n_estimators, lambda: {**vars(self)})
             trained = train_members(self, plan, starts, checkpoints, interrupts, tasks)
             nets, epochs = zip(*trained, strict=True)

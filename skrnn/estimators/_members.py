@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._callbacks import FitTasks
 from skrnn._warnings import warn
@@ -93,7 +94,7 @@ def train_members(
 
     Warns
     -----
-    UserWarning
+    ConvergenceWarning
         If a member's training diverges: the others remain.
     """
     jobs = [
@@ -101,20 +102,20 @@ def train_members(
         for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
     ]
     trained: list[tuple[SequenceNet, int]] = []
-    failures: list[Diverged] = []
+    failures: dict[int, Diverged] = {}
     for i, result in enumerate(_results(estimator, jobs)):
         if isinstance(result, Diverged):
-            failures.append(result)
-            warn(f"member {i + 1} of {len(jobs)} is left out: {result}")
-            continue
-        if result is None:
+            failures[i] = result
+        if not isinstance(result, tuple):
             continue
         result[0].keep_optimizer = bool(estimator.keep_optimizer)
         trained.append(result)
         tasks.begin_epoch()
         tasks.end_epoch()
     if not trained:
-        raise failures[0]
+        raise next(iter(failures.values()))
+    for i, error in failures.items():
+        warn(f"member {i + 1} of {len(jobs)} is left out: {error}", ConvergenceWarning)
     return trained
 
 

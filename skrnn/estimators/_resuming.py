@@ -25,12 +25,11 @@ def open_checkpoints(
     net: Any,
     stage: str | None,
 ) -> list[Checkpoint | None]:
-    """Return the checkpoint of each member's training; of an ensemble of one, of the fit.
+    """Return the checkpoint of each member's training, None where none is asked for.
 
     Parameters
     ----------
     estimator : estimator
-        Its ``checkpoint`` is a path.
     train : CheckedData
         Before a validation part is split off.
     held_out : CheckedData, optional
@@ -45,6 +44,9 @@ def open_checkpoints(
     ValueError
         If a checkpoint belongs to another fit.
     """
+    path, n_members = estimator.checkpoint, estimator.n_estimators
+    if path is None:
+        return [None] * n_members
     from skrnn.training.checkpoint import Checkpoint, FitIdentity, identity_of_callbacks
 
     def comparable(name: str, value: Any) -> Any:
@@ -65,7 +67,6 @@ def open_checkpoints(
         },
     )
     device = resolve_device(estimator.device)
-    path, n_members = estimator.checkpoint, estimator.n_estimators
     if n_members == 1:
         return [Checkpoint(path, identity, device, stage)]
     return [
@@ -74,11 +75,14 @@ def open_checkpoints(
     ]
 
 
-def draw_from(checkpoints: Sequence[Any], random_state: Any) -> Seeds:
+def draw_from(checkpoints: Sequence[Checkpoint | None], random_state: Any) -> Seeds:
     """Return the seeds of a fit, those of its checkpoints first."""
-    first = next((one for one in checkpoints if one.found is not None), checkpoints[0])
+    opened = [one for one in checkpoints if one is not None]
+    if not opened:
+        return Seeds(random_state)
+    first = next((one for one in opened if one.found is not None), opened[0])
     seeds = first.draw_from(random_state)
-    for one in checkpoints:
+    for one in opened:
         one.seeds = seeds
     return seeds
 
