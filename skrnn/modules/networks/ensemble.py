@@ -103,7 +103,13 @@ class Ensemble(Network):
     @property
     def shape(self) -> str:  # type: ignore[override]
         """How outputs belong to inputs."""
-        return str(self.members[0].shape)
+        return self.first_member.shape
+
+    @property
+    def first_member(self) -> Network:
+        """The first member."""
+        first: Network = self.members[0]
+        return first
 
     # --- outputs ---------------------------------------------------------------------
 
@@ -242,7 +248,7 @@ class Ensemble(Network):
 
     def output_weight(self) -> Tensor:
         """Return the weight of the first member's output layer."""
-        return self.members[0].output_weight()
+        return self.first_member.output_weight()
 
 
 def _split(state: Sequence[Any], n_members: int) -> list[tuple[Any, ...]]:
