@@ -539,6 +539,21 @@ class BaseSequenceEstimator(
         return history_frame(self.net_.history)
 
     @property
+    def estimators_(self) -> list[Self]:
+        """The members of an ensemble as estimators of their own, or the estimator itself."""
+        check_is_fitted(self)
+        if not isinstance(self.net_, EnsembleNet):
+            return [self]
+        members = []
+        for net in self.net_.nets:
+            member = copy(self)
+            member.n_estimators, member.net_ = 1, net
+            member.n_parameters_ = net.n_parameters
+            member._fitted_parameters = self._fitted_parameters | {"n_estimators": 1}
+            members.append(member)
+        return members
+
+    @property
     def _needs_y(self) -> bool:
         return bool(self.__sklearn_tags__().target_tags.required)
 
@@ -729,7 +744,7 @@ class BaseSequenceEstimator(
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         """Return the attributes of the HTML representation, without network and log."""
         shown = super()._get_fitted_attr_html(doc_link)
-        for name in ("net_", "history_"):
+        for name in ("net_", "history_", "estimators_"):
             shown.data.pop(name, None)
         return shown
 

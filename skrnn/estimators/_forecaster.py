@@ -497,7 +497,7 @@ class SequenceForecaster(
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -572,7 +572,7 @@ class FeedForwardForecaster(
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -494,7 +494,7 @@ class Seq2SeqTransformer(
     ----------
     target_vocabulary_ : dict
         Target token → id.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -358,7 +358,7 @@ class SequenceTagger(
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column),
         -inf where the scheme forbids it.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

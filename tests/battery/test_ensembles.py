@@ -77,6 +77,18 @@ def test_training_further_trains_every_member(make_any, X, case):
         assert any(not np.array_equal(w, old[name]) for name, w in weights(net).items())
 
 
+def test_members_are_estimators_of_their_own(make_any, X, case, outputs):
+    alone = case.fit(X)
+    (itself,) = alone.estimators_
+    assert itself is alone
+    first, second = case.fit(X, n_estimators=2).estimators_
+    assert (first.n_estimators, first.n_parameters_) == (1, alone.n_parameters_)
+    assert_array_equal(outputs(first, X), outputs(alone, X))
+    again = pickle.loads(pickle.dumps(second))
+    assert_array_equal(outputs(again, X), outputs(second, X))
+    assert again.estimators_[0] is again
+
+
 def test_processes_return_what_threads_do():
     model = small(n_estimators=2, n_jobs=2)
     expected = model.fit(TEXTS, LABELS).predict_proba(TEXTS)
@@ -90,15 +102,8 @@ def test_processes_return_what_threads_do():
 
 def test_probabilities_and_numbers_are_means_and_vectors_stand_side_by_side():
     def members(cls, y):
-        """Return an ensemble, and its members as estimators of their own."""
         many = cls(hidden_size=4, max_epochs=2, n_estimators=3, random_state=0)
-        many.fit(TEXTS, y)
-        singles = []
-        for net in many.net_.nets:
-            single = copy.copy(many)
-            single.net_ = net
-            singles.append(single)
-        return many, singles
+        return many.fit(TEXTS, y), many.estimators_
 
     many, singles = members(SequenceClassifier, LABELS)
     mean = np.mean([one.predict_proba(TEXTS) for one in singles], axis=0)
