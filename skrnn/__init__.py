@@ -41,6 +41,7 @@ _PACKAGES = [
     "onnx",
     "persistence",
     "preprocessing",
+    "testing",
 ]
 #: The file of each estimator, imported when it is first used: they need PyTorch, which
 #: metrics, preprocessing and model files do without.

@@ -155,7 +155,7 @@ def test_what_dir_shows_is_public():
         [
             *skrnn.__all__,
             *("datasets", "inspection", "metrics", "model_selection", "onnx"),
-            *("persistence", "preprocessing"),
+            *("persistence", "preprocessing", "testing"),
             "__version__",
         ]
     )
