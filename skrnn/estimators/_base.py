@@ -39,7 +39,7 @@ from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._resuming import open_checkpoint
 from skrnn.estimators._rows import architecture_of, check_parameters
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -148,7 +148,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
 
     # --- fitting ---------------------------------------------------------------------
 
-    @usual_modes()
+    @in_usual_modes
     def _fit(
         self,
         X: Any,
@@ -508,18 +508,21 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose input layer reads ``_inputs``."""
+        network: Any = build_network(kind, self._complete(config), generator)
+        network.input_layer.prepare(
+            **_as_tensors(self._inputs.layer_state(self.embeddings))
+        )
+        return network
+
+    def _complete(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a network's arguments with those of its input layer and outputs."""
         given = self.get_params(deep=False)
         inputs = self._inputs.network_config(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
         )
-        config = {"n_outputs": self._targets.n_outputs, **config, **inputs}
-        network: Any = build_network(kind, config, generator)
-        network.input_layer.prepare(
-            **_as_tensors(self._inputs.layer_state(self.embeddings))
-        )
-        return network
+        return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
     def _score_callbacks(
         self,
@@ -625,7 +628,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
-    @usual_modes()
+    @in_usual_modes
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 
