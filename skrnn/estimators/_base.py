@@ -40,7 +40,7 @@ from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._resuming import open_checkpoint
 from skrnn.estimators._rows import architecture_of, check_parameters
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -51,7 +51,7 @@ from skrnn.training.callbacks import (
 )
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
-from skrnn.training.finite import warn_of_overflow
+from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
@@ -153,7 +153,7 @@ class BaseSequenceEstimator(
 
     # --- fitting ---------------------------------------------------------------------
 
-    @usual_modes()
+    @in_usual_modes
     def _fit(
         self,
         X: Any,
@@ -432,8 +432,8 @@ class BaseSequenceEstimator(
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
-            warn_of_overflow(net, whole)
             self.n_iter_ = counter.n_epochs_
+            warn_of_overflow(net, whole)
             if self._diagnoses:
                 diagnosis.finish(net)
                 if diagnosis.says_enough():
@@ -453,7 +453,11 @@ class BaseSequenceEstimator(
         encoded = self._make_dataset(asked, None, training=False).sequences
         answering = copy(self)
         answering._scored = (asked, asked.X, encoded)
-        complaint = self._targets.complaint(answering.predict(asked), asked)
+        try:
+            answers = answering.predict(asked)
+        except NotFiniteOutput:  # warned of before
+            return
+        complaint = self._targets.complaint(answers, asked)
         if complaint is not None:
             warn(complaint, ConvergenceWarning)
 
@@ -509,18 +513,21 @@ class BaseSequenceEstimator(
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose input layer reads ``_inputs``."""
+        network: Any = build_network(kind, self._complete(config), generator)
+        network.input_layer.prepare(
+            **_as_tensors(self._inputs.layer_state(self.embeddings))
+        )
+        return network
+
+    def _complete(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a network's arguments with those of its input layer and outputs."""
         given = self.get_params(deep=False)
         inputs = self._inputs.network_config(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
         )
-        config = {"n_outputs": self._targets.n_outputs, **config, **inputs}
-        network: Any = build_network(kind, config, generator)
-        network.input_layer.prepare(
-            **_as_tensors(self._inputs.layer_state(self.embeddings))
-        )
-        return network
+        return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
     def _score_callbacks(
         self,
@@ -626,7 +633,7 @@ class BaseSequenceEstimator(
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
-    @usual_modes()
+    @in_usual_modes
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 

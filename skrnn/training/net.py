@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.initialization import allocate
 from skrnn.modules.memory import keep_freed_memory
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.recurrent import expected_work
@@ -445,7 +445,7 @@ class SequenceNet(NeuralNet):
         if stream.shape == self.dropout_generator_.get_state().shape:
             self.dropout_generator_.set_state(stream)
 
-    @usual_modes()
+    @in_usual_modes
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the CPU if its device is not there."""
         network = allocate(empty_network(*state["network"]))
