@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skrnn._callbacks import without_callbacks
 from skrnn._warnings import warn
 from skrnn.data.documents import CLASSES, read_document, write_document
 from skrnn.data.steps import shown
@@ -133,7 +134,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     parameters = estimator.get_params(deep=False)
     attributes = {
         name: value
-        for name, value in vars(estimator).items()
+        for name, value in without_callbacks(vars(estimator)).items()
         if name not in parameters and name != "net_"
     }
     attributes["_fitted_parameters"] = {

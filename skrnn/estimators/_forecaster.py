@@ -120,7 +120,7 @@ class ForecastingTask(BaseSequenceEstimator):
                 warn(
                     "early_stopping is ignored: the series are too short to hold some out"
                 )
-        self._fit(span, None, None, validation)
+        self._fit(span, None, None, validation, user_X=X)
         self._calibration = calibration
         return self
 
@@ -418,6 +418,8 @@ class ForecastingTask(BaseSequenceEstimator):
         validation = Validation(may_be_drawn=False)
         if stops:
             train, validation = self._hold_out_ends(train)
+        first.set_callbacks()  # they see the training on everything
+        first._diagnoses = False
         first._fit(train, None, None, validation, stage="calibration")
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):

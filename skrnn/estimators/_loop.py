@@ -158,9 +158,14 @@ def resolve_optimizer(
     return optimizer, {"weight_decay": weight_decay} if weight_decay else {}
 
 
+#: The columns of ``history_``; those of callbacks come after them.
+COLUMNS = (
+    *("train_loss", "valid_loss", "train_score", "valid_score", "lr"),
+    *("gradient_norm", "max_gradient_norm", "skipped_updates", "seconds"),
+)
 #: What the loop keeps in skorch's history for itself.
 BOOKKEEPING = {
-    *("train_loss_best", "valid_loss_best", "valid_score_best"),
+    *("train_loss_best", "valid_loss_best", "train_score_best", "valid_score_best"),
     *("train_batch_count", "valid_batch_count"),
 }
 
@@ -171,4 +176,7 @@ def history_frame(history: Any) -> pd.DataFrame:
         {k: v for k, v in row.items() if np.isscalar(v) and k not in BOOKKEEPING}
         for row in history
     ]
-    return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+    frame = pd.DataFrame(rows, columns=None if rows else ["epoch"]).set_index("epoch")
+    frame = frame.rename(columns={"dur": "seconds"})
+    others = [name for name in frame.columns if name not in COLUMNS]
+    return frame.reindex(columns=[*COLUMNS, *others])

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import skorch.callbacks
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
@@ -149,21 +148,24 @@ class EpochCounter(Callback):
 
 
 class ValidationScore(Callback):
-    """Records ``valid_score`` after each epoch.
+    """Records a score after each epoch.
 
     Parameters
     ----------
     score : callable
         ``score(net)`` → float, higher is better.
+    name : str
+        Where it is recorded.
     """
 
-    def __init__(self, score: Callable[[Any], float]):
+    def __init__(self, score: Callable[[Any], float], name: str = "valid_score"):
         self.score = score
+        self.name = name
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Score the net."""
         value = float(self.score(net))
-        net.record_score("valid_score", value, lower_is_better=False)
+        net.record_score(self.name, value, lower_is_better=False)
 
 
 class EarlyStopping(Callback):
@@ -221,16 +223,3 @@ class EarlyStopping(Callback):
         """Continue from an epoch and weights."""
         self.best_, self.best_epoch_ = state["best_"], state["best_epoch_"]
         self.weights_ = state["weights_"]
-
-
-class PlainLog(skorch.callbacks.PrintLog):
-    """Prints a line an epoch, without colours for the best values."""
-
-    def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
-        """Return a value as text."""
-        return super().format_row({key: row[key]}, key, color)
-
-
-def print_log() -> skorch.callbacks.PrintLog:
-    """Return the callback that prints a line an epoch."""
-    return PlainLog(keys_ignored=["skipped_updates"])
