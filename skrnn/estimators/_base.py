@@ -41,7 +41,7 @@ from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._members import TrainingPlan, train_members
 from skrnn.estimators._resuming import draw_from, open_checkpoints
 from skrnn.estimators._rows import architecture_of, check_parameters
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -53,7 +53,7 @@ from skrnn.training.callbacks import (
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
 from skrnn.training.ensemble import EnsembleNet
-from skrnn.training.finite import warn_of_overflow
+from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
@@ -155,7 +155,7 @@ class BaseSequenceEstimator(
 
     # --- fitting ---------------------------------------------------------------------
 
-    @usual_modes()
+    @in_usual_modes
     def _fit(
         self,
         X: Any,
@@ -482,8 +482,8 @@ class BaseSequenceEstimator(
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
-            warn_of_overflow(net, plan.dataset)
             self.n_iter_ = counter.n_epochs_
+            warn_of_overflow(net, plan.dataset)
             if self._diagnoses:
                 diagnosis.finish(net)
                 if diagnosis.says_enough():
@@ -509,13 +509,17 @@ class BaseSequenceEstimator(
     def _check_answers(self, train: CheckedData) -> None:
         """Warn if what a trained network says of its own training data is worthless."""
         some = self._targets.varied(train)
-        if some is None:
-            return
+        if some is None or isinstance(self.class_weight, Mapping):
+            return  # the user says what a label is worth, be it nothing
         asked = train.take(some, with_raw=False)
         encoded = self._make_dataset(asked, None, training=False).sequences
         answering = copy(self)
         answering._scored = (asked, asked.X, encoded)
-        complaint = self._targets.complaint(answering.predict(asked), asked)
+        try:
+            answers = answering.predict(asked)
+        except NotFiniteOutput:  # warned of before
+            return
+        complaint = self._targets.complaint(answers, asked)
         if complaint is not None:
             warn(complaint, ConvergenceWarning)
 
@@ -581,18 +585,21 @@ class BaseSequenceEstimator(
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose input layer reads ``_inputs``."""
+        network: Any = build_network(kind, self._complete(config), generator)
+        network.input_layer.prepare(
+            **_as_tensors(self._inputs.layer_state(self.embeddings))
+        )
+        return network
+
+    def _complete(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a network's arguments with those of its input layer and outputs."""
         given = self.get_params(deep=False)
         inputs = self._inputs.network_config(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
         )
-        config = {"n_outputs": self._targets.n_outputs, **config, **inputs}
-        network: Any = build_network(kind, config, generator)
-        network.input_layer.prepare(
-            **_as_tensors(self._inputs.layer_state(self.embeddings))
-        )
-        return network
+        return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
     def _score_callbacks(
         self,
@@ -698,7 +705,7 @@ class BaseSequenceEstimator(
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
-    @usual_modes()
+    @in_usual_modes
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 

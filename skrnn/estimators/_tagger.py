@@ -43,6 +43,9 @@ from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs, predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
+#: Labels from which a conditional random field is slow.
+MANY_LABELS = 1000
+
 
 class TaggingTask(BaseSequenceEstimator):
     """Abstract base: step targets, tagging schemes, best paths, probabilities."""
@@ -254,6 +257,13 @@ class TaggingTask(BaseSequenceEstimator):
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose conditional random field keeps to the scheme."""
+        n_labels = len(self.classes_)
+        if self.crf and n_labels >= MANY_LABELS:
+            warn(
+                f"crf=True with {n_labels:,} labels scores {n_labels**2:,} pairs of labels "
+                "at each step, which takes long and much memory. crf=False scores each "
+                "step's labels alone"
+            )
         network: Any = self._build_network(kind, config, generator)
         if not self.crf or self.scheme is None:
             return network

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import torch
 
+P = ParamSpec("P")
+T = TypeVar("T")
 DEVICES = ("cpu", "cuda")
 
 
@@ -26,3 +30,14 @@ def usual_modes() -> Iterator[None]:
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         yield
+
+
+def in_usual_modes(function: Callable[P, T]) -> Callable[P, T]:
+    """Return a function that runs within ``usual_modes``."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with usual_modes():
+            return function(*args, **kwargs)
+
+    return run

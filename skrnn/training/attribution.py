@@ -19,7 +19,7 @@ from torch import Tensor
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes
 from skrnn.training.collate import Collator, to_device
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches
@@ -315,7 +315,7 @@ class Attribution(NamedTuple):
     baseline_scores: NDArray[np.float64]
 
 
-@usual_modes()
+@in_usual_modes
 def attribute(
     net: SequenceNet,
     dataset: EncodedDataset,

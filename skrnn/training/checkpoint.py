@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 #: Of all writes together, the next included, the time that has passed is a multiple of so
 #: much: they take less than 3 %. So at least 30 times the last write's time passes.
 SPACING = 34
+#: After them a file that is not complete is taken for one of a killed process.
+SECONDS_TO_WRITE = 300
 #: Parts of a fit that train a network of their own before it; each has a file beside.
 STAGES = ("calibration",)
 #: What the files of members of an ensemble are called.
@@ -182,9 +184,10 @@ class Checkpoint:
         self.written = _signature(path)
         #: seconds of all writes so far; when training began, and when the next is due
         self.spent = self.begun = self.due = 0.0
-        self._remove_remains()
+        self._remove_remains(older_than=SECONDS_TO_WRITE)
         if self.written is not None:
             self.found = self._read()
+            self._compare_environments(self.found["environment"])
 
     # --- reading ---------------------------------------------------------------------
 
@@ -244,12 +247,12 @@ class Checkpoint:
                 f"{_listed(differences)}. Fit as before, remove the file, or pass a "
                 "directory, which keeps a file for each fit"
             )
-        if not document["finished"]:
-            self._compare_environments(document["environment"])
         return document
 
     def _compare_environments(self, there: Mapping[str, Any]) -> None:
-        here = self.environment
+        # what has ended is not changed by the number of threads
+        names = ("skrnn",) if self.finished else tuple(self.environment)
+        here = {name: self.environment[name] for name in names}
         others = [
             f"{name} {there.get(name)} in place of {value}"
             for name, value in here.items()
@@ -284,6 +287,7 @@ class Checkpoint:
 
     def finish(self, net: SequenceNet, n_epochs: int) -> None:
         """Keep the end of the training in a directory; remove the file elsewhere."""
+        self._remove_remains()
         if self.in_directory or self.is_part:
             if not self.finished:
                 state = {"net": net.training_state()}
@@ -317,8 +321,8 @@ class Checkpoint:
         }
         text = write_document(document, HELD)
         try:
-            if _signature(self.path) != self.written:
-                raise OSError("another process has changed the file")
+            if self._is_finished_elsewhere():
+                return
             write_file(self.path, text, arrays)
             self.written = _signature(self.path)
         except OSError as error:
@@ -332,11 +336,25 @@ class Checkpoint:
         self.spent += last
         self.due = self.begun + SPACING * (self.spent + last)
 
-    def _remove_remains(self) -> None:
+    def _is_finished_elsewhere(self) -> bool:
+        """Return whether another process, with the same fit, has finished it.
+
+        An OSError if it wrote something else.
+        """
+        if _signature(self.path) in (self.written, None):
+            return False
+        try:
+            return bool(self._read()["finished"])
+        except ValueError as error:
+            raise OSError("another process has written the file") from error
+
+    def _remove_remains(self, *, older_than: float = 0.0) -> None:
         """Remove files that a killed process had not finished."""
         pattern = f".{escape(self.path.name)}.{'[0-9a-f]' * 8}"
         for path in self.path.parent.glob(pattern):
-            _remove(path)
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime >= older_than:
+                    path.unlink()
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

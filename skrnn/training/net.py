@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.initialization import allocate
 from skrnn.modules.memory import keep_freed_memory
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.recurrent import expected_work
@@ -162,10 +162,22 @@ class SequenceNet(NeuralNet):
         self.callbacks = callbacks
         self._initialize_callbacks()
 
+    def _initialize_callbacks(self) -> SequenceNet:
+        self.listeners_: dict[str, list[Any]] = {}
+        return super()._initialize_callbacks()
+
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Call a method of the net and of all callbacks."""
+        """Call a method of the net, and of all callbacks that have one of their own."""
         getattr(self, method_name)(self, **cb_kwargs)
-        for _, callback in self.callbacks_:
+        if method_name not in self.listeners_:
+            nothing = getattr(Callback, method_name)
+            self.listeners_[method_name] = [
+                callback
+                for _, callback in self.callbacks_
+                if getattr(getattr(callback, method_name), "__func__", None)
+                is not nothing
+            ]
+        for callback in self.listeners_[method_name]:
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
@@ -445,7 +457,7 @@ class SequenceNet(NeuralNet):
         if stream.shape == self.dropout_generator_.get_state().shape:
             self.dropout_generator_.set_state(stream)
 
-    @usual_modes()
+    @in_usual_modes
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the CPU if its device is not there."""
         network = allocate(empty_network(*state["network"]))

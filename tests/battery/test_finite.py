@@ -117,6 +117,7 @@ def test_forecasts_that_are_not_finite_are_an_error(make_forecaster, rng):
             getattr(model, method)(X)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_training_data_without_a_finite_output_are_noticed(
     make_recurrent, numbers_and_a_long_one
 ):

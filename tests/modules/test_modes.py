@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skrnn.modules.modes import usual_modes
+from skrnn.modules.modes import in_usual_modes, usual_modes
 
 
 def bfloat16():
@@ -36,9 +36,11 @@ def test_gradients_are_on_and_autocast_is_off(mode):
 
 
 def test_it_may_decorate_a_function():
-    @usual_modes()
+    @in_usual_modes
     def leaf():
+        """Return a leaf."""
         return torch.ones(1).requires_grad_()
 
+    assert leaf.__doc__ == "Return a leaf."
     with torch.inference_mode():
         assert not leaf().is_inference()

@@ -19,6 +19,7 @@ from skrnn.persistence import ModelFileError, save_model
 from skrnn.training import checkpoint
 from skrnn.training.checkpoint import SPACING, FitIdentity
 from skrnn.training.files import read_file
+from skrnn.training.updates import Updates
 
 WORDS = [["a", "b"], ["b"], ["a"], ["b", "b"]] * 4
 LABELS = [1, 0, 1, 0] * 4
@@ -192,6 +193,15 @@ def test_the_file_is_none_of_pickle(stopped, path):
         pickle.loads(path.read_bytes())
 
 
+def test_a_finished_fit_of_another_version_is_a_warning(make, tmp_path, monkeypatch):
+    make(checkpoint=str(tmp_path)).fit(WORDS, LABELS)
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    make(checkpoint=str(tmp_path)).fit(WORDS, LABELS)
+    monkeypatch.setattr("skrnn.__version__", "99")
+    with pytest.warns(UserWarning, match=r"skrnn .* in place of 99"):
+        make(checkpoint=str(tmp_path)).fit(WORDS, LABELS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -214,6 +224,23 @@ def test_another_environment_is_a_warning(
     finally:
         torch.set_num_threads(1)
     assert not path.exists()
+
+
+def test_what_the_end_of_a_training_is_compared_with_is_that_of_its_beginning(
+    make, stopped, monkeypatch
+):
+    norms, end = [], Updates.end_training
+
+    def ending(self):
+        norms.append(self.norms)
+        end(self)
+
+    monkeypatch.setattr(Updates, "end_training", ending)
+    make(checkpoint=None).fit(WORDS, LABELS)
+    stopped()
+    make().fit(WORDS, LABELS)
+    assert len(norms) == 2
+    assert torch.equal(*norms)
 
 
 # --- writing -------------------------------------------------------------------------
@@ -240,7 +267,7 @@ def test_a_file_that_another_process_writes_is_not_replaced(make, path, monkeypa
             if len(net.history) == 2:
                 path.write_bytes(b"of another process")
 
-    with pytest.warns(UserWarning, match="another process has changed the file"):
+    with pytest.warns(UserWarning, match="another process has written the file"):
         make(callbacks=[Intrude()]).fit(WORDS, LABELS)
     assert path.read_bytes() == b"of another process"
 
@@ -289,6 +316,36 @@ def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
     beside.write_text("my notes")
     make().fit(WORDS, LABELS)
     assert beside.read_text() == "my notes"
+
+
+def test_two_processes_may_run_the_same_fit(make, stopped, path, tmp_path):
+    """The second one begins and ends in the middle of the first."""
+
+    class Meanwhile(Callback):
+        done = False
+
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3 and not Meanwhile.done:
+                Meanwhile.done = True
+                other = make(checkpoint=str(tmp_path), callbacks=[Meanwhile()])
+                other.fit(WORDS, LABELS)
+
+    model = make(checkpoint=str(tmp_path), callbacks=[Meanwhile()]).fit(WORDS, LABELS)
+    assert len(list(tmp_path.iterdir())) == 1
+    again = make(checkpoint=str(tmp_path), callbacks=[Meanwhile()]).fit(WORDS, LABELS)
+    assert_array_equal(again.predict_proba(WORDS), model.predict_proba(WORDS))
+
+
+def test_an_incomplete_file_that_is_young_may_be_another_process_s(make, path):
+    left = path.with_name(".one.checkpoint.0123abcd")
+
+    class Look(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            assert left.exists()
+
+    left.write_text("x")
+    make(callbacks=[Look()]).fit(WORDS, LABELS)
+    assert not left.exists()
 
 
 # --- callbacks -----------------------------------------------------------------------
