@@ -248,7 +248,8 @@ class GenerationTask(BaseSequenceEstimator):
             it is one of these. For features
             ``(n_sequences, n_features)``, each one's own.
         """
-        logits = predict_next(self.net_, self._prompts(X, name="X"))
+        prompts = self._prompts(X, name="X")
+        logits = predict_next(self.net_, prompts)
         return self._targets.probabilities(logits)
 
     def generate(
