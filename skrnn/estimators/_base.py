@@ -414,7 +414,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         net.use_callbacks(callbacks)
         net.set_learning_rate(lr)
         if checkpoint is not None and checkpoint.finished:
-            self.n_iter_ = checkpoint.restore(net)
+            counter.n_epochs_ = checkpoint.restore(net)
         else:
             net.partial_fit(
                 dataset,
@@ -423,11 +423,11 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
-            self.n_iter_ = counter.n_epochs_
             if self._diagnoses:
                 diagnosis.finish(net)
                 if diagnosis.says_enough():
                     self._check_answers(train)
+        self.n_iter_ = counter.n_epochs_
         if checkpoint is not None and not interrupts.requested:
             checkpoint.finish(net, self.n_iter_)
         self.batch_size_, self.lr_ = net.batch_size, lr
