@@ -473,7 +473,7 @@ class BaseSequenceEstimator(
         net.use_callbacks(callbacks)
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
-            self.n_iter_ = counter.n_epochs_ = checkpoint.restore(net)
+            counter.n_epochs_ = checkpoint.restore(net)
         else:
             net.partial_fit(
                 dataset,
@@ -482,12 +482,12 @@ class BaseSequenceEstimator(
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
-            self.n_iter_ = counter.n_epochs_
             warn_of_overflow(net, plan.dataset)
             if self._diagnoses:
                 diagnosis.finish(net)
                 if diagnosis.says_enough():
                     self._check_answers(plan.train)
+        self.n_iter_ = counter.n_epochs_
         if checkpoint is not None and not interrupts.requested:
             checkpoint.finish(net, self.n_iter_)
         if tasks is not None:

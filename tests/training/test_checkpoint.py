@@ -12,6 +12,7 @@ import pytest
 import skorch.callbacks
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.callback import ScoringMonitor
 from skorch.callbacks import Callback
 
 from skrnn import SequenceClassifier
@@ -424,3 +425,16 @@ def test_callbacks_that_only_report_are_accepted(make, stopped, path, callback):
         stopped(callbacks=[callback, Stop()])
         assert len(make(callbacks=[callback, Stop()]).fit(WORDS, LABELS).history_) == 6
     assert not path.exists()
+
+
+def test_callbacks_of_scikit_learn_see_the_epochs_that_run(make, stopped, tmp_path):
+    def scores(model):
+        model.set_callbacks(monitor := ScoringMonitor(scoring="accuracy"))
+        model.fit(WORDS, LABELS)
+        return monitor.get_logs().data_as_pandas["accuracy"].tolist()
+
+    whole = scores(make(checkpoint=None, callbacks=[Stop()]))
+    stopped()
+    assert scores(make()) == whole[3:]
+    assert len(scores(make(checkpoint=str(tmp_path)))) == len(whole)
+    assert scores(make(checkpoint=str(tmp_path))) == whole[-1:]  # of the whole fit
