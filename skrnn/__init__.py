@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from skrnn.estimators._regressor import SequenceRegressor
     from skrnn.estimators._seq2seq import Seq2SeqTransformer
     from skrnn.estimators._tagger import SequenceTagger
+    from skrnn.training.callbacks import StopTraining
 
 __version__ = "0.1.0.dev0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "SequenceGenerator",
     "SequenceRegressor",
     "SequenceTagger",
+    "StopTraining",
 ]
 
 #: Public packages, imported when they are first used.
@@ -43,28 +45,29 @@ _PACKAGES = [
     "preprocessing",
     "testing",
 ]
-#: The file of each estimator, imported when it is first used: they need PyTorch, which
-#: metrics, preprocessing and model files do without.
-_ESTIMATORS = {
-    "FeedForwardClassifier": "_feedforward",
-    "FeedForwardForecaster": "_forecaster",
-    "FeedForwardGenerator": "_generator",
-    "FeedForwardRegressor": "_feedforward",
-    "FeedForwardTagger": "_feedforward",
-    "Seq2SeqTransformer": "_seq2seq",
-    "SequenceClassifier": "_classifier",
-    "SequenceForecaster": "_forecaster",
-    "SequenceGenerator": "_generator",
-    "SequenceRegressor": "_regressor",
-    "SequenceTagger": "_tagger",
+#: The file of each name, imported when it is first used: they need PyTorch, which metrics,
+#: preprocessing and model files do without.
+_FILES = {
+    "FeedForwardClassifier": "estimators._feedforward",
+    "FeedForwardForecaster": "estimators._forecaster",
+    "FeedForwardGenerator": "estimators._generator",
+    "FeedForwardRegressor": "estimators._feedforward",
+    "FeedForwardTagger": "estimators._feedforward",
+    "Seq2SeqTransformer": "estimators._seq2seq",
+    "SequenceClassifier": "estimators._classifier",
+    "SequenceForecaster": "estimators._forecaster",
+    "SequenceGenerator": "estimators._generator",
+    "SequenceRegressor": "estimators._regressor",
+    "SequenceTagger": "estimators._tagger",
+    "StopTraining": "training.callbacks",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return import_module(f"skrnn.{name}")
-    if name in _ESTIMATORS:
-        module = import_module(f"skrnn.estimators.{_ESTIMATORS[name]}")
+    if name in _FILES:
+        module = import_module(f"skrnn.{_FILES[name]}")
         return globals().setdefault(name, getattr(module, name))
     raise AttributeError(f"module 'skrnn' has no attribute {name!r}")
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skrnn._callbacks import without_callbacks
 from skrnn._warnings import warn
 from skrnn.data.documents import CLASSES, read_document, write_document
 from skrnn.data.steps import shown
@@ -67,7 +68,14 @@ LOSSES: dict[str, type[nn.Module]] = {
 }
 #: What a document may hold instances of.
 HELD = CLASSES | {"Calibration": Calibration}
-WEIGHTS = "weights."
+WEIGHTS, MOMENTS = "weights.", "optimizer."
+#: What each optimizer keeps of a weight.
+KEPT_BY = {
+    "adam": {"step", "exp_avg", "exp_avg_sq"},
+    "adamw": {"step", "exp_avg", "exp_avg_sq"},
+    "sgd": {"momentum_buffer"},
+    "rmsprop": {"step", "square_avg"},
+}
 PARTS = ("estimator", "versions", "parameters", "attributes", "net")
 #: Numbers in the configuration of a network that no array of its own bounds.
 MAX_LAYERS = 1000
@@ -99,8 +107,8 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     Notes
     -----
     The file is one of safetensors: the weights as arrays, and all else, the parameters
-    included, as JSON. It holds no training data and no state of the optimizer. The loaded
-    estimator has the same predictions, bit for bit.
+    included, as JSON. It holds no training data, and the state of the optimizer only with
+    ``keep_optimizer=True``. The loaded estimator has the same predictions, bit for bit.
 
     Examples
     --------
@@ -126,7 +134,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     parameters = estimator.get_params(deep=False)
     attributes = {
         name: value
-        for name, value in vars(estimator).items()
+        for name, value in without_callbacks(vars(estimator)).items()
         if name not in parameters and name != "net_"
     }
     attributes["_fitted_parameters"] = {
@@ -238,7 +246,7 @@ def _as_data(name: str, value: Any) -> Any:
     """Return a parameter as plain data; a TypeError that names it if it is code."""
     if isinstance(value, np.random.RandomState):
         return ("RandomState", value.get_state())
-    if isinstance(value, torch.device):
+    if isinstance(value, torch.device | os.PathLike):
         return str(value)
     if isinstance(value, Mapping) and not isinstance(value, dict):
         return dict(value)
@@ -295,16 +303,22 @@ def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
         "dropout_seed": state["dropout_seed"],
         "history": state["history"],
     }
-    return data, {WEIGHTS + name: value for name, value in state["weights"].items()}
+    arrays = {WEIGHTS + name: value for name, value in state["weights"].items()}
+    if "optimizer_state" in state:
+        kept = state["optimizer_state"]
+        data["optimizer_groups"] = kept["param_groups"]
+        data["dropout"] = state["dropout"]
+        for i, moments in kept["state"].items():
+            arrays |= {f"{MOMENTS}{i}.{name}": value for name, value in moments.items()}
+    return data, arrays
 
 
 def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> SequenceNet:
     """Return a net; its network must have the weights of the file and no others."""
     kind, config = data["kind"], data["config"]
     _expect(kind in NETWORKS, "it names no network")
-    n_values = sum(array.size for array in weights.values())
-    _check_sizes(config, n_values)
-    given = {name.removeprefix(WEIGHTS): array for name, array in weights.items()}
+    given = _with_prefix(weights, WEIGHTS)
+    _check_sizes(config, sum(array.size for array in given.values()))
     network = empty_network(kind, config).state_dict()
     _expect(
         {name: (tuple(w.shape), w.dtype) for name, w in network.items()}
@@ -333,7 +347,88 @@ def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> Sequenc
             "history": data["history"],
         }
     )
+    moments = _with_prefix(weights, MOMENTS)
+    _expect(len(given) + len(moments) == len(weights), "it has other arrays")
+    if "optimizer_groups" in data:
+        groups = data["optimizer_groups"]
+        kept = _optimizer_state(net, data["optimizer"], groups, moments)
+        stream = data["dropout"]
+        _expect(
+            isinstance(stream, np.ndarray)
+            and (stream.dtype, stream.ndim) == (np.uint8, 1)
+            and len(stream) <= len(order),
+            "its random state is none of PyTorch",
+        )
+        net.load_kept_state({"optimizer_state": kept, "dropout": stream})
     return net
+
+
+def _with_prefix(arrays: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _optimizer_state(
+    net: SequenceNet, optimizer: str, groups: Any, moments: dict[str, NDArray]
+) -> dict[str, Any]:
+    """Return the optimizer's state, which must be one of the net's weights."""
+    fresh = net.optimizer_.state_dict()["param_groups"]
+    _expect(
+        isinstance(groups, list)
+        and len(groups) == len(fresh)
+        and all(_same_kinds(a, b) for a, b in zip(groups, fresh, strict=True)),
+        "its optimizer has other options",
+    )
+    weights = [w for group in net.optimizer_.param_groups for w in group["params"]]
+    state: dict[int, dict[str, NDArray]] = {}
+    for name, array in moments.items():
+        place, _, kind = name.partition(".")
+        _expect(
+            place.isdecimal()
+            and int(place) < len(weights)
+            and kind in KEPT_BY[optimizer],
+            "its optimizer keeps other arrays",
+        )
+        shape = () if kind == "step" else tuple(weights[int(place)].shape)
+        _expect(
+            array.shape == shape
+            and array.dtype == np.float32
+            and np.isfinite(array).all(),
+            "the state of its optimizer is not that of its network",
+        )
+        state.setdefault(int(place), {})[kind] = array
+    _expect(
+        all(one.keys() == KEPT_BY[optimizer] for one in state.values()),
+        "its optimizer keeps other arrays",
+    )
+    return {"state": state, "param_groups": groups}
+
+
+def _same_kinds(given: Any, fresh: dict[str, Any]) -> bool:
+    """Return whether a group of an optimizer has the options of another."""
+    if not isinstance(given, dict) or not fresh.keys() <= given.keys():
+        return False
+    more = given.keys() - fresh.keys()
+    numbers = [v for name, v in given.items() if name != "params"]
+    return (
+        more <= {"initial_lr"}
+        and given["params"] == fresh["params"]
+        and all(_is_option(value) for value in numbers)
+        and all(
+            isinstance(given[name], float | int) == isinstance(value, float | int)
+            for name, value in fresh.items()
+        )
+    )
+
+
+def _is_option(value: Any) -> bool:
+    """Return whether a value may be an option: a number, None, or a pair of numbers."""
+    if isinstance(value, tuple):
+        return len(value) == 2 and all(isinstance(part, float) for part in value)
+    return value is None or (isinstance(value, bool | int | float) and value >= 0)
 
 
 def _check_sizes(config: Any, n_values: int) -> None:

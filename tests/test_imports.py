@@ -114,7 +114,7 @@ def test_the_package_gives_its_names_when_they_are_first_used():
     code = """
 import skrnn
 assert dir(skrnn) == sorted([*skrnn.__all__, *skrnn._PACKAGES, "__version__"])
-assert set(skrnn._ESTIMATORS) == set(skrnn.__all__)
+assert set(skrnn._FILES) == set(skrnn.__all__)
 assert all(getattr(skrnn, name).__name__ == name for name in skrnn.__all__)
 assert all(getattr(skrnn, name).__name__ == f"skrnn.{name}" for name in skrnn._PACKAGES)
 try:

@@ -142,7 +142,7 @@ class SeriesInputs:
         *("calendar", "missing", "window", "scale"),
     )
     keeps_empty = False
-    token_ids = None
+    token_ids = n_tokens = None
     patch_size = 1
 
     form: Form

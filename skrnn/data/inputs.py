@@ -485,6 +485,11 @@ class Inputs:
         return None if self.fields.roles is None else {**self.fields.roles}
 
     @property
+    def n_tokens(self) -> int | None:
+        """Different tokens of the richest field, None for features alone."""
+        return max((len(c.vocabulary.ids) for c in self._token_codecs), default=None)
+
+    @property
     def token_ids(self) -> dict[Hashable, Any] | None:
         """Token → id, by column where several fields hold tokens; None for features."""
         codecs = self._token_codecs

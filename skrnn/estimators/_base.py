@@ -13,15 +13,21 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._callbacks import (
+    CallbackSupportMixin,
+    FitTasks,
+    callback_management_context,
+)
 from skrnn._sklearn import check_feature_names, check_scoring
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
@@ -30,6 +36,7 @@ from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
+from skrnn.estimators._resuming import open_checkpoint
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
@@ -38,14 +45,20 @@ from skrnn.training.callbacks import (
     EpochCounter,
     LearningRate,
     ValidationScore,
-    print_log,
 )
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.diagnosis import Diagnosis
+from skrnn.training.fit_tasks import EpochTasks, StopAsked
+from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
 from skrnn.training.order import count_batches
-from skrnn.training.seeding import draw_seed, make_generator
+from skrnn.training.progress import progress
+from skrnn.training.seeding import Seeds, draw_seed, make_generator
 from skrnn.training.user_callbacks import prepare_callbacks
 from skrnn.training.windows import in_windows
+
+if TYPE_CHECKING:
+    from skrnn.training.checkpoint import Checkpoint
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
@@ -68,7 +81,7 @@ class Validation(NamedTuple):
     may_be_drawn: bool = True
 
 
-class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
+class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Abstract base of the estimators that train a network on sequences."""
 
     _doc_link_module = "skrnn"
@@ -83,6 +96,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
     _inputs_class: ClassVar[Any] = Inputs
     #: Arguments of that part that are not parameters of the estimator.
     _input_options: ClassVar[dict[str, Any]] = {}
+    #: Whether signs of a training that goes wrong are warned of.
+    _diagnoses = True
 
     #: Parameters that not every estimator has.
     embeddings: Any = None
@@ -139,18 +154,31 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         *,
         classes: Any = None,
         in_parts: bool = False,
+        stage: str | None = None,
+        user_X: Any = None,
     ) -> None:
-        """Train; with ``in_parts`` one pass at a constant rate, for ``partial_fit``."""
+        """Train; with ``in_parts`` one pass at a constant rate, for ``partial_fit``.
+
+        ``stage`` is what a checkpoint calls a training before that of the estimator, and
+        ``user_X`` what callbacks see as X, where X was parsed before.
+        """
         warm = self.__sklearn_is_fitted__() and (in_parts or self.warm_start)
-        with self._restored_on_failure(warm):
+        interrupts = Interrupts(self.on_interrupt == "keep")
+        with interrupts, self._restored_on_failure(warm):
             if not warm:
                 self._inputs = self._make_inputs()
             train = self._check_data(X, y, sample_weight, warm)
             held_out = None if in_parts else self._check_validation(validation, train)
             every = train
+            checkpoint, seeds = None, Seeds(self.random_state)
+            if not in_parts:
+                net = self.net_ if warm else None
+                checkpoint = open_checkpoint(self, train, held_out, net, stage)
+            if checkpoint is not None:
+                seeds = checkpoint.draw_from(self.random_state)
             stops = self._stops_early(held_out is not None) and not in_parts
             if stops and held_out is None and validation.may_be_drawn:
-                train, held_out = self._hold_out(train)
+                train, held_out = self._hold_out(train, seeds)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
                     f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
@@ -161,7 +189,20 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             self._targets.observe(train)
             if held_out is not None:
                 self._inputs.check_form(held_out.X, estimator=self, name="X_val")
-            self._train(train, held_out, warm=warm, stops=stops, in_parts=in_parts)
+            if user_X is not None:
+                every = replace(every, raw=(user_X, y))
+            with callback_management_context(self):
+                self._train(
+                    train,
+                    held_out,
+                    every,
+                    seeds,
+                    checkpoint,
+                    interrupts,
+                    warm=warm,
+                    stops=stops,
+                    in_parts=in_parts,
+                )
 
     @contextmanager
     def _restored_on_failure(self, warm: bool) -> Iterator[None]:
@@ -254,7 +295,9 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             return validation_given
         return bool(self.early_stopping)
 
-    def _hold_out(self, data: CheckedData) -> tuple[CheckedData, CheckedData | None]:
+    def _hold_out(
+        self, data: CheckedData, seeds: Seeds
+    ) -> tuple[CheckedData, CheckedData | None]:
         """Split a validation part off; of each label something stays in training."""
         n_held_out = max(1, round(self.validation_fraction * len(data)))
         if n_held_out >= len(data) >= MIN_SEQUENCES_TO_SPLIT:
@@ -272,7 +315,7 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         if self.validation_strategy == "last":
             held_out = keep_groups(np.arange(len(data))[-n_held_out:], groups)
         else:
-            random = np.random.RandomState(draw_seed(self.random_state))
+            random = np.random.RandomState(seeds.draw())
             held_out = draw_held_out(groups, strata, len(data), n_held_out, random)
         if not len(held_out):
             return data, None
@@ -302,6 +345,10 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         self,
         train: CheckedData,
         held_out: CheckedData | None,
+        every: CheckedData,
+        seeds: Seeds,
+        checkpoint: Checkpoint | None,
+        interrupts: Interrupts,
         *,
         warm: bool,
         stops: bool,
@@ -316,15 +363,16 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             validation = self._make_dataset(held_out, weight, training=False)
         loss, options = self._make_loss(train)
         if not warm:
-            self.net_ = self._build_net(dataset.lengths, loss, options)
+            self.net_ = self._build_net(dataset.lengths, loss, options, seeds.draw())
         net = self.net_
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
         net.set_loss(loss, options)
-        budget = self._budget.for_inputs(self._inputs.token_ids is not None)
+        budget = self._budget.for_inputs(self._inputs.n_tokens)
         net.batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
         net.bptt = dataset.bptt
         net.max_grad_norm = self.max_grad_norm
+        net.keep_optimizer = bool(self.keep_optimizer)
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1
@@ -335,24 +383,82 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         schedule = "constant" if in_parts else self.lr_schedule
         lr = budget.learning_rate(self.lr, net.batch_size, schedule)
         counter = EpochCounter()
+        tasks = FitTasks(
+            self,
+            "partial-fit" if in_parts else "fit",
+            epochs,
+            X=every.raw[0],
+            y=every.raw[1],
+            sample_weight=every.weight,
+            snapshot=lambda: self._state_after(counter.n_epochs_, lr),
+        )
+        n_steps = int(dataset.lengths.sum())
+        n_validation = 0 if held_out is None else len(held_out)
+        diagnosis = Diagnosis(counter, epochs, fresh=not warm, n_validation=n_validation)
         callbacks: list[Any] = [
             ("epoch_counter", counter),
             ("lr_schedule", LearningRate(schedule, epochs * n_batches)),
-            *self._validation_callbacks(held_out, validation, schedule, stops),
-            *([("print_log", print_log())] if self.verbose else []),
+            *self._score_callbacks(train, held_out, every, validation),
+            *([("diagnosis", diagnosis)] if self._diagnoses else []),
+            ("epoch_tasks", EpochTasks(tasks)),
+            *progress(int(self.verbose), counter, epochs, n_batches, n_steps),
+            *self._stopping_callbacks(held_out, schedule, stops),
             *prepare_callbacks(
                 self.callbacks or [],
                 schedule=schedule,
                 validation=validation is not None,
                 scoring=self.scoring is not None,
             ),
+            ("stop_asked", StopAsked(tasks)),
         ]
         net.use_callbacks(callbacks)
         net.set_learning_rate(lr)
-        net.partial_fit(dataset, validation, epochs=epochs)
-        self.n_iter_ = counter.n_epochs_
+        if checkpoint is not None and checkpoint.finished:
+            self.n_iter_ = checkpoint.restore(net)
+        else:
+            net.partial_fit(
+                dataset,
+                validation,
+                epochs=epochs,
+                checkpoint=checkpoint,
+                interrupts=interrupts,
+            )
+            self.n_iter_ = counter.n_epochs_
+            if self._diagnoses:
+                diagnosis.finish(net)
+                if diagnosis.says_enough():
+                    self._check_answers(train)
+        if checkpoint is not None and not interrupts.requested:
+            checkpoint.finish(net, self.n_iter_)
         self.batch_size_, self.lr_ = net.batch_size, lr
         self.n_parameters_ = net.n_parameters
+        tasks.finish()
+
+    def _check_answers(self, train: CheckedData) -> None:
+        """Warn if what a trained network says of its own training data is worthless."""
+        some = self._targets.varied(train)
+        if some is None:
+            return
+        asked = train.take(some, with_raw=False)
+        encoded = self._make_dataset(asked, None, training=False).sequences
+        answering = copy(self)
+        answering._scored = (asked, asked.X, encoded)
+        complaint = self._targets.complaint(answering.predict(asked), asked)
+        if complaint is not None:
+            warn(complaint, ConvergenceWarning)
+
+    def _state_after(self, n_epochs: int, lr: float) -> dict[str, Any]:
+        """Return copies of what training sets, as if it had ended after ``n_epochs``."""
+        net = deepcopy(self.net_)
+        while len(net.history) and "train_loss" not in net.history[-1]:
+            del net.history[-1]  # of an epoch that is not over
+        return {
+            "net_": net,
+            "n_iter_": n_epochs,
+            "batch_size_": net.batch_size,
+            "lr_": lr,
+            "n_parameters_": net.n_parameters,
+        }
 
     @property
     def history_(self) -> pd.DataFrame:
@@ -369,8 +475,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         lengths: NDArray[np.int64],
         loss: type[torch.nn.Module],
         options: dict[str, Any],
+        seed: int,
     ) -> SequenceNet:
-        seed = draw_seed(self.random_state)
         network = self._make_network(lengths, make_generator(seed))
         optimizer, optimizer_options = resolve_optimizer(
             self.optimizer, self.weight_decay
@@ -406,26 +512,40 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         return network
 
-    def _validation_callbacks(
+    def _score_callbacks(
         self,
+        train: CheckedData,
         held_out: CheckedData | None,
+        every: CheckedData,
         validation: EncodedDataset | None,
-        schedule: str,
-        stops: bool,
     ) -> list[tuple[str, Any]]:
-        callbacks: list[tuple[str, Any]] = []
-        if held_out is None or validation is None:
-            return callbacks
-        monitor = "valid_loss"
-        if self.scoring is not None:
-            monitor = "valid_score"
-            scorer = self._epoch_scorer(held_out, validation.sequences)
-            callbacks.append(("validation_score", ValidationScore(scorer)))
-        if stops:
-            # an annealing schedule must reach its end
-            patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
-            callbacks.append(("early_stopping", EarlyStopping(patience, monitor)))
-        return callbacks
+        """Return the scorers of training and held-out sequences, as many of each."""
+        if self.scoring is None or held_out is None or validation is None:
+            return []
+        n_scored = min(len(held_out), len(train))
+        some = np.linspace(0, len(train) - 1, n_scored).round().astype(np.int64)
+        if train is not every:
+            origins = np.arange(len(every)) if every.origin is None else every.origin
+            places = train.take(some, with_raw=False).origin
+            some = np.searchsorted(origins, np.asarray(places))
+        trained = every.take(some)
+        encoded = self._make_dataset(trained, None, training=False).sequences
+        train_score = self._epoch_scorer(trained, encoded)
+        valid_score = self._epoch_scorer(held_out, validation.sequences)
+        return [
+            ("train_score", ValidationScore(train_score, "train_score")),
+            ("valid_score", ValidationScore(valid_score)),
+        ]
+
+    def _stopping_callbacks(
+        self, held_out: CheckedData | None, schedule: str, stops: bool
+    ) -> list[tuple[str, Any]]:
+        if held_out is None or not stops:
+            return []
+        monitor = "valid_loss" if self.scoring is None else "valid_score"
+        # an annealing schedule must reach its end
+        patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
+        return [("early_stopping", EarlyStopping(patience, monitor))]
 
     def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
@@ -513,7 +633,8 @@ class BaseSequenceEstimator(BaseEstimator, metaclass=ABCMeta):
             fresh._fit_parts(data, data, None)
             fresh._targets.observe(data)
         dataset = fresh._make_dataset(data, None, training=False)
-        fresh.net_ = fresh._build_net(dataset.lengths, *fresh._make_loss(data))
+        seed = draw_seed(fresh.random_state)
+        fresh.net_ = fresh._build_net(dataset.lengths, *fresh._make_loss(data), seed)
         fresh.net_.bptt = dataset.bptt
         return fresh, dataset
 

@@ -228,7 +228,8 @@ class SequenceClassifier(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------
@@ -266,6 +267,13 @@ class SequenceClassifier(
         batches=((512, 16), (4096, 32), (65536, 64)),
         lr=0.006,
         of_features=Budget(updates=3000),  # few and hard series need all of these
+        of_few_tokens=Budget(
+            updates=120,
+            of_a_class=600,
+            min_epochs=(12, 12),
+            batches=((512, 16), (4096, 32), (8192, 64)),
+            lr=0.006,
+        ),
     )
 
     lr: float | str = "auto"

@@ -86,7 +86,8 @@ class FeedForwardClassifier(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------
@@ -150,7 +151,8 @@ class FeedForwardRegressor(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------
@@ -221,7 +223,8 @@ class FeedForwardTagger(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------

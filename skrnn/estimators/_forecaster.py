@@ -120,7 +120,7 @@ class ForecastingTask(BaseSequenceEstimator):
                 warn(
                     "early_stopping is ignored: the series are too short to hold some out"
                 )
-        self._fit(span, None, None, validation)
+        self._fit(span, None, None, validation, user_X=X)
         self._calibration = calibration
         return self
 
@@ -410,6 +410,7 @@ class ForecastingTask(BaseSequenceEstimator):
             calibration_fraction=None,
             early_stopping=stops,
             warm_start=False,
+            on_interrupt="raise",  # the estimator has not been trained at all
             callbacks=None,
             verbose=0,
             window=span.window,
@@ -417,7 +418,9 @@ class ForecastingTask(BaseSequenceEstimator):
         validation = Validation(may_be_drawn=False)
         if stops:
             train, validation = self._hold_out_ends(train)
-        first._fit(train, None, None, validation)
+        first.set_callbacks()  # they see the training on everything
+        first._diagnoses = False
+        first._fit(train, None, None, validation, stage="calibration")
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
         if not len(windows.steps):
             return None
@@ -489,7 +492,8 @@ class SequenceForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------
@@ -563,7 +567,8 @@ class FeedForwardForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------

@@ -541,7 +541,8 @@ class SequenceGenerator(
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: max_length, callbacks, warm_start, verbose, device, random_state.
+    Other: max_length, callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer,
+        verbose, device, random_state.
 
     Attributes
     ----------
@@ -608,7 +609,8 @@ class FeedForwardGenerator(
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: max_length, callbacks, warm_start, verbose, device, random_state.
+    Other: max_length, callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer,
+        verbose, device, random_state.
 
     Attributes
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from skrnn.training.callbacks import SCHEDULES
 USUAL_BATCH, LARGE_BATCH = 32, 128
 #: Growth of a batch up to which the learning rate grows.
 MAX_GROWTH = 4
+#: Tokens up to which a vocabulary is one of characters, or as small.
+FEW_TOKENS = 256
 
 
 class Budget(NamedTuple):
@@ -38,6 +41,9 @@ class Budget(NamedTuple):
         Highest learning rate of a schedule that anneals it, for batches of 32.
     of_features : Budget, optional
         For sequences of features alone, if it differs.
+    of_few_tokens : Budget, optional
+        For tokens of which ``FEW_TOKENS`` at most are different, such as characters, if it
+        differs: no embedding of theirs is learned by heart.
     """
 
     updates: int
@@ -47,14 +53,41 @@ class Budget(NamedTuple):
     batches: tuple[tuple[int, int], ...] = ((16384, 32), (65536, 64))
     lr: float = 0.003
     of_features: Budget | None = None
+    of_few_tokens: Budget | None = None
 
-    def for_inputs(self, has_tokens: bool) -> Budget:
-        """Return the budget for sequences with or without tokens."""
-        return self if has_tokens or self.of_features is None else self.of_features
+    def for_inputs(self, n_tokens: int | None) -> Budget:
+        """Return the budget for ``n_tokens`` different tokens, None for features alone."""
+        if n_tokens is None:
+            return self.of_features or self
+        return (self.of_few_tokens if n_tokens <= FEW_TOKENS else None) or self
+
+    def _text(self, describe: Callable[[Budget], str]) -> str:
+        """Return what ``describe`` says of the budget and of those of other inputs."""
+        others = {
+            f"for up to {FEW_TOKENS} different tokens": self.of_few_tokens,
+            "for features alone": self.of_features,
+        }
+        texts = [f"{k} {describe(v)}" for k, v in others.items() if v is not None]
+        return "; ".join([describe(self), *texts])
 
     @property
     def epochs_text(self) -> str:
         """The passes in the words of a docstring."""
+        return self._text(Budget._epochs_text)
+
+    @property
+    def batches_text(self) -> str:
+        """The sizes of batches in the words of a docstring."""
+        return self._text(Budget._batches_text)
+
+    @property
+    def lr_text(self) -> str:
+        """The learning rate in the words of a docstring."""
+        if self.of_features is None:
+            return f"{self.lr}"
+        return f"{self.lr}, for features alone {self.of_features.lr},"
+
+    def _epochs_text(self) -> str:
         least, most = self.min_epochs
         passes = f"{least}"
         if most > least:
@@ -64,26 +97,11 @@ class Budget(NamedTuple):
         updates = f"as many as make {self.updates:,} updates"
         if self.of_a_class:
             updates += f" and read {self.of_a_class} sequences of each class"
-        text = f"{updates}, at least {passes} and at most {self.max_epochs}"
-        if self.of_features is None:
-            return text
-        return f"{text}; for features alone {self.of_features.epochs_text}"
+        return f"{updates}, at least {passes} and at most {self.max_epochs}"
 
-    @property
-    def batches_text(self) -> str:
-        """The sizes of batches in the words of a docstring."""
+    def _batches_text(self) -> str:
         sizes = [f"{size} for up to {most:,} sequences" for most, size in self.batches]
-        text = ", ".join(sizes) + f", {LARGE_BATCH} for more"
-        if self.of_features is None:
-            return text
-        return f"{text}; for features alone {self.of_features.batches_text}"
-
-    @property
-    def lr_text(self) -> str:
-        """The learning rate in the words of a docstring."""
-        if self.of_features is None:
-            return f"{self.lr}"
-        return f"{self.lr}, for features alone {self.of_features.lr},"
+        return ", ".join(sizes) + f", {LARGE_BATCH} for more"
 
     def batch_size(self, given: int | str, n_rows: int) -> int:
         """Return the rows of a batch; "auto" grows with the number of rows."""
@@ -140,9 +158,14 @@ def resolve_optimizer(
     return optimizer, {"weight_decay": weight_decay} if weight_decay else {}
 
 
+#: The columns of ``history_``; those of callbacks come after them.
+COLUMNS = (
+    *("train_loss", "valid_loss", "train_score", "valid_score", "lr"),
+    *("gradient_norm", "max_gradient_norm", "skipped_updates", "seconds"),
+)
 #: What the loop keeps in skorch's history for itself.
 BOOKKEEPING = {
-    *("train_loss_best", "valid_loss_best", "valid_score_best"),
+    *("train_loss_best", "valid_loss_best", "train_score_best", "valid_score_best"),
     *("train_batch_count", "valid_batch_count"),
 }
 
@@ -153,4 +176,7 @@ def history_frame(history: Any) -> pd.DataFrame:
         {k: v for k, v in row.items() if np.isscalar(v) and k not in BOOKKEEPING}
         for row in history
     ]
-    return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+    frame = pd.DataFrame(rows, columns=None if rows else ["epoch"]).set_index("epoch")
+    frame = frame.rename(columns={"dur": "seconds"})
+    others = [name for name in frame.columns if name not in COLUMNS]
+    return frame.reindex(columns=[*COLUMNS, *others])

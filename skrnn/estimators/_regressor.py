@@ -278,7 +278,8 @@ class SequenceRegressor(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, verbose, device, random_state.
+    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
+        device, random_state.
 
     Attributes
     ----------

@@ -168,8 +168,9 @@ lr_ : float
     Its highest learning rate.
 history_ : DataFrame
     One row an epoch: train_loss (with label smoothing and dropout), valid_loss,
-    valid_score, lr, dur (seconds), skipped_updates (updates whose gradient was not
-    finite), and what callbacks record."""
+    train_score, valid_score, lr, gradient_norm and max_gradient_norm (before clipping),
+    skipped_updates, seconds, and what callbacks record. NaN where nothing was held out,
+    or without ``scoring``."""
 #: The sentence that stands for them in a source.
 ATTRIBUTES_LINE = re.compile(r"    Common: net_, [^.]*\.")
 

@@ -485,8 +485,8 @@ class Seq2SeqTransformer(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: beam_size, max_length, length_penalty, callbacks, warm_start, verbose, device,
-        random_state.
+    Other: beam_size, max_length, length_penalty, callbacks, warm_start, checkpoint,
+        on_interrupt, keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------

@@ -17,7 +17,9 @@ NAMES = {
     "valid_loss": "validation",
     "valid_score": "validation score",
     "lr": "learning rate",
-    "dur": "seconds an epoch",
+    "train_score": "training score",
+    "gradient_norm": "gradient norm",
+    "seconds": "seconds an epoch",
 }
 
 
@@ -167,7 +169,7 @@ class TrainingHistoryDisplay:
         return self
 
     def _check_metrics(self, metrics: Sequence[str] | None) -> list[str]:
-        columns = list(self.history.columns)
+        columns = [name for name, values in self.history.items() if values.notna().any()]
         if metrics is None:
             return [name for name in ("train_loss", "valid_loss") if name in columns]
         if isinstance(metrics, str):

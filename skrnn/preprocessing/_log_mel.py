@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._callbacks import as_one_task
 from skrnn._sklearn import Interval, StrOptions, validate_parameter_constraints
 from skrnn.data.layouts import read_container
 from skrnn.data.ragged import RaggedArray, object_array
@@ -180,6 +181,7 @@ class LogMelFrames(SameContainerMixin, BaseEstimator):
         self.dynamic_range = dynamic_range
         self.deltas = deltas
 
+    @as_one_task
     def fit(self, X: Any, y: Any = None) -> LogMelFrames:
         """Compute the window and the filters. Nothing is learned from the waveforms.
 

@@ -6,9 +6,14 @@ from typing import Any, Self
 
 from sklearn.base import TransformerMixin
 
+from skrnn._callbacks import CallbackSupportMixin
 
-class SameContainerMixin(TransformerMixin):
-    """Mixin: the result is in the container of X, whatever output is configured."""
+
+class SameContainerMixin(CallbackSupportMixin, TransformerMixin):
+    """Mixin: the result is in the container of X, whatever output is configured.
+
+    scikit-learn's callbacks see a ``fit`` that is decorated by ``as_one_task``.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(auto_wrap_output_keys=None, **options)

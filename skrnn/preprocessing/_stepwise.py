@@ -24,6 +24,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skrnn._callbacks import as_one_task
 from skrnn._sklearn import (
     check_feature_names,
     check_feature_names_in,
@@ -133,6 +134,7 @@ class StepwiseTransformer(SameContainerMixin, BaseEstimator):
     def __init__(self, transformer: Any):
         self.transformer = transformer
 
+    @as_one_task
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None
     ) -> StepwiseTransformer:
@@ -167,6 +169,7 @@ class StepwiseTransformer(SameContainerMixin, BaseEstimator):
         self._fit_inner("fit", self._read(X, reset=True), y, sample_weight)
         return self
 
+    @as_one_task
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit the transformer on all steps and return the sequences transformed.
 

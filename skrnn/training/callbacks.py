@@ -10,13 +10,39 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import skorch.callbacks
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 
 class StopTraining(Exception):
-    """Raised by a callback to end training; the net keeps what it has learned."""
+    """Raised by a callback to end training: the estimator is fitted with what it has learned.
+
+    Early stopping still restores the weights of the best epoch.
+
+    Parameters
+    ----------
+    *args : object
+        As for every exception; not read.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Callback
+    >>> from skrnn import SequenceClassifier, StopTraining
+    >>> class StopBelow(Callback):
+    ...     def __init__(self, loss):
+    ...         self.loss = loss
+    ...
+    ...     def on_epoch_end(self, net, **kwargs):
+    ...         if net.history[-1]["train_loss"] < self.loss:
+    ...             raise StopTraining
+    >>> X, y = [["a", "b"], ["b"], ["a"], ["b", "b"]], [1, 0, 1, 0]
+    >>> model = SequenceClassifier(hidden_size=4, callbacks=[StopBelow(9.0)])
+    >>> model.fit(X, y).n_iter_
+    1
+    """
+
+    def __init__(self, *args: object):
+        super().__init__(*args)
 
 
 # --- the learning rate --------------------------------------------------------------------
@@ -88,6 +114,15 @@ class LearningRate(Callback):
         if isinstance(self.stepper_, ReduceLROnPlateau):
             self.stepper_.step(row.get("valid_loss", row["train_loss"]))
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the schedule."""
+        return {} if self.stepper_ is None else self.stepper_.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a place in the schedule; the optimizer has its rate already."""
+        if self.stepper_ is not None:
+            self.stepper_.load_state_dict(state)
+
 
 class EpochCounter(Callback):
     """Counts the epochs of one training; a checkpoint may replace the history."""
@@ -100,26 +135,37 @@ class EpochCounter(Callback):
         """Count one more."""
         self.n_epochs_ += 1
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of epochs."""
+        return {"n_epochs_": self.n_epochs_}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a number of epochs."""
+        self.n_epochs_ = state["n_epochs_"]
+
 
 # --- validation ---------------------------------------------------------------------------
 
 
 class ValidationScore(Callback):
-    """Records ``valid_score`` after each epoch.
+    """Records a score after each epoch.
 
     Parameters
     ----------
     score : callable
         ``score(net)`` → float, higher is better.
+    name : str
+        Where it is recorded.
     """
 
-    def __init__(self, score: Callable[[Any], float]):
+    def __init__(self, score: Callable[[Any], float], name: str = "valid_score"):
         self.score = score
+        self.name = name
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Score the net."""
         value = float(self.score(net))
-        net.record_score("valid_score", value, lower_is_better=False)
+        net.record_score(self.name, value, lower_is_better=False)
 
 
 class EarlyStopping(Callback):
@@ -165,15 +211,15 @@ class EarlyStopping(Callback):
             net.module_.load_state_dict(self.weights_)
             self.weights_ = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best epoch and its weights."""
+        return {
+            "best_": self.best_,
+            "best_epoch_": self.best_epoch_,
+            "weights_": self.weights_,
+        }
 
-class PlainLog(skorch.callbacks.PrintLog):
-    """Prints a line an epoch, without colours for the best values."""
-
-    def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
-        """Return a value as text."""
-        return super().format_row({key: row[key]}, key, color)
-
-
-def print_log() -> skorch.callbacks.PrintLog:
-    """Return the callback that prints a line an epoch."""
-    return PlainLog(keys_ignored=["skipped_updates"])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from an epoch and weights."""
+        self.best_, self.best_epoch_ = state["best_"], state["best_epoch_"]
+        self.weights_ = state["weights_"]

@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from skorch import NeuralNet
@@ -32,8 +32,10 @@ from skrnn.training.inference import (
     run,
     run_batch,
 )
+from skrnn.training.interrupts import Interrupts
 from skrnn.training.optimizers import Adam
 from skrnn.training.seeding import make_generator
+from skrnn.training.states import as_arrays, as_tensors
 from skrnn.training.updates import Updates
 from skrnn.training.user_callbacks import (
     any_users,
@@ -41,6 +43,9 @@ from skrnn.training.user_callbacks import (
     release_torch,
     set_n_batches,
 )
+
+if TYPE_CHECKING:
+    from skrnn.training.checkpoint import Checkpoint
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -81,6 +86,8 @@ class SequenceNet(NeuralNet):
         Steps of a chunk, for a network that carries its state from one to the next.
     max_grad_norm : float, optional
         Larger gradients are scaled down to this norm (Pascanu, Mikolov & Bengio 2013).
+    keep_optimizer : bool
+        Whether pickles hold the state of the optimizer and of dropout's random stream.
     """
 
     def __init__(
@@ -91,8 +98,10 @@ class SequenceNet(NeuralNet):
         seed: int = 0,
         bptt: int | None = None,
         max_grad_norm: float | None = None,
+        keep_optimizer: bool = False,
         **kwargs: Any,
     ):
+        self.keep_optimizer = keep_optimizer
         self.seed = seed
         self.bptt = bptt
         self.max_grad_norm = max_grad_norm
@@ -168,11 +177,14 @@ class SequenceNet(NeuralNet):
         classes: None = None,
         **kwargs: Any,
     ) -> SequenceNet:
-        """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``."""
+        """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``.
+
+        ``epochs``, a ``checkpoint`` and ``interrupts`` may be passed.
+        """
         keep_freed_memory()
+        n_epochs = len(self.history) + self.max_epochs  # of the whole training
         self.notify("on_train_begin", X=X, y=y)
         try:
-            n_epochs = len(self.history) + self.max_epochs  # of the whole training
             work = n_epochs * recurrent_work(self, X)
             with one_thread_each(), expected_work(work):
                 self.fit_loop(X, y, **kwargs)
@@ -190,6 +202,8 @@ class SequenceNet(NeuralNet):
         X: EncodedDataset,
         y: EncodedDataset | None = None,
         epochs: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        interrupts: Interrupts | None = None,
         **fit_params: Any,
     ) -> SequenceNet:
         """Run the epochs."""
@@ -197,7 +211,9 @@ class SequenceNet(NeuralNet):
             X, self.batch_size, self.order_generator_, self.device, self.bptt
         )
         with self._updates_by_row():
-            self._run_epochs(X, y, training, epochs)
+            self._run_epochs(
+                X, y, training, epochs, checkpoint, interrupts or Interrupts(False)
+            )
         return self
 
     @contextmanager
@@ -225,6 +241,8 @@ class SequenceNet(NeuralNet):
         y: EncodedDataset | None,
         training: TrainingBatches,
         epochs: int | None,
+        checkpoint: Checkpoint | None,
+        interrupts: Interrupts,
     ) -> None:
         updates = Updates(self, X, training)
         validation = None if y is None else prediction_batches(self, y)
@@ -233,10 +251,14 @@ class SequenceNet(NeuralNet):
         datasets = {"dataset_train": X, "dataset_valid": y}
         # a checkpoint, or a restored snapshot, may have replaced the history
         self.best_: dict[str, float] = {}
-        for _ in range(self.max_epochs if epochs is None else epochs):
+        epochs = self.max_epochs if epochs is None else epochs
+        first = 0 if checkpoint is None else checkpoint.begin(self, updates)
+        interrupts.n_updates = first
+        for epoch in range(first + 1, epochs + 1):
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
-            self.run_single_epoch(training, True, "train", updates.step)
+            batches = interrupts.until_requested(training)
+            self.run_single_epoch(batches, True, "train", updates.step)
             updates.end_epoch()
             self._set_training(False)
             if validation is not None:
@@ -246,6 +268,10 @@ class SequenceNet(NeuralNet):
             finally:
                 # one row an update would add up; skorch's checkpoints read the last one
                 del self.history[-1]["batches"][:-1]
+            if interrupts.end_training():
+                break
+            if checkpoint is not None and epoch < epochs:
+                checkpoint.end_epoch(self, updates, epoch)
         updates.end_training()
 
     def run_single_epoch(
@@ -339,6 +365,34 @@ class SequenceNet(NeuralNet):
         self.dropout_generator_.set_state(snapshot["dropout"])
         del self.history[snapshot["history"] :]
 
+    def training_state(self) -> dict[str, Any]:
+        """Return what training changes as it is now, for ``load_training_state``."""
+        return {
+            "module": self.module_.state_dict(),
+            "optimizer": self.optimizer_.state_dict(),
+            "order": self.order_generator_.get_state(),
+            "dropout": self.dropout_generator_.get_state(),
+            "history": [dict(row) for row in self.history],
+        }
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Take the ``training_state`` of a net with the same network and optimizer."""
+        self.module_.load_state_dict(state["module"])
+        self.load_optimizer_state(state["optimizer"])
+        self.order_generator_.set_state(state["order"])
+        self.dropout_generator_.set_state(state["dropout"])
+        self.history[:] = state["history"]
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Take the optimizer's ``state_dict``, its moments in the layout of the weights."""
+        groups = self.optimizer_.param_groups
+        weights = [weight for group in groups for weight in group["params"]]
+        moments = {
+            i: {name: _laid_out_like(weights[i], value) for name, value in one.items()}
+            for i, one in state["state"].items()
+        }
+        self.optimizer_.load_state_dict(state | {"state": moments})
+
     @property
     def n_parameters(self) -> int:
         """Number of trained weights of the network."""
@@ -347,8 +401,8 @@ class SequenceNet(NeuralNet):
     def __getstate__(self) -> dict[str, Any]:
         """Return the network's weights as numpy arrays, beside its configuration.
 
-        The optimizer's moments are left out (they have twice the weights' size): training
-        that resumes after loading starts with fresh ones.
+        The optimizer's moments are left out (they have twice the weights' size) unless
+        ``keep_optimizer``: training that resumes after loading starts with fresh ones.
         """
         weights = {
             name: value.detach().cpu().numpy().copy()
@@ -365,7 +419,24 @@ class SequenceNet(NeuralNet):
             "order": self.order_generator_.get_state().numpy(),
             "dropout_seed": self.seed + 1 + len(self.history),
             "history": [dict(row) for row in self.history],
+            **(self._kept_state() if self.keep_optimizer else {}),
         }
+
+    def _kept_state(self) -> dict[str, Any]:
+        """Return the state of the optimizer and of dropout as numpy arrays."""
+        state = {
+            "optimizer_state": self.optimizer_.state_dict(),
+            "dropout": self.dropout_generator_.get_state(),
+        }
+        return copy.deepcopy(as_arrays(state))
+
+    def load_kept_state(self, state: dict[str, Any]) -> None:
+        """Take the state of the optimizer and of dropout that a file holds."""
+        self.load_optimizer_state(as_tensors(state["optimizer_state"]))
+        stream = torch.tensor(state["dropout"])
+        # that of a missing device is another generator's
+        if stream.shape == self.dropout_generator_.get_state().shape:
+            self.dropout_generator_.set_state(stream)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the CPU if its device is not there."""
@@ -382,6 +453,8 @@ class SequenceNet(NeuralNet):
         self.initialize()
         self.order_generator_.set_state(torch.tensor(state["order"]))
         self.restart_dropout(state["dropout_seed"])
+        if "optimizer_state" in state:
+            self.load_kept_state(state)
         self._set_training(False)
         self.history_.extend(state["history"])
 
@@ -398,4 +471,12 @@ KEPT = (
     "seed",
     "bptt",
     "max_grad_norm",
+    "keep_optimizer",
 )
+
+
+def _laid_out_like(weight: Tensor, value: Any) -> Any:
+    """Return a tensor of the weight's shape in the weight's layout in memory."""
+    if not isinstance(value, Tensor) or value.shape != weight.shape:
+        return value
+    return torch.empty_like(weight, dtype=value.dtype).copy_(value)

@@ -131,8 +131,12 @@ class Table:
         """Bring all rows up to date; updates are counted from 0 again."""
         if self.missed.count:
             self.catch_up(torch.arange(len(self.weight)))
-            self.missed.clear()
-            self.last.zero_()
+            self.forget_missed()
+
+    def forget_missed(self) -> None:
+        """Count all rows as up to date, and updates from 0 again."""
+        self.missed.clear()
+        self.last.zero_()
 
     def _take(self, rows: Tensor) -> list[Tensor]:
         """Return copies of the weights and moments of some rows, ``(R, C)`` each."""
@@ -296,7 +300,35 @@ class Adam(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """Return the state as of ``torch.optim.Adam``, with all rows up to date."""
         self.flush()
-        return super().state_dict()
+        weights = self._weights()
+        places = {weight: i for i, weight in enumerate(weights)}
+        groups = [
+            group | {"params": [places[weight] for weight in group["params"]]}
+            for group in self.param_groups
+        ]
+        state = {
+            i: self.state[weight]
+            for i, weight in enumerate(weights)
+            if self.state[weight]
+        }
+        return {"state": state, "param_groups": groups}
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take a state as of ``torch.optim.Adam``; nothing of the former one stays."""
+        given = state_dict["param_groups"]
+        for group, other in zip(self.param_groups, given, strict=True):
+            group.update({k: v for k, v in other.items() if k != "params"})
+        for i, weight in enumerate(self._weights()):
+            moments = state_dict["state"].get(i, {})
+            if moments or self.state[weight]:
+                for name, value in self._state_of(weight).items():  # also of a table
+                    value.copy_(moments[name]) if moments else value.zero_()
+        for table in self.tables.values():
+            table.forget_missed()
+
+    def _weights(self) -> list[Tensor]:
+        return [weight for group in self.param_groups for weight in group["params"]]
 
     def _state_of(self, weight: Tensor) -> dict[str, Tensor]:
         """Return the moments of a weight, zeros at first."""

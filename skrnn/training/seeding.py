@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
@@ -18,3 +20,37 @@ def draw_seed(random_state: int | np.random.RandomState | None) -> int:
 def make_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a generator of the device's own, started from ``seed``."""
     return torch.Generator(device).manual_seed(seed)
+
+
+class Seeds:
+    """The seeds that one fit draws from ``random_state``.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        As scikit-learn understands it.
+    kept : sequence of int
+        Seeds that an interrupted fit drew, which come again.
+
+    Attributes
+    ----------
+    drawn : list of int
+        All seeds so far.
+    """
+
+    def __init__(
+        self,
+        random_state: int | np.random.RandomState | None,
+        kept: Sequence[int] = (),
+    ):
+        self.random_state = random_state
+        self.kept = kept
+        self.drawn: list[int] = []
+
+    def draw(self) -> int:
+        """Return the next seed; a RandomState moves on, as without kept ones."""
+        seed = draw_seed(self.random_state)
+        if len(self.drawn) < len(self.kept):
+            seed = self.kept[len(self.drawn)]
+        self.drawn.append(seed)
+        return seed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from skorch.utils import TeeGenerator
 from torch import Tensor
 
@@ -30,6 +31,8 @@ MAX_SKIPPED = 10
 N_NAMED, N_TRIED = 5, 16
 #: Steps from which a message calls a sequence long.
 LONG = 1000
+#: What one epoch leaves to the next.
+KEPT = ("norms", "n_in_a_row", "last", "named", "warned", "any_skipped")
 #: Growth of a weight's norm from which the network is tried after the last update.
 LARGE_GROWTH = 2.0
 
@@ -69,6 +72,7 @@ class Updates:
         self.norms = self._measure_weights()
         self.state: tuple[Tensor, ...] = ()
         self.n_updates = self.n_skipped = 0  # of this epoch
+        self.norm_total = self.norm_max = 0.0  # of its gradients, before clipping
         self.n_in_a_row = 0
         self.last = self.named = ""  # why, and of which sequences, one was skipped
         self.warned = self.any_skipped = False
@@ -95,7 +99,10 @@ class Updates:
         return {"loss": loss, "y_pred": None}
 
     def end_epoch(self) -> None:
-        """Record the skipped updates; warn once, and raise where there was no other."""
+        """Record norms and skipped updates; warn once, raise where there was no other."""
+        n_done = max(1, self.n_updates - self.n_skipped)
+        self.net.history.record("gradient_norm", self.norm_total / n_done)
+        self.net.history.record("max_gradient_norm", self.norm_max)
         self.net.history.record("skipped_updates", self.n_skipped)
         if self.n_skipped and self.n_skipped == self.n_updates:
             raise ValueError(self._message("for all its updates"))
@@ -106,9 +113,20 @@ class Updates:
                 f"{len(self.net.history)} were skipped: {self.last} for {self.named}. Cut "
                 "or leave out sequences that are far longer than others or have extreme "
                 f"values, or try {advice(self.net)}. The history counts skipped_updates; "
-                "later ones are not warned of"
+                "later ones are not warned of",
+                ConvergenceWarning,
             )
         self.n_updates = self.n_skipped = 0
+        self.norm_total = self.norm_max = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what one epoch leaves to the next."""
+        return {name: getattr(self, name) for name in KEPT}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the state of an earlier training of the same network."""
+        for name in KEPT:
+            setattr(self, name, state[name])
 
     def end_training(self) -> None:
         """Raise a ValueError if the last update was too large.
@@ -140,6 +158,9 @@ class Updates:
             raise NotFinite(loss, "loss", value)
         if check and not math.isfinite(norm):
             raise NotFinite(loss, "norm of the gradient", norm)
+        if check:
+            self.norm_total += norm
+            self.norm_max = max(self.norm_max, norm)
         if net.max_grad_norm is not None and net.max_grad_norm < norm < math.inf:
             with torch.no_grad():
                 torch._foreach_mul_(gradients, net.max_grad_norm / norm)

@@ -132,11 +132,12 @@ def _steps_by_batch(callback: Callback) -> bool:
 def _check_monitors(callbacks: list[Callback], validation: bool, scoring: bool) -> None:
     """Raise a ValueError for a callback of skorch that needs what is not recorded."""
     known = {"train_loss", "train_loss_best", "lr", "dur", "skipped_updates"}
+    known |= {"gradient_norm", "max_gradient_norm"}
     by_batch = {"train_loss", "train_batch_size"}
     if validation:
         known |= {"valid_loss", "valid_loss_best"}
     if validation and scoring:
-        known |= {"valid_score", "valid_score_best"}
+        known |= {"valid_score", "valid_score_best", "train_score", "train_score_best"}
     users = [not _is_of_skorch(type(callback)) for callback in callbacks]
     for i, callback in enumerate(callbacks):
         if not _extends_skorchs(type(callback)):

@@ -36,7 +36,7 @@ def held_out_labels(rng):
 
 def test_nothing_is_held_out_by_default(make_estimator, X, y):
     model = make_estimator().fit(X, y)
-    assert "valid_loss" not in model.history_
+    assert model.history_["valid_loss"].isna().all()
 
 
 def test_validation_data_are_recorded_whatever_early_stopping_is(
@@ -71,7 +71,7 @@ def test_scoring_without_held_out_data_warns(make_estimator, numbers, y):
     model = make_estimator(scoring=lambda estimator, X, y: 0.0)
     with pytest.warns(UserWarning, match="is not used: nothing is held out. Pass X_val"):
         model.fit(numbers, y)
-    assert "valid_score" not in model.history_
+    assert model.history_["valid_score"].isna().all()
 
 
 def test_held_out_weights_count_in_the_recorded_loss(

@@ -26,7 +26,11 @@ GENERATED = {
     "_sklearn_auto_wrap_output_keys",
     "_group",
 }
-FINAL = [getattr(skrnn, name) for name in skrnn.__all__]
+FINAL = [
+    public
+    for public in (getattr(skrnn, name) for name in skrnn.__all__)
+    if issubclass(public, BaseEstimator)
+]
 OURS = sorted(
     {
         base

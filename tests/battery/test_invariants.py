@@ -222,9 +222,17 @@ def test_the_history_has_a_row_for_each_epoch(make_any, X, y):
     model = make_any(max_epochs=4).fit(X, y)
     assert model.n_iter_ == 4
     assert model.history_.index.tolist() == [1, 2, 3, 4]
-    assert {"train_loss", "lr", "dur"} <= set(model.history_.columns)
-    assert "valid_loss" not in model.history_
-    assert (model.history_["dur"] > 0).all()
+    assert model.history_.columns.tolist() == [
+        *("train_loss", "valid_loss", "train_score", "valid_score", "lr"),
+        *("gradient_norm", "max_gradient_norm", "skipped_updates", "seconds"),
+    ]
+    validated = {"valid_loss", "train_score", "valid_score"}
+    known = model.history_.drop(columns=list(validated))
+    assert np.isfinite(known).all(axis=None)
+    assert model.history_[list(validated)].isna().all(axis=None)
+    assert (model.history_["seconds"] > 0).all()
+    norm, largest = model.history_["gradient_norm"], model.history_["max_gradient_norm"]
+    assert ((norm > 0) & (norm <= largest)).all()
 
 
 def test_the_number_of_parameters_is_that_of_the_network(make_any, X, y):
@@ -248,11 +256,15 @@ def test_nothing_is_printed_or_saved_unless_asked(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_verbose_prints_a_line_an_epoch(make_any, X, y, capsys):
+def test_verbose_prints_the_progress_or_a_row_an_epoch(make_any, X, y, capsys):
     make_any(verbose=1, max_epochs=3).fit(X, y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line.split()[0].isdigit()] == list("123")
-    assert "train_loss" in lines[0]
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("epoch 1 of 3, train_loss ")
+    assert last.startswith("epoch 3 of 3, train_loss ")
+    make_any(verbose=2, max_epochs=3).fit(X, y)
+    names, *rows = capsys.readouterr().out.splitlines()
+    assert names.split()[:2] == ["epoch", "train_loss"]
+    assert [row.split()[0] for row in rows] == ["1/3", "2/3", "3/3"]
 
 
 def test_training_leaves_torchs_settings_alone(make_any, X, y):

@@ -86,6 +86,20 @@ def test_docstrings_say_the_numbers():
         both.epochs_text
         == f"{BUDGET.epochs_text}; for features alone {BUDGET.epochs_text}"
     )
+    three = both._replace(of_few_tokens=BUDGET._replace(batches=((5, 1),)))
+    assert three.batches_text == (
+        f"{BUDGET.batches_text}; for up to 256 different tokens 1 for up to 5 sequences, "
+        f"128 for more; for features alone {BUDGET.batches_text}"
+    )
+
+
+@pytest.mark.parametrize(("n_tokens", "lr"), [(None, 3), (2, 2), (256, 2), (257, 1)])
+def test_features_and_small_vocabularies_have_budgets_of_their_own(n_tokens, lr):
+    budget = BUDGET._replace(
+        lr=1, of_few_tokens=BUDGET._replace(lr=2), of_features=BUDGET._replace(lr=3)
+    )
+    assert budget.for_inputs(n_tokens).lr == lr
+    assert BUDGET.for_inputs(n_tokens) is BUDGET
 
 
 def numbers(n, n_classes=2):
@@ -97,11 +111,16 @@ def tokens(n, n_classes=2):
     return [["a", "b", "a"]] * n, np.arange(n) % n_classes
 
 
+def words(n, n_classes=2):
+    return [[f"w{i % 300}", "a", "b"] for i in range(n)], np.arange(n) % n_classes
+
+
 @pytest.mark.parametrize(
     ("make", "data", "n", "expected"),
     [
         (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
-        (SequenceClassifier, tokens, 600, (32, 6, 0.006)),
+        (SequenceClassifier, tokens, 600, (32, 12, 0.006)),
+        (SequenceClassifier, words, 600, (32, 6, 0.006)),
         (SequenceClassifier, numbers, 600, (32, 100, 0.003)),
         (FeedForwardClassifier, numbers, 600, (32, 100, 0.003)),
         (SequenceRegressor, numbers, 600, (32, 105, 0.001)),

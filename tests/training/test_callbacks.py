@@ -17,7 +17,6 @@ from skrnn.training.callbacks import (
     ValidationScore,
     cosine,
     one_cycle,
-    print_log,
 )
 
 
@@ -215,17 +214,3 @@ def test_a_validation_loss_that_is_nan_is_an_error(make_net, make_examples):
     callbacks = [Losses([2.0, math.nan]), EarlyStopping(None)]
     with pytest.raises(ValueError, match=r"validation loss became -?nan"):
         train(make_net(), callbacks, make_examples(), make_examples(9), epochs=2)
-
-
-# --- the log -------------------------------------------------------------------------
-
-
-def test_the_log_has_no_colours(make_net, make_examples, capsys):
-    net = make_net(verbose=1)
-    train(net, [print_log()], make_examples(), make_examples(9, seed=1), epochs=2)
-    header, _, *rows = capsys.readouterr().out.strip().splitlines()
-    assert header.split() == ["epoch", "train_loss", "valid_loss", "dur"]
-    assert [len(row.split()) for row in rows] == [4, 4]
-    expected = f"{net.history[0, 'train_loss']:.4f}"
-    assert rows[0].split()[1] == expected
-    assert "\x1b" not in "".join(rows)

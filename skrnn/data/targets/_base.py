@@ -193,6 +193,17 @@ class Targets(ABC):
         """
         return data.weight
 
+    def varied(self, data: CheckedData) -> NDArray[np.int64] | None:
+        """Return some sequences with several answers each, if answers can be of one kind.
+
+        ``complaint`` reads what a trained network says of them.
+        """
+        return None
+
+    def complaint(self, predicted: Any, data: CheckedData) -> str | None:
+        """Return why the predictions for ``varied`` sequences are worthless, if they are."""
+        return None
+
     def strata(self, y: CheckedTargets) -> NDArray | None:
         """Return labels whose shares a random split keeps, if there are any."""
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from skrnn.data.targets._base import (
     weight_by_class,
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
+
+#: Sequences, and steps of them, that a trained network is tried on, and the least share of
+#: them whose label is not the most common one.
+N_TRIED, MAX_STEPS_TRIED, MIN_RARER = 64, 4096, 0.05
 
 
 class StepTargets(Targets):
@@ -205,6 +210,31 @@ class StepTargets(Targets):
         if not weights[np.isin(self.classes, labels)].any():
             raise ValueError("every training sequence has weight 0, by class_weight")
         return weights.astype(np.float32)
+
+    def varied(self, data: CheckedData) -> NDArray[np.int64] | None:
+        """Return a few sequences of several labels, if the rarer ones are not too rare."""
+        labels, lengths = data.y.values, data.lengths
+        found, n_steps, counts = [], 0, Counter[Any]()
+        for i in np.linspace(0, len(labels) - 1, min(len(labels), N_TRIED)).astype(int):
+            row = labels[i].tolist()
+            if n_steps + lengths[i] <= MAX_STEPS_TRIED and len(set(row)) > 1:
+                found.append(i)
+                n_steps += lengths[i]
+                counts.update(row)
+        if not found or max(counts.values()) > (1 - MIN_RARER) * n_steps:
+            return None
+        return np.unique(found)
+
+    def complaint(self, predicted: Any, data: CheckedData) -> str | None:
+        """Return the message about predictions of one label only."""
+        labels = set(self.check_labels(predicted, data.X).values.values)
+        if len(labels) > 1:
+            return None
+        return (
+            f"Only one label is predicted, {labels.pop()!r}, also for {len(data)} training "
+            'sequences that have several. Try class_weight="balanced", a higher lr or more '
+            "max_epochs, and see that X says something about y"
+        )
 
     def groups(self, y: CheckedTargets) -> list[NDArray[np.int64]]:
         """Return the sequences in which each label occurs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
 import torch
@@ -64,7 +65,7 @@ class OtherParameters:
         None,
         [None, list, tuple],
         """skorch callbacks, called by the training loop after its own. One ends training
-        by raising ``skrnn.training.callbacks.StopTraining``. A scheduler of the learning
+        by raising ``skrnn.StopTraining``. A scheduler of the learning
         rate belongs with ``lr_schedule="constant"``.""",
         kind="list of skorch callbacks or None",
     )
@@ -74,6 +75,32 @@ class OtherParameters:
         """Whether ``fit`` continues from the weights of the last ``fit``; vocabulary,
         classes and scales stay those of the first, and so must the parameters of the
         network.""",
+        kind="bool",
+    )
+    checkpoint: Any = parameter(
+        None,
+        [None, str, os.PathLike],
+        """File, or existing directory, to which ``fit`` writes its state after an epoch, at
+        most 3 % of the time. The same ``fit`` resumes from it and ends as if it had never
+        been interrupted. A file is removed when training ends; a directory has one file
+        for each fit, as searches need, and keeps those that have ended, whose fits are
+        not repeated.""",
+        kind="str, path or None",
+    )
+    on_interrupt: str = parameter(
+        "raise",
+        [OneOf(("raise", "keep"))],
+        """Effect of Ctrl-C in training. "keep" ends it after the update, with a warning: the
+        estimator is fitted with the best weights so far where it watches held-out data,
+        else with the last. Before the first update, within 5 seconds after another Ctrl-C,
+        and in workers and threads it raises KeyboardInterrupt.""",
+    )
+    keep_optimizer: bool = parameter(
+        False,
+        ["boolean"],
+        """Whether files of the estimator hold the state of the optimizer, so that
+        ``warm_start`` and ``partial_fit`` continue after loading as if it had never been
+        saved. They are then three times as large. Takes effect in ``fit``.""",
         kind="bool",
     )
     verbose: int = parameter(

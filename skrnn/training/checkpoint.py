@@ -1,0 +1,385 @@
+"""Checkpoints: files from which an interrupted training resumes, bit for bit.
+
+A file holds what training has changed: weights, optimizer, random streams, history, and the
+state of callbacks. It says which fit it belongs to, and is refused by any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from glob import escape
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from skorch import callbacks as skorchs
+
+from skrnn._warnings import warn
+from skrnn.data.documents import read_document, write_document
+from skrnn.data.steps import shown
+from skrnn.training.digests import digest_of
+from skrnn.training.files import ModelFileError, read_file, write_file
+from skrnn.training.seeding import Seeds
+from skrnn.training.states import Place, pack, unpack
+
+if TYPE_CHECKING:
+    from skrnn.training.net import SequenceNet
+    from skrnn.training.updates import Updates
+
+#: Durations of the last write that pass before the next: it takes 1 / 31 of the time.
+SPACING = 30
+#: Parts of a fit that train a network of their own before it; each has a file beside.
+STAGES = ("calibration",)
+#: Digits of the digest in the name of a file in a directory.
+N_DIGITS = 32
+#: Callbacks of skorch whose state does not change the training.
+STATELESS = (
+    skorchs.EpochTimer,
+    skorchs.GradientNormClipping,
+    skorchs.MlflowLogger,
+    skorchs.NeptuneLogger,
+    skorchs.PrintLog,
+    skorchs.ProgressBar,
+    skorchs.SacredLogger,
+    skorchs.TensorBoard,
+    skorchs.WandbLogger,
+)
+#: What a document of a checkpoint may hold instances of.
+HELD: dict[str, type] = {"Place": Place}
+PARTS = {"fit", "environment", "seeds", "finished", "n_epochs", "state"}
+
+
+class FitIdentity(NamedTuple):
+    """What two fits must have in common so that one resumes the other.
+
+    Attributes
+    ----------
+    estimator : str
+        Name of the class.
+    parameters, data : dict
+        Name → digest, and a short representation.
+    """
+
+    estimator: str
+    parameters: dict[str, tuple[str, str]]
+    data: dict[str, tuple[str, str]]
+
+    @property
+    def digest(self) -> str:
+        """One digest of all."""
+        parts = {"estimator": self.estimator}
+        for name, (digest, _) in (self.parameters | self.data).items():
+            parts[name] = digest
+        text = json.dumps(parts, sort_keys=True)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+    def differences(self, other: FitIdentity) -> list[str]:
+        """Return in words in what the fit of a file, ``other``, differs from this one."""
+        if self.estimator != other.estimator:
+            return [f"its estimator is {other.estimator}, and this is {self.estimator}"]
+        found = []
+        for name in self.parameters | other.parameters:
+            here, there = (
+                fit.parameters.get(name, ("", "not known")) for fit in (self, other)
+            )
+            if here[0] == there[0]:
+                continue
+            if here[1] == there[1]:
+                found.append(f"another {name}")
+            else:
+                found.append(f"{name}={there[1]} in place of {here[1]}")
+        for name in self.data | other.data:
+            here, there = (fit.data.get(name, ("", "")) for fit in (self, other))
+            if here[0] != there[0]:
+                found.append(f"another {name}")
+        return found
+
+
+class Checkpoint:
+    """The file of one fit.
+
+    Parameters
+    ----------
+    given : str or path
+        A file, or a directory that has one file for each fit.
+    fit : FitIdentity
+    device : str
+        Where the network trains.
+    stage : str, optional
+        A row of ``STAGES``, if the fit is such a part of another.
+
+    Attributes
+    ----------
+    keeps_finished : bool
+        Whether the file stays when training has finished.
+
+    Raises
+    ------
+    ValueError
+        If the file belongs to another fit, or its directory does not exist.
+    ModelFileError
+        If it is no checkpoint, or damaged.
+    """
+
+    def __init__(
+        self,
+        given: str | os.PathLike[str],
+        fit: FitIdentity,
+        device: str,
+        stage: str | None,
+    ):
+        self.fit = fit
+        path = Path(given)
+        folder = path if os.fspath(given).endswith(("/", os.sep)) else path.parent
+        if not folder.is_dir():
+            raise ValueError(
+                f"checkpoint={os.fspath(given)!r}: there is no directory {str(folder)!r}"
+            )
+        self.keeps_finished = path.is_dir() or stage is not None
+        if path.is_dir():
+            path = path / f"{fit.estimator}-{fit.digest[:N_DIGITS]}.checkpoint"
+        elif stage is not None:
+            path = path.with_name(f"{path.name}.{stage}")
+        self.path = path
+        self.environment = {
+            "skrnn": import_module("skrnn").__version__,
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            "device": device,
+            "numba": find_spec("numba") is not None,
+        }
+        self.seeds = Seeds(None)
+        self.found: dict[str, Any] | None = None
+        self.warned = False
+        #: digests of callbacks that keep no state
+        self.callbacks: dict[str, str] = {}
+        #: when the next write is due, and the file as it was last written or read
+        self.due, self.written = 0.0, _signature(path)
+        self._remove_remains()
+        if self.written is not None:
+            self.found = self._read()
+
+    # --- reading ---------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether the file holds the end of the training."""
+        return self.found is not None and bool(self.found["finished"])
+
+    def draw_from(self, random_state: Any) -> Seeds:
+        """Return the seeds of the fit, those of the file first."""
+        kept = [] if self.found is None else self.found["seeds"]
+        self.seeds = Seeds(random_state, kept)
+        return self.seeds
+
+    def begin(self, net: SequenceNet, updates: Updates) -> int:
+        """Restore what the file holds, and return how many epochs it has."""
+        self.callbacks = states_of(net.callbacks_)
+        return self.restore(net, updates)
+
+    def restore(self, net: SequenceNet, updates: Updates | None = None) -> int:
+        """Do the same without callbacks; ``updates`` are None once training has ended."""
+        if self.found is None:
+            return 0
+        state = self.found["state"]
+        try:
+            net.load_training_state(state["net"])
+            if updates is not None:
+                updates.load_state_dict(state["updates"])
+                for name, callback in net.callbacks_:
+                    if name in state["callbacks"]:
+                        callback.load_state_dict(state["callbacks"][name])
+        except (KeyError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"checkpoint={str(self.path)!r} cannot be resumed by this version of "
+                f"skrnn: {shown(error)}"
+            ) from error
+        return int(self.found["n_epochs"])
+
+    def _read(self) -> dict[str, Any]:
+        """Return what the file holds; an error unless it is of this fit."""
+        text, arrays = read_file(self.path)
+        try:
+            document = read_document(text, HELD)
+            if document.keys() != PARTS:
+                raise ValueError("it has other parts")
+            there = FitIdentity(*document["fit"])
+            differences = self.fit.differences(there)
+            document["state"] = unpack(document["state"], arrays)
+        except (LookupError, AttributeError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"checkpoint={str(self.path)!r} is no checkpoint of skrnn: {shown(error)}"
+            ) from error
+        if differences:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} belongs to another fit: "
+                f"{_listed(differences)}. Fit as before, remove the file, or pass a "
+                "directory, which keeps a file for each fit"
+            )
+        if not document["finished"]:
+            self._compare_environments(document["environment"])
+        return document
+
+    def _compare_environments(self, there: Mapping[str, Any]) -> None:
+        here = self.environment
+        others = [
+            f"{name} {there.get(name)} in place of {value}"
+            for name, value in here.items()
+            if there.get(name) != value
+        ]
+        if others:
+            warn(
+                f"checkpoint={str(self.path)!r} was written with {_listed(others)}: the "
+                "resumed training may not equal an uninterrupted one to the last bit"
+            )
+
+    # --- writing ---------------------------------------------------------------------
+
+    def end_epoch(self, net: SequenceNet, updates: Updates, n_epochs: int) -> None:
+        """Write the state after ``n_epochs`` if the last write is long enough ago."""
+        for name, callback in net.callbacks_:
+            kept = self.callbacks.get(name)
+            if kept is not None and digest_of(vars(callback)) != kept:
+                refuse_state(name, callback, ["it changes in training"])
+        if time.perf_counter() < self.due:
+            return
+        state = {
+            "net": net.training_state(),
+            "updates": updates.state_dict(),
+            "callbacks": {
+                name: callback.state_dict()
+                for name, callback in net.callbacks_
+                if hasattr(callback, "state_dict")
+            },
+        }
+        self._write(state, n_epochs, finished=False)
+
+    def finish(self, net: SequenceNet, n_epochs: int) -> None:
+        """Keep the end of the training in a directory; remove the file elsewhere."""
+        if self.keeps_finished:
+            if not self.finished:
+                state = {"net": net.training_state()}
+                self._write(state, n_epochs, finished=True)
+            return
+        if self.written is not None and _signature(self.path) == self.written:
+            _remove(self.path)
+        for stage in STAGES:
+            path = self.path.with_name(f"{self.path.name}.{stage}")
+            with suppress(OSError, ModelFileError):
+                read_file(path)  # nobody else's file
+                _remove(path)
+
+    def _write(self, state: dict[str, Any], n_epochs: int, *, finished: bool) -> None:
+        started = time.perf_counter()
+        arrays: dict[str, Any] = {}
+        document = {
+            "fit": tuple(self.fit),
+            "environment": self.environment,
+            "seeds": self.seeds.drawn,
+            "finished": finished,
+            "n_epochs": n_epochs,
+            "state": pack(state, arrays, "state."),
+        }
+        text = write_document(document, HELD)
+        try:
+            if _signature(self.path) != self.written:
+                raise OSError("another process has changed the file")
+            write_file(self.path, text, arrays)
+            self.written = _signature(self.path)
+        except OSError as error:
+            if not self.warned:
+                self.warned = True
+                warn(
+                    f"checkpoint={str(self.path)!r} could not be written: {error}. "
+                    "Training continues without it"
+                )
+        ended = time.perf_counter()
+        self.due = ended + SPACING * (ended - started)
+
+    def _remove_remains(self) -> None:
+        """Remove files that a killed process had not finished."""
+        pattern = f".{escape(self.path.name)}.{'[0-9a-f]' * 8}"
+        for path in self.path.parent.glob(pattern):
+            _remove(path)
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _listed(parts: Sequence[str], most: int = 5) -> str:
+    """Return parts of a sentence, the first ones if there are many."""
+    if len(parts) > most:
+        parts = [*parts[:most], f"{len(parts) - most} more"]
+    return ", ".join(parts)
+
+
+# --- callbacks ----------------------------------------------------------------------------
+
+
+def states_of(callbacks: Sequence[tuple[str, Any]]) -> dict[str, str]:
+    """Return a digest of each callback that keeps no state, by name.
+
+    One with a state stores it by ``state_dict`` and takes it by ``load_state_dict``, as
+    torch's objects do; one without has no attributes whose name ends in an underscore, and
+    training does not change the others.
+
+    Raises
+    ------
+    TypeError
+        If a callback has such attributes and not these methods.
+    """
+    digests = {}
+    for name, callback in callbacks:
+        kind = type(callback)
+        if kind in STATELESS or kind.__module__.startswith("skrnn."):
+            continue
+        if hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict"):
+            continue
+        state = [attribute for attribute in vars(callback) if attribute.endswith("_")]
+        if state:
+            refuse_state(name, callback, state)
+        digests[name] = digest_of(vars(callback))
+    return digests
+
+
+def refuse_state(name: str, callback: Any, state: Sequence[str]) -> None:
+    """Raise the TypeError for a callback whose state cannot be stored."""
+    raise TypeError(
+        f"callbacks: {name} ({type(callback).__name__}) has a state ({_listed(state)}), "
+        "which a checkpoint cannot store without its methods state_dict() and "
+        "load_state_dict(state); use early_stopping, scoring and lr_schedule in place of "
+        "skorch's callbacks, or checkpoint=None"
+    )
+
+
+def identity_of_callbacks(callbacks: Sequence[Any]) -> list[Any]:
+    """Return what two fits must have in common of their callbacks."""
+    found = []
+    for entry in callbacks:
+        callback = entry[-1] if isinstance(entry, tuple | list) and entry else entry
+        kind = callback if isinstance(callback, type) else type(callback)
+        given = {}
+        if not isinstance(callback, type) and kind not in STATELESS:
+            names = signature(kind).parameters
+            given = {n: v for n, v in vars(callback).items() if n in names}
+        found.append([kind, given])
+    return found

@@ -1,0 +1,367 @@
+"""Files from which an interrupted training resumes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import skorch.callbacks
+import torch
+from numpy.testing import assert_array_equal
+from skorch.callbacks import Callback
+
+from skrnn import SequenceClassifier
+from skrnn.persistence import ModelFileError, save_model
+from skrnn.training import checkpoint
+from skrnn.training.checkpoint import SPACING, FitIdentity
+from skrnn.training.files import read_file
+
+WORDS = [["a", "b"], ["b"], ["a"], ["b", "b"]] * 4
+LABELS = [1, 0, 1, 0] * 4
+
+
+class Stop(Callback):
+    """Stands for the end of the process in an epoch."""
+
+    epoch = None
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == Stop.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "one.checkpoint"
+
+
+@pytest.fixture
+def make(path, monkeypatch):
+    """Return a function that makes an estimator with a checkpoint, always due."""
+    monkeypatch.setattr(checkpoint, "SPACING", 0)
+    monkeypatch.setattr(Stop, "epoch", None)
+
+    def make(**params):
+        quick = {"hidden_size": 4, "max_epochs": 6, "random_state": 0}
+        quick |= {"checkpoint": path, "callbacks": [Stop()]}
+        return SequenceClassifier(**quick | params)
+
+    return make
+
+
+@pytest.fixture
+def stopped(make, monkeypatch):
+    """Return a function that fits until an epoch, and leaves a checkpoint."""
+
+    def fit(epoch=4, **params):
+        monkeypatch.setattr(Stop, "epoch", epoch)
+        with pytest.raises(KeyboardInterrupt):
+            make(**params).fit(WORDS, LABELS)
+        monkeypatch.setattr(Stop, "epoch", None)
+
+    return fit
+
+
+# --- whose file it is ----------------------------------------------------------------
+
+
+def identity(estimator="SequenceClassifier", X="1", **parameters):
+    shown = {name: (str(value), repr(value)) for name, value in parameters.items()}
+    return FitIdentity(estimator, shown, {"X": (X, "")})
+
+
+def test_the_differences_of_two_fits_are_named():
+    one = identity(lr=0.1, cell="gru", tokenizer="word")
+    assert one.differences(identity(lr=0.1, cell="gru", tokenizer="word")) == []
+    assert one.differences(identity(lr=0.2, cell="gru", X="2", tokenizer="word")) == [
+        "lr=0.2 in place of 0.1",
+        "another X",
+    ]
+    assert one.differences(identity("SequenceTagger")) == [
+        "its estimator is SequenceTagger, and this is SequenceClassifier"
+    ]
+
+
+def test_every_difference_changes_the_digest():
+    fits = [
+        identity(),
+        identity("Other"),
+        identity(X="2"),
+        identity(lr=1),
+        identity(lr=2),
+    ]
+    assert len({fit.digest for fit in fits}) == 5
+
+
+@pytest.mark.parametrize(
+    ("params", "data", "message"),
+    [
+        ({"hidden_size": 5}, {}, "hidden_size=4 in place of 5"),
+        ({"max_epochs": 7}, {}, "max_epochs=6 in place of 7"),
+        (
+            {"random_state": np.random.RandomState(0)},
+            {},
+            "random_state=0 in place of Rand",
+        ),
+        ({"tokenizer": str.split}, {}, "tokenizer='word' in place of"),
+        ({"callbacks": None}, {}, r"callbacks=\[.* in place of None"),
+        ({}, {"X": [["a"], *WORDS[1:]]}, "another fit: another X"),
+        ({}, {"y": [0, *LABELS[1:]]}, "another fit: another y"),
+        ({}, {"sample_weight": [2.0] * 16}, "another fit: another sample_weight"),
+        ({}, {"X_val": WORDS, "y_val": LABELS}, "another X_val, another y_val"),
+    ],
+)
+def test_the_file_of_another_fit_is_refused_and_kept(
+    make, stopped, path, params, data, message
+):
+    stopped()
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=message) as error:
+        make(**params).fit(**{"X": WORDS, "y": LABELS, **data})
+    assert str(error.value).endswith("pass a directory, which keeps a file for each fit")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "params", [{"verbose": 1}, {"on_interrupt": "keep"}, {"keep_optimizer": True}]
+)
+def test_parameters_that_do_not_change_what_is_learned_may_differ(
+    make, stopped, path, params, capsys
+):
+    stopped()
+    assert len(make(**params).fit(WORDS, LABELS).history_) == 6
+    assert not path.exists()
+
+
+def test_the_same_data_may_come_in_another_container(make, stopped, path):
+    stopped()
+    X = np.fromiter(WORDS, object, len(WORDS))
+    make().fit(X, np.array(LABELS))
+    assert not path.exists()
+
+
+def test_a_directory_has_a_file_for_each_fit(make, tmp_path, path):
+    for lr in (0.01, 0.02, 0.01):
+        make(checkpoint=str(tmp_path), lr=lr).fit(WORDS, LABELS)
+    names = [file.name for file in tmp_path.iterdir()]
+    assert len(names) == 2
+    assert all(name.startswith("SequenceClassifier-") for name in names)
+
+
+@pytest.mark.parametrize("given", ["nowhere/one.checkpoint", "nowhere/"])
+def test_a_missing_directory_is_named_before_training(make, tmp_path, given):
+    with pytest.raises(
+        ValueError, match=r"checkpoint=.*there is no directory '.*nowhere'"
+    ):
+        make(checkpoint=f"{tmp_path}/{given}").fit(WORDS, LABELS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:500] + b"?" + content[501:],
+        lambda content: b"something else",
+    ],
+)
+def test_a_damaged_file_is_refused_and_kept(make, stopped, path, damage):
+    stopped()
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ModelFileError, match=r"one\.checkpoint"):
+        make().fit(WORDS, LABELS)
+    assert path.exists()
+
+
+def test_a_model_file_is_no_checkpoint(make, path):
+    save_model(make(checkpoint=None, callbacks=None).fit(WORDS, LABELS), path)
+    with pytest.raises(ModelFileError, match="is no checkpoint of skrnn"):
+        make().fit(WORDS, LABELS)
+    assert path.exists()
+
+
+def test_the_file_is_none_of_pickle(stopped, path):
+    stopped()
+    text, arrays = read_file(path)
+    assert text.startswith("{")
+    assert arrays
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.setattr(torch, "__version__", "1.0"), r"torch .* in place of 1\.0"),
+        (
+            lambda m: m.setattr(checkpoint, "find_spec", lambda name: None),
+            "numba True in",
+        ),
+        (lambda m: torch.set_num_threads(2), "threads 1 in place of 2"),
+    ],
+)
+def test_another_environment_is_a_warning(
+    make, stopped, path, monkeypatch, change, message
+):
+    stopped()
+    change(monkeypatch)
+    try:
+        with pytest.warns(UserWarning, match=message):
+            make().fit(WORDS, LABELS)
+    finally:
+        torch.set_num_threads(1)
+    assert not path.exists()
+
+
+# --- writing -------------------------------------------------------------------------
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_training(make, path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    expected = make(checkpoint=None).fit(WORDS, LABELS)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(
+        UserWarning, match="could not be written: .*No space left"
+    ) as found:
+        model = make().fit(WORDS, LABELS)
+    assert len(found) == 1
+    assert_array_equal(model.predict_proba(WORDS), expected.predict_proba(WORDS))
+    assert not list(path.parent.iterdir())
+
+
+def test_a_file_that_another_process_writes_is_not_replaced(make, path, monkeypatch):
+    class Intrude(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 2:
+                path.write_bytes(b"of another process")
+
+    with pytest.warns(UserWarning, match="another process has changed the file"):
+        make(callbacks=[Intrude()]).fit(WORDS, LABELS)
+    assert path.read_bytes() == b"of another process"
+
+
+def test_a_write_is_due_when_a_multiple_of_the_last_ones_time_has_passed(
+    make, path, monkeypatch
+):
+    """An epoch takes 10 seconds and a write 1 second of this clock."""
+    now, written = [0.0], []
+    write = checkpoint.write_file
+
+    class Clock(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            now[0] += 10.0
+
+    def slow(*arguments):
+        now[0] += 1.0
+        written.append(now[0])
+        write(*arguments)
+
+    monkeypatch.setattr(checkpoint, "SPACING", SPACING)
+    monkeypatch.setattr(checkpoint, "write_file", slow)
+    monkeypatch.setattr("skrnn.training.checkpoint.time.perf_counter", lambda: now[0])
+    make(callbacks=[Clock()], max_epochs=12).fit(WORDS, LABELS)
+    assert written == [11.0, 42.0, 73.0, 104.0]
+
+
+def test_the_last_epoch_is_not_written(make, path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "write_file", lambda *arguments: 1 / 0)
+    assert make(max_epochs=1).fit(WORDS, LABELS).n_iter_ == 1
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(make, path):
+    left = path.with_name(".one.checkpoint.0123abcd")
+    others = [path.with_name(name) for name in (".one.checkpoint.notes", "one.txt")]
+    for file in (left, *others):
+        file.write_text("x")
+    make().fit(WORDS, LABELS)
+    assert sorted(path.parent.iterdir()) == sorted(others)
+
+
+def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
+    beside = path.with_name("one.checkpoint.calibration")
+    beside.write_text("my notes")
+    make().fit(WORDS, LABELS)
+    assert beside.read_text() == "my notes"
+
+
+# --- callbacks -----------------------------------------------------------------------
+
+
+class Losses(Callback):
+    """Collects losses."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.losses = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.losses.append(net.history[-1]["train_loss"])
+
+
+class KeptLosses(Losses):
+    """Collects losses, also of a training that resumes."""
+
+    def state_dict(self):
+        return {"losses": torch.tensor(self.losses, dtype=torch.float64)}
+
+    def load_state_dict(self, state):
+        self.losses = state["losses"].tolist()
+
+
+class Counts(Callback):
+    """Changes its parameter."""
+
+    def __init__(self, n=0):
+        self.n = n
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n += 1
+
+
+@pytest.mark.parametrize(
+    ("callback", "state"),
+    [
+        (Losses(), "it changes in training"),
+        (Counts(), "it changes in training"),
+        (skorch.callbacks.EarlyStopping(monitor="train_loss"), "misses_"),
+        (skorch.callbacks.LRScheduler("StepLR", step_size=1), "lr_scheduler_"),
+    ],
+)
+def test_a_callback_with_a_state_is_refused(make, path, callback, state):
+    model = make(callbacks=[callback], lr_schedule="constant")
+    kind = type(callback).__name__
+    with pytest.raises(TypeError, match=rf"\({kind}\) has a state \(.*{state}"):
+        model.fit(WORDS, LABELS)
+    assert not path.exists()
+
+
+def test_a_callback_that_stores_its_state_continues(make, stopped):
+    whole, resumed = KeptLosses(), KeptLosses()
+    make(checkpoint=None, callbacks=[whole, Stop()]).fit(WORDS, LABELS)
+    stopped(callbacks=[resumed, Stop()])
+    assert len(resumed.losses) == 3
+    make(callbacks=[resumed, Stop()]).fit(WORDS, LABELS)
+    assert resumed.losses == whole.losses
+    assert len(resumed.losses) == 6
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        skorch.callbacks.EpochTimer(),
+        skorch.callbacks.GradientNormClipping(1.0),
+        skorch.callbacks.PrintLog(sink=lambda text: None),
+        ("log", skorch.callbacks.ProgressBar()),
+        skorch.callbacks.EpochTimer,
+    ],
+)
+def test_callbacks_that_only_report_are_accepted(make, stopped, path, callback):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the progress bar
+        stopped(callbacks=[callback, Stop()])
+        assert len(make(callbacks=[callback, Stop()]).fit(WORDS, LABELS).history_) == 6
+    assert not path.exists()
