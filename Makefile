@@ -53,7 +53,7 @@ test-quick: $(VENV)/.stamp-dev ## run the tests that are not marked slow
 
 fuzz: $(VENV)/.stamp-dev ## draw FUZZ_CASES of hostile data; blocks that passed (.fuzz/) are not run again
 	$(ONE_THREAD) SKRNN_FUZZ_CASES=$(FUZZ_CASES) SKRNN_FUZZ_DIR=$(CURDIR)/.fuzz $(BIN)/python -m pytest \
-		-n $(WORKERS) --dist worksteal tests/battery/test_hostile.py $(PYTEST_ARGS)
+		-n $(WORKERS) --dist worksteal tests/battery/test_random_data.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.stamp-dev ## check format, style, types and the direction of imports
 	$(BIN)/ruff format --check
