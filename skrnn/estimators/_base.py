@@ -370,18 +370,22 @@ class BaseSequenceEstimator(
         plan = plan._replace(stops=stops)
         if self.n_estimators > 1:
             starts = self.net_.nets if warm else seeds.draw_members(self.n_estimators)
-            tasks = self._fit_tasks(plan, self.n_estimators, lambda: {**vars(self)})
-            trained = train_members(self, plan, starts, checkpoints, interrupts, tasks)
-            nets, epochs = zip(*trained, strict=True)
-            self.net_, self.n_iter_ = EnsembleNet(nets), max(epochs)
+            trained: list[tuple[SequenceNet, int]] = []
+            snapshot = partial(self._state_of, trained, plan)
+            tasks = self._fit_tasks(plan, self.n_estimators, snapshot)
+            for one in train_members(self, plan, starts, checkpoints, interrupts):
+                trained.append(one)
+                tasks.begin_epoch()
+                tasks.end_epoch()
+            self.__dict__.update(snapshot())
             tasks.finish()
             if checkpoints[0] is not None and not is_part and not interrupts.requested:
                 checkpoints[0].remove_parts()
         else:
             net = self.net_ if warm else self._build_net(plan, seeds.draw())
             self._train_net(net, plan, checkpoints[0], interrupts)
-        self.batch_size_, self.lr_ = plan.batch_size, plan.lr
-        self.n_parameters_ = self.net_.n_parameters
+            self.batch_size_, self.lr_ = plan.batch_size, plan.lr
+            self.n_parameters_ = net.n_parameters
 
     def _plan(
         self,
@@ -531,6 +535,19 @@ class BaseSequenceEstimator(
         return {
             "net_": net,
             "n_iter_": n_epochs,
+            "batch_size_": plan.batch_size,
+            "lr_": plan.lr,
+            "n_parameters_": net.n_parameters,
+        }
+
+    def _state_of(
+        self, members: Sequence[tuple[SequenceNet, int]], plan: TrainingPlan
+    ) -> dict[str, Any]:
+        """Return what training sets, if these members are the ensemble."""
+        net = EnsembleNet([member for member, _ in members])
+        return {
+            "net_": net,
+            "n_iter_": max(n_epochs for _, n_epochs in members),
             "batch_size_": plan.batch_size,
             "lr_": plan.lr,
             "n_parameters_": net.n_parameters,

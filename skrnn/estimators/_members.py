@@ -10,7 +10,6 @@ import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
 
-from skrnn._callbacks import FitTasks
 from skrnn._warnings import warn
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData
@@ -69,9 +68,8 @@ def train_members(
     starts: Sequence[int | SequenceNet],
     checkpoints: Sequence[Checkpoint | None],
     interrupts: Interrupts,
-    tasks: FitTasks,
-) -> list[tuple[SequenceNet, int]]:
-    """Return the trained networks of an ensemble, each with its epochs.
+) -> Iterator[tuple[SequenceNet, int]]:
+    """Yield the trained networks of an ensemble, each with its epochs.
 
     Parameters
     ----------
@@ -84,8 +82,6 @@ def train_members(
         Of each member.
     interrupts : Interrupts
         Members whose training has not begun when it is requested are left out.
-    tasks : FitTasks
-        Has a subtask for each member.
 
     Raises
     ------
@@ -101,22 +97,19 @@ def train_members(
         (_member(estimator, i), start, plan, checkpoint, interrupts)
         for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
     ]
-    trained: list[tuple[SequenceNet, int]] = []
     failures: dict[int, Diverged] = {}
+    n_trained = 0
     for i, result in enumerate(_results(estimator, jobs)):
         if isinstance(result, Diverged):
             failures[i] = result
-        if not isinstance(result, tuple):
-            continue
-        result[0].keep_optimizer = bool(estimator.keep_optimizer)
-        trained.append(result)
-        tasks.begin_epoch()
-        tasks.end_epoch()
-    if not trained:
+        elif result is not None:
+            result[0].keep_optimizer = bool(estimator.keep_optimizer)
+            n_trained += 1
+            yield result
+    if not n_trained:
         raise next(iter(failures.values()))
     for i, error in failures.items():
         warn(f"member {i + 1} of {len(jobs)} is left out: {error}", ConvergenceWarning)
-    return trained
 
 
 def _results(estimator: Any, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:

@@ -9,7 +9,9 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 from skorch.callbacks import Callback
 
 from skrnn import SequenceClassifier, SequenceRegressor, StopTraining
@@ -168,6 +170,17 @@ class StopAt(Callback):
 
     def load_state_dict(self, state):
         assert not state
+
+
+def test_callbacks_of_scikit_learn_see_the_ensemble_grow():
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    model = small(n_estimators=3).set_callbacks(monitor).fit(TEXTS, LABELS)
+    scores = [
+        -log_loss(LABELS, np.mean([m.predict_proba(TEXTS) for m in members], axis=0))
+        for members in (model.estimators_[:1], model.estimators_[:2], model.estimators_)
+    ]
+    found = monitor.get_logs().data_as_pandas["neg_log_loss"]
+    assert_allclose(found, [scores[-1], *scores], rtol=1e-5)  # the fit, and its members
 
 
 def test_each_member_has_callbacks_of_its_own():
