@@ -251,14 +251,14 @@ class SequenceClassifier(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

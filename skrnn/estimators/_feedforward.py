@@ -122,8 +122,8 @@ class FeedForwardClassifier(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class FeedForwardClassifier(
         Labels.
     window_ : int
         Steps of the window; patches with ``patch_size``.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -187,14 +187,14 @@ class FeedForwardRegressor(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
     window_ : int
         Steps of the window; absent with numbers for each step.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -259,8 +259,8 @@ class FeedForwardTagger(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -268,7 +268,7 @@ class FeedForwardTagger(
         Labels.
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column).
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -248,7 +248,8 @@ class GenerationTask(BaseSequenceEstimator):
             it is one of these. For features
             ``(n_sequences, n_features)``, each one's own.
         """
-        logits = predict_next(self.net_, self._prompts(X, name="X"))
+        prompts = self._prompts(X, name="X")
+        logits = predict_next(self.net_, prompts)
         return self._targets.probabilities(logits)
 
     def generate(
@@ -541,12 +542,12 @@ class SequenceGenerator(
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: max_length, callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer,
-        verbose, device, random_state.
+    Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
+        on_interrupt, keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -609,12 +610,12 @@ class FeedForwardGenerator(
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: max_length, callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer,
-        verbose, device, random_state.
+    Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
+        on_interrupt, keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -158,8 +158,11 @@ def check_values(
 
 #: The attributes that all estimators have.
 ATTRIBUTES = """\
-net_ : SequenceNet
+net_ : SequenceNet, or EnsembleNet with several members
     The trained skorch net; ``net_.module_`` is the torch network.
+estimators_ : list
+    The members of an ensemble, each as a fitted estimator of its own; of a single
+    network itself.
 n_features_in_ : int
     Columns of a 2-D X, else features of a step; absent for tokens.
 feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -180,7 +183,8 @@ lr_ : float
 history_ : DataFrame
     One row an epoch: train_loss (with label smoothing and dropout), valid_loss,
     train_score, valid_score, lr, gradient_norm and max_gradient_norm (before clipping),
-    skipped_updates, seconds, and what callbacks record. NaN where nothing was held out,
+    skipped_updates, seconds, and what callbacks record; of an ensemble one an epoch and
+    ``member``. NaN where nothing was held out,
     or without ``scoring``."""
 #: The sentence that stands for them in a source.
 ATTRIBUTES_LINE = re.compile(r"    Common: net_, [^.]*\.")

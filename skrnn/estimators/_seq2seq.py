@@ -486,14 +486,15 @@ class Seq2SeqTransformer(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: beam_size, max_length, length_penalty, callbacks, warm_start, checkpoint,
-        on_interrupt, keep_optimizer, verbose, device, random_state.
+    Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,
+        warm_start, checkpoint, on_interrupt, keep_optimizer, verbose, device,
+        random_state.
 
     Attributes
     ----------
     target_vocabulary_ : dict
         Target token → id.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -358,8 +358,8 @@ class SequenceTagger(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -368,7 +368,7 @@ class SequenceTagger(
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column),
         -inf where the scheme forbids it.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -85,8 +85,8 @@ class LanguageScores(NamedTuple):
 
     features: Tensor
     lengths: Tensor
-    weight: Tensor
-    bias: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
     state: State
 
     @property

@@ -23,7 +23,15 @@ from skrnn.training.cross_entropy import row_losses, total_loss
 
 
 class Loss(nn.Module):
-    """Abstract base: one value a sequence or a step."""
+    """Abstract base: one value a sequence or a step.
+
+    Attributes
+    ----------
+    activation : {"softmax", "sigmoid", "identity"}
+        What makes probabilities or numbers of the network's outputs.
+    """
+
+    activation: ClassVar[str] = "identity"
 
     def forward(self, outputs: Any, targets: Any) -> Tensor:
         """Return ``(B,)``, or ``(B, T)`` with 0 in the padding."""
@@ -42,6 +50,8 @@ class Loss(nn.Module):
 class CrossEntropy(Loss):
     """Negative log-likelihood of one class, smoothed in training only."""
 
+    activation = "softmax"
+
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
         self.label_smoothing = label_smoothing
@@ -56,6 +66,8 @@ class CrossEntropy(Loss):
 
 class BinaryCrossEntropy(Loss):
     """Mean over independent labels, smoothed in training only."""
+
+    activation = "sigmoid"
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
@@ -72,6 +84,8 @@ class BinaryCrossEntropy(Loss):
 
 class StepCrossEntropy(Loss):
     """Negative log-likelihood of each step's class, smoothed in training only."""
+
+    activation = "softmax"
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
@@ -124,6 +138,8 @@ class StepCrossEntropy(Loss):
 
 class StepBernoulli(Loss):
     """Negative log-likelihood of each step's independent 0/1 features, summed."""
+
+    activation = "sigmoid"
 
     def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
         """Return ``(B, T)`` from scores and 0/1 targets ``(B, T, F)``."""

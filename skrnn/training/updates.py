@@ -37,6 +37,10 @@ KEPT = ("norms", "n_in_a_row", "last", "named", "warned", "any_skipped")
 LARGE_GROWTH = 2.0
 
 
+class Diverged(ValueError):
+    """Training has made weights or losses that are not finite."""
+
+
 class NotFinite(Exception):
     """The loss or the gradient of an update is not finite."""
 
@@ -112,7 +116,7 @@ class Updates:
         self.net.history.record("max_gradient_norm", self.norm_max)
         self.net.history.record("skipped_updates", self.n_skipped)
         if self.n_skipped and self.n_skipped == self.n_updates:
-            raise ValueError(self._message("for all its updates"))
+            raise Diverged(self._message("for all its updates"))
         if self.n_skipped and not self.warned:
             self.warned = True
             warn(
@@ -189,7 +193,7 @@ class Updates:
         # the next chunk of a stream starts from a finite state
         self.state = tuple(part.nan_to_num(0.0, 0.0, 0.0) for part in self.state)
         if self.n_in_a_row == MAX_SKIPPED:
-            raise ValueError(self._message(f"for {MAX_SKIPPED} updates in a row"))
+            raise Diverged(self._message(f"for {MAX_SKIPPED} updates in a row"))
         if not self.warned:
             self.named = self._name(batch, before)
 
@@ -279,7 +283,7 @@ def check_weights(net: SequenceNet, batches: TrainingBatches) -> None:
     finite = by_sequence.isfinite()
     if norm.isfinite() and 2 * int(finite.sum()) >= len(few):
         return
-    raise ValueError(
+    raise Diverged(
         f"Training diverged: the loss became {by_sequence.sum().item()} in epoch "
         f"{len(net.history)}. Try {advice(net)}"
     )

@@ -454,6 +454,7 @@ def test_fitting_leaves_data_and_global_random_numbers_alone(
 DIVERGENT = {"lr": 1e20, "max_grad_norm": None, "optimizer": "sgd"}
 
 
+@pytest.mark.filterwarnings("ignore:Gradients explode")
 @pytest.mark.parametrize("batch_size", [8, 24])
 @pytest.mark.parametrize("epochs", [1, 50])
 def test_diverging_training_is_an_error_with_advice(

@@ -24,6 +24,7 @@ def test_one_outlier_does_not_ruin_a_robust_loss(make_any, loss, outlier, rng):
     assert model.score(X[1:], y[1:]) > 0.7
 
 
+@pytest.mark.filterwarnings("ignore:Gradients explode")  # the outlier is also an input
 @pytest.mark.parametrize("loss", ROBUST)
 def test_the_unit_of_a_forecasters_errors_is_robust(make_forecaster, loss, rng):
     X = 10 + np.sin(np.arange(100) / 2) + 0.1 * rng.normal(size=100)

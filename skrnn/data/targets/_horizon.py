@@ -37,6 +37,7 @@ class SeriesTargets(HorizonTargets):
         relative = (X.ahead - level) / scale
         self.linear = Autoregression(self.inputs.n_steps)
         self.linear.fit(X.target, level, scale, relative, X.series, X.origins)
+        self.linear.drop_errors()
         errors = relative - self.linear.predict(X.target, level, scale)
         known = errors[~np.isnan(errors)][:, None]
         largest = np.abs(known).max(initial=0.0)
