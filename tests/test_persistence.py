@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EpochTimer
@@ -305,7 +305,7 @@ def test_a_file_that_is_absent_is_the_usual_error(tmp_path):
 
 def test_a_file_of_another_version_warns(path, monkeypatch):
     monkeypatch.setattr(skrnn, "__version__", "9.9")
-    with pytest.warns(UserWarning, match="written by skrnn '0.* and this is 9.9"):
+    with pytest.warns(InconsistentVersionWarning, match=r"by skrnn 0.* and this is 9\.9"):
         load_model(path)
 
 

@@ -41,6 +41,8 @@ SPACING = 34
 SECONDS_TO_WRITE = 300
 #: Parts of a fit that train a network of their own before it; each has a file beside.
 STAGES = ("calibration",)
+#: What the files of members of an ensemble are called.
+MEMBER = "member"
 #: Digits of the digest in the name of a file in a directory.
 N_DIGITS = 32
 #: Callbacks of skorch whose state does not change the training.
@@ -84,6 +86,10 @@ class FitIdentity(NamedTuple):
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
+    def of_member(self, index: int) -> FitIdentity:
+        """Return the identity of one member's training in the fit of an ensemble."""
+        return self._replace(data=self.data | {"member": (str(index), "")})
+
     def differences(self, other: FitIdentity) -> list[str]:
         """Return in words in what the fit of a file, ``other``, differs from this one."""
         if self.estimator != other.estimator:
@@ -118,11 +124,15 @@ class Checkpoint:
         Where the network trains.
     stage : str, optional
         A row of ``STAGES``, if the fit is such a part of another.
+    member : int, optional
+        Which member of an ensemble is trained.
 
     Attributes
     ----------
-    keeps_finished : bool
-        Whether the file stays when training has finished.
+    is_part : bool
+        Whether the fit is a part of another, which needs its end.
+    in_directory : bool
+        Whether the file is one of many, which stay.
 
     Raises
     ------
@@ -138,6 +148,7 @@ class Checkpoint:
         fit: FitIdentity,
         device: str,
         stage: str | None,
+        member: int | None = None,
     ):
         self.fit = fit
         path = Path(given)
@@ -146,11 +157,16 @@ class Checkpoint:
             raise ValueError(
                 f"checkpoint={os.fspath(given)!r}: there is no directory {str(folder)!r}"
             )
-        self.keeps_finished = path.is_dir() or stage is not None
-        if path.is_dir():
+        self.is_part = stage is not None or member is not None
+        self.in_directory = path.is_dir()
+        #: the user's file
+        self.main = path
+        if self.in_directory:
             path = path / f"{fit.estimator}-{fit.digest[:N_DIGITS]}.checkpoint"
-        elif stage is not None:
-            path = path.with_name(f"{path.name}.{stage}")
+        else:
+            ends = [] if stage is None else [stage]
+            ends += [] if member is None else [f"{MEMBER}-{member}"]
+            path = path.with_name(".".join([path.name, *ends]))
         self.path = path
         self.environment = {
             "skrnn": import_module("skrnn").__version__,
@@ -272,18 +288,25 @@ class Checkpoint:
     def finish(self, net: SequenceNet, n_epochs: int) -> None:
         """Keep the end of the training in a directory; remove the file elsewhere."""
         self._remove_remains()
-        if self.keeps_finished:
+        if self.in_directory or self.is_part:
             if not self.finished:
                 state = {"net": net.training_state()}
                 self._write(state, n_epochs, finished=True)
             return
         if self.written is not None and _signature(self.path) == self.written:
             _remove(self.path)
-        for stage in STAGES:
-            path = self.path.with_name(f"{self.path.name}.{stage}")
-            with suppress(OSError, ModelFileError):
-                read_file(path)  # nobody else's file
-                _remove(path)
+        self.remove_parts()
+
+    def remove_parts(self) -> None:
+        """Remove the files of the parts of a fit that has finished."""
+        if self.in_directory:
+            return
+        name = escape(self.main.name)
+        for part in (*STAGES, MEMBER):
+            for path in self.main.parent.glob(f"{name}.{part}*"):
+                with suppress(OSError, ModelFileError):
+                    read_file(path)  # nobody else's file
+                    _remove(path)
 
     def _write(self, state: dict[str, Any], n_epochs: int, *, finished: bool) -> None:
         started = time.perf_counter()
