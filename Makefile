@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 PYTEST_ARGS ?=
+FUZZ_CASES ?= 100000
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -19,8 +20,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick test-oldest soak smoke dist lint format docs pictures bench bench-long
-.PHONY: constraints clean
+.PHONY: help demo test test-quick test-oldest fuzz soak smoke dist lint format docs pictures bench
+.PHONY: bench-long constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -50,6 +51,10 @@ test: $(VENV)/.stamp-dev ## set up and run every test, slow ones and doctests in
 
 test-quick: $(VENV)/.stamp-dev ## run the tests that are not marked slow
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.stamp-dev ## draw FUZZ_CASES of hostile data; blocks that passed (.fuzz/) are not run again
+	$(ONE_THREAD) SKRNN_FUZZ_CASES=$(FUZZ_CASES) SKRNN_FUZZ_DIR=$(CURDIR)/.fuzz $(BIN)/python -m pytest \
+		-n $(WORKERS) --dist worksteal tests/battery/test_random_data.py $(PYTEST_ARGS)
 
 # The oldest releases in an environment of their own, but for torch.
 OLDEST := .oldest
@@ -119,5 +124,5 @@ constraints: $(VENV)/.stamp-dev ## pin what the environment holds now
 
 clean: ## remove the environment, caches and built documentation
 	rm -rf $(VENV) .oldest .smoke docs/_build docs/gallery docs/generated docs/sg_execution_times.rst
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 	find skrnn tests examples benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true

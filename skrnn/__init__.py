@@ -43,6 +43,7 @@ _PACKAGES = [
     "onnx",
     "persistence",
     "preprocessing",
+    "testing",
 ]
 #: The file of each name, imported when it is first used: they need PyTorch, which metrics,
 #: preprocessing and model files do without.

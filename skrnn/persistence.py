@@ -35,6 +35,7 @@ from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
 from skrnn.modules.networks import NETWORKS, empty_network
 from skrnn.training import losses as training_losses
+from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.files import ModelFileError, read_file, write_file
 from skrnn.training.net import SequenceNet
 from skrnn.training.optimizers import OPTIMIZERS
@@ -76,6 +77,8 @@ KEPT_BY = {
     "rmsprop": {"step", "square_avg"},
 }
 PARTS = ("estimator", "versions", "parameters", "attributes", "net")
+#: What the members of an ensemble have in common.
+ALIKE = ("kind", "config", "criterion")
 #: Numbers in the configuration of a network that no array of its own bounds.
 MAX_LAYERS = 1000
 
@@ -140,7 +143,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
         name: _as_data(name, value)
         for name, value in attributes["_fitted_parameters"].items()
     }
-    net, weights = _net_as_data(estimator.net_)
+    net, weights = _nets_as_data(estimator.net_)
     document = {
         "estimator": name,
         "versions": _versions(),
@@ -229,7 +232,7 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
         )
         _expect(not callable(getattr(type(estimator), name, None)), "it hides a method")
     vars(estimator).update(attributes)
-    estimator.net_ = _net_from_data(document["net"], weights)
+    estimator.net_ = _nets_from_data(document["net"], weights)
     return estimator
 
 
@@ -275,6 +278,35 @@ def _from_data(value: Any) -> Any:
 
 
 # --- the net ------------------------------------------------------------------------------
+
+
+def _nets_as_data(net: Any) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Return a net, or the nets of an ensemble, as plain values and arrays."""
+    if not isinstance(net, EnsembleNet):
+        return _net_as_data(net)
+    members = []
+    arrays: dict[str, NDArray] = {}
+    for i, one in enumerate(net.nets):
+        data, own = _net_as_data(one)
+        members.append(data)
+        arrays |= {f"{i}.{name}": array for name, array in own.items()}
+    return {"members": members}, arrays
+
+
+def _nets_from_data(data: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
+    """Return a net, or an ensemble of nets with networks of one kind."""
+    if "members" not in data:
+        return _net_from_data(data, arrays)
+    members = data["members"]
+    _expect(isinstance(members, list) and len(members) > 0, "it has no members")
+    parts = [_with_prefix(arrays, f"{i}.") for i in range(len(members))]
+    _expect(sum(map(len, parts)) == len(arrays), "it has other arrays")
+    _expect(
+        all(one[part] == members[0][part] for one in members for part in ALIKE),
+        "its members differ",
+    )
+    nets = [_net_from_data(*one) for one in zip(members, parts, strict=True)]
+    return EnsembleNet(nets)
 
 
 def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:

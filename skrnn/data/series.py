@@ -33,6 +33,7 @@ from skrnn.data.fields import (
     roles_of,
 )
 from skrnn.data.layouts import check_is_container, open_frame
+from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of
 from skrnn.data.steps import is_sequence, shown, to_array
 
@@ -236,6 +237,10 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         raise TypeError(
             f"{name} must be a series of numbers, or several, got {type(X).__name__}"
         )
+    if isinstance(X, RaggedArray):
+        X = list(X)
+    elif not isinstance(X, list | tuple | np.ndarray):
+        X = _column_of_lists(X)
     of_objects = isinstance(X, np.ndarray) and X.dtype == object and X.size
     if of_objects and not is_sequence(X.flat[0]):
         try:
@@ -254,7 +259,16 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     if first is None or is_sequence(first):
         entries = list(X)
         return _read_list(entries, None, _numbered(len(entries), name), options)
-    return _read_list([np.asarray(X)], ["array"], [name], options)
+    return _read_list([open_series(X, name)[0]], ["array"], [name], options)
+
+
+def _column_of_lists(X: Any) -> Any:
+    """Return a column of lists, such as Arrow's, as an array of them; others as they are."""
+    try:
+        array = to_array(X)
+    except (ValueError, TypeError):
+        return X
+    return array if array.dtype == object else X
 
 
 def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.DataFrame:

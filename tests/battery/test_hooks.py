@@ -159,7 +159,7 @@ def test_what_dir_shows_is_public():
         [
             *skrnn.__all__,
             *("datasets", "inspection", "metrics", "model_selection", "onnx"),
-            *("persistence", "preprocessing"),
+            *("persistence", "preprocessing", "testing"),
             "__version__",
         ]
     )

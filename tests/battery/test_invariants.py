@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 
 
 def trimmed(outputs, like):
@@ -24,26 +23,6 @@ def assert_same_in_order(case, model, X, order):
 
 
 # --- alone, in any batch, in any order -----------------------------------------------
-
-
-def test_a_sequence_is_predicted_alone_as_in_a_batch(
-    make_estimator, X, y, outputs, answers
-):
-    model = make_estimator().fit(X, y)
-    together, predicted = outputs(model, X), answers(model, X)
-    for i, sequence in enumerate(X):
-        alone = outputs(model, [sequence])[0]
-        assert_allclose(alone, together[i, : len(alone)], rtol=1e-5, atol=1e-6)
-        assert_same_answer(answers(model, [sequence])[0], predicted[i])
-
-
-def assert_same_answer(got, expected):
-    """Assert equality, of floats up to the last digits of float32."""
-    first = expected[0] if isinstance(expected, list) and expected else expected
-    if isinstance(first, float):
-        assert got == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    else:
-        assert got == expected
 
 
 def test_the_order_of_the_sequences_changes_no_bit(make_estimator, X, y, answers, rng):
@@ -70,22 +49,7 @@ def test_the_order_of_unseen_words_changes_no_bit(make_estimator, words, y, rng)
     assert_same_in_order(make_estimator, model, unseen, rng.permutation(len(unseen)))
 
 
-def test_equal_sequences_get_equal_predictions(make_estimator, X, y, outputs):
-    model = make_estimator().fit(X, y)
-    predicted = outputs(model, [X[3], X[0], X[3], X[1], X[3]])
-    assert_allclose(predicted[[2, 4]], predicted[[0, 0]], rtol=1e-6, atol=1e-7)
-
-
 # --- lengths -------------------------------------------------------------------------
-
-
-def test_lengths_that_training_lacks_are_predicted(make_estimator, X, outputs):
-    model = make_estimator.fit([sequence[:2] for sequence in X])
-    long = [list(sequence) * 20 for sequence in X]
-    predicted = outputs(model, [*long, *X])
-    assert np.isfinite(predicted).all()
-    expected = outputs(model, X)
-    assert_allclose(trimmed(predicted[24:], expected), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_sequences_of_length_one_are_enough(make_estimator, X, outputs):
@@ -148,13 +112,6 @@ def test_without_random_state_numpys_global_seed_decides(make_any, X, y, outputs
     assert not np.allclose(first, other, rtol=1e-4)
 
 
-def test_a_clone_learns_the_same(make_any, X, y, outputs):
-    model = make_any().fit(X, y)
-    cloned = clone(model)
-    assert not [name for name in vars(cloned) if name.endswith("_")]
-    assert_array_equal(outputs(cloned.fit(X, y), X), outputs(model, X))
-
-
 def test_a_second_fit_forgets_the_first(make_estimator, X, words, y, outputs):
     expected = make_estimator().fit(X, y)
     model = make_estimator().fit(words[::-1], make_estimator.targets(words[::-1]))
@@ -179,18 +136,6 @@ def test_a_fit_on_tokens_forgets_one_on_frames(make_estimator, words, cube, y):
     model.fit(frame, make_estimator.targets(cube))
     assert not hasattr(model, "vocabulary_")
     assert model.n_features_in_ == 5
-
-
-def test_predicting_changes_nothing(make_any, X, y, outputs):
-    model = make_any().fit(X, y)
-    state = dict(vars(model))
-    weights = {k: v.clone() for k, v in model.net_.module_.state_dict().items()}
-    first = outputs(model, X)
-    model.predict(X)
-    assert_array_equal(outputs(model, X), first)
-    assert vars(model) == state
-    for name, weight in model.net_.module_.state_dict().items():
-        assert_array_equal(weight, weights[name])
 
 
 # --- what fit learns of X ------------------------------------------------------------

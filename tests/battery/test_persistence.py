@@ -118,11 +118,6 @@ def test_several_kinds_of_targets_are_restored(restored, tmp_path):
     assert_array_equal(back.predict_quantiles(X), model.predict_quantiles(X))
 
 
-def test_an_unfitted_estimator_is_restored(make_any):
-    model = make_any()
-    assert pickle.loads(pickle.dumps(model)).get_params() == model.get_params()
-
-
 SCRIPT = """
 import sys
 import joblib

@@ -154,14 +154,6 @@ def test_cross_validation_takes_every_container(make_estimator, X, y, container)
     assert_array_equal(scores, cross_val_score(make_estimator(), X, y, cv=2))
 
 
-def test_cross_val_predict_returns_the_folds_in_the_order_of_X(make_estimator, X, y):
-    got = cross_val_predict(make_estimator(), X, y, cv=KFold(3))
-    assert len(got) == 24
-    model = make_estimator().fit(X[8:], take(y, range(8, 24)))
-    plain = [row.tolist() if hasattr(row, "tolist") else row for row in got[:8]]
-    assert plain == make_estimator.answers(model, X[:8])
-
-
 @pytest.mark.parametrize(
     "method", ["predict_proba", "predict_log_proba", "decision_function"]
 )
@@ -518,15 +510,6 @@ def test_fits_in_threads_side_by_side_give_the_same_bits_as_alone(
     with parallel_config(backend="threading", n_jobs=2):
         together = Parallel()(delayed(fit)(seed) for seed in range(4))
     assert_array_equal(together, alone)
-
-
-def test_one_model_predicts_in_several_threads(make_estimator, X, y, outputs):
-    model = make_estimator().fit(X, y)
-    expected = outputs(model, X)
-    with parallel_config(backend="threading", n_jobs=2):
-        results = Parallel()(delayed(outputs)(model, X) for _ in range(8))
-    for result in results:
-        assert_array_equal(result, expected)
 
 
 THREADS = """

@@ -2,8 +2,11 @@
 
 import numpy as np
 import polars
+import pyarrow
+import pytest
 
-from skrnn.data.series import open_series
+from skrnn.data.ragged import RaggedArray
+from skrnn.data.series import SeriesOptions, open_series, read_entries
 
 
 def test_a_series_is_read_by_column_and_keeps_its_memory():
@@ -16,3 +19,33 @@ def test_a_series_is_read_by_column_and_keeps_its_memory():
     values, names = open_series(array, "series")
     assert values is array
     assert names is None
+
+
+# --- columns of lists ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [polars.Series, pyarrow.array, lambda X: pyarrow.chunked_array([X])],
+    ids=["polars", "Arrow", "Arrow in chunks"],
+)
+def test_a_column_of_lists_has_a_series_a_row(hold):
+    entries = read_entries(hold([[1.0, 2.0, 3.0], [4.0, 5.0]]), SeriesOptions(1), "X")
+    assert [np.ravel(target).tolist() for target in entries.targets] == [
+        [1, 2, 3],
+        [4, 5],
+    ]
+
+
+def test_a_ragged_array_has_a_series_a_sequence():
+    ragged = RaggedArray.from_sequences([np.arange(3.0), np.arange(2.0)])
+    entries = read_entries(ragged, SeriesOptions(1), "X")
+    assert [np.ravel(target).tolist() for target in entries.targets] == [
+        [0, 1, 2],
+        [0, 1],
+    ]
+
+
+def test_a_list_of_other_objects_is_named():
+    with pytest.raises(ValueError, match=r"X is not an array \(n_steps,\)"):
+        read_entries([object(), np.arange(3.0)], SeriesOptions(1), "X")

@@ -66,7 +66,9 @@ class RegressionLossParameters:
     loss: str = parameter(
         "squared_error",
         [OneOf(LOSSES)],
-        "Training minimizes it over y scaled to unit deviation.",
+        """Training minimizes it over y scaled by mean and deviation. Those of "huber",
+        "absolute_error" and "quantile" come from the median and the quartiles, which
+        outliers hardly change.""",
         architecture=True,
     )
     quantiles: Sequence[float] = parameter(
