@@ -20,7 +20,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick fuzz lint format docs pictures bench bench-long constraints clean
+.PHONY: help demo test test-quick test-oldest fuzz soak smoke dist lint format docs pictures bench
+.PHONY: bench-long constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -55,6 +56,43 @@ fuzz: $(VENV)/.stamp-dev ## draw FUZZ_CASES of hostile data; blocks that passed 
 	$(ONE_THREAD) SKRNN_FUZZ_CASES=$(FUZZ_CASES) SKRNN_FUZZ_DIR=$(CURDIR)/.fuzz $(BIN)/python -m pytest \
 		-n $(WORKERS) --dist worksteal tests/battery/test_random_data.py $(PYTEST_ARGS)
 
+# The oldest releases in an environment of their own. torch is the newest one that is pinned.
+OLDEST := .oldest
+OLDEST_PIP := $(OLDEST)/bin/python -m pip --disable-pip-version-check
+
+$(OLDEST)/.stamp: pyproject.toml constraints.txt constraints-oldest.txt
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST_PIP) install --quiet -c constraints.txt torch
+	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt hatchling editables pytest pytest-xdist hypothesis
+	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt --no-build-isolation -e .
+	@touch $@
+
+test-oldest: $(OLDEST)/.stamp ## run the quick tests with the oldest releases that are supported
+	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' \
+		tests/data tests/training tests/estimators $(PYTEST_ARGS)
+
+soak: $(VENV)/.stamp-dev ## kill, interrupt, damage and repeat for the better part of an hour
+	$(ONE_THREAD) $(BIN)/python tests/soak/mutants.py --mutants 10000
+	$(ONE_THREAD) $(BIN)/python tests/soak/kills.py --kills 100
+	$(ONE_THREAD) $(BIN)/python tests/soak/interrupts.py --interrupts 50
+	$(ONE_THREAD) $(BIN)/python tests/soak/leaks.py
+
+# The time stamps of the archives are those of the last commit, so that they are the same bytes
+# wherever and whenever they are built.
+dist: $(VENV)/.stamp-run ## build wheel and source archive twice, and compare
+	rm -rf dist build/again
+	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct); \
+	$(BIN)/hatchling build -d dist && $(BIN)/hatchling build -d build/again
+	cd dist && sha256sum * > ../build/again/SHA256SUMS
+	cd build/again && sha256sum -c SHA256SUMS
+
+smoke: dist ## install the wheel alone into an empty environment, and try every estimator
+	rm -rf .smoke
+	$(PYTHON) -m venv .smoke
+	.smoke/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt torch
+	.smoke/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
+	cd .smoke && OMP_NUM_THREADS=1 bin/python ../tests/smoke.py
+
 lint: $(VENV)/.stamp-dev ## check format, style, types and the direction of imports
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -84,6 +122,6 @@ constraints: $(VENV)/.stamp-dev ## pin what the environment holds now
 	@mv constraints.tmp constraints.txt
 
 clean: ## remove the environment, caches and built documentation
-	rm -rf $(VENV) docs/_build docs/gallery docs/generated docs/sg_execution_times.rst
+	rm -rf $(VENV) .oldest .smoke docs/_build docs/gallery docs/generated docs/sg_execution_times.rst
 	rm -rf .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 	find skrnn tests examples benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true

@@ -4,6 +4,7 @@ from . import (
     cold_start,
     crf_speed,
     engine,
+    ensembles,
     generation_speed,
     gradient_flow,
     importance,
@@ -42,6 +43,7 @@ SPEED = _by_name(
 PROGRAMS = SPEED | _by_name(
     scaling,
     quality_classification,
+    ensembles,
     quality_audio,
     moving_digits,
     quality_tables,

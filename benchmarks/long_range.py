@@ -174,6 +174,7 @@ def _print_scores(task, make, classes, names, steps, quick, seeds):
                     max_epochs=1 if quick else N_EPOCHS, random_state=seed
                 )
                 scores.append(model.fit(X, y).score(X_test, y_test))
+                progress(f"{scores[-1]:.3f}, {model.n_parameters_:,} parameters")
             row += [_mean_and_range(scores), f"{model.n_parameters_:,}"]
         if name == "lstm":
             size = model.n_parameters_

@@ -160,6 +160,54 @@ def _write_arrow(path, n_steps, seed):
         writer.write_table(table)
 
 
+def multiples(quick, seeds):
+    """Measure the peak of a fit and a prediction as a multiple of the data."""
+    rows, goals = [], []
+    for name, n_sequences, n_steps in (("short", 200_000, 10), ("long", 2_000, 2_000)):
+        n_sequences //= 20 if quick else 1
+        progress(f"peak memory at {n_sequences:,} {name} sequences")
+        found = run_in_child(
+            "benchmarks.scaling", "--multiple", n_sequences, n_steps, seeds[0]
+        )
+        data = found["data"]
+        by_part = {part: found[part] / data for part in ("fit", "predict")}
+        rows.append(
+            (
+                f"{n_sequences:,} of {n_steps // 2} to {3 * n_steps // 2} steps",
+                f"{data / MIB:,.0f}",
+                *(f"{multiple:.1f}" for multiple in by_part.values()),
+            )
+        )
+        goals += [
+            at_most(f"{name} sequences: peak of {part} / data", multiple, 6.0, 1)
+            for part, multiple in by_part.items()
+        ]
+    print_table(
+        "Peak memory of a network of 4 units as a multiple of X (4 float32 features a step)",
+        ("sequences", "X (MiB)", "fit", "predict"),
+        rows,
+        "Anonymous memory beyond what the process held with X and after a small fit.",
+    )
+    return goals
+
+
+def measure_multiple(n_sequences, n_steps, seed):
+    """Return the bytes of X, and the rise of memory in a fit and a prediction."""
+    rng = np.random.default_rng(seed)
+    small = {"hidden_size": 4, "max_epochs": 1, "batch_size": 256, "random_state": 0}
+    model = SequenceClassifier(**small, bidirectional=False, early_stopping=False)
+    model.fit(rng.normal(size=(20, 5, 4)), np.arange(20) % 2)
+    lengths = rng.integers(n_steps // 2, 3 * n_steps // 2 + 1, size=n_sequences)
+    X = [rng.normal(size=(n, 4)).astype(np.float32) for n in lengths]
+    y = np.arange(n_sequences) % 2
+    found = {"data": sum(x.nbytes for x in X)}
+    tasks = (("fit", lambda: model.fit(X, y)), ("predict", lambda: model.predict(X)))
+    for name, task in tasks:
+        before = _anonymous_memory()
+        found[name] = _peak_of(task) - before
+    return found
+
+
 def measure_mapped(path):
     """Return the bytes of a column, and the peaks of anonymous memory, by sampling."""
     X = pa.ipc.open_file(pa.memory_map(path)).read_all()["x"]
@@ -171,16 +219,21 @@ def measure_mapped(path):
         ("fit", lambda: model.fit(X, y)),
         ("predict", lambda: model.predict(X)),
     ):
-        samples, done = [], threading.Event()
-        sampler = threading.Thread(target=_sample, args=(samples, done))
-        sampler.start()
-        try:
-            task()
-        finally:
-            done.set()
-            sampler.join()
-        found[name] = max(samples)
+        found[name] = _peak_of(task)
     return found
+
+
+def _peak_of(task):
+    """Return the peak of anonymous memory while a task runs."""
+    samples, done = [_anonymous_memory()], threading.Event()
+    sampler = threading.Thread(target=_sample, args=(samples, done))
+    sampler.start()
+    try:
+        task()
+    finally:
+        done.set()
+        sampler.join()
+    return max(samples)
 
 
 def _sample(samples, done):
@@ -209,11 +262,13 @@ def _size_of(X):
     )
 
 
-PARTS = (fit_time, memory, mapped)
+PARTS = (fit_time, memory, multiples, mapped)
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         print(json.dumps(measure_fit_memory(*map(int, sys.argv[2:]))))
+    elif sys.argv[1:2] == ["--multiple"]:
+        print(json.dumps(measure_multiple(*map(int, sys.argv[2:]))))
     elif sys.argv[1:2] == ["--mapped"]:
         print(json.dumps(measure_mapped(sys.argv[2])))
     else:

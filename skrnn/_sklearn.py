@@ -19,7 +19,6 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
-    "check_sample_weight",
     "check_scoring",
     "get_feature_names",
     "safe_indexing",
@@ -136,7 +134,7 @@ def _check_metric(place: str, name: str) -> None:
         if len(name) > 2 and initials[each].endswith(name.lower()) and each not in similar
     ]
     meant = f"; did you mean {' or '.join(map(repr, similar[:4]))}?" if similar else ";"
-    got = "" if repr(name) in place else f"={name!r}"
+    got = "" if repr(name) in place else f"={name[:80]!r}"
     raise ValueError(
         f"{place}{got} is no metric of scikit-learn{meant} "
         "sklearn.metrics.get_scorer_names() lists all"

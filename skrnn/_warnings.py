@@ -8,8 +8,8 @@ import warnings
 PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the line outside skrnn that called it."""
+def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line outside skrnn that called it; a warning has a category of its own."""
     frame, level = sys._getframe(1), 2
     while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
         frame, level = frame.f_back, level + 1

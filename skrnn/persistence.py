@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skrnn._callbacks import without_callbacks
-from skrnn._warnings import warn
+from skrnn._versions import check_version, current_version
 from skrnn.data.documents import CLASSES, read_document, write_document
 from skrnn.data.steps import shown
 from skrnn.estimators._calibration import Calibration
@@ -30,15 +29,16 @@ from skrnn.estimators._feedforward import (
 )
 from skrnn.estimators._forecaster import FeedForwardForecaster, SequenceForecaster
 from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
-from skrnn.estimators._parameters._training import OPTIMIZERS
 from skrnn.estimators._regressor import SequenceRegressor
 from skrnn.estimators._rows import check_parameters
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
 from skrnn.modules.networks import NETWORKS, empty_network
 from skrnn.training import losses as training_losses
+from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.files import ModelFileError, read_file, write_file
 from skrnn.training.net import SequenceNet
+from skrnn.training.optimizers import OPTIMIZERS
 from skrnn.training.seeding import make_generator
 
 __all__ = ["ModelFileError", "load_model", "save_model"]
@@ -77,6 +77,8 @@ KEPT_BY = {
     "rmsprop": {"step", "square_avg"},
 }
 PARTS = ("estimator", "versions", "parameters", "attributes", "net")
+#: What the members of an ensemble have in common.
+ALIKE = ("kind", "config", "criterion")
 #: Numbers in the configuration of a network that no array of its own bounds.
 MAX_LAYERS = 1000
 
@@ -141,7 +143,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
         name: _as_data(name, value)
         for name, value in attributes["_fitted_parameters"].items()
     }
-    net, weights = _net_as_data(estimator.net_)
+    net, weights = _nets_as_data(estimator.net_)
     document = {
         "estimator": name,
         "versions": _versions(),
@@ -177,7 +179,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Warns
     -----
-    UserWarning
+    sklearn.exceptions.InconsistentVersionWarning
         If another version of skrnn wrote the file.
 
     See Also
@@ -210,8 +212,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     """Return the estimator of a document."""
     _expect(sorted(document) == sorted(PARTS), "it has other parts")
-    _check_versions(document["versions"])
     _expect(document["estimator"] in ESTIMATORS, "it names no estimator")
+    check_version(document["estimator"], document["versions"].get("skrnn"))
     parameters, attributes = document["parameters"], document["attributes"]
     estimator = ESTIMATORS[document["estimator"]](
         **{name: _from_data(value) for name, value in parameters.items()}
@@ -230,7 +232,7 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
         )
         _expect(not callable(getattr(type(estimator), name, None)), "it hides a method")
     vars(estimator).update(attributes)
-    estimator.net_ = _net_from_data(document["net"], weights)
+    estimator.net_ = _nets_from_data(document["net"], weights)
     return estimator
 
 
@@ -278,14 +280,42 @@ def _from_data(value: Any) -> Any:
 # --- the net ------------------------------------------------------------------------------
 
 
+def _nets_as_data(net: Any) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """Return a net, or the nets of an ensemble, as plain values and arrays."""
+    if not isinstance(net, EnsembleNet):
+        return _net_as_data(net)
+    members = []
+    arrays: dict[str, NDArray] = {}
+    for i, one in enumerate(net.nets):
+        data, own = _net_as_data(one)
+        members.append(data)
+        arrays |= {f"{i}.{name}": array for name, array in own.items()}
+    return {"members": members}, arrays
+
+
+def _nets_from_data(data: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
+    """Return a net, or an ensemble of nets with networks of one kind."""
+    if "members" not in data:
+        return _net_from_data(data, arrays)
+    members = data["members"]
+    _expect(isinstance(members, list) and len(members) > 0, "it has no members")
+    parts = [_with_prefix(arrays, f"{i}.") for i in range(len(members))]
+    _expect(sum(map(len, parts)) == len(arrays), "it has other arrays")
+    _expect(
+        all(one[part] == members[0][part] for one in members for part in ALIKE),
+        "its members differ",
+    )
+    nets = [_net_from_data(*one) for one in zip(members, parts, strict=True)]
+    return EnsembleNet(nets)
+
+
 def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
     """Return a net as plain values, and its weights."""
     state = net.__getstate__()
     settings = dict(state["settings"])
     criterion, optimizer = settings.pop("criterion"), settings.pop("optimizer")
     losses = {kind: name for name, kind in LOSSES.items()}
-    by_class = {kind: name for name, (kind, _) in OPTIMIZERS.items()}
-    if optimizer not in by_class:
+    if optimizer not in OPTIMIZERS:
         raise TypeError(
             f"optimizer={shown(optimizer)} cannot be stored in a model file, which holds "
             f"plain values and no code; {_remedy('optimizer')}"
@@ -298,7 +328,7 @@ def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
         "config": dict(config),
         "settings": settings,
         "criterion": losses[criterion],
-        "optimizer": by_class[optimizer],
+        "optimizer": optimizer,
         "order": state["order"],
         "dropout_seed": state["dropout_seed"],
         "history": state["history"],
@@ -332,9 +362,10 @@ def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> Sequenc
         and (order.dtype, order.shape) == (state.dtype, state.shape),
         "its random state is none of PyTorch",
     )
+    _expect(data["optimizer"] in OPTIMIZERS, "it names no optimizer")
     settings = data["settings"] | {
         "criterion": LOSSES[data["criterion"]],
-        "optimizer": OPTIMIZERS[data["optimizer"]][0],
+        "optimizer": data["optimizer"],
     }
     net = SequenceNet.__new__(SequenceNet)
     net.__setstate__(
@@ -452,18 +483,9 @@ def _check_sizes(config: Any, n_values: int) -> None:
 # --- versions -----------------------------------------------------------------------------
 
 
-def _version() -> str:
-    return str(import_module("skrnn").__version__)
-
-
 def _versions() -> dict[str, str]:
-    return {"skrnn": _version(), "numpy": np.__version__, "torch": str(torch.__version__)}
-
-
-def _check_versions(versions: Any) -> None:
-    written = versions.get("skrnn")
-    if written != _version():
-        warn(
-            f"the file was written by skrnn {shown(written)}, and this is {_version()}: its "
-            "predictions may differ"
-        )
+    return {
+        "skrnn": current_version(),
+        "numpy": np.__version__,
+        "torch": str(torch.__version__),
+    }

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+# Programs: `make soak` and `make smoke` run them.
+collect_ignore = ["smoke.py", "soak"]
+
 # The networks of the tests are small: a second thread would only get in the way of the
 # other workers.
 torch.set_num_threads(1)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EpochTimer
@@ -236,6 +236,55 @@ def test_hostile_documents_are_refused(path, change):
     assert len(str(caught.value)) < 500
 
 
+def set_group(name, value):
+    def change(document, arrays):
+        names, items = document["net"]["$"][1:]
+        keys, group = items[names.index("optimizer_groups")][0]["$"][1:]
+        group[keys.index(name)] = value
+
+    return change
+
+
+def set_moments(name, value):
+    def change(document, arrays):
+        arrays[f"optimizer.{name}"] = value
+
+    return change
+
+
+def drop_moments(document, arrays):
+    del arrays["optimizer.0.exp_avg"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop_moments,
+        set_net(dropout=[1, 2]),
+        set_net(optimizer_groups=[]),
+        set_net(optimizer_groups="groups"),
+        set_group("params", [0, 0]),
+        set_group("lr", "high"),
+        set_group("lr", -1.0),
+        set_group("betas", {"$": ["tuple", [0.9]]}),
+        set_moments("0.exp_avg", np.ones(3, np.float32)),
+        set_moments("0.exp_avg_sq", np.ones(3, np.float64)),
+        set_moments("0.step", np.ones(3, np.float32)),
+        set_moments("0.momentum", np.ones(3, np.float32)),
+        set_moments("99.step", np.ones((), np.float32)),
+        set_moments("-1.step", np.ones((), np.float32)),
+        set_moments("exp_avg", np.ones((), np.float32)),
+    ],
+)
+def test_hostile_states_of_optimizers_are_refused(tmp_path, change):
+    path = tmp_path / "model"
+    save_model(SequenceClassifier(**QUICK, keep_optimizer=True).fit(X, Y), path)
+    load_model(path)
+    changed(path, change)
+    with pytest.raises(ModelFileError, match=r"optimizer|random state"):
+        load_model(path)
+
+
 def test_a_network_larger_than_its_weights_takes_no_memory(path):
     changed(path, set_config("hidden_size", 40))  # 130 would be 10 ** 5 weights
     with pytest.raises(ModelFileError, match="weights are not those of its network"):
@@ -256,7 +305,7 @@ def test_a_file_that_is_absent_is_the_usual_error(tmp_path):
 
 def test_a_file_of_another_version_warns(path, monkeypatch):
     monkeypatch.setattr(skrnn, "__version__", "9.9")
-    with pytest.warns(UserWarning, match="written by skrnn '0.* and this is 9.9"):
+    with pytest.warns(InconsistentVersionWarning, match=r"by skrnn 0.* and this is 9\.9"):
         load_model(path)
 
 

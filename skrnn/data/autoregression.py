@@ -99,6 +99,10 @@ class Autoregression:
             self.coefficients, self.intercept = _solve(x, y, weight)[chosen - 1]
         return self
 
+    def drop_errors(self) -> None:
+        """Delete the errors of single windows, of which there are as many as data."""
+        self.late, self.late_errors = self.late[:0], np.empty(0)
+
     def predict(
         self,
         target: RaggedArray,

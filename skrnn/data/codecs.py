@@ -6,7 +6,7 @@ of static columns.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skrnn.data.embeddings import PretrainedVectors, check_embeddings
 from skrnn.data.fields import StaticColumns
 from skrnn.data.ragged import RaggedArray, offsets_of
-from skrnn.data.scaling import Standardization
+from skrnn.data.scaling import BLOCK, Standardization
 from skrnn.data.steps import StepShape
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
@@ -216,9 +216,13 @@ class FeatureCodec:
         values = self.standard.apply(columns)
         normalised = self.level_and_scale(steps)
         if normalised is not None:
-            level, scale = (np.repeat(part[:, 0], steps.lengths) for part in normalised)
-            target = (columns[:, self.target_feature] - level) / scale
-            values[:, self.target_feature] = np.nan_to_num(target, nan=0.0)
+            for rows, block in blocks_of(steps):
+                level, scale = (
+                    np.repeat(part[rows, 0], block.lengths) for part in normalised
+                )
+                target = (block.values[:, self.target_feature] - level) / scale
+                places = slice(steps.offsets[rows.start], steps.offsets[rows.stop])
+                values[places, self.target_feature] = np.nan_to_num(target, nan=0.0)
         if len(self.gaps):
             values[:, self.gaps] = self._fill(values[:, self.gaps], last)
             size = min(1.0, np.sqrt(self.INDICATORS / len(self.gaps)))
@@ -336,6 +340,11 @@ class FeatureCodec:
 
         A sequence without any real value has the training data's mean as its level.
         """
+        found = [self._level_of(block) for _, block in blocks_of(steps)]
+        level, squares, counts = map(np.concatenate, zip(*found, strict=True))
+        return level, squares, counts
+
+    def _level_of(self, steps: RaggedArray) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
         starts, lengths = steps.offsets[:-1], steps.lengths
         values = steps.values[:, self.target_feature].astype(np.float64)
         real = ~np.isnan(values)
@@ -351,6 +360,23 @@ class FeatureCodec:
         distance = np.where(real, values - np.repeat(level, lengths), 0.0)
         squares = np.add.reduceat(np.square(distance), starts) / np.maximum(counts, 1)
         return level, squares, counts
+
+
+def blocks_of(steps: RaggedArray) -> Iterator[tuple[slice, RaggedArray]]:
+    """Yield sequences in blocks, which bound the memory of what is computed from them.
+
+    A block has ``BLOCK`` steps at most, or is one sequence. It comes with its place among
+    the sequences, and is a view.
+    """
+    start, n_sequences = 0, len(steps)
+    while start < n_sequences:
+        first = steps.offsets[start]
+        stop = int(np.searchsorted(steps.offsets, first + BLOCK, side="right")) - 1
+        stop = min(max(stop, start + 1), n_sequences)
+        offsets = steps.offsets[start : stop + 1]
+        values = steps.values[offsets[0] : offsets[-1]]
+        yield slice(start, stop), RaggedArray(values, offsets - offsets[0])
+        start = stop
 
 
 def image_shape(image: StepShape) -> tuple[int, int, int]:

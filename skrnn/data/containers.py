@@ -61,6 +61,7 @@ from skrnn.data.steps import (
     step_shape,
     to_array,
     to_floats,
+    unreadable_tensor,
 )
 
 __all__ = [
@@ -232,7 +233,7 @@ def check_sequences(
         parameter = "static_features" if fields.time is None else "time"
         names: Any = fields.static if fields.time is None else fields.time
         raise ValueError(
-            f"{parameter}={names!r} names columns, but {name} is not a frame of fields"
+            f"{parameter}={shown(names)} names columns, but {name} is not a frame of fields"
         )
     missing = fields.allow_missing_steps
     if layout == "array":
@@ -301,6 +302,8 @@ def _check_list(
     if isinstance(sequences[0], pd.DataFrame) or is_foreign_frame(sequences[0]):
         named = sequences[0]
         sequences = _frames_as_arrays(sequences, name)
+    if memoryview in set(map(type, sequences)):
+        sequences = [np.asarray(s) if type(s) is memoryview else s for s in sequences]
     kind = _kind_of(sequences, input_type, empty, name, advice)
     texts: list[str] | None = None
     shapes: tuple[StepShape, ...] = ()
@@ -413,10 +416,10 @@ def _check_each_sequence(sequences: Sequence, name: str) -> None:
         if is_missing(sequence):
             texts = any(isinstance(other, str) for other in sequences)
             remedy = 'fill it, for example by fillna("")' if texts else "leave it out"
-            raise ValueError(f"{name}[{i}] is missing ({sequence!r}); {remedy}")
-        if is_packed(sequence):
+            raise ValueError(f"{name}[{i}] is missing ({shown(sequence)}); {remedy}")
+        if is_packed(sequence) or unreadable_tensor(sequence) is not None:
             raise TypeError(
-                f"{name}[{i}] is PackedSequence, expected a sequence"
+                f"{name}[{i}] is {type(sequence).__name__}, expected a sequence"
                 f"{remedy_for(sequence, f'{name}[{i}]')}"
             )
 
@@ -435,7 +438,7 @@ def _list_form(sequences: Sequence, steps: RaggedArray) -> Form:
     """Return "nested" for equally long lists of numbers, which scikit-learn reads as 2-D."""
     lengths = steps.lengths
     nested = lengths.min() == lengths.max() > 0 and all(
-        isinstance(s, list | tuple) and np.ndim(s[0]) == 0 for s in sequences
+        isinstance(s, list | tuple) and not is_sequence(s[0]) for s in sequences
     )
     if nested:
         return Form("numeric", "nested", int(lengths[0]))

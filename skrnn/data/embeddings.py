@@ -15,10 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn.data.steps import shown, to_array
+from skrnn.data.values import REAL, read_numbers
+
 EXPECTED = (
     "must map tokens to vectors (a dict, gensim's KeyedVectors or a DataFrame indexed by "
     "token)"
 )
+
+
+#: Larger numbers overflow in the network that reads them.
+MAX_VALUE = 1e18
 
 
 class _Table(Protocol):
@@ -161,27 +168,32 @@ class PretrainedVectors:
 
     def _read(self, key: Hashable) -> NDArray[np.float32]:
         vector = self._convert(key)
-        place = f"{self._name}[{key!r}]"
+        place = f"{self._name}[{shown(key)}]"
         if len(vector) != self.dim:
             raise ValueError(
                 f"{place} has {len(vector)} values, expected {self.dim}, as the first "
                 "vector has"
             )
-        if not np.isfinite(vector).all():
-            raise ValueError(f"{place} is not finite in float32")
+        if not (np.abs(vector) <= MAX_VALUE).all():
+            raise ValueError(
+                f"{place} is not finite in float32, or holds a number beyond {MAX_VALUE:.0e}"
+            )
         return vector
 
     def _convert(self, key: Hashable) -> NDArray[np.float32]:
         """Return the float32 vector of a key that exists."""
-        place = f"{self._name}[{key!r}]"
+        place = f"{self._name}[{shown(key)}]"
         value = self._table[key]
         try:
+            vector = to_array(value)
+            if vector.dtype.kind not in REAL:
+                vector = read_numbers(vector, place)
             with np.errstate(over="ignore"):
-                vector = np.asarray(value, dtype=np.float32)
+                vector = vector.astype(np.float32, copy=False)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(
                 f"{place} has type {type(value).__name__}, expected a vector of numbers: "
-                f"{error}"
+                f"{str(error)[:200]}"
             ) from error
         if vector.ndim != 1 or not len(vector):
             raise ValueError(
@@ -197,8 +209,8 @@ class _FrameRows:
         for column, dtype in frame.dtypes.items():
             if not pd.api.types.is_numeric_dtype(dtype):
                 raise ValueError(
-                    f"{name} has column {column!r} of {dtype}, expected numbers only; if "
-                    f"it holds the tokens, pass {name}.set_index({column!r})"
+                    f"{name} has column {shown(column)} of {dtype}, expected numbers only; if "
+                    f"it holds the tokens, pass {name}.set_index({shown(column)})"
                 )
         _check_unique(frame.index, name)
         self._index = frame.index
@@ -238,7 +250,7 @@ class _SeriesRows:
 def _check_unique(index: pd.Index, name: str) -> None:
     if not index.is_unique:
         token = index[index.duplicated()][0]
-        raise ValueError(f"the index of {name} has {token!r} more than once")
+        raise ValueError(f"the index of {name} has {shown(token)} more than once")
 
 
 def _forms(token: Hashable, lowercase: bool) -> list[Hashable]:
@@ -262,7 +274,7 @@ def _describe(embeddings: Any) -> str:
     kind = type(embeddings).__name__
     if isinstance(embeddings, str | os.PathLike):
         return (
-            f"{embeddings!r}; skrnn.datasets.read_vectors reads a text file of GloVe or "
+            f"{shown(embeddings)}; skrnn.datasets.read_vectors reads a text file of GloVe or "
             "word2vec"
         )
     if hasattr(embeddings, "wv"):

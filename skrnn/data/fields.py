@@ -507,7 +507,7 @@ def _tokens(
     for i, cell in enumerate(cells):
         if is_missing(cell):
             raise ValueError(
-                f'{place} is missing in row {i} ({cell!r}); fill it, by fillna("") or an '
+                f'{place} is missing in row {i} ({shown(cell)}); fill it, by fillna("") or an '
                 "empty list"
             )
         strange = not is_sequence(cell) or is_frame(cell)
@@ -563,7 +563,7 @@ def read_arrays(
             continue
         if is_missing(cell):
             raise ValueError(
-                f"row {i} of {place} is missing ({cell!r}); leave that row out"
+                f"row {i} of {place} is missing ({shown(cell)}); leave that row out"
             )
         if isinstance(cell, str) or not is_sequence(cell):
             raise TypeError(

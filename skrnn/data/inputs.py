@@ -34,7 +34,7 @@ from skrnn.data.containers import (
 )
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray
-from skrnn.data.steps import StepShape, check_finite
+from skrnn.data.steps import StepShape, check_finite, shown
 from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import Vocabulary
 
@@ -273,7 +273,7 @@ class Inputs:
             if token in strange:
                 sequence, step = steps.step_of(position)
                 raise ValueError(
-                    f"{name}[{sequence}], step {step} is {token!r}, which the tokenizer "
+                    f"{name}[{sequence}], step {step} is {shown(token)}, which the tokenizer "
                     "would split; a text is a string, or a list of its tokens"
                 )
 

@@ -24,7 +24,8 @@ from skrnn.data.columns import (
     is_foreign_frame,
 )
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import is_missing, is_sequence, shown, to_array
+from skrnn.data.steps import is_missing, is_sequence, shown, to_array, unreadable_tensor
+from skrnn.data.values import place_of
 
 Layout = Literal["list", "columns", "array", "fields"]
 
@@ -119,6 +120,8 @@ def remedy_for(X: Any, name: str) -> str | None:
         return f"; pass torch.nn.utils.rnn.unpack_sequence({name})"
     if getattr(X, "is_nested", False) is True:
         return f"; pass the nested tensor's sequences as list({name}.unbind())"
+    if (remedy := unreadable_tensor(X)) is not None:
+        return f" of layout {getattr(X, 'layout', None)}; {remedy}"
     if isinstance(X, list | tuple | RaggedArray):
         return None
     if kind.endswith("GroupBy"):
@@ -134,6 +137,8 @@ def remedy_for(X: Any, name: str) -> str | None:
         return f"; a set has no order, pass list({name})"
     if is_foreign_frame(X) or hasattr(X, "__array__") or hasattr(X, "iloc"):
         return None
+    if isinstance(X, memoryview):
+        return None if X.ndim else f"; pass list({name})"
     return f"; pass list({name})" if isinstance(X, Iterable) else ""
 
 
@@ -149,7 +154,8 @@ def _is_awkward(X: Any) -> bool:
 def _is_array(X: Any) -> bool:
     """Return whether numpy can read X without a loss."""
     is_frame = isinstance(X, pd.DataFrame) or is_foreign_frame(X)
-    return hasattr(X, "__array__") and not is_frame and not _is_awkward(X)
+    is_array = hasattr(X, "__array__") or isinstance(X, memoryview)
+    return is_array and not is_frame and not _is_awkward(X)
 
 
 def _one_dimensional(array: NDArray, name: str) -> ValueError:
@@ -315,9 +321,9 @@ def open_column(values: Any, name: str) -> NDArray:
         raise ValueError(f"{name} is one value, expected one for each sequence")
     missing = _missing_cells(column)
     if missing.any():
-        index = np.argwhere(missing)[0].tolist()
-        place = index if np.prod(column.shape[1:]) != 1 else index[:1]
-        raise ValueError(f"Input {name} contains NaN or a missing value: {name}{place}")
+        index = tuple(np.argwhere(missing)[0].tolist())
+        place = place_of(name, column.shape, index)
+        raise ValueError(f"Input {name} contains NaN or a missing value: {place}")
     if column.dtype == object and _are_numbers(column):
         return np.array(column.tolist())  # nullable columns, or objects
     return column
@@ -339,12 +345,33 @@ def _column_array(values: Any, name: str) -> NDArray:
         if array.dtype.kind not in "US":
             return array
         objects = np.asarray(values, dtype=object)  # NaN among strings became "nan"
-        return array if set(map(type, objects.ravel())) <= {str, np.str_} else objects
+        strings = set(objects.ravel().tolist())
+        kept = all(isinstance(s, str) and not s.endswith("\0") for s in strings)
+        return array if kept else objects  # numpy drops a NUL at the end of a string
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{name} must have one entry a sequence, or rows of one length: "
-            f"{str(error)[:200]}"
+            f"{name} must have one entry a sequence, or rows of one length"
+            f"{_unequal_rows(values, name)}: {str(error)[:200]}"
         ) from error
+
+
+def _unequal_rows(values: Any, name: str) -> str:
+    """Return the first entry that is no row like the first, for a message."""
+    rows = list(values)
+    sizes = [
+        len(row) if is_sequence(row) and not isinstance(row, str) else None
+        for row in rows
+    ]
+    other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
+    if other is None:
+        return ""
+    described = [
+        f"{name}[{i}] is {shown(rows[i])}"
+        if sizes[i] is None
+        else f"{name}[{i}] has {sizes[i]} values"
+        for i in (other, 0)
+    ]
+    return f"; {described[0]}, but {described[1]}"
 
 
 def _without_masks(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 #: Values that are converted at a time, and the most rows.
 BLOCK, BLOCK_ROWS = 1 << 18, 1 << 12
@@ -104,3 +105,66 @@ def _blocks(
         rows = slice(start, start + n_rows)
         weight = 1.0 if weights is None else weights[rows, None]
         yield values[rows].astype(np.float64), weight
+
+
+#: Of a normal distribution of unit deviation: a quartile, and the mean distance from 0.
+QUARTILE, MEAN_DISTANCE = ndtri(0.75), np.sqrt(2 / np.pi)
+#: Deviations beyond so many of those by quartiles are the work of outliers.
+MAX_RATIO = 5
+
+
+def center_and_deviation(
+    columns: NDArray,
+    weights: NDArray | None = None,
+    *,
+    unit: str = "deviation",
+    centered: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and deviation of each column, or what outliers do not change.
+
+    Parameters
+    ----------
+    columns : float64 ndarray of shape (n_rows, n_columns)
+    weights : ndarray of shape (n_rows,), optional
+        How often each row counts.
+    unit : {"deviation", "quartiles", "tails"}
+        "quartiles" gives the median, and the deviation of a normal distribution with the
+        same distance between the quartiles; where that is 0, with the same mean distance
+        from the median. "tails" gives the median, and the deviation unless it is far
+        beyond that of "quartiles".
+    centered : bool
+        Whether the columns are relative to 0, which then stands for the mean and median.
+
+    Returns
+    -------
+    center, deviation : float64 ndarrays of shape (n_columns,)
+    """
+    center = np.zeros(columns.shape[1])
+    if not centered:
+        center = np.average(columns, axis=0, weights=weights)
+    deviation = np.sqrt(np.average((columns - center) ** 2, axis=0, weights=weights))
+    if unit == "deviation":
+        return center, deviation
+    center, by_quartiles = _median_and_quartiles(columns, weights, centered)
+    if unit == "tails":
+        return center, np.minimum(deviation, MAX_RATIO * by_quartiles)
+    return center, by_quartiles
+
+
+def _median_and_quartiles(
+    columns: NDArray, weights: NDArray | None, centered: bool
+) -> tuple[NDArray, NDArray]:
+    """Return the median of each column, and a deviation from its quartiles."""
+
+    def quantiles(values: Any, levels: Any) -> NDArray:
+        method: Any = "inverted_cdf"
+        return np.quantile(values, levels, axis=0, weights=weights, method=method)
+
+    if centered:
+        center = np.zeros(columns.shape[1])
+        deviation = quantiles(np.abs(columns), 0.5) / QUARTILE
+    else:
+        low, center, high = quantiles(columns, [0.25, 0.5, 0.75])
+        deviation = (high - low) / (2 * QUARTILE)
+    mean = np.average(np.abs(columns - center), axis=0, weights=weights) / MEAN_DISTANCE
+    return center, np.where(deviation > 0, deviation, mean)

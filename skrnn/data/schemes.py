@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn.data.steps import shown
+
 
 class Scheme(NamedTuple):
     """The meaning of the prefixes of a tagging scheme.
@@ -96,7 +98,7 @@ def check_tags(scheme_name: str, classes: Sequence[str], name: str = "y") -> Non
             raise ValueError(
                 f'the tags of scheme="{scheme_name}" are "O" and such as '
                 f'"{min(prefixes)}-name" or "{min(prefixes)}" (prefixes '
-                f"{sorted(prefixes)}); {name} has {tag!r}"
+                f"{sorted(prefixes)}); {name} has {shown(tag)}"
             )
 
 

@@ -86,7 +86,10 @@ class StepShape(NamedTuple):
 
 def shown(value: object) -> str:
     """Return the representation of a value, cut to what a message can hold."""
-    text = _REPR.repr(value)
+    try:
+        text = _REPR.repr(value)
+    except Exception:  # an integer of thousands of digits, or an object's own repr
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
@@ -120,16 +123,39 @@ def to_array(values: Any) -> NDArray:
     if isinstance(values, np.ma.MaskedArray):
         return _fill_masked(values)
     if hasattr(values, "detach"):
-        tensor = values.detach().cpu()
-        try:
-            return np.asarray(tensor)
-        except TypeError:  # bfloat16
-            return np.asarray(tensor.float())
+        return _from_tensor(values)
     if isinstance(values, pd.DataFrame | pd.Series | pd.api.extensions.ExtensionArray):
         return _to_array_from_pandas(values)
     if type(values) in PLAIN and any(map(_needs_care, set(map(type, values)))):
         return np.stack([to_array(step) for step in values])
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except RuntimeError:  # tensors with gradients, deeper within lists
+        return np.stack([to_array(step) for step in values])
+
+
+def unreadable_tensor(value: object) -> str | None:
+    """Return what makes numbers of a tensor that numpy cannot read; None for others."""
+    if not hasattr(value, "detach"):
+        return None
+    if getattr(value, "is_meta", False) is True:
+        return "it is on the device meta and has no numbers"
+    if getattr(value, "is_quantized", False) is True:
+        return "pass its numbers by dequantize()"
+    if str(getattr(value, "layout", "torch.strided")) != "torch.strided":
+        return "pass its numbers by to_dense()"
+    return None
+
+
+def _from_tensor(tensor: Any) -> NDArray:
+    """Return a tensor's numbers on the CPU."""
+    if (remedy := unreadable_tensor(tensor)) is not None:
+        raise TypeError(f"a tensor of layout {tensor.layout} cannot be read: {remedy}")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        return np.asarray(tensor)
+    except TypeError:  # bfloat16
+        return np.asarray(tensor.float())
 
 
 def _needs_care(kind: type) -> bool:
@@ -203,8 +229,9 @@ def to_floats(
         _raise_no_numeric_sequence(values, place, f"{name}[0]")
     try:
         array = to_array(values)
-    except (ValueError, TypeError, RuntimeError) as error:
-        _check_steps(values, place, advice)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
+        if unreadable_tensor(values) is None:
+            _check_steps(values, place, advice)
         raise ValueError(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
     if array.dtype == object:
         array = _stack_nested(array)
@@ -218,8 +245,24 @@ def to_floats(
     _check_steps(values, place, advice)
     try:
         return np.where(pd.isna(array), np.nan, array).astype(np.float64)
+    except OverflowError as error:
+        large = next(i for i, step in enumerate(array) if _overflows(step))
+        raise ValueError(
+            f"{place}, step {large} is {shown(array[large])}, which is too large for float64"
+        ) from error
     except (ValueError, TypeError) as error:
         raise type(error)(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
+
+
+def _overflows(step: Any) -> bool:
+    """Return whether a number of a step is too large for float64."""
+    try:
+        np.asarray(step, dtype=object).astype(np.float64)
+    except OverflowError:
+        return True
+    except (ValueError, TypeError):
+        return False
+    return False
 
 
 def to_numbers(values: Any, place: str) -> NDArray:

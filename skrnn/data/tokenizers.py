@@ -26,6 +26,7 @@ from skrnn.data.spacing import (
     join_tokens,
     learn_spacing,
 )
+from skrnn.data.steps import shown
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -281,7 +282,7 @@ class FunctionTokenizer:
         tokens = self.function(text)
         if isinstance(tokens, str | bytes) or not hasattr(tokens, "__iter__"):
             raise TypeError(
-                f"the tokenizer gave {tokens!r} for {text!r}, expected a list of tokens"
+                f"the tokenizer gave {shown(tokens)} for {shown(text)}, expected a list of tokens"
             )
         return list(tokens)
 
@@ -415,7 +416,7 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
     raise ValueError(
         f"{name} must be one of {sorted(TOKENIZERS)}, a callable that splits a string into "
         "tokens, or an object with encode and decode or with tokenize and detokenize, got "
-        f"{tokenizer!r}"
+        f"{shown(tokenizer)}"
         + (", a class: pass an object of it" if isinstance(tokenizer, type) else "")
     )
 
@@ -426,7 +427,9 @@ def _has(value: object, *methods: str) -> bool:
 
 def _check_form(normalize: object) -> None:
     if normalize is not None and normalize not in FORMS:
-        raise ValueError(f"normalize must be one of {FORMS} or None, got {normalize!r}")
+        raise ValueError(
+            f"normalize must be one of {FORMS} or None, got {shown(normalize)}"
+        )
 
 
 def _normalized(text: str, form: str | None) -> str:

@@ -143,9 +143,14 @@ class NgramFeatures:
                 for i in range(len(text) - size + 1)
             }
             rows.append(
-                sorted(1 + zlib.crc32(g.encode()) % self.n_buckets for g in grams)
+                sorted(1 + zlib.crc32(as_bytes(g)) % self.n_buckets for g in grams)
             )
         return pad_rows(rows)
+
+
+def as_bytes(text: str) -> bytes:
+    """Return a text in UTF-8, single surrogates included, which have no UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def pad_rows(rows: list[list[int]]) -> NDArray[np.int64]:

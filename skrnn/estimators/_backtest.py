@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from skrnn._warnings import warn
 from skrnn.data.date_offsets import shown_time
 from skrnn.data.forecasting import CheckedWindows
+from skrnn.data.steps import shown
+from skrnn.data.targets import listed
 
 #: Steps before the first forecast that a picture shows.
 SHOWN = 60
@@ -81,7 +83,7 @@ class Backtest:
         labels = list(self._past)
         label = labels[0] if series is None else series
         if label not in self._past:
-            raise ValueError(f"series={label!r} is none of {labels[:20]}")
+            raise ValueError(f"series={shown(label)} is none of {listed(labels)}")
         if ax is None:
             ax = plt.subplots(figsize=(9, 4), layout="constrained")[1]
         rows = self.forecasts[self.forecasts["series"] == label]

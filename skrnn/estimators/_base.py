@@ -8,7 +8,7 @@ of X, of y or of network.
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
@@ -29,15 +29,19 @@ from skrnn._callbacks import (
     callback_management_context,
 )
 from skrnn._sklearn import check_feature_names, check_scoring
+from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
 from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
-from skrnn.data.targets import CheckedData, Targets, check_weights, loss_weights
+from skrnn.data.steps import shown
+from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
-from skrnn.estimators._resuming import open_checkpoint
+from skrnn.estimators._members import TrainingPlan, train_members
+from skrnn.estimators._resuming import draw_from, open_checkpoints
 from skrnn.estimators._rows import architecture_of, check_parameters
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -48,6 +52,8 @@ from skrnn.training.callbacks import (
 )
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
+from skrnn.training.ensemble import EnsembleNet
+from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device
@@ -62,6 +68,8 @@ if TYPE_CHECKING:
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
+#: Training sequences that ``scoring`` scores after each epoch, at most.
+MAX_SCORED = 200
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_"),
@@ -81,7 +89,9 @@ class Validation(NamedTuple):
     may_be_drawn: bool = True
 
 
-class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseSequenceEstimator(
+    VersionMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Abstract base of the estimators that train a network on sequences."""
 
     _doc_link_module = "skrnn"
@@ -106,7 +116,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
     missing: Any = None
 
     random_state: Any
-    net_: SequenceNet
+    net_: Any
     _inputs: Any
     _targets: Any
     _fitted_parameters: dict[str, Any]
@@ -145,6 +155,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
 
     # --- fitting ---------------------------------------------------------------------
 
+    @in_usual_modes
     def _fit(
         self,
         X: Any,
@@ -170,18 +181,17 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             train = self._check_data(X, y, sample_weight, warm)
             held_out = None if in_parts else self._check_validation(validation, train)
             every = train
-            checkpoint, seeds = None, Seeds(self.random_state)
+            net = self.net_ if warm else None
+            checkpoints: list[Checkpoint | None] = [None] * self.n_estimators
             if not in_parts:
-                net = self.net_ if warm else None
-                checkpoint = open_checkpoint(self, train, held_out, net, stage)
-            if checkpoint is not None:
-                seeds = checkpoint.draw_from(self.random_state)
+                checkpoints = open_checkpoints(self, train, held_out, net, stage)
+            seeds = draw_from(checkpoints, self.random_state)
             stops = self._stops_early(held_out is not None) and not in_parts
             if stops and held_out is None and validation.may_be_drawn:
                 train, held_out = self._hold_out(train, seeds)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
-                    f"scoring={self.scoring!r} is not used: nothing is held out. Pass "
+                    f"scoring={shown(self.scoring)} is not used: nothing is held out. Pass "
                     "X_val and y_val, or early_stopping=True",
                 )
             if not warm:
@@ -197,11 +207,12 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
                     held_out,
                     every,
                     seeds,
-                    checkpoint,
+                    checkpoints,
                     interrupts,
                     warm=warm,
                     stops=stops,
                     in_parts=in_parts,
+                    is_part=stage is not None,
                 )
 
     @contextmanager
@@ -234,8 +245,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             value = getattr(self, name)
             if not _equal(value, built_with):
                 raise ValueError(
-                    f"{name} was {built_with!r} when the network was built and is "
-                    f"{value!r} now; warm_start and partial_fit continue with that network"
+                    f"{name} was {shown(built_with)} when the network was built and is "
+                    f"{shown(value)} now; warm_start and partial_fit continue with that network"
                 )
 
     def _make_inputs(self) -> Any:
@@ -347,13 +358,45 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         held_out: CheckedData | None,
         every: CheckedData,
         seeds: Seeds,
-        checkpoint: Checkpoint | None,
+        checkpoints: Sequence[Checkpoint | None],
         interrupts: Interrupts,
         *,
         warm: bool,
         stops: bool,
         in_parts: bool,
+        is_part: bool,
     ) -> None:
+        plan = self._plan(train, held_out, every, warm=warm, in_parts=in_parts)
+        plan = plan._replace(stops=stops)
+        if self.n_estimators > 1:
+            starts = self.net_.nets if warm else seeds.draw_members(self.n_estimators)
+            trained: list[tuple[SequenceNet, int]] = []
+            snapshot = partial(self._state_of, trained, plan)
+            tasks = self._fit_tasks(plan, self.n_estimators, snapshot)
+            for one in train_members(self, plan, starts, checkpoints, interrupts):
+                trained.append(one)
+                tasks.begin_epoch()
+                tasks.end_epoch()
+            self.__dict__.update(snapshot())
+            tasks.finish()
+            if checkpoints[0] is not None and not is_part and not interrupts.requested:
+                checkpoints[0].remove_parts()
+        else:
+            net = self.net_ if warm else self._build_net(plan, seeds.draw())
+            self._train_net(net, plan, checkpoints[0], interrupts)
+            self.batch_size_, self.lr_ = plan.batch_size, plan.lr
+            self.n_parameters_ = net.n_parameters
+
+    def _plan(
+        self,
+        train: CheckedData,
+        held_out: CheckedData | None,
+        every: CheckedData,
+        *,
+        warm: bool,
+        in_parts: bool,
+    ) -> TrainingPlan:
+        """Return what the trainings of all members have in common."""
         weigh = partial(loss_weights, self._targets, self.class_weight)
         weight, scale = weigh(train, train, 1.0 if in_parts else None)
         dataset = self._make_dataset(train, weight, training=True)
@@ -361,93 +404,130 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         if held_out is not None:
             weight = weigh(held_out, train, scale)[0]
             validation = self._make_dataset(held_out, weight, training=False)
-        loss, options = self._make_loss(train)
-        if not warm:
-            self.net_ = self._build_net(dataset.lengths, loss, options, seeds.draw())
-        net = self.net_
+        budget = self._budget.for_inputs(self._inputs.n_tokens)
+        schedule = "constant" if in_parts else self.lr_schedule
+        batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
+        return TrainingPlan(
+            train,
+            held_out,
+            every,
+            dataset,
+            validation,
+            *self._make_loss(train),
+            batch_size=batch_size,
+            lr=budget.learning_rate(self.lr, batch_size, schedule),
+            schedule=schedule,
+            warm=warm,
+            in_parts=in_parts,
+        )
+
+    def _train_net(
+        self,
+        net: SequenceNet,
+        plan: TrainingPlan,
+        checkpoint: Checkpoint | None,
+        interrupts: Interrupts,
+        *,
+        of_many: bool = False,
+    ) -> None:
+        """Train one network, which becomes the estimator's; ``of_many`` is a member."""
+        self.net_ = net
+        dataset = plan.dataset
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
-        net.set_loss(loss, options)
-        budget = self._budget.for_inputs(self._inputs.n_tokens)
-        net.batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
-        net.bptt = dataset.bptt
+        net.set_loss(plan.loss, plan.loss_options)
+        net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
         net.keep_optimizer = bool(self.keep_optimizer)
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
         epochs = 1
-        if not in_parts:
+        if not plan.in_parts:
+            budget = self._budget.for_inputs(self._inputs.n_tokens)
             epochs = budget.epochs(
                 self.max_epochs, dataset.n_rows, n_batches, self._targets.n_outputs
             )
-        schedule = "constant" if in_parts else self.lr_schedule
-        lr = budget.learning_rate(self.lr, net.batch_size, schedule)
         counter = EpochCounter()
-        tasks = FitTasks(
-            self,
-            "partial-fit" if in_parts else "fit",
-            epochs,
-            X=every.raw[0],
-            y=every.raw[1],
-            sample_weight=every.weight,
-            snapshot=lambda: self._state_after(counter.n_epochs_, lr),
-        )
+        tasks = None
+        if not of_many:
+            tasks = self._fit_tasks(
+                plan, epochs, lambda: self._state_after(counter.n_epochs_, plan)
+            )
         n_steps = int(dataset.lengths.sum())
-        n_validation = 0 if held_out is None else len(held_out)
-        diagnosis = Diagnosis(counter, epochs, fresh=not warm, n_validation=n_validation)
+        held_out, n_held_out = plan.held_out, len(plan.held_out or ())
+        diagnosis = Diagnosis(
+            counter, epochs, fresh=not plan.warm, n_validation=n_held_out
+        )
         callbacks: list[Any] = [
             ("epoch_counter", counter),
-            ("lr_schedule", LearningRate(schedule, epochs * n_batches)),
-            *self._score_callbacks(train, held_out, every, validation),
+            ("lr_schedule", LearningRate(plan.schedule, epochs * n_batches)),
+            *self._score_callbacks(plan.train, held_out, plan.every, plan.validation),
             *([("diagnosis", diagnosis)] if self._diagnoses else []),
-            ("epoch_tasks", EpochTasks(tasks)),
+            *([] if tasks is None else [("epoch_tasks", EpochTasks(tasks))]),
             *progress(int(self.verbose), counter, epochs, n_batches, n_steps),
-            *self._stopping_callbacks(held_out, schedule, stops),
+            *self._stopping_callbacks(held_out, plan.schedule, plan.stops),
             *prepare_callbacks(
                 self.callbacks or [],
-                schedule=schedule,
-                validation=validation is not None,
+                schedule=plan.schedule,
+                validation=plan.validation is not None,
                 scoring=self.scoring is not None,
             ),
-            ("stop_asked", StopAsked(tasks)),
+            *([] if tasks is None else [("stop_asked", StopAsked(tasks))]),
         ]
         net.use_callbacks(callbacks)
-        net.set_learning_rate(lr)
+        net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
-            self.n_iter_ = checkpoint.restore(net)
+            counter.n_epochs_ = checkpoint.restore(net)
         else:
             net.partial_fit(
                 dataset,
-                validation,
+                plan.validation,
                 epochs=epochs,
                 checkpoint=checkpoint,
                 interrupts=interrupts,
             )
-            self.n_iter_ = counter.n_epochs_
+            warn_of_overflow(net, plan.dataset)
             if self._diagnoses:
                 diagnosis.finish(net)
                 if diagnosis.says_enough():
-                    self._check_answers(train)
+                    self._check_answers(plan.train)
+        self.n_iter_ = counter.n_epochs_
         if checkpoint is not None and not interrupts.requested:
             checkpoint.finish(net, self.n_iter_)
-        self.batch_size_, self.lr_ = net.batch_size, lr
-        self.n_parameters_ = net.n_parameters
-        tasks.finish()
+        if tasks is not None:
+            tasks.finish()
+
+    def _fit_tasks(
+        self, plan: TrainingPlan, n_subtasks: int, snapshot: Callable[[], dict[str, Any]]
+    ) -> FitTasks:
+        return FitTasks(
+            self,
+            "partial-fit" if plan.in_parts else "fit",
+            n_subtasks,
+            X=plan.every.raw[0],
+            y=plan.every.raw[1],
+            sample_weight=plan.every.weight,
+            snapshot=snapshot,
+        )
 
     def _check_answers(self, train: CheckedData) -> None:
         """Warn if what a trained network says of its own training data is worthless."""
         some = self._targets.varied(train)
-        if some is None:
-            return
+        if some is None or isinstance(self.class_weight, Mapping):
+            return  # the user says what a label is worth, be it nothing
         asked = train.take(some, with_raw=False)
         encoded = self._make_dataset(asked, None, training=False).sequences
         answering = copy(self)
         answering._scored = (asked, asked.X, encoded)
-        complaint = self._targets.complaint(answering.predict(asked), asked)
+        try:
+            answers = answering.predict(asked)
+        except NotFiniteOutput:  # warned of before
+            return
+        complaint = self._targets.complaint(answers, asked)
         if complaint is not None:
             warn(complaint, ConvergenceWarning)
 
-    def _state_after(self, n_epochs: int, lr: float) -> dict[str, Any]:
+    def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""
         net = deepcopy(self.net_)
         while len(net.history) and "train_loss" not in net.history[-1]:
@@ -455,8 +535,21 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         return {
             "net_": net,
             "n_iter_": n_epochs,
-            "batch_size_": net.batch_size,
-            "lr_": lr,
+            "batch_size_": plan.batch_size,
+            "lr_": plan.lr,
+            "n_parameters_": net.n_parameters,
+        }
+
+    def _state_of(
+        self, members: Sequence[tuple[SequenceNet, int]], plan: TrainingPlan
+    ) -> dict[str, Any]:
+        """Return what training sets, if these members are the ensemble."""
+        net = EnsembleNet([member for member, _ in members])
+        return {
+            "net_": net,
+            "n_iter_": max(n_epochs for _, n_epochs in members),
+            "batch_size_": plan.batch_size,
+            "lr_": plan.lr,
             "n_parameters_": net.n_parameters,
         }
 
@@ -467,30 +560,40 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         return history_frame(self.net_.history)
 
     @property
+    def estimators_(self) -> list[Self]:
+        """The members of an ensemble as estimators of their own, or the estimator itself."""
+        check_is_fitted(self)
+        if not isinstance(self.net_, EnsembleNet):
+            return [self]
+        members = []
+        for net in self.net_.nets:
+            member = copy(self)
+            member.n_estimators, member.net_ = 1, net
+            member.n_parameters_ = net.n_parameters
+            member._fitted_parameters = self._fitted_parameters | {"n_estimators": 1}
+            members.append(member)
+        return members
+
+    @property
     def _needs_y(self) -> bool:
         return bool(self.__sklearn_tags__().target_tags.required)
 
-    def _build_net(
-        self,
-        lengths: NDArray[np.int64],
-        loss: type[torch.nn.Module],
-        options: dict[str, Any],
-        seed: int,
-    ) -> SequenceNet:
-        network = self._make_network(lengths, make_generator(seed))
+    def _build_net(self, plan: TrainingPlan, seed: int) -> SequenceNet:
+        """Return a network to be trained as planned, whose weights a seed draws."""
+        network = self._make_network(plan.dataset.lengths, make_generator(seed))
         optimizer, optimizer_options = resolve_optimizer(
             self.optimizer, self.weight_decay
         )
         net = SequenceNet(
             network,
-            loss,
+            plan.loss,
             seed=seed,
             optimizer=optimizer,
             lr=self._budget.learning_rate(self.lr, 1, self.lr_schedule),
             verbose=0,
             device=resolve_device(self.device),
             callbacks="disable",
-            **{f"criterion__{k}": v for k, v in options.items()},
+            **{f"criterion__{k}": v for k, v in plan.loss_options.items()},
             **{f"optimizer__{k}": v for k, v in optimizer_options.items()},
         )
         return net.initialize()
@@ -499,18 +602,21 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose input layer reads ``_inputs``."""
+        network: Any = build_network(kind, self._complete(config), generator)
+        network.input_layer.prepare(
+            **_as_tensors(self._inputs.layer_state(self.embeddings))
+        )
+        return network
+
+    def _complete(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a network's arguments with those of its input layer and outputs."""
         given = self.get_params(deep=False)
         inputs = self._inputs.network_config(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
         )
-        config = {"n_outputs": self._targets.n_outputs, **config, **inputs}
-        network: Any = build_network(kind, config, generator)
-        network.input_layer.prepare(
-            **_as_tensors(self._inputs.layer_state(self.embeddings))
-        )
-        return network
+        return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
     def _score_callbacks(
         self,
@@ -519,10 +625,10 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         every: CheckedData,
         validation: EncodedDataset | None,
     ) -> list[tuple[str, Any]]:
-        """Return the scorers of training and held-out sequences, as many of each."""
+        """Return the scorers of some training sequences, and of the held-out ones."""
         if self.scoring is None or held_out is None or validation is None:
             return []
-        n_scored = min(len(held_out), len(train))
+        n_scored = min(len(held_out), len(train), MAX_SCORED)
         some = np.linspace(0, len(train) - 1, n_scored).round().astype(np.int64)
         if train is not every:
             origins = np.arange(len(every)) if every.origin is None else every.origin
@@ -565,8 +671,8 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         fitted = self._targets.classes
         if not np.array_equal(np.unique(classes), np.unique(fitted)):
             raise ValueError(
-                f"classes={np.asarray(classes).tolist()} is not the same as on the "
-                f"last call, {fitted.tolist()}"
+                f"classes={listed(np.asarray(classes).tolist())} is not the same as on "
+                f"the last call, {listed(fitted.tolist())}"
             )
 
     def _partial_fit(
@@ -616,6 +722,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
         static = self._inputs.encode_static(checked)
         return checked, EncodedDataset(EncodedSequences(steps, static=static))
 
+    @in_usual_modes
     def _untrained(self, X: Any, y: Any) -> tuple[Self, EncodedDataset]:
         """Return a copy with the weights that training starts from, and X and y for it.
 
@@ -632,11 +739,10 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
             data = fresh._check_data(X, y, None, warm=False)
             fresh._fit_parts(data, data, None)
             fresh._targets.observe(data)
-        dataset = fresh._make_dataset(data, None, training=False)
-        seed = draw_seed(fresh.random_state)
-        fresh.net_ = fresh._build_net(dataset.lengths, *fresh._make_loss(data), seed)
-        fresh.net_.bptt = dataset.bptt
-        return fresh, dataset
+        plan = fresh._plan(data, None, data, warm=False, in_parts=False)
+        fresh.net_ = fresh._build_net(plan, draw_seed(fresh.random_state))
+        fresh.net_.bptt = plan.dataset.bptt
+        return fresh, fresh._make_dataset(data, None, training=False)
 
     # --- scikit-learn ----------------------------------------------------------------
 
@@ -662,7 +768,7 @@ class BaseSequenceEstimator(CallbackSupportMixin, BaseEstimator, metaclass=ABCMe
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         """Return the attributes of the HTML representation, without network and log."""
         shown = super()._get_fitted_attr_html(doc_link)
-        for name in ("net_", "history_"):
+        for name in ("net_", "history_", "estimators_"):
             shown.data.pop(name, None)
         return shown
 

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 
 from skrnn.data.containers import CheckedSequences
-from skrnn.data.targets import CheckedData, Targets, make_class_targets
+from skrnn.data.targets import CheckedData, Targets, check_weights, make_class_targets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
@@ -177,6 +178,28 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
             return logits[:, 1] - logits[:, 0]
         return logits
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of sequences that get their label.
+
+        Parameters
+        ----------
+        X, y :
+            As for ``fit``.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence.
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1; of several labels a sequence, the share of those that have all
+            of theirs.
+        """
+        checked = self._check_X(X)
+        true = self._targets.check(y, checked).values
+        weight = check_weights(sample_weight, len(true))
+        pred = self._targets.decode(self._logits(checked), checked)
+        return float(accuracy_score(true, pred, sample_weight=weight))
+
     def _logits(self, X: CheckedSequences) -> NDArray[np.float32]:
         """Return the network's outputs ``(n_sequences, n_outputs)``."""
         return predict_outputs(self.net_, EncodedDataset(self._encode(X)))
@@ -228,14 +251,14 @@ class SequenceClassifier(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

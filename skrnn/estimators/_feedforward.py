@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skrnn._warnings import warn
 from skrnn.estimators._classifier import ClassificationTask
 from skrnn.estimators._parameters import (
     ClassWeightParameters,
@@ -32,6 +33,8 @@ from skrnn.estimators._parameters import (
 from skrnn.estimators._regressor import RegressionTask
 from skrnn.estimators._rows import estimator
 from skrnn.estimators._tagger import TaggingTask
+from skrnn.modules.networks import empty_network
+from skrnn.training.windows import QUANTILE, WINDOW_RATIO, window_size
 
 
 def layer_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
@@ -39,16 +42,49 @@ def layer_sizes(given: int | Sequence[int]) -> tuple[int, ...]:
     return (int(given),) if isinstance(given, Integral) else tuple(map(int, given))  # type: ignore[arg-type]
 
 
+#: Weights of the first layer beyond which a window takes fewer steps: 134 MB.
+MAX_WEIGHTS = 1 << 25
+
+
 class WindowMixin(DropoutParameters, WindowParameters, DenseParameters):
     """The arguments of a feed-forward network over the last steps."""
 
     window_: int
+    _complete: Any
 
     def _window_config(self, lengths: NDArray[np.int64]) -> dict[str, Any]:
         """Return the network's arguments; the window may be the longest sequence."""
-        longest = max(1, int(lengths.max()))
-        self.window_ = int(longest if self.window is None else self.window)
-        return {"window": self.window_, **self._dense_config()}
+        config = self._dense_config()
+        window = self.window
+        if window is None:
+            window = self._usual_window(lengths, config)
+        self.window_ = int(window)
+        return {"window": self.window_, **config}
+
+    def _usual_window(self, lengths: NDArray[np.int64], config: dict[str, Any]) -> int:
+        """Return the longest sequence, or fewer steps where its network would be huge."""
+        window = longest = max(1, int(lengths.max()))
+        why = ""
+        if longest > window_size(lengths):
+            window = max(1, window_size(lengths) // WINDOW_RATIO)
+            why = f"the {QUANTILE} quantile of the lengths"
+        network: Any = empty_network(
+            "feed_forward", self._complete({**config, "window": 1})
+        )
+        size = network.input_layer.output_size
+        units = (*config["hidden_layer_sizes"], network.config["n_outputs"])[0]
+        most = max(1, MAX_WEIGHTS // (size * units))
+        if window > most:
+            window = most
+            why = f"so many that the first layer has {MAX_WEIGHTS:,} weights"
+        if why:
+            warn(
+                f"window_={window:,} steps are read, {why}: {(lengths > window).sum():,} of "
+                f"{len(lengths):,} sequences have more, of which the last steps are read "
+                f"(the longest has {longest:,}). The weights grow with the window; set "
+                "window to choose it"
+            )
+        return window
 
     def _dense_config(self) -> dict[str, Any]:
         return {
@@ -86,8 +122,8 @@ class FeedForwardClassifier(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -95,7 +131,7 @@ class FeedForwardClassifier(
         Labels.
     window_ : int
         Steps of the window; patches with ``patch_size``.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -151,14 +187,14 @@ class FeedForwardRegressor(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
     window_ : int
         Steps of the window; absent with numbers for each step.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -223,8 +259,8 @@ class FeedForwardTagger(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -232,7 +268,7 @@ class FeedForwardTagger(
         Labels.
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column).
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

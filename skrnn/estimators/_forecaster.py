@@ -56,7 +56,7 @@ from skrnn.estimators._rows import check_parameters, config_of, estimator
 from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
-from skrnn.training.losses import HorizonRegression, loss_arguments, make_loss
+from skrnn.training.losses import LOSSES, HorizonRegression, loss_arguments, make_loss
 
 #: Size of the decoder's vector of a step ahead.
 STEP_DIM = 16
@@ -440,7 +440,7 @@ class ForecastingTask(BaseSequenceEstimator):
     # --- hooks -----------------------------------------------------------------------
 
     def _make_targets(self, X: Any, y: Any) -> Targets:
-        return SeriesTargets(self._inputs)
+        return SeriesTargets(self._inputs, LOSSES[self.loss].unit)
 
     def _make_loss(
         self, train: CheckedData
@@ -492,12 +492,12 @@ class SequenceForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -567,12 +567,12 @@ class FeedForwardForecaster(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, field_roles_, n_parameters_, n_iter_,
         history_.
 
     See Also

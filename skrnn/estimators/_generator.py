@@ -44,7 +44,7 @@ from skrnn.estimators._sampling import check_sampling, make_sampling, seed_for
 from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.generation import GenerationConfig, generate, generate_steps
-from skrnn.training.inference import read_prompts, score_targets
+from skrnn.training.inference import predict_next, score_targets
 from skrnn.training.losses import StepBernoulli, StepCrossEntropy
 from skrnn.training.streams import in_streams, plan_streams
 
@@ -211,7 +211,8 @@ class GenerationTask(BaseSequenceEstimator):
             if len(filled) < len(targets) and static is not None:
                 static = static.take(filled)
             real = targets if len(filled) == len(targets) else targets.take(filled)
-            result[filled] = -score_targets(self.net_, self._dataset(real, static))
+            dataset = replace(self._dataset(real, static), origin=filled)
+            result[filled] = -score_targets(self.net_, dataset)
         return result - self._targets.unknown_penalty(targets), targets.lengths
 
     # --- generation ------------------------------------------------------------------
@@ -248,8 +249,8 @@ class GenerationTask(BaseSequenceEstimator):
             ``(n_sequences, n_features)``, each one's own.
         """
         prompts = self._prompts(X, name="X")
-        logits, _ = read_prompts(self.net_, prompts)
-        return self._targets.probabilities(logits.cpu().numpy())
+        logits = predict_next(self.net_, prompts)
+        return self._targets.probabilities(logits)
 
     def generate(
         self,
@@ -541,12 +542,12 @@ class SequenceGenerator(
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: max_length, callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer,
-        verbose, device, random_state.
+    Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
+        on_interrupt, keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also
@@ -609,12 +610,12 @@ class FeedForwardGenerator(
         max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: max_length, callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer,
-        verbose, device, random_state.
+    Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
+        on_interrupt, keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from torch.optim import Optimizer
 
-from skrnn.estimators._parameters import AUTO_WEIGHT_DECAY, OPTIMIZERS
+from skrnn.estimators._parameters import AUTO_WEIGHT_DECAY
 from skrnn.training.callbacks import SCHEDULES
+from skrnn.training.optimizers import OPTIMIZERS
 
 #: Rows of a batch that the learning rate of a budget is for, and of the largest data.
 USUAL_BATCH, LARGE_BATCH = 32, 128

@@ -54,7 +54,7 @@ class PoolingTransformer(
     @property
     def _n_features_out(self) -> int:
         """Units of a vector, which scikit-learn names."""
-        return int(self.net_.module_.encoder.output_size)
+        return int(self.net_.module_.pooled_size)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

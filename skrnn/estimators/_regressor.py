@@ -14,6 +14,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.steps import shown
 from skrnn.data.targets import (
     CheckedData,
     NumberTargets,
@@ -182,16 +183,13 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         r2 : float
             1 for perfect predictions, 0 for the mean of y; the mean over the outputs.
         """
-        check_is_fitted(self)
-        if not self._targets.by_step:
-            return super().score(X, y, sample_weight)
         checked = self._check_X(X)
         true = self._targets.check(y, checked).values
-        weight = check_weights(sample_weight, len(true))
-        if weight is not None:
-            weight = np.repeat(weight, true.lengths)
-        pred = np.concatenate(list(self._predict(checked)))
-        return float(r2_score(true.values, pred, sample_weight=weight))
+        weight, pred = check_weights(sample_weight, len(true)), self._predict(checked)
+        if self._targets.by_step:
+            weight = None if weight is None else np.repeat(weight, true.lengths)
+            true, pred = true.values, np.concatenate(list(pred))
+        return float(r2_score(true, pred, sample_weight=weight))
 
     def _predict(self, X: CheckedSequences) -> NDArray:
         """Return the predictions for validated sequences."""
@@ -206,7 +204,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         if not len(filled):
             return np.empty((0, self.net_.module_.config["n_outputs"]), np.float32)
         real = X if len(filled) == len(X.steps) else X.take(filled)
-        dataset = EncodedDataset(self._encode(real))
+        dataset = EncodedDataset(self._encode(real), origin=filled)
         return predict_steps(self.net_, dataset, attrgetter("logits")).values
 
     def _n_outputs(self) -> int:
@@ -216,11 +214,12 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     # --- hooks -----------------------------------------------------------------------
 
     def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        unit = LOSSES[self.loss].unit
         if not has_step_numbers(y):
-            return NumberTargets(self._inputs)
+            return NumberTargets(self._inputs, unit)
         if isinstance(self.scoring, str):
             raise ValueError(
-                f"scoring={self.scoring!r} compares one number a sequence, but y has "
+                f"scoring={shown(self.scoring)} compares one number a sequence, but y has "
                 "numbers for each step; pass skrnn.metrics.step_r2_scorer, or a callable "
                 "scorer(estimator, X, y)"
             )
@@ -229,7 +228,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
                 f"patch_size={self.patch_size} reads several steps as one, but y has numbers "
                 "for each step"
             )
-        return StepNumberTargets(self._inputs)
+        return StepNumberTargets(self._inputs, unit)
 
     def _make_loss(
         self, train: CheckedData
@@ -262,7 +261,7 @@ class SequenceRegressor(
 ):
     """Recurrent network that predicts numbers for whole sequences, or for each step.
 
-    y is scaled to unit deviation inside; a 2-D y has several outputs, such as the next
+    y is scaled inside; a 2-D y has several outputs, such as the next
     steps of a series, and a list of arrays a number for each step: a signal from a signal,
     aligned, for which ``pooling`` has no effect. ``instance_norm`` forecasts levels that
     training has not seen.
@@ -278,12 +277,12 @@ class SequenceRegressor(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

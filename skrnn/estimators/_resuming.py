@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData
 from skrnn.training.digests import digest_of
-from skrnn.training.net import SequenceNet, resolve_device
+from skrnn.training.net import resolve_device
+from skrnn.training.seeding import Seeds
 
 if TYPE_CHECKING:
     from skrnn.training.checkpoint import Checkpoint
@@ -16,14 +18,14 @@ if TYPE_CHECKING:
 NOT_COMPARED = {"checkpoint", "keep_optimizer", "n_jobs", "on_interrupt", "verbose"}
 
 
-def open_checkpoint(
+def open_checkpoints(
     estimator: Any,
     train: CheckedData,
     held_out: CheckedData | None,
-    net: SequenceNet | None,
+    net: Any,
     stage: str | None,
-) -> Checkpoint | None:
-    """Return the checkpoint of a fit, or None where none is asked for.
+) -> list[Checkpoint | None]:
+    """Return the checkpoint of each member's training, None where none is asked for.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def open_checkpoint(
         Before a validation part is split off.
     held_out : CheckedData, optional
         The user's own.
-    net : SequenceNet, optional
+    net : SequenceNet or EnsembleNet, optional
         From which a warm start begins.
     stage : str, optional
         As of ``Checkpoint``.
@@ -40,10 +42,11 @@ def open_checkpoint(
     Raises
     ------
     ValueError
-        If the checkpoint belongs to another fit.
+        If a checkpoint belongs to another fit.
     """
-    if estimator.checkpoint is None:
-        return None
+    path, n_members = estimator.checkpoint, estimator.n_estimators
+    if path is None:
+        return [None] * n_members
     from skrnn.training.checkpoint import Checkpoint, FitIdentity, identity_of_callbacks
 
     def comparable(name: str, value: Any) -> Any:
@@ -64,7 +67,24 @@ def open_checkpoint(
         },
     )
     device = resolve_device(estimator.device)
-    return Checkpoint(estimator.checkpoint, identity, device, stage)
+    if n_members == 1:
+        return [Checkpoint(path, identity, device, stage)]
+    return [
+        Checkpoint(path, identity.of_member(i), device, stage, member=i)
+        for i in range(n_members)
+    ]
+
+
+def draw_from(checkpoints: Sequence[Checkpoint | None], random_state: Any) -> Seeds:
+    """Return the seeds of a fit, those of its checkpoints first."""
+    opened = [one for one in checkpoints if one is not None]
+    if not opened:
+        return Seeds(random_state)
+    first = next((one for one in opened if one.found is not None), opened[0])
+    seeds = first.draw_from(random_state)
+    for one in opened:
+        one.seeds = seeds
+    return seeds
 
 
 def _digests(data: CheckedData | None, names: tuple[str, ...]) -> dict[str, Any]:
@@ -72,5 +92,5 @@ def _digests(data: CheckedData | None, names: tuple[str, ...]) -> dict[str, Any]
     return {name: (digest_of(p), "") for name, p in zip(names, parts, strict=True)}
 
 
-def _digest_of_net(net: SequenceNet | None) -> str:
+def _digest_of_net(net: Any) -> str:
     return digest_of(None if net is None else dict(net.module_.state_dict()))

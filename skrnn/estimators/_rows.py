@@ -28,6 +28,9 @@ from skrnn._sklearn import (
 #: The groups of a docstring's Parameters section, in their order.
 GROUPS = ("network", "inputs", "training", "stopping", "other")
 
+#: Characters of a message about a parameter's value.
+MAX_CHARACTERS = 450
+
 #: A group of parameters. Identity, hash and repr stay scikit-learn's.
 parameters = dataclass(kw_only=True, eq=False, repr=False)
 
@@ -144,14 +147,18 @@ def check_values(
     """Raise an InvalidParameterError for a value that meets none of its constraints."""
     for name, value in values.items():
         _check_machine_number(value, name, caller)
-    validate_parameter_constraints(
-        {
-            name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
-            for name, each in constraints.items()
-        },
-        dict(values),
-        caller_name=caller,
-    )
+    allowed = {
+        name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
+        for name, each in constraints.items()
+    }
+    try:
+        validate_parameter_constraints(allowed, dict(values), caller_name=caller)
+    except InvalidParameterError as error:
+        text = str(error)
+        if len(text) <= MAX_CHARACTERS:
+            raise
+        cut = f"{text[: MAX_CHARACTERS - 60]}...{text[-40:]}"  # a long value ends it
+        raise InvalidParameterError(cut) from None
 
 
 def _check_machine_number(value: Any, name: str, caller: str) -> None:
@@ -171,8 +178,11 @@ def _check_machine_number(value: Any, name: str, caller: str) -> None:
 
 #: The attributes that all estimators have.
 ATTRIBUTES = """\
-net_ : SequenceNet
+net_ : SequenceNet, or EnsembleNet with several members
     The trained skorch net; ``net_.module_`` is the torch network.
+estimators_ : list
+    The members of an ensemble, each as a fitted estimator of its own; of a single
+    network itself.
 n_features_in_ : int
     Columns of a 2-D X, else features of a step; absent for tokens.
 feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -193,7 +203,8 @@ lr_ : float
 history_ : DataFrame
     One row an epoch: train_loss (with label smoothing and dropout), valid_loss,
     train_score, valid_score, lr, gradient_norm and max_gradient_norm (before clipping),
-    skipped_updates, seconds, and what callbacks record. NaN where nothing was held out,
+    skipped_updates, seconds, and what callbacks record; of an ensemble one an epoch and
+    ``member``. NaN where nothing was held out,
     or without ``scoring``."""
 #: The sentence that stands for them in a source.
 ATTRIBUTES_LINE = re.compile(r"    Common: net_, [^.]*\.")

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, in_groups, object_array
+from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, TokenTargets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
@@ -193,7 +194,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         checked = self._check_X(X)
         check_parameters(self, SEARCH)
         if not isinstance(n, Integral) or isinstance(n, bool):
-            raise TypeError(f"n must be an integer, got {n!r}")
+            raise TypeError(f"n must be an integer, got {shown(n)}")
         if not 1 <= n <= self.beam_size:
             raise ValueError(f"n={n} must lie between 1 and beam_size={self.beam_size}")
         found = self._search(checked, EncodedDataset(self._encode(checked)), int(n))
@@ -485,14 +486,15 @@ class Seq2SeqTransformer(
         lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: beam_size, max_length, length_penalty, callbacks, warm_start, checkpoint,
-        on_interrupt, keep_optimizer, verbose, device, random_state.
+    Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,
+        warm_start, checkpoint, on_interrupt, keep_optimizer, verbose, device,
+        random_state.
 
     Attributes
     ----------
     target_vocabulary_ : dict
         Target token → id.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

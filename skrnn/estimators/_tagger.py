@@ -43,6 +43,9 @@ from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs, predict_steps
 from skrnn.training.losses import PathLikelihood, StepCrossEntropy
 
+#: Labels from which a conditional random field is slow.
+MANY_LABELS = 1000
+
 
 class TaggingTask(BaseSequenceEstimator):
     """Abstract base: step targets, tagging schemes, best paths, probabilities."""
@@ -196,7 +199,7 @@ class TaggingTask(BaseSequenceEstimator):
         result = np.zeros(len(checked.steps))
         filled, real = _with_steps(checked)
         if len(filled):
-            dataset = EncodedDataset(self._encode(real))
+            dataset = EncodedDataset(self._encode(real), origin=filled)
             result[filled] = predict_outputs(self.net_, dataset, decode)
         return result
 
@@ -247,13 +250,20 @@ class TaggingTask(BaseSequenceEstimator):
         filled, real = _with_steps(X)
         if not len(filled):
             return X.steps.with_values(nothing)
-        dataset = EncodedDataset(self._encode(real))
+        dataset = EncodedDataset(self._encode(real), origin=filled)
         return X.steps.with_values(predict_steps(self.net_, dataset, decode).values)
 
     def _build_tagger(
         self, kind: str, config: Mapping[str, Any], generator: torch.Generator
     ) -> torch.nn.Module:
         """Return a network whose conditional random field keeps to the scheme."""
+        n_labels = len(self.classes_)
+        if self.crf and n_labels >= MANY_LABELS:
+            warn(
+                f"crf=True with {n_labels:,} labels scores {n_labels**2:,} pairs of labels "
+                "at each step, which takes long and much memory. crf=False scores each "
+                "step's labels alone"
+            )
         network: Any = self._build_network(kind, config, generator)
         if not self.crf or self.scheme is None:
             return network
@@ -348,8 +358,8 @@ class SequenceTagger(
         weight_decay, lr_schedule, max_grad_norm.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: callbacks, warm_start, checkpoint, on_interrupt, keep_optimizer, verbose,
-        device, random_state.
+    Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, random_state.
 
     Attributes
     ----------
@@ -358,7 +368,7 @@ class SequenceTagger(
     transitions_ : DataFrame of shape (n_classes, n_classes)
         With ``crf=True``: the score of going from one label (row) to another (column),
         -inf where the scheme forbids it.
-    Common: net_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
+    Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
     See Also

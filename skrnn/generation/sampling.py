@@ -23,6 +23,14 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-30, 1e30
 MAX_STEPS_DRAWN, MAX_NUMBERS_DRAWN = 64, 1 << 20
 
 
+class NotFiniteLogits(ValueError):
+    """Logits of some rows, ``rows``, are not finite: no step can be chosen."""
+
+    def __init__(self, rows: Tensor):
+        super().__init__("the network's logits are not finite")
+        self.rows = rows
+
+
 class Sampling(NamedTuple):
     """Rules by which the next step is chosen.
 
@@ -178,6 +186,7 @@ def generate_tokens(
     forbidden = never if may_be_empty else torch.cat([never, ends])
     for t in count():
         logits = logits.index_fill(1, forbidden, -torch.inf)
+        _check_best(logits.amax(1), rows)
         drawn = None if random_streams is None else random_streams.draw(rows)
         tokens = choose_token(logits, sampling, drawn)
         continues = ~torch.isin(tokens, ends)
@@ -212,7 +221,18 @@ def generate_features(
     rows = torch.arange(len(logits))
     for t in range(max_length):
         drawn = None if random_streams is None else random_streams.draw(rows)
+        _check_best(logits.amax(1), rows)
         features = choose_features(logits, sampling, drawn)
         yield features
         if t + 1 < max_length:
             logits, state = step(features[:, None], state)
+
+
+def _check_best(best: Tensor, rows: Tensor) -> None:
+    """Raise a NotFiniteLogits for rows whose highest logit ``(B,)`` is NaN or infinite.
+
+    Logits of -inf are steps that never come next.
+    """
+    known = best < torch.inf
+    if not bool(known.all()):
+        raise NotFiniteLogits(rows.to(known.device)[~known])

@@ -9,6 +9,8 @@ import pandas as pd
 
 from skrnn.inspection._checks import fitted_step
 
+#: Start of the paths in an ensemble, whose members have the same parts.
+MEMBER = re.compile(r"^members\.\d+\.")
 #: Name of the part for the path of a weight in the network, in the order of the data flow;
 #: the first match counts.
 PARTS = {
@@ -94,9 +96,10 @@ def count_parameters(estimator: Any, by: str = "part") -> pd.Series:
     places: dict[str, tuple[int, int]] = {}
     counts: dict[str, int] = {}
     for path, count in weights.items():
+        path = MEMBER.sub("", path)
         name, places[name] = name_of(path)
         counts[name] = counts.get(name, 0) + count
-    if not any(path.startswith("input_layer") for path in weights):
+    if not any("input_layer" in path for path in weights):
         _rename_own_embedding(counts, places)
     order = sorted(counts, key=places.__getitem__)  # equal places keep their order
     index = pd.Index(order, name=by)

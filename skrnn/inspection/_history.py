@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -141,6 +141,7 @@ class TrainingHistoryDisplay:
         if self.history.index.nlevels > 1:
             names = self.history.index.unique(0)
             runs = {name: self.history.loc[name] for name in names}
+        runs = dict(_each_member(runs))
         for i, (name, run) in enumerate(runs.items()):
             for style, metric in zip(STYLES, metrics, strict=False):
                 values = run[metric].dropna()
@@ -180,3 +181,14 @@ class TrainingHistoryDisplay:
         if len(metrics) > len(STYLES):
             raise ValueError(f"metrics: {len(metrics)} are more than {len(STYLES)}")
         return list(metrics)
+
+
+def _each_member(runs: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the runs, those of the members of an ensemble apart."""
+    for name, run in runs.items():
+        members = run.get("member")
+        if members is None or members.isna().all():
+            yield name, run
+            continue
+        for member, rows in run.groupby(members):
+            yield ", ".join(filter(None, [name, f"member {int(member) + 1}"])), rows

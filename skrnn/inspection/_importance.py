@@ -264,8 +264,8 @@ def step_importance(
         sequence; estimators of several outputs or labels need one.
     n_points : int or "auto", default="auto"
         Points of the integral of "integrated_gradients", at least 1; more are slower and
-        more exact. "auto" takes 9, and three times as many, up to 243, for the sequences
-        whose sum misses more than 1 % of the sum of the absolute values.
+        more exact. "auto" takes 9, and up to 243 for the sequences whose sum misses more
+        than 1 % of the sum of the absolute values: where the prediction changes fastest.
 
     Returns
     -------

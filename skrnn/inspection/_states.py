@@ -251,7 +251,8 @@ class HiddenStateDisplay:
                 part.set_yticks([])
                 part.tick_params(axis="x", length=0)
             line[0].set_ylabel(f"{title}\n{len(orders[0])} units")
-            figure.colorbar(image, ax=list(line), fraction=0.05, pad=0.01)
+            bar = figure.colorbar(image, ax=list(line), fraction=0.05, pad=0.01)
+            bar.locator = plt.MaxNLocator(4)  # a number that the layout does not change
         for part, direction in zip(axes[0], ("forward →", "← backward"), strict=False):
             if n_columns > 1:
                 part.set_title(direction, fontsize="medium")

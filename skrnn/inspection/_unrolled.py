@@ -49,7 +49,7 @@ def shared_weights(estimator: Any) -> pd.DataFrame:
     Parameters
     ----------
     estimator : estimator or Pipeline
-        A fitted recurrent estimator of skrnn.
+        A fitted recurrent estimator of skrnn; of an ensemble, its first member is shown.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def shared_weights(estimator: Any) -> pd.DataFrame:
     [['W', (16, 2)], ['U', (16, 4)], ['V', (2, 4)]]
     """
     model, _ = fitted_step(estimator, None, "shared_weights")
-    network = check_recurrent(model).net_.module_
+    network = check_recurrent(model).net_.module_.first_member
     cells = {
         id(weight): (name, place)
         for place, cell in network.cells().items()
@@ -283,7 +283,7 @@ class UnrolledNetworkDisplay:
         """
         model, X = fitted_step(estimator, X, cls.__name__)
         weights = shared_weights(model)
-        network = model.net_.module_
+        network = model.net_.module_.first_member
         checked, dataset = model._readable(X)
         index = check_index(index, len(dataset))
         inputs = step_labels(model, checked, index, int(dataset.lengths[index]))

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from skrnn.data.schemes import SCHEMES, entities, repair, split_tag
+from skrnn.data.steps import shown
 from skrnn.metrics._pairing import Rows, check_rows, split_pair
 
 AVERAGES = ("micro", "macro", "weighted")
@@ -182,7 +183,7 @@ def _entity_score(
     import seqeval.metrics
 
     if average not in AVERAGES:
-        raise ValueError(f"average must be one of {AVERAGES}, got {average!r}")
+        raise ValueError(f"average must be one of {AVERAGES}, got {shown(average)}")
     true, pred = _check_tags(y_true, y_pred, scheme)
     if not _any_entities(true, pred):
         return 0.0  # the mean over no types would be NaN
@@ -200,7 +201,7 @@ def _check_tags(
     """Return both in tags that seqeval's lenient reader takes as the caller means them."""
     if scheme is not None and scheme not in SCHEMES:
         raise ValueError(
-            f"scheme must be one of {tuple(SCHEMES)} or None, got {scheme!r}"
+            f"scheme must be one of {tuple(SCHEMES)} or None, got {shown(scheme)}"
         )
     prefixes = set(LENIENT) if scheme is None else SCHEMES[scheme].prefixes
     read = _lenient if scheme is None else partial(_strict, scheme)
@@ -222,7 +223,7 @@ def _check_not_flat(true: Rows, pred: Rows) -> None:
         and all(len(t.split()) == 1 for t in tags)
     ):
         raise ValueError(
-            f"each string of y_true and y_pred is one tag ({tags[0]!r}); pass the tags of one "
+            f"each string of y_true and y_pred is one tag ({shown(tags[0])}); pass the tags of one "
             "sequence as [y_true] and [y_pred], and sequences of one step as lists, [[tag], ...]"
         )
 
@@ -233,12 +234,12 @@ def _typed(tags: list, prefixes: set[str], name: str) -> list[str]:
     for step, tag in enumerate(tags):
         if not isinstance(tag, str):
             raise TypeError(
-                f'{name}, step {step} is {tag!r}, expected a tag such as "B-person" or "O"'
+                f'{name}, step {step} is {shown(tag)}, expected a tag such as "B-person" or "O"'
             )
         prefix, kind = split_tag(tag)
         if tag != "O" and (prefix not in prefixes or tag.endswith("-")):
             raise ValueError(
-                f'{name}, step {step} is {tag!r}, expected "O" or a tag such as '
+                f'{name}, step {step} is {shown(tag)}, expected "O" or a tag such as '
                 f'"{min(prefixes)}-person" (prefixes {sorted(prefixes)})'
             )
         typed.append("O" if tag == "O" else f"{prefix}-{kind or '_'}")

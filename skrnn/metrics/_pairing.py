@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skrnn.data.containers import is_missing, is_sequence, open_rows
+from skrnn.data.steps import shown
 from skrnn.data.tokenizers import check_tokenizer
 
 Split = Callable[[str], list]
@@ -70,7 +71,7 @@ def check_references(
     for i, row in enumerate(rows):
         if isinstance(row, str) or not is_sequence(row) or not len(row):
             raise ValueError(
-                f"y_true[{i}] is {row!r}, expected a list of at least one reference, as "
+                f"y_true[{i}] is {shown(row)}, expected a list of at least one reference, as "
                 "multiple_references=True"
             )
         several = _check_sequences(list(row), f"y_true[{i}]")
@@ -101,10 +102,10 @@ def _check_sequences(rows: list[Any], name: str, advice: str = "") -> Rows:
     for i, row in enumerate(rows):
         place = f"{name}[{i}]"
         if is_missing(row):
-            raise ValueError(f"{place} is missing ({row!r})")
+            raise ValueError(f"{place} is missing ({shown(row)})")
         if not is_sequence(row) or isinstance(row, bytes):
             raise TypeError(
-                f"{place} is {row!r}, expected a list or a string; one sequence y alone is "
+                f"{place} is {shown(row)}, expected a list or a string; one sequence y alone is "
                 "passed as [y]"
             )
         if isinstance(row, str) != isinstance(rows[0], str):
@@ -126,7 +127,7 @@ def _check_flat(steps: list, place: str, advice: str) -> None:
         return
     step = next(i for i, value in enumerate(steps) if isinstance(value, NESTED))
     raise TypeError(
-        f"{place}, step {step} is {steps[step]!r}, expected a label or token: the sequences "
+        f"{place}, step {step} is {shown(steps[step])}, expected a label or token: the sequences "
         f"are nested one level too deep{advice}"
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skrnn._warnings import warn
+from skrnn.data.steps import shown
 from skrnn.data.targets import check_weights
 from skrnn.metrics._pairing import check_references, split_references
 
@@ -200,7 +201,7 @@ def bleu_score(
 
     names = ("auto", *BLEU.TOKENIZERS)
     if tokenize not in names:
-        raise ValueError(f"tokenize must be one of {names}, got {tokenize!r}")
+        raise ValueError(f"tokenize must be one of {names}, got {shown(tokenize)}")
     references, predictions = _texts(y_true, y_pred, multiple_references)
     texts = [text for several in references for text in several]
     metric = BLEU(tokenize=_tokenizer_for(texts) if tokenize == "auto" else tokenize)

@@ -90,8 +90,8 @@ def compare_estimators(
         many sequences, or the increasing edges of bins in steps, each bin with its upper
         edge, the first with its lower edge too; sequences beyond the edges are left out.
     lengths : array-like of int of shape (n_sequences,), default=None
-        Length of each sequence. By default the number of its steps; that of its words for
-        a string.
+        Length of each sequence. By default the number of its steps; that of its tokens for
+        a string, by the first estimator that has a ``tokenizer``, or that of its words.
     random_state : int, RandomState instance or None, default=None
         Of the training sets that ``train_sizes`` draws.
     verbose : int, default=0
@@ -157,7 +157,9 @@ def compare_estimators(
     splitter = check_cv(cv, y, classifier=stratified)
     folds = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, groups)]
     # without y a table may be one series to forecast
-    n_steps = lengths_of(X, lengths, rows_are_sequences=y is not None)
+    n_steps = lengths_of(
+        X, lengths, tokenizer=_tokenizer(estimators), rows_are_sequences=y is not None
+    )
     bins = None if by_length is None else cut_lengths(n_steps, by_length)
     sizes = _check_sizes(train_sizes, min(len(train) for train, _ in folds))
     jobs = list(_jobs(estimators, folds, sizes, y if stratified else None, random_state))
@@ -268,6 +270,15 @@ def _scoring_bases(estimator: Any) -> set[type]:
 
 def _class_name(estimator: Any) -> str:
     return type(final_estimator(estimator)).__name__
+
+
+def _tokenizer(estimators: Mapping[str, Any]) -> Any:
+    """Return the first tokenizer of the estimators, "word" without any."""
+    chosen = (
+        final_estimator(estimator).get_params(deep=False).get("tokenizer")
+        for estimator in estimators.values()
+    )
+    return next((tokenizer for tokenizer in chosen if tokenizer is not None), "word")
 
 
 def _check_lengths_agree(X: Any, y: Any, groups: Any) -> tuple[Any, Any, Any]:

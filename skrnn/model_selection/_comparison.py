@@ -150,6 +150,9 @@ class Comparison:
         table = self._formatted().to_html(
             na_rep="", border=0, justify="right", classes="dataframe"
         )
+        for cell in ("th", "td"):  # contents are escaped
+            style = 'style="text-align:right;padding:3px 8px"'
+            table = table.replace(f"<{cell}>", f"<{cell} {style}>")
         lines = "<br>".join(map(escape, [self._folds(), *self._sentences()]))
         return f"<div>{table}<p>{lines}</p></div>"
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from skrnn.data.containers import check_sequences
 from skrnn.data.fields import FieldOptions
-from skrnn.data.tokenizers import WordTokenizer
+from skrnn.data.tokenizers import check_tokenizer
 
 
 class LengthBins(NamedTuple):
@@ -28,11 +28,15 @@ class LengthBins(NamedTuple):
 
 
 def lengths_of(
-    X: Any, given: Any = None, *, rows_are_sequences: bool = True
+    X: Any,
+    given: Any = None,
+    *,
+    tokenizer: Any = "word",
+    rows_are_sequences: bool = True,
 ) -> NDArray[np.int64] | None:
     """Return the number of steps of each sequence, or None where they are unknown.
 
-    A string has as many steps as words. ``given`` lengths are checked and returned. The
+    A string has as many steps as tokens. ``given`` lengths are checked and returned. The
     rows of a table of numbers may be the steps of one series, if ``rows_are_sequences`` is
     False; then their lengths are unknown.
     """
@@ -43,7 +47,7 @@ def lengths_of(
         warnings.simplefilter("ignore")  # estimators warn of the same
         try:
             checked = check_sequences(
-                X, split=WordTokenizer().split, empty="keep", fields=options
+                X, split=check_tokenizer(tokenizer).split, empty="keep", fields=options
             )
         except (TypeError, ValueError):
             return None

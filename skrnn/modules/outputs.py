@@ -41,6 +41,10 @@ class StepScores(NamedTuple):
         """A score for each label of each step ``(B, T, C)``, undefined in the padding."""
         return _project(self.features, self.weight, self.bias)
 
+    def computed(self) -> StepScores:
+        """Return the same with scores that are computed once."""
+        return StepScores(self.logits, self.lengths)
+
 
 class PathScores(NamedTuple):
     """Scores of each step's labels, and of neighbouring labels by a CRF.
@@ -63,6 +67,10 @@ class PathScores(NamedTuple):
     start: Tensor
     end: Tensor
 
+    def computed(self) -> PathScores:
+        """Return the same: the scores are computed."""
+        return self
+
 
 class LanguageScores(NamedTuple):
     """Scores of the step after each step, and the state after the last one.
@@ -77,8 +85,8 @@ class LanguageScores(NamedTuple):
 
     features: Tensor
     lengths: Tensor
-    weight: Tensor
-    bias: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
     state: State
 
     @property

@@ -1,11 +1,12 @@
 """Whole networks as graphs, one function a kind.
 
-Each follows the network of the same kind, from its plain ``config`` and its weights.
+Each follows the network of the same kind, from its plain ``config`` and the weights of each
+member of an ensemble; a single network is an ensemble of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from skrnn.onnx._layers import (
 )
 
 Config = Mapping[str, Any]
+#: Kinds of networks that have graphs of their own.
+ENSEMBLE, TRANSLATION = "ensemble", "translation"
 
 
 def _encode_steps(
@@ -47,11 +50,8 @@ def _encode_steps(
     return outputs, state, lengths, static
 
 
-def classification(
-    config: Config, weights: Weights, quantize: str | None
-) -> dict[str, Graph]:
-    """Return the graph of one result a sequence, ``(B, n_outputs)``."""
-    graph = Graph("recurrent", quantize)
+def _classify(graph: Graph, config: Config, weights: Weights) -> str:
+    """Return one result a sequence, ``(B, n_outputs)``."""
     outputs, state, lengths, static = _encode_steps(
         graph, config, weights, static_in_steps=False
     )
@@ -60,23 +60,17 @@ def classification(
     if static is not None:
         joined = graph.linear(graph.concat([pooled, static]), weights.at("join.0"))
         pooled = graph.node("Relu", joined)
-    result = graph.linear(pooled, weights.at("head"))
-    graph.output("outputs", result, np.float32, ["B", config["n_outputs"]])
-    return {MAIN: graph}
+    return graph.linear(pooled, weights.at("head"))
 
 
-def tagging(config: Config, weights: Weights, quantize: str | None) -> dict[str, Graph]:
-    """Return the graph of one result a step, ``(B, T, n_outputs)``."""
-    graph = Graph("tagging", quantize)
+def _tag(graph: Graph, config: Config, weights: Weights) -> str:
+    """Return one result a step, ``(B, T, n_outputs)``."""
     outputs, *_ = _encode_steps(graph, config, weights, static_in_steps=True)
-    result = graph.transpose(graph.linear(outputs, weights.at("head")), 1, 0, 2)
-    graph.output("outputs", result, np.float32, ["B", "T", config["n_outputs"]])
-    return {MAIN: graph}
+    return graph.transpose(graph.linear(outputs, weights.at("head")), 1, 0, 2)
 
 
-def horizon(config: Config, weights: Weights, quantize: str | None) -> dict[str, Graph]:
-    """Return the graph of a horizon that is decoded, ``(B, n_outputs)``."""
-    graph = Graph("horizon", quantize)
+def _decode_horizon(graph: Graph, config: Config, weights: Weights) -> str:
+    """Return a horizon that is decoded, ``(B, n_outputs)``."""
     outputs, state, lengths, static = _encode_steps(
         graph, config, weights, static_in_steps=True
     )
@@ -93,14 +87,11 @@ def horizon(config: Config, weights: Weights, quantize: str | None) -> dict[str,
         x = join_to_steps(graph, x, static)
     x, _ = decode(graph, config, of_decoder, x, states)
     x = read_out(graph, config, of_decoder, graph.transpose(x, 1, 0, 2), memory)
-    result = graph.node("Flatten", graph.linear(x, weights.at("head")))
-    graph.output("outputs", result, np.float32, ["B", config["n_outputs"]])
-    return {MAIN: graph}
+    return graph.node("Flatten", graph.linear(x, weights.at("head")))
 
 
-def direct(config: Config, weights: Weights, quantize: str | None) -> dict[str, Graph]:
-    """Return the graph of a horizon at once, ``(B, n_outputs)``."""
-    graph = Graph("direct", quantize)
+def _give_horizon(graph: Graph, config: Config, weights: Weights) -> str:
+    """Return a horizon at once, ``(B, n_outputs)``."""
     _, state, _, static = _encode_steps(graph, config, weights, static_in_steps=True)
     parts = [state]
     if config["n_known"]:
@@ -108,8 +99,60 @@ def direct(config: Config, weights: Weights, quantize: str | None) -> dict[str, 
     if static is not None:
         parts.append(static)
     hidden = graph.node("Relu", graph.linear(graph.concat(parts), weights.at("join.0")))
-    result = graph.linear(hidden, weights.at("head"))
-    graph.output("outputs", result, np.float32, ["B", config["n_outputs"]])
+    return graph.linear(hidden, weights.at("head"))
+
+
+#: By the kind of a network: what gives its result in a graph, and the result's axes before
+#: the last.
+RESULTS: dict[str, tuple[Callable[[Graph, Config, Weights], str], list[str]]] = {
+    "recurrent": (_classify, ["B"]),
+    "tagging": (_tag, ["B", "T"]),
+    "horizon": (_decode_horizon, ["B"]),
+    "direct": (_give_horizon, ["B"]),
+}
+
+
+def _mean_probabilities(graph: Graph, logits: list[str]) -> str:
+    return _log_mean(graph, [graph.node("LogSoftmax", one, axis=-1) for one in logits])
+
+
+def _mean_odds(graph: Graph, logits: list[str]) -> str:
+    yes = [
+        graph.node("Neg", graph.node("Softplus", graph.node("Neg", x))) for x in logits
+    ]
+    no = [graph.node("Neg", graph.node("Softplus", x)) for x in logits]
+    return graph.node("Sub", _log_mean(graph, yes), _log_mean(graph, no))
+
+
+def _mean(graph: Graph, values: list[str]) -> str:
+    return graph.node("Mean", *values)
+
+
+def _log_mean(graph: Graph, logarithms: list[str]) -> str:
+    stacked = graph.concat([graph.unsqueeze(one, 0) for one in logarithms], 0)
+    total = graph.node("ReduceLogSumExp", stacked, axes=[0], keepdims=0)
+    shift = graph.constant(np.log(len(logarithms)), np.float32)
+    return graph.node("Sub", total, shift)
+
+
+#: By what the outputs of the members of an ensemble stand for.
+AVERAGES = {"softmax": _mean_probabilities, "sigmoid": _mean_odds, "identity": _mean}
+
+
+def _one_graph(
+    kind: str,
+    config: Config,
+    members: Sequence[Weights],
+    activation: str,
+    quantize: str | None,
+) -> dict[str, Graph]:
+    """Return the graph of a network with one result, or of the average of several."""
+    graph = Graph(kind, quantize)
+    give, axes = RESULTS[kind]
+    results = [give(graph, config, weights) for weights in members]
+    if len(results) > 1:
+        results = [AVERAGES[activation](graph, results)]
+    graph.output("outputs", results[0], np.float32, [*axes, config["n_outputs"]])
     return {MAIN: graph}
 
 
@@ -119,8 +162,8 @@ def _read_future(graph: Graph, config: Config) -> str:
     return graph.input("future", np.float32, axes)
 
 
-def translation(
-    config: Config, weights: Weights, quantize: str | None
+def _translation(
+    config: Config, members: Sequence[Weights], quantize: str | None
 ) -> dict[str, Graph]:
     """Return the graphs of the encoder, and of one step of the decoder.
 
@@ -128,14 +171,32 @@ def translation(
     takes tokens ``(B, K)`` of ``K`` hypotheses a source, and gives the logarithms of the
     probabilities ``(B, K, n_outputs)`` of what follows, and the states after it.
     """
-    return {
-        MAIN: _translation_encoder(config, weights, quantize),
-        DECODER: _translation_step(config, weights, quantize),
-    }
+    encoder, decoder = Graph("encoder", quantize), Graph("decoder", quantize)
+    ends = [""] if len(members) == 1 else [f".{i}" for i in range(len(members))]
+    for end, weights in zip(ends, members, strict=True):
+        _encode_source(encoder, config, weights, end)
+    tokens = decoder.input("tokens", np.int64, ["B", "K"])
+    steps = [
+        _step(decoder, config, weights, tokens, end)
+        for end, weights in zip(ends, members, strict=True)
+    ]
+    scores = [log_probabilities for log_probabilities, _ in steps]
+    if len(scores) > 1:
+        scores = [_log_mean(decoder, scores)]
+    never = np.zeros(config["n_outputs"], np.float32)
+    never[:N_RESERVED] = -np.inf
+    result = decoder.node("Add", scores[0], decoder.constant(never))
+    axes: list[str | int] = ["B", "K", config["n_outputs"]]
+    decoder.output("log_probabilities", result, np.float32, axes)
+    axes = [config["num_layers"], "B * K", config["hidden_size"]]
+    for end, (_, states) in zip(ends, steps, strict=True):
+        for i, state in enumerate(states):
+            decoder.output(f"next_state.{i}{end}", state, np.float32, axes)
+    return {MAIN: encoder, DECODER: decoder}
 
 
-def _translation_encoder(config: Config, weights: Weights, quantize: str | None) -> Graph:
-    graph = Graph("encoder", quantize)
+def _encode_source(graph: Graph, config: Config, weights: Weights, end: str) -> None:
+    """Add the outputs of one member's encoder, whose names have this end."""
     outputs, state, lengths, static = _encode_steps(
         graph, config, weights, static_in_steps=True
     )
@@ -143,32 +204,33 @@ def _translation_encoder(config: Config, weights: Weights, quantize: str | None)
     hidden_size = config["hidden_size"]
     for i, part in enumerate(start_states(graph, config, of_decoder, state)):
         axes = [config["num_layers"], "B", hidden_size]
-        graph.output(f"state.{i}", part, np.float32, axes)
+        graph.output(f"state.{i}{end}", part, np.float32, axes)
     memory = remember(graph, config, of_decoder, outputs, lengths)
     if memory is not None:
         width = _memory_size(config)
-        graph.output("memory", memory.values, np.float32, ["B", "T", width])
-        graph.output("keys", memory.keys, np.float32, ["B", "T", hidden_size])
+        graph.output(f"memory{end}", memory.values, np.float32, ["B", "T", width])
+        graph.output(f"keys{end}", memory.keys, np.float32, ["B", "T", hidden_size])
     if static is not None:
-        graph.output("static", static, np.float32, ["B", _static_size(config, weights)])
-    return graph
+        axes = ["B", _static_size(config, weights)]
+        graph.output(f"static{end}", static, np.float32, axes)
 
 
-def _translation_step(config: Config, weights: Weights, quantize: str | None) -> Graph:
-    graph = Graph("decoder", quantize)
-    tokens = graph.input("tokens", np.int64, ["B", "K"])
+def _step(
+    graph: Graph, config: Config, weights: Weights, tokens: str, end: str
+) -> tuple[str, list[str]]:
+    """Return one member's log-probabilities, unknown tokens included, and its states."""
     n_states = from_table(CELLS, config["cell"], "cell").n_states
     num_layers, hidden_size = config["num_layers"], config["hidden_size"]
     states = [
-        graph.input(f"state.{i}", np.float32, [num_layers, "B * K", hidden_size])
+        graph.input(f"state.{i}{end}", np.float32, [num_layers, "B * K", hidden_size])
         for i in range(n_states)
     ]
     memory = None
     if config["attention"] is not None:
         width = _memory_size(config)
         memory = Memory(
-            graph.input("memory", np.float32, ["B", "T", width]),
-            graph.input("keys", np.float32, ["B", "T", hidden_size]),
+            graph.input(f"memory{end}", np.float32, ["B", "T", width]),
+            graph.input(f"keys{end}", np.float32, ["B", "T", hidden_size]),
             read_lengths(graph),
         )
     embedding = weights("embedding.weight")
@@ -177,7 +239,7 @@ def _translation_step(config: Config, weights: Weights, quantize: str | None) ->
     if config.get("static") is not None:
         static_size = _static_size(config, weights)
         size += static_size
-        static = graph.input("static", np.float32, ["B", static_size])
+        static = graph.input(f"static{end}", np.float32, ["B", static_size])
         one = graph.constant([1], np.int64)
         shape = graph.concat([one, graph.size(tokens, 1), one], 0)
         static = graph.node("Expand", graph.unsqueeze(static, 1), shape)
@@ -193,16 +255,7 @@ def _translation_step(config: Config, weights: Weights, quantize: str | None) ->
         logits = graph.node("Add", logits, graph.constant(weights("bias")))
     else:
         logits = graph.linear(x, weights.at("head"))
-    scores = graph.node("LogSoftmax", logits, axis=-1)
-    never = np.zeros(config["n_outputs"], np.float32)
-    never[:N_RESERVED] = -np.inf
-    scores = graph.node("Add", scores, graph.constant(never))
-    axes: list[str | int] = ["B", "K", config["n_outputs"]]
-    graph.output("log_probabilities", scores, np.float32, axes)
-    for i, state in enumerate(states):
-        axes = [num_layers, "B * K", hidden_size]
-        graph.output(f"next_state.{i}", state, np.float32, axes)
-    return graph
+    return graph.node("LogSoftmax", logits, axis=-1), states
 
 
 def _memory_size(config: Config) -> int:
@@ -216,11 +269,20 @@ def _static_size(config: Config, weights: Weights) -> int:
     return static["n_numbers"] + sum(of_categories)
 
 
-#: By the kind of a network: functions that return its graphs by the part that each is.
-GRAPHS: dict[str, Callable[[Config, Weights, str | None], dict[str, Graph]]] = {
-    "recurrent": classification,
-    "tagging": tagging,
-    "horizon": horizon,
-    "direct": direct,
-    "translation": translation,
-}
+def has_graphs(kind: str, config: Config) -> bool:
+    """Return whether networks of a kind can be written, or ensembles of them."""
+    member = config["member"] if kind == ENSEMBLE else kind
+    return member == TRANSLATION or member in RESULTS
+
+
+def graphs_of(
+    kind: str, config: Config, weights: Weights, quantize: str | None
+) -> dict[str, Graph]:
+    """Return the graphs of a network by the part that each is."""
+    members, activation = [weights], "identity"
+    if kind == ENSEMBLE:
+        kind, activation = config["member"], config["activation"]
+        members = [weights.at(f"members.{i}") for i in range(config["n_members"])]
+    if kind == TRANSLATION:
+        return _translation(config, members, quantize)
+    return _one_graph(kind, config, members, activation, quantize)

@@ -27,7 +27,7 @@ from skrnn.data.tokenizers import check_tokenizer
 from skrnn.onnx._cells import CELLS
 from skrnn.onnx._format import FORMAT, KEY, MAIN
 from skrnn.onnx._graph import Weights
-from skrnn.onnx._networks import GRAPHS
+from skrnn.onnx._networks import graphs_of, has_graphs
 from skrnn.onnx._optional import import_optional
 from skrnn.onnx._paths import FORBIDDEN
 from skrnn.onnx._runtime import digest_of, path_of_part
@@ -35,7 +35,7 @@ from skrnn.onnx._runtime import digest_of, path_of_part
 #: Arrays of a network that only training reads.
 FOR_TRAINING = ("singletons",)
 #: Parts of a network that are read outside its graph, by a predictor.
-OUTSIDE = ("crf.",)
+OUTSIDE = "crf"
 #: Fitted attributes that a predictor has, too, where the estimator has them.
 ATTRIBUTES = ("n_features_in_", "feature_names_in_", "field_roles_")
 
@@ -106,17 +106,17 @@ def to_onnx(
     import_optional("onnx")
     check_is_fitted(estimator)
     targets = type(vars(estimator).get("_targets"))
-    if targets not in OPTIONS or estimator.net_.module_.kind not in GRAPHS:
+    network = estimator.net_.module_ if targets in OPTIONS else None
+    if network is None or not has_graphs(network.kind, network.config):
         raise TypeError(
             "to_onnx takes a fitted SequenceClassifier, SequenceRegressor, SequenceTagger, "
             f"Seq2SeqTransformer or SequenceForecaster, got {type(estimator).__name__}"
         )
-    network = estimator.net_.module_
     _check_portable(estimator)
     _check_quantize(quantize, network.config)
     weights = Weights(_arrays_of(network))
-    weights.unread -= {name for name in weights.unread if name.startswith(OUTSIDE)}
-    graphs = GRAPHS[network.kind](network.config, weights, quantize)
+    weights.unread -= {name for name in weights.unread if OUTSIDE in name.split(".")}
+    graphs = graphs_of(network.kind, network.config, weights, quantize)
     if weights.unread:
         raise ValueError(
             f"the network has weights that no node of the graph reads: "

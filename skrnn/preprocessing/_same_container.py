@@ -7,9 +7,10 @@ from typing import Any, Self
 from sklearn.base import TransformerMixin
 
 from skrnn._callbacks import CallbackSupportMixin
+from skrnn._versions import VersionMixin
 
 
-class SameContainerMixin(CallbackSupportMixin, TransformerMixin):
+class SameContainerMixin(VersionMixin, CallbackSupportMixin, TransformerMixin):
     """Mixin: the result is in the container of X, whatever output is configured.
 
     scikit-learn's callbacks see a ``fit`` that is decorated by ``as_one_task``.

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
+from skrnn.modules.modes import in_usual_modes
 from skrnn.training.collate import Collator, to_device
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches
@@ -119,67 +120,151 @@ Method = Callable[[Embedded, int | None, Tensor], Tensor]
 def integrated_gradients(batch: Embedded, n_points: int | None, parts: Tensor) -> Tensor:
     """Return the integral of the gradient from the baseline to x, times their difference.
 
-    By Gauss–Legendre quadrature with ``n_points`` points. None takes the midpoint rule with
-    ``FIRST_POINTS``, and three times as many, up to ``MAX_POINTS``, for the sequences whose
-    shares do not add up to the change of the score.
+    By Gauss–Legendre quadrature with ``n_points`` points. None takes Simpson's rule, and
+    halves the intervals in which the shares do not add up to the change of the score: few
+    points where the path is smooth, and many where the score jumps.
     """
-    n_sequences, n_steps, _ = batch.x.shape
-    rows = torch.arange(n_sequences, device=batch.x.device)
-    sums = torch.zeros(
-        n_sequences, n_steps, len(parts), dtype=torch.double, device=batch.x.device
-    )
     if n_points is not None:
         nodes, weights = np.polynomial.legendre.leggauss(n_points)
-        _add_shares(sums, batch, rows, (nodes + 1) / 2, weights / 2, parts)
-        return sums
-    change = batch.whole - batch.absent  # (B,)
-    rounding = ROUNDING * (1 + batch.whole.abs())
-    n, new = FIRST_POINTS, np.arange(FIRST_POINTS)
-    result = torch.empty_like(sums)
-    while True:
-        _add_shares(sums, batch, rows, (new + 0.5) / n, np.ones(len(new)), parts)
-        result[rows] = sums[rows] / n
-        shares = result[rows].flatten(1)
-        gap = (shares.sum(1) - change[rows]).abs()
-        rows = rows[gap > TOLERANCE * shares.abs().sum(1) + rounding[rows]]
-        if not len(rows) or n >= MAX_POINTS:
-            return result
-        n *= 3
-        new = np.flatnonzero(np.arange(n) % 3 != 1)  # the others are old
+        return _fixed_integral(batch, (nodes + 1) / 2, weights / 2, parts)
+    return _adaptive_integral(batch, parts)
 
 
-def _add_shares(
-    sums: Tensor,
+def _fixed_integral(
     batch: Embedded,
-    rows: Tensor,
     places: NDArray[np.float64],
     weights: NDArray[np.float64],
     parts: Tensor,
-) -> None:
-    """Add to sums ``(B, T, P)`` the weighted shares of some sequences ``(R,)``.
-
-    Places ``(K,)`` of the paths from 0, the baseline, to 1; each has its weight.
-    """
-    device = batch.x.device
-    place = torch.as_tensor(places, dtype=batch.x.dtype, device=device)
-    weight = torch.as_tensor(weights, device=device)
-    n_rows, parts = len(rows), parts.to(sums.dtype)
-    pairs = (
-        rows.repeat(len(place)),
-        place.repeat_interleave(n_rows),
-        weight.repeat_interleave(n_rows),
+) -> Tensor:
+    """Return ``(B, T, P)`` the weighted shares at places ``(K,)`` of each path."""
+    n_sequences, n_steps, _ = batch.x.shape
+    rows = torch.arange(n_sequences, device=batch.x.device).repeat(len(places))
+    place, weight = (
+        torch.as_tensor(part, device=batch.x.device).repeat_interleave(n_sequences)
+        for part in (places, weights)
     )
-    for row, along, factor in zip(
-        *(pair.split(batch.rows_at_once) for pair in pairs), strict=True
-    ):
+    sums = batch.x.new_zeros(n_sequences, n_steps, len(parts), dtype=torch.double)
+    for here, shares, _ in _path_shares(batch, rows, place, parts):
+        sums.index_add_(0, rows[here], weight[here, None, None] * shares)
+    return sums
+
+
+@dataclass
+class Intervals:
+    """Parts of the paths of a batch, for Simpson's rule.
+
+    Attributes
+    ----------
+    rows : int64 tensor (I,)
+        The sequence of each.
+    nodes : int64 tensor (I, 3)
+        Which points are its start, its middle and its end.
+    starts, widths : float64 tensors (I,)
+        Where it is on the path from 0, the baseline, to 1.
+    """
+
+    rows: Tensor
+    nodes: Tensor
+    starts: Tensor
+    widths: Tensor
+
+    def halved(self, chosen: Tensor, n_points: int) -> Intervals:
+        """Return the halves of some intervals; their middles are points yet to come.
+
+        After the ``n_points`` present ones: first those of all first halves.
+        """
+        start, middle, end = self.nodes[chosen].T
+        new = torch.arange(n_points, n_points + 2 * len(start), device=start.device)
+        first, second = new.split(len(start))
+        nodes = torch.cat(
+            [
+                torch.stack([start, first, middle], 1),
+                torch.stack([middle, second, end], 1),
+            ]
+        )
+        widths = (self.widths[chosen] / 2).repeat(2)
+        starts = self.starts[chosen].repeat(2)
+        starts[len(start) :] += widths[len(start) :]
+        return Intervals(self.rows[chosen].repeat(2), nodes, starts, widths)
+
+
+def _adaptive_integral(batch: Embedded, parts: Tensor) -> Tensor:
+    """Return ``(B, T, P)`` the shares by Simpson's rule on intervals of their own widths."""
+    n_sequences, n_steps, _ = batch.x.shape
+    device = batch.x.device
+    every = torch.arange(n_sequences, device=device)
+    sums = batch.x.new_zeros(n_sequences, n_steps, len(parts), dtype=torch.double)
+    n_points = torch.full((n_sequences,), FIRST_POINTS, device=device)
+    places = torch.linspace(0, 1, FIRST_POINTS, dtype=torch.double, device=device)
+    shares, scores = _all_path_shares(
+        batch, every.repeat(FIRST_POINTS), places.repeat_interleave(n_sequences), parts
+    )
+    first = torch.arange(0, FIRST_POINTS - 1, 2, device=device).repeat_interleave(
+        n_sequences
+    )
+    rows = every.repeat((FIRST_POINTS - 1) // 2)
+    nodes = rows[:, None] + n_sequences * (
+        first[:, None] + torch.arange(3, device=device)
+    )
+    width = 2 / (FIRST_POINTS - 1)
+    widths = torch.full((len(rows),), width, dtype=torch.double, device=device)
+    intervals = Intervals(rows, nodes, places[first], widths)
+    simpson = torch.tensor([1, 4, 1], dtype=torch.double, device=device) / 6
+    gaps = torch.zeros(n_sequences, dtype=torch.double, device=device)  # of ended parts
+    while True:
+        weights = intervals.widths[:, None] * simpson  # (I, 3)
+        found = torch.einsum("ij,ijtp->itp", weights, shares[intervals.nodes])
+        change = scores[intervals.nodes[:, 2]] - scores[intervals.nodes[:, 0]]
+        gap = (found.flatten(1).sum(1) - change).abs()
+        total = sums.index_add(0, intervals.rows, found)
+        allowed = TOLERANCE * total.flatten(1).abs().sum(1)
+        allowed += ROUNDING * (1 + batch.whole.abs())
+        missing = gaps.index_add(0, intervals.rows, gap)
+        unfinished = (missing > allowed) & (n_points < MAX_POINTS)
+        parts_of = torch.bincount(intervals.rows, minlength=n_sequences)
+        large = gap > ((allowed - gaps) / parts_of).clamp(min=0)[intervals.rows]
+        split = unfinished[intervals.rows] & large
+        if not split.any():
+            return total
+        done = ~split
+        sums.index_add_(0, intervals.rows[done], found[done])
+        gaps.index_add_(0, intervals.rows[done], gap[done])
+        intervals = intervals.halved(split, len(scores))
+        n_points.index_add_(0, intervals.rows, torch.ones_like(intervals.rows))
+        more = _all_path_shares(
+            batch, intervals.rows, intervals.starts + intervals.widths / 2, parts
+        )
+        shares, scores = torch.cat([shares, more[0]]), torch.cat([scores, more[1]])
+
+
+def _all_path_shares(
+    batch: Embedded, rows: Tensor, places: Tensor, parts: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the shares ``(K, T, P)`` at points of paths, and their scores ``(K,)``."""
+    found = list(_path_shares(batch, rows, places, parts))
+    return torch.cat([s for _, s, _ in found]), torch.cat([s for _, _, s in found])
+
+
+def _path_shares(
+    batch: Embedded, rows: Tensor, places: Tensor, parts: Tensor
+) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield the shares ``(N, T, P)`` at some points of paths at a time, and the scores.
+
+    Points ``(K,)``: of the sequences ``rows``, at places from 0, the baseline, to 1.
+    """
+    parts = parts.to(torch.double)
+    places = places.to(batch.x.dtype)
+    for start in range(0, len(rows), batch.rows_at_once):
+        here = slice(start, start + batch.rows_at_once)
+        row = rows[here]
         baseline = batch.baseline.index_select(0, row)
         difference = batch.x.index_select(0, row) - baseline  # (N, T, F)
-        path = (baseline + along[:, None, None] * difference).requires_grad_()
+        path = (baseline + places[here, None, None] * difference).requires_grad_()
         with torch.enable_grad():
-            score = batch.scores(path, row).sum()
-            (gradient,) = torch.autograd.grad(score, path)
+            scores = batch.scores(path, row)
+            (gradient,) = torch.autograd.grad(scores.sum(), path)
         shares = (gradient.double() * difference) @ parts.T  # (N, T, P)
-        sums.index_add_(0, row, factor[:, None, None] * shares)
+        yield here, shares, scores.detach()
 
 
 def occlusion(batch: Embedded, n_points: int | None, parts: Tensor) -> Tensor:
@@ -230,6 +315,7 @@ class Attribution(NamedTuple):
     baseline_scores: NDArray[np.float64]
 
 
+@in_usual_modes
 def attribute(
     net: SequenceNet,
     dataset: EncodedDataset,

@@ -13,6 +13,8 @@ from typing import Any
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from skrnn.training.finite import NotFiniteOutput
+
 
 class StopTraining(Exception):
     """Raised by a callback to end training: the estimator is fitted with what it has learned.
@@ -163,8 +165,11 @@ class ValidationScore(Callback):
         self.name = name
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Score the net."""
-        value = float(self.score(net))
+        """Score the net; NaN where an output is not finite."""
+        try:
+            value = float(self.score(net))
+        except NotFiniteOutput:
+            value = math.nan
         net.record_score(self.name, value, lower_is_better=False)
 
 

@@ -34,10 +34,15 @@ if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
     from skrnn.training.updates import Updates
 
-#: Durations of the last write that pass before the next: it takes 1 / 31 of the time.
-SPACING = 30
+#: Of all writes together, the next included, the time that has passed is a multiple of so
+#: much: they take less than 3 %. So at least 30 times the last write's time passes.
+SPACING = 34
+#: After them a file that is not complete is taken for one of a killed process.
+SECONDS_TO_WRITE = 300
 #: Parts of a fit that train a network of their own before it; each has a file beside.
 STAGES = ("calibration",)
+#: What the files of members of an ensemble are called.
+MEMBER = "member"
 #: Digits of the digest in the name of a file in a directory.
 N_DIGITS = 32
 #: Callbacks of skorch whose state does not change the training.
@@ -81,6 +86,10 @@ class FitIdentity(NamedTuple):
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
+    def of_member(self, index: int) -> FitIdentity:
+        """Return the identity of one member's training in the fit of an ensemble."""
+        return self._replace(data=self.data | {"member": (str(index), "")})
+
     def differences(self, other: FitIdentity) -> list[str]:
         """Return in words in what the fit of a file, ``other``, differs from this one."""
         if self.estimator != other.estimator:
@@ -115,11 +124,15 @@ class Checkpoint:
         Where the network trains.
     stage : str, optional
         A row of ``STAGES``, if the fit is such a part of another.
+    member : int, optional
+        Which member of an ensemble is trained.
 
     Attributes
     ----------
-    keeps_finished : bool
-        Whether the file stays when training has finished.
+    is_part : bool
+        Whether the fit is a part of another, which needs its end.
+    in_directory : bool
+        Whether the file is one of many, which stay.
 
     Raises
     ------
@@ -135,6 +148,7 @@ class Checkpoint:
         fit: FitIdentity,
         device: str,
         stage: str | None,
+        member: int | None = None,
     ):
         self.fit = fit
         path = Path(given)
@@ -143,11 +157,16 @@ class Checkpoint:
             raise ValueError(
                 f"checkpoint={os.fspath(given)!r}: there is no directory {str(folder)!r}"
             )
-        self.keeps_finished = path.is_dir() or stage is not None
-        if path.is_dir():
+        self.is_part = stage is not None or member is not None
+        self.in_directory = path.is_dir()
+        #: the user's file
+        self.main = path
+        if self.in_directory:
             path = path / f"{fit.estimator}-{fit.digest[:N_DIGITS]}.checkpoint"
-        elif stage is not None:
-            path = path.with_name(f"{path.name}.{stage}")
+        else:
+            ends = [] if stage is None else [stage]
+            ends += [] if member is None else [f"{MEMBER}-{member}"]
+            path = path.with_name(".".join([path.name, *ends]))
         self.path = path
         self.environment = {
             "skrnn": import_module("skrnn").__version__,
@@ -161,11 +180,14 @@ class Checkpoint:
         self.warned = False
         #: digests of callbacks that keep no state
         self.callbacks: dict[str, str] = {}
-        #: when the next write is due, and the file as it was last written or read
-        self.due, self.written = 0.0, _signature(path)
-        self._remove_remains()
+        #: the file as it was last written or read
+        self.written = _signature(path)
+        #: seconds of all writes so far; when training began, and when the next is due
+        self.spent = self.begun = self.due = 0.0
+        self._remove_remains(older_than=SECONDS_TO_WRITE)
         if self.written is not None:
             self.found = self._read()
+            self._compare_environments(self.found["environment"])
 
     # --- reading ---------------------------------------------------------------------
 
@@ -183,6 +205,7 @@ class Checkpoint:
     def begin(self, net: SequenceNet, updates: Updates) -> int:
         """Restore what the file holds, and return how many epochs it has."""
         self.callbacks = states_of(net.callbacks_)
+        self.begun = time.perf_counter()
         return self.restore(net, updates)
 
     def restore(self, net: SequenceNet, updates: Updates | None = None) -> int:
@@ -224,12 +247,12 @@ class Checkpoint:
                 f"{_listed(differences)}. Fit as before, remove the file, or pass a "
                 "directory, which keeps a file for each fit"
             )
-        if not document["finished"]:
-            self._compare_environments(document["environment"])
         return document
 
     def _compare_environments(self, there: Mapping[str, Any]) -> None:
-        here = self.environment
+        # what has ended is not changed by the number of threads
+        names = ("skrnn",) if self.finished else tuple(self.environment)
+        here = {name: self.environment[name] for name in names}
         others = [
             f"{name} {there.get(name)} in place of {value}"
             for name, value in here.items()
@@ -264,18 +287,26 @@ class Checkpoint:
 
     def finish(self, net: SequenceNet, n_epochs: int) -> None:
         """Keep the end of the training in a directory; remove the file elsewhere."""
-        if self.keeps_finished:
+        self._remove_remains()
+        if self.in_directory or self.is_part:
             if not self.finished:
                 state = {"net": net.training_state()}
                 self._write(state, n_epochs, finished=True)
             return
         if self.written is not None and _signature(self.path) == self.written:
             _remove(self.path)
-        for stage in STAGES:
-            path = self.path.with_name(f"{self.path.name}.{stage}")
-            with suppress(OSError, ModelFileError):
-                read_file(path)  # nobody else's file
-                _remove(path)
+        self.remove_parts()
+
+    def remove_parts(self) -> None:
+        """Remove the files of the parts of a fit that has finished."""
+        if self.in_directory:
+            return
+        name = escape(self.main.name)
+        for part in (*STAGES, MEMBER):
+            for path in self.main.parent.glob(f"{name}.{part}*"):
+                with suppress(OSError, ModelFileError):
+                    read_file(path)  # nobody else's file
+                    _remove(path)
 
     def _write(self, state: dict[str, Any], n_epochs: int, *, finished: bool) -> None:
         started = time.perf_counter()
@@ -290,8 +321,8 @@ class Checkpoint:
         }
         text = write_document(document, HELD)
         try:
-            if _signature(self.path) != self.written:
-                raise OSError("another process has changed the file")
+            if self._is_finished_elsewhere():
+                return
             write_file(self.path, text, arrays)
             self.written = _signature(self.path)
         except OSError as error:
@@ -301,14 +332,29 @@ class Checkpoint:
                     f"checkpoint={str(self.path)!r} could not be written: {error}. "
                     "Training continues without it"
                 )
-        ended = time.perf_counter()
-        self.due = ended + SPACING * (ended - started)
+        last = time.perf_counter() - started
+        self.spent += last
+        self.due = self.begun + SPACING * (self.spent + last)
 
-    def _remove_remains(self) -> None:
+    def _is_finished_elsewhere(self) -> bool:
+        """Return whether another process, with the same fit, has finished it.
+
+        An OSError if it wrote something else.
+        """
+        if _signature(self.path) in (self.written, None):
+            return False
+        try:
+            return bool(self._read()["finished"])
+        except ValueError as error:
+            raise OSError("another process has written the file") from error
+
+    def _remove_remains(self, *, older_than: float = 0.0) -> None:
         """Remove files that a killed process had not finished."""
         pattern = f".{escape(self.path.name)}.{'[0-9a-f]' * 8}"
         for path in self.path.parent.glob(pattern):
-            _remove(path)
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime >= older_than:
+                    path.unlink()
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

@@ -8,10 +8,9 @@ Those of skipped updates, of the same category, are in ``updates``.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
-from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
@@ -23,12 +22,14 @@ from skrnn.training.updates import advice
 MIN_EPOCHS, MIN_UPDATES = 5, 50
 #: Mean and largest norm of the gradients of an epoch in which they explode.
 EXPLODED = 100.0, 1000.0
-#: Epochs in a row whose loss is above that of the start, and their ratio to it, by which
-#: the learning rate is too high.
-N_RISEN, RISE = 3, 1.5
+#: Epochs in a row whose loss is above that of the start, their ratio to it, and what it is
+#: at least, in nats or variances, where the learning rate is too high.
+N_RISEN, RISE, RISEN = 3, 1.5, 0.1
 #: Epochs from which a loss may be said not to move. Its first and last third differ by less
 #: than a share of it, or than a share of the noise of an epoch, which must itself be small.
 N_STILL, FALL, FALL_IN_NOISE, NOISE = 9, 0.005, 0.5, 0.03
+#: Losses from which on a few outliers hide what the others do.
+OUTLYING = 100.0
 #: Ratio of the first to the later updates by which a loss fell within the first epoch.
 EARLY_FALL = 1.1
 #: Norm of gradients that are as good as 0.
@@ -63,9 +64,13 @@ class Diagnosis(Callback):
         self.n_epochs = n_epochs
         self.fresh = fresh
         self.n_validation = n_validation
+        self._forget()
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget an earlier training."""
+        self._forget()
+
+    def _forget(self) -> None:
         self.warned_: set[str] = set()
         self.train_: list[float] = []
         self.valid_: list[float] = []
@@ -116,7 +121,7 @@ class Diagnosis(Callback):
         self.start_ = max(row["train_loss"], losses[0])
         few = len(losses) // 10
         self.fell_at_once_ = len(losses) >= MANY_UPDATES and (
-            fmean(losses[:few]) > EARLY_FALL * fmean(losses[len(losses) // 2 :])
+            np.mean(losses[:few]) > EARLY_FALL * np.mean(losses[len(losses) // 2 :])
         )
 
     def _warn(self, sign: str, message: str | None) -> None:
@@ -142,7 +147,7 @@ def _exploding(net: Any, row: Any) -> str | None:
 def _rising(net: Any, seen: Diagnosis) -> str | None:
     """Return the message about a learning rate above what the data bear."""
     last = seen.train_[-N_RISEN:]
-    if len(seen.train_) <= N_RISEN or min(last) <= RISE * seen.start_:
+    if len(seen.train_) <= N_RISEN or min(last) <= max(RISE * seen.start_, RISEN):
         return None
     lr = net.optimizer_.param_groups[0]["initial_lr"]
     return (
@@ -176,10 +181,10 @@ def _overfitting(seen: Diagnosis) -> str | None:
 def _standing_still(net: Any, seen: Diagnosis) -> str | None:
     """Return the message about a loss that does not move."""
     losses, third = seen.train_, len(seen.train_) // 3
-    first, last = fmean(losses[:third]), fmean(losses[-third:])
-    if len(losses) < N_STILL or seen.fell_at_once_ or not first > 0:
+    first, last = np.mean(losses[:third]), np.mean(losses[-third:])
+    if len(losses) < N_STILL or seen.fell_at_once_ or not 0 < first < OUTLYING:
         return None
-    noise = stdev(b - a for a, b in pairwise(losses)) / math.sqrt(2)
+    noise = np.std(np.diff(losses), ddof=1) / math.sqrt(2)
     bound = max(FALL * first, FALL_IN_NOISE * noise)
     if noise > NOISE * first or abs(first - last) >= bound:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.generation.sampling import (
+    NotFiniteLogits,
     RandomStreams,
     Sampling,
     generate_features,
@@ -20,6 +22,7 @@ from skrnn.generation.sampling import (
 from skrnn.modules.embedding import UNKNOWN
 from skrnn.modules.outputs import State
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.finite import raise_not_finite
 from skrnn.training.inference import evaluation, network_inputs, read_prompts, step
 from skrnn.training.net import SequenceNet
 
@@ -128,6 +131,28 @@ def generate_steps(
     ``samples`` are the samples' indices, those of a prompt one after the other.
     """
     of_prompt = samples // config.n_samples
+    with _named(net, EncodedDataset(prompts), of_prompt):
+        yield from _generate_steps(net, prompts, samples, config)
+
+
+@contextmanager
+def _named(
+    net: SequenceNet, dataset: EncodedDataset, sequences: NDArray[np.int64]
+) -> Iterator[None]:
+    """Name the sequence in an error about its logits; ``sequences`` are those of rows."""
+    try:
+        yield
+    except NotFiniteLogits as error:
+        raise_not_finite(net, dataset, np.unique(sequences[error.rows.cpu().numpy()]))
+
+
+def _generate_steps(
+    net: SequenceNet,
+    prompts: EncodedSequences,
+    samples: NDArray[np.int64],
+    config: GenerationConfig,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    of_prompt = samples // config.n_samples
     is_first = np.diff(of_prompt, prepend=-1) != 0
     logits, state = read_prompts(net, prompts.take(of_prompt[is_first]))
     device = logits.device
@@ -207,10 +232,11 @@ def sample_targets(
                 begin = lengths.new_zeros((len(block), 1))
                 logits, state = next_tokens(begin, state)
                 limits = torch.from_numpy(max_lengths[indices[places]]).to(begin.device)
-                for some, chosen in _tokens(
-                    next_tokens, logits, state, limits, samples, config
-                ):
-                    found.append((samples[some.cpu().numpy()], chosen.cpu().numpy()))
+                with _named(net, sources, indices[places]):
+                    for some, chosen in _tokens(
+                        next_tokens, logits, state, limits, samples, config
+                    ):
+                        found.append((samples[some.cpu().numpy()], chosen.cpu().numpy()))
     return _by_sample(found, len(sources) * config.n_samples)
 
 

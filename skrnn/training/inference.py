@@ -21,11 +21,13 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.memory import keep_freed_memory
+from skrnn.modules.modes import usual_modes
 from skrnn.modules.outputs import State
 from skrnn.modules.parallel import one_thread_each, run_side_by_side
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.finite import check_finite_rows, raise_not_finite
 from skrnn.training.order import MAX_ROWS, max_steps
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def evaluation(net: SequenceNet, work: float = 0.0) -> Iterator[None]:
     if training:
         net._set_training(False)
     try:
-        with torch.inference_mode(), expected_work(work), _threads(net):
+        with usual_modes(), torch.inference_mode(), expected_work(work), _threads(net):
             yield
     finally:
         if training:
@@ -137,27 +139,50 @@ def predict_outputs(
     ``decode`` returns a tensor ``(B, ...)`` for a batch.
     """
 
-    def compute(inputs: dict[str, Tensor]) -> Tensor:
+    def compute(indices: NDArray[np.int64], inputs: dict[str, Tensor]) -> Tensor:
+        if decode is not None:
+            return decode(_step_scores(net, dataset, indices, inputs))
         outputs = net.module_(inputs)
-        return outputs if decode is None else decode(outputs)
+        check_finite_rows(net, dataset, indices, outputs)
+        return outputs
 
     return _row_by_sequence(net, dataset, compute)
 
 
+def _step_scores(
+    net: SequenceNet,
+    dataset: EncodedDataset,
+    indices: NDArray[np.int64],
+    inputs: dict[str, Tensor],
+) -> Any:
+    """Return a batch's scores of steps, which are finite."""
+    scores = net.module_(inputs).computed()
+    check_finite_rows(net, dataset, indices, scores.logits, scores.lengths)
+    return scores
+
+
 def predict_pooled(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float32]:
     """Return the pooled vectors ``(n_sequences, n_units)``."""
-    return _row_by_sequence(net, dataset, net.module_.pool)
+
+    def compute(indices: NDArray[np.int64], inputs: dict[str, Tensor]) -> Tensor:
+        pooled = net.module_.pool(inputs)
+        check_finite_rows(net, dataset, indices, pooled)
+        return pooled
+
+    return _row_by_sequence(net, dataset, compute)
+
+
+#: ``compute(indices, inputs)`` of a batch.
+Compute = Callable[[NDArray[np.int64], dict[str, Tensor]], Tensor]
 
 
 def _row_by_sequence(
-    net: SequenceNet,
-    dataset: EncodedDataset,
-    compute: Callable[[dict[str, Tensor]], Tensor],
+    net: SequenceNet, dataset: EncodedDataset, compute: Compute
 ) -> NDArray:
     """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
     with evaluation(net, recurrent_work(net, dataset)):
-        for indices, outputs in computed(net, dataset, lambda _, x: compute(x)):
+        for indices, outputs in computed(net, dataset, compute):
             rows = outputs.cpu().numpy()
             if result is None:
                 result = np.empty((len(dataset), *rows.shape[1:]), rows.dtype)
@@ -170,24 +195,29 @@ def predict_steps(
     net: SequenceNet, dataset: EncodedDataset, decode: Callable[[Any], Tensor]
 ) -> RaggedArray:
     """Return ``decode(outputs)``, ``(B, T, ...)`` for a batch, for each real step."""
-    return _row_by_step(net, dataset, lambda inputs: decode(net.module_(inputs)))
+    scores = partial(_step_scores, net, dataset)
+    return _row_by_step(net, dataset, lambda i, inputs: decode(scores(i, inputs)))
 
 
 def predict_pooling_weights(net: SequenceNet, dataset: EncodedDataset) -> RaggedArray:
     """Return the weight of each real step in attention pooling."""
-    return _row_by_step(net, dataset, net.module_.attention)
+
+    def compute(indices: NDArray[np.int64], inputs: dict[str, Tensor]) -> Tensor:
+        weights = net.module_.attention(inputs)
+        check_finite_rows(net, dataset, indices, weights, inputs["lengths"])
+        return weights
+
+    return _row_by_step(net, dataset, compute)
 
 
 def _row_by_step(
-    net: SequenceNet,
-    dataset: EncodedDataset,
-    compute: Callable[[dict[str, Tensor]], Tensor],
+    net: SequenceNet, dataset: EncodedDataset, compute: Compute
 ) -> RaggedArray:
     """Return what ``compute`` makes of each batch, ``(B, T, ...)``, at real steps."""
     steps = dataset.sequences.steps
     values: NDArray | None = None
     with evaluation(net, recurrent_work(net, dataset)):
-        for indices, outputs in computed(net, dataset, lambda _, x: compute(x)):
+        for indices, outputs in computed(net, dataset, compute):
             decoded = outputs.cpu().numpy()
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
@@ -201,8 +231,13 @@ def _row_by_step(
     return steps.with_values(values)
 
 
-def score_targets(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float64]:
-    """Return the loss of each sequence ``(n_sequences,)``, summed over its steps."""
+def score_targets(
+    net: SequenceNet, dataset: EncodedDataset, *, check: bool = True
+) -> NDArray[np.float64]:
+    """Return the loss of each sequence ``(n_sequences,)``, summed over its steps.
+
+    ``check`` refuses those that are not finite.
+    """
     result = np.zeros(len(dataset))
     with evaluation(net, recurrent_work(net, dataset)):
         for batch in prediction_batches(net, dataset):
@@ -210,6 +245,8 @@ def score_targets(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.float
                 losses = net.criterion_(outputs, micro_batch.targets)
                 by_sequence = losses.double().reshape(len(losses), -1).sum(1)
                 result[micro_batch.indices] += by_sequence.cpu().numpy()
+    if check:
+        raise_not_finite(net, dataset, np.flatnonzero(~np.isfinite(result)))
     return result
 
 
@@ -223,7 +260,10 @@ def attention_weights(
     result: list[Any] = [None] * len(dataset)
     with evaluation(net, recurrent_work(net, dataset)):
         for indices, inputs in network_inputs(net, dataset):
-            weights = net.module_.attention(inputs).cpu().numpy()
+            computed_weights = net.module_.attention(inputs)
+            targets = inputs["target_lengths"]
+            check_finite_rows(net, dataset, indices, computed_weights, targets)
+            weights = computed_weights.cpu().numpy()
             sizes = zip(
                 indices.tolist(),
                 inputs["target_lengths"].tolist(),
@@ -245,12 +285,23 @@ def search(
     with evaluation(net, recurrent_work(net, dataset)):
         decode = partial(search, net.module_)
         for indices, one in computed(net, dataset, lambda i, x: decode(x, i)):
+            # without a finite score no hypothesis has ended
+            lost = ~np.isfinite(one.log_probabilities[:, 0])
+            raise_not_finite(net, dataset, indices[lost])
             order.append(indices)
             found.append(one)
     return joined(found).take(np.argsort(np.concatenate(order)))
 
 
 # --- language models ----------------------------------------------------------------------
+
+
+def predict_next(net: SequenceNet, prompts: EncodedSequences) -> NDArray[np.float32]:
+    """Return the logits ``(n, C)`` of what follows each prompt."""
+    logits, _ = read_prompts(net, prompts)
+    best = logits.amax(1).clamp(min=0.0)  # -inf is a step that never comes next
+    check_finite_rows(net, EncodedDataset(prompts), np.arange(len(prompts)), best)
+    return logits.cpu().numpy()
 
 
 def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, State]:

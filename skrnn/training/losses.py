@@ -23,7 +23,15 @@ from skrnn.training.cross_entropy import row_losses, total_loss
 
 
 class Loss(nn.Module):
-    """Abstract base: one value a sequence or a step."""
+    """Abstract base: one value a sequence or a step.
+
+    Attributes
+    ----------
+    activation : {"softmax", "sigmoid", "identity"}
+        What makes probabilities or numbers of the network's outputs.
+    """
+
+    activation: ClassVar[str] = "identity"
 
     def forward(self, outputs: Any, targets: Any) -> Tensor:
         """Return ``(B,)``, or ``(B, T)`` with 0 in the padding."""
@@ -42,6 +50,8 @@ class Loss(nn.Module):
 class CrossEntropy(Loss):
     """Negative log-likelihood of one class, smoothed in training only."""
 
+    activation = "softmax"
+
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
         self.label_smoothing = label_smoothing
@@ -56,6 +66,8 @@ class CrossEntropy(Loss):
 
 class BinaryCrossEntropy(Loss):
     """Mean over independent labels, smoothed in training only."""
+
+    activation = "sigmoid"
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
@@ -72,6 +84,8 @@ class BinaryCrossEntropy(Loss):
 
 class StepCrossEntropy(Loss):
     """Negative log-likelihood of each step's class, smoothed in training only."""
+
+    activation = "softmax"
 
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
@@ -125,6 +139,8 @@ class StepCrossEntropy(Loss):
 class StepBernoulli(Loss):
     """Negative log-likelihood of each step's independent 0/1 features, summed."""
 
+    activation = "sigmoid"
+
     def forward(self, outputs: StepScores, targets: Tensor) -> Tensor:
         """Return ``(B, T)`` from scores and 0/1 targets ``(B, T, F)``."""
         losses = F.binary_cross_entropy_with_logits(
@@ -166,7 +182,7 @@ class PathLikelihood(Loss):
 
 
 class RegressionLoss(Loss):
-    """Abstract base: a loss of regressors, over targets ``(B, K)`` of unit deviation.
+    """Abstract base: a loss of regressors, over targets ``(B, K)`` of about unit deviation.
 
     It says how many outputs the network needs, and which of them are the prediction.
     Unless overridden, each target has one output.
@@ -174,6 +190,9 @@ class RegressionLoss(Loss):
 
     #: Parameters of the estimator that ``__init__`` takes by name.
     arguments: ClassVar[tuple[str, ...]] = ()
+    #: The unit of y: "deviation", or one that a target far from all others does not
+    #: change: "quartiles", or "tails" for what lies far from the median.
+    unit: ClassVar[str] = "deviation"
     #: Levels between 0 and 1 that ``predict_quantiles`` returns, if any.
     levels: tuple[float, ...] = ()
 
@@ -209,13 +228,20 @@ class SquaredError(RegressionLoss):
 class AbsoluteError(RegressionLoss):
     """Mean of absolute errors over the outputs; its minimum is the median."""
 
+    unit = "quartiles"
+
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs and targets ``(B, K)``."""
         return (outputs - targets).abs().mean(1)
 
 
 class Huber(RegressionLoss):
-    """Squared up to one standard deviation of y, absolute beyond (Huber 1964)."""
+    """Squared up to one standard deviation of y, absolute beyond (Huber 1964).
+
+    The deviation is that of a normal distribution with y's quartiles.
+    """
+
+    unit = "quartiles"
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return ``(B,)`` from outputs and targets ``(B, K)``."""
@@ -232,6 +258,7 @@ class Quantile(RegressionLoss):
     """
 
     arguments: ClassVar[tuple[str, ...]] = ("quantiles",)
+    unit = "tails"
     learned: Tensor
 
     def __init__(self, quantiles: Sequence[float]):

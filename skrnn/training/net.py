@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import set_generator
 from skrnn.modules.initialization import allocate
 from skrnn.modules.memory import keep_freed_memory
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.recurrent import expected_work
@@ -33,10 +34,10 @@ from skrnn.training.inference import (
     run_batch,
 )
 from skrnn.training.interrupts import Interrupts
-from skrnn.training.optimizers import Adam
+from skrnn.training.optimizers import Adam, class_of, name_of
 from skrnn.training.seeding import make_generator
 from skrnn.training.states import as_arrays, as_tensors
-from skrnn.training.updates import Updates
+from skrnn.training.updates import Updates, unusable
 from skrnn.training.user_callbacks import (
     any_users,
     ends_training,
@@ -63,7 +64,9 @@ def resolve_device(device: str | torch.device) -> str:
         if torch.empty(0, device=device).is_meta:
             raise RuntimeError("it holds no values")
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={device!r} cannot be used: {error}") from error
+        raise ValueError(
+            f"device={device[:80]!r} cannot be used: {str(error)[:300]}"
+        ) from error
     return device
 
 
@@ -132,7 +135,10 @@ class SequenceNet(NeuralNet):
     def initialize_optimizer(self, triggered_directly: bool | None = None) -> SequenceNet:
         """Make the optimizer over all weights; frozen ones have no gradient."""
         _, options = self.get_params_for_optimizer("optimizer", [])
-        self.optimizer_ = self.optimizer(list(self.module_.parameters()), **options)
+        try:
+            self.optimizer_ = self.optimizer(list(self.module_.parameters()), **options)
+        except (TypeError, ValueError) as error:
+            raise ValueError(unusable(self.optimizer, error)) from error
         return self
 
     def set_loss(self, criterion: type[nn.Module], options: dict[str, Any]) -> None:
@@ -156,10 +162,22 @@ class SequenceNet(NeuralNet):
         self.callbacks = callbacks
         self._initialize_callbacks()
 
+    def _initialize_callbacks(self) -> SequenceNet:
+        self.listeners_: dict[str, list[Any]] = {}
+        return super()._initialize_callbacks()
+
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Call a method of the net and of all callbacks."""
+        """Call a method of the net, and of all callbacks that have one of their own."""
         getattr(self, method_name)(self, **cb_kwargs)
-        for _, callback in self.callbacks_:
+        if method_name not in self.listeners_:
+            nothing = getattr(Callback, method_name)
+            self.listeners_[method_name] = [
+                callback
+                for _, callback in self.callbacks_
+                if getattr(getattr(callback, method_name), "__func__", None)
+                is not nothing
+            ]
+        for callback in self.listeners_[method_name]:
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
@@ -408,14 +426,15 @@ class SequenceNet(NeuralNet):
             name: value.detach().cpu().numpy().copy()
             for name, value in self.module_.state_dict().items()
         }
+        settings = {
+            name: value
+            for name, value in vars(self).items()
+            if name in KEPT or name.startswith(("criterion__", "optimizer__"))
+        }
         return {
             "network": (self.module_.kind, self.module_.config),
             "weights": weights,
-            "settings": {
-                name: value
-                for name, value in vars(self).items()
-                if name in KEPT or name.startswith(("criterion__", "optimizer__"))
-            },
+            "settings": settings | {"optimizer": name_of(self.optimizer)},
             "order": self.order_generator_.get_state().numpy(),
             "dropout_seed": self.seed + 1 + len(self.history),
             "history": [dict(row) for row in self.history],
@@ -438,17 +457,19 @@ class SequenceNet(NeuralNet):
         if stream.shape == self.dropout_generator_.get_state().shape:
             self.dropout_generator_.set_state(stream)
 
+    @in_usual_modes
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the network again, on the CPU if its device is not there."""
         network = allocate(empty_network(*state["network"]))
         network.load_state_dict(
             {name: torch.tensor(value) for name, value in state["weights"].items()}
         )
-        settings = state["settings"]
+        settings = dict(state["settings"])
+        settings["optimizer"] = class_of(settings["optimizer"])
         try:
             resolve_device(settings["device"])
         except ValueError:
-            settings = settings | {"device": "cpu"}
+            settings["device"] = "cpu"
         self.__init__(network, **settings)  # type: ignore[misc]
         self.initialize()
         self.order_generator_.set_state(torch.tensor(state["order"]))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer, RMSprop
 
 #: Numbers of an embedding from which its rows are updated one by one.
 MIN_TABLE = 1 << 19
@@ -349,3 +349,23 @@ class AdamW(Adam):
     """
 
     decoupled = True
+
+
+#: The ``optimizer`` parameter: class and options beside lr and weight_decay.
+OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
+    "adam": (Adam, {}),
+    "adamw": (AdamW, {}),
+    "sgd": (SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
+    "rmsprop": (RMSprop, {}),
+}
+
+
+def name_of(optimizer: str | type[Optimizer]) -> str | type[Optimizer]:
+    """Return the name of a class in ``OPTIMIZERS``; of another, the class."""
+    names = (name for name, (kind, _) in OPTIMIZERS.items() if kind is optimizer)
+    return next(names, optimizer)
+
+
+def class_of(optimizer: str | type[Optimizer]) -> type[Optimizer]:
+    """Return the class of a name in ``OPTIMIZERS``, or the class that was given."""
+    return OPTIMIZERS[optimizer][0] if isinstance(optimizer, str) else optimizer

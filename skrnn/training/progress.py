@@ -9,7 +9,6 @@ import multiprocessing
 import sys
 import threading
 import time
-from multiprocessing.dummy import DummyProcess
 from numbers import Real
 from shutil import get_terminal_size
 from typing import Any
@@ -40,9 +39,12 @@ NAMES = {"dur": "seconds"}
 
 def in_worker() -> bool:
     """Return whether this is a worker: a child process, or a thread of a pool."""
-    return multiprocessing.parent_process() is not None or isinstance(
-        threading.current_thread(), DummyProcess
-    )
+    pools = sys.modules.get(
+        "multiprocessing.dummy"
+    )  # loaded where there are such threads
+    thread = threading.current_thread()
+    in_pool = pools is not None and isinstance(thread, pools.DummyProcess)
+    return in_pool or multiprocessing.parent_process() is not None
 
 
 def progress(

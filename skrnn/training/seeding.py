@@ -54,3 +54,9 @@ class Seeds:
             seed = self.kept[len(self.drawn)]
         self.drawn.append(seed)
         return seed
+
+    def draw_members(self, n_members: int) -> list[int]:
+        """Return a seed for each member of an ensemble; the first is what ``draw`` returns."""
+        first = self.draw()
+        others = np.random.RandomState(first)
+        return [first, *(draw_seed(others) for _ in range(n_members - 1))]

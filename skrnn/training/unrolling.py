@@ -16,6 +16,7 @@ from torch import Tensor
 
 from skrnn.modules.initialization import allocate
 from skrnn.modules.masking import gather_steps, reversal
+from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.outputs import State
 from skrnn.modules.recurrent import Cell, Trace, UnrolledCell
@@ -44,6 +45,7 @@ class States(NamedTuple):
     gates: dict[str, list[NDArray[np.float32]]]
 
 
+@in_usual_modes
 def gradient_norms(
     net: SequenceNet, dataset: EncodedDataset
 ) -> dict[CellName, NDArray[np.float64]]:

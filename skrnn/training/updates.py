@@ -37,6 +37,10 @@ KEPT = ("norms", "n_in_a_row", "last", "named", "warned", "any_skipped")
 LARGE_GROWTH = 2.0
 
 
+class Diverged(ValueError):
+    """Training has made weights or losses that are not finite."""
+
+
 class NotFinite(Exception):
     """The loss or the gradient of an update is not finite."""
 
@@ -80,14 +84,15 @@ class Updates:
     def step(self, batch: Batch) -> dict[str, Any]:
         """Update the weights, unless the loss or the gradient is not finite."""
         self.n_updates += 1
-        before, loss = self.state, None
+        before, loss, computing = self.state, None, False
 
         def closure() -> Tensor:
             """Compute the gradient; some optimizers do so several times an update."""
-            nonlocal loss
-            again = loss is not None
+            nonlocal loss, computing
+            computing, again = True, loss is not None
             one = self._compute_gradient(batch, before, check=not again)
             loss = loss if again else one
+            computing = False
             return one
 
         try:
@@ -95,6 +100,12 @@ class Updates:
         except NotFinite as error:
             self._skip(batch, before, error)
             return {"loss": error.loss, "y_pred": None, "skipped": True}
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if computing:
+                raise
+            raise ValueError(unusable(type(self.net.optimizer_), error)) from error
         self.n_in_a_row = 0
         return {"loss": loss, "y_pred": None}
 
@@ -105,7 +116,7 @@ class Updates:
         self.net.history.record("max_gradient_norm", self.norm_max)
         self.net.history.record("skipped_updates", self.n_skipped)
         if self.n_skipped and self.n_skipped == self.n_updates:
-            raise ValueError(self._message("for all its updates"))
+            raise Diverged(self._message("for all its updates"))
         if self.n_skipped and not self.warned:
             self.warned = True
             warn(
@@ -182,7 +193,7 @@ class Updates:
         # the next chunk of a stream starts from a finite state
         self.state = tuple(part.nan_to_num(0.0, 0.0, 0.0) for part in self.state)
         if self.n_in_a_row == MAX_SKIPPED:
-            raise ValueError(self._message(f"for {MAX_SKIPPED} updates in a row"))
+            raise Diverged(self._message(f"for {MAX_SKIPPED} updates in a row"))
         if not self.warned:
             self.named = self._name(batch, before)
 
@@ -230,6 +241,14 @@ class Updates:
         return message
 
 
+def unusable(optimizer: type, error: Exception) -> str:
+    """Return the message about an optimizer that cannot train a network."""
+    return (
+        f"optimizer={optimizer.__name__} cannot train this network: {str(error)[:200]}. "
+        'Pass another, such as "adamw"'
+    )
+
+
 def dense_part(weight: Tensor) -> Tensor:
     """Return the gradient of a weight, or of those of its rows that have one."""
     gradient: Any = weight.grad
@@ -264,7 +283,7 @@ def check_weights(net: SequenceNet, batches: TrainingBatches) -> None:
     finite = by_sequence.isfinite()
     if norm.isfinite() and 2 * int(finite.sum()) >= len(few):
         return
-    raise ValueError(
+    raise Diverged(
         f"Training diverged: the loss became {by_sequence.sum().item()} in epoch "
         f"{len(net.history)}. Try {advice(net)}"
     )

@@ -10,6 +10,8 @@ import skorch.callbacks
 from skorch.callbacks import Callback
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from skrnn.data.steps import shown
+
 #: Callbacks of skorch that cannot work here, and what does their work.
 REFUSED = {
     "EpochScoring": "needs skorch's own data sets; use the scoring parameter",
@@ -55,7 +57,7 @@ def prepare_callbacks(
         if not issubclass(kind, Callback):
             raise TypeError(
                 f"callbacks[{i}] must be a skorch callback, or a pair of a name and one, "
-                f"got {entry!r}"
+                f"got {shown(entry)}"
             )
         name = f"callbacks[{i}] ({kind.__name__})"
         for base, reason in REFUSED.items():

@@ -142,7 +142,7 @@ def test_a_y_that_is_missing_is_named(make_supervised):
     ("y", "message"),
     [
         (np.array(["a", 1], dtype=object), "labels of y must be of one kind"),
-        ([b"a", b"b"], "labels of y must be of one kind"),
+        ([b"a", b"b"], r"y\[0\] is b'a'; labels must be strings, as label.decode\(\)"),
         (csr_array(np.eye(2, dtype=int)), r"y is sparse.* pass y.toarray\(\)"),
     ],
 )
@@ -173,7 +173,6 @@ def test_what_is_no_class_is_named(make_classifier, y, message):
     [
         ([0.0, np.nan], "Input y contains NaN"),
         ([0.0, np.inf], "Input y contains infinity"),
-        (["a", "b"], "could not convert string to float"),
         (np.zeros((2, 1, 1)), "y has 3 dimensions"),
         (np.ma.masked_array([0.0, 1.0], [0, 1]), r"missing value: y\[1\]"),
     ],
@@ -455,6 +454,7 @@ def test_fitting_leaves_data_and_global_random_numbers_alone(
 DIVERGENT = {"lr": 1e20, "max_grad_norm": None, "optimizer": "sgd"}
 
 
+@pytest.mark.filterwarnings("ignore:Gradients explode")
 @pytest.mark.parametrize("batch_size", [8, 24])
 @pytest.mark.parametrize("epochs", [1, 50])
 def test_diverging_training_is_an_error_with_advice(

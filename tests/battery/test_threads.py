@@ -65,6 +65,7 @@ def test_one_thread_and_two_give_the_same_bits(make_any, long_X, with_threads):
     assert_same_bits(with_threads(1, fit), with_threads(2, fit))
 
 
+@pytest.mark.filterwarnings("ignore:Gradients explode")
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_same_bits_for_every_cell_and_direction(

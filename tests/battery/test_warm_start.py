@@ -77,6 +77,7 @@ def test_resumed_training_keeps_the_classes(make_labeller, words, y, how):
     assert model.predict_proba(words)[1].shape[-1] == 3
 
 
+@pytest.mark.filterwarnings("ignore:Gradients explode")
 @HOW
 def test_resumed_training_keeps_the_scale_of_y(make_regressor, numbers, y, how):
     model = make_regressor(warm_start=True, lr=1e-9).fit(numbers, y)

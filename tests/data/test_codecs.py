@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from skrnn.data.codecs import EncodedSequences, FeatureCodec, StaticCodec, TokenCodec
+from skrnn.data.codecs import (
+    EncodedSequences,
+    FeatureCodec,
+    StaticCodec,
+    TokenCodec,
+    blocks_of,
+)
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.fields import StaticColumns
 from skrnn.data.ragged import RaggedArray, object_array
@@ -515,3 +523,45 @@ def test_gaps_in_static_columns_are_marked():
     assert encoded.categories.tolist() == [[1], [2], [1]]  # a category of its own
     again = encoded.take(np.array([2, 1]))
     assert again.numbers.tolist() == [[5, 0], [3, 1]]
+
+
+# --- memory ------------------------------------------------------------------------------
+
+
+def test_blocks_are_views_of_whole_sequences(monkeypatch, series):
+    monkeypatch.setattr("skrnn.data.codecs.BLOCK", 9)
+    blocks = list(blocks_of(series))
+    assert len(blocks) > 3
+    assert [i for rows, _ in blocks for i in range(rows.start, rows.stop)] == list(
+        range(12)
+    )
+    for rows, block in blocks:
+        assert len(block) == 1 or len(block.values) <= 9
+        assert np.shares_memory(block.values, series.values)
+        for i, sequence in zip(range(rows.start, rows.stop), block, strict=True):
+            np.testing.assert_array_equal(sequence, series[i])
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_blocks_do_not_change_the_normalisation(norm, monkeypatch, series, rng):
+    gappy = with_gaps(series, rng)
+    options = {"instance_norm": norm, "target_feature": 1, "missing": "indicator"}
+    expected = FeatureCodec("standard", **options).fit(gappy).encode(gappy)
+    monkeypatch.setattr("skrnn.data.codecs.BLOCK", 5)
+    found = FeatureCodec("standard", **options).fit(gappy).encode(gappy)
+    np.testing.assert_array_equal(found.steps.values, expected.steps.values)
+
+
+@pytest.mark.parametrize("norm", ["last", "standard"])
+def test_normalisation_takes_little_more_memory_than_the_result(norm, rng):
+    steps = RaggedArray.from_lengths(rng.normal(size=(4_000_000, 1)), [1000] * 4000)
+    tracemalloc.start()
+    try:
+        codec = FeatureCodec("standard", instance_norm=norm).fit(steps)
+        assert tracemalloc.get_traced_memory()[1] < 0.6 * steps.values.nbytes
+        tracemalloc.reset_peak()
+        encoded = codec.encode(steps)
+        result = encoded.steps.values.nbytes
+        assert tracemalloc.get_traced_memory()[1] - result < 0.6 * steps.values.nbytes
+    finally:
+        tracemalloc.stop()

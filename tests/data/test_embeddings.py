@@ -238,7 +238,7 @@ def test_keyed_vectors_without_keys_are_refused():
         ([1.0, 1e300], r"embeddings\['b'\] is not finite in float32"),
         (
             ["x", "y"],
-            r"embeddings\['b'\] has type .*, expected a vector of numbers: could",
+            r"embeddings\['b'\] has type .*, expected a vector of numbers: .*'x', a string",
         ),
     ],
 )

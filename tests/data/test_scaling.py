@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
 from skrnn.data import scaling
-from skrnn.data.scaling import Standardization
+from skrnn.data.scaling import Standardization, center_and_deviation
 
 
 @pytest.fixture
@@ -95,3 +95,60 @@ def test_columns_of_a_group_are_scaled_as_one_column(rng):
     alone = Standardization().fit(values[:, 2:3], weights)
     assert_allclose(found.mean[2], alone.mean[0])
     assert_allclose(found.scale[2], alone.scale[0])
+
+
+# --- robust ------------------------------------------------------------------------------
+
+ROBUST = pytest.mark.parametrize("unit", ["quartiles", "tails"])
+
+
+@ROBUST
+def test_of_normal_data_the_robust_unit_is_the_deviation(unit, rng):
+    columns = rng.normal([3.0, -100.0], [2.0, 1e-6], size=(20_000, 2))
+    center, deviation = center_and_deviation(columns, unit=unit)
+    assert_allclose(center, columns.mean(axis=0), rtol=0.02)
+    assert_allclose(deviation, columns.std(axis=0), rtol=0.03)
+    around = columns - columns.mean(axis=0)
+    _, around_0 = center_and_deviation(around, unit=unit, centered=True)
+    assert_allclose(around_0, columns.std(axis=0), rtol=0.03)
+
+
+def test_mean_and_deviation_are_the_unit_of_squared_errors(rng):
+    columns = rng.exponential(size=(50, 2))
+    center, deviation = center_and_deviation(columns)
+    assert_allclose(center, columns.mean(axis=0))
+    assert_allclose(deviation, columns.std(axis=0))
+
+
+@ROBUST
+def test_outliers_hardly_change_the_robust_unit(unit, rng):
+    columns = rng.normal(size=(101, 1))
+    clean = center_and_deviation(columns, unit=unit)
+    columns[np.argmax(columns)] = 1e12
+    center, deviation = center_and_deviation(columns, unit=unit)
+    assert_array_equal(center, clean[0])
+    assert clean[1] <= deviation < 6 * clean[1]
+
+
+def test_long_tails_keep_their_deviation_as_unit(rng):
+    columns = rng.exponential(size=(101, 1)) ** 2
+    _, deviation = center_and_deviation(columns, unit="tails")
+    assert_allclose(deviation, columns.std(axis=0))
+
+
+@ROBUST
+@pytest.mark.parametrize("centered", [False, True])
+def test_weights_count_rows_in_the_robust_unit(unit, centered, rng):
+    columns, weights = rng.normal(size=(60, 2)), rng.integers(0, 4, size=60)
+    options = {"unit": unit, "centered": centered}
+    found = center_and_deviation(columns, weights.astype(float), **options)
+    expected = center_and_deviation(np.repeat(columns, weights, axis=0), **options)
+    assert_allclose(found, expected)
+
+
+def test_where_the_quartiles_are_equal_the_mean_distance_counts():
+    columns = np.r_[np.zeros(90), np.full(10, 5.0)][:, None]
+    center, deviation = center_and_deviation(columns, unit="quartiles")
+    assert center == 0
+    assert_allclose(deviation, 0.5 / np.sqrt(2 / np.pi))
+    assert center_and_deviation(np.ones((9, 1)), unit="quartiles")[1] == 0

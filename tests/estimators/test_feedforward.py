@@ -72,6 +72,33 @@ def test_the_window_is_the_longest_training_sequence(numbers, labels):
     assert model.set_params(window=2).fit(numbers, labels).window_ == 2
 
 
+def test_one_far_longer_sequence_does_not_decide_the_window(rng):
+    X = [rng.normal(size=n) for n in [*rng.integers(5, 20, size=40), 50_000]]
+    y = np.arange(41) % 2
+    for cls in (FeedForwardClassifier, FeedForwardRegressor):
+        model = cls(hidden_layer_sizes=4, max_epochs=1, random_state=0)
+        with pytest.warns(
+            UserWarning, match=r"window_=1\d steps are read, the 0.95 quan.*50"
+        ):
+            model.fit(X, y)
+        assert 10 < model.window_ < 20
+        assert model.n_parameters_ < 500
+        assert np.isfinite(model.predict(X)).all()
+        assert model.set_params(window=30).fit(X[:-1], y[:-1]).window_ == 30
+
+
+def test_a_window_has_no_more_weights_than_memory_allows(monkeypatch, rng):
+    monkeypatch.setattr("skrnn.estimators._feedforward.MAX_WEIGHTS", 5000)
+    X, y = [rng.normal(size=(40, 6)) for _ in range(20)], np.arange(20) % 2
+    model = FeedForwardClassifier(hidden_layer_sizes=(100,), max_epochs=1)
+    with pytest.warns(
+        UserWarning, match="window_=8 steps are read, so many that the first"
+    ):
+        model.fit(X, y)
+    assert model.net_.module_.hidden[0].weight.numel() <= 5000
+    model.set_params(window=40).fit(X, y)  # as the user says
+
+
 @pytest.mark.parametrize("kind", ["numbers", "words"])
 def test_only_the_last_steps_are_seen(request, labels, kind):
     X = request.getfixturevalue(kind)

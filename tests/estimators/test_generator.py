@@ -683,4 +683,4 @@ def test_a_scorer_gets_held_out_sequences_without_y(make_generator):
 
     make_generator(early_stopping=True, scoring=score).fit(["", *TEXTS])
     assert all(y is None and set(X) <= set(TEXTS) and len(X) == 2 for X, y in seen)
-    assert len(seen) == 2
+    assert len(seen) == 4  # training and held-out sequences of two epochs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from functools import cache, partial
 
 import numpy as np
@@ -715,3 +716,19 @@ def test_a_score_repairs_labels_as_fit_does(make_crf):
     assert model.score(X, y) == 1
     strict = make_crf(**settings).fit(X, model.predict(X).tolist())
     assert strict.score(X, y) == pytest.approx(2 / 3)
+
+
+# --- many labels -------------------------------------------------------------------------
+
+
+def test_a_crf_with_many_labels_is_warned_of(make_tagger, monkeypatch):
+    monkeypatch.setattr("skrnn.estimators._tagger.MANY_LABELS", 30)
+    X, y = [["a", "b", "c"]] * 10, [[3 * i, 3 * i + 1, 3 * i + 2] for i in range(10)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = make_tagger(max_epochs=1).fit(X, y)
+    found = [
+        str(w.message) for w in caught if "crf=True with 30 labels" in str(w.message)
+    ]
+    assert len(found) == model.crf
+    assert all("crf=False scores each step's labels alone" in text for text in found)

@@ -142,3 +142,11 @@ def test_errors_name_the_argument():
     model = SequenceTagger(hidden_size=4, max_epochs=1).fit(TEXTS, TEXTS)
     with pytest.raises(ValueError, match=r'by must be "part" or "layer", got \'cell\''):
         count_parameters(model, by="cell")
+
+
+@pytest.mark.parametrize("by", ["part", "layer"])
+def test_the_members_of_an_ensemble_are_counted_together(by):
+    model = SequenceClassifier(hidden_size=3, max_epochs=1, random_state=0)
+    one = count_parameters(model.fit(TEXTS, LABELS), by=by)
+    three = count_parameters(model.set_params(n_estimators=3).fit(TEXTS, LABELS), by=by)
+    assert three.to_dict() == {name: 3 * count for name, count in one.items()}

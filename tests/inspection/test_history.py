@@ -56,3 +56,12 @@ def test_what_cannot_be_drawn_is_an_error(models):
         TrainingHistoryDisplay.from_estimator(models, metrics=["accuracy"])
     with pytest.raises(TypeError, match="estimators of skrnn, got int"):
         training_history(3)
+
+
+def test_each_member_of_an_ensemble_has_a_line():
+    model = SequenceClassifier(hidden_size=2, max_epochs=2, n_estimators=2)
+    model.fit([["a"], ["b"]] * 6, [0, 1] * 6)
+    display = TrainingHistoryDisplay.from_estimator({"net": model}, metrics="train_loss")
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == [f"net, member {i}, training" for i in (1, 2)]
+    assert all(len(line.get_xdata()) == 2 for line in display.ax_.lines)

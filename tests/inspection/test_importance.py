@@ -105,7 +105,7 @@ def test_unless_points_are_given_the_sum_misses_one_percent_at_most(pooling, tex
         size = np.abs(values).sum()
         change = importance.scores[i] - importance.baseline_scores[i]
         assert values.sum() == pytest.approx(change, abs=0.01 * size + 1e-4)
-        assert np.abs(values - exact[i]).sum() < 0.05 * size
+        assert np.abs(values - exact[i]).sum() < 0.08 * size
 
 
 def test_the_baseline_of_words_is_a_sequence_of_unknown_ones(texts):

@@ -91,7 +91,7 @@ def test_r2_weights_each_step_of_a_sequence(levels):
         ([[1.0, 2.0], [np.nan]], ValueError, r"contains NaN .*: y_pred\[1\]\[0\]"),
         ([[1.0, 2.0], np.array([np.inf])], ValueError, r"infinity: y_pred\[1\], step 0"),
         ([1.0, 2.0], TypeError, r"y_pred\[0\] is float, expected an array of numbers"),
-        ([["a", "b"], ["c"]], TypeError, r"y_pred\[0\] has dtype <U1, expected real"),
+        ([["a", "b"], ["c"]], TypeError, r"y_pred\[0\]\[0\] is 'a', a string"),
     ],
 )
 def test_numbers_that_cannot_be_compared_are_named(pred, error, message):

@@ -444,3 +444,16 @@ def test_the_first_fit_that_fails_is_named():
         ValueError, match=r"estimators\['bad'\] failed in fold 0: .*hidden"
     ):
         compare_estimators(estimators, X, Y)
+
+
+def test_the_steps_of_strings_are_those_of_the_first_tokenizer():
+    names, countries = ["Ada", "Benno", "Li"] * 4, ["x", "y", "z"] * 4
+    estimators = {
+        "counts": make_pipeline(TfidfVectorizer(analyzer="char"), LINEAR),
+        "characters": GridSearchCV(
+            make_pipeline(SequenceClassifier(tokenizer="char", **SMALL)), {}, cv=2
+        ),
+    }
+    table = compare_estimators(estimators, names, countries, cv=2).table
+    assert table["shortest"].tolist() == [2, 2]
+    assert table["longest"].tolist() == [5, 5]

@@ -28,6 +28,11 @@ def test_the_length_is_the_number_of_steps(X, expected):
     assert (None if lengths is None else lengths.tolist()) == expected
 
 
+def test_a_tokenizer_says_what_a_step_of_a_string_is():
+    assert lengths_of(["one", "two words"], tokenizer="char").tolist() == [3, 9]
+    assert lengths_of(["one"], tokenizer=lambda text: [*text, "."]).tolist() == [4]
+
+
 def test_a_table_that_may_be_one_series_has_no_lengths():
     table = np.zeros((9, 2))
     assert lengths_of(table).tolist() == [2] * 9

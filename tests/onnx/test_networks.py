@@ -227,9 +227,11 @@ def test_classes(exported, texts, new_texts, labels):
     assert predictor.score(texts, y) == model.score(texts, y)
 
 
-def test_several_labels(exported, shaken, texts, new_texts, rng):
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_several_labels(exported, shaken, texts, new_texts, rng, n_estimators):
     y = rng.integers(0, 2, (len(texts), 4))
-    model = shaken(SequenceClassifier(**SMALL).fit(texts, y))
+    model = SequenceClassifier(n_estimators=n_estimators, **SMALL).fit(texts, y)
+    model = shaken(model)
     predictor = exported(model)
     for method in ("predict_proba", "predict_log_proba", "decision_function"):
         assert_same(model, predictor, new_texts, method)
@@ -271,13 +273,20 @@ def test_numbers_of_steps(exported, shaken, texts, new_texts, rng, loss):
         assert_same(model, predictor, new_texts, "predict_quantiles")
 
 
+@pytest.mark.parametrize("n_estimators", [1, 3])
 @pytest.mark.parametrize("scheme", [None, "IOB2"])
 @pytest.mark.parametrize("crf", [False, True])
-def test_labels_of_steps(exported, shaken, texts, new_texts, rng, crf, scheme):
+def test_labels_of_steps(
+    exported, shaken, texts, new_texts, rng, crf, scheme, n_estimators
+):
     tags = ["O", "B-A", "I-A", "B-B"]
     y = [["B-A", *rng.choice(tags[:3], len(text.split()) - 1)] for text in texts]
     model = SequenceTagger(
-        crf=crf, scheme=scheme if crf else None, invalid_tags="repair", **SMALL
+        crf=crf,
+        scheme=scheme if crf else None,
+        invalid_tags="repair",
+        n_estimators=n_estimators,
+        **SMALL,
     )
     model = shaken(model.fit(texts, y))
     predictor = exported(model)
@@ -342,6 +351,7 @@ def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers
         {"beam_size": 2, "length_penalty": 1.0, "max_length": 3},
         {"tie_weights": True, "bidirectional": False},
         {"tie_weights": False, "target_tokenizer": "char"},
+        {"n_estimators": 2, "attention": "general"},
     ],
 )
 def test_the_search_has_the_settings_of_the_estimator(
@@ -442,8 +452,11 @@ def test_forecasts_of_series_in_other_containers(exported, series, form):
     assert_same_forecasts(model, exported(model), X)
 
 
-def test_forecasts_without_quantiles(exported, series):
-    model = SequenceForecaster(calibration_fraction=None, **FORECASTER).fit(series)
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_forecasts_without_quantiles(exported, series, n_estimators):
+    model = SequenceForecaster(
+        calibration_fraction=None, n_estimators=n_estimators, **FORECASTER
+    ).fit(series)
     predictor = exported(model)
     np.testing.assert_allclose(predictor.predict(series), model.predict(series), **CLOSE)
     with pytest.raises(ValueError, match="needs an estimator that has quantiles"):

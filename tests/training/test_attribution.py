@@ -95,6 +95,27 @@ def test_points_are_added_until_the_shares_add_up(
     assert np.abs(found - exact).sum() < 0.03 * np.abs(exact).sum()
 
 
+def test_points_go_where_the_score_jumps(make_net, make_examples, monkeypatch):
+    net, examples = make_net(network={"pooling": "last"}), make_examples(n=4)
+    monkeypatch.setattr(
+        attribution.Embedded, "scores", lambda batch, x, rows: x.sum((1, 2)).mul(9).tanh()
+    )  # steep near the baseline, flat beyond it
+    places = []
+    path_shares = attribution._all_path_shares
+
+    def recorded(batch, rows, place, parts):
+        places.append(place)
+        return path_shares(batch, rows, place, parts)
+
+    monkeypatch.setattr(attribution, "_all_path_shares", recorded)
+    found = attribution_of(net, examples, n_points=None)
+    later = torch.cat(places[1:])
+    assert len(later)
+    assert later.max() < 0.5
+    sums = [values.sum() for values in found.steps]
+    np.testing.assert_allclose(sums, found.scores - found.baseline_scores, atol=0.02)
+
+
 def test_no_more_than_the_most_points_are_taken(make_net, make_examples, monkeypatch):
     monkeypatch.setattr(attribution, "TOLERANCE", -1.0)  # never enough
     monkeypatch.setattr(attribution, "MAX_POINTS", 27)

@@ -12,6 +12,7 @@ import pytest
 import skorch.callbacks
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.callback import ScoringMonitor
 from skorch.callbacks import Callback
 
 from skrnn import SequenceClassifier
@@ -19,6 +20,7 @@ from skrnn.persistence import ModelFileError, save_model
 from skrnn.training import checkpoint
 from skrnn.training.checkpoint import SPACING, FitIdentity
 from skrnn.training.files import read_file
+from skrnn.training.updates import Updates
 
 WORDS = [["a", "b"], ["b"], ["a"], ["b", "b"]] * 4
 LABELS = [1, 0, 1, 0] * 4
@@ -192,6 +194,15 @@ def test_the_file_is_none_of_pickle(stopped, path):
         pickle.loads(path.read_bytes())
 
 
+def test_a_finished_fit_of_another_version_is_a_warning(make, tmp_path, monkeypatch):
+    make(checkpoint=str(tmp_path)).fit(WORDS, LABELS)
+    monkeypatch.setattr(torch, "__version__", "1.0")
+    make(checkpoint=str(tmp_path)).fit(WORDS, LABELS)
+    monkeypatch.setattr("skrnn.__version__", "99")
+    with pytest.warns(UserWarning, match=r"skrnn .* in place of 99"):
+        make(checkpoint=str(tmp_path)).fit(WORDS, LABELS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -214,6 +225,23 @@ def test_another_environment_is_a_warning(
     finally:
         torch.set_num_threads(1)
     assert not path.exists()
+
+
+def test_what_the_end_of_a_training_is_compared_with_is_that_of_its_beginning(
+    make, stopped, monkeypatch
+):
+    norms, end = [], Updates.end_training
+
+    def ending(self):
+        norms.append(self.norms)
+        end(self)
+
+    monkeypatch.setattr(Updates, "end_training", ending)
+    make(checkpoint=None).fit(WORDS, LABELS)
+    stopped()
+    make().fit(WORDS, LABELS)
+    assert len(norms) == 2
+    assert torch.equal(*norms)
 
 
 # --- writing -------------------------------------------------------------------------
@@ -240,14 +268,12 @@ def test_a_file_that_another_process_writes_is_not_replaced(make, path, monkeypa
             if len(net.history) == 2:
                 path.write_bytes(b"of another process")
 
-    with pytest.warns(UserWarning, match="another process has changed the file"):
+    with pytest.warns(UserWarning, match="another process has written the file"):
         make(callbacks=[Intrude()]).fit(WORDS, LABELS)
     assert path.read_bytes() == b"of another process"
 
 
-def test_a_write_is_due_when_a_multiple_of_the_last_ones_time_has_passed(
-    make, path, monkeypatch
-):
+def test_all_writes_together_take_less_than_3_percent(make, path, monkeypatch):
     """An epoch takes 10 seconds and a write 1 second of this clock."""
     now, written = [0.0], []
     write = checkpoint.write_file
@@ -264,8 +290,12 @@ def test_a_write_is_due_when_a_multiple_of_the_last_ones_time_has_passed(
     monkeypatch.setattr(checkpoint, "SPACING", SPACING)
     monkeypatch.setattr(checkpoint, "write_file", slow)
     monkeypatch.setattr("skrnn.training.checkpoint.time.perf_counter", lambda: now[0])
-    make(callbacks=[Clock()], max_epochs=12).fit(WORDS, LABELS)
-    assert written == [11.0, 42.0, 73.0, 104.0]
+    make(callbacks=[Clock()], max_epochs=30).fit(WORDS, LABELS)
+    assert len(written) == 8
+    assert written[0] == 11.0  # the first epoch is always written
+    for n, moment in enumerate(written[1:], 2):
+        assert n <= 0.03 * moment
+    assert np.diff(written).min() > 30
 
 
 def test_the_last_epoch_is_not_written(make, path, monkeypatch):
@@ -287,6 +317,36 @@ def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
     beside.write_text("my notes")
     make().fit(WORDS, LABELS)
     assert beside.read_text() == "my notes"
+
+
+def test_two_processes_may_run_the_same_fit(make, stopped, path, tmp_path):
+    """The second one begins and ends in the middle of the first."""
+
+    class Meanwhile(Callback):
+        done = False
+
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3 and not Meanwhile.done:
+                Meanwhile.done = True
+                other = make(checkpoint=str(tmp_path), callbacks=[Meanwhile()])
+                other.fit(WORDS, LABELS)
+
+    model = make(checkpoint=str(tmp_path), callbacks=[Meanwhile()]).fit(WORDS, LABELS)
+    assert len(list(tmp_path.iterdir())) == 1
+    again = make(checkpoint=str(tmp_path), callbacks=[Meanwhile()]).fit(WORDS, LABELS)
+    assert_array_equal(again.predict_proba(WORDS), model.predict_proba(WORDS))
+
+
+def test_an_incomplete_file_that_is_young_may_be_another_process_s(make, path):
+    left = path.with_name(".one.checkpoint.0123abcd")
+
+    class Look(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            assert left.exists()
+
+    left.write_text("x")
+    make(callbacks=[Look()]).fit(WORDS, LABELS)
+    assert not left.exists()
 
 
 # --- callbacks -----------------------------------------------------------------------
@@ -365,3 +425,16 @@ def test_callbacks_that_only_report_are_accepted(make, stopped, path, callback):
         stopped(callbacks=[callback, Stop()])
         assert len(make(callbacks=[callback, Stop()]).fit(WORDS, LABELS).history_) == 6
     assert not path.exists()
+
+
+def test_callbacks_of_scikit_learn_see_the_epochs_that_run(make, stopped, tmp_path):
+    def scores(model):
+        model.set_callbacks(monitor := ScoringMonitor(scoring="accuracy"))
+        model.fit(WORDS, LABELS)
+        return monitor.get_logs().data_as_pandas["accuracy"].tolist()
+
+    whole = scores(make(checkpoint=None, callbacks=[Stop()]))
+    stopped()
+    assert scores(make()) == whole[3:]
+    assert len(scores(make(checkpoint=str(tmp_path)))) == len(whole)
+    assert scores(make(checkpoint=str(tmp_path))) == whole[-1:]  # of the whole fit

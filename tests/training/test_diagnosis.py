@@ -152,6 +152,8 @@ def test_a_tagger_that_predicts_one_label_is_noticed(sequences, rng, crf):
     assert found.startswith("Only one label is predicted, 0, also for ")
     assert 'class_weight="balanced"' in found
     assert warned(model, sequences, by_features) == []
+    model.set_params(class_weight={1: 0})  # what the user wants
+    assert warned(model, sequences, by_features) == []
 
 
 def test_a_tagger_of_texts_and_of_arrays_is_tried_too(rng):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -210,3 +212,41 @@ def test_training_resumes_from_rows_that_are_up_to_date():
     after = model.net_.optimizer_.state_dict()["state"]
     assert {int(state["step"]) for state in before.values()} == {8}
     assert {int(state["step"]) for state in after.values()} == {9}
+
+
+@KINDS
+def test_a_loaded_state_continues_as_the_one_that_was_saved(kind, rng):
+    one = Readings(kind)
+    one.optimizer.watch([one.embedding])
+    batches = draw(rng, 30)
+    for ids in batches[:10]:
+        one.update(ids, 0.05)
+    state = copy.deepcopy(one.optimizer.state_dict())
+    weights = [weight.detach().clone() for weight in (one.embedding.weight, one.other)]
+    generator = one.generator.get_state()
+    found = []
+    for _ in range(
+        2
+    ):  # the second time rows have missed updates when the state is loaded
+        for ids in batches[10:]:
+            one.update(ids, 0.02)
+        one.optimizer.flush()
+        found.append(one.embedding.weight.detach().clone())
+        for ids in batches[:5]:
+            one.update(ids, 0.05)
+        one.optimizer.load_state_dict(copy.deepcopy(state))
+        with torch.no_grad():
+            one.embedding.weight.copy_(weights[0])
+            one.other.copy_(weights[1])
+        one.generator.set_state(generator)
+    assert torch.equal(*found)
+
+
+@KINDS
+def test_a_state_without_moments_replaces_those_there_are(kind, rng):
+    one = Readings(kind)
+    state = copy.deepcopy(one.optimizer.state_dict())
+    one.update(draw(rng, 1)[0], 0.05)
+    one.optimizer.load_state_dict(state)
+    moments = one.optimizer.state_dict()["state"]
+    assert all((v == 0).all() for one in moments.values() for v in one.values())

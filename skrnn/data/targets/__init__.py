@@ -5,6 +5,7 @@ from skrnn.data.targets._base import (
     CheckedTargets,
     Targets,
     check_weights,
+    listed,
     open_targets,
     scale_to_mean_1,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "TokenTargets",
     "check_weights",
     "has_step_numbers",
+    "listed",
     "loss_weights",
     "make_class_targets",
     "open_step_numbers",

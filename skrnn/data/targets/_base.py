@@ -13,10 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
-from skrnn._sklearn import check_sample_weight, safe_indexing
+from skrnn._sklearn import safe_indexing
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.layouts import open_column
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.steps import shown
+from skrnn.data.values import read_numbers
+
+#: Weights from its inverse to this one, and 0, are accepted.
+MAX_WEIGHT = 1e100
+#: Characters of a list in a message.
+MAX_LISTED = 160
 
 
 class CheckedTargets(NamedTuple):
@@ -229,9 +236,12 @@ def encode_labels(
 def listed(values: Any, limit: int = 20) -> str:
     """Return a list as text, cut where it is long."""
     values = list(values)
-    if len(values) <= limit:
-        return str(values)
-    return f"[{', '.join(map(repr, values[:limit]))}, ... {len(values):,} in all]"
+    texts = list(map(shown, values[:limit]))
+    n_characters = np.cumsum([len(text) + 2 for text in texts])
+    texts = texts[: max(1, int((n_characters <= MAX_LISTED).sum()))]
+    if len(texts) < len(values):
+        texts.append(f"... {len(values):,} in all")
+    return f"[{', '.join(texts)}]"
 
 
 def rows_as_lists(values: Sequence[Any], offsets: NDArray[np.int64]) -> list[list[Any]]:
@@ -259,12 +269,16 @@ def weight_by_class(
             )
         given = [class_weight.get(label, 1.0) for label in classes.tolist()]
         for label, weight in zip(classes.tolist(), given, strict=True):
-            if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
+            if not isinstance(weight, Real) or not _is_size(weight):
                 raise ValueError(
-                    f"class_weight[{label!r}] must be a number of at least 0, got "
-                    f"{weight!r}"
+                    f"class_weight[{shown(label)}] must be a number of at least 0, got "
+                    f"{shown(weight)}"
                 )
-        by_class = np.array(given, dtype=np.float64)
+        labels = classes.tolist()
+        largest = float(np.finfo(np.float64).max)  # an integer may be larger
+        given = [weight if weight < largest else largest for weight in given]
+        by_class = np.array([float(weight) for weight in given])
+        check_sizes(by_class, lambda i: f"class_weight[{shown(labels[i])}]")
     else:
         classes = np.unique(train_y)
         by_class = compute_class_weight("balanced", classes=classes, y=train_y)
@@ -325,18 +339,45 @@ def check_weights(
     """Return non-negative float64 weights ``(n_sequences,)``, or None."""
     if sample_weight is None:
         return None
-    try:
-        if not isinstance(sample_weight, Number):
-            sample_weight = open_column(sample_weight, name)
-        return check_sample_weight(
-            sample_weight,
-            np.empty((n_sequences, 1)),
-            dtype=np.float64,
-            ensure_non_negative=True,
+    if isinstance(sample_weight, Number):
+        sample_weight = [sample_weight] * n_sequences
+    column = open_column(sample_weight, name)
+    weight = read_numbers(column, name)
+    if weight.shape != (n_sequences,):
+        raise ValueError(
+            f"{name} has shape {weight.shape}, expected ({n_sequences},): Sample weights "
+            "must be 1D array or scalar, one for each sequence"
         )
-    except ValueError as error:
-        message = str(error).replace("sample_weight", name)
-        raise ValueError(message if name in message else f"{name}: {message}") from error
+    check_sizes(weight, lambda i: f"{name}[{i}]")
+    if n_sequences and not weight.any():
+        raise ValueError(
+            f"{name}: Sample weights must contain at least one non-zero number."
+        )
+    return weight
+
+
+def _is_size(weight: Any) -> bool:
+    """Return whether a number, of any size, is at least 0 and finite."""
+    return bool(0 <= weight < np.inf)
+
+
+def check_sizes(weights: NDArray[np.float64], place: Callable[[int], str]) -> None:
+    """Raise a ValueError that names the first weight that is negative or out of range.
+
+    Sums and products of the others stay within float64.
+    """
+    wrong = (weights < 0) | (weights > MAX_WEIGHT)
+    wrong |= (weights < 1 / MAX_WEIGHT) & (weights != 0)
+    if not wrong.any():
+        return
+    first = int(np.flatnonzero(wrong)[0])
+    value = f"{place(first)} is {weights[first]}"
+    if weights[first] < 0:
+        raise ValueError(f"{value}. Negative values are no weights")
+    raise ValueError(
+        f"{value}, expected 0 or a weight from {1 / MAX_WEIGHT:.0e} to {MAX_WEIGHT:.0e}; "
+        "only the ratios of weights count"
+    )
 
 
 def scale_to_mean_1(weight: NDArray, counts: NDArray | None = None) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences, is_sequence
@@ -22,6 +22,7 @@ from skrnn.data.targets._base import (
     open_targets,
     weight_by_class,
 )
+from skrnn.data.values import check_label_column
 
 
 def make_class_targets(y: Any) -> ClassTargets | MultilabelTargets:
@@ -55,13 +56,14 @@ class ClassTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return labels of shape (n_sequences,)."""
-        labels = _open_labels(y, X, name)
+        labels = open_targets(y, X, name, open_column)
         if labels.ndim == 2 and labels.shape[1] != 1 and self.classes is not None:
             raise ValueError(
                 f"{name} has {labels.shape[1]} columns, but y had one label a sequence "
                 "in fit"
             )
-        _check_labels(labels, name)
+        check_label_column(labels, name)
+        check_classification_targets(labels)
         return CheckedTargets(column_or_1d(labels, warn=True))
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
@@ -74,7 +76,7 @@ class ClassTargets(Targets):
         ids, new = encode_labels(labels, self.classes)
         if new is not None:
             raise ValueError(
-                f"{data.name}[{new}] is {labels[new]!r}, not in classes "
+                f"{data.name}[{new}] is {shown(labels[new])}, not in classes "
                 f"{listed(self.classes.tolist())}"
             )
         return ids
@@ -115,7 +117,7 @@ class MultilabelTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return an int64 indicator matrix of shape (n_sequences, n_labels)."""
-        matrix = _open_labels(y, X, name)
+        matrix = open_targets(y, X, name, open_column)
         n_labels = None if self.classes is None else len(self.classes)
         if matrix.ndim != 2 or (n_labels is not None and matrix.shape[1] != n_labels):
             expected = "" if n_labels is None else f" with {n_labels} labels, as in fit"
@@ -168,7 +170,7 @@ class MultilabelTargets(Targets):
         if not isinstance(by_label, list) or len(by_label) != n_labels:
             raise ValueError(
                 f'class_weight for {n_labels} labels must be "balanced" or a list of '
-                f"{n_labels} dicts, got {class_weight!r}"
+                f"{n_labels} dicts, got {shown(class_weight)}"
             )
         y, of_train = data.y.values, train.y.values
         weight = np.ones(len(y)) if data.weight is None else data.weight
@@ -180,18 +182,3 @@ class MultilabelTargets(Targets):
         """Return the sequences that have each label, and those that lack it."""
         columns = [*y.values.T, *(1 - y.values).T]
         return [np.flatnonzero(column) for column in columns if column.any()]
-
-
-def _open_labels(y: Any, X: CheckedSequences, name: str) -> NDArray:
-    """Return labels, one entry a sequence of X; infinite ones are a ValueError."""
-    labels = open_targets(y, X, name, open_column)
-    if labels.dtype.kind in "fc":
-        check_array(labels, ensure_2d=False, allow_nd=True, dtype=None, input_name=name)
-    return np.asarray(labels)
-
-
-def _check_labels(labels: NDArray, name: str) -> None:
-    try:
-        check_classification_targets(labels)
-    except TypeError as error:  # labels that cannot be sorted
-        raise TypeError(f"the labels of {name} must be of one kind: {error}") from error

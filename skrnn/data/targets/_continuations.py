@@ -13,6 +13,7 @@ from scipy.special import expit, softmax
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.steps import shown
 from skrnn.data.targets._base import CheckedData, CheckedTargets, Targets
 from skrnn.data.targets._tokens import TargetTokenCodec
 from skrnn.data.tokenizers import check_tokenizer
@@ -148,7 +149,7 @@ class TokenContinuations(Continuations):
         except TypeError:  # a list, or a tuple of lists
             known = False
         if not known:
-            raise ValueError(f"stop={stop!r} is not a token in vocabulary_")
+            raise ValueError(f"stop={shown(stop)} is not a token in vocabulary_")
         return (self.codec.end, ids[stop])
 
     def counts(self, data: CheckedData) -> NDArray[np.int64]:
@@ -219,7 +220,7 @@ class FeatureContinuations(Continuations):
         for name, value in {**choices, "stop": stop}.items():
             if value is not None:
                 raise ValueError(
-                    f"{name}={value!r} has no effect: steps are features, not tokens"
+                    f"{name}={shown(value)} has no effect: steps are features, not tokens"
                 )
         return ()
 

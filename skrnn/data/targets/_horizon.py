@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.autoregression import Autoregression
+from skrnn.data.scaling import center_and_deviation
 from skrnn.data.targets._base import CheckedData, CheckedTargets
-from skrnn.data.targets._numbers import HorizonTargets
+from skrnn.data.targets._numbers import MAX_OUTLIER, HorizonTargets
 
 
 class SeriesTargets(HorizonTargets):
@@ -26,23 +27,30 @@ class SeriesTargets(HorizonTargets):
         return CheckedTargets(X.ahead)
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
-        """Learn the autoregression, and the root mean square of its errors."""
+        """Learn the autoregression, and the size of its errors.
+
+        That is their root mean square, or what is robust.
+        """
         X: Any = train.X
         self.shape = X.ahead.shape[1:]
         level, scale = self.inputs.level_and_scale(X)
         relative = (X.ahead - level) / scale
         self.linear = Autoregression(self.inputs.n_steps)
         self.linear.fit(X.target, level, scale, relative, X.series, X.origins)
+        self.linear.drop_errors()
         errors = relative - self.linear.predict(X.target, level, scale)
-        unit = np.nanmax(np.abs(errors))
-        squares = np.square(errors / unit) if unit > 0 else np.zeros((1, 1))
-        size = unit * float(np.sqrt(np.nanmean(squares)))
+        known = errors[~np.isnan(errors)][:, None]
+        largest = np.abs(known).max(initial=0.0)
+        unit = largest if largest > 0 else 1.0  # squares must not leave float64
+        found = center_and_deviation(known / unit, unit=self.unit, centered=True)
+        size = float(found[1][0]) * unit
         self.mean = np.zeros(self.horizon)
         self.scale = np.full(self.horizon, size if size > 0 else 1.0)
 
     def encode(self, data: CheckedData) -> NDArray[np.float32]:
         """Return ``(n_windows, horizon)`` errors in units of outputs."""
-        return self.outputs_of(data.X).astype(np.float32)
+        errors = np.clip(self.outputs_of(data.X), -MAX_OUTLIER, MAX_OUTLIER)
+        return errors.astype(np.float32)
 
     def outputs_of(self, X: Any) -> NDArray[np.float64]:
         """Return the outputs that would be right, ``(n_windows, horizon)``."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
 from skrnn.data.layouts import open_column
 from skrnn.data.ragged import RaggedArray
+from skrnn.data.scaling import center_and_deviation
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -19,9 +20,12 @@ from skrnn.data.targets._base import (
     open_targets,
     scale_to_mean_1,
 )
+from skrnn.data.values import read_numbers
 
 #: Deviation of a constant target, relative to its value.
 CONSTANT_SCALE = 1e-3
+#: Largest scaled target: an outlier stays one in float32.
+MAX_OUTLIER = 1e18
 
 
 class NumberTargets(Targets):
@@ -34,10 +38,13 @@ class NumberTargets(Targets):
     ----------
     inputs : Inputs
         The estimator's inputs.
+    unit : {"deviation", "quartiles", "tails"}
+        What y is scaled by, as in ``center_and_deviation``.
     """
 
-    def __init__(self, inputs: Inputs):
+    def __init__(self, inputs: Inputs, unit: str = "deviation"):
         self.inputs = inputs
+        self.unit = unit
         self.shape: tuple[int, ...] | None = None
 
     @property
@@ -69,7 +76,7 @@ class NumberTargets(Targets):
         return CheckedTargets(values)
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
-        """Learn the (weighted) mean and deviation of each output.
+        """Learn the (weighted) mean and deviation of each output, or what is robust.
 
         Relative to a sequence's level the mean stays 0: an untrained network then
         predicts the level.
@@ -88,10 +95,12 @@ class NumberTargets(Targets):
         unit = np.abs(columns).max(axis=0)
         unit = np.where(unit > 0, unit, 1.0)
         columns = columns / unit
-        mean = np.average(columns, axis=0, weights=weight)
-        if self.inputs.instance_norm is not None:
-            mean = np.zeros_like(mean)
-        deviation = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
+        mean, deviation = center_and_deviation(
+            columns,
+            weight,
+            unit=self.unit,
+            centered=self.inputs.instance_norm is not None,
+        )
         deviation[deviation <= 1e-12 * np.abs(mean)] = 0.0
         self.mean = mean * unit
         self.scale = self._scale(deviation * unit, unit)
@@ -105,7 +114,8 @@ class NumberTargets(Targets):
         return self._standardised(data)
 
     def _standardised(self, data: CheckedData) -> NDArray[np.float32]:
-        return ((self._relative(data) - self.mean) / self.scale).astype(np.float32)
+        scaled = (self._relative(data) - self.mean) / self.scale
+        return np.clip(scaled, -MAX_OUTLIER, MAX_OUTLIER).astype(np.float32)
 
     def decode(self, outputs: NDArray, X: CheckedSequences) -> NDArray:
         """Return predictions in y's units and form.
@@ -196,8 +206,4 @@ def _check_rows_are_outputs(y: Any, name: str) -> None:
 
 def _open_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:
     """Return finite numbers, one entry a sequence of X."""
-    values = open_targets(y, X, name, open_column)
-    values = check_array(
-        values, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name
-    )
-    return np.asarray(values)
+    return read_numbers(open_targets(y, X, name, open_column), name)

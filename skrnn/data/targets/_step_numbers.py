@@ -13,6 +13,7 @@ from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets._base import CheckedData, CheckedTargets, open_targets
 from skrnn.data.targets._numbers import NumberTargets
 from skrnn.data.targets._steps import shown_tokens
+from skrnn.data.values import REAL, read_numbers
 
 
 def has_step_numbers(y: Any) -> bool:
@@ -73,8 +74,8 @@ class StepNumberTargets(NumberTargets):
 
     Parameters
     ----------
-    inputs : Inputs
-        The estimator's inputs.
+    inputs, unit :
+        As in ``NumberTargets``.
     """
 
     by_step = True
@@ -150,18 +151,15 @@ class StepNumberTargets(NumberTargets):
 
 def _read_row(row: Any, place: str, of: str) -> NDArray:
     """Return one sequence's numbers as an array; ``of`` names the sequence."""
-    if type(row) is not np.ndarray or row.dtype.kind not in "biuf":
+    if type(row) is not np.ndarray or row.dtype.kind not in REAL:
         if isinstance(row, str | bytes) or not is_sequence(row):
             raise TypeError(
                 f"{place} is {type(row).__name__}, expected an array of numbers, one for "
                 f"each step of {of}"
             )
         row = open_column(row, place)
-        if row.dtype.kind not in "biuf" and row.size:
-            raise TypeError(
-                f"{place} has dtype {row.dtype}, expected real numbers, one for each step "
-                f"of {of}"
-            )
+        if row.dtype.kind not in REAL:
+            row = read_numbers(row, place)
     return row
 
 

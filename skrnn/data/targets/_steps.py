@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.data.containers import CheckedSequences, is_missing, is_sequence, open_rows
+from skrnn.data.containers import CheckedSequences, is_sequence, open_rows
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, check_tags, first_violation, repair
+from skrnn.data.steps import shown
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -22,6 +23,7 @@ from skrnn.data.targets._base import (
     weight_by_class,
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
+from skrnn.data.values import check_labels
 
 #: Sequences, and steps of them, that a trained network is tried on, and the least share of
 #: them whose label is not the most common one.
@@ -118,7 +120,7 @@ class StepTargets(Targets):
                 )
             labels += of_row
         steps = RaggedArray.from_lengths(object_array(labels), lengths)
-        _check_labels(steps, name)
+        check_labels(labels, name, lambda i: _place_of(steps, name, i))
         return CheckedTargets(steps, rows if are_texts else None)
 
     def _in_scheme(self, scheme: str, labels: RaggedArray, name: str) -> RaggedArray:
@@ -131,8 +133,8 @@ class StepTargets(Targets):
             elif self.invalid_tags == "repair":
                 repaired += repair(scheme, row.tolist())
             else:
-                before = "the start" if violation == 0 else repr(row[violation - 1])
-                tag = "the end" if violation == len(row) else repr(row[violation])
+                before = "the start" if violation == 0 else shown(row[violation - 1])
+                tag = "the end" if violation == len(row) else shown(row[violation])
                 raise ValueError(
                     f"{name}[{i}], step {violation}: {tag} after {before} violates "
                     f'scheme="{scheme}"; invalid_tags="repair" repairs it'
@@ -152,10 +154,9 @@ class StepTargets(Targets):
         y = data.y.values
         ids, new = encode_labels(y.values, self.classes)
         if new is not None:
-            sequence, step = y.step_of(new)
             raise ValueError(
-                f"{data.name}[{sequence}], step {step} is {y.values[new]!r}, which is "
-                f"not in classes {listed(self.classes.tolist())}"
+                f"{_place_of(y, data.name, new)} is {shown(y.values[new])}, which is not in "
+                f"classes {listed(self.classes.tolist())}"
             )
         return y.with_values(ids)
 
@@ -259,29 +260,9 @@ def _as_labels(labels: RaggedArray) -> NDArray:
 
 def shown_tokens(X: CheckedSequences, i: int, limit: int = 12) -> str:
     """Return the tokens of a text, which its tokenizer has made."""
-    if X.texts is None:
-        return ""
-    tokens = X.steps[i].tolist()
-    more = ", ..." if len(tokens) > limit else ""
-    return f": {', '.join(map(repr, tokens[:limit]))}{more}"
+    return "" if X.texts is None else f": {listed(X.steps[i].tolist(), limit)[1:-1]}"
 
 
-def _check_labels(steps: RaggedArray, name: str) -> None:
-    """Raise an error that names the first label which cannot be one."""
-    kinds = set(map(type, steps.values))
-    if kinds <= {str} or kinds <= {int, bool}:
-        return
-    for position, label in enumerate(steps.values):
-        sequence, step = steps.step_of(position)
-        place = f"{name}[{sequence}], step {step} is {label!r}"
-        if is_missing(label):
-            raise ValueError(f"{place}: a label is missing")
-        if isinstance(label, float) and not label.is_integer():
-            raise ValueError(f"{place}; labels must be discrete, not real numbers")
-        if not isinstance(label, str | int | float):
-            raise TypeError(f"{place}; labels must be strings or whole numbers")
-        if isinstance(label, str) != isinstance(steps.values[0], str):
-            raise TypeError(
-                f"{place}; labels must be of one kind, {name}'s first label is "
-                f"{steps.values[0]!r}"
-            )
+def _place_of(steps: RaggedArray, name: str, position: int) -> str:
+    sequence, step = steps.step_of(position)
+    return f"{name}[{sequence}], step {step}"

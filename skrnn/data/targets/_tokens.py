@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skrnn.data.containers import Advice, CheckedSequences, check_sequences
 from skrnn.data.ragged import RaggedArray
+from skrnn.data.steps import shown
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -112,7 +113,7 @@ class TokenTargets(Targets):
             )
             sequence, step = checked.steps.step_of(position)
             raise TypeError(
-                f"{name}[{sequence}], step {step} is {checked.steps.values[position]!r}; "
+                f"{name}[{sequence}], step {step} is {shown(checked.steps.values[position])}; "
                 "targets are tokens: strings or whole numbers. SequenceRegressor predicts "
                 "numbers, several a sequence where y is 2-D"
             )

@@ -44,7 +44,13 @@ def loss_weights(
     if scale is None:
         by_step = isinstance(weights, RaggedArray)
         scale = scale_to_mean_1(values, None if by_step else targets.counts(data))
-    scaled = (values * scale).astype(np.float32)
+    with np.errstate(over="ignore"):
+        scaled = (values * scale).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        raise ValueError(
+            "weights are too large for float32, by sample_weight, class_weight or both "
+            "together"
+        )
     if isinstance(weights, RaggedArray):
         return weights.with_values(scaled), scale
     return scaled, scale

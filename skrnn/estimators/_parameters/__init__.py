@@ -54,7 +54,6 @@ from skrnn.estimators._parameters._stopping import (
 )
 from skrnn.estimators._parameters._training import (
     AUTO_WEIGHT_DECAY,
-    OPTIMIZERS,
     ClassWeightParameters,
     LabelSmoothingParameters,
     LoopParameters,
@@ -87,7 +86,6 @@ __all__ = [
     "NON_NEGATIVE",
     "NON_NEGATIVE_INT",
     "NumberParameters",
-    "OPTIMIZERS",
     "OtherParameters",
     "POSITIVE",
     "POSITIVE_INT",

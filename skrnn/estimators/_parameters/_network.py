@@ -156,7 +156,9 @@ class WindowParameters:
         None,
         [POSITIVE_INT, None],
         """The last ``window`` steps (patches, with ``patch_size``) of each sequence are
-        read, zeros stand before shorter ones. None takes the longest training sequence.""",
+        read, zeros stand before shorter ones. None takes the longest training sequence, or
+        the 0.95 quantile of the lengths if that is 20 times as long, and fewer where the
+        first layer would have more than 33,554,432 weights; both are warned of.""",
         kind="int or None",
         architecture=True,
     )
@@ -203,7 +205,8 @@ class CRFParameters:
         ["boolean"],
         """Whether a conditional random field on top scores neighbouring labels, so that
         whole label paths are learned and the best path is predicted. Without it each
-        step's label is chosen on its own.""",
+        step's label is chosen on its own. Its time grows with the square of the number of
+        labels; from 1,000 labels on a warning names False.""",
         kind="bool",
         architecture=True,
     )

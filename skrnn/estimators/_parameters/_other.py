@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -61,12 +62,30 @@ class OtherParameters:
 
     _group: ClassVar[str] = "other"
 
+    n_estimators: int = parameter(
+        1,
+        [POSITIVE_INT],
+        """Members of an ensemble: networks that differ in their seeds, drawn from
+        ``random_state``, and whose answers are averaged (probabilities, numbers, scores of
+        labels). More make fewer errors, and cost as many times the training and the
+        prediction. They share the data and its validation part.""",
+        kind="int",
+        architecture=True,
+    )
+    n_jobs: int | None = parameter(
+        None,
+        [None, Integral],
+        """Members that train at a time, through joblib: by default in threads,
+        ``joblib.parallel_config`` chooses processes or dask. None is 1, -1 all cores. It does
+        not change what is learned.""",
+        kind="int or None",
+    )
     callbacks: Any = parameter(
         None,
         [None, list, tuple],
         """skorch callbacks, called by the training loop after its own. One ends training
-        by raising ``skrnn.StopTraining``. A scheduler of the learning
-        rate belongs with ``lr_schedule="constant"``.""",
+        by raising ``skrnn.StopTraining``. A scheduler of the learning rate belongs with
+        ``lr_schedule="constant"``. Those of scikit-learn are given to ``set_callbacks``.""",
         kind="list of skorch callbacks or None",
     )
     warm_start: bool = parameter(
@@ -104,7 +123,10 @@ class OtherParameters:
         kind="bool",
     )
     verbose: int = parameter(
-        0, ["verbose"], "Whether a line an epoch is printed.", kind="int"
+        0,
+        ["verbose"],
+        "1 prints one line of progress, 2 a row an epoch; nothing is printed in workers.",
+        kind="int",
     )
     device: str | torch.device = parameter(
         "auto",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
-from torch.optim import SGD, Optimizer, RMSprop
+from torch.optim import Optimizer
 
 from skrnn._sklearn import Interval, SequenceOf, SubclassOf
 from skrnn.estimators._parameters._constraints import (
@@ -19,15 +19,8 @@ from skrnn.estimators._parameters._constraints import (
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.training.callbacks import SCHEDULES
 from skrnn.training.losses import LOSSES
-from skrnn.training.optimizers import Adam, AdamW
+from skrnn.training.optimizers import OPTIMIZERS
 
-#: The ``optimizer`` parameter: class and options beside lr and weight_decay.
-OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
-    "adam": (Adam, {}),
-    "adamw": (AdamW, {}),
-    "sgd": (SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
-    "rmsprop": (RMSprop, {}),
-}
 #: What ``weight_decay="auto"`` means for "adamw".
 AUTO_WEIGHT_DECAY = 0.3
 
@@ -73,7 +66,9 @@ class RegressionLossParameters:
     loss: str = parameter(
         "squared_error",
         [OneOf(LOSSES)],
-        "Training minimizes it over y scaled to unit deviation.",
+        """Training minimizes it over y scaled by mean and deviation. Those of "huber",
+        "absolute_error" and "quantile" come from the median and the quartiles, which
+        outliers hardly change.""",
         architecture=True,
     )
     quantiles: Sequence[float] = parameter(

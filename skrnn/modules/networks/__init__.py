@@ -16,6 +16,7 @@ from torch import Generator
 from skrnn.modules.initialization import WithoutValues, materialize
 from skrnn.modules.networks.classification import SequenceNetwork
 from skrnn.modules.networks.encoder_decoder import TranslationNetwork
+from skrnn.modules.networks.ensemble import ENSEMBLE, Ensemble
 from skrnn.modules.networks.feed_forward import FeedForwardNetwork
 from skrnn.modules.networks.forecasting import (
     DirectNetwork,
@@ -50,6 +51,11 @@ def build_network(kind: str, config: Mapping[str, Any], generator: Generator) ->
 def empty_network(kind: str, config: Mapping[str, Any]) -> Network:
     """Return the network of this kind on the meta device, without memory."""
     config = {name: _to_python(value) for name, value in config.items()}
+    if kind == ENSEMBLE:
+        own = ("member", "n_members", "activation")
+        member, n_members, activation = (config.pop(name) for name in own)
+        members = [empty_network(member, config) for _ in range(n_members)]
+        return Ensemble(members, activation)
     with torch.device("meta"), WithoutValues():
         network = NETWORKS[kind](**config)
     network = network.float()  # whatever torch's default dtype is

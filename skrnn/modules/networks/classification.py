@@ -39,6 +39,11 @@ class SequenceNetwork(EncodingNetwork):
             self.join = nn.Sequential(Linear(size + self.static_size, size), nn.ReLU())
         self.head = Linear(size, n_outputs)
 
+    @property
+    def pooled_size(self) -> int:
+        """Size of the pooled vector."""
+        return self.encoder.output_size
+
     def pool(self, inputs: Inputs) -> Tensor:
         """Return the vector ``(B, H)`` of each sequence, static columns apart."""
         outputs, state = self.encode_steps(inputs)  # (B, T, H), (B, H)

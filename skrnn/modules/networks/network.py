@@ -37,6 +37,11 @@ class Network(nn.Module):
     shape: ClassVar[str] = "many to one"
     recurrent_parts: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def first_member(self) -> Network:
+        """One network: itself, of an ensemble the first member."""
+        return self
+
     def read_steps(self, inputs: Inputs) -> None:
         """Run the recurrent layers that read the steps of X, of which cells keep traces."""
         self(inputs)

@@ -97,7 +97,7 @@ def test_weights_are_one_number_for_each_sequence():
     ("weight", "message"),
     [
         ([1.0], "sample_weight"),
-        ([-1.0, 2.0], "Negative values in data passed to `sample_weight`"),
+        ([-1.0, 2.0], "Negative values"),
         ([np.nan, 1.0], "sample_weight contains NaN"),
         ([0.0, 0.0], "at least one non-zero"),
         ([[1.0, 2.0]], "Sample weights must be 1D"),

@@ -1,0 +1,155 @@
+"""The members of an ensemble: one plan, and trainings that differ in their seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import copy, deepcopy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.exceptions import ConvergenceWarning
+
+from skrnn._warnings import warn
+from skrnn.data.steps import shown
+from skrnn.data.targets import CheckedData
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.interrupts import Interrupts
+from skrnn.training.net import SequenceNet
+from skrnn.training.updates import Diverged
+
+if TYPE_CHECKING:
+    from skrnn.training.checkpoint import Checkpoint
+
+
+class TrainingPlan(NamedTuple):
+    """What the trainings of all members have in common.
+
+    Attributes
+    ----------
+    train, held_out, every : CheckedData
+        What is trained on, what is held out (or None), and what the user passed.
+    dataset, validation : EncodedDataset
+        The first two, encoded and weighted.
+    loss : type
+        A loss of ``skrnn.training.losses``.
+    loss_options : dict
+        Its arguments.
+    batch_size : int
+    lr : float
+    schedule : str
+        A key of ``SCHEDULES``.
+    warm : bool
+        Whether networks are trained further.
+    in_parts : bool
+        Whether this is one pass of ``partial_fit``.
+    stops : bool
+        Whether held-out data end training or choose the weights.
+    """
+
+    train: CheckedData
+    held_out: CheckedData | None
+    every: CheckedData
+    dataset: EncodedDataset
+    validation: EncodedDataset | None
+    loss: type[torch.nn.Module]
+    loss_options: dict[str, Any]
+    batch_size: int
+    lr: float
+    schedule: str
+    warm: bool
+    in_parts: bool
+    stops: bool = False
+
+
+def train_members(
+    estimator: Any,
+    plan: TrainingPlan,
+    starts: Sequence[int | SequenceNet],
+    checkpoints: Sequence[Checkpoint | None],
+    interrupts: Interrupts,
+) -> Iterator[tuple[SequenceNet, int]]:
+    """Yield the trained networks of an ensemble, each with its epochs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_jobs`` says how many train at a time.
+    plan : TrainingPlan
+    starts : sequence
+        The seed of each new member, or the network that is trained further.
+    checkpoints : sequence of Checkpoint or None
+        Of each member.
+    interrupts : Interrupts
+        Members whose training has not begun when it is requested are left out.
+
+    Raises
+    ------
+    ValueError
+        If no member's training succeeds.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a member's training diverges: the others remain.
+    """
+    jobs = [
+        (_member(estimator, i), start, plan, checkpoint, interrupts)
+        for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
+    ]
+    failures: dict[int, Diverged] = {}
+    n_trained = 0
+    for i, result in enumerate(_results(estimator, jobs)):
+        if isinstance(result, Diverged):
+            failures[i] = result
+        elif result is not None:
+            result[0].keep_optimizer = bool(estimator.keep_optimizer)
+            n_trained += 1
+            yield result
+    if not n_trained:
+        raise next(iter(failures.values()))
+    for i, error in failures.items():
+        warn(f"member {i + 1} of {len(jobs)} is left out: {error}", ConvergenceWarning)
+
+
+def _results(estimator: Any, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    """Yield the members' results, trained one after the other or side by side."""
+    if effective_n_jobs(estimator.n_jobs) == 1:
+        yield from (_train_member(*job) for job in jobs)
+        return
+    parallel = Parallel(n_jobs=estimator.n_jobs, prefer="threads")
+    yield from parallel(delayed(_train_member)(*job) for job in jobs)
+
+
+def _member(estimator: Any, index: int) -> Any:
+    """Return the estimator of one member, with callbacks of its own."""
+    member = copy(estimator)
+    member.set_callbacks()  # they see the ensemble
+    member._diagnoses = estimator._diagnoses and index == 0
+    try:
+        member.callbacks = deepcopy(estimator.callbacks)
+    except Exception as error:
+        raise ValueError(
+            f"callbacks={shown(estimator.callbacks)} cannot be copied, and each member of an "
+            f"ensemble needs its own: {shown(error)}"
+        ) from error
+    return member
+
+
+def _train_member(
+    member: Any,
+    start: int | SequenceNet,
+    plan: TrainingPlan,
+    checkpoint: Checkpoint | None,
+    interrupts: Interrupts,
+) -> tuple[SequenceNet, int] | Diverged | None:
+    """Return the trained network of a member and its epochs, or why there is none."""
+    if interrupts.requested:
+        return None
+    net = member._build_net(plan, start) if isinstance(start, int) else start
+    try:
+        member._train_net(net, plan, checkpoint, interrupts, of_many=True)
+    except Diverged as error:
+        return error
+    net.keep_optimizer = True  # nothing is lost on the way from another process
+    return net, member.n_iter_

@@ -1,0 +1,256 @@
+"""Ensembles of every estimator: averages of members that a fit alone would have trained."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.callback import ScoringMonitor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from skorch.callbacks import Callback
+
+from skrnn import SequenceClassifier, SequenceRegressor, StopTraining
+from skrnn.persistence import load_model, save_model
+from skrnn.training.net import SequenceNet
+from skrnn.training.updates import Diverged
+
+TEXTS, LABELS = [["a", "b"], ["b"], ["a"], ["b", "b", "c"]] * 6, [1, 0, 1, 0] * 6
+
+
+def small(**more):
+    parameters = {"hidden_size": 4, "max_epochs": 3, "random_state": 0} | more
+    return SequenceClassifier(**parameters)
+
+
+def weights(net):
+    return {name: w.numpy().copy() for name, w in net.module_.state_dict().items()}
+
+
+def assert_same_weights(a, b):
+    for name, value in weights(a).items():
+        assert_array_equal(value, weights(b)[name], err_msg=name)
+
+
+def test_the_first_member_is_the_network_of_a_fit_alone(make_any, X, case):
+    alone, many = case.fit(X), case.fit(X, n_estimators=2)
+    first, second = many.net_.nets
+    assert_same_weights(first, alone.net_)
+    changed = [
+        not np.array_equal(w, weights(second)[name]) for name, w in weights(first).items()
+    ]
+    assert any(changed)
+    assert many.n_parameters_ == 2 * alone.n_parameters_
+    assert many.history_["member"].tolist() == np.repeat([0, 1], alone.n_iter_).tolist()
+
+
+def test_members_trained_side_by_side_are_those_trained_in_turn(
+    make_any, X, case, outputs
+):
+    in_turn = case.fit(X, n_estimators=2)
+    side_by_side = case.fit(X, n_estimators=2, n_jobs=2)
+    assert_array_equal(outputs(side_by_side, X), outputs(in_turn, X))
+
+
+def test_an_ensemble_is_the_same_after_loading(make_any, X, case, outputs, tmp_path):
+    model = case.fit(X, n_estimators=2)
+    expected = outputs(model, X)
+    save_model(model, tmp_path / "model")
+    for again in (
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+        load_model(tmp_path / "model"),
+    ):
+        assert_array_equal(outputs(again, X), expected)
+        assert again.history_.equals(model.history_)
+
+
+def test_training_further_trains_every_member(make_any, X, case):
+    model = case.fit(X, n_estimators=2, warm_start=True)
+    before = [weights(net) for net in model.net_.nets]
+    model.fit(X, case.targets(X))
+    alone = case.fit(X, warm_start=True).fit(X, case.targets(X))
+    assert_same_weights(model.net_.nets[0], alone.net_)
+    for net, old in zip(model.net_.nets, before, strict=True):
+        assert any(not np.array_equal(w, old[name]) for name, w in weights(net).items())
+
+
+def test_members_are_estimators_of_their_own(make_any, X, case, outputs):
+    alone = case.fit(X)
+    (itself,) = alone.estimators_
+    assert itself is alone
+    first, second = case.fit(X, n_estimators=2).estimators_
+    assert (first.n_estimators, first.n_parameters_) == (1, alone.n_parameters_)
+    assert_array_equal(outputs(first, X), outputs(alone, X))
+    again = pickle.loads(pickle.dumps(second))
+    assert_array_equal(outputs(again, X), outputs(second, X))
+    assert again.estimators_[0] is again
+
+
+def test_processes_return_what_threads_do():
+    model = small(n_estimators=2, n_jobs=2)
+    expected = model.fit(TEXTS, LABELS).predict_proba(TEXTS)
+    with joblib.parallel_config("loky"):
+        in_processes = model.fit(TEXTS, LABELS)
+    assert_array_equal(in_processes.predict_proba(TEXTS), expected)
+    in_processes.set_params(warm_start=True).fit(TEXTS, LABELS)
+    threads = small(n_estimators=2, warm_start=True).fit(TEXTS, LABELS).fit(TEXTS, LABELS)
+    assert_same_weights(in_processes.net_, threads.net_)
+
+
+def test_probabilities_and_numbers_are_means_and_vectors_stand_side_by_side():
+    def members(cls, y):
+        many = cls(hidden_size=4, max_epochs=2, n_estimators=3, random_state=0)
+        return many.fit(TEXTS, y), many.estimators_
+
+    many, singles = members(SequenceClassifier, LABELS)
+    mean = np.mean([one.predict_proba(TEXTS) for one in singles], axis=0)
+    assert_allclose(many.predict_proba(TEXTS), mean, rtol=1e-5)
+    vectors = np.concatenate([one.transform(TEXTS) for one in singles], axis=1)
+    assert_array_equal(many.transform(TEXTS), vectors)
+    assert len(many.get_feature_names_out()) == vectors.shape[1]
+    many, singles = members(SequenceRegressor, np.arange(24.0))
+    mean = np.mean([one.predict(TEXTS) for one in singles], axis=0)
+    assert_allclose(many.predict(TEXTS), mean, rtol=1e-5)
+
+
+def test_members_share_one_validation_split(monkeypatch):
+    splits = []
+    draw = SequenceClassifier._hold_out
+
+    def counted(*args):
+        splits.append(draw(*args))
+        return splits[-1]
+
+    monkeypatch.setattr(SequenceClassifier, "_hold_out", counted)
+    model = small(n_estimators=3, early_stopping=True).fit(TEXTS, LABELS)
+    assert len(splits) == 1
+    assert model.history_["valid_loss"].notna().all()
+
+
+def test_a_member_that_diverges_is_left_out(monkeypatch):
+    train = SequenceNet.partial_fit
+    alone = small().fit(TEXTS, LABELS)
+
+    def diverging(net, *args, **options):
+        if net.seed != alone.net_.seed:
+            raise Diverged("Training diverged")
+        return train(net, *args, **options)
+
+    monkeypatch.setattr(SequenceNet, "partial_fit", diverging)
+    with pytest.warns(
+        ConvergenceWarning, match="member 2 of 2 is left out: Training diverged"
+    ):
+        model = small(n_estimators=2).fit(TEXTS, LABELS)
+    assert_allclose(model.predict_proba(TEXTS), alone.predict_proba(TEXTS), rtol=1e-6)
+    monkeypatch.setattr(alone.net_, "seed", None)
+    model = small(n_estimators=2)
+    with pytest.raises(ValueError, match="Training diverged"):
+        model.fit(TEXTS, LABELS)
+    assert not hasattr(model, "net_")
+
+
+class StopAt(Callback):
+    """Ends training after so many epochs, or interrupts a member's."""
+
+    def __init__(self, n_epochs, error=StopTraining):
+        self.n_epochs = n_epochs
+        self.error = error
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.n_epochs:
+            raise self.error
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        assert not state
+
+
+def test_callbacks_of_scikit_learn_see_the_ensemble_grow():
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    model = small(n_estimators=3).set_callbacks(monitor).fit(TEXTS, LABELS)
+    scores = [
+        -log_loss(LABELS, np.mean([m.predict_proba(TEXTS) for m in members], axis=0))
+        for members in (model.estimators_[:1], model.estimators_[:2], model.estimators_)
+    ]
+    found = monitor.get_logs().data_as_pandas["neg_log_loss"]
+    assert_allclose(found, [scores[-1], *scores], rtol=1e-5)  # the fit, and its members
+
+
+def test_each_member_has_callbacks_of_its_own():
+    model = small(n_estimators=2, callbacks=[StopAt(2)]).fit(TEXTS, LABELS)
+    assert model.history_.index.tolist() == [1, 2, 1, 2]
+    assert model.n_iter_ == 2
+
+
+class NotCopied(Callback):
+    def __deepcopy__(self, memo):
+        raise TypeError("it holds a socket")
+
+
+def test_a_callback_that_cannot_be_copied_is_refused_by_name():
+    model = small(n_estimators=2, callbacks=[NotCopied()])
+    with pytest.raises(ValueError, match=r"callbacks=.* cannot be copied.*a socket"):
+        model.fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("n_estimators", [0, -1, 1.5, "auto"])
+def test_impossible_numbers_of_members_are_refused(n_estimators):
+    with pytest.raises(ValueError, match="'n_estimators' parameter"):
+        small(n_estimators=n_estimators).fit(TEXTS, LABELS)
+
+
+def test_the_number_of_members_cannot_change_in_a_warm_start():
+    model = small(n_estimators=2, warm_start=True).fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match="n_estimators was 2"):
+        model.set_params(n_estimators=3).fit(TEXTS, LABELS)
+
+
+class Interrupted(Exception):
+    pass
+
+
+class InterruptOnce(StopAt):
+    """Interrupts the training of the second member, as a killed process would."""
+
+    left = 2
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            type(self).left -= 1
+            if self.left == 0:
+                raise Interrupted
+
+
+@pytest.mark.parametrize("in_directory", [False, True])
+def test_an_interrupted_ensemble_resumes_member_by_member(
+    tmp_path, in_directory, monkeypatch
+):
+    monkeypatch.setattr(InterruptOnce, "left", 2)
+    path = tmp_path if in_directory else tmp_path / "model"
+    options = {"n_estimators": 3, "random_state": 5, "callbacks": [InterruptOnce(2)]}
+    model = small(checkpoint=path, **options)
+    with pytest.raises(Interrupted):
+        model.fit(TEXTS, LABELS)
+    trained = []
+    train = SequenceNet.partial_fit
+
+    def counted(net, *args, **kwargs):
+        trained.append(net.seed)
+        return train(net, *args, **kwargs)
+
+    monkeypatch.setattr(SequenceNet, "partial_fit", counted)
+    model.fit(TEXTS, LABELS)
+    assert len(trained) == 2  # the first had ended
+    assert model.history_["member"].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert_same_weights(
+        model.net_, small(n_estimators=3, random_state=5).fit(TEXTS, LABELS).net_
+    )
+    if not in_directory:
+        assert list(tmp_path.iterdir()) == []
