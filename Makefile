@@ -56,20 +56,21 @@ fuzz: $(VENV)/.stamp-dev ## draw FUZZ_CASES of hostile data; blocks that passed 
 	$(ONE_THREAD) SKRNN_FUZZ_CASES=$(FUZZ_CASES) SKRNN_FUZZ_DIR=$(CURDIR)/.fuzz $(BIN)/python -m pytest \
 		-n $(WORKERS) --dist worksteal tests/battery/test_random_data.py $(PYTEST_ARGS)
 
-# The oldest releases in an environment of their own. torch is the newest one that is pinned.
+# The oldest releases in an environment of their own, but for torch.
 OLDEST := .oldest
 OLDEST_PIP := $(OLDEST)/bin/python -m pip --disable-pip-version-check
 
 $(OLDEST)/.stamp: pyproject.toml constraints.txt constraints-oldest.txt
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST_PIP) install --quiet -c constraints.txt torch
-	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt hatchling editables pytest pytest-xdist hypothesis
+	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt hatchling editables
 	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt --no-build-isolation -e .
+	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt pytest pytest-xdist hypothesis polars pyarrow
 	@touch $@
 
 test-oldest: $(OLDEST)/.stamp ## run the quick tests with the oldest releases that are supported
 	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' \
-		tests/data tests/training tests/estimators $(PYTEST_ARGS)
+		tests/data tests/training tests/estimators tests/battery/test_old_files.py $(PYTEST_ARGS)
 
 soak: $(VENV)/.stamp-dev ## kill, interrupt, damage and repeat for the better part of an hour
 	$(ONE_THREAD) $(BIN)/python tests/soak/mutants.py --mutants 10000

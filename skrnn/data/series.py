@@ -356,7 +356,7 @@ def _read_list(
             check_columns_of_series(entry, options, name)
             frame = entry if frame is None else frame
         values, its_columns = open_series(entry, name)
-        if values.ndim > 2:
+        if values.ndim not in (1, 2):
             raise ValueError(
                 f"{name} has {values.ndim} dimensions, expected (n_steps,) or "
                 "(n_steps, n_features)"

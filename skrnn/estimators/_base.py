@@ -39,6 +39,7 @@ from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._members import TrainingPlan, train_members
+from skrnn.estimators._pickling import state_from_pickle, state_to_pickle
 from skrnn.estimators._resuming import draw_from, open_checkpoints
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.modules.modes import in_usual_modes
@@ -745,6 +746,22 @@ class BaseSequenceEstimator(
         return fresh, fresh._make_dataset(data, None, training=False)
 
     # --- scikit-learn ----------------------------------------------------------------
+
+    def __copy__(self) -> Self:
+        """Return a shallow copy, which shares the fitted parts."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds."""
+        fitted = vars(self).get("_fitted_parameters", {})
+        given = self.get_params(deep=False)
+        return state_to_pickle(super().__getstate__(), given, fitted)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what a pickle, or a copy, holds."""
+        super().__setstate__(state_from_pickle(state))
 
     def __sklearn_is_fitted__(self) -> bool:
         return "net_" in vars(self)

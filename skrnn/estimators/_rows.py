@@ -11,10 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from operator import attrgetter
 from textwrap import fill, indent
 from types import FunctionType
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from skrnn._sklearn import (
     InvalidParameterError,
@@ -142,6 +145,8 @@ def check_values(
     constraints: Mapping[str, list[Any]], values: Mapping[str, Any], caller: str
 ) -> None:
     """Raise an InvalidParameterError for a value that meets none of its constraints."""
+    for name, value in values.items():
+        _check_machine_number(value, name, caller)
     allowed = {
         name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
         for name, each in constraints.items()
@@ -154,6 +159,21 @@ def check_values(
             raise
         cut = f"{text[: MAX_CHARACTERS - 60]}...{text[-40:]}"  # a long value ends it
         raise InvalidParameterError(cut) from None
+
+
+def _check_machine_number(value: Any, name: str, caller: str) -> None:
+    """Raise a ValueError for a real number that NumPy cannot hold, such as a fraction."""
+    if not isinstance(value, Real) or isinstance(value, float | np.number):
+        return
+    if not isinstance(value, Integral):
+        raise InvalidParameterError(
+            f"The {name!r} parameter of {caller} must be an int or a float, got "
+            f"{type(value).__name__}"
+        )
+    if abs(int(value)) > np.iinfo(np.int64).max:
+        raise InvalidParameterError(
+            f"The {name!r} parameter of {caller} is an integer outside int64"
+        )
 
 
 #: The attributes that all estimators have.

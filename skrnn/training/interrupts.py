@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -106,8 +106,10 @@ class Interrupts:
 
 def _is_main() -> bool:
     """Return whether this is the main thread of the main process."""
-    return (
-        threading.current_thread() is threading.main_thread()
-        and multiprocessing.parent_process() is None
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    multiprocessing = sys.modules.get("multiprocessing")  # a worker has loaded it
+    return multiprocessing is None or (
+        multiprocessing.parent_process() is None
         and multiprocessing.current_process().name == "MainProcess"
     )

@@ -14,7 +14,9 @@ def test_each_promise_names_a_test_that_exists():
     assert len(rows) > 15
     for row in rows:
         _, _, tests = row.partition("\n     - ")
-        names = re.findall(r"`((?:tests/|make )[^`]+)`", tests.split("\n\n")[0])
+        names = re.findall(
+            r"`((?:tests/|benchmarks/|make )[^`]+)`", tests.split("\n\n")[0]
+        )
         assert names, row
         for name in names:
             if name.startswith("make "):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -106,6 +108,19 @@ def test_every_parameter_refuses_some_value(make_any, monthly):
                     make_any.fit(X, callbacks=value)  # the one at fault has a place
             else:
                 check_refused(make_any, name, value, X)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Fraction(1, 3), "must be an int or a float, got Fraction"),
+        (10**20, "is an integer outside int64"),
+        (-(10**400), "is an integer outside int64"),
+    ],
+)
+def test_a_number_that_numpy_cannot_hold_is_named(make_any, value, message):
+    with pytest.raises(ValueError, match=f"The 'lr' parameter of .* {message}"):
+        make_any.fit([ok, ok], lr=value)
 
 
 def test_a_parameter_that_partial_fit_refuses_is_named_too(make_estimator):

@@ -49,3 +49,10 @@ def test_a_ragged_array_has_a_series_a_sequence():
 def test_a_list_of_other_objects_is_named():
     with pytest.raises(ValueError, match=r"X is not an array \(n_steps,\)"):
         read_entries([object(), np.arange(3.0)], SeriesOptions(1), "X")
+
+
+def test_a_number_among_series_is_named():
+    with pytest.raises(
+        ValueError, match=r"X\[1\] has 0 dimensions, expected \(n_steps,\)"
+    ):
+        read_entries([np.arange(3.0), 4.0], SeriesOptions(1), "X")

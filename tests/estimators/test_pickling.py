@@ -1,0 +1,86 @@
+"""Objects of the user in pickled estimators."""
+
+from __future__ import annotations
+
+import pickle
+from copy import copy, deepcopy
+
+import numpy as np
+import pytest
+
+from skrnn import Seq2SeqTransformer, SequenceClassifier, SequenceGenerator
+
+cloudpickle = pytest.importorskip("cloudpickle")  # joblib's workers need it
+
+TEXTS = ["a b", "b", "a a", "b a"] * 3
+TOKENS = [text.split() for text in TEXTS]
+SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
+
+
+def make_models():
+    """Return fitted estimators, each with a lambda as a parameter of this name."""
+    split = lambda text: text.split()  # noqa: E731
+    return {
+        "classifier": (
+            "tokenizer",
+            SequenceClassifier(tokenizer=split, **SMALL).fit(TEXTS, [0, 1] * 6),
+        ),
+        "generator": (
+            "tokenizer",
+            SequenceGenerator(tokenizer=split, **SMALL).fit(TEXTS),
+        ),
+        "seq2seq": (
+            "target_tokenizer",
+            Seq2SeqTransformer(target_tokenizer=split, **SMALL).fit(TEXTS, TEXTS),
+        ),
+    }
+
+
+KINDS = pytest.mark.parametrize("kind", ["classifier", "generator", "seq2seq"])
+
+
+@KINDS
+def test_a_function_that_cannot_be_pickled_is_named(kind):
+    name, model = make_models()[kind]
+    with pytest.raises(
+        pickle.PicklingError, match=f"^{name}=.*lambda.*cannot be pickled"
+    ):
+        pickle.dumps(model)
+    for other in (copy(model), deepcopy(model), pickle.loads(cloudpickle.dumps(model))):
+        assert callable(getattr(other, name))
+        assert list(other.predict(TEXTS[:3])) == list(model.predict(TEXTS[:3]))
+
+
+@KINDS
+def test_a_function_that_is_no_longer_a_parameter_is_left_out(kind):
+    name, model = make_models()[kind]
+    expected = list(model.predict(TOKENS[:3] if kind == "classifier" else TEXTS[:3]))
+    model.set_params(**{name: "word"})
+    loaded = pickle.loads(pickle.dumps(model))
+    assert getattr(loaded, name) == "word"
+    if kind == "classifier":
+        assert list(loaded.predict(TOKENS[:3])) == expected
+    if name == "tokenizer":
+        with pytest.raises(
+            ValueError, match="tokenizer was changed by set_params after fit"
+        ):
+            loaded.predict(TEXTS[:3])
+    assert list(model.predict(TEXTS[:3])) == expected  # the original keeps its own
+
+
+def test_a_named_function_is_pickled():
+    model = SequenceClassifier(tokenizer=str.split, **SMALL).fit(TEXTS, [0, 1] * 6)
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.tokenizer == str.split
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
+def test_a_token_that_was_left_out_is_not_in_the_pickle():
+    texts = ["common words", "common words", "xsecretx words"]
+    for model in (
+        SequenceGenerator(tokenizer="word", min_count=2, **SMALL).fit(texts),
+        SequenceClassifier(min_count=2, char_encoder=None, **SMALL).fit(texts, [0, 1, 1]),
+        Seq2SeqTransformer(min_count=2, target_min_count=2, **SMALL).fit(texts, texts),
+    ):
+        assert b"xsecretx" not in pickle.dumps(model)
+        assert b"common" in pickle.dumps(model)
