@@ -120,7 +120,7 @@ class Watch(Callback):
         {"callbacks": [EpochTimer()]},
         {"callbacks": [PrintLog(sink=len), Watch()]},
     ],
-    ids=str,
+    ids=["a line", "a table", "a timer", "a log and a watch"],
 )
 def test_verbose_and_callbacks_change_no_bit(make_any, words, series, watched, capsys):
     X = series if make_any.answer == "horizon" else words
