@@ -39,7 +39,7 @@ from skrnn.training.seeding import make_generator
 from skrnn.training.states import as_arrays, as_tensors
 from skrnn.training.updates import Updates, unusable
 from skrnn.training.user_callbacks import (
-    any_users,
+    any_watches_updates,
     ends_training,
     release_torch,
     set_n_batches,
@@ -236,9 +236,12 @@ class SequenceNet(NeuralNet):
 
     @contextmanager
     def _updates_by_row(self) -> Iterator[None]:
-        """Update rows of embeddings where they are read, unless callbacks may look."""
+        """Update rows of embeddings where they are read, unless a callback may look.
+
+        After an epoch all rows are up to date.
+        """
         optimizer = self.optimizer_
-        if not isinstance(optimizer, Adam) or any_users(self.callbacks_):
+        if not isinstance(optimizer, Adam) or any_watches_updates(self.callbacks_):
             yield
             return
         optimizer.watch(self.module_.lookup_tables())

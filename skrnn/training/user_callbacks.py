@@ -207,12 +207,17 @@ def ends_training(callback: Callback) -> bool:
     )
 
 
-def any_users(callbacks: Sequence[tuple[str, Callback]]) -> bool:
-    """Return whether some are not the loop's own."""
+#: Events within an epoch.
+OF_UPDATES = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+def any_watches_updates(callbacks: Sequence[tuple[str, Callback]]) -> bool:
+    """Return whether a user's callback may look at the network between two updates."""
     return any(
-        not isinstance(callback, skorch.callbacks.EpochTimer)
-        and not type(callback).__module__.startswith("skrnn.")
+        getattr(type(callback), event) is not getattr(Callback, event)
         for _, callback in callbacks
+        for event in OF_UPDATES
+        if not type(callback).__module__.startswith("skrnn.")
     )
 
 

@@ -191,6 +191,30 @@ def test_callbacks_of_users_see_dense_gradients():
     assert looks.seen == {False}
 
 
+class Records(Callback):
+    """Records the tables after each epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(net.module_.input_layer.embedding.weight.detach().clone())
+
+
+@pytest.mark.parametrize("n_epochs", [2, 3])
+def test_callbacks_that_see_whole_epochs_change_no_bit(n_epochs):
+    records = Records()
+    watched, _ = weights_of(callbacks=[records], lr_schedule="constant")
+    alone, _ = weights_of(lr_schedule="constant")
+    for name, weight in alone.items():
+        assert torch.equal(weight, watched[name])
+    # what a callback sees is what a training that ends there has learned
+    short, _ = weights_of(lr_schedule="constant", max_epochs=n_epochs)
+    torch.testing.assert_close(
+        records.seen[n_epochs - 1], short["input_layer.embedding.weight"]
+    )
+
+
 def test_optimizers_of_users_get_dense_gradients():
     by_theirs, _ = weights_of(optimizer=torch.optim.AdamW)
     by_row, _ = weights_of(optimizer="adamw", weight_decay=0.01)
