@@ -8,6 +8,7 @@ distances are not those of time, are refused with the way to convert them.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,10 +81,18 @@ def dates_of_strings(values: Any, place: str, *, utc: bool = False) -> pd.Dateti
     ValueError
         If a string is in another format, or is no date.
     """
-    index = pd.Index(values)
+    # of strings of NumPy some releases of pandas read no dates
+    index = pd.Index([str(v) if isinstance(v, str) else v for v in values])
     _check_iso((v for v in index.unique() if isinstance(v, str)), place)
     try:
-        return pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601", utc=utc))
+        with warnings.catch_warnings():
+            # pandas 2.2 warns where 3 raises
+            warnings.filterwarnings(
+                "error", "In a future version of pandas, parsing datetimes with mixed"
+            )
+            return pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601", utc=utc))
+    except FutureWarning:
+        raise ValueError(f"{place} holds no dates: Mixed timezones") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{place} holds no dates: {str(error)[:200]}") from error
 

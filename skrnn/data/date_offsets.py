@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -37,11 +38,15 @@ def is_number_index(index: pd.Index) -> bool:
 
 def read_freq(freq: Any, index: pd.Index) -> Any:
     """Return ``freq`` as an offset that an index can have."""
-    if isinstance(index, pd.PeriodIndex) and freq in (index.freqstr, index.freq):
-        return index.freq
+    if isinstance(index, pd.PeriodIndex):
+        own = index.freqstr if isinstance(freq, str) else index.freq
+        if freq == own:
+            return index.freq
     try:
-        offset = to_offset(freq)
-    except (ValueError, TypeError) as error:
+        with warnings.catch_warnings():  # pandas 2.2 warns where 3 raises
+            warnings.simplefilter("error", FutureWarning)
+            offset = to_offset(freq)
+    except (FutureWarning, ValueError, TypeError) as error:
         raise ValueError(
             f'freq={shown(freq)} is not a frequency of pandas, such as "D" or "MS", and '
             f'not "steps": {str(error)[:200]}'

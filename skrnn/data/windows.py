@@ -253,7 +253,7 @@ def _cut(steps: NDArray, length: int, rows: Any) -> NDArray:
 
 def _with_dates(y: NDArray, index: pd.Index, name: Hashable) -> pd.Series | pd.DataFrame:
     if y.ndim == 1:
-        return pd.Series(y, index, name=name)
+        return pd.Series(y, index, name=name, copy=True)
     return pd.DataFrame(y, index, [f"t+{step + 1}" for step in range(y.shape[1])])
 
 

@@ -43,7 +43,7 @@ def test_iso_strings_become_dates_and_missing_ones_stay_missing():
 def test_zones_are_kept_or_brought_to_one():
     texts = ["2020-01-01T00:00+01:00", "2020-01-01T00:00Z"]
     assert str(dates_of_strings(texts[:1], "X").tz) == "UTC+01:00"
-    hours = np.diff(dates_of_strings(texts, "X", utc=True)) / np.timedelta64(1, "h")
+    hours = dates_of_strings(texts, "X", utc=True).diff()[1:] / pd.Timedelta(hours=1)
     assert hours.tolist() == [1]
     with pytest.raises(ValueError, match="X holds no dates: Mixed timezones"):
         dates_of_strings(texts, "X")

@@ -363,8 +363,8 @@ def test_gaps_between_numbers_are_learned_from_at_the_distance_of_fit():
     series = pd.Series(wave(60), seconds).drop(seconds[[20, 33]])
     model = make(horizon=2, missing="indicator").fit(series)
     np.testing.assert_allclose(model.predict(series).index, [15.0, 15.25])
-    np.testing.assert_allclose(model.predict(series[:1]).index, [0.25, 0.5])
-    np.testing.assert_allclose(model.predict(series[:2]).index, [0.5, 0.75])
+    np.testing.assert_allclose(model.predict(series.iloc[:1]).index, [0.25, 0.5])
+    np.testing.assert_allclose(model.predict(series.iloc[:2]).index, [0.5, 0.75])
 
 
 def test_calendar_features_are_known_ahead():
