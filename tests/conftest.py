@@ -7,9 +7,14 @@ import os
 # Read when scipy is first imported; without it scikit-learn skips its array API check.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
+import signal
+
 import numpy as np
 import pytest
 import torch
+
+# A shell makes its background processes ignore Ctrl-C, which some tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs: `make soak` and `make smoke` run them.
 collect_ignore = ["smoke.py", "soak"]

@@ -73,7 +73,7 @@ class WindowMixin(DropoutParameters, WindowParameters, DenseParameters):
         )
         size = network.input_layer.output_size
         units = (*config["hidden_layer_sizes"], network.config["n_outputs"])[0]
-        most = max(1, MAX_WEIGHTS // (size * units))
+        most = max(1, MAX_WEIGHTS // max(1, size * units))
         if window > most:
             window = most
             why = f"so many that the first layer has {MAX_WEIGHTS:,} weights"

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skrnn._sklearn import (
+    Interval,
     InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
@@ -146,6 +147,10 @@ def check_values(
 ) -> None:
     """Raise an InvalidParameterError for a value that meets none of its constraints."""
     for name, value in values.items():
+        if isinstance(value, bool | np.bool_) and _is_number(constraints[name]):
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {caller} must be a number, got {value}"
+            )
         _check_machine_number(value, name, caller)
     allowed = {
         name: [StrOptions(set(c.names)) if isinstance(c, OneOf) else c for c in each]
@@ -159,6 +164,11 @@ def check_values(
             raise
         cut = f"{text[: MAX_CHARACTERS - 60]}...{text[-40:]}"  # a long value ends it
         raise InvalidParameterError(cut) from None
+
+
+def _is_number(constraints: list[Any]) -> bool:
+    """Return whether a parameter is a number, for which a bool would pass as 0 or 1."""
+    return any(isinstance(c, Interval) for c in constraints)
 
 
 def _check_machine_number(value: Any, name: str, caller: str) -> None:

@@ -3,7 +3,6 @@
 import inspect
 import re
 from abc import ABC
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -60,15 +59,19 @@ def is_scikit_learns_request(name):
     return name.startswith("set_") and name.endswith("_request")
 
 
+#: Methods that Python and scikit-learn ask for, which each class extends.
+PROTOCOL = {"__sklearn_tags__", "__getstate__", "__setstate__"}
+
+
 def test_only_the_hooks_and_constants_are_overridden():
     found = {
         (cls.__qualname__, name)
         for cls in OURS
         for name in vars(cls)
         if is_overridden(cls, name)
-        and name not in GENERATED | HOOKS | CONSTANTS | {"__sklearn_tags__"}
+        and name not in GENERATED | HOOKS | CONSTANTS | PROTOCOL
         and not is_scikit_learns_request(name)
-        and name not in {field.name for field in fields(cls)}
+        and name not in getattr(cls, "__dataclass_fields__", {})
         and not is_a_copy(cls, name)
     }
     assert found == set()

@@ -77,8 +77,11 @@ def test_equal_weights_are_no_weights(make_estimator, X, y, outputs):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (np.ones(23), r"sample_weight.shape == \(23,\), expected \(24,\)"),
-        (np.full(24, -1.0), "Negative values in data passed to `sample_weight`"),
+        (np.ones(23), r"sample_weight has shape \(23,\), expected \(24,\)"),
+        (
+            np.full(24, -1.0),
+            r"sample_weight\[0\] is -1.0. Negative values are no weights",
+        ),
         (np.full(24, np.nan), "Input sample_weight contains NaN"),
         (np.zeros(24), "at least one non-zero"),
     ],

@@ -543,6 +543,7 @@ def test_workers_share_the_cores(tmp_path, monkeypatch):
     assert [int(n) for n in printed.split()] == [each] * 4
 
 
+@pytest.mark.filterwarnings("ignore:Gradients explode")
 def test_numpys_numbers_are_parameters(make_estimator, X, y, outputs):
     whole = {"max_epochs": 2, "batch_size": 8, "embedding_dim": 4, "random_state": 1}
     sizes = {"hidden_size": 4, "num_layers": 1, "hidden_layer_sizes": 4, "beam_size": 2}

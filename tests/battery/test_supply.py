@@ -72,6 +72,7 @@ def guarded(program, tmp_path, *arguments):
         "HOME": str(work),
         "TMPDIR": str(temporary),
     }
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)  # torch sets it in this process
     finished = subprocess.run(
         [sys.executable, "-c", GUARD + program, *map(str, arguments)],
         cwd=work,
