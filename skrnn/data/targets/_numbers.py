@@ -62,6 +62,8 @@ class NumberTargets(Targets):
                 "(n_sequences, n_outputs); for numbers for each step pass a list of "
                 f"arrays, as list({name})"
             )
+        if values.ndim == 2 and values.shape[1] == 0:
+            raise ValueError(f"{name} has no numbers: its shape is {values.shape}")
         if values.ndim == 2 and values.shape[1] == 1:
             values = column_or_1d(values, warn=True)
         return self._like_fit(values, name)

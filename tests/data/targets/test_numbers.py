@@ -68,6 +68,7 @@ def test_a_column_of_numbers_becomes_a_vector_with_a_warning(check_data):
         ([1.0, None], "Input y contains NaN"),
         ([1.0, np.inf], "Input y contains infinity"),
         (np.ones((2, 1, 1)), "y has 3 dimensions, expected"),
+        (np.ones((2, 0)), r"y has no numbers: its shape is \(2, 0\)"),
         ([[1, 2], [3]], r"y\[1\] has 1 numbers, but y\[0\] has 2: .* pass arrays"),
         ([1.0], "y has 1 entries, but X has 2 sequences"),
         (None, "y is None"),
