@@ -65,7 +65,7 @@ class Budget(NamedTuple):
     def _text(self, describe: Callable[[Budget], str]) -> str:
         """Return what ``describe`` says of the budget and of those of other inputs."""
         others = {
-            f"for up to {FEW_TOKENS} different tokens": self.of_few_tokens,
+            f"for a vocabulary of up to {FEW_TOKENS} tokens": self.of_few_tokens,
             "for features alone": self.of_features,
         }
         texts = [f"{k} {describe(v)}" for k, v in others.items() if v is not None]

@@ -7,8 +7,9 @@ from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.parallel import Parallel, delayed
 
 from skrnn._warnings import warn
 from skrnn.data.steps import shown
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TrainingPlan(NamedTuple):
-    """What the trainings of all members have in common.
+    """Data and settings that the trainings of all members share.
 
     Attributes
     ----------
@@ -97,9 +98,12 @@ def train_members(
         (_member(estimator, i), start, plan, checkpoint, interrupts)
         for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
     ]
+    for start in starts:
+        if not isinstance(start, int):
+            start.keep_optimizer = True  # nor on the way to one
     failures: dict[int, Diverged] = {}
     n_trained = 0
-    for i, result in enumerate(_results(estimator, jobs)):
+    for i, result in enumerate(_results(estimator, jobs, interrupts)):
         if isinstance(result, Diverged):
             failures[i] = result
         elif result is not None:
@@ -112,18 +116,26 @@ def train_members(
         warn(f"member {i + 1} of {len(jobs)} is left out: {error}", ConvergenceWarning)
 
 
-def _results(estimator: Any, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+def _results(
+    estimator: Any, jobs: Sequence[tuple[Any, ...]], interrupts: Interrupts
+) -> Iterator[Any]:
     """Yield the members' results, trained one after the other or side by side."""
     if effective_n_jobs(estimator.n_jobs) == 1:
         yield from (_train_member(*job) for job in jobs)
         return
     parallel = Parallel(n_jobs=estimator.n_jobs, prefer="threads")
-    yield from parallel(delayed(_train_member)(*job) for job in jobs)
+    try:
+        results = parallel(delayed(_train_member)(*job) for job in jobs)
+    except BaseException:
+        interrupts.abort()  # no thread goes on when the estimator is restored
+        raise
+    yield from results
 
 
 def _member(estimator: Any, index: int) -> Any:
     """Return the estimator of one member, with callbacks of its own."""
     member = copy(estimator)
+    vars(member).pop("net_", None)  # of all members
     member.set_callbacks()  # they see the ensemble
     member._diagnoses = estimator._diagnoses and index == 0
     try:
@@ -144,12 +156,13 @@ def _train_member(
     interrupts: Interrupts,
 ) -> tuple[SequenceNet, int] | Diverged | None:
     """Return the trained network of a member and its epochs, or why there is none."""
-    if interrupts.requested:
+    if interrupts.requested or interrupts.aborted:
         return None
-    net = member._build_net(plan, start) if isinstance(start, int) else start
-    try:
-        member._train_net(net, plan, checkpoint, interrupts, of_many=True)
-    except Diverged as error:
-        return error
-    net.keep_optimizer = True  # nothing is lost on the way from another process
-    return net, member.n_iter_
+    with interrupts.member():
+        net = member._build_net(plan, start) if isinstance(start, int) else start
+        try:
+            member._train_net(net, plan, checkpoint, interrupts, of_many=True)
+        except Diverged as error:
+            return error
+        net.keep_optimizer = True  # nothing is lost on the way from another process
+        return net, member.n_iter_

@@ -191,4 +191,4 @@ def _each_member(runs: dict[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFr
             yield name, run
             continue
         for member, rows in run.groupby(members):
-            yield ", ".join(filter(None, [name, f"member {int(member) + 1}"])), rows
+            yield ", ".join(filter(None, [name, f"member {int(member)}"])), rows

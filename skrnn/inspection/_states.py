@@ -279,7 +279,7 @@ def _recorded(
     """
     model, X = fitted_step(estimator, X, caller)
     check_recurrent(model)
-    _check_layer(layer, model.net_.module_)
+    _check_layer(layer, model.net_.module_.first_member)
     checked, dataset = model._readable(X)
     labels = []
     if index is not None:

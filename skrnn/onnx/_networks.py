@@ -281,7 +281,7 @@ def graphs_of(
     """Return the graphs of a network by the part that each is."""
     members, activation = [weights], "identity"
     if kind == ENSEMBLE:
-        kind, activation = config["member"], config["activation"]
+        kind, activation = config["member"], config["averaged"]
         members = [weights.at(f"members.{i}") for i in range(config["n_members"])]
     if kind == TRANSLATION:
         return _translation(config, members, quantize)

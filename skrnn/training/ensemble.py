@@ -39,7 +39,9 @@ class EnsembleNet:
     def history(self) -> list[dict[str, Any]]:
         """One row an epoch and member."""
         return [
-            {"member": i, **row} for i, net in enumerate(self.nets) for row in net.history
+            {"member": i, **row}
+            for i, net in enumerate(self.nets, 1)
+            for row in net.history
         ]
 
     @property

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -16,6 +17,10 @@ from skrnn._warnings import warn
 T = TypeVar("T")
 #: Seconds in which a second Ctrl-C is meant for all that runs, not for this training.
 SECONDS = 5.0
+
+
+class Aborted(Exception):
+    """Ends the training of a member when another's has failed."""
 
 
 class Interrupts:
@@ -47,6 +52,9 @@ class Interrupts:
         self.n_updates = 0
         self.warned = False
         self.previous: Any = None
+        #: of several networks that train at a time: whether one has failed
+        self.aborted, self.n_running = False, 0
+        self.changed = threading.Condition()
 
     def __enter__(self) -> Self:
         """Take over Ctrl-C."""
@@ -73,6 +81,30 @@ class Interrupts:
             self.warned = True
             warn("Ctrl-C came after the last update: training is complete")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupts, (False,)  # a worker has no part in it
+
+    @contextmanager
+    def member(self) -> Iterator[None]:
+        """Train within it one of several networks; if one fails, ``abort`` the others."""
+        with self.changed:
+            self.n_running += 1
+        try:
+            yield
+        except BaseException:
+            self.aborted = True
+            raise
+        finally:
+            with self.changed:
+                self.n_running -= 1
+                self.changed.notify_all()
+
+    def abort(self) -> None:
+        """End the training of all members after their update, and wait for it."""
+        self.aborted = True
+        with self.changed:
+            self.changed.wait_for(lambda: not self.n_running)
+
     def _request(self, number: int, frame: FrameType | None) -> None:
         """Note the request, or raise as usual."""
         now = time.monotonic()
@@ -89,6 +121,8 @@ class Interrupts:
         for batch in batches:
             yield batch
             self.n_updates += 1
+            if self.aborted:
+                raise Aborted("the training of another member has failed")
             if self.end_training():
                 return
 

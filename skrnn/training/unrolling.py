@@ -124,8 +124,11 @@ def _no_states(cell: Cell, n_sequences: int) -> States:
 def unrolled(
     net: SequenceNet, dtype: torch.dtype
 ) -> tuple[Any, dict[CellName, UnrolledCell]]:
-    """Return a copy of the network whose cells keep their states, and these cells."""
-    module: Any = net.module_
+    """Return a copy of the network whose cells keep their states, and these cells.
+
+    Of an ensemble it is that of the first member.
+    """
+    module: Any = net.module_.first_member
     network: Any = allocate(empty_network(module.kind, module.config))
     network.load_state_dict(module.state_dict())
     network.to(dtype).eval()

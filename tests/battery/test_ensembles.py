@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 
 import joblib
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.metrics import log_loss
 from skorch.callbacks import Callback
 
 from skrnn import SequenceClassifier, SequenceRegressor, StopTraining
+from skrnn.inspection import gradient_norms, hidden_states
 from skrnn.persistence import load_model, save_model
 from skrnn.training.net import SequenceNet
 from skrnn.training.updates import Diverged
@@ -45,7 +47,7 @@ def test_the_first_member_is_the_network_of_a_fit_alone(make_any, X, case):
     ]
     assert any(changed)
     assert many.n_parameters_ == 2 * alone.n_parameters_
-    assert many.history_["member"].tolist() == np.repeat([0, 1], alone.n_iter_).tolist()
+    assert many.history_["member"].tolist() == np.repeat([1, 2], alone.n_iter_).tolist()
 
 
 def test_members_trained_side_by_side_are_those_trained_in_turn(
@@ -96,8 +98,8 @@ def test_processes_return_what_threads_do():
     expected = model.fit(TEXTS, LABELS).predict_proba(TEXTS)
     with joblib.parallel_config("loky"):
         in_processes = model.fit(TEXTS, LABELS)
-    assert_array_equal(in_processes.predict_proba(TEXTS), expected)
-    in_processes.set_params(warm_start=True).fit(TEXTS, LABELS)
+        assert_array_equal(in_processes.predict_proba(TEXTS), expected)
+        in_processes.set_params(warm_start=True).fit(TEXTS, LABELS)
     threads = small(n_estimators=2, warm_start=True).fit(TEXTS, LABELS).fit(TEXTS, LABELS)
     assert_same_weights(in_processes.net_, threads.net_)
 
@@ -248,9 +250,43 @@ def test_an_interrupted_ensemble_resumes_member_by_member(
     monkeypatch.setattr(SequenceNet, "partial_fit", counted)
     model.fit(TEXTS, LABELS)
     assert len(trained) == 2  # the first had ended
-    assert model.history_["member"].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert model.history_["member"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
     assert_same_weights(
         model.net_, small(n_estimators=3, random_state=5).fit(TEXTS, LABELS).net_
     )
     if not in_directory:
         assert list(tmp_path.iterdir()) == []
+
+
+class FailsAt(StopAt):
+    """Fails in the second member while the first is trained."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if net.seed == self.error and len(net.history) >= self.n_epochs:
+            raise RuntimeError("a callback fails")
+        time.sleep(0.01)
+
+
+def test_no_member_is_trained_any_more_when_a_fit_has_failed():
+    model = small(n_estimators=2, warm_start=True, lr_schedule="constant").fit(
+        TEXTS, LABELS
+    )
+    expected = model.predict_proba(TEXTS)
+    fails = FailsAt(5, model.net_.nets[1].seed)
+    model.set_params(n_jobs=2, max_epochs=200, callbacks=[fails])
+    with pytest.raises(RuntimeError, match="a callback fails"):
+        model.fit(TEXTS, LABELS)
+    assert_array_equal(model.predict_proba(TEXTS), expected)
+    time.sleep(0.1)
+    assert_array_equal(model.predict_proba(TEXTS), expected)
+    assert len(model.history_) == 6
+
+
+def test_states_and_gradients_are_those_of_the_first_member():
+    many = small(n_estimators=2).fit(TEXTS, LABELS)
+    first = many.estimators_[0]
+    for layer in (0, -1):
+        a, b = (hidden_states(one, TEXTS, layer=layer) for one in (many, first))
+        assert_array_equal(np.concatenate(list(a)), np.concatenate(list(b)))
+    a, b = (gradient_norms(one, TEXTS, LABELS) for one in (many, first))
+    assert a.columns.equals(b.columns)

@@ -58,7 +58,7 @@ REFUSED = {
     "n_iter_no_change": [0],
     "num_layers": [0, -1],
     "n_estimators": [0, 1.5],
-    "n_jobs": ["all", 0.5],
+    "n_jobs": ["all", 0.5, 0],
     "on_interrupt": ["stop", None, True],
     "optimizer": ["adm", None, int],
     "patch_size": [0, 2.5, 3],

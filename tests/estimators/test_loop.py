@@ -88,7 +88,7 @@ def test_docstrings_say_the_numbers():
     )
     three = both._replace(of_few_tokens=BUDGET._replace(batches=((5, 1),)))
     assert three.batches_text == (
-        f"{BUDGET.batches_text}; for up to 256 different tokens 1 for up to 5 sequences, "
+        f"{BUDGET.batches_text}; for a vocabulary of up to 256 tokens 1 for up to 5 sequences, "
         f"128 for more; for features alone {BUDGET.batches_text}"
     )
 

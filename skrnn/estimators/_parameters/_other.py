@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from skrnn._sklearn import Interval
 from skrnn.estimators._parameters._constraints import NON_NEGATIVE, POSITIVE_INT
 from skrnn.estimators._rows import OneOf, parameter, parameters
 
@@ -74,7 +75,7 @@ class OtherParameters:
     )
     n_jobs: int | None = parameter(
         None,
-        [None, Integral],
+        [None, POSITIVE_INT, Interval(Integral, None, -1, closed="right")],
         """Members that train at a time, through joblib: by default in threads,
         ``joblib.parallel_config`` chooses processes or dask. None is 1, -1 all cores. It does
         not change what is learned.""",

@@ -52,7 +52,7 @@ def empty_network(kind: str, config: Mapping[str, Any]) -> Network:
     """Return the network of this kind on the meta device, without memory."""
     config = {name: _to_python(value) for name, value in config.items()}
     if kind == ENSEMBLE:
-        own = ("member", "n_members", "activation")
+        own = ("member", "n_members", "averaged")
         member, n_members, activation = (config.pop(name) for name in own)
         members = [empty_network(member, config) for _ in range(n_members)]
         return Ensemble(members, activation)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -17,32 +18,41 @@ from skrnn.modules.outputs import LanguageScores, PathScores, State, StepScores
 
 #: Name of the kind of network.
 ENSEMBLE = "ensemble"
+#: What is averaged of the scores of paths.
+SCORES = ("logits", "transitions", "start", "end")
 
 
-def log_mean(log_probabilities: Tensor) -> Tensor:
-    """Return the logarithm of mean probabilities ``(...)`` of ``(M, ...)``."""
-    return log_probabilities.logsumexp(0) - math.log(len(log_probabilities))
+def log_mean(log_probabilities: Iterable[Tensor]) -> Tensor:
+    """Return the logarithm of mean probabilities, from those of each member."""
+    total, count = None, 0
+    for one in log_probabilities:  # one after the other: logits may be large
+        total = one if total is None else torch.logaddexp(total, one)
+        count += 1
+    assert total is not None
+    return total - math.log(count)
 
 
-def _mean_probabilities(logits: Tensor) -> Tensor:
-    return log_mean(logits.log_softmax(-1))
+def _mean_probabilities(logits: Iterable[Tensor]) -> Tensor:
+    return log_mean(one.log_softmax(-1) for one in logits)
 
 
-def _mean_odds(logits: Tensor) -> Tensor:
-    yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
-    return yes.logsumexp(0) - no.logsumexp(0)
+def _mean_odds(logits: Iterable[Tensor]) -> Tensor:
+    given = list(logits)
+    return log_mean(map(F.logsigmoid, given)) - log_mean(F.logsigmoid(-x) for x in given)
 
 
-def _mean(values: Tensor) -> Tensor:
-    return values.mean(0)
+def mean(values: Iterable[Tensor]) -> Tensor:
+    """Return the mean of the members' values."""
+    given = list(values)
+    return torch.stack(given).mean(0)
 
 
-#: Outputs of an ensemble ``(..., C)`` from those of its members ``(M, ..., C)``: of classes,
-#: of independent 0/1 labels, and of numbers.
-AVERAGES: dict[str, Callable[[Tensor], Tensor]] = {
+#: Outputs ``(..., C)`` of an ensemble from those of its members: of classes, of independent
+#: 0/1 labels, and of numbers.
+AVERAGES: dict[str, Callable[[Iterable[Tensor]], Tensor]] = {
     "softmax": _mean_probabilities,
     "sigmoid": _mean_odds,
-    "identity": _mean,
+    "identity": mean,
 }
 
 
@@ -95,7 +105,7 @@ class Ensemble(Network):
         self.config = {
             "member": first.kind,
             "n_members": len(members),
-            "activation": activation,
+            "averaged": activation,
             **first.config,
         }
         self.cell = first.cell
@@ -115,24 +125,32 @@ class Ensemble(Network):
 
     def forward(self, inputs: Inputs) -> Any:
         """Return the average of the members' outputs."""
-        outputs = [member(given) for member, given in self._each(inputs)]
-        first = outputs[0]
+        each = self._each(inputs)
+        member, given = next(each)
+        first = member(given)
+        others = (member(given) for member, given in each)
         if isinstance(first, PathScores):
-            parts = zip(
-                *(one._replace(lengths=first.lengths) for one in outputs), strict=True
+            outputs = [first, *others]
+            return first._replace(
+                **{name: mean(getattr(one, name) for one in outputs) for name in SCORES}
             )
-            means = PathScores(*(torch.stack(part).float().mean(0) for part in parts))
-            return means._replace(lengths=first.lengths)
         if isinstance(first, StepScores):
-            return StepScores(self._average([o.logits for o in outputs]), first.lengths)
+            logits = self._average(one.logits for one in chain([first], others))
+            return StepScores(logits, first.lengths)
         if isinstance(first, LanguageScores):
-            logits = self._average([one.logits for one in outputs])
-            state = tuple(part for one in outputs for part in one.state)
-            return LanguageScores(logits, first.lengths, None, None, state)
-        return self._average(outputs)
+            states: list[State] = []
 
-    def _average(self, outputs: Sequence[Tensor]) -> Tensor:
-        return AVERAGES[self.activation](torch.stack(tuple(outputs)))
+            def logits_of(one: LanguageScores) -> Tensor:
+                states.append(one.state)
+                return one.logits
+
+            logits = self._average(map(logits_of, chain([first], others)))
+            state = tuple(part for one in states for part in one)
+            return LanguageScores(logits, first.lengths, None, None, state)
+        return self._average(chain([first], others))
+
+    def _average(self, outputs: Iterable[Tensor]) -> Tensor:
+        return AVERAGES[self.activation](outputs)
 
     def _each(self, inputs: Inputs) -> Iterator[tuple[Any, Inputs]]:
         """Yield each member with its inputs.
@@ -206,7 +224,7 @@ class Ensemble(Network):
             for member, part in zip(self.members, state.parts, strict=True)
         ]
         scores, states = zip(*found, strict=True)
-        return log_mean(torch.stack(scores)), MemberStates(states)
+        return log_mean(scores), MemberStates(states)
 
     # --- one to many -----------------------------------------------------------------
 
@@ -229,12 +247,6 @@ class Ensemble(Network):
         """Run the recurrent layers that read the steps of X."""
         for member, given in self._each(inputs):
             member.read_steps(given)
-
-    def unroll(self) -> dict[tuple[str, int, str], Any]:
-        """Replace all cells by unrolled ones; return them as ``cells`` does."""
-        for member in self.members:
-            member.unroll()
-        return self.cells()
 
     def cells(self) -> dict[tuple[str, int, str], Any]:
         """Return the cells of all members; the layers of the second come after the first's."""
