@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from glob import escape
 from importlib import import_module
@@ -41,6 +42,8 @@ SPACING = 34
 SECONDS_TO_WRITE = 300
 #: Parts of a fit that train a network of their own before it; each has a file beside.
 STAGES = ("calibration",)
+#: Parameters that such a part sets for itself.
+OF_STAGES = {"calibration_fraction", "early_stopping", "warm_start", "callbacks", "window"}
 #: What the files of members of an ensemble are called.
 MEMBER = "member"
 #: Digits of the digest in the name of a file in a directory.
@@ -298,15 +301,29 @@ class Checkpoint:
         self.remove_parts()
 
     def remove_parts(self) -> None:
-        """Remove the files of the parts of a fit that has finished."""
+        """Remove the files of the parts of a fit that has finished, and nobody else's."""
         if self.in_directory:
             return
-        name = escape(self.main.name)
-        for part in (*STAGES, MEMBER):
-            for path in self.main.parent.glob(f"{name}.{part}*"):
-                with suppress(OSError, ModelFileError):
-                    read_file(path)  # nobody else's file
-                    _remove(path)
+        name = re.escape(self.main.name)
+        is_part = re.compile(rf"{name}((?:\.(?:{'|'.join(STAGES)}))?)(?:\.{MEMBER}-\d+)?")
+        for path in self.main.parent.glob(f"{escape(self.main.name)}.*"):
+            found = is_part.fullmatch(path.name)
+            if found and self._has_part(path, is_stage=bool(found[1])):
+                _remove(path)
+
+    def _has_part(self, path: Path, *, is_stage: bool) -> bool:
+        """Return whether a file is a checkpoint of a part of this fit."""
+        try:
+            text, _ = read_file(path)
+            document = read_document(text, HELD)
+            there = FitIdentity(*document["fit"])
+        except (OSError, LookupError, AttributeError, TypeError, ValueError):
+            return False
+        if there.estimator != self.fit.estimator:
+            return False
+        if is_stage:  # it trains on a part of the data
+            return _same(there.parameters, self.fit.parameters, OF_STAGES)
+        return _same(there.parameters | there.data, self.fit.parameters | self.fit.data)
 
     def _write(self, state: dict[str, Any], n_epochs: int, *, finished: bool) -> None:
         started = time.perf_counter()
@@ -364,6 +381,17 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _same(
+    there: Mapping[str, Any], here: Mapping[str, Any], but: Set[str] = frozenset({MEMBER})
+) -> bool:
+    """Return whether the digests of two fits are equal, of all parts ``but`` some."""
+    digests = [
+        {name: part[0] for name, part in parts.items() if name not in but}
+        for parts in (there, here)
+    ]
+    return digests[0] == digests[1]
 
 
 def _remove(path: Path) -> None:

@@ -319,6 +319,28 @@ def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
     assert beside.read_text() == "my notes"
 
 
+@pytest.mark.parametrize("n_estimators", [1, 2])
+@pytest.mark.parametrize("name", ["member-best.skrnn", "member-7", "calibration"])
+def test_a_model_with_the_name_of_a_part_is_not_removed(make, path, name, n_estimators):
+    beside = path.with_name(f"one.checkpoint.{name}")
+    save_model(make(checkpoint=None, callbacks=None).fit(WORDS, LABELS), beside)
+    make(n_estimators=n_estimators).fit(WORDS, LABELS)
+    assert list(path.parent.iterdir()) == [beside]
+
+
+@pytest.mark.parametrize("change", [{}, {"lr": 0.5}, {"n_estimators": 3}])
+def test_the_parts_of_another_ensemble_are_not_removed(
+    make, stopped, path, monkeypatch, change
+):
+    """A member that does not belong to this fit stays; one that does is removed."""
+    stopped(n_estimators=2)
+    part = path.with_name("one.checkpoint.member-0")
+    left = path.with_name("one.checkpoint.member-7")
+    part.rename(left)
+    make(**{"n_estimators": 2} | change).fit(WORDS, LABELS)
+    assert list(path.parent.iterdir()) == ([left] if change else [])
+
+
 def test_two_processes_may_run_the_same_fit(make, stopped, path, tmp_path):
     """The second one begins and ends in the middle of the first."""
 
