@@ -164,7 +164,7 @@ def test_a_missing_directory_is_named_before_training(make, tmp_path, given):
 
 def test_an_empty_path_is_refused(make, path, monkeypatch):
     monkeypatch.chdir(path.parent)
-    with pytest.raises(ValueError, match="^checkpoint='' is empty"):
+    with pytest.raises(ValueError, match=r"^checkpoint='' is empty"):
         make(checkpoint="").fit(WORDS, LABELS)
     assert not list(path.parent.iterdir())
 
@@ -172,7 +172,7 @@ def test_an_empty_path_is_refused(make, path, monkeypatch):
 @pytest.mark.parametrize("name", ["n" * 300, "n" * 250, "a\0b", "a\0b/", "file/one"])
 def test_a_path_that_cannot_be_written_is_refused_by_name(make, path, name):
     path.with_name("file").touch()
-    with pytest.raises(ValueError, match="^checkpoint='"):
+    with pytest.raises(ValueError, match=r"^checkpoint='"):
         make(checkpoint=f"{path.parent}/{name}").fit(WORDS, LABELS)
 
 
