@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from glob import escape
 from importlib import import_module
@@ -41,6 +42,14 @@ SPACING = 34
 SECONDS_TO_WRITE = 300
 #: Parts of a fit that train a network of their own before it; each has a file beside.
 STAGES = ("calibration",)
+#: Parameters that such a part sets for itself.
+OF_STAGES = {
+    "calibration_fraction",
+    "early_stopping",
+    "warm_start",
+    "callbacks",
+    "window",
+}
 #: What the files of members of an ensemble are called.
 MEMBER = "member"
 #: Digits of the digest in the name of a file in a directory.
@@ -151,12 +160,7 @@ class Checkpoint:
         member: int | None = None,
     ):
         self.fit = fit
-        path = Path(given)
-        folder = path if os.fspath(given).endswith(("/", os.sep)) else path.parent
-        if not folder.is_dir():
-            raise ValueError(
-                f"checkpoint={os.fspath(given)!r}: there is no directory {str(folder)!r}"
-            )
+        path = _checked(os.fspath(given))
         self.is_part = stage is not None or member is not None
         self.in_directory = path.is_dir()
         #: the user's file
@@ -178,6 +182,8 @@ class Checkpoint:
         self.seeds = Seeds(None)
         self.found: dict[str, Any] | None = None
         self.warned = False
+        #: whether no more is written, for a callback whose state cannot be stored
+        self.given_up = False
         #: digests of callbacks that keep no state
         self.callbacks: dict[str, str] = {}
         #: the file as it was last written or read
@@ -204,8 +210,9 @@ class Checkpoint:
 
     def begin(self, net: SequenceNet, updates: Updates) -> int:
         """Restore what the file holds, and return how many epochs it has."""
-        self.callbacks = states_of(net.callbacks_)
         self.begun = time.perf_counter()
+        self.callbacks = states_of(net.callbacks_)
+        self.spent = time.perf_counter() - self.begun
         return self.restore(net, updates)
 
     def restore(self, net: SequenceNet, updates: Updates | None = None) -> int:
@@ -229,7 +236,14 @@ class Checkpoint:
 
     def _read(self) -> dict[str, Any]:
         """Return what the file holds; an error unless it is of this fit."""
-        text, arrays = read_file(self.path)
+        try:
+            text, arrays = read_file(self.path)
+        except ModelFileError as error:
+            raise ModelFileError(f"checkpoint={error}") from error
+        except OSError as error:
+            raise ModelFileError(
+                f"checkpoint={str(self.path)!r} cannot be read: {error}"
+            ) from error
         try:
             document = read_document(text, HELD)
             if document.keys() != PARTS:
@@ -267,69 +281,113 @@ class Checkpoint:
     # --- writing ---------------------------------------------------------------------
 
     def end_epoch(self, net: SequenceNet, updates: Updates, n_epochs: int) -> None:
-        """Write the state after ``n_epochs`` if the last write is long enough ago."""
-        for name, callback in net.callbacks_:
-            kept = self.callbacks.get(name)
-            if kept is not None and digest_of(vars(callback)) != kept:
-                refuse_state(name, callback, ["it changes in training"])
-        if time.perf_counter() < self.due:
+        """Write the state after ``n_epochs`` if the last write is long enough ago.
+
+        A TypeError if that of a callback cannot be stored: after the first epoch. Later
+        nothing more is written, and a warning says so.
+        """
+        started = time.perf_counter()
+        if self.given_up or started < self.due:
             return
-        state = {
-            "net": net.training_state(),
-            "updates": updates.state_dict(),
-            "callbacks": {
-                name: callback.state_dict()
-                for name, callback in net.callbacks_
-                if hasattr(callback, "state_dict")
-            },
-        }
-        self._write(state, n_epochs, finished=False)
+        try:
+            callbacks = stored_states(net.callbacks_, self.callbacks)
+        except TypeError as error:
+            if n_epochs == 1:
+                raise
+            self.given_up = True
+            self._remove_own()
+            warn(
+                f"checkpoint={str(self.path)!r} is removed, and training continues without "
+                f"it: {error}"
+            )
+            return
+
+        def state() -> dict[str, Any]:
+            return {
+                "net": net.training_state(),
+                "updates": updates.state_dict(),
+                "callbacks": callbacks,
+            }
+
+        self._write(state, n_epochs, started, finished=False)
 
     def finish(self, net: SequenceNet, n_epochs: int) -> None:
         """Keep the end of the training in a directory; remove the file elsewhere."""
         self._remove_remains()
         if self.in_directory or self.is_part:
             if not self.finished:
-                state = {"net": net.training_state()}
-                self._write(state, n_epochs, finished=True)
+                started = time.perf_counter()
+                self._write(
+                    lambda: {"net": net.training_state()},
+                    n_epochs,
+                    started,
+                    finished=True,
+                )
             return
-        if self.written is not None and _signature(self.path) == self.written:
-            _remove(self.path)
+        self._remove_own()
         self.remove_parts()
 
+    def _remove_own(self) -> None:
+        """Remove the file unless another process has written it since."""
+        if self.written is not None and _signature(self.path) == self.written:
+            _remove(self.path)
+            self.written = None
+
     def remove_parts(self) -> None:
-        """Remove the files of the parts of a fit that has finished."""
+        """Remove the files of the parts of a fit that has finished, and nobody else's."""
         if self.in_directory:
             return
-        name = escape(self.main.name)
-        for part in (*STAGES, MEMBER):
-            for path in self.main.parent.glob(f"{name}.{part}*"):
-                with suppress(OSError, ModelFileError):
-                    read_file(path)  # nobody else's file
-                    _remove(path)
+        name = re.escape(self.main.name)
+        is_part = re.compile(rf"{name}((?:\.(?:{'|'.join(STAGES)}))?)(?:\.{MEMBER}-\d+)?")
+        for path in self.main.parent.glob(f"{escape(self.main.name)}.*"):
+            found = is_part.fullmatch(path.name)
+            if found and self._has_part(path, is_stage=bool(found[1])):
+                _remove(path)
 
-    def _write(self, state: dict[str, Any], n_epochs: int, *, finished: bool) -> None:
-        started = time.perf_counter()
-        arrays: dict[str, Any] = {}
-        document = {
-            "fit": tuple(self.fit),
-            "environment": self.environment,
-            "seeds": self.seeds.drawn,
-            "finished": finished,
-            "n_epochs": n_epochs,
-            "state": pack(state, arrays, "state."),
-        }
-        text = write_document(document, HELD)
+    def _has_part(self, path: Path, *, is_stage: bool) -> bool:
+        """Return whether a file is a checkpoint of a part of this fit."""
         try:
+            text, _ = read_file(path)
+            document = read_document(text, HELD)
+            there = FitIdentity(*document["fit"])
+        except (OSError, LookupError, AttributeError, TypeError, ValueError):
+            return False
+        if there.estimator != self.fit.estimator:
+            return False
+        if is_stage:  # it trains on a part of the data
+            return _same(there.parameters, self.fit.parameters, OF_STAGES)
+        return _same(there.parameters | there.data, self.fit.parameters | self.fit.data)
+
+    def _write(
+        self,
+        state: Callable[[], dict[str, Any]],
+        n_epochs: int,
+        started: float,
+        *,
+        finished: bool,
+    ) -> None:
+        """Write what ``state`` returns; a failure costs the file, not the training."""
+        try:
+            arrays: dict[str, Any] = {}
+            document = {
+                "fit": tuple(self.fit),
+                "environment": self.environment,
+                "seeds": self.seeds.drawn,
+                "finished": finished,
+                "n_epochs": n_epochs,
+                "state": pack(state(), arrays, "state."),
+            }
+            text = write_document(document, HELD)
             if self._is_finished_elsewhere():
                 return
             write_file(self.path, text, arrays)
             self.written = _signature(self.path)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             if not self.warned:
                 self.warned = True
+                reason = error if isinstance(error, OSError) else "memory is short"
                 warn(
-                    f"checkpoint={str(self.path)!r} could not be written: {error}. "
+                    f"checkpoint={str(self.path)!r} could not be written: {reason}. "
                     "Training continues without it"
                 )
         last = time.perf_counter() - started
@@ -357,6 +415,30 @@ class Checkpoint:
                     path.unlink()
 
 
+def _checked(given: str) -> Path:
+    """Return the path that a user gave, once a file can be written there.
+
+    A ValueError, which names the parameter, if it cannot.
+    """
+    name = f"checkpoint={shown(given)}"
+    if not given:
+        raise ValueError(f"{name} is empty: pass a file, or an existing directory")
+    path = Path(given)
+    folder = path if given.endswith(("/", os.sep)) else path.parent
+    try:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"there is no directory {shown(str(folder))}")
+        if not path.is_dir():  # the name that it has until it is complete
+            os.lstat(path.with_name(f".{path.name}.{'0' * 8}"))
+    except FileNotFoundError as error:
+        if error.errno is None:
+            raise ValueError(f"{name}: {error}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{name} cannot be used: {reason}") from error
+    return path
+
+
 def _signature(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when a file is replaced; None if there is none."""
     try:
@@ -364,6 +446,17 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _same(
+    there: Mapping[str, Any], here: Mapping[str, Any], but: Set[str] = frozenset({MEMBER})
+) -> bool:
+    """Return whether the digests of two fits are equal, of all parts ``but`` some."""
+    digests = [
+        {name: part[0] for name, part in parts.items() if name not in but}
+        for parts in (there, here)
+    ]
+    return digests[0] == digests[1]
 
 
 def _remove(path: Path) -> None:
@@ -405,6 +498,41 @@ def states_of(callbacks: Sequence[tuple[str, Any]]) -> dict[str, str]:
             refuse_state(name, callback, state)
         digests[name] = digest_of(vars(callback))
     return digests
+
+
+def stored_states(
+    callbacks: Sequence[tuple[str, Any]], before: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the states of callbacks that have any, by name.
+
+    Parameters
+    ----------
+    callbacks : sequence
+    before : mapping
+        What ``states_of`` returned before training.
+
+    Raises
+    ------
+    TypeError
+        If a state cannot be stored.
+    """
+    states = {}
+    for name, callback in callbacks:
+        if name in before and digest_of(vars(callback)) != before[name]:
+            refuse_state(name, callback, ["it changes in training"])
+        if not hasattr(callback, "state_dict"):
+            continue
+        states[name] = callback.state_dict()
+        if type(callback).__module__.startswith("skrnn."):
+            continue
+        try:
+            write_document({"state": pack(states[name], {}, "")}, HELD)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(
+                f"callbacks: what state_dict() of {name} ({type(callback).__name__}) "
+                f"returns cannot be stored in a checkpoint: {shown(error)}"
+            ) from error
+    return states
 
 
 def refuse_state(name: str, callback: Any, state: Sequence[str]) -> None:

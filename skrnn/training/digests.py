@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-#: Attributes of validated data that training does not read: the user's containers, and
+#: Attributes of skrnn's validated data that training does not read: the user's containers, and
 #: names in messages.
 LEFT_OUT = {"raw", "name", "named", "form", "origin", "panel"}
 #: Bytes of a digest that tell one fit from another.
@@ -78,9 +78,9 @@ class _Digest:
             self._add_items(value)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             self.write(type(value).__name__)
-            self._add_items(_without_names(vars(value)))
+            self._add_items(_without_names(value, vars(value)))
         elif isinstance(value, tuple) and hasattr(value, "_asdict"):
-            self._add_items(_without_names(value._asdict()))
+            self._add_items(_without_names(value, value._asdict()))
         elif isinstance(value, list | tuple):
             self._add_list(list(value))
         elif isinstance(value, Set):
@@ -146,8 +146,10 @@ class _Digest:
             self.add(list(part) if hasattr(part, "__next__") else part)
 
 
-def _without_names(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in fields.items() if name not in LEFT_OUT}
+def _without_names(value: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a value, of one of skrnn's classes those that training reads."""
+    left_out = LEFT_OUT if type(value).__module__.startswith("skrnn.") else frozenset()
+    return {name: part for name, part in fields.items() if name not in left_out}
 
 
 def _as_bytes(text: str) -> bytes:

@@ -162,9 +162,30 @@ def test_a_missing_directory_is_named_before_training(make, tmp_path, given):
         make(checkpoint=f"{tmp_path}/{given}").fit(WORDS, LABELS)
 
 
+def test_an_empty_path_is_refused(make, path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(ValueError, match=r"^checkpoint='' is empty"):
+        make(checkpoint="").fit(WORDS, LABELS)
+    assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 250, "a\0b", "a\0b/", "file/one"])
+def test_a_path_that_cannot_be_written_is_refused_by_name(make, path, name):
+    path.with_name("file").touch()
+    with pytest.raises(ValueError, match=r"^checkpoint='"):
+        make(checkpoint=f"{path.parent}/{name}").fit(WORDS, LABELS)
+
+
+def test_a_directory_in_the_place_of_a_file_is_refused(make, path):
+    path.with_name("one.checkpoint.member-1").mkdir()
+    with pytest.raises(ModelFileError, match=r"^checkpoint='.*member-1' cannot be read"):
+        make(n_estimators=2).fit(WORDS, LABELS)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        lambda content: b"",
         lambda content: content[: len(content) // 2],
         lambda content: content[:500] + b"?" + content[501:],
         lambda content: b"something else",
@@ -173,7 +194,7 @@ def test_a_missing_directory_is_named_before_training(make, tmp_path, given):
 def test_a_damaged_file_is_refused_and_kept(make, stopped, path, damage):
     stopped()
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ModelFileError, match=r"one\.checkpoint"):
+    with pytest.raises(ModelFileError, match=r"^checkpoint='.*one\.checkpoint' "):
         make().fit(WORDS, LABELS)
     assert path.exists()
 
@@ -262,6 +283,17 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_training(make, path, monke
     assert not list(path.parent.iterdir())
 
 
+def test_memory_that_is_short_costs_the_checkpoint_and_not_the_training(
+    make, path, monkeypatch
+):
+    def short(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(checkpoint, "write_document", short)
+    with pytest.warns(UserWarning, match="could not be written: memory is short"):
+        assert make().fit(WORDS, LABELS).n_iter_ == 6
+
+
 def test_a_file_that_another_process_writes_is_not_replaced(make, path, monkeypatch):
     class Intrude(Callback):
         def on_epoch_begin(self, net, **kwargs):
@@ -317,6 +349,28 @@ def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
     beside.write_text("my notes")
     make().fit(WORDS, LABELS)
     assert beside.read_text() == "my notes"
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+@pytest.mark.parametrize("name", ["member-best.skrnn", "member-7", "calibration"])
+def test_a_model_with_the_name_of_a_part_is_not_removed(make, path, name, n_estimators):
+    beside = path.with_name(f"one.checkpoint.{name}")
+    save_model(make(checkpoint=None, callbacks=None).fit(WORDS, LABELS), beside)
+    make(n_estimators=n_estimators).fit(WORDS, LABELS)
+    assert list(path.parent.iterdir()) == [beside]
+
+
+@pytest.mark.parametrize("change", [{}, {"lr": 0.5}, {"n_estimators": 3}])
+def test_the_parts_of_another_ensemble_are_not_removed(
+    make, stopped, path, monkeypatch, change
+):
+    """A member that does not belong to this fit stays; one that does is removed."""
+    stopped(n_estimators=2)
+    part = path.with_name("one.checkpoint.member-0")
+    left = path.with_name("one.checkpoint.member-7")
+    part.rename(left)
+    make(**{"n_estimators": 2} | change).fit(WORDS, LABELS)
+    assert list(path.parent.iterdir()) == ([left] if change else [])
 
 
 def test_two_processes_may_run_the_same_fit(make, stopped, path, tmp_path):
@@ -397,6 +451,61 @@ def test_a_callback_with_a_state_is_refused(make, path, callback, state):
     with pytest.raises(TypeError, match=rf"\({kind}\) has a state \(.*{state}"):
         model.fit(WORDS, LABELS)
     assert not path.exists()
+
+
+class Late(Callback):
+    """Has a state from its third epoch on."""
+
+    def __init__(self, state=None):
+        self.state = state
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 3:
+            self.state = {1}
+
+
+class LateSet(Late):
+    """The same, and returns what a file cannot hold."""
+
+    def state_dict(self):
+        return {"state": self.state}
+
+    def load_state_dict(self, state):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("late", [Late, LateSet])
+def test_a_state_that_appears_later_costs_the_checkpoint_and_not_the_training(
+    make, path, late
+):
+    class Look(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            assert path.exists() == (len(net.history) in (2, 3))
+
+    expected = make(checkpoint=None, callbacks=None).fit(WORDS, LABELS)
+    with pytest.warns(UserWarning, match=rf"is removed, .* \({late.__name__}\)") as found:
+        model = make(callbacks=[late(), Look()]).fit(WORDS, LABELS)
+    assert len(found) == 1
+    assert not list(path.parent.iterdir())
+    assert_array_equal(model.predict_proba(WORDS), expected.predict_proba(WORDS))
+
+
+def test_a_state_that_cannot_be_stored_is_refused_by_the_callback_s_name(make, path):
+    message = r"state_dict\(\) of LateSet \(LateSet\) returns cannot be stored"
+    with pytest.raises(TypeError, match=message):
+        make(callbacks=[LateSet({1})]).fit(WORDS, LABELS)
+    assert not path.exists()
+
+
+def test_callbacks_are_compared_only_where_a_write_is_due(make, monkeypatch):
+    calls = []
+    digest = checkpoint.digest_of
+    monkeypatch.setattr(
+        checkpoint, "digest_of", lambda value: calls.append(1) or digest(value)
+    )
+    monkeypatch.setattr(checkpoint, "SPACING", 1e9)
+    make(callbacks=[Stop()]).fit(WORDS, LABELS)
+    assert len(calls) == 2  # before training, and with the first epoch
 
 
 def test_a_callback_that_stores_its_state_continues(make, stopped):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import subprocess
 import sys
 import threading
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,17 @@ SURROGATE = chr(0xD800)
 class Plain:
     def __init__(self, **attributes):
         vars(self).update(attributes)
+
+
+@dataclasses.dataclass
+class Scorer:
+    name: str
+    form: int = 0
+
+
+class Pair(NamedTuple):
+    name: str
+    raw: int
 
 
 def make_splitter(mark):
@@ -50,6 +63,8 @@ UNEQUAL = {
         RaggedArray.from_lengths(np.arange(4), lengths) for lengths in ([1, 3], [2, 2])
     ),
     "names": ({"name": 1}, {"name": 2}, {"raw": 1}),
+    "dataclasses": (Scorer("a"), Scorer("b"), Scorer("a", 1)),
+    "named tuples": (Pair("a", 0), Pair("b", 0), Pair("a", 1), ("a", 0)),
     "functions": (len, str.split, make_splitter, make_splitter(" "), make_splitter("-")),
     "code": (lambda x: x + 1, lambda x: x + 2, lambda x: x.a, lambda x: x.b),
     "objects": (WordTokenizer(), CharTokenizer(), Plain(), Plain(a=1)),

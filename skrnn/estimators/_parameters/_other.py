@@ -103,8 +103,9 @@ class OtherParameters:
         """File, or existing directory, to which ``fit`` writes its state after an epoch, at
         most 3 % of the time. The same ``fit`` resumes from it and ends as if it had never
         been interrupted. A file is removed when training ends; a directory has one file
-        for each fit, as searches need, and keeps those that have ended, whose fits are
-        not repeated.""",
+        for each fit, and keeps those that have ended, whose fits are not repeated.
+        Searches need an existing directory: end its name in "/", which is refused if
+        there is none.""",
         kind="str, path or None",
     )
     on_interrupt: str = parameter(
