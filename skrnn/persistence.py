@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skrnn._callbacks import without_callbacks
 from skrnn._versions import check_version, current_version
 from skrnn.data.documents import CLASSES, read_document, write_document
+from skrnn.data.forecasting import SeriesInputs
+from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
+from skrnn.data.targets import Targets
 from skrnn.estimators._calibration import Calibration
 from skrnn.estimators._classifier import SequenceClassifier
 from skrnn.estimators._feedforward import (
@@ -30,7 +32,7 @@ from skrnn.estimators._feedforward import (
 from skrnn.estimators._forecaster import FeedForwardForecaster, SequenceForecaster
 from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
 from skrnn.estimators._regressor import SequenceRegressor
-from skrnn.estimators._rows import check_parameters
+from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
 from skrnn.modules.networks import NETWORKS, empty_network
@@ -68,6 +70,31 @@ LOSSES: dict[str, type[nn.Module]] = {
 }
 #: What a document may hold instances of.
 HELD = CLASSES | {"Calibration": Calibration}
+#: The fitted attributes that a file may hold, and their types.
+ATTRIBUTES: dict[str, tuple[type, ...]] = {
+    "_inputs": (Inputs, SeriesInputs),
+    "_targets": (Targets,),
+    "_fitted_parameters": (dict,),
+    "_calibration": (Calibration, type(None)),
+    "batch_size_": (int,),
+    "classes_": (np.ndarray,),
+    "feature_names_in_": (np.ndarray,),
+    "field_roles_": (dict,),
+    "lr_": (float, int),
+    "n_features_in_": (int,),
+    "n_iter_": (int,),
+    "n_parameters_": (int,),
+    "target_vocabulary_": (dict,),
+    "vocabulary_": (dict,),
+    "window_": (int,),
+}
+#: Those of every estimator.
+ALWAYS = {
+    *("_inputs", "_targets", "_fitted_parameters"),
+    *("batch_size_", "lr_", "n_iter_", "n_parameters_"),
+}
+#: Parameters of the architecture that files may lack, since they came later.
+ADDED = {"n_estimators"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
 #: What each optimizer keeps of a weight.
 KEPT_BY = {
@@ -135,9 +162,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     check_is_fitted(estimator)
     parameters = estimator.get_params(deep=False)
     attributes = {
-        name: value
-        for name, value in without_callbacks(vars(estimator)).items()
-        if name not in parameters and name != "net_"
+        name: value for name, value in vars(estimator).items() if name in ATTRIBUTES
     }
     attributes["_fitted_parameters"] = {
         name: _as_data(name, value)
@@ -219,21 +244,30 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
         **{name: _from_data(value) for name, value in parameters.items()}
     )
     check_parameters(estimator)
-    expected = {"_inputs", "_targets", "_fitted_parameters"}
-    _expect(expected <= attributes.keys(), "it lacks fitted attributes")
-    attributes["_fitted_parameters"] = {
+    _check_attributes(attributes)
+    fitted = {
         name: _from_data(value)
         for name, value in attributes["_fitted_parameters"].items()
     }
-    for name in attributes:
-        _expect(
-            name.isidentifier() and not name.startswith("__") and name not in parameters,
-            "it has other attributes",
-        )
-        _expect(not callable(getattr(type(estimator), name, None)), "it hides a method")
+    _expect(
+        architecture_of(estimator).keys() - fitted.keys() <= ADDED,
+        "it lacks parameters of fit",
+    )
+    check_parameters(type(estimator)(**fitted))
+    attributes["_fitted_parameters"] = fitted
     vars(estimator).update(attributes)
     estimator.net_ = _nets_from_data(document["net"], weights)
     return estimator
+
+
+def _check_attributes(attributes: Any) -> None:
+    """Refuse attributes that no fit sets, or of other types than it gives them."""
+    _expect(isinstance(attributes, dict), "it lacks fitted attributes")
+    _expect(attributes.keys() >= ALWAYS, "it lacks fitted attributes")
+    _expect(attributes.keys() <= ATTRIBUTES.keys(), "it has other attributes")
+    for name, value in attributes.items():
+        right = isinstance(value, ATTRIBUTES[name]) and not isinstance(value, bool)
+        _expect(right, f"its {name} is a {type(value).__name__}")
 
 
 def _expect(condition: bool, otherwise: str) -> None:

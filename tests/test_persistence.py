@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -121,6 +122,14 @@ def test_tokens_that_are_no_unicode_come_back(tmp_path):
     assert back.predict(tokens).tolist() == fitted.predict(tokens).tolist()
 
 
+def test_attributes_of_the_user_are_left_out(model, tmp_path):
+    mine = copy(model)
+    mine.note = {"of": "mine"}
+    mine._doc_link_template = "mine"
+    save_model(mine, tmp_path / "model.skrnn")
+    assert vars(load_model(tmp_path / "model.skrnn")).keys() == vars(model).keys()
+
+
 def test_a_generator_gives_away_no_token_that_it_left_out(tmp_path):
     texts = ["anna ben anna ben", "ben anna secret anna"]
     model = SequenceGenerator(**QUICK, tokenizer="word", min_count=2).fit(texts)
@@ -167,6 +176,23 @@ def set_config(name, value):
 def set_parameter(name, value):
     def change(document, arrays):
         names, items = document["parameters"]["$"][1:]
+        items[names.index(name)] = value
+
+    return change
+
+
+def set_attribute(name, value):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        items[names.index(name)] = value
+
+    return change
+
+
+def set_fitted_parameter(name, value):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        names, items = items[names.index("_fitted_parameters")]["$"][1:]
         items[names.index(name)] = value
 
     return change
@@ -227,6 +253,19 @@ def add_weights(document, arrays):
         add_attribute("predict", "x"),
         add_attribute("__class__", "x"),
         add_attribute("__dict__", {"$": ["dict", [], []]}),
+        add_attribute("_doc_link_template", "javascript:alert(1)"),
+        add_attribute("_diagnoses", False),
+        add_attribute("_budget", 1),
+        add_attribute("_scored", {"$": ["tuple", [1, 2, 3]]}),
+        add_attribute("embeddings", 1),
+        add_attribute("window_", "<script>"),
+        add_attribute("vocabulary_", [1]),
+        set_attribute("n_iter_", "<script>"),
+        set_attribute("n_parameters_", True),
+        set_attribute("classes_", "ab"),
+        set_attribute("_fitted_parameters", {"$": ["dict", [], []]}),
+        set_attribute("_fitted_parameters", {"$": ["dict", ["predict"], [1]]}),
+        set_fitted_parameter("hidden_size", "<script>"),
     ],
 )
 def test_hostile_documents_are_refused(path, change):
