@@ -7,7 +7,7 @@ file holds arrays and JSON: reading one makes estimators of skrnn and nothing el
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,19 @@ from skrnn.data.documents import CLASSES, read_document, write_document
 from skrnn.data.forecasting import SeriesInputs
 from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
-from skrnn.data.targets import Targets
+from skrnn.data.targets import (
+    ClassTargets,
+    FeatureContinuations,
+    MultilabelTargets,
+    NumberTargets,
+    SeriesTargets,
+    StepNumberTargets,
+    StepTargets,
+    Targets,
+    TokenContinuations,
+    TokenTargets,
+)
+from skrnn.data.vocabulary import N_RESERVED, Vocabulary
 from skrnn.estimators._calibration import Calibration
 from skrnn.estimators._classifier import SequenceClassifier
 from skrnn.estimators._feedforward import (
@@ -29,9 +41,17 @@ from skrnn.estimators._feedforward import (
     FeedForwardRegressor,
     FeedForwardTagger,
 )
-from skrnn.estimators._forecaster import FeedForwardForecaster, SequenceForecaster
-from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
-from skrnn.estimators._regressor import SequenceRegressor
+from skrnn.estimators._forecaster import (
+    FeedForwardForecaster,
+    ForecastingTask,
+    SequenceForecaster,
+)
+from skrnn.estimators._generator import (
+    FeedForwardGenerator,
+    GenerationTask,
+    SequenceGenerator,
+)
+from skrnn.estimators._regressor import RegressionTask, SequenceRegressor
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
@@ -93,6 +113,10 @@ ALWAYS = {
     *("_inputs", "_targets", "_fitted_parameters"),
     *("batch_size_", "lr_", "n_iter_", "n_parameters_"),
 }
+#: Those that say what the inputs and targets learned.
+LEARNED = {
+    *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_", "classes_"),
+}
 #: Parameters of the architecture that files may lack, since they came later.
 ADDED = {"n_estimators"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
@@ -108,6 +132,42 @@ PARTS = ("estimator", "versions", "parameters", "attributes", "net")
 ALIKE = ("kind", "config", "criterion")
 #: Numbers in the configuration of a network that no array of its own bounds.
 MAX_LAYERS = 1000
+#: Members of an ensemble in a file, at most.
+MAX_MEMBERS = 9999
+#: The targets that each estimator may have, and its network for them.
+TARGETS: dict[str, dict[type, tuple[str, ...]]] = {
+    "FeedForwardClassifier": dict.fromkeys(
+        (ClassTargets, MultilabelTargets), ("feed_forward",)
+    ),
+    "FeedForwardForecaster": {SeriesTargets: ("window_horizon",)},
+    "FeedForwardGenerator": dict.fromkeys(
+        (TokenContinuations, FeatureContinuations), ("window_language",)
+    ),
+    "FeedForwardRegressor": {
+        NumberTargets: ("feed_forward",),
+        StepNumberTargets: ("window_tagging",),
+    },
+    "FeedForwardTagger": {StepTargets: ("window_tagging",)},
+    "Seq2SeqTransformer": {TokenTargets: ("translation",)},
+    "SequenceClassifier": dict.fromkeys(
+        (ClassTargets, MultilabelTargets), ("recurrent",)
+    ),
+    "SequenceForecaster": {SeriesTargets: ("horizon", "direct")},
+    "SequenceGenerator": dict.fromkeys(
+        (TokenContinuations, FeatureContinuations), ("language",)
+    ),
+    "SequenceRegressor": {NumberTargets: ("recurrent",), StepNumberTargets: ("tagging",)},
+    "SequenceTagger": {StepTargets: ("tagging",)},
+}
+#: The part of a network's configuration that depends on X and y, by task; of others
+#: ``_complete`` gives it.
+SIZES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    ForecastingTask: lambda estimator: estimator._horizon_config(),
+    GenerationTask: lambda estimator: estimator._language_config(),
+    RegressionTask: lambda estimator: estimator._complete(
+        {"n_outputs": estimator._n_outputs()}
+    ),
+}
 
 
 def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -214,7 +274,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Examples
     --------
     >>> import os, tempfile
-    >>> from skrnn import SequenceRegressor
+    >>> from skrnn import RegressionTask, SequenceRegressor
     >>> from skrnn.persistence import load_model, save_model
     >>> model = SequenceRegressor(hidden_size=4, max_epochs=2, random_state=0)
     >>> model = model.fit([[0.1, 0.2], [0.3]] * 4, [1.0, 2.0] * 4)
@@ -240,9 +300,8 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     _expect(document["estimator"] in ESTIMATORS, "it names no estimator")
     check_version(document["estimator"], document["versions"].get("skrnn"))
     parameters, attributes = document["parameters"], document["attributes"]
-    estimator = ESTIMATORS[document["estimator"]](
-        **{name: _from_data(value) for name, value in parameters.items()}
-    )
+    parameters = {name: _from_data(value) for name, value in parameters.items()}
+    estimator = ESTIMATORS[document["estimator"]](**parameters)
     check_parameters(estimator)
     _check_attributes(attributes)
     fitted = {
@@ -253,10 +312,21 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
         architecture_of(estimator).keys() - fitted.keys() <= ADDED,
         "it lacks parameters of fit",
     )
-    check_parameters(type(estimator)(**fitted))
+    fitted_with = type(estimator)(**parameters | fitted)
+    check_parameters(fitted_with)
     attributes["_fitted_parameters"] = fitted
-    vars(estimator).update(attributes)
-    estimator.net_ = _nets_from_data(document["net"], weights)
+    net = document["net"]
+    members = net.get("members", [net])
+    _expect(isinstance(members, list) and len(members) > 0, "it has no members")
+    _expect(
+        ("members" in net) == (fitted_with.n_estimators > 1)
+        and len(members) <= min(fitted_with.n_estimators, MAX_MEMBERS),
+        "it has other members than n_estimators",
+    )
+    vars(fitted_with).update(attributes)
+    _check_parts(fitted_with, members[0]["kind"], members[0]["config"])
+    vars(estimator).update(attributes | fitted_with._learned())
+    estimator.net_ = _nets_from_data(net, weights)
     return estimator
 
 
@@ -268,6 +338,77 @@ def _check_attributes(attributes: Any) -> None:
     for name, value in attributes.items():
         right = isinstance(value, ATTRIBUTES[name]) and not isinstance(value, bool)
         _expect(right, f"its {name} is a {type(value).__name__}")
+
+
+def _check_parts(estimator: Any, kind: Any, config: Any) -> None:
+    """Refuse what was learned of X and y if the estimator, or its network, has no use for it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With its attributes and the parameters of ``fit``.
+    kind, config :
+        Of its network.
+    """
+    inputs, targets = estimator._inputs, estimator._targets
+    kinds = TARGETS[type(estimator).__name__]
+    _expect(
+        type(inputs) is estimator._inputs_class
+        and type(targets) in kinds
+        and getattr(targets, "inputs", inputs) is inputs,
+        "it reads other data",
+    )
+    _expect(kind in kinds[type(targets)], "it has another network")
+    for codec in (*getattr(inputs, "codecs", ()), getattr(targets, "codec", None)):
+        if getattr(codec, "vocabulary", None) is not None:
+            _check_vocabulary(codec.vocabulary)
+    classes = targets.classes
+    _expect(
+        classes is None
+        or (
+            isinstance(classes, np.ndarray)
+            and classes.shape == (targets.n_outputs,)
+            and len(set(classes.tolist())) == len(classes)
+        ),
+        "its classes are not those of its network",
+    )
+    sizes = [size for task, size in SIZES.items() if isinstance(estimator, task)]
+    expected = sizes[0](estimator) if sizes else estimator._complete({})
+    _expect(
+        all(
+            _comparable(config.get(name)) == _comparable(value)
+            for name, value in ({"static": None} | expected).items()
+        ),
+        "its network is one for other data",
+    )
+    learned = estimator._learned()
+    _expect(
+        {name for name in LEARNED if name in vars(estimator)} == learned.keys(),
+        "its attributes are not those of its data",
+    )
+    _expect(
+        vars(estimator).get("window_", config.get("window")) == config.get("window"),
+        "its network has another window",
+    )
+
+
+def _check_vocabulary(vocabulary: Vocabulary) -> None:
+    ids = range(N_RESERVED, len(vocabulary))
+    _expect(
+        sorted(vocabulary.ids.values()) == list(ids)
+        and vocabulary.counts.shape == (len(vocabulary),),
+        "its vocabulary has other ids",
+    )
+
+
+def _comparable(config: Any) -> Any:
+    """Return a part of a network's configuration without what differs among versions."""
+    if isinstance(config, Mapping):
+        parts = {name: _comparable(value) for name, value in config.items()}
+        return {name: value for name, value in parts.items() if name != "char_dim"}
+    if isinstance(config, list | tuple):
+        return [_comparable(value) for value in config]
+    return config
 
 
 def _expect(condition: bool, otherwise: str) -> None:
@@ -332,7 +473,6 @@ def _nets_from_data(data: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
     if "members" not in data:
         return _net_from_data(data, arrays)
     members = data["members"]
-    _expect(isinstance(members, list) and len(members) > 0, "it has no members")
     parts = [_with_prefix(arrays, f"{i}.") for i in range(len(members))]
     _expect(sum(map(len, parts)) == len(arrays), "it has other arrays")
     _expect(
