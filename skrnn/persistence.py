@@ -7,7 +7,7 @@ file holds arrays and JSON: reading one makes estimators of skrnn and nothing el
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,24 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skrnn._callbacks import without_callbacks
 from skrnn._versions import check_version, current_version
 from skrnn.data.documents import CLASSES, read_document, write_document
+from skrnn.data.forecasting import SeriesInputs
+from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
+from skrnn.data.targets import (
+    ClassTargets,
+    FeatureContinuations,
+    MultilabelTargets,
+    NumberTargets,
+    SeriesTargets,
+    StepNumberTargets,
+    StepTargets,
+    Targets,
+    TokenContinuations,
+    TokenTargets,
+)
+from skrnn.data.vocabulary import N_RESERVED, Vocabulary
 from skrnn.estimators._calibration import Calibration
 from skrnn.estimators._classifier import SequenceClassifier
 from skrnn.estimators._feedforward import (
@@ -27,10 +41,18 @@ from skrnn.estimators._feedforward import (
     FeedForwardRegressor,
     FeedForwardTagger,
 )
-from skrnn.estimators._forecaster import FeedForwardForecaster, SequenceForecaster
-from skrnn.estimators._generator import FeedForwardGenerator, SequenceGenerator
-from skrnn.estimators._regressor import SequenceRegressor
-from skrnn.estimators._rows import check_parameters
+from skrnn.estimators._forecaster import (
+    FeedForwardForecaster,
+    ForecastingTask,
+    SequenceForecaster,
+)
+from skrnn.estimators._generator import (
+    FeedForwardGenerator,
+    GenerationTask,
+    SequenceGenerator,
+)
+from skrnn.estimators._regressor import RegressionTask, SequenceRegressor
+from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
 from skrnn.estimators._tagger import SequenceTagger
 from skrnn.modules.networks import NETWORKS, empty_network
@@ -68,6 +90,35 @@ LOSSES: dict[str, type[nn.Module]] = {
 }
 #: What a document may hold instances of.
 HELD = CLASSES | {"Calibration": Calibration}
+#: The fitted attributes that a file may hold, and their types.
+ATTRIBUTES: dict[str, tuple[type, ...]] = {
+    "_inputs": (Inputs, SeriesInputs),
+    "_targets": (Targets,),
+    "_fitted_parameters": (dict,),
+    "_calibration": (Calibration, type(None)),
+    "batch_size_": (int,),
+    "classes_": (np.ndarray,),
+    "feature_names_in_": (np.ndarray,),
+    "field_roles_": (dict,),
+    "lr_": (float, int),
+    "n_features_in_": (int,),
+    "n_iter_": (int,),
+    "n_parameters_": (int,),
+    "target_vocabulary_": (dict,),
+    "vocabulary_": (dict,),
+    "window_": (int,),
+}
+#: Those of every estimator.
+ALWAYS = {
+    *("_inputs", "_targets", "_fitted_parameters"),
+    *("batch_size_", "lr_", "n_iter_", "n_parameters_"),
+}
+#: Those that say what the inputs and targets learned.
+LEARNED = {
+    *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_", "classes_"),
+}
+#: Parameters of the architecture that files may lack, since they came later.
+ADDED = {"n_estimators"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
 #: What each optimizer keeps of a weight.
 KEPT_BY = {
@@ -81,6 +132,42 @@ PARTS = ("estimator", "versions", "parameters", "attributes", "net")
 ALIKE = ("kind", "config", "criterion")
 #: Numbers in the configuration of a network that no array of its own bounds.
 MAX_LAYERS = 1000
+#: Members of an ensemble in a file, at most.
+MAX_MEMBERS = 9999
+#: The targets that each estimator may have, and its network for them.
+TARGETS: dict[str, dict[type, tuple[str, ...]]] = {
+    "FeedForwardClassifier": dict.fromkeys(
+        (ClassTargets, MultilabelTargets), ("feed_forward",)
+    ),
+    "FeedForwardForecaster": {SeriesTargets: ("window_horizon",)},
+    "FeedForwardGenerator": dict.fromkeys(
+        (TokenContinuations, FeatureContinuations), ("window_language",)
+    ),
+    "FeedForwardRegressor": {
+        NumberTargets: ("feed_forward",),
+        StepNumberTargets: ("window_tagging",),
+    },
+    "FeedForwardTagger": {StepTargets: ("window_tagging",)},
+    "Seq2SeqTransformer": {TokenTargets: ("translation",)},
+    "SequenceClassifier": dict.fromkeys(
+        (ClassTargets, MultilabelTargets), ("recurrent",)
+    ),
+    "SequenceForecaster": {SeriesTargets: ("horizon", "direct")},
+    "SequenceGenerator": dict.fromkeys(
+        (TokenContinuations, FeatureContinuations), ("language",)
+    ),
+    "SequenceRegressor": {NumberTargets: ("recurrent",), StepNumberTargets: ("tagging",)},
+    "SequenceTagger": {StepTargets: ("tagging",)},
+}
+#: The part of a network's configuration that depends on X and y, by task; of others
+#: ``_complete`` gives it.
+SIZES: dict[type, Callable[[Any], dict[str, Any]]] = {
+    ForecastingTask: lambda estimator: estimator._horizon_config(),
+    GenerationTask: lambda estimator: estimator._language_config(),
+    RegressionTask: lambda estimator: estimator._complete(
+        {"n_outputs": estimator._n_outputs()}
+    ),
+}
 
 
 def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -135,9 +222,7 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     check_is_fitted(estimator)
     parameters = estimator.get_params(deep=False)
     attributes = {
-        name: value
-        for name, value in without_callbacks(vars(estimator)).items()
-        if name not in parameters and name != "net_"
+        name: value for name, value in vars(estimator).items() if name in ATTRIBUTES
     }
     attributes["_fitted_parameters"] = {
         name: _as_data(name, value)
@@ -189,7 +274,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Examples
     --------
     >>> import os, tempfile
-    >>> from skrnn import SequenceRegressor
+    >>> from skrnn import RegressionTask, SequenceRegressor
     >>> from skrnn.persistence import load_model, save_model
     >>> model = SequenceRegressor(hidden_size=4, max_epochs=2, random_state=0)
     >>> model = model.fit([[0.1, 0.2], [0.3]] * 4, [1.0, 2.0] * 4)
@@ -215,25 +300,115 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     _expect(document["estimator"] in ESTIMATORS, "it names no estimator")
     check_version(document["estimator"], document["versions"].get("skrnn"))
     parameters, attributes = document["parameters"], document["attributes"]
-    estimator = ESTIMATORS[document["estimator"]](
-        **{name: _from_data(value) for name, value in parameters.items()}
-    )
+    parameters = {name: _from_data(value) for name, value in parameters.items()}
+    estimator = ESTIMATORS[document["estimator"]](**parameters)
     check_parameters(estimator)
-    expected = {"_inputs", "_targets", "_fitted_parameters"}
-    _expect(expected <= attributes.keys(), "it lacks fitted attributes")
-    attributes["_fitted_parameters"] = {
+    _check_attributes(attributes)
+    fitted = {
         name: _from_data(value)
         for name, value in attributes["_fitted_parameters"].items()
     }
-    for name in attributes:
-        _expect(
-            name.isidentifier() and not name.startswith("__") and name not in parameters,
-            "it has other attributes",
-        )
-        _expect(not callable(getattr(type(estimator), name, None)), "it hides a method")
-    vars(estimator).update(attributes)
-    estimator.net_ = _nets_from_data(document["net"], weights)
+    _expect(
+        architecture_of(estimator).keys() - fitted.keys() <= ADDED,
+        "it lacks parameters of fit",
+    )
+    fitted_with = type(estimator)(**parameters | fitted)
+    check_parameters(fitted_with)
+    attributes["_fitted_parameters"] = fitted
+    net = document["net"]
+    members = net.get("members", [net])
+    _expect(isinstance(members, list) and len(members) > 0, "it has no members")
+    _expect(
+        ("members" in net) == (fitted_with.n_estimators > 1)
+        and len(members) <= min(fitted_with.n_estimators, MAX_MEMBERS),
+        "it has other members than n_estimators",
+    )
+    vars(fitted_with).update(attributes)
+    _check_parts(fitted_with, members[0]["kind"], members[0]["config"])
+    vars(estimator).update(attributes | fitted_with._learned())
+    estimator.net_ = _nets_from_data(net, weights)
     return estimator
+
+
+def _check_attributes(attributes: Any) -> None:
+    """Refuse attributes that no fit sets, or of other types than it gives them."""
+    _expect(isinstance(attributes, dict), "it lacks fitted attributes")
+    _expect(attributes.keys() >= ALWAYS, "it lacks fitted attributes")
+    _expect(attributes.keys() <= ATTRIBUTES.keys(), "it has other attributes")
+    for name, value in attributes.items():
+        right = isinstance(value, ATTRIBUTES[name]) and not isinstance(value, bool)
+        _expect(right, f"its {name} is a {type(value).__name__}")
+
+
+def _check_parts(estimator: Any, kind: Any, config: Any) -> None:
+    """Refuse what was learned of X and y if the estimator, or its network, has no use for it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With its attributes and the parameters of ``fit``.
+    kind, config :
+        Of its network.
+    """
+    inputs, targets = estimator._inputs, estimator._targets
+    kinds = TARGETS[type(estimator).__name__]
+    _expect(
+        type(inputs) is estimator._inputs_class
+        and type(targets) in kinds
+        and getattr(targets, "inputs", inputs) is inputs,
+        "it reads other data",
+    )
+    _expect(kind in kinds[type(targets)], "it has another network")
+    for codec in (*getattr(inputs, "codecs", ()), getattr(targets, "codec", None)):
+        if getattr(codec, "vocabulary", None) is not None:
+            _check_vocabulary(codec.vocabulary)
+    classes = targets.classes
+    _expect(
+        classes is None
+        or (
+            isinstance(classes, np.ndarray)
+            and classes.shape == (targets.n_outputs,)
+            and len(set(classes.tolist())) == len(classes)
+        ),
+        "its classes are not those of its network",
+    )
+    sizes = [size for task, size in SIZES.items() if isinstance(estimator, task)]
+    expected = sizes[0](estimator) if sizes else estimator._complete({})
+    _expect(
+        all(
+            _comparable(config.get(name)) == _comparable(value)
+            for name, value in ({"static": None} | expected).items()
+        ),
+        "its network is one for other data",
+    )
+    learned = estimator._learned()
+    _expect(
+        {name for name in LEARNED if name in vars(estimator)} == learned.keys(),
+        "its attributes are not those of its data",
+    )
+    _expect(
+        vars(estimator).get("window_", config.get("window")) == config.get("window"),
+        "its network has another window",
+    )
+
+
+def _check_vocabulary(vocabulary: Vocabulary) -> None:
+    ids = range(N_RESERVED, len(vocabulary))
+    _expect(
+        sorted(vocabulary.ids.values()) == list(ids)
+        and vocabulary.counts.shape == (len(vocabulary),),
+        "its vocabulary has other ids",
+    )
+
+
+def _comparable(config: Any) -> Any:
+    """Return a part of a network's configuration without what differs among versions."""
+    if isinstance(config, Mapping):
+        parts = {name: _comparable(value) for name, value in config.items()}
+        return {name: value for name, value in parts.items() if name != "char_dim"}
+    if isinstance(config, list | tuple):
+        return [_comparable(value) for value in config]
+    return config
 
 
 def _expect(condition: bool, otherwise: str) -> None:
@@ -298,7 +473,6 @@ def _nets_from_data(data: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
     if "members" not in data:
         return _net_from_data(data, arrays)
     members = data["members"]
-    _expect(isinstance(members, list) and len(members) > 0, "it has no members")
     parts = [_with_prefix(arrays, f"{i}.") for i in range(len(members))]
     _expect(sum(map(len, parts)) == len(arrays), "it has other arrays")
     _expect(

@@ -1,8 +1,10 @@
 """Model files: what cannot be written is named, and what is hostile is refused."""
 
+import base64
 import json
 import subprocess
 import sys
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -121,6 +123,14 @@ def test_tokens_that_are_no_unicode_come_back(tmp_path):
     assert back.predict(tokens).tolist() == fitted.predict(tokens).tolist()
 
 
+def test_attributes_of_the_user_are_left_out(model, tmp_path):
+    mine = copy(model)
+    mine.note = {"of": "mine"}
+    mine._doc_link_template = "mine"
+    save_model(mine, tmp_path / "model.skrnn")
+    assert vars(load_model(tmp_path / "model.skrnn")).keys() == vars(model).keys()
+
+
 def test_a_generator_gives_away_no_token_that_it_left_out(tmp_path):
     texts = ["anna ben anna ben", "ben anna secret anna"]
     model = SequenceGenerator(**QUICK, tokenizer="word", min_count=2).fit(texts)
@@ -167,6 +177,56 @@ def set_config(name, value):
 def set_parameter(name, value):
     def change(document, arrays):
         names, items = document["parameters"]["$"][1:]
+        items[names.index(name)] = value
+
+    return change
+
+
+def set_attribute(name, value):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        items[names.index(name)] = value
+
+    return change
+
+
+def drop_attribute(name):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        del items[names.index(name)]
+        names.remove(name)
+
+    return change
+
+
+def class_targets(classes):
+    array = np.array(classes, "<i8")
+    text = base64.b64encode(array.tobytes()).decode()
+    fields = {"classes": {"$": ["array", "<i8", [len(classes)], text]}}
+    return {"$": ["ClassTargets", 90, fields]}
+
+
+def targets_are_inputs(document, arrays):
+    names, items = document["attributes"]["$"][1:]
+    items[names.index("_targets")] = items[names.index("_inputs")]
+
+
+def set_ids(tokens, ids):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        inputs = items[names.index("_inputs")]["$"][2]
+        (codec,) = inputs["codecs"]
+        vocabulary = codec["$"][2]["vocabulary"]["$"][2]
+        assert vocabulary["ids"]["$"][1:] == [["b", "a"], [2, 3]]
+        vocabulary["ids"]["$"][1:] = [tokens, ids]
+
+    return change
+
+
+def set_fitted_parameter(name, value):
+    def change(document, arrays):
+        names, items = document["attributes"]["$"][1:]
+        names, items = items[names.index("_fitted_parameters")]["$"][1:]
         items[names.index(name)] = value
 
     return change
@@ -227,6 +287,36 @@ def add_weights(document, arrays):
         add_attribute("predict", "x"),
         add_attribute("__class__", "x"),
         add_attribute("__dict__", {"$": ["dict", [], []]}),
+        add_attribute("_doc_link_template", "javascript:alert(1)"),
+        add_attribute("_diagnoses", False),
+        add_attribute("_budget", 1),
+        add_attribute("_scored", {"$": ["tuple", [1, 2, 3]]}),
+        add_attribute("embeddings", 1),
+        add_attribute("window_", "<script>"),
+        add_attribute("vocabulary_", [1]),
+        set_attribute("n_iter_", "<script>"),
+        set_attribute("n_parameters_", True),
+        set_attribute("classes_", "ab"),
+        set_attribute("_fitted_parameters", {"$": ["dict", [], []]}),
+        set_attribute("_fitted_parameters", {"$": ["dict", ["predict"], [1]]}),
+        set_fitted_parameter("hidden_size", "<script>"),
+        set_fitted_parameter("n_estimators", 2),
+        set_attribute("_inputs", {"$": ["SeriesInputs", 0, {}]}),
+        set_attribute("_inputs", {"$": ["Inputs", 0, {}]}),
+        set_attribute("_targets", {"$": ["NumberTargets", 90, {}]}),
+        set_attribute("_targets", {"$": ["StepTargets", 90, {}]}),
+        set_attribute("_targets", class_targets([1])),
+        set_attribute("_targets", class_targets([1, 1])),
+        set_attribute("_targets", class_targets([0, 1, 2])),
+        set_attribute("_targets", {"$": ["ClassTargets", 90, {"classes": "ab"}]}),
+        set_attribute("_targets", {"$": ["ClassTargets", 90, {}]}),
+        targets_are_inputs,
+        drop_attribute("vocabulary_"),
+        drop_attribute("classes_"),
+        add_attribute("field_roles_", {"$": ["dict", [], []]}),
+        set_ids(["a", "b", "c"], [2, 3, 4]),
+        set_ids(["a", "b"], [2, 10**6]),
+        set_ids(["a", "b"], [3, 3]),
     ],
 )
 def test_hostile_documents_are_refused(path, change):
@@ -234,6 +324,55 @@ def test_hostile_documents_are_refused(path, change):
     with pytest.raises(ModelFileError) as caught:
         load_model(path)
     assert len(str(caught.value)) < 500
+
+
+def test_what_was_learned_is_taken_from_the_parts(path, model):
+    changed(path, set_attribute("vocabulary_", {"$": ["dict", ["x"], [7]]}))
+    assert load_model(path).vocabulary_ == model.vocabulary_
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return SequenceClassifier(**QUICK, n_estimators=2).fit(X, Y)
+
+
+def repeat_members(n):
+    def change(document, arrays):
+        (members,) = document["net"]["$"][2]
+        members[:] = [members[0]] * n
+        own = {k: v for k, v in arrays.items() if k.startswith("0.")}
+        arrays.clear()
+        for i in range(n):
+            arrays.update({f"{i}{name[1:]}": value for name, value in own.items()})
+
+    return change
+
+
+@pytest.mark.parametrize("n_members", [0, 3])
+def test_more_members_than_n_estimators_are_refused(tmp_path, ensemble, n_members):
+    path = tmp_path / "model"
+    save_model(ensemble, path)
+    assert load_model(path).net_.nets[1].n_parameters == ensemble.net_.nets[1].n_parameters
+    changed(path, repeat_members(1))  # as of a training that was interrupted
+    assert len(load_model(path).estimators_) == 1
+    changed(path, repeat_members(n_members))
+    with pytest.raises(ModelFileError, match="members"):
+        load_model(path)
+
+
+def test_the_number_of_members_is_bounded(tmp_path, ensemble):
+    path = tmp_path / "model"
+    save_model(ensemble, path)
+    changed(path, set_fitted_parameter("n_estimators", 10**9))
+    load_model(path)
+
+    def repeat(document, arrays):
+        (members,) = document["net"]["$"][2]
+        members[:] = [None] * 10_000
+
+    changed(path, repeat)
+    with pytest.raises(ModelFileError, match="members"):
+        load_model(path)
 
 
 def set_group(name, value):

@@ -342,6 +342,10 @@ class BaseSequenceEstimator(
             self.__dict__.pop(name, None)
         self._inputs.fit(train.X, self.embeddings, train.weight)
         self._targets.fit(train, every, classes)
+        self.__dict__.update(self._learned())
+
+    def _learned(self) -> dict[str, Any]:
+        """Return the attributes that say what the parts learned."""
         learned = {
             "n_features_in_": self._inputs.form.width,
             "field_roles_": self._inputs.roles,
@@ -349,9 +353,7 @@ class BaseSequenceEstimator(
             "target_vocabulary_": self._targets.vocabulary,
             "classes_": self._targets.classes,
         }
-        for name, value in learned.items():
-            if value is not None:
-                setattr(self, name, value)
+        return {name: value for name, value in learned.items() if value is not None}
 
     def _train(
         self,
