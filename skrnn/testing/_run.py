@@ -10,6 +10,7 @@ from unittest import SkipTest
 
 from sklearn.exceptions import EstimatorCheckFailedWarning, SkipTestWarning
 
+from skrnn.data.steps import shown
 from skrnn.testing._checks import (
     CHECKS,
     FIELD_CHECKS,
@@ -19,7 +20,7 @@ from skrnn.testing._checks import (
 )
 from skrnn.testing._containers import X_CONTAINERS, Y_CONTAINERS
 from skrnn.testing._data import INPUTS, TARGETS
-from skrnn.testing._trial import Setting
+from skrnn.testing._trial import Fitted, Setting
 
 Check = Callable[[Any], None]
 
@@ -81,7 +82,7 @@ def check_sequence_estimator(
     Exception
         With ``on_fail="raise"``, that of the first check that fails.
     TypeError
-        If the estimator is a class.
+        If the estimator is a class, or is not an estimator.
     ValueError
         If ``inputs`` or ``targets`` has an unknown kind, or ``callback`` is combined with
         ``on_fail="raise"``.
@@ -195,7 +196,7 @@ def parametrize_with_sequence_checks(
     Raises
     ------
     TypeError
-        If an estimator is a class.
+        If one is a class, or is not an estimator.
     ValueError
         If ``inputs`` or ``targets`` has an unknown kind.
 
@@ -249,14 +250,25 @@ def name_of(check: partial[None]) -> str:
     return f"{check.func.__name__}({', '.join(details)})"
 
 
-def sequence_checks(
-    estimator: Any, inputs: str | Iterable[str], targets: str, strict: bool
-) -> Iterator[partial[None]]:
-    """Yield the checks of an estimator, each a function of it."""
+def _check_estimator(estimator: Any) -> None:
+    """Raise a TypeError unless this is an estimator."""
     if isinstance(estimator, type):
         raise TypeError(
             f"estimator is the class {estimator.__name__}, pass an instance of it"
         )
+    missing = [m for m in ("fit", "get_params") if not hasattr(estimator, m)]
+    if missing:
+        raise TypeError(
+            "estimator must be a scikit-learn estimator, with the methods fit and "
+            f"get_params, got {shown(estimator)}"
+        )
+
+
+def sequence_checks(
+    estimator: Any, inputs: str | Iterable[str], targets: str, strict: bool
+) -> Iterator[partial[None]]:
+    """Yield the checks of an estimator, each a function of it."""
+    _check_estimator(estimator)
     required = inputs != "auto"
     if isinstance(inputs, str) and required:
         raise ValueError(f"inputs must be 'auto' or a list of kinds, got {inputs!r}")
@@ -268,8 +280,9 @@ def sequence_checks(
         raise ValueError(
             f"targets must be 'auto' or among {list(TARGETS)}, got {targets!r}"
         )
+    fitted: dict[str, Fitted] = {}
     for kind in kinds:
-        setting = Setting(kind, targets, required, strict)
+        setting = Setting(kind, targets, required, strict, fitted)
         for function in CHECKS:
             yield partial(function, setting=setting)
         if kind == "fields":
