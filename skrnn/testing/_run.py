@@ -84,8 +84,8 @@ def check_sequence_estimator(
     TypeError
         If the estimator is a class, or is not an estimator.
     ValueError
-        If ``inputs`` or ``targets`` has an unknown kind, or ``callback`` is combined with
-        ``on_fail="raise"``.
+        If an argument has an unknown value, ``expected_failed_checks`` an unknown name, or
+        ``callback`` is combined with ``on_fail="raise"``.
 
     See Also
     --------
@@ -106,15 +106,22 @@ def check_sequence_estimator(
     >>> [result["check_name"] for result in results if result["status"] == "failed"]
     ['check_errors_of_X_at_fit(texts)', ...]
     """
+    for name, value, allowed in (
+        ("on_skip", on_skip, ("warn", None)),
+        ("on_fail", on_fail, ("raise", "warn", None)),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {allowed}, got {shown(value)}")
     if on_fail == "raise" and callback is not None:
         raise ValueError("callback cannot be combined with on_fail='raise'")
+    expected = _check_expected(estimator, expected_failed_checks)
     results: list[dict[str, Any]] = []
     refused: set[str] = set()
     for check in sequence_checks(estimator, inputs, targets, strict):
         setting = check.keywords["setting"]
         if setting.inputs in refused:
             continue
-        result = _run(check, estimator, expected_failed_checks or {})
+        result = _run(check, estimator, expected)
         if result["status"] == "skipped":
             if check.func is check_fit:
                 refused.add(setting.inputs)
@@ -198,7 +205,8 @@ def parametrize_with_sequence_checks(
     TypeError
         If one is a class, or is not an estimator.
     ValueError
-        If ``inputs`` or ``targets`` has an unknown kind.
+        If ``inputs`` or ``targets`` has an unknown kind, or ``expected_failed_checks`` an
+        unknown name.
 
     See Also
     --------
@@ -216,8 +224,8 @@ def parametrize_with_sequence_checks(
 
     parameters = []
     for estimator in estimators:
-        expected = (
-            {} if expected_failed_checks is None else expected_failed_checks(estimator)
+        expected = _check_expected(
+            estimator, expected_failed_checks and expected_failed_checks(estimator)
         )
         kinds = inputs(estimator) if callable(inputs) else inputs
         wanted = targets(estimator) if callable(targets) else targets
@@ -248,6 +256,21 @@ def name_of(check: partial[None]) -> str:
     details = [check.keywords["setting"].inputs]
     details += [value for name, value in check.keywords.items() if name == "container"]
     return f"{check.func.__name__}({', '.join(details)})"
+
+
+def _check_expected(estimator: Any, reasons: dict[str, str] | None) -> dict[str, str]:
+    """Return why checks may fail; a name that no check has is a ValueError."""
+    if not reasons:
+        return {}
+    checks = list(sequence_checks(estimator, "auto", "auto", strict=False))
+    functions = dict.fromkeys(check.func.__name__ for check in checks)
+    unknown = sorted(set(reasons) - {name_of(check) for check in checks} - set(functions))
+    if unknown:
+        raise ValueError(
+            f"expected_failed_checks must have names among {list(functions)}, each alone "
+            f"or as in the results, such as 'check_fit(numbers)'; got {unknown}"
+        )
+    return reasons
 
 
 def _check_estimator(estimator: Any) -> None:

@@ -292,6 +292,22 @@ def test_a_failure_may_be_expected(name):
         ({"inputs": ["words"]}, ValueError, r"inputs must be among .* got \['words'\]"),
         ({"inputs": []}, ValueError, r"inputs must be among .* got \[\]"),
         ({"targets": "classes"}, ValueError, "targets must be 'auto' or among"),
+        (
+            {"on_fail": "rise"},
+            ValueError,
+            r"on_fail must be one of \('raise', 'warn', Non",
+        ),
+        ({"on_fail": True}, ValueError, "on_fail must be .*, got True"),
+        (
+            {"on_skip": "raise"},
+            ValueError,
+            r"on_skip must be one of \('warn', None\), got",
+        ),
+        (
+            {"expected_failed_checks": {"check_fitt": "?", "check_fit(words)": "?"}},
+            ValueError,
+            r"must have names among \['check_fit', .*got \['check_fit\(words\)', 'check_fi",
+        ),
         ({"callback": print}, ValueError, "callback cannot be combined with on_fail"),
     ],
 )
@@ -396,6 +412,13 @@ def test_the_tests_of_pytest_are_the_same_checks():
     assert marked == [name for name in ids if "check_score" in name]
     estimator, check = mark.args[1][0].values
     check(estimator)
+
+
+def test_an_unknown_name_is_an_error_of_the_tests_of_pytest_too():
+    with pytest.raises(ValueError, match=r"expected_failed_checks must .*\['check_sc'\]"):
+        parametrize_with_sequence_checks(
+            [NearestMean()], expected_failed_checks=lambda e: {"check_sc": "no score"}
+        )
 
 
 def test_a_check_that_cannot_run_is_skipped_in_pytest_too():
