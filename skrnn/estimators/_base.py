@@ -109,6 +109,8 @@ class BaseSequenceEstimator(
     _input_options: ClassVar[dict[str, Any]] = {}
     #: Whether signs of a training that goes wrong are warned of.
     _diagnoses = True
+    #: How lines of progress name a member of an ensemble.
+    _name_in_ensemble = ""
 
     #: Parameters that not every estimator has.
     embeddings: Any = None
@@ -465,7 +467,14 @@ class BaseSequenceEstimator(
             *self._score_callbacks(plan.train, held_out, plan.every, plan.validation),
             *([("diagnosis", diagnosis)] if self._diagnoses else []),
             *([] if tasks is None else [("epoch_tasks", EpochTasks(tasks))]),
-            *progress(int(self.verbose), counter, epochs, n_batches, n_steps),
+            *progress(
+                int(self.verbose),
+                counter,
+                epochs,
+                n_batches,
+                n_steps,
+                self._name_in_ensemble,
+            ),
             *self._stopping_callbacks(held_out, plan.schedule, plan.stops),
             *prepare_callbacks(
                 self.callbacks or [],

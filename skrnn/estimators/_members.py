@@ -94,7 +94,7 @@ def train_members(
         If a member's training diverges: the others remain.
     """
     jobs = [
-        (_member(estimator, i), start, plan, checkpoint, interrupts)
+        (_member(estimator, i, len(starts)), start, plan, checkpoint, interrupts)
         for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
     ]
     failures: dict[int, Diverged] = {}
@@ -121,10 +121,11 @@ def _results(estimator: Any, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
     yield from parallel(delayed(_train_member)(*job) for job in jobs)
 
 
-def _member(estimator: Any, index: int) -> Any:
+def _member(estimator: Any, index: int, n_members: int) -> Any:
     """Return the estimator of one member, with callbacks of its own."""
     member = copy(estimator)
     member.set_callbacks()  # they see the ensemble
+    member._name_in_ensemble = f"member {index + 1} of {n_members}"
     member._diagnoses = estimator._diagnoses and index == 0
     try:
         member.callbacks = deepcopy(estimator.callbacks)
