@@ -69,7 +69,8 @@ if TYPE_CHECKING:
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
-#: Training sequences that ``scoring`` scores after each epoch, at most.
+#: Training sequences that ``scoring`` scores after each epoch, at most, and no more than
+#: are held out.
 MAX_SCORED = 200
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
