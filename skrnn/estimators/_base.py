@@ -69,7 +69,8 @@ if TYPE_CHECKING:
 
 #: Sequences below which none are held out.
 MIN_SEQUENCES_TO_SPLIT = 10
-#: Training sequences that ``scoring`` scores after each epoch, at most.
+#: Training sequences that ``scoring`` scores after each epoch, at most, and no more than
+#: are held out.
 MAX_SCORED = 200
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
@@ -109,6 +110,8 @@ class BaseSequenceEstimator(
     _input_options: ClassVar[dict[str, Any]] = {}
     #: Whether signs of a training that goes wrong are warned of.
     _diagnoses = True
+    #: How lines of progress name a member of an ensemble.
+    _name_in_ensemble = ""
 
     #: Parameters that not every estimator has.
     embeddings: Any = None
@@ -467,7 +470,14 @@ class BaseSequenceEstimator(
             *self._score_callbacks(plan.train, held_out, plan.every, plan.validation),
             *([("diagnosis", diagnosis)] if self._diagnoses else []),
             *([] if tasks is None else [("epoch_tasks", EpochTasks(tasks))]),
-            *progress(int(self.verbose), counter, epochs, n_batches, n_steps),
+            *progress(
+                int(self.verbose),
+                counter,
+                epochs,
+                n_batches,
+                n_steps,
+                self._name_in_ensemble,
+            ),
             *self._stopping_callbacks(held_out, plan.schedule, plan.stops),
             *prepare_callbacks(
                 self.callbacks or [],

@@ -95,7 +95,7 @@ def train_members(
         If a member's training diverges: the others remain.
     """
     jobs = [
-        (_member(estimator, i), start, plan, checkpoint, interrupts)
+        (_member(estimator, i, len(starts)), start, plan, checkpoint, interrupts)
         for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
     ]
     for start in starts:
@@ -132,11 +132,12 @@ def _results(
     yield from results
 
 
-def _member(estimator: Any, index: int) -> Any:
+def _member(estimator: Any, index: int, n_members: int) -> Any:
     """Return the estimator of one member, with callbacks of its own."""
     member = copy(estimator)
     vars(member).pop("net_", None)  # of all members
     member.set_callbacks()  # they see the ensemble
+    member._name_in_ensemble = f"member {index + 1} of {n_members}"
     member._diagnoses = estimator._diagnoses and index == 0
     try:
         member.callbacks = deepcopy(estimator.callbacks)

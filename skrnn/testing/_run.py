@@ -10,6 +10,7 @@ from unittest import SkipTest
 
 from sklearn.exceptions import EstimatorCheckFailedWarning, SkipTestWarning
 
+from skrnn.data.steps import shown
 from skrnn.testing._checks import (
     CHECKS,
     FIELD_CHECKS,
@@ -19,7 +20,7 @@ from skrnn.testing._checks import (
 )
 from skrnn.testing._containers import X_CONTAINERS, Y_CONTAINERS
 from skrnn.testing._data import INPUTS, TARGETS
-from skrnn.testing._trial import Setting
+from skrnn.testing._trial import Fitted, Setting
 
 Check = Callable[[Any], None]
 
@@ -81,10 +82,10 @@ def check_sequence_estimator(
     Exception
         With ``on_fail="raise"``, that of the first check that fails.
     TypeError
-        If the estimator is a class.
+        If the estimator is a class, or is not an estimator.
     ValueError
-        If ``inputs`` or ``targets`` has an unknown kind, or ``callback`` is combined with
-        ``on_fail="raise"``.
+        If an argument has an unknown value, ``expected_failed_checks`` an unknown name, or
+        ``callback`` is combined with ``on_fail="raise"``.
 
     See Also
     --------
@@ -105,15 +106,22 @@ def check_sequence_estimator(
     >>> [result["check_name"] for result in results if result["status"] == "failed"]
     ['check_errors_of_X_at_fit(texts)', ...]
     """
+    for name, value, allowed in (
+        ("on_skip", on_skip, ("warn", None)),
+        ("on_fail", on_fail, ("raise", "warn", None)),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {allowed}, got {shown(value)}")
     if on_fail == "raise" and callback is not None:
         raise ValueError("callback cannot be combined with on_fail='raise'")
+    expected = _check_expected(estimator, expected_failed_checks)
     results: list[dict[str, Any]] = []
     refused: set[str] = set()
     for check in sequence_checks(estimator, inputs, targets, strict):
         setting = check.keywords["setting"]
         if setting.inputs in refused:
             continue
-        result = _run(check, estimator, expected_failed_checks or {})
+        result = _run(check, estimator, expected)
         if result["status"] == "skipped":
             if check.func is check_fit:
                 refused.add(setting.inputs)
@@ -195,9 +203,10 @@ def parametrize_with_sequence_checks(
     Raises
     ------
     TypeError
-        If an estimator is a class.
+        If one is a class, or is not an estimator.
     ValueError
-        If ``inputs`` or ``targets`` has an unknown kind.
+        If ``inputs`` or ``targets`` has an unknown kind, or ``expected_failed_checks`` an
+        unknown name.
 
     See Also
     --------
@@ -215,8 +224,8 @@ def parametrize_with_sequence_checks(
 
     parameters = []
     for estimator in estimators:
-        expected = (
-            {} if expected_failed_checks is None else expected_failed_checks(estimator)
+        expected = _check_expected(
+            estimator, expected_failed_checks and expected_failed_checks(estimator)
         )
         kinds = inputs(estimator) if callable(inputs) else inputs
         wanted = targets(estimator) if callable(targets) else targets
@@ -249,14 +258,40 @@ def name_of(check: partial[None]) -> str:
     return f"{check.func.__name__}({', '.join(details)})"
 
 
-def sequence_checks(
-    estimator: Any, inputs: str | Iterable[str], targets: str, strict: bool
-) -> Iterator[partial[None]]:
-    """Yield the checks of an estimator, each a function of it."""
+def _check_expected(estimator: Any, reasons: dict[str, str] | None) -> dict[str, str]:
+    """Return why checks may fail; a name that no check has is a ValueError."""
+    if not reasons:
+        return {}
+    checks = list(sequence_checks(estimator, "auto", "auto", strict=False))
+    functions = dict.fromkeys(check.func.__name__ for check in checks)
+    unknown = sorted(set(reasons) - {name_of(check) for check in checks} - set(functions))
+    if unknown:
+        raise ValueError(
+            f"expected_failed_checks must have names among {list(functions)}, each alone "
+            f"or as in the results, such as 'check_fit(numbers)'; got {unknown}"
+        )
+    return reasons
+
+
+def _check_estimator(estimator: Any) -> None:
+    """Raise a TypeError unless this is an estimator."""
     if isinstance(estimator, type):
         raise TypeError(
             f"estimator is the class {estimator.__name__}, pass an instance of it"
         )
+    missing = [m for m in ("fit", "get_params") if not hasattr(estimator, m)]
+    if missing:
+        raise TypeError(
+            "estimator must be a scikit-learn estimator, with the methods fit and "
+            f"get_params, got {shown(estimator)}"
+        )
+
+
+def sequence_checks(
+    estimator: Any, inputs: str | Iterable[str], targets: str, strict: bool
+) -> Iterator[partial[None]]:
+    """Yield the checks of an estimator, each a function of it."""
+    _check_estimator(estimator)
     required = inputs != "auto"
     if isinstance(inputs, str) and required:
         raise ValueError(f"inputs must be 'auto' or a list of kinds, got {inputs!r}")
@@ -268,8 +303,9 @@ def sequence_checks(
         raise ValueError(
             f"targets must be 'auto' or among {list(TARGETS)}, got {targets!r}"
         )
+    fitted: dict[str, Fitted] = {}
     for kind in kinds:
-        setting = Setting(kind, targets, required, strict)
+        setting = Setting(kind, targets, required, strict, fitted)
         for function in CHECKS:
             yield partial(function, setting=setting)
         if kind == "fields":

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import SkipTest
-from weakref import WeakKeyDictionary
 
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
 from skrnn.testing._data import BY_STEP, INPUTS, NUMERIC, targets_for
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trial, or why there is none, with the estimator and the parameters it was made of."""
+
+    estimator: Any
+    parameters: dict[str, Any]
+    outcome: Trial | Exception
+
+    def is_of(self, estimator: Any, parameters: dict[str, Any]) -> bool:
+        """Return whether this estimator, with these parameters, was fitted."""
+        return (
+            self.estimator is estimator
+            and self.parameters.keys() == parameters.keys()
+            and all(self.parameters[name] is parameters[name] for name in parameters)
+        )
 
 
 @dataclass(frozen=True)
@@ -27,12 +43,15 @@ class Setting:
         to skip.
     strict : bool
         Whether it must accept every container.
+    fitted : dict
+        Kind of X → the trial that the checks of one run share.
     """
 
     inputs: str
     targets: str = "auto"
     required: bool = False
     strict: bool = False
+    fitted: dict[str, Fitted] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Trial:
@@ -105,11 +124,8 @@ def candidate_targets(estimator: Any) -> list[str]:
     return ["token_sequences", "step_labels", "step_numbers", "labels", "numbers"]
 
 
-_trials: WeakKeyDictionary[Any, dict[Setting, Trial | Exception]] = WeakKeyDictionary()
-
-
 def trial_of(estimator: Any, setting: Setting) -> Trial:
-    """Return an estimator fitted to data of a setting; the same one for every check.
+    """Return an estimator fitted to data of a setting; the checks of one run share it.
 
     Raises
     ------
@@ -131,11 +147,13 @@ def trial_of(estimator: Any, setting: Setting) -> Trial:
 
 
 def _known(estimator: Any, setting: Setting) -> Trial | Exception:
-    """Return what is kept of an estimator and a setting, from the first time on."""
-    known = _trials.setdefault(estimator, {})
-    if setting not in known:
-        known[setting] = _attempt(estimator, setting)
-    return known[setting]
+    """Return what this run of the checks has made of an estimator and a setting."""
+    parameters = estimator.get_params()
+    known = setting.fitted.get(setting.inputs)
+    if known is None or not known.is_of(estimator, parameters):
+        known = Fitted(estimator, parameters, _attempt(estimator, setting))
+        setting.fitted[setting.inputs] = known
+    return known.outcome
 
 
 def _attempt(estimator: Any, setting: Setting) -> Trial | Exception:

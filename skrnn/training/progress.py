@@ -33,6 +33,10 @@ COLUMNS = {
 }
 #: What the line shows of them.
 SHOWN = ("train_loss", "valid_loss", "train_score", "valid_score")
+#: Width of a terminal from which on the line begins with a bar.
+COLUMNS_OF_BAR = 100
+#: Parts that a line leaves out if the terminal is too narrow, the least important first.
+OMITTED = ("speed", "updates", "train_score", "train_loss", "valid_loss", "valid_score")
 #: Names of columns in ``history_`` that skorch gives another name.
 NAMES = {"dur": "seconds"}
 
@@ -48,7 +52,12 @@ def in_worker() -> bool:
 
 
 def progress(
-    verbose: int, counter: EpochCounter, n_epochs: int, n_batches: int, n_steps: int
+    verbose: int,
+    counter: EpochCounter,
+    n_epochs: int,
+    n_batches: int,
+    n_steps: int,
+    member: str = "",
 ) -> list[tuple[str, Callback]]:
     """Return the callback that prints, if there is anything to print.
 
@@ -62,11 +71,13 @@ def progress(
         Epochs of the training, and updates of an epoch.
     n_steps : int
         Steps of all sequences.
+    member : str
+        Which network of an ensemble this is, such as "member 2 of 5".
     """
     if verbose < 1 or in_worker():
         return []
     kind = ProgressLine if verbose == 1 else EpochTable
-    return [("progress", kind(counter, n_epochs, n_batches, n_steps))]
+    return [("progress", kind(counter, n_epochs, n_batches, n_steps, member))]
 
 
 class _Bar(tqdm):
@@ -83,10 +94,16 @@ class ProgressLine(Callback):
     """
 
     def __init__(
-        self, counter: EpochCounter, n_epochs: int, n_batches: int, n_steps: int
+        self,
+        counter: EpochCounter,
+        n_epochs: int,
+        n_batches: int,
+        n_steps: int,
+        member: str = "",
     ):
         self.counter = counter
         self.n_epochs = n_epochs
+        self.member = member
         self.n_batches = n_batches
         self.n_steps = n_steps
 
@@ -98,15 +115,19 @@ class ProgressLine(Callback):
         self.last_: dict[str, float] = {}  # of the epoch before
         self.pending_ = ""  # the line of an epoch, while it is not shown
         self.bar_ = None
+        self.width_: int | None = None  # of the line in a terminal
         if sys.stdout.isatty():
             size = get_terminal_size()  # 80 × 24 where the terminal does not know
+            bar = "{bar:10}| " if size.columns >= COLUMNS_OF_BAR else " "
             self.bar_ = _Bar(
                 total=self.n_epochs * self.n_batches,
                 file=sys.stdout,
-                bar_format="{percentage:3.0f}%|{bar:10}| {desc}",
+                bar_format="{percentage:3.0f}%|" + bar + "{desc}",
                 ncols=size.columns - 1,
                 nrows=size.lines,
             )
+            taken = len("100%| ") if bar == " " else len("100%|##########| ")
+            self.width_ = size.columns - 1 - taken
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Count the updates from here."""
@@ -137,10 +158,13 @@ class ProgressLine(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Show the end."""
+        n_epochs = self.counter.n_epochs_
+        if self.first_ is not None and n_epochs < self.n_epochs:
+            self.pending_ = self._line(n_epochs, self.last_, ended=True)
+        if self.pending_:
+            self._show(self.pending_)
         if self.bar_ is not None:
             self.bar_.close()
-        elif self.pending_:
-            self._show(self.pending_)
 
     def _is_due(self) -> bool:
         """Return whether it is time for another line."""
@@ -157,22 +181,42 @@ class ProgressLine(Callback):
         self.bar_.n = self.counter.n_epochs_ * self.n_batches + self.n_updates_
         self.bar_.set_description_str(line)
 
-    def _line(self, n_epochs: int, row: dict[str, Any]) -> str:
+    def _line(self, n_epochs: int, row: dict[str, Any], ended: bool = False) -> str:
         """Return the line after so many whole epochs, and the updates of the next one."""
         updates = n_epochs * self.n_batches + self.n_updates_
-        epoch = n_epochs + (self.n_updates_ > 0)
         all_updates = self.n_epochs * self.n_batches
-        parts = [
-            f"epoch {epoch} of {self.n_epochs}",
-            *(f"{name} {row[name]:.4f}" for name in SHOWN if name in row),
-        ]
         seconds = max(1e-9, time.monotonic() - self.start_)
         done = updates - (self.first_ or 0) * self.n_batches
         left = seconds / max(1, done) * (all_updates - updates)
-        parts.append(f"{_clock(left)} left" if left else f"{_clock(seconds)} in all")
         steps = done / self.n_batches * self.n_steps / seconds
-        parts.append(f"update {updates:,} of {all_updates:,}, {steps:,.0f} steps/s")
-        return ", ".join(parts)
+        if ended:
+            epoch = f"ended after epoch {n_epochs} of {self.n_epochs}"
+            if not n_epochs:
+                epoch = f"ended in epoch 1 of {self.n_epochs}"
+        else:
+            epoch = f"epoch {n_epochs + (self.n_updates_ > 0)} of {self.n_epochs}"
+        parts = {
+            "member": self.member,
+            "epoch": epoch,
+            "time": f"{_clock(left)} left"
+            if left and not ended
+            else f"{_clock(seconds)} in all",
+            **{name: f"{name} {row[name]:.4f}" for name in SHOWN if name in row},
+            "updates": f"update {updates:,} of {all_updates:,}",
+            "speed": f"{steps:,.0f} steps/s",
+        }
+        return _joined(parts, self.width_)
+
+
+def _joined(parts: dict[str, str], width: int | None) -> str:
+    """Return the parts in one line, and only some if they are wider together."""
+    line = ", ".join(part for part in parts.values() if part)
+    for name in OMITTED:
+        if width is None or len(line) <= width:
+            break
+        parts = {kept: part for kept, part in parts.items() if kept != name}
+        line = ", ".join(part for part in parts.values() if part)
+    return line[:width]
 
 
 def _clock(seconds: float) -> str:
@@ -196,10 +240,16 @@ class EpochTable(Callback):
     """Prints a row an epoch: what ``history_`` holds of it."""
 
     def __init__(
-        self, counter: EpochCounter, n_epochs: int, n_batches: int, n_steps: int
+        self,
+        counter: EpochCounter,
+        n_epochs: int,
+        n_batches: int,
+        n_steps: int,
+        member: str = "",
     ):
         self.counter = counter
         self.n_epochs = n_epochs
+        self.member = member
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget the columns of an earlier training."""
@@ -209,6 +259,8 @@ class EpochTable(Callback):
         """Print the row, before the first one the names of the columns."""
         row = net.history[-1]
         if not self.widths_:
+            if self.member:
+                print(self.member)  # noqa: T201
             names = [name for name in COLUMNS if name in row]
             names += [name for name, value in row.items() if _is_of_a_user(name, value)]
             self.widths_ = {name: max(9, len(NAMES.get(name, name))) for name in names}

@@ -55,6 +55,11 @@ def prepare_callbacks(
         callback = entry[1] if pair else entry
         kind = callback if isinstance(callback, type) else type(callback)
         if not issubclass(kind, Callback):
+            if hasattr(kind, "on_fit_task_end"):
+                raise TypeError(
+                    f"callbacks[{i}] must be a skorch callback, got {shown(entry)}; "
+                    "scikit-learn's callbacks are set by set_callbacks"
+                )
             raise TypeError(
                 f"callbacks[{i}] must be a skorch callback, or a pair of a name and one, "
                 f"got {shown(entry)}"

@@ -156,6 +156,12 @@ def test_a_member_that_diverges_is_left_out(monkeypatch):
     assert not hasattr(model, "net_")
 
 
+def test_lines_of_progress_name_the_member(capsys):
+    small(n_estimators=2, n_jobs=1, verbose=1).fit(TEXTS, LABELS)
+    starts = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert starts == 2 * ["member 1 of 2"] + 2 * ["member 2 of 2"]
+
+
 class StopAt(Callback):
     """Ends training after so many epochs, or interrupts a member's."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -204,8 +206,8 @@ def test_nothing_is_printed_or_saved_unless_asked(
 def test_verbose_prints_the_progress_or_a_row_an_epoch(make_any, X, y, capsys):
     make_any(verbose=1, max_epochs=3).fit(X, y)
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("epoch 1 of 3, train_loss ")
-    assert last.startswith("epoch 3 of 3, train_loss ")
+    assert re.match(r"epoch 1 of 3, \d:\d\d left, train_loss ", first)
+    assert re.match(r"epoch 3 of 3, \d:\d\d in all, train_loss ", last)
     make_any(verbose=2, max_epochs=3).fit(X, y)
     names, *rows = capsys.readouterr().out.splitlines()
     assert names.split()[:2] == ["epoch", "train_loss"]

@@ -6,6 +6,8 @@ import random
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from unittest import SkipTest
 
@@ -290,6 +292,22 @@ def test_a_failure_may_be_expected(name):
         ({"inputs": ["words"]}, ValueError, r"inputs must be among .* got \['words'\]"),
         ({"inputs": []}, ValueError, r"inputs must be among .* got \[\]"),
         ({"targets": "classes"}, ValueError, "targets must be 'auto' or among"),
+        (
+            {"on_fail": "rise"},
+            ValueError,
+            r"on_fail must be one of \('raise', 'warn', Non",
+        ),
+        ({"on_fail": True}, ValueError, "on_fail must be .*, got True"),
+        (
+            {"on_skip": "raise"},
+            ValueError,
+            r"on_skip must be one of \('warn', None\), got",
+        ),
+        (
+            {"expected_failed_checks": {"check_fitt": "?", "check_fit(words)": "?"}},
+            ValueError,
+            r"must have names among \['check_fit', .*got \['check_fit\(words\)', 'check_fi",
+        ),
         ({"callback": print}, ValueError, "callback cannot be combined with on_fail"),
     ],
 )
@@ -303,6 +321,68 @@ def test_a_class_is_refused():
         TypeError, match="estimator is the class NearestMean, pass an inst"
     ):
         check_sequence_estimator(NearestMean)
+
+
+@pytest.mark.parametrize("value", [3, None, "NearestMean", lambda X: X])
+def test_an_object_that_is_not_an_estimator_is_refused(value):
+    message = "estimator must be a scikit-learn estimator, with the methods fit and get_p"
+    with pytest.raises(TypeError, match=message):
+        check_sequence_estimator(value)
+    with pytest.raises(TypeError, match=message):
+        parametrize_with_sequence_checks([value])
+
+
+class Switched(NearestMean):
+    """Breaks a promise by its parameter."""
+
+    def __init__(self, broken=False, random_state=None):
+        self.broken = broken
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        if self.broken:
+            self.centers_ = np.random.RandomState().normal(size=self.centers_.shape)
+        return self
+
+
+def test_other_parameters_are_checked_anew():
+    estimator = Switched()
+    assert failed(estimator, inputs=["numbers"]) == {}
+    _, check = parametrize_with_sequence_checks([estimator]).mark.args[1][1].values
+    check(estimator)
+    estimator.set_params(broken=True)
+    assert "check_repeatability(numbers)" in failed(estimator, inputs=["numbers"])
+    with pytest.raises(AssertionError, match="in a second fit"):
+        check(estimator)
+
+
+@dataclass
+class Comparable(NearestMean):
+    """Is equal to another, so that it cannot be hashed."""
+
+    random_state: int | None = None
+
+
+def test_an_estimator_need_not_be_hashable():
+    assert failed(Comparable(), inputs=["numbers"]) == {}
+
+
+def test_the_checks_of_one_run_share_a_fit():
+    fits = []
+
+    class Counting(NearestMean):
+        def fit(self, X, y):
+            fits.append(X)
+            return super().fit(X, y)
+
+    for parameter in parametrize_with_sequence_checks([Counting()]).mark.args[1]:
+        estimator, check = parameter.values
+        if check.func.__name__ in ("check_subset_invariance", "check_order_invariance"):
+            with suppress(SkipTest):
+                check(estimator)
+    kinds = 6
+    assert len(fits) == kinds - 2  # of three numeric kinds only the first is tried
 
 
 class Refusing(NearestMean):
@@ -332,6 +412,13 @@ def test_the_tests_of_pytest_are_the_same_checks():
     assert marked == [name for name in ids if "check_score" in name]
     estimator, check = mark.args[1][0].values
     check(estimator)
+
+
+def test_an_unknown_name_is_an_error_of_the_tests_of_pytest_too():
+    with pytest.raises(ValueError, match=r"expected_failed_checks must .*\['check_sc'\]"):
+        parametrize_with_sequence_checks(
+            [NearestMean()], expected_failed_checks=lambda e: {"check_sc": "no score"}
+        )
 
 
 def test_a_check_that_cannot_run_is_skipped_in_pytest_too():

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 
 from skrnn.training import progress as module
 from skrnn.training.callbacks import EpochCounter, StopTraining, ValidationScore
-from skrnn.training.progress import EpochTable, ProgressLine, in_worker, progress
+from skrnn.training.progress import SHOWN, EpochTable, ProgressLine, in_worker, progress
 
 N_BATCHES = 4  # of 30 sequences by 8
 
@@ -21,11 +21,11 @@ N_BATCHES = 4  # of 30 sequences by 8
 def run(make_net, make_examples):
     """Return a function that trains a net, and prints by ``verbose``."""
 
-    def run(verbose, *, n_epochs=3, between=(), resumed=0, validated=False):
+    def run(verbose, *, n_epochs=3, between=(), resumed=0, validated=False, member=""):
         """Train by so many epochs; some callbacks come before the one that prints."""
         counter, data = EpochCounter(), make_examples()
         n_steps = int(data.lengths.sum())
-        shown = progress(verbose, counter, n_epochs, N_BATCHES, n_steps)
+        shown = progress(verbose, counter, n_epochs, N_BATCHES, n_steps, member)
         resume = [("resume", Resumed(counter, resumed))] if resumed else []
         net = make_net()
         net.use_callbacks([("counter", counter), *resume, *between, *shown])
@@ -83,11 +83,11 @@ def test_the_first_and_the_last_epoch_have_a_line(run, capsys):
     first, last = capsys.readouterr().out.splitlines()
     losses = net.history[:, ("train_loss", "valid_loss")]
     pattern = (
-        "epoch {} of 3, train_loss {:.4f}, valid_loss {:.4f}, {}, update {} of 12, "
+        "epoch {} of 3, {}, train_loss {:.4f}, valid_loss {:.4f}, update {} of 12, "
         r"[\d,]+ steps/s"
     )
-    assert re.fullmatch(pattern.format(1, *losses[0], r"\d:\d\d left", 4), first)
-    assert re.fullmatch(pattern.format(3, *losses[2], r"\d:\d\d in all", 12), last)
+    assert re.fullmatch(pattern.format(1, r"\d:\d\d left", *losses[0], 4), first)
+    assert re.fullmatch(pattern.format(3, r"\d:\d\d in all", *losses[2], 12), last)
 
 
 def test_lines_come_no_more_often_than_every_few_seconds(run, capsys, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_long_epoch_has_lines_within_it(run, capsys, monkeypatch):
     monkeypatch.setattr(module, "time", Clock(3.0))
     net = run(1, n_epochs=1)
     first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("epoch 1 of 1, train_loss ")
+    assert re.match(r"epoch 1 of 1, \d:\d\d left, train_loss ", first)
     assert ", update 2 of 4, " in first
     assert f"train_loss {net.history[-1, 'train_loss']:.4f}" not in first
 
@@ -117,10 +117,47 @@ def test_the_time_left_is_that_of_the_updates_to_come(run, capsys, monkeypatch):
     assert re.search(r"(\d):(\d\d):00 left", first)
 
 
-def test_a_training_that_ends_early_has_a_last_line(run, capsys):
+def test_a_training_that_ends_early_says_so_at_the_end(run, capsys):
     run(1, n_epochs=9, between=[("stop", Stop())])
+    first, last = capsys.readouterr().out.splitlines()
+    assert re.match(r"epoch 1 of 9, \d:\d\d left, ", first)
+    assert re.match(r"ended after epoch 1 of 9, \d:\d\d in all, train_loss ", last)
+    assert "left" not in last
+
+
+def test_a_training_that_ends_in_its_first_epoch_says_so(run, capsys):
+    class StopAtOnce(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise StopTraining
+
+    run(1, n_epochs=9, between=[("stop", StopAtOnce())])
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("epoch 1 of 9, ")
+    assert line.startswith("ended in epoch 1 of 9, ")
+
+
+@pytest.mark.parametrize("columns", [120, 80, 60, 40])
+def test_a_narrow_terminal_shows_the_time_left(run, monkeypatch, columns):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    scores = [(n, ValidationScore(lambda net: 0.25, n)) for n in SHOWN[2:]]
+    run(1, n_epochs=12, between=scores, validated=True)
+    lines = [one.strip() for one in re.split("[\r\n]", terminal.getvalue())]
+    lines = [one for one in lines if "epoch" in one]
+    assert len(lines) >= 12
+    for line in lines:
+        assert re.search(r"\| epoch \d+ of 12, \d:\d\d (left|in all)", line)
+        assert len(line) < columns
+    assert lines[-1].endswith(", valid_score 0.2500") is (columns >= 60)
+    assert (", valid_loss " in lines[-1]) is (columns >= 80)
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_a_member_of_an_ensemble_is_named(run, capsys, verbose):
+    run(verbose, member="member 2 of 5")
+    lines = capsys.readouterr().out.splitlines()
+    named = [line.startswith("member 2 of 5") for line in lines]
+    assert named == ([True, True] if verbose == 1 else [True, *4 * [False]])
 
 
 def test_scores_are_shown(run, capsys):
@@ -148,7 +185,7 @@ def test_a_terminal_shows_one_line_that_is_updated(run, monkeypatch):
     assert text.count("\n") == 1
     assert text.endswith("\n")
     *_, last = text.rstrip("\n").split("\r")
-    assert last.startswith("100%|██████████| epoch 3 of 3, train_loss ")
+    assert last.startswith("100%|██████████| epoch 3 of 3, 0:0")
     assert len(last) < 120
 
 

@@ -74,6 +74,20 @@ def test_what_is_not_a_callback_is_named(wrong):
         prepare([Recorder(), wrong])
 
 
+@pytest.mark.parametrize("as_pair", [False, True])
+def test_a_callback_of_scikit_learn_is_refused_with_the_method_that_takes_it(as_pair):
+    class OfScikitLearn:
+        def on_fit_task_end(self, estimator, context):
+            """Do nothing."""
+
+    given = ("name", OfScikitLearn()) if as_pair else OfScikitLearn()
+    message = (
+        r"callbacks\[0\] must be a skorch.* scikit-learn's callbacks are set by set_c"
+    )
+    with pytest.raises(TypeError, match=message):
+        prepare([given])
+
+
 def test_a_callback_of_skorch_is_copied_and_keeps_its_settings():
     given = skorch.callbacks.LRScheduler("StepLR", step_size=3)
     (used,) = prepare([given])

@@ -38,7 +38,10 @@ def _n_columns(y: Any) -> int:
     if isinstance(y, list | tuple):
         first: Any = y[0] if len(y) else 0
         is_row = is_sequence(first) and not isinstance(first, str)
-        return len(first) if is_row and np.ndim(first) == 1 else 1
+        try:
+            return len(first) if is_row and np.ndim(first) == 1 else 1
+        except ValueError:  # rows of unequal length, which check names
+            return 1
     shape: Any = getattr(y, "shape", ())
     return shape[1] if len(shape) == 2 else 1
 
@@ -61,6 +64,11 @@ class ClassTargets(Targets):
             raise ValueError(
                 f"{name} has {labels.shape[1]} columns, but y had one label a sequence "
                 "in fit"
+            )
+        if labels.ndim > 2:
+            raise ValueError(
+                f"{name} has {labels.ndim} dimensions, expected one label a sequence, "
+                "(n_sequences,), or an indicator matrix, (n_sequences, n_labels)"
             )
         check_label_column(labels, name)
         check_classification_targets(labels)

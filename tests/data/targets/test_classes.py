@@ -54,6 +54,23 @@ def test_an_indicator_matrix_is_distinguished_from_labels(make, check_data):
     assert indicators.dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (
+            [[["a"], ["b"]], [["b"], ["a"]]],
+            "y has 3 dimensions, expected one label a seq",
+        ),
+        (np.zeros((2, 3, 2), dtype=int), "y has 3 dimensions, expected one label a seq"),
+        ([[["a"], ["b", "c"]]] * 2, "y must have one entry a sequence, or rows of one"),
+    ],
+    ids=["lists", "array", "unequal"],
+)
+def test_nested_labels_are_an_error_that_names_y(y, message, check_data):
+    with pytest.raises(ValueError, match=message):
+        check_data(make_class_targets(y), y)
+
+
 def test_a_column_of_labels_becomes_a_vector_with_a_warning(check_data):
     y = np.array([[1], [2]])
     with pytest.warns(UserWarning, match="column-vector y was passed"):
@@ -85,7 +102,7 @@ def test_a_missing_label_is_refused(make, y, check_data):
     ("y", "message"),
     [
         ([1.5, 2.5], "Unknown label type: continuous"),
-        (np.ones((2, 2, 2)), "Unknown label type"),
+        (np.ones((2, 2, 2)), "y has 3 dimensions"),
         ([[1, 2], [3, 4]], "y should be a 1d array"),
         ([["a"], ["b", "c"]], "y must have one entry a sequence.*inhomogeneous"),
         (
