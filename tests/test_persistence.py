@@ -352,7 +352,9 @@ def repeat_members(n):
 def test_more_members_than_n_estimators_are_refused(tmp_path, ensemble, n_members):
     path = tmp_path / "model"
     save_model(ensemble, path)
-    assert load_model(path).net_.nets[1].n_parameters == ensemble.net_.nets[1].n_parameters
+    assert (
+        load_model(path).net_.nets[1].n_parameters == ensemble.net_.nets[1].n_parameters
+    )
     changed(path, repeat_members(1))  # as of a training that was interrupted
     assert len(load_model(path).estimators_) == 1
     changed(path, repeat_members(n_members))

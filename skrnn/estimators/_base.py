@@ -110,7 +110,7 @@ class BaseSequenceEstimator(
     _input_options: ClassVar[dict[str, Any]] = {}
     #: Whether signs of a training that goes wrong are warned of.
     _diagnoses = True
-    #: How lines of progress name a member of an ensemble.
+    #: How progress and warnings name a member of an ensemble.
     _name_in_ensemble = ""
 
     #: Parameters that not every estimator has.
@@ -462,7 +462,11 @@ class BaseSequenceEstimator(
         n_steps = int(dataset.lengths.sum())
         held_out, n_held_out = plan.held_out, len(plan.held_out or ())
         diagnosis = Diagnosis(
-            counter, epochs, fresh=not plan.warm, n_validation=n_held_out
+            counter,
+            epochs,
+            fresh=not plan.warm,
+            n_validation=n_held_out,
+            name=self._name_in_ensemble,
         )
         callbacks: list[Any] = [
             ("epoch_counter", counter),
@@ -538,7 +542,8 @@ class BaseSequenceEstimator(
             return
         complaint = self._targets.complaint(answers, asked)
         if complaint is not None:
-            warn(complaint, ConvergenceWarning)
+            named = filter(None, [self._name_in_ensemble, complaint])
+            warn(": ".join(named), ConvergenceWarning)
 
     def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""

@@ -138,7 +138,6 @@ def _member(estimator: Any, index: int, n_members: int) -> Any:
     vars(member).pop("net_", None)  # of all members
     member.set_callbacks()  # they see the ensemble
     member._name_in_ensemble = f"member {index + 1} of {n_members}"
-    member._diagnoses = estimator._diagnoses and index == 0
     try:
         member.callbacks = deepcopy(estimator.callbacks)
     except Exception as error:

@@ -55,11 +55,20 @@ class Diagnosis(Callback):
         before may well stand still, or rise.
     n_validation : int
         Held-out sequences.
+    name : str
+        Which member of an ensemble is trained, at the front of messages.
     """
 
     def __init__(
-        self, counter: EpochCounter, n_epochs: int, *, fresh: bool, n_validation: int
+        self,
+        counter: EpochCounter,
+        n_epochs: int,
+        *,
+        fresh: bool,
+        n_validation: int,
+        name: str = "",
     ):
+        self.name = name
         self.counter = counter
         self.n_epochs = n_epochs
         self.fresh = fresh
@@ -127,7 +136,7 @@ class Diagnosis(Callback):
     def _warn(self, sign: str, message: str | None) -> None:
         if message is not None and sign not in self.warned_:
             self.warned_.add(sign)
-            warn(message, ConvergenceWarning)
+            warn(": ".join(filter(None, [self.name, message])), ConvergenceWarning)
 
 
 # --- the signs ----------------------------------------------------------------------------

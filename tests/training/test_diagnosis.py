@@ -75,6 +75,15 @@ def test_a_tiny_learning_rate_does_not_move_the_loss(sequences, signs, dropout):
     assert warned(model.set_params(lr="auto"), sequences, signs) == []
 
 
+def test_each_member_of_an_ensemble_is_watched(sequences, signs):
+    model = SequenceClassifier(
+        hidden_size=4, batch_size=4, max_epochs=12, n_estimators=2, lr=1e-9
+    )
+    first, second = warned(model.set_params(random_state=0), sequences, signs)
+    assert first.startswith("member 1 of 2: The training loss did not move")
+    assert second.startswith("member 2 of 2: The training loss did not move")
+
+
 def test_a_gradient_of_zero_is_said_so(vectors):
     labels = np.arange(80) % 2
     model = feed_forward(batch_size=80, max_epochs=60)
