@@ -77,7 +77,7 @@ def test_a_tiny_learning_rate_does_not_move_the_loss(sequences, signs, dropout):
 
 def test_each_member_of_an_ensemble_is_watched(sequences, signs):
     model = SequenceClassifier(
-        hidden_size=4, batch_size=4, max_epochs=12, n_estimators=2, lr=1e-9
+        hidden_size=4, batch_size=4, max_epochs=12, n_estimators=2, lr=1e-9, dropout=0.0
     )
     first, second = warned(model.set_params(random_state=0), sequences, signs)
     assert first.startswith("member 1 of 2: The training loss did not move")
