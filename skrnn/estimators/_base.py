@@ -374,7 +374,9 @@ class BaseSequenceEstimator(
             trained: list[tuple[SequenceNet, int]] = []
             snapshot = partial(self._state_of, trained, plan)
             tasks = self._fit_tasks(plan, self.n_estimators, snapshot)
-            for one in train_members(self, plan, starts, checkpoints, interrupts):
+            for one in train_members(
+                self, plan, starts, checkpoints, interrupts, lambda: tasks.stop
+            ):
                 trained.append(one)
                 tasks.begin_epoch()
                 tasks.end_epoch()
@@ -479,6 +481,7 @@ class BaseSequenceEstimator(
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
             counter.n_epochs_ = checkpoint.restore(net)
+            interrupts.n_updates += counter.n_epochs_
         else:
             net.partial_fit(
                 dataset,
@@ -531,8 +534,7 @@ class BaseSequenceEstimator(
     def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""
         net = deepcopy(self.net_)
-        while len(net.history) and "train_loss" not in net.history[-1]:
-            del net.history[-1]  # of an epoch that is not over
+        net.drop_unfinished_epoch(validated=False)
         return {
             "net_": net,
             "n_iter_": n_epochs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,6 +68,7 @@ def train_members(
     starts: Sequence[int | SequenceNet],
     checkpoints: Sequence[Checkpoint | None],
     interrupts: Interrupts,
+    stop: Callable[[], bool],
 ) -> Iterator[tuple[SequenceNet, int]]:
     """Yield the trained networks of an ensemble, each with its epochs.
 
@@ -82,6 +83,9 @@ def train_members(
         Of each member.
     interrupts : Interrupts
         Members whose training has not begun when it is requested are left out.
+    stop : callable
+        ``stop()`` says after each member whether the others are left out. It is not
+        called where they train side by side.
 
     Raises
     ------
@@ -92,6 +96,8 @@ def train_members(
     -----
     ConvergenceWarning
         If a member's training diverges: the others remain.
+    UserWarning
+        If an interrupt leaves members out.
     """
     jobs = [
         (_member(estimator, i), start, plan, checkpoint, interrupts)
@@ -99,22 +105,29 @@ def train_members(
     ]
     failures: dict[int, Diverged] = {}
     n_trained = 0
-    for i, result in enumerate(_results(estimator, jobs)):
+    in_turn = effective_n_jobs(estimator.n_jobs) == 1
+    for i, result in enumerate(_results(estimator, jobs, in_turn=in_turn)):
         if isinstance(result, Diverged):
             failures[i] = result
         elif result is not None:
             result[0].keep_optimizer = bool(estimator.keep_optimizer)
             n_trained += 1
             yield result
+            if in_turn and stop():
+                break
+    if interrupts.requested and n_trained < len(jobs):
+        warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
     if not n_trained:
         raise next(iter(failures.values()))
     for i, error in failures.items():
         warn(f"member {i + 1} of {len(jobs)} is left out: {error}", ConvergenceWarning)
 
 
-def _results(estimator: Any, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+def _results(
+    estimator: Any, jobs: Sequence[tuple[Any, ...]], *, in_turn: bool
+) -> Iterator[Any]:
     """Yield the members' results, trained one after the other or side by side."""
-    if effective_n_jobs(estimator.n_jobs) == 1:
+    if in_turn:
         yield from (_train_member(*job) for job in jobs)
         return
     parallel = Parallel(n_jobs=estimator.n_jobs, prefer="threads")
