@@ -344,6 +344,18 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(make, path):
     assert sorted(path.parent.iterdir()) == sorted(others)
 
 
+def test_a_link_stays_and_leads_to_the_file(make, stopped, path, tmp_path):
+    (tmp_path / "disk").mkdir()
+    target = tmp_path / "disk" / "file"
+    path.symlink_to(target)
+    stopped()
+    assert path.is_symlink()
+    assert target.is_file()
+    assert len(make().fit(WORDS, LABELS).history_) == 6
+    assert path.is_symlink()
+    assert not target.exists()
+
+
 def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
     beside = path.with_name("one.checkpoint.calibration")
     beside.write_text("my notes")
