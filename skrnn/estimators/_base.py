@@ -223,6 +223,8 @@ class BaseSequenceEstimator(
         targets = self._targets if warm else None
         learned = dict(vars(targets)) if warm else {}  # training may widen it
         trained = self.net_.snapshot() if warm else None
+        random = self.random_state
+        drawn = random.get_state() if isinstance(random, np.random.RandomState) else None
         try:
             check_parameters(self)
             if self.scoring is not None:
@@ -235,6 +237,8 @@ class BaseSequenceEstimator(
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if drawn is not None:  # the same fit resumes from its checkpoint
+                random.set_state(drawn)
             if trained is not None:
                 vars(targets).update(learned)
                 before["net_"].restore(trained)

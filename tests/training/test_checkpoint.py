@@ -364,6 +364,25 @@ def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
 
 
 @pytest.mark.parametrize("n_estimators", [1, 2])
+def test_a_random_state_is_put_back_so_that_its_fit_resumes(
+    make, path, monkeypatch, n_estimators
+):
+    given = {"early_stopping": True, "n_estimators": n_estimators}
+    whole = make(checkpoint=None, random_state=np.random.RandomState(3), **given)
+    random = np.random.RandomState(3)
+    model = make(random_state=random, **given)
+    monkeypatch.setattr(Stop, "epoch", 4)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(WORDS, LABELS)
+    assert random.randint(2**31 - 1) == np.random.RandomState(3).randint(2**31 - 1)
+    random.seed(3)
+    monkeypatch.setattr(Stop, "epoch", None)
+    found = model.fit(WORDS, LABELS).predict_proba(WORDS)
+    assert_array_equal(found, whole.fit(WORDS, LABELS).predict_proba(WORDS))
+    assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
 @pytest.mark.parametrize("name", ["member-best.skrnn", "member-7", "calibration"])
 def test_a_model_with_the_name_of_a_part_is_not_removed(make, path, name, n_estimators):
     beside = path.with_name(f"one.checkpoint.{name}")
