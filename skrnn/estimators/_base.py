@@ -226,6 +226,8 @@ class BaseSequenceEstimator(
         targets = self._targets if warm else None
         learned = dict(vars(targets)) if warm else {}  # training may widen it
         trained = self.net_.snapshot() if warm else None
+        random = self.random_state
+        drawn = random.get_state() if isinstance(random, np.random.RandomState) else None
         try:
             check_parameters(self)
             if self.scoring is not None:
@@ -238,6 +240,8 @@ class BaseSequenceEstimator(
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if drawn is not None:  # the same fit resumes from its checkpoint
+                random.set_state(drawn)
             if trained is not None:
                 vars(targets).update(learned)
                 before["net_"].restore(trained)
@@ -379,7 +383,9 @@ class BaseSequenceEstimator(
             trained: list[tuple[SequenceNet, int]] = []
             snapshot = partial(self._state_of, trained, plan)
             tasks = self._fit_tasks(plan, self.n_estimators, snapshot)
-            for one in train_members(self, plan, starts, checkpoints, interrupts):
+            for one in train_members(
+                self, plan, starts, checkpoints, interrupts, lambda: tasks.stop
+            ):
                 trained.append(one)
                 tasks.begin_epoch()
                 tasks.end_epoch()
@@ -495,6 +501,7 @@ class BaseSequenceEstimator(
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
             counter.n_epochs_ = checkpoint.restore(net)
+            interrupts.n_updates += counter.n_epochs_
         else:
             net.partial_fit(
                 dataset,
@@ -548,8 +555,7 @@ class BaseSequenceEstimator(
     def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""
         net = deepcopy(self.net_)
-        while len(net.history) and "train_loss" not in net.history[-1]:
-            del net.history[-1]  # of an epoch that is not over
+        net.drop_unfinished_epoch(validated=False)
         return {
             "net_": net,
             "n_iter_": n_epochs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,6 +69,7 @@ def train_members(
     starts: Sequence[int | SequenceNet],
     checkpoints: Sequence[Checkpoint | None],
     interrupts: Interrupts,
+    stop: Callable[[], bool],
 ) -> Iterator[tuple[SequenceNet, int]]:
     """Yield the trained networks of an ensemble, each with its epochs.
 
@@ -83,6 +84,9 @@ def train_members(
         Of each member.
     interrupts : Interrupts
         Members whose training has not begun when it is requested are left out.
+    stop : callable
+        ``stop()`` says after each member whether the others are left out. It is not
+        called where they train side by side.
 
     Raises
     ------
@@ -93,6 +97,8 @@ def train_members(
     -----
     ConvergenceWarning
         If a member's training diverges: the others remain.
+    UserWarning
+        If an interrupt leaves members out.
     """
     jobs = [
         (_member(estimator, i, len(starts)), start, plan, checkpoint, interrupts)
@@ -103,13 +109,18 @@ def train_members(
             start.keep_optimizer = True  # nor on the way to one
     failures: dict[int, Diverged] = {}
     n_trained = 0
-    for i, result in enumerate(_results(estimator, jobs, interrupts)):
+    in_turn = effective_n_jobs(estimator.n_jobs) == 1
+    for i, result in enumerate(_results(estimator, jobs, interrupts, in_turn=in_turn)):
         if isinstance(result, Diverged):
             failures[i] = result
         elif result is not None:
             result[0].keep_optimizer = bool(estimator.keep_optimizer)
             n_trained += 1
             yield result
+            if in_turn and stop():
+                break
+    if interrupts.requested and n_trained < len(jobs):
+        warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
     if not n_trained:
         raise next(iter(failures.values()))
     for i, error in failures.items():
@@ -117,10 +128,14 @@ def train_members(
 
 
 def _results(
-    estimator: Any, jobs: Sequence[tuple[Any, ...]], interrupts: Interrupts
+    estimator: Any,
+    jobs: Sequence[tuple[Any, ...]],
+    interrupts: Interrupts,
+    *,
+    in_turn: bool,
 ) -> Iterator[Any]:
     """Yield the members' results, trained one after the other or side by side."""
-    if effective_n_jobs(estimator.n_jobs) == 1:
+    if in_turn:
         yield from (_train_member(*job) for job in jobs)
         return
     parallel = Parallel(n_jobs=estimator.n_jobs, prefer="threads")

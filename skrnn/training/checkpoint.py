@@ -408,8 +408,9 @@ class Checkpoint:
 
     def _remove_remains(self, *, older_than: float = 0.0) -> None:
         """Remove files that a killed process had not finished."""
-        pattern = f".{escape(self.path.name)}.{'[0-9a-f]' * 8}"
-        for path in self.path.parent.glob(pattern):
+        written = Path(os.path.realpath(self.path))
+        pattern = f".{escape(written.name)}.{'[0-9a-f]' * 8}"
+        for path in written.parent.glob(pattern):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime >= older_than:
                     path.unlink()
@@ -460,8 +461,9 @@ def _same(
 
 
 def _remove(path: Path) -> None:
+    """Remove a file; a link to it stays, and the next one is written where it points."""
     with suppress(OSError):
-        path.unlink()
+        Path(os.path.realpath(path)).unlink()
 
 
 def _listed(parts: Sequence[str], most: int = 5) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -147,15 +148,27 @@ def checksum(arrays: Mapping[str, NDArray]) -> str:
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file as a whole: a failure leaves the one that was there."""
-    path = Path(path)
+    """Write a file as a whole: a failure leaves the one that was there.
+
+    The new one has its permissions, and stands where a link pointed to.
+    """
+    path = Path(os.path.realpath(path))
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(beside, flags, 0o666), "wb") as file:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        mode = None
+    try:
+        with os.fdopen(
+            os.open(beside, flags, 0o666 if mode is None else mode), "wb"
+        ) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            with suppress(OSError):  # file systems without permissions
+                os.chmod(beside, mode)
         os.replace(beside, path)
     except BaseException:
         with suppress(OSError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -200,16 +200,21 @@ class SequenceNet(NeuralNet):
         ``epochs``, a ``checkpoint`` and ``interrupts`` may be passed.
         """
         keep_freed_memory()
-        n_epochs = len(self.history) + self.max_epochs  # of the whole training
-        self.notify("on_train_begin", X=X, y=y)
+        n_before = len(self.history)
+        n_epochs = n_before + self.max_epochs  # of the whole training
         try:
-            work = n_epochs * recurrent_work(self, X)
-            with one_thread_each(), expected_work(work):
-                self.fit_loop(X, y, **kwargs)
-        except StopTraining:
-            pass  # a callback ends training
+            try:
+                self.notify("on_train_begin", X=X, y=y)
+                work = n_epochs * recurrent_work(self, X)
+                with one_thread_each(), expected_work(work):
+                    self.fit_loop(X, y, **kwargs)
+            except StopTraining:
+                pass  # a callback ends training
+            finally:
+                with suppress(StopTraining):  # it has ended
+                    self.notify("on_train_end", X=X, y=y)
         finally:
-            self.notify("on_train_end", X=X, y=y)
+            self.drop_unfinished_epoch(n_before, validated=y is not None)
             release_torch(self.callbacks_)
             self._set_training(False)
             self.optimizer_.zero_grad(set_to_none=True)
@@ -274,7 +279,8 @@ class SequenceNet(NeuralNet):
         self.best_: dict[str, float] = {}
         epochs = self.max_epochs if epochs is None else epochs
         first = 0 if checkpoint is None else checkpoint.begin(self, updates)
-        interrupts.n_updates = first
+        # before the first update there is nothing to keep, but for members trained before
+        interrupts.n_updates += first
         for epoch in range(first + 1, epochs + 1):
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
@@ -367,6 +373,15 @@ class SequenceNet(NeuralNet):
         return self.criterion_.total(outputs, micro_batch.targets, micro_batch.weights)
 
     # --- state -----------------------------------------------------------------------
+
+    def drop_unfinished_epoch(self, n_before: int = 0, *, validated: bool) -> None:
+        """Delete the history's last row if it is of an epoch that is not over.
+
+        The first ``n_before`` rows are of earlier trainings.
+        """
+        last = "valid_loss" if validated else "train_loss"
+        while len(self.history) > n_before and last not in self.history[-1]:
+            del self.history[-1]
 
     def snapshot(self) -> dict[str, Any]:
         """Return copies of what training changes, for ``restore``."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import signal
 import time
+import warnings
 
 import joblib
 import numpy as np
@@ -18,6 +20,7 @@ from skorch.callbacks import Callback
 from skrnn import SequenceClassifier, SequenceRegressor, StopTraining
 from skrnn.inspection import gradient_norms, hidden_states
 from skrnn.persistence import load_model, save_model
+from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet
 from skrnn.training.updates import Diverged
 
@@ -189,6 +192,74 @@ def test_callbacks_of_scikit_learn_see_the_ensemble_grow():
     ]
     found = monitor.get_logs().data_as_pandas["neg_log_loss"]
     assert_allclose(found, [scores[-1], *scores], rtol=1e-5)  # the fit, and its members
+
+
+class StopAfter:
+    """A callback of scikit-learn that wants the end after so many subtasks."""
+
+    def __init__(self, n_subtasks):
+        self.n_subtasks = n_subtasks
+
+    def setup(self, estimator, context):
+        assert context.max_subtasks == 3
+
+    def teardown(self, estimator, context):
+        assert context.task_name == "fit"
+
+    def on_fit_task_begin(self, estimator, context):
+        assert estimator.n_estimators == 3
+
+    def on_fit_task_end(self, estimator, context):
+        return context.task_name == "epoch" and context.task_id + 1 == self.n_subtasks
+
+
+@pytest.mark.parametrize(("n_jobs", "n_members"), [(None, 2), (2, 3)])
+def test_a_callback_of_scikit_learn_ends_an_ensemble(n_jobs, n_members, tmp_path):
+    model = small(n_estimators=3, n_jobs=n_jobs, checkpoint=tmp_path / "model")
+    model.set_callbacks(StopAfter(2)).fit(TEXTS, LABELS)
+    assert len(model.estimators_) == n_members
+    assert not list(tmp_path.iterdir())
+
+
+class PressAt(Callback):
+    """Presses Ctrl-C when the training of one member begins, or in its second epoch."""
+
+    n_begun = 0
+
+    def __init__(self, member, n_epochs):
+        self.member = member
+        self.n_epochs = n_epochs
+
+    def on_epoch_begin(self, net, **kwargs):
+        PressAt.n_begun += len(net.history) == 1
+        if (PressAt.n_begun, len(net.history)) == (self.member, self.n_epochs):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("member", "n_epochs", "warned"),
+    [(1, 2, "1 of 3 members are"), (2, 1, "2 of 3 members are"), (3, 1, None)],
+)
+def test_ctrl_c_keeps_the_members_trained_so_far(member, n_epochs, warned, monkeypatch):
+    monkeypatch.setattr(PressAt, "n_begun", 0)
+    monkeypatch.setattr(Interrupts, "last", -np.inf)
+    model = small(n_estimators=3, on_interrupt="keep")
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.set_params(callbacks=[PressAt(member, n_epochs)]).fit(TEXTS, LABELS)
+    assert len(model.estimators_) == member
+    first, *texts = (str(one.message) for one in found)
+    assert first.startswith("Ctrl-C ends training")
+    assert texts == ([] if warned is None else [f"Ctrl-C: {warned} trained"])
+
+
+def test_ctrl_c_before_the_first_update_of_an_ensemble_raises(monkeypatch):
+    monkeypatch.setattr(PressAt, "n_begun", 0)
+    monkeypatch.setattr(Interrupts, "last", -np.inf)
+    model = small(n_estimators=3, on_interrupt="keep", callbacks=[PressAt(1, 1)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(TEXTS, LABELS)
+    assert not hasattr(model, "net_")
 
 
 def test_each_member_has_callbacks_of_its_own():

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from skrnn import SequenceClassifier
+from skrnn import SequenceClassifier, StopTraining
 from skrnn.persistence import load_model, save_model
 from skrnn.preprocessing import StepwiseTransformer
 
@@ -102,6 +102,20 @@ def test_a_callback_ends_training_after_an_epoch(make_any, X, y, outputs):
     assert recorder.events == the_tasks(n_epochs=5, n_run=2)
     two = make_any(max_epochs=2, lr_schedule="constant").fit(X, y)
     assert_array_equal(outputs(model, X), outputs(two, X))
+
+
+@pytest.mark.parametrize("moment", ["on_train_begin", "on_batch_end", "on_train_end"])
+def test_a_callback_of_skorch_may_stop_a_fit_before_its_first_epoch_ends(
+    make_any, X, y, outputs, moment
+):
+    def stop(net, **kwargs):
+        raise StopTraining
+
+    callback = Callback()
+    setattr(callback, moment, stop)
+    model = make_any(max_epochs=2, callbacks=[callback]).fit(X, y)
+    assert model.n_iter_ == len(model.history_) == (2 if moment == "on_train_end" else 0)
+    assert np.isfinite(outputs(model, X)).all()
 
 
 # --- one estimator -------------------------------------------------------------------

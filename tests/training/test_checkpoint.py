@@ -344,11 +344,42 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(make, path):
     assert sorted(path.parent.iterdir()) == sorted(others)
 
 
+def test_a_link_stays_and_leads_to_the_file(make, stopped, path, tmp_path):
+    (tmp_path / "disk").mkdir()
+    target = tmp_path / "disk" / "file"
+    path.symlink_to(target)
+    stopped()
+    assert path.is_symlink()
+    assert target.is_file()
+    assert len(make().fit(WORDS, LABELS).history_) == 6
+    assert path.is_symlink()
+    assert not target.exists()
+
+
 def test_another_file_with_the_name_of_a_stage_is_not_removed(make, path):
     beside = path.with_name("one.checkpoint.calibration")
     beside.write_text("my notes")
     make().fit(WORDS, LABELS)
     assert beside.read_text() == "my notes"
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_a_random_state_is_put_back_so_that_its_fit_resumes(
+    make, path, monkeypatch, n_estimators
+):
+    given = {"early_stopping": True, "n_estimators": n_estimators}
+    whole = make(checkpoint=None, random_state=np.random.RandomState(3), **given)
+    random = np.random.RandomState(3)
+    model = make(random_state=random, **given)
+    monkeypatch.setattr(Stop, "epoch", 4)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(WORDS, LABELS)
+    assert random.randint(2**31 - 1) == np.random.RandomState(3).randint(2**31 - 1)
+    random.seed(3)
+    monkeypatch.setattr(Stop, "epoch", None)
+    found = model.fit(WORDS, LABELS).predict_proba(WORDS)
+    assert_array_equal(found, whole.fit(WORDS, LABELS).predict_proba(WORDS))
+    assert not list(path.parent.iterdir())
 
 
 @pytest.mark.parametrize("n_estimators", [1, 2])

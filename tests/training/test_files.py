@@ -27,6 +27,29 @@ def path(tmp_path):
     return tmp_path / "model"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_replaced_file_keeps_its_permissions(path, mode):
+    path.chmod(mode)
+    replace_file(path, b"new")
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links may need rights elsewhere")
+def test_a_link_stays_and_its_file_is_replaced(path, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    link, absent = folder / "link", folder / "absent"
+    link.symlink_to(path)
+    absent.symlink_to(tmp_path / "new")
+    replace_file(link, b"new")
+    replace_file(absent, b"new")
+    assert link.is_symlink()
+    assert path.read_bytes() == (tmp_path / "new").read_bytes() == b"new"
+    assert sorted(os.listdir(folder)) == ["absent", "link"]
+
+
 def entry_of(content):
     (size,) = struct.unpack("<Q", content[:8])
     return size, json.loads(content[8 : 8 + size])

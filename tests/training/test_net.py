@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import skorch.callbacks
 import torch
+from skorch.callbacks import Callback
 
+from skrnn import StopTraining
 from skrnn.training import order
 from skrnn.training.collate import Batch, Collator, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
@@ -222,7 +224,53 @@ def test_training_can_resume_after_an_interrupt(make_net, make_examples):
         net.partial_fit(make_examples(), epochs=2)
     net.use_callbacks([])
     net.partial_fit(make_examples(), epochs=2)
-    assert len(net.history) == 3
+    assert [row["epoch"] for row in net.history] == [1, 2]
+
+
+class Stops(Callback):
+    """Ends training at one moment of its second epoch, or before or after all."""
+
+    def __init__(self, moment, training=True):
+        self.moment = moment
+        self.training = training
+        setattr(self, moment, self.stop)
+
+    def stop(self, net, training=None, **kwargs):
+        if self.moment.startswith("on_train"):
+            raise StopTraining
+        if len(net.history) == 2 and training in (None, self.training):
+            raise StopTraining
+
+
+@pytest.mark.parametrize(
+    ("moment", "training", "n_rows"),
+    [
+        ("on_train_begin", True, 0),
+        ("on_epoch_begin", True, 1),
+        ("on_batch_end", True, 1),
+        ("on_batch_end", False, 1),
+        ("on_epoch_end", True, 2),
+        ("on_train_end", True, 3),
+    ],
+)
+def test_a_callback_may_end_training_at_any_moment(
+    moment, training, n_rows, make_net, make_examples
+):
+    net = make_net()
+    net.use_callbacks([Stops(moment, training)])
+    net.partial_fit(make_examples(), make_examples(), epochs=3)
+    assert [row["epoch"] for row in net.history] == list(range(1, n_rows + 1))
+    assert all({"train_loss", "valid_loss"} <= row.keys() for row in net.history)
+    assert not net.module_.training
+    assert all(p.grad is None for p in net.module_.parameters())
+
+
+def test_rows_of_earlier_trainings_stay(make_net, make_examples):
+    net = make_net()
+    net.partial_fit(make_examples(), epochs=1)
+    net.use_callbacks([Stops("on_batch_end")])
+    net.partial_fit(make_examples(), make_examples(), epochs=3)
+    assert [row["epoch"] for row in net.history] == [1]
 
 
 def step_losses(net, examples):
