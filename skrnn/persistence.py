@@ -119,6 +119,8 @@ LEARNED = {
 }
 #: Parameters of the architecture that files may lack, since they came later.
 ADDED = {"n_estimators"}
+#: Parameters that say how and where the author trained; a loaded estimator has the defaults.
+LEFT_OUT = {"checkpoint", "n_jobs", "on_interrupt", "verbose"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
 #: What each optimizer keeps of a weight.
 KEPT_BY = {
@@ -199,6 +201,9 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     included, as JSON. It holds no training data, and the state of the optimizer only with
     ``keep_optimizer=True``. The loaded estimator has the same predictions, bit for bit.
 
+    Left out are ``checkpoint``, ``n_jobs``, ``on_interrupt`` and ``verbose``, which have
+    their defaults after loading, and attributes that you set yourself.
+
     Examples
     --------
     >>> import os, tempfile
@@ -220,7 +225,11 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
             "search by skops or joblib"
         )
     check_is_fitted(estimator)
-    parameters = estimator.get_params(deep=False)
+    parameters = {
+        name: value
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in LEFT_OUT
+    }
     attributes = {
         name: value for name, value in vars(estimator).items() if name in ATTRIBUTES
     }
@@ -300,7 +309,12 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     _expect(document["estimator"] in ESTIMATORS, "it names no estimator")
     check_version(document["estimator"], document["versions"].get("skrnn"))
     parameters, attributes = document["parameters"], document["attributes"]
-    parameters = {name: _from_data(value) for name, value in parameters.items()}
+    parameters = {
+        name: _from_data(value)
+        for name, value in parameters.items()
+        if name not in LEFT_OUT
+    }
+    _expect(not parameters.get("callbacks"), "it has callbacks")
     estimator = ESTIMATORS[document["estimator"]](**parameters)
     check_parameters(estimator)
     _check_attributes(attributes)
@@ -540,6 +554,7 @@ def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> Sequenc
     settings = data["settings"] | {
         "criterion": LOSSES[data["criterion"]],
         "optimizer": data["optimizer"],
+        "verbose": 0,
     }
     net = SequenceNet.__new__(SequenceNet)
     net.__setstate__(

@@ -131,6 +131,27 @@ def test_attributes_of_the_user_are_left_out(model, tmp_path):
     assert vars(load_model(tmp_path / "model.skrnn")).keys() == vars(model).keys()
 
 
+def test_how_the_author_trained_is_left_out(tmp_path):
+    own = {"n_jobs": 2, "on_interrupt": "keep", "checkpoint": tmp_path / "secret"}
+    fitted = SequenceClassifier(**QUICK, **own, verbose=2).fit(X, Y)
+    save_model(fitted, tmp_path / "model.skrnn")
+    assert b"secret" not in (tmp_path / "model.skrnn").read_bytes()
+    back = load_model(tmp_path / "model.skrnn")
+    found = [back.n_jobs, back.on_interrupt, back.checkpoint, back.verbose]
+    assert found == [None, "raise", None, 0]
+    assert back.net_.verbose == 0
+
+
+def test_paths_in_a_file_are_not_kept(path):
+    def change(document, arrays):
+        names, items = document["parameters"]["$"][1:]
+        names.append("checkpoint")
+        items.append("/etc/passwd")
+
+    changed(path, change)
+    assert load_model(path).checkpoint is None
+
+
 def test_a_generator_gives_away_no_token_that_it_left_out(tmp_path):
     texts = ["anna ben anna ben", "ben anna secret anna"]
     model = SequenceGenerator(**QUICK, tokenizer="word", min_count=2).fit(texts)
