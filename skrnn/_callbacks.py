@@ -22,11 +22,7 @@ __all__ = [
     "FitTasks",
     "as_one_task",
     "callback_management_context",
-    "without_callbacks",
 ]
-
-#: Where scikit-learn keeps what ``set_callbacks`` was given; a clone gets the same.
-ATTRIBUTE = "_skl_callbacks"
 
 
 class FitTasks:
@@ -117,8 +113,3 @@ def as_one_task(method: Any) -> Any:
         return result
 
     return decorated
-
-
-def without_callbacks(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an estimator but for its callbacks."""
-    return {name: value for name, value in attributes.items() if name != ATTRIBUTE}

@@ -33,6 +33,7 @@ from skrnn.data.targets import (
     TokenContinuations,
     TokenTargets,
 )
+from skrnn.data.tokenizers import FunctionTokenizer
 from skrnn.data.vocabulary import N_RESERVED, Vocabulary
 from skrnn.estimators._calibration import Calibration
 from skrnn.estimators._classifier import SequenceClassifier
@@ -51,6 +52,7 @@ from skrnn.estimators._generator import (
     GenerationTask,
     SequenceGenerator,
 )
+from skrnn.estimators._pickling import Removed, without_removed
 from skrnn.estimators._regressor import RegressionTask, SequenceRegressor
 from skrnn.estimators._rows import architecture_of, check_parameters
 from skrnn.estimators._seq2seq import Seq2SeqTransformer
@@ -60,7 +62,7 @@ from skrnn.training import losses as training_losses
 from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.files import ModelFileError, read_file, write_file
 from skrnn.training.net import SequenceNet
-from skrnn.training.optimizers import OPTIMIZERS
+from skrnn.training.optimizers import OPTIMIZERS, RemovedOptimizer
 from skrnn.training.seeding import make_generator
 
 __all__ = ["ModelFileError", "load_model", "save_model"]
@@ -89,7 +91,11 @@ LOSSES: dict[str, type[nn.Module]] = {
     if isinstance(value, type) and issubclass(value, nn.Module)
 }
 #: What a document may hold instances of.
-HELD = CLASSES | {"Calibration": Calibration}
+HELD = CLASSES | {
+    "Calibration": Calibration,
+    "FunctionTokenizer": FunctionTokenizer,
+    "Removed": Removed,
+}
 #: The fitted attributes that a file may hold, and their types.
 ATTRIBUTES: dict[str, tuple[type, ...]] = {
     "_inputs": (Inputs, SeriesInputs),
@@ -119,7 +125,11 @@ LEARNED = {
 }
 #: Parameters of the architecture that files may lack, since they came later.
 ADDED = {"n_estimators"}
+#: Parameters that say how and where the author trained; a loaded estimator has the defaults.
+LEFT_OUT = {"checkpoint", "n_jobs", "on_interrupt", "verbose"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
+#: Stands for a class of the user's that was not written.
+NO_OPTIMIZER = ("RemovedOptimizer", None)
 #: What each optimizer keeps of a weight.
 KEPT_BY = {
     "adam": {"step", "exp_avg", "exp_avg_sq"},
@@ -184,7 +194,8 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     ------
     TypeError
         If the estimator is none of skrnn's, or if a parameter cannot be written: a function
-        as tokenizer, callbacks, an optimizer's class. Nothing is written.
+        as tokenizer, callbacks, an optimizer's class. Nothing is written. After
+        ``set_params`` with another value it is, without the function or the class of ``fit``.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -198,6 +209,9 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
     The file is one of safetensors: the weights as arrays, and all else, the parameters
     included, as JSON. It holds no training data, and the state of the optimizer only with
     ``keep_optimizer=True``. The loaded estimator has the same predictions, bit for bit.
+
+    Left out are ``checkpoint``, ``n_jobs``, ``on_interrupt`` and ``verbose``, which have
+    their defaults after loading, and attributes that you set yourself.
 
     Examples
     --------
@@ -220,15 +234,22 @@ def save_model(estimator: Any, path: str | os.PathLike[str]) -> None:
             "search by skops or joblib"
         )
     check_is_fitted(estimator)
-    parameters = estimator.get_params(deep=False)
-    attributes = {
-        name: value for name, value in vars(estimator).items() if name in ATTRIBUTES
+    parameters = {
+        name: value
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in LEFT_OUT
     }
+    learned = without_removed(
+        {k: v for k, v in vars(estimator).items() if k in ATTRIBUTES or k == "net_"},
+        estimator.get_params(deep=False),
+        estimator._fitted_parameters,
+    )
+    attributes = {k: v for k, v in learned.items() if k != "net_"}
     attributes["_fitted_parameters"] = {
         name: _as_data(name, value)
         for name, value in attributes["_fitted_parameters"].items()
     }
-    net, weights = _nets_as_data(estimator.net_)
+    net, weights = _nets_as_data(learned["net_"])
     document = {
         "estimator": name,
         "versions": _versions(),
@@ -300,7 +321,12 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     _expect(document["estimator"] in ESTIMATORS, "it names no estimator")
     check_version(document["estimator"], document["versions"].get("skrnn"))
     parameters, attributes = document["parameters"], document["attributes"]
-    parameters = {name: _from_data(value) for name, value in parameters.items()}
+    parameters = {
+        name: _from_data(value)
+        for name, value in parameters.items()
+        if name not in LEFT_OUT
+    }
+    _expect(not parameters.get("callbacks"), "it has callbacks")
     estimator = ESTIMATORS[document["estimator"]](**parameters)
     check_parameters(estimator)
     _check_attributes(attributes)
@@ -359,6 +385,12 @@ def _check_parts(estimator: Any, kind: Any, config: Any) -> None:
         "it reads other data",
     )
     _expect(kind in kinds[type(targets)], "it has another network")
+    tokenizer = getattr(targets, "tokenizer", None)
+    _expect(
+        not isinstance(tokenizer, FunctionTokenizer)
+        or isinstance(tokenizer.function, Removed),
+        "its tokenizer is no function",
+    )
     for codec in (*getattr(inputs, "codecs", ()), getattr(targets, "codec", None)):
         if getattr(codec, "vocabulary", None) is not None:
             _check_vocabulary(codec.vocabulary)
@@ -427,6 +459,10 @@ def _as_data(name: str, value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping) and not isinstance(value, dict):
         return dict(value)
+    if value is RemovedOptimizer:
+        return NO_OPTIMIZER
+    if isinstance(value, Removed):
+        return value
     if callable(value) or (name == "callbacks" and value):
         raise TypeError(
             f"{name}={shown(value)} cannot be stored in a model file, which holds plain "
@@ -445,6 +481,8 @@ def _remedy(name: str) -> str:
 
 def _from_data(value: Any) -> Any:
     """Return a parameter from plain data."""
+    if isinstance(value, tuple) and value == NO_OPTIMIZER:
+        return RemovedOptimizer
     if isinstance(value, tuple) and value[:1] == ("RandomState",):
         random = np.random.RandomState()
         random.set_state(value[1])
@@ -489,7 +527,9 @@ def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
     settings = dict(state["settings"])
     criterion, optimizer = settings.pop("criterion"), settings.pop("optimizer")
     losses = {kind: name for name, kind in LOSSES.items()}
-    if optimizer not in OPTIMIZERS:
+    if optimizer is RemovedOptimizer:
+        optimizer = NO_OPTIMIZER[0]
+    elif optimizer not in OPTIMIZERS:
         raise TypeError(
             f"optimizer={shown(optimizer)} cannot be stored in a model file, which holds "
             f"plain values and no code; {_remedy('optimizer')}"
@@ -508,7 +548,7 @@ def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
         "history": state["history"],
     }
     arrays = {WEIGHTS + name: value for name, value in state["weights"].items()}
-    if "optimizer_state" in state:
+    if "optimizer_state" in state and optimizer in OPTIMIZERS:
         kept = state["optimizer_state"]
         data["optimizer_groups"] = kept["param_groups"]
         data["dropout"] = state["dropout"]
@@ -536,10 +576,15 @@ def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> Sequenc
         and (order.dtype, order.shape) == (state.dtype, state.shape),
         "its random state is none of PyTorch",
     )
-    _expect(data["optimizer"] in OPTIMIZERS, "it names no optimizer")
+    optimizer = data["optimizer"]
+    if optimizer == NO_OPTIMIZER[0]:
+        optimizer = RemovedOptimizer
+    else:
+        _expect(optimizer in OPTIMIZERS, "it names no optimizer")
     settings = data["settings"] | {
         "criterion": LOSSES[data["criterion"]],
-        "optimizer": data["optimizer"],
+        "optimizer": optimizer,
+        "verbose": 0,
     }
     net = SequenceNet.__new__(SequenceNet)
     net.__setstate__(
@@ -556,7 +601,8 @@ def _net_from_data(data: dict[str, Any], weights: dict[str, NDArray]) -> Sequenc
     _expect(len(given) + len(moments) == len(weights), "it has other arrays")
     if "optimizer_groups" in data:
         groups = data["optimizer_groups"]
-        kept = _optimizer_state(net, data["optimizer"], groups, moments)
+        _expect(optimizer in KEPT_BY, "its optimizer keeps nothing")
+        kept = _optimizer_state(net, optimizer, groups, moments)
         stream = data["dropout"]
         _expect(
             isinstance(stream, np.ndarray)

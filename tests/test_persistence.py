@@ -16,7 +16,12 @@ from sklearn.preprocessing import FunctionTransformer
 from skorch.callbacks import EpochTimer
 
 import skrnn
-from skrnn import SequenceClassifier, SequenceGenerator, SequenceTagger
+from skrnn import (
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceTagger,
+)
 from skrnn.persistence import ModelFileError, load_model, save_model
 from skrnn.training.files import read_file, write_file
 
@@ -60,6 +65,38 @@ def test_a_parameter_that_is_code_is_named_and_nothing_written(
     with pytest.raises(TypeError, match=message):
         save_model(fitted, tmp_path / "model.skrnn")
     assert not list(tmp_path.iterdir())
+
+
+def test_code_that_is_no_longer_a_parameter_is_left_out(tmp_path):
+    class Local(torch.optim.Adamax):
+        pass
+
+    texts, path = [" ".join(tokens) for tokens in X], tmp_path / "model"
+    own = {"tokenizer": lambda text: text.split(), "optimizer": Local}
+    fitted = SequenceClassifier(**QUICK, **own, keep_optimizer=True).fit(texts, Y)
+    expected = fitted.predict_proba(X)
+    save_model(fitted.set_params(tokenizer="word", optimizer="adam"), path)
+    for _ in range(2):
+        back = load_model(path)
+        np.testing.assert_array_equal(back.predict_proba(X), expected)
+        with pytest.raises(ValueError, match="tokenizer was changed by set_params"):
+            back.predict(texts)
+        with pytest.raises(ValueError, match=r"was .* when the network was built"):
+            back.partial_fit(X, Y)
+        with pytest.raises(ValueError, match="cannot be trained further"):
+            back.net_.optimizer_.step()
+        save_model(back, path)
+    assert back.fit(texts, Y).predict_proba(texts).shape == expected.shape
+    assert fitted._fitted_parameters["optimizer"] is Local  # it keeps its own
+
+
+def test_a_tokenizer_of_targets_that_is_no_parameter_is_left_out(tmp_path):
+    texts = [" ".join(tokens) for tokens in X]
+    fitted = Seq2SeqTransformer(**QUICK, target_tokenizer=lambda text: text.split())
+    fitted.fit(X, texts).set_params(target_tokenizer="word")
+    save_model(fitted, tmp_path / "model")
+    back = load_model(tmp_path / "model")
+    assert back.predict(X).tolist() == fitted.predict(X).tolist()
 
 
 @pytest.mark.parametrize(
@@ -129,6 +166,27 @@ def test_attributes_of_the_user_are_left_out(model, tmp_path):
     mine._doc_link_template = "mine"
     save_model(mine, tmp_path / "model.skrnn")
     assert vars(load_model(tmp_path / "model.skrnn")).keys() == vars(model).keys()
+
+
+def test_how_the_author_trained_is_left_out(tmp_path):
+    own = {"n_jobs": 2, "on_interrupt": "keep", "checkpoint": tmp_path / "secret"}
+    fitted = SequenceClassifier(**QUICK, **own, verbose=2).fit(X, Y)
+    save_model(fitted, tmp_path / "model.skrnn")
+    assert b"secret" not in (tmp_path / "model.skrnn").read_bytes()
+    back = load_model(tmp_path / "model.skrnn")
+    found = [back.n_jobs, back.on_interrupt, back.checkpoint, back.verbose]
+    assert found == [None, "raise", None, 0]
+    assert back.net_.verbose == 0
+
+
+def test_paths_in_a_file_are_not_kept(path):
+    def change(document, arrays):
+        names, items = document["parameters"]["$"][1:]
+        names.append("checkpoint")
+        items.append("/etc/passwd")
+
+    changed(path, change)
+    assert load_model(path).checkpoint is None
 
 
 def test_a_generator_gives_away_no_token_that_it_left_out(tmp_path):
@@ -295,6 +353,8 @@ def add_weights(document, arrays):
         add_attribute("window_", "<script>"),
         add_attribute("vocabulary_", [1]),
         set_attribute("n_iter_", "<script>"),
+        set_parameter("optimizer", {"$": ["tuple", ["RemovedOptimizer"]]}),
+        set_net(optimizer=["RemovedOptimizer"]),
         set_attribute("n_parameters_", True),
         set_attribute("classes_", "ab"),
         set_attribute("_fitted_parameters", {"$": ["dict", [], []]}),

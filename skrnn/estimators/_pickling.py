@@ -12,6 +12,7 @@ from copy import deepcopy
 from typing import Any
 
 from skrnn.data.steps import shown
+from skrnn.training.optimizers import RemovedOptimizer
 
 #: Packages whose pickles hold functions themselves, and not their names.
 BY_VALUE = ("cloudpickle", "dill")
@@ -50,8 +51,8 @@ class Parameter:
             if not _pickles_by_value():
                 raise pickle.PicklingError(
                     f"{self.name}={shown(self.value)} cannot be pickled: "
-                    f"{str(error)[:200]}. Pass one that a module defines by name, or set "
-                    f"another {self.name} by set_params before"
+                    f"{str(error)[:200]}. Pass what a module defines by name, or change "
+                    f"{self.name} by set_params before"
                 ) from error
         return itself, (self.value,)
 
@@ -71,6 +72,33 @@ def _pickles_by_value() -> bool:
     return False
 
 
+def without_removed(
+    learned: dict[str, Any], parameters: dict[str, Any], fitted: dict[str, Any]
+) -> dict[str, Any]:
+    """Return fitted attributes without users' functions and classes that are no parameters.
+
+    Parameters
+    ----------
+    learned : dict
+        Attributes by name; they are copied if there is such an object.
+    parameters, fitted : dict
+        As of ``state_to_pickle``.
+    """
+    memo = {
+        id(value): stand_in(name)
+        for name, value in fitted.items()
+        if callable(value)
+        and value is not parameters[name]
+        and (name == "optimizer" or not isinstance(value, type))
+    }
+    return deepcopy(learned, memo) if memo else learned
+
+
+def stand_in(name: str) -> Any:
+    """Return what a file holds in place of a user's object."""
+    return RemovedOptimizer if name == "optimizer" else Removed(name)
+
+
 def state_to_pickle(
     state: dict[str, Any], parameters: dict[str, Any], fitted: dict[str, Any]
 ) -> dict[str, Any]:
@@ -85,21 +113,12 @@ def state_to_pickle(
     fitted : dict
         Those of ``fit`` that the fitted parts depend on; empty before.
     """
-    removed = {
-        name: value
-        for name, value in fitted.items()
-        if callable(value)
-        and not isinstance(value, type)
-        and value is not parameters[name]
-    }
-    if removed:  # rare, so the fitted parts may be copied
-        memo = {id(value): Removed(name) for name, value in removed.items()}
-        learned = {k: v for k, v in state.items() if k not in parameters}
-        state = {**state, **deepcopy(learned, memo)}
+    learned = {k: v for k, v in state.items() if k not in parameters}
+    state = {**state, **without_removed(learned, parameters, fitted)}
     wrapped = {
         name: Parameter(name, value)
         for name, value in parameters.items()
-        if callable(value)
+        if callable(value) or (name == "callbacks" and value)
     }
     return {**state, **wrapped}
 

@@ -351,6 +351,21 @@ class AdamW(Adam):
     decoupled = True
 
 
+class RemovedOptimizer(Optimizer):
+    """Stands for the user's class in a file that was written without it."""
+
+    def __init__(self, params: Iterable[Any], **options: Any):
+        super().__init__(params, options)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Raise a ValueError: the network cannot be trained further."""
+        raise ValueError(
+            "optimizer was changed by set_params after fit, so the estimator was stored "
+            "without the class of fit, and cannot be trained further; call fit without "
+            "warm_start"
+        )
+
+
 #: The ``optimizer`` parameter: class and options beside lr and weight_decay.
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "adam": (Adam, {}),

@@ -7,6 +7,8 @@ from copy import copy, deepcopy
 
 import numpy as np
 import pytest
+from skorch.callbacks import Callback, PrintLog
+from torch.optim import Adamax
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier, SequenceGenerator
 
@@ -66,6 +68,51 @@ def test_a_function_that_is_no_longer_a_parameter_is_left_out(kind):
         ):
             loaded.predict(TEXTS[:3])
     assert list(model.predict(TEXTS[:3])) == expected  # the original keeps its own
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_optimizer_class_that_is_no_longer_a_parameter_is_left_out(kept):
+    class Local(Adamax):
+        pass
+
+    model = SequenceClassifier(optimizer=Local, keep_optimizer=kept, **SMALL)
+    model.fit(TOKENS, [0, 1] * 6)
+    expected = model.predict_proba(TOKENS)
+    with pytest.raises(pickle.PicklingError, match=r"^optimizer=.*Local.*cannot be"):
+        pickle.dumps(model)
+    model.set_params(optimizer="adam")
+    loaded = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model))))
+    np.testing.assert_array_equal(loaded.predict_proba(TOKENS), expected)
+    with pytest.raises(ValueError, match=r"^optimizer was .* when the network was built"):
+        loaded.partial_fit(TOKENS, [0, 1] * 6)
+    with pytest.raises(ValueError, match="cannot be trained further"):
+        loaded.net_.optimizer_.step()
+    loaded.fit(TOKENS, [0, 1] * 6)
+    model.set_params(optimizer=Local).partial_fit(TOKENS, [0, 1] * 6)
+
+
+def test_a_type_as_tokenizer_stays():
+    model = SequenceClassifier(tokenizer=list, **SMALL).fit(TEXTS, [0, 1] * 6)
+    expected = model.predict_proba(TEXTS)
+    loaded = pickle.loads(pickle.dumps(model.set_params(tokenizer="char")))
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), expected)
+
+
+def test_callbacks_that_cannot_be_pickled_are_named():
+    class Local(Callback):
+        pass
+
+    for callback in (PrintLog(sink=lambda line: None), Local()):
+        model = SequenceClassifier(callbacks=[callback], **SMALL)
+        model.fit(TOKENS, [0, 1] * 6)
+        with pytest.raises(
+            pickle.PicklingError,
+            match=r"^callbacks=\[.* cannot be pickled: .*change callbacks by set_params",
+        ):
+            pickle.dumps(model)
+        assert deepcopy(model).callbacks[0] is not callback
+        loaded = pickle.loads(pickle.dumps(model.set_params(callbacks=None)))
+        assert loaded.callbacks is None
 
 
 def test_a_named_function_is_pickled():
