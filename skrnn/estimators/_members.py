@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TrainingPlan(NamedTuple):
-    """What the trainings of all members have in common.
+    """Data and options that the trainings of all members share.
 
     Attributes
     ----------
