@@ -1,4 +1,4 @@
-"""Test errors of ensembles beside those of their members.
+"""Test errors of ensembles, compared with those of their members.
 
 Run `python -m benchmarks.ensembles [--quick] [--parts ...] [--seeds ...]`. Everything has
 default parameters.

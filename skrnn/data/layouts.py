@@ -356,7 +356,7 @@ def _column_array(values: Any, name: str) -> NDArray:
 
 
 def _unequal_rows(values: Any, name: str) -> str:
-    """Return the first entry that is no row like the first, for a message."""
+    """Return the first entry that is not a row like the first, for a message."""
     rows = list(values)
     sizes = [
         len(row) if is_sequence(row) and not isinstance(row, str) else None

@@ -135,7 +135,7 @@ def to_array(values: Any) -> NDArray:
 
 
 def unreadable_tensor(value: object) -> str | None:
-    """Return what makes numbers of a tensor that numpy cannot read; None for others."""
+    """Return how to convert a tensor that numpy cannot read; None for others."""
     if not hasattr(value, "detach"):
         return None
     if getattr(value, "is_meta", False) is True:

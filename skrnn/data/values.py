@@ -1,6 +1,6 @@
 """Single values of y and of weights: numbers, or labels.
 
-``layouts`` reads the containers; here the first value that is no number, or no label, is an
+``layouts`` reads the containers; here the first value that is not a number or a label is an
 error that names its place. The values of X are checked in ``steps``.
 """
 
@@ -94,7 +94,7 @@ def _read_number(value: Any, place: str) -> float:
 
 
 def check_label_column(column: NDArray, name: str) -> None:
-    """Raise an error that names the first entry of a column that can be no label."""
+    """Raise an error that names the first entry of a column that cannot be a label."""
     kind, flat = column.dtype.kind, column.reshape(-1)
     if kind in "biuU" or (kind == "f" and _are_whole(flat)):
         return

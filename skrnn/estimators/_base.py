@@ -408,7 +408,7 @@ class BaseSequenceEstimator(
         warm: bool,
         in_parts: bool,
     ) -> TrainingPlan:
-        """Return what the trainings of all members have in common."""
+        """Return the data and options that the trainings of all members share."""
         weigh = partial(loss_weights, self._targets, self.class_weight)
         weight, scale = weigh(train, train, 1.0 if in_parts else None)
         dataset = self._make_dataset(train, weight, training=True)
@@ -535,10 +535,10 @@ class BaseSequenceEstimator(
         )
 
     def _check_answers(self, train: CheckedData) -> None:
-        """Warn if what a trained network says of its own training data is worthless."""
+        """Warn if the predictions for the training data are degenerate."""
         some = self._targets.varied(train)
         if some is None or isinstance(self.class_weight, Mapping):
-            return  # the user says what a label is worth, be it nothing
+            return  # the user weights the labels, possibly by 0
         asked = train.take(some, with_raw=False)
         encoded = self._make_dataset(asked, None, training=False).sequences
         answering = copy(self)
@@ -567,7 +567,7 @@ class BaseSequenceEstimator(
     def _state_of(
         self, members: Sequence[tuple[SequenceNet, int]], plan: TrainingPlan
     ) -> dict[str, Any]:
-        """Return what training sets, if these members are the ensemble."""
+        """Return the attributes that training sets, if these members are the ensemble."""
         net = EnsembleNet([member for member, _ in members])
         return {
             "net_": net,
@@ -777,7 +777,7 @@ class BaseSequenceEstimator(
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds."""
+        """Return the state that is pickled."""
         fitted = vars(self).get("_fitted_parameters", {})
         given = self.get_params(deep=False)
         return state_to_pickle(super().__getstate__(), given, fitted)

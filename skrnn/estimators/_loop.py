@@ -63,7 +63,7 @@ class Budget(NamedTuple):
         return (self.of_few_tokens if n_tokens <= FEW_TOKENS else None) or self
 
     def _text(self, describe: Callable[[Budget], str]) -> str:
-        """Return what ``describe`` says of the budget and of those of other inputs."""
+        """Return the description of this budget and of those for other inputs."""
         others = {
             f"for a vocabulary of up to {FEW_TOKENS} tokens": self.of_few_tokens,
             "for features alone": self.of_features,

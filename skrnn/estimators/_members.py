@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TrainingPlan(NamedTuple):
-    """Data and settings that the trainings of all members share.
+    """Data and options that the trainings of all members share.
 
     Attributes
     ----------

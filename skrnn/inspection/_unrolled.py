@@ -435,7 +435,7 @@ STATIC_PART = "static columns"
 
 
 def vector_rows(drawing: Drawing, shown: UnrolledNetworkDisplay) -> dict[str, VectorRow]:
-    """Return what makes vectors of the steps that each recurrent part reads."""
+    """Return the layers that embed the steps of each recurrent part."""
     found, has = {}, set(drawing.weights["part"])
     joins = bool(shown.static) and shown.static_in_steps
     for part, makers in LOOKED_UP.items():

@@ -15,7 +15,7 @@ RTOL, ATOL = 1e-5, 1e-6
 
 
 def predictions(model: Any, X: Any) -> dict[str, list[Any]]:
-    """Return what each method of a fitted estimator gives, one entry a sequence."""
+    """Return the results of each method of a fitted estimator, one entry a sequence."""
     found = {}
     for name in methods_of(model):
         rows = getattr(model, name)(X)

@@ -147,7 +147,7 @@ def trial_of(estimator: Any, setting: Setting) -> Trial:
 
 
 def _known(estimator: Any, setting: Setting) -> Trial | Exception:
-    """Return what this run of the checks has made of an estimator and a setting."""
+    """Return the outcome of fitting an estimator to a setting, once in a run of the checks."""
     parameters = estimator.get_params()
     known = setting.fitted.get(setting.inputs)
     if known is None or not known.is_of(estimator, parameters):

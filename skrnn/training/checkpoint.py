@@ -72,7 +72,7 @@ PARTS = {"fit", "environment", "seeds", "finished", "n_epochs", "state"}
 
 
 class FitIdentity(NamedTuple):
-    """What two fits must have in common so that one resumes the other.
+    """Identity of a fit: a checkpoint is resumed by a fit with the same one.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class Checkpoint:
     ValueError
         If the file belongs to another fit, or its directory does not exist.
     ModelFileError
-        If it is no checkpoint, or damaged.
+        If it is not a checkpoint, or damaged.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class Checkpoint:
         return int(self.found["n_epochs"])
 
     def _read(self) -> dict[str, Any]:
-        """Return what the file holds; an error unless it is of this fit."""
+        """Return the content of the file; an error unless it is of this fit."""
         try:
             text, arrays = read_file(self.path)
         except ModelFileError as error:
@@ -253,7 +253,7 @@ class Checkpoint:
             document["state"] = unpack(document["state"], arrays)
         except (LookupError, AttributeError, TypeError, ValueError) as error:
             raise ModelFileError(
-                f"checkpoint={str(self.path)!r} is no checkpoint of skrnn: {shown(error)}"
+                f"checkpoint={str(self.path)!r} is not a checkpoint of skrnn: {shown(error)}"
             ) from error
         if differences:
             raise ValueError(
@@ -441,7 +441,7 @@ def _checked(given: str) -> Path:
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced; None if there is none."""
+    """Return properties that change when a file is replaced; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -548,7 +548,7 @@ def refuse_state(name: str, callback: Any, state: Sequence[str]) -> None:
 
 
 def identity_of_callbacks(callbacks: Sequence[Any]) -> list[Any]:
-    """Return what two fits must have in common of their callbacks."""
+    """Return the classes and parameters of callbacks, which identify a fit."""
     found = []
     for entry in callbacks:
         callback = entry[-1] if isinstance(entry, tuple | list) and entry else entry

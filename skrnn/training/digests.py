@@ -17,7 +17,7 @@ from torch import Tensor
 #: Attributes of skrnn's validated data that training does not read: the user's containers, and
 #: names in messages.
 LEFT_OUT = {"raw", "name", "named", "form", "origin", "panel"}
-#: Bytes of a digest that tell one fit from another.
+#: Bytes of a digest, enough to distinguish fits.
 N_BYTES = 16
 
 

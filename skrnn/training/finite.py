@@ -81,7 +81,7 @@ def _name(dataset: EncodedDataset, indices: NDArray[np.int64]) -> str:
 
 
 def _advice(net: SequenceNet) -> str:
-    """Return what makes outputs finite."""
+    """Return how to obtain finite outputs, for a message."""
     ways = "Pass sequences of lengths and values like those of training"
     if any(not cell.is_bounded for cell in net.module_.cells().values()):
         ways += (

@@ -1,4 +1,4 @@
-"""Tells scikit-learn's callbacks of the epochs, and ends training when one asks for it."""
+"""Calls scikit-learn's callbacks for each epoch, and ends training when one asks for it."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def predict_pooling_weights(net: SequenceNet, dataset: EncodedDataset) -> Ragged
 def _row_by_step(
     net: SequenceNet, dataset: EncodedDataset, compute: Compute
 ) -> RaggedArray:
-    """Return what ``compute`` makes of each batch, ``(B, T, ...)``, at real steps."""
+    """Return the results of ``compute`` for each batch, ``(B, T, ...)``, at real steps."""
     steps = dataset.sequences.steps
     values: NDArray | None = None
     with evaluation(net, recurrent_work(net, dataset)):

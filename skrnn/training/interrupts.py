@@ -28,7 +28,7 @@ class Interrupts:
 
     Before, and where the last one was less than ``SECONDS`` ago, also in another training,
     it raises KeyboardInterrupt as usual. So it does outside the main thread and the main
-    process, where nothing is installed: a worker must not go on when its search has ended.
+    process, where nothing is installed: a worker must stop when its search has ended.
 
     Parameters
     ----------

@@ -402,7 +402,7 @@ class SequenceNet(NeuralNet):
         del self.history[snapshot["history"] :]
 
     def training_state(self) -> dict[str, Any]:
-        """Return what training changes as it is now, for ``load_training_state``."""
+        """Return the present state of training, for ``load_training_state``."""
         return {
             "module": self.module_.state_dict(),
             "optimizer": self.optimizer_.state_dict(),

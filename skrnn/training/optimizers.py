@@ -21,7 +21,7 @@ MAX_MOMENTUM = 256
 
 
 class MissedUpdates:
-    """What a row misses whose last update was ``t``, by ``t``.
+    """Factors of the updates that a row has missed since update ``t``, by ``t``.
 
     Until update ``s`` it is moved by the sum over ``j`` from ``t + 1`` to ``s`` of
     ``rate[j] * (beta1 / sqrt(beta2)) ** (j - t)`` times its ``exp_avg / sqrt(exp_avg_sq)``

@@ -131,7 +131,7 @@ class Updates:
         self.norm_total = self.norm_max = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what one epoch leaves to the next."""
+        """Return the state that the next epoch continues from."""
         return {name: getattr(self, name) for name in KEPT}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

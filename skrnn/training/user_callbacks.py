@@ -44,7 +44,7 @@ def prepare_callbacks(
     Raises
     ------
     TypeError
-        If one is no callback.
+        If one is not a callback.
     ValueError
         If one of skorch's would fail during training.
     """

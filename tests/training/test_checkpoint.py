@@ -201,7 +201,7 @@ def test_a_damaged_file_is_refused_and_kept(make, stopped, path, damage):
 
 def test_a_model_file_is_no_checkpoint(make, path):
     save_model(make(checkpoint=None, callbacks=None).fit(WORDS, LABELS), path)
-    with pytest.raises(ModelFileError, match="is no checkpoint of skrnn"):
+    with pytest.raises(ModelFileError, match="is not a checkpoint of skrnn"):
         make().fit(WORDS, LABELS)
     assert path.exists()
 
