@@ -281,6 +281,11 @@ def set_ids(tokens, ids):
     return change
 
 
+def hide_a_method(document, arrays):
+    names, items = document["attributes"]["$"][1:]
+    items[names.index("_targets")]["$"][2]["decode"] = "x"
+
+
 def set_fitted_parameter(name, value):
     def change(document, arrays):
         names, items = document["attributes"]["$"][1:]
@@ -377,6 +382,7 @@ def add_weights(document, arrays):
         set_ids(["a", "b", "c"], [2, 3, 4]),
         set_ids(["a", "b"], [2, 10**6]),
         set_ids(["a", "b"], [3, 3]),
+        hide_a_method,
     ],
 )
 def test_hostile_documents_are_refused(path, change):

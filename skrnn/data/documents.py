@@ -243,6 +243,8 @@ class _Reader:
         }
         if (known and known != fields.keys()) or not all(map(str.isidentifier, fields)):
             raise ValueError(f"other attributes than those of {cls.__name__}")
+        if any(callable(getattr(cls, name, None)) for name in fields):
+            raise ValueError(f"an attribute hides a method of {cls.__name__}")
         instance = cls.__new__(cls)
         self.instances[number] = instance  # before its attributes, which may hold it
         vars(instance).update({name: self.read(v) for name, v in fields.items()})

@@ -15,6 +15,7 @@ import pytest
 import skops.io
 from numpy.testing import assert_array_equal
 from skorch.callbacks import EpochTimer, LRScheduler
+from torch.optim import Adamax
 
 from skrnn import SequenceClassifier, SequenceRegressor
 from skrnn.persistence import load_model, save_model
@@ -116,6 +117,38 @@ def test_several_kinds_of_targets_are_restored(restored, tmp_path):
     ).fit(X, X[:, :2])
     back = restored(model, tmp_path)
     assert_array_equal(back.predict_quantiles(X), model.predict_quantiles(X))
+
+
+def split_words(text):
+    return text.split()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n_estimators": 2},
+        {"tokenizer": split_words},
+        {"optimizer": Adamax},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_skops_needs_the_types_of_the_guide_and_those_of_the_user(parameters):
+    X, y = ["a b", "b", "a a", "b a"] * 3, [0, 1] * 6
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, **parameters).fit(X, y)
+    of_user = {
+        f"{value.__module__}.{value.__qualname__}"
+        for value in parameters.values()
+        if callable(value)
+    }
+    dumped = skops.io.dumps(model)
+    found = skops.io.get_untrusted_types(data=dumped)
+    assert set(found) - set(TRUSTED) == of_user
+    back = skops.io.loads(dumped, trusted=[*TRUSTED, *of_user])
+    assert_array_equal(back.predict_proba(X), model.predict_proba(X))
+    without = model.set_params(tokenizer="word", optimizer="adam")
+    back = skops.io.loads(skops.io.dumps(without), trusted=TRUSTED)
+    tokens = [text.split() for text in X]
+    assert_array_equal(back.predict_proba(tokens), model.predict_proba(tokens))
 
 
 SCRIPT = """
