@@ -295,7 +295,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Examples
     --------
     >>> import os, tempfile
-    >>> from skrnn import RegressionTask, SequenceRegressor
+    >>> from skrnn import SequenceRegressor
     >>> from skrnn.persistence import load_model, save_model
     >>> model = SequenceRegressor(hidden_size=4, max_epochs=2, random_state=0)
     >>> model = model.fit([[0.1, 0.2], [0.3]] * 4, [1.0, 2.0] * 4)
