@@ -83,10 +83,11 @@ def train_members(
     checkpoints : sequence of Checkpoint or None
         Of each member.
     interrupts : Interrupts
-        Members whose training has not begun when it is requested are left out.
+        New members whose training has not begun when it is requested are left out, others
+        stay as they are.
     stop : callable
-        ``stop()`` says after each member whether the others are left out. It is not
-        called where they train side by side.
+        ``stop()`` says after each member whether the others are left out, or stay as they
+        are. It is not called where they train side by side.
 
     Raises
     ------
@@ -118,6 +119,10 @@ def train_members(
             n_trained += 1
             yield result
             if in_turn and stop():
+                # what was trained before stays
+                yield from (
+                    (one, 0) for one in starts[i + 1 :] if not isinstance(one, int)
+                )
                 break
     if interrupts.requested and n_trained < len(jobs):
         warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
@@ -172,7 +177,7 @@ def _train_member(
 ) -> tuple[SequenceNet, int] | Diverged | None:
     """Return the trained network of a member and its epochs, or why there is none."""
     if interrupts.requested or interrupts.aborted:
-        return None
+        return None if isinstance(start, int) else (start, 0)
     with interrupts.member():
         net = member._build_net(plan, start) if isinstance(start, int) else start
         try:

@@ -221,6 +221,15 @@ def test_a_callback_of_scikit_learn_ends_an_ensemble(n_jobs, n_members, tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_members_that_a_warm_start_does_not_reach_stay_as_they_are():
+    model = small(n_estimators=3, warm_start=True).fit(TEXTS, LABELS)
+    before = [weights(net) for net in model.net_.nets]
+    model.set_callbacks(StopAfter(2)).fit(TEXTS, LABELS)
+    assert [len(net.history) for net in model.net_.nets] == [6, 6, 3]
+    for name, value in weights(model.net_.nets[2]).items():
+        assert_array_equal(value, before[2][name])
+
+
 class PressAt(Callback):
     """Presses Ctrl-C when the training of one member begins, or in its second epoch."""
 
