@@ -376,8 +376,9 @@ class BaseSequenceEstimator(
         in_parts: bool,
         is_part: bool,
     ) -> None:
-        plan = self._plan(train, held_out, every, warm=warm, in_parts=in_parts)
-        plan = plan._replace(stops=stops)
+        plan = self._plan(
+            train, held_out, every, warm=warm, stops=stops, in_parts=in_parts
+        )
         if self.n_estimators > 1:
             starts = self.net_.nets if warm else seeds.draw_members(self.n_estimators)
             trained: list[tuple[SequenceNet, int]] = []
@@ -396,8 +397,7 @@ class BaseSequenceEstimator(
         else:
             net = self.net_ if warm else self._build_net(plan, seeds.draw())
             self._train_net(net, plan, checkpoints[0], interrupts)
-            self.batch_size_, self.lr_ = plan.batch_size, plan.lr
-            self.n_parameters_ = net.n_parameters
+            self.__dict__.update(_trained(net, self.n_iter_, plan))
 
     def _plan(
         self,
@@ -405,8 +405,9 @@ class BaseSequenceEstimator(
         held_out: CheckedData | None,
         every: CheckedData,
         *,
-        warm: bool,
-        in_parts: bool,
+        warm: bool = False,
+        stops: bool = False,
+        in_parts: bool = False,
     ) -> TrainingPlan:
         """Return the data and options that the trainings of all members share."""
         weigh = partial(loss_weights, self._targets, self.class_weight)
@@ -431,6 +432,7 @@ class BaseSequenceEstimator(
             schedule=schedule,
             warm=warm,
             in_parts=in_parts,
+            stops=stops,
         )
 
     def _train_net(
@@ -556,26 +558,14 @@ class BaseSequenceEstimator(
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""
         net = deepcopy(self.net_)
         net.drop_unfinished_epoch(validated=False)
-        return {
-            "net_": net,
-            "n_iter_": n_epochs,
-            "batch_size_": plan.batch_size,
-            "lr_": plan.lr,
-            "n_parameters_": net.n_parameters,
-        }
+        return _trained(net, n_epochs, plan)
 
     def _state_of(
         self, members: Sequence[tuple[SequenceNet, int]], plan: TrainingPlan
     ) -> dict[str, Any]:
         """Return the attributes that training sets, if these members are the ensemble."""
         net = EnsembleNet([member for member, _ in members])
-        return {
-            "net_": net,
-            "n_iter_": max(n_epochs for _, n_epochs in members),
-            "batch_size_": plan.batch_size,
-            "lr_": plan.lr,
-            "n_parameters_": net.n_parameters,
-        }
+        return _trained(net, max(n_epochs for _, n_epochs in members), plan)
 
     @property
     def history_(self) -> pd.DataFrame:
@@ -763,7 +753,7 @@ class BaseSequenceEstimator(
             data = fresh._check_data(X, y, None, warm=False)
             fresh._fit_parts(data, data, None)
             fresh._targets.observe(data)
-        plan = fresh._plan(data, None, data, warm=False, in_parts=False)
+        plan = fresh._plan(data, None, data)
         fresh.net_ = fresh._build_net(plan, draw_seed(fresh.random_state))
         fresh.net_.bptt = plan.dataset.bptt
         return fresh, fresh._make_dataset(data, None, training=False)
@@ -811,6 +801,19 @@ class BaseSequenceEstimator(
         for name in ("net_", "history_", "estimators_"):
             shown.data.pop(name, None)
         return shown
+
+
+def _trained(
+    net: SequenceNet | EnsembleNet, n_epochs: int, plan: TrainingPlan
+) -> dict[str, Any]:
+    """Return the attributes that a training of ``n_epochs`` sets."""
+    return {
+        "net_": net,
+        "n_iter_": n_epochs,
+        "batch_size_": plan.batch_size,
+        "lr_": plan.lr,
+        "n_parameters_": net.n_parameters,
+    }
 
 
 def _as_tensors(state: Any) -> Any:

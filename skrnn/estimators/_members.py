@@ -60,7 +60,7 @@ class TrainingPlan(NamedTuple):
     schedule: str
     warm: bool
     in_parts: bool
-    stops: bool = False
+    stops: bool
 
 
 def train_members(
