@@ -1,4 +1,4 @@
-"""What the budgets of training cost and reach: the former defaults beside the new ones.
+"""Time and scores of the budgets of training: the former defaults beside the new ones.
 
 Run `python -m benchmarks.budgets [--quick] [--seeds ...] [--sets ...]`. Scores are those of
 validation files, for numbers of folds of the training file; the noisy intents alone read

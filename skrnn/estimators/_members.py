@@ -15,7 +15,7 @@ from skrnn._warnings import warn
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.interrupts import Interrupts
+from skrnn.training.interrupts import Aborted, Interrupts
 from skrnn.training.net import SequenceNet
 from skrnn.training.updates import Diverged
 
@@ -105,9 +105,24 @@ def train_members(
         (_member(estimator, i, len(starts)), start, plan, checkpoint, interrupts)
         for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
     ]
-    for start in starts:
-        if not isinstance(start, int):
-            start.keep_optimizer = True  # nor on the way to one
+    nets = [start for start in starts if not isinstance(start, int)]
+    try:
+        for net in nets:
+            net.keep_optimizer = True  # nothing is lost on the way to another process
+        yield from _trained(estimator, jobs, nets, interrupts, stop)
+    finally:
+        for net in nets:
+            net.keep_optimizer = bool(estimator.keep_optimizer)
+
+
+def _trained(
+    estimator: Any,
+    jobs: Sequence[tuple[Any, ...]],
+    nets: Sequence[SequenceNet],
+    interrupts: Interrupts,
+    stop: Callable[[], bool],
+) -> Iterator[tuple[SequenceNet, int]]:
+    """Yield the members that are trained, and ``nets`` of a warm start that are not."""
     failures: dict[int, Diverged] = {}
     n_trained = 0
     in_turn = effective_n_jobs(estimator.n_jobs) == 1
@@ -120,9 +135,7 @@ def train_members(
             yield result
             if in_turn and stop():
                 # what was trained before stays
-                yield from (
-                    (one, 0) for one in starts[i + 1 :] if not isinstance(one, int)
-                )
+                yield from ((net, 0) for net in nets[i + 1 :])
                 break
     if interrupts.requested and n_trained < len(jobs):
         warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
@@ -146,8 +159,10 @@ def _results(
     parallel = Parallel(n_jobs=estimator.n_jobs, prefer="threads")
     try:
         results = parallel(delayed(_train_member)(*job) for job in jobs)
-    except BaseException:
-        interrupts.abort()  # no thread goes on when the estimator is restored
+    except BaseException as error:
+        interrupts.abort()  # no thread trains on when the estimator is restored
+        if isinstance(error, Aborted) and interrupts.error is not None:
+            raise interrupts.error from None  # what came first
         raise
     yield from results
 
@@ -184,5 +199,5 @@ def _train_member(
             member._train_net(net, plan, checkpoint, interrupts, of_many=True)
         except Diverged as error:
             return error
-        net.keep_optimizer = True  # nothing is lost on the way from another process
+        net.keep_optimizer = True  # nor on the way back
         return net, member.n_iter_

@@ -74,7 +74,7 @@ class Note(NamedTuple):
 
 
 class VectorRow(NamedTuple):
-    """What makes vectors of the steps that a part reads.
+    """The layer that makes vectors of the steps that a part reads.
 
     Attributes
     ----------

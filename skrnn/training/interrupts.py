@@ -54,6 +54,7 @@ class Interrupts:
         self.previous: Any = None
         #: of several networks that train at a time: whether one has failed
         self.aborted, self.n_running = False, 0
+        self.error: BaseException | None = None
         self.changed = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -91,8 +92,9 @@ class Interrupts:
             self.n_running += 1
         try:
             yield
-        except BaseException:
-            self.aborted = True
+        except BaseException as error:
+            if not self.aborted:
+                self.aborted, self.error = True, error
             raise
         finally:
             with self.changed:
