@@ -67,18 +67,18 @@ LONGER = (200, 400)
 
 
 def longer_order(quick, seeds):
-    """Temporal order over 200 and 400 steps, with the first seed, for the record."""
+    """Temporal order over 200 and 400 steps, for the record; all seeds."""
     classes, names = (SequenceClassifier, FeedForwardClassifier), (*CELLS, LARGE_TANH)
     task = ("temporal order", make_temporal_order)
-    _print_scores(*task, classes, names, LONGER, quick, seeds[:1])
+    _print_scores(*task, classes, names, LONGER, quick, seeds)
     return []
 
 
 def longer_adding(quick, seeds):
-    """Adding over 200 and 400 steps, with the first seed, for the record."""
+    """Adding over 200 and 400 steps, for the record; all seeds."""
     classes, names = (SequenceRegressor, FeedForwardRegressor), (*CELLS, LARGE_TANH)
     task = ("adding", make_adding_problem)
-    _print_scores(*task, classes, names, LONGER, quick, seeds[:1])
+    _print_scores(*task, classes, names, LONGER, quick, seeds)
     return []
 
 
