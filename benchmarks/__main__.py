@@ -23,6 +23,7 @@ from . import (
     seq2seq_speed,
     serving,
     training_speed,
+    watching,
 )
 from ._report import machine_line, make_parser, print_goals, run_parts
 
@@ -39,6 +40,7 @@ SPEED = _by_name(
     seq2seq_speed,
     generation_speed,
     serving,
+    watching,
 )
 PROGRAMS = SPEED | _by_name(
     scaling,

@@ -7,12 +7,19 @@ import json
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from skrnn import Seq2SeqTransformer, SequenceClassifier, SequenceGenerator
+from skrnn import (
+    FeedForwardClassifier,
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceRegressor,
+)
 
 from ._report import (
     at_most,
@@ -282,6 +289,71 @@ def measure_decoding(name, n_sources, seed):
     return {"peak": peak - before, "results": _size_of(found)}
 
 
+def outlier(quick, seeds):
+    """Measure what one very long sequence among short ones costs a fit."""
+    n_steps = 5_000 if quick else 50_000
+    rows, goals = [], []
+    for name in OUTLIER_FITS:
+        progress(f"one sequence of {n_steps:,} steps, {name}")
+        without, with_it = (
+            run_in_child("benchmarks.scaling", "--outlier", name, n, seeds[0])
+            for n in (0, n_steps)
+        )
+        added = (with_it["peak"] - without["peak"]) / MIB
+        growth = with_it["seconds"] / without["seconds"]
+        rows.append(
+            (
+                name,
+                *(f"{child['peak'] / MIB:,.0f}" for child in (without, with_it)),
+                *(f"{child['seconds']:.2f}" for child in (without, with_it)),
+                f"{growth:.2f}",
+            )
+        )
+        goals += [
+            at_most(f"{name}, {n_steps:,} steps: memory added (MiB)", added, 300.0, 0),
+            at_most(f"{name}, {n_steps:,} steps: fit time ×", growth, 2.0, 2),
+        ]
+    print_table(
+        f"One sequence of {n_steps:,} steps among {N_SHORT:,} of 50 to 150",
+        ("fit", "MiB without", "MiB with", "s without", "s with", "time ×"),
+        rows,
+        "Three epochs at default sizes, 4 features. Anonymous memory beyond what the process "
+        "held before, by sampling; processor time.",
+    )
+    return goals
+
+
+#: Short sequences beside the long one of `outlier`, and the estimators that read them.
+N_SHORT = 2_000
+OUTLIER_FITS = {
+    "feed-forward": (FeedForwardClassifier, {}),
+    "LSTM": (SequenceClassifier, {}),
+    "GRU": (SequenceClassifier, {"cell": "gru"}),
+    "LSTM, features normalized": (
+        SequenceRegressor,
+        {"instance_norm": True, "target_feature": 0},
+    ),
+}
+
+
+def measure_outlier(name, n_steps, seed):
+    """Return the peak of memory and the processor seconds of a fit."""
+    kind, parameters = OUTLIER_FITS[name]
+    rng = np.random.default_rng(seed)
+    X = [
+        rng.normal(size=(n, 4)).astype(np.float32)
+        for n in rng.integers(50, 151, size=N_SHORT)
+    ]
+    y = np.arange(N_SHORT + 1) % 2
+    if n_steps:
+        X.append(rng.normal(size=(n_steps, 4)).astype(np.float32))
+    model = kind(max_epochs=3, random_state=0, **parameters)
+    model.fit(X[:20], y[:20])
+    before, start = _anonymous_memory(), time.process_time()
+    peak = _peak_of(lambda: model.fit(X, y[: len(X)]))
+    return {"peak": peak - before, "seconds": time.process_time() - start}
+
+
 def measure_mapped(path):
     """Return the bytes of a column, and the peaks of anonymous memory, by sampling."""
     X = pa.ipc.open_file(pa.memory_map(path)).read_all()["x"]
@@ -336,17 +408,17 @@ def _size_of(X):
     )
 
 
-PARTS = (fit_time, memory, multiples, decoding, mapped)
+PARTS = (fit_time, memory, multiples, outlier, decoding, mapped)
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         print(json.dumps(measure_fit_memory(*map(int, sys.argv[2:]))))
     elif sys.argv[1:2] == ["--multiple"]:
         print(json.dumps(measure_multiple(*map(int, sys.argv[2:]))))
-    elif sys.argv[1:2] == ["--decoding"]:
-        print(
-            json.dumps(measure_decoding(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
-        )
+    elif sys.argv[1:2] in (["--decoding"], ["--outlier"]):
+        measure = {"--decoding": measure_decoding, "--outlier": measure_outlier}
+        name, *sizes = sys.argv[2:]
+        print(json.dumps(measure[sys.argv[1]](name, *map(int, sizes))))
     elif sys.argv[1:2] == ["--mapped"]:
         print(json.dumps(measure_mapped(sys.argv[2])))
     else:

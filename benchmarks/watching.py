@@ -47,8 +47,8 @@ def _steps(n, seed):
 
 #: Name → estimator, its data, sequences, epochs.
 FITS = {
-    "SequenceClassifier, words": (SequenceClassifier, _words, 2_000, 3),
-    "SequenceTagger, words": (SequenceTagger, _steps, 1_000, 2),
+    "SequenceClassifier, words": (SequenceClassifier, _words, 1_000, 2),
+    "SequenceTagger, words": (SequenceTagger, _steps, 500, 2),
     "FeedForwardRegressor": (FeedForwardRegressor, _numbers, 4_000, 12),
 }
 
@@ -85,14 +85,13 @@ def _alternately(tasks, repeats):
 
 def lines(quick, seeds):
     """Time a fit with progress lines, and with a callback, against one without."""
-    repeats, rows, goals = (1 if quick else 9), [], []
+    repeats, rows, goals = (1 if quick else 7), [], []
     for name, (_, make, n, _) in FITS.items():
         progress(f"cost of watching, {name}")
         data = make(n // (20 if quick else 1), seeds[0])
         variants = {
             "nothing": {},
             "verbose=1": {"verbose": 1},
-            "verbose=2": {"verbose": 2},
             "a callback": {"callbacks": [Counts()]},
         }
         tasks = {
@@ -121,7 +120,7 @@ def lines(quick, seeds):
 
 def checkpoints(quick, seeds):
     """Time a fit with a checkpoint against one without, and the share of the writes."""
-    repeats, rows, goals = (1 if quick else 9), [], []
+    repeats, rows, goals = (1 if quick else 7), [], []
     for name, (_, make, n, _) in FITS.items():
         progress(f"cost of checkpoints, {name}")
         data = make(n // (20 if quick else 1), seeds[0])
