@@ -24,6 +24,7 @@ from . import (
     serving,
     training_speed,
     watching,
+    word_vectors,
 )
 from ._report import machine_line, make_parser, print_goals, run_parts
 
@@ -52,6 +53,7 @@ PROGRAMS = SPEED | _by_name(
     quality_regression,
     quality_forecasting,
     quality_tagging,
+    word_vectors,
     quality_seq2seq,
     quality_generation,
     importance,
