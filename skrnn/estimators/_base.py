@@ -590,6 +590,15 @@ class BaseSequenceEstimator(
         return members
 
     @property
+    def tokenizer_(self) -> Any:
+        """The tokenizer that splits strings of X, trained where it is one of subwords."""
+        check_is_fitted(self)
+        tokenizer = self._inputs.string_tokenizer
+        if tokenizer is None:
+            raise AttributeError("tokenizer_ needs a fit on tokens")
+        return tokenizer
+
+    @property
     def _needs_y(self) -> bool:
         return bool(self.__sklearn_tags__().target_tags.required)
 

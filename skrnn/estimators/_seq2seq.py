@@ -332,6 +332,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return 1 − token error rate.
 
+        Tokens are those of ``target_tokenizer``; where these are subwords, the words of
+        the texts, as of ``WordTokenizer``.
+
         Parameters
         ----------
         X, y :
@@ -345,9 +348,18 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             At most 1; below 0 where more tokens are wrong than there are.
         """
         checked = self._check_X(X)
-        targets = self._targets.check(y, checked).values
-        pred = self._predict_tokens(checked)
-        return 1.0 - token_error_rate(list(targets), pred, sample_weight=sample_weight)
+        targets = self._targets.check(y, checked)
+        pairs = self._targets.compared(targets, self._predict_tokens(checked))
+        return 1.0 - token_error_rate(*pairs, sample_weight=sample_weight)
+
+    @property
+    def target_tokenizer_(self) -> Any:
+        """The tokenizer that splits strings of y, trained where it is one of subwords."""
+        check_is_fitted(self)
+        tokenizer = self._targets.tokenizer
+        if isinstance(tokenizer, str):
+            raise AttributeError("target_tokenizer_ needs a fit on strings of y")
+        return tokenizer
 
     def set_output(self, *, transform: str | None = None) -> TranslationTask:
         """Do nothing: targets cannot be stored in a frame.
@@ -494,6 +506,8 @@ class Seq2SeqTransformer(
     ----------
     target_vocabulary_ : dict
         Target token → id.
+    target_tokenizer_ : object
+        What splits strings of y, with ``split`` and ``join``.
     Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 

@@ -53,7 +53,7 @@ class TaggingTask(BaseSequenceEstimator):
     _budget = Budget(updates=4000)
     #: Most of what is known of an unknown word is its characters.
     _char_dim = 100
-    _input_options = {"empty": "keep"}
+    _input_options = {"empty": "keep", "labels_words": True}
     crf: bool
     scheme: str | None
     label_smoothing: float

@@ -22,7 +22,9 @@ from skrnn.modules.step_encoder import STEP_ENCODERS
 #: ``"words"`` int64 ``(B, T)`` (rows of ``"characters"``), ``"characters"``, ``"vectors"``,
 #: ``"previous"`` and ``"target_lengths"`` (teacher forcing), ``"state"``, and of static
 #: columns ``"static_numbers"`` float32 ``(B, S)`` and ``"static_categories"`` int64 (B, C),
-#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead. ``"embedded"``
+#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead. Where steps are read
+#: as subwords, which the above have then, ``"first_subwords"`` int64 ``(B, T)`` is the place
+#: of each step's first one, and ``"n_steps"`` ``(B,)`` counts the steps. ``"embedded"``
 #: float32 ``(B, T, F)`` stands in place of all step fields: their vectors themselves.
 #: Where steps have several fields, ``field_key`` names those of the second and so on.
 Inputs = Mapping[str, Any]

@@ -22,6 +22,7 @@ class Batch(NamedTuple):
     ----------
     indices : int64 ndarray of shape (B,)
     lengths : int64 ndarray of shape (B,)
+        Steps of X; the graph may read their subwords.
     inputs : dict of str to ndarray
         Of a graph.
     """
@@ -40,7 +41,7 @@ def make_batches(sequences: EncodedSequences, names: Collection[str]) -> Iterato
     names : collection of str
         The inputs that the graph has.
     """
-    lengths = sequences.steps.lengths
+    lengths = sequences.read.lengths
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
@@ -59,7 +60,7 @@ def make_batch(
     sequences: EncodedSequences, indices: NDArray[np.int64], names: Collection[str]
 ) -> Batch:
     """Return the sequences at ``indices``, each of at least one step."""
-    offsets = sequences.steps.offsets
+    offsets = sequences.read.offsets
     starts = offsets[indices]
     lengths = offsets[indices + 1] - starts
     steps = np.arange(int(lengths.max()))
@@ -68,9 +69,11 @@ def make_batch(
     if len(indices) > 1 and int(lengths.min()) < len(steps):
         padding = steps >= lengths[:, None]
     inputs: dict[str, NDArray] = {"lengths": lengths}
+    if sequences.subwords is not None:
+        inputs["first_subwords"], lengths = _first_subwords(sequences, indices)
     for j, field in enumerate(sequences.fields):
         suffix = f".{j}" if j else ""
-        values = field.steps.values[positions]  # (B, T[, F])
+        values = field.read.values[positions]  # (B, T[, F])
         if padding is not None:
             values[padding] = 0
         inputs[("tokens" if values.ndim == 2 else "features") + suffix] = values
@@ -83,6 +86,18 @@ def make_batch(
     if sequences.future is not None:
         inputs["future"] = sequences.future[indices]
     return Batch(indices, lengths, {name: inputs[name] for name in names})
+
+
+def _first_subwords(
+    sequences: EncodedSequences, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the place of each step's first subword ``(B, T)``, and the steps ``(B,)``."""
+    assert sequences.subwords is not None
+    starts = sequences.steps.offsets[indices]
+    lengths = sequences.steps.offsets[indices + 1] - starts
+    places = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)
+    first = sequences.subwords.offsets[starts[:, None] + places]  # (B, T)
+    return first - first[:, :1], lengths
 
 
 def _distinct_words(

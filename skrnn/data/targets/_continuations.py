@@ -144,6 +144,9 @@ class TokenContinuations(Continuations):
         if stop is None:
             return (self.codec.end,)
         ids = self.codec.vocabulary.ids
+        if self.are_texts and isinstance(stop, str) and stop not in ids:
+            pieces = self.tokenizer.split(stop)
+            stop = pieces[0] if len(pieces) == 1 else stop
         try:
             known = stop in ids
         except TypeError:  # a list, or a tuple of lists
