@@ -88,12 +88,20 @@ dist: $(VENV)/.stamp-run ## build wheel and source archive twice, and compare
 	cd dist && sha256sum * > ../build/again/SHA256SUMS
 	cd build/again && sha256sum -c SHA256SUMS
 
-smoke: dist ## install the wheel alone into an empty environment, and try every estimator
+# Into an empty environment, at the oldest releases but for torch; byte code is not worth its time.
+# From the folder of the environment the tests read the wheel, not the sources.
+SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check install --quiet --no-compile
+
+smoke: dist ## try the wheel alone at the oldest releases, then run the tests of data with it
 	rm -rf .smoke
 	$(PYTHON) -m venv .smoke
-	.smoke/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt torch
-	.smoke/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt dist/*.whl
-	cd .smoke && OMP_NUM_THREADS=1 bin/python ../tests/smoke.py
+	$(SMOKE_PIP) -c constraints.txt torch
+	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
+	cd .smoke && $(ONE_THREAD) bin/python ../tests/smoke.py
+	$(SMOKE_PIP) -c constraints-oldest.txt pytest pytest-xdist hypothesis polars pyarrow
+	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not slow' \
+		-W ignore::DeprecationWarning --ignore=../tests/data/test_schemes.py ../tests/data \
+		../tests/battery/test_old_files.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.stamp-dev ## check format, style, types and the direction of imports
 	$(BIN)/ruff format --check

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from skrnn import SequenceClassifier
+from skrnn import Seq2SeqTransformer, SequenceClassifier, SequenceGenerator
 
 from ._report import (
     at_most,
@@ -27,6 +27,7 @@ from ._report import (
 from .training_speed import as_words, make_ragged_tokens
 
 MIB = 2**20
+SMALL = {"hidden_size": 64, "max_epochs": 1, "random_state": 0}
 
 
 def fit(X, y, n_epochs):
@@ -209,6 +210,78 @@ def measure_multiple(n_sequences, n_steps, seed):
     return found
 
 
+def decoding(quick, seeds):
+    """Measure the peak of decoding for n and for ten times n sources."""
+    n_few = 200 if quick else 3_000
+    rows, goals = [], []
+    for name in DECODERS:
+        progress(f"peak memory of decoding, {name}")
+        few, many = (
+            run_in_child("benchmarks.scaling", "--decoding", name, n, seeds[0])
+            for n in (n_few, 10 * n_few)
+        )
+        rows.append(
+            (
+                name,
+                *(f"{child['peak'] / MIB:,.1f}" for child in (few, many)),
+                f"{many['results'] / MIB:,.1f}",
+            )
+        )
+        growth = (many["peak"] - many["results"]) / few["peak"]
+        claim = f"{name}: memory for ten times the sources, without their results ×"
+        goals.append(at_most(claim, growth, 1.5, 2))
+    print_table(
+        "Peak memory of decoding (MiB beyond what the process held before)",
+        ("", f"{n_few:,} sources", f"{10 * n_few:,} sources", "results of the latter"),
+        rows,
+        "Sources of 5 to 15 words of 2,000, results of up to 15; 64 units. Anonymous memory, "
+        "by sampling. Results: the Python objects that decoding returns.",
+    )
+    return goals
+
+
+#: What decodes for `decoding`: the estimator, and a call with sources.
+DECODERS = {
+    "search of 5": (
+        lambda: Seq2SeqTransformer(beam_size=5, max_length=15, **SMALL),
+        lambda model, X: model.predict(X),
+    ),
+    "sampled targets": (
+        lambda: Seq2SeqTransformer(max_length=15, **SMALL),
+        lambda model, X: model.sample(X, random_state=0),
+    ),
+    "continuations": (
+        lambda: SequenceGenerator(tokenizer="word", max_length=15, **SMALL),
+        lambda model, X: model.generate(X, random_state=0),
+    ),
+    "samples": (
+        lambda: SequenceGenerator(tokenizer="word", max_length=15, **SMALL),
+        lambda model, X: model.sample(len(X), random_state=0),
+    ),
+}
+
+
+def measure_decoding(name, n_sources, seed):
+    """Return the bytes that decoding takes at its peak, and those of the results."""
+    make_model, decode = DECODERS[name]
+    rng = np.random.default_rng(seed)
+    words = np.array([f"w{i}" for i in range(2_000)], dtype=object)
+
+    def draw(n):
+        lengths = rng.integers(5, 16, size=n)
+        return [words[rng.integers(len(words), size=k)].tolist() for k in lengths]
+
+    X = [words.tolist(), *draw(500)]
+    model = make_model()
+    model.fit(X, X) if isinstance(model, Seq2SeqTransformer) else model.fit(X)
+    decode(model, draw(20))
+    X = draw(n_sources)
+    before = _anonymous_memory()
+    found = []
+    peak = _peak_of(lambda: found.extend(decode(model, X)))
+    return {"peak": peak - before, "results": _size_of(found)}
+
+
 def measure_mapped(path):
     """Return the bytes of a column, and the peaks of anonymous memory, by sampling."""
     X = pa.ipc.open_file(pa.memory_map(path)).read_all()["x"]
@@ -263,13 +336,17 @@ def _size_of(X):
     )
 
 
-PARTS = (fit_time, memory, multiples, mapped)
+PARTS = (fit_time, memory, multiples, decoding, mapped)
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         print(json.dumps(measure_fit_memory(*map(int, sys.argv[2:]))))
     elif sys.argv[1:2] == ["--multiple"]:
         print(json.dumps(measure_multiple(*map(int, sys.argv[2:]))))
+    elif sys.argv[1:2] == ["--decoding"]:
+        print(
+            json.dumps(measure_decoding(sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+        )
     elif sys.argv[1:2] == ["--mapped"]:
         print(json.dumps(measure_mapped(sys.argv[2])))
     else:

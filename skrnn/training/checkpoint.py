@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 #: Of all writes together, the next included, the time that has passed is a multiple of so
 #: much: they take less than 3 %. So at least 30 times the last write's time passes.
 SPACING = 34
+#: Seconds that the first write may take whatever the training takes. One that is expected to
+#: take longer waits, too: for the weights, moments of twice their size and a best epoch's
+#: weights at so many bytes a second, which is slow.
+FREE_SECONDS, BYTES_A_SECOND, COPIES = 0.05, 1e8, 4
 #: After them a file that is not complete is taken for one of a killed process.
 SECONDS_TO_WRITE = 300
 #: Parts of a fit that train a network of their own before it; each has a file beside.
@@ -213,6 +217,10 @@ class Checkpoint:
         self.begun = time.perf_counter()
         self.callbacks = states_of(net.callbacks_)
         self.spent = time.perf_counter() - self.begun
+        n_bytes = sum(w.nbytes for w in net.module_.state_dict().values())
+        expected = COPIES * n_bytes / BYTES_A_SECOND
+        if expected > FREE_SECONDS:
+            self._wait_for(expected)
         return self.restore(net, updates)
 
     def restore(self, net: SequenceNet, updates: Updates | None = None) -> int:
@@ -281,13 +289,14 @@ class Checkpoint:
     # --- writing ---------------------------------------------------------------------
 
     def end_epoch(self, net: SequenceNet, updates: Updates, n_epochs: int) -> None:
-        """Write the state after ``n_epochs`` if the last write is long enough ago.
+        """Write the state after ``n_epochs`` if the writes so far are long enough ago.
 
         A TypeError if that of a callback cannot be stored: after the first epoch. Later
         nothing more is written, and a warning says so.
         """
         started = time.perf_counter()
-        if self.given_up or started < self.due:
+        is_due = started >= self.due
+        if self.given_up or not (is_due or n_epochs == 1):
             return
         try:
             callbacks = stored_states(net.callbacks_, self.callbacks)
@@ -300,6 +309,8 @@ class Checkpoint:
                 f"checkpoint={str(self.path)!r} is removed, and training continues without "
                 f"it: {error}"
             )
+            return
+        if not is_due:
             return
 
         def state() -> dict[str, Any]:
@@ -392,7 +403,11 @@ class Checkpoint:
                 )
         last = time.perf_counter() - started
         self.spent += last
-        self.due = self.begun + SPACING * (self.spent + last)
+        self._wait_for(last)
+
+    def _wait_for(self, expected: float) -> None:
+        """Say when a write of so many seconds is due."""
+        self.due = self.begun + SPACING * (self.spent + expected)
 
     def _is_finished_elsewhere(self) -> bool:
         """Return whether another process, with the same fit, has finished it.

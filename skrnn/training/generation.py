@@ -112,12 +112,12 @@ def generate(
     steps : RaggedArray of n_prompts * n_samples sequences
         All samples of the first prompt, then those of the next.
     """
-    found = []
+    found = _Steps()
     order = np.argsort(prompts.steps.lengths, kind="stable")  # similar lengths together
     for block in _blocks(order, config.n_samples, _max_rows(net, n_outputs)):
         for some, chosen in generate_steps(net, prompts, block, config):
-            found.append((block[some.cpu().numpy()], chosen.cpu().numpy()))
-    return _by_sample(found, len(prompts) * config.n_samples)
+            found.add(block[some.cpu().numpy()], chosen.cpu().numpy())
+    return found.by_sample(len(prompts) * config.n_samples)
 
 
 def generate_steps(
@@ -214,7 +214,7 @@ def sample_targets(
     targets : RaggedArray of n_sources * n_samples sequences
         All samples of the first source, then those of the next.
     """
-    found = []
+    found = _Steps()
     network: Any = net.module_
 
     def next_tokens(tokens: torch.Tensor, state: Any):  # type: ignore[no-untyped-def]
@@ -236,8 +236,8 @@ def sample_targets(
                     for some, chosen in _tokens(
                         next_tokens, logits, state, limits, samples, config
                     ):
-                        found.append((samples[some.cpu().numpy()], chosen.cpu().numpy()))
-    return _by_sample(found, len(sources) * config.n_samples)
+                        found.add(samples[some.cpu().numpy()], chosen.cpu().numpy())
+    return found.by_sample(len(sources) * config.n_samples)
 
 
 # --- both ---------------------------------------------------------------------------------
@@ -281,13 +281,39 @@ def _blocks(
     return np.split(samples, np.arange(n_rows, len(samples), n_rows))
 
 
-def _by_sample(found: Sequence[tuple[NDArray, NDArray]], n_samples: int) -> RaggedArray:
-    """Return the steps of each sample, from pairs of samples' indices and a step of each."""
-    if not found:  # only tokens can end at once
-        return RaggedArray.from_lengths(np.empty(0, np.int64), np.zeros(n_samples))
-    samples = np.concatenate([indices for indices, _ in found])
-    steps = np.concatenate([chosen for _, chosen in found])
-    order = np.argsort(samples, kind="stable")
-    return RaggedArray(
-        steps[order], offsets_of(np.bincount(samples, minlength=n_samples))
-    )
+class _Steps:
+    """The steps of all samples so far, in arrays that grow by doubling.
+
+    Small arrays that outlive a batch would lie between what it frees: the C library could not
+    give the next batch the same memory.
+    """
+
+    def __init__(self) -> None:
+        self.n_steps = 0
+        self.samples: NDArray = np.empty(0, np.int64)
+        self.steps: NDArray = np.empty(0, np.int64)
+
+    def add(self, samples: NDArray[np.int64], steps: NDArray) -> None:
+        """Add a step ``(n, ...)`` of each of n samples."""
+        end = self.n_steps + len(samples)
+        if end > len(self.samples):
+            room = max(end, 2 * len(self.samples))
+            self.samples = self._moved(self.samples, np.empty(room, np.int64))
+            shape = (room, *steps.shape[1:])
+            self.steps = self._moved(self.steps, np.empty(shape, steps.dtype))
+        self.samples[self.n_steps : end] = samples
+        self.steps[self.n_steps : end] = steps
+        self.n_steps = end
+
+    def _moved(self, old: NDArray, new: NDArray) -> NDArray:
+        if self.n_steps:
+            new[: self.n_steps] = old[: self.n_steps]
+        return new
+
+    def by_sample(self, n_samples: int) -> RaggedArray:
+        """Return the steps of each of ``n_samples`` samples, in order."""
+        samples, steps = self.samples[: self.n_steps], self.steps[: self.n_steps]
+        order = np.argsort(samples, kind="stable")
+        return RaggedArray(
+            steps[order], offsets_of(np.bincount(samples, minlength=n_samples))
+        )

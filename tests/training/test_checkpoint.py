@@ -341,10 +341,41 @@ def test_all_writes_together_take_less_than_3_percent(make, path, monkeypatch):
     monkeypatch.setattr("skrnn.training.checkpoint.time.perf_counter", lambda: now[0])
     make(callbacks=[Clock()], max_epochs=30).fit(WORDS, LABELS)
     assert len(written) == 8
-    assert written[0] == 11.0  # the first epoch is always written
+    assert written[0] == 11.0  # that of a small network comes after the first epoch
     for n, moment in enumerate(written[1:], 2):
         assert n <= 0.03 * moment
     assert np.diff(written).min() > 30
+
+
+@pytest.mark.parametrize(("expected", "n_waited"), [(0.01, 0), (4.0, 13)])
+def test_the_first_write_waits_if_it_is_expected_to_take_long(
+    make, monkeypatch, expected, n_waited
+):
+    """An epoch takes 10 seconds of this clock, and a write none."""
+    now, written = [0.0], []
+
+    class Clock(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            now[0] += 10.0
+
+    weights = make().fit(WORDS, LABELS).net_.module_.state_dict().values()
+    n_bytes = 4 * sum(w.nbytes for w in weights)
+    monkeypatch.setattr(checkpoint, "BYTES_A_SECOND", n_bytes / expected)
+    monkeypatch.setattr(checkpoint, "SPACING", SPACING)
+    monkeypatch.setattr(checkpoint, "write_file", lambda *given: written.append(now[0]))
+    monkeypatch.setattr("skrnn.training.checkpoint.time.perf_counter", lambda: now[0])
+    make(callbacks=[Clock()], max_epochs=20).fit(WORDS, LABELS)
+    assert written[0] == 10.0 * (n_waited + 1)
+    assert len(written) == 19 - n_waited  # those that take no time come after each epoch
+
+
+def test_a_state_that_cannot_be_stored_is_refused_though_the_first_write_waits(
+    make, path, monkeypatch
+):
+    monkeypatch.setattr(checkpoint, "BYTES_A_SECOND", 1e-6)
+    monkeypatch.setattr(checkpoint, "SPACING", SPACING)
+    with pytest.raises(TypeError, match="cannot be stored"):
+        make(callbacks=[LateSet({1})]).fit(WORDS, LABELS)
 
 
 def test_the_last_epoch_is_not_written(make, path, monkeypatch):
