@@ -629,6 +629,7 @@ class BaseSequenceEstimator(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
+            word_dropout=given["word_dropout"],
         )
         return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 

@@ -115,8 +115,8 @@ class FeedForwardClassifier(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, window, dropout, patch_size.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
         weight_decay, lr_schedule, max_grad_norm.
@@ -180,8 +180,8 @@ class FeedForwardRegressor(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, window, dropout, context, patch_size.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
         lr_schedule, max_grad_norm.
@@ -252,8 +252,8 @@ class FeedForwardTagger(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, context, dropout, crf.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, scheme, invalid_tags.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
         weight_decay, lr_schedule, max_grad_norm.

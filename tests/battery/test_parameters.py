@@ -84,7 +84,9 @@ REFUSED = {
     "verbose": [-1, "loud"],
     "warm_start": ["yes", 3],
     "weight_decay": [-1.0],
+    "weight_dropout": [-0.1, 1.0, "high", None],
     "window": [0, -1, 1.5],
+    "word_dropout": [-0.1, 1.0, "high", None],
 }
 
 
