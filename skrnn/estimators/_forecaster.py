@@ -491,7 +491,7 @@ class SequenceForecaster(
         weight_dropout.
     Inputs: target, time, freq, known_future, calendar, static_features, scale, missing.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
@@ -566,7 +566,7 @@ class FeedForwardForecaster(
     Network: horizon, window, hidden_layer_sizes, activation, dropout.
     Inputs: target, time, freq, known_future, calendar, static_features, scale, missing.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,

@@ -542,7 +542,7 @@ class SequenceGenerator(
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
-        max_grad_norm.
+        max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
@@ -614,7 +614,7 @@ class FeedForwardGenerator(
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
-        max_grad_norm.
+        max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
