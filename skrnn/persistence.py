@@ -126,7 +126,9 @@ LEARNED = {
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_", "classes_"),
 }
 #: Parameters of the architecture that files may lack, since they came later.
-ADDED = {"n_estimators"}
+ADDED = {"n_estimators", "weight_dropout", "word_dropout"}
+#: Arguments of an input layer that differ among versions.
+OF_VERSIONS = {"char_dim", "word_dropout"}
 #: Parameters that say how and where the author trained; a loaded estimator has the defaults.
 LEFT_OUT = {"checkpoint", "n_jobs", "on_interrupt", "verbose"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
@@ -478,7 +480,7 @@ def _comparable(config: Any) -> Any:
     """Return a part of a network's configuration without what differs among versions."""
     if isinstance(config, Mapping):
         parts = {name: _comparable(value) for name, value in config.items()}
-        return {name: value for name, value in parts.items() if name != "char_dim"}
+        return {name: part for name, part in parts.items() if name not in OF_VERSIONS}
     if isinstance(config, list | tuple):
         return [_comparable(value) for value in config]
     return config

@@ -484,13 +484,14 @@ class TokenCodec:
         self.cased: dict[Hashable, Hashable] = {}
 
     def layer_config(
-        self, *, embedding_dim: int, frozen: bool, char_dim: int
+        self, *, embedding_dim: int, frozen: bool, char_dim: int, word_dropout: float
     ) -> dict[str, Any]:
         """Return the arguments of the network's input layer."""
         config: dict[str, Any] = {
             "n_ids": len(self.vocabulary),
             "embedding_dim": self.vector_size or embedding_dim,
             "frozen": frozen and not self.lacks_vectors,
+            "word_dropout": word_dropout,
         }
         if self.char_encoder is not None:
             config |= {

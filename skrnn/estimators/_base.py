@@ -452,6 +452,7 @@ class BaseSequenceEstimator(
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
+        net.weight_averaging = None if plan.in_parts else self.weight_averaging
         net.keep_optimizer = bool(self.keep_optimizer)
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
@@ -639,6 +640,7 @@ class BaseSequenceEstimator(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
+            word_dropout=given["word_dropout"],
         )
         return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
@@ -705,6 +707,11 @@ class BaseSequenceEstimator(
         """Train one pass at a constant rate; the first call fixes what is learned."""
         if self.early_stopping is True:
             raise ValueError("early_stopping=True has no effect in partial_fit")
+        if self.weight_averaging is not None:
+            raise ValueError(
+                f"weight_averaging={self.weight_averaging!r} cannot be used in partial_fit: "
+                "an average is one of the weights in all passes of a fit"
+            )
         if isinstance(self.class_weight, str):
             raise ValueError(
                 'class_weight="balanced" cannot be used in partial_fit, which sees '

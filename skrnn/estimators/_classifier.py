@@ -242,13 +242,13 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
-        patch_size, step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
+        pooling, patch_size, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,

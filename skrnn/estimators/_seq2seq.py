@@ -22,13 +22,13 @@ from skrnn.estimators._parameters import (
     BeamParameters,
     CellParameters,
     DirectionParameters,
-    DropoutParameters,
     FieldParameters,
     LabelSmoothingParameters,
     LoopParameters,
     NumberParameters,
     OtherParameters,
     PatchParameters,
+    RecurrentDropoutParameters,
     StepEncoderParameters,
     StoppingParameters,
     TargetParameters,
@@ -472,7 +472,7 @@ class Seq2SeqTransformer(
     TokenParameters,
     StepEncoderParameters,
     PatchParameters,
-    DropoutParameters,
+    RecurrentDropoutParameters,
     TyingParameters,
     AttentionParameters,
     DirectionParameters,
@@ -490,12 +490,12 @@ class Seq2SeqTransformer(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
-        dropout, patch_size, step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        dropout, weight_dropout, patch_size, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.
     Training: label_smoothing, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,
@@ -547,10 +547,10 @@ class Seq2SeqTransformer(
     ) -> torch.nn.Module:
         config = {
             **config_of(self, CellParameters),
+            **config_of(self, RecurrentDropoutParameters),
             "bidirectional": self.bidirectional,
             "attention": self.attention,
             "tie_weights": self.tie_weights,
-            "dropout": self.dropout,
             "target_dim": self.embedding_dim,
         }
         return self._build_network("translation", config, generator)

@@ -25,10 +25,10 @@ from skrnn.estimators._parameters import (
     CommonParameters,
     CRFParameters,
     DirectionParameters,
-    DropoutParameters,
     FieldParameters,
     LabelSmoothingParameters,
     NumberParameters,
+    RecurrentDropoutParameters,
     SchemeParameters,
     StepEncoderParameters,
     TokenParameters,
@@ -337,7 +337,7 @@ class SequenceTagger(
     TokenParameters,
     StepEncoderParameters,
     CRFParameters,
-    DropoutParameters,
+    RecurrentDropoutParameters,
     DirectionParameters,
     CellParameters,
 ):
@@ -349,13 +349,13 @@ class SequenceTagger(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, crf,
-        step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
+        crf, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, scheme, invalid_tags.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
@@ -409,8 +409,8 @@ class SequenceTagger(
     ) -> torch.nn.Module:
         config = {
             **config_of(self, CellParameters),
+            **config_of(self, RecurrentDropoutParameters),
             "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
             "crf": self.crf,
         }
         return self._build_tagger("tagging", config, generator)

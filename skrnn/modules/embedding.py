@@ -163,6 +163,16 @@ class TokenEmbedding(InputLayer):
         Rate at which values of the vectors are dropped in training.
     frozen : bool
         Whether training leaves the tokens' own vectors unchanged.
+    word_dropout : float
+        Rate at which tokens are read as the unknown one in training, their characters
+        excepted.
+
+    References
+    ----------
+    Iyyer, Manjunatha, Boyd-Graber, Daumé (2015). Deep unordered composition rivals
+    syntactic methods for text classification. ACL, section 3.2. For word dropout.
+    Bowman, Vilnis, Vinyals, Dai, Jozefowicz, Bengio (2016). Generating sentences from a
+    continuous space. CoNLL, section 3.1. For the unknown token in its place.
     """
 
     UNKNOWN_RATE = 0.5
@@ -178,8 +188,10 @@ class TokenEmbedding(InputLayer):
         char_dim: int = 0,
         dropout: float = 0.0,
         frozen: bool = False,
+        word_dropout: float = 0.0,
     ):
         super().__init__()
+        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(n_ids, embedding_dim, padding_idx=0)
         self.embedding.weight.requires_grad_(not frozen)
         self.register_buffer("singletons", torch.zeros(n_ids, dtype=torch.bool))
@@ -228,7 +240,7 @@ class TokenEmbedding(InputLayer):
     @torch.no_grad()
     def zero_untrained(self) -> None:
         """Zero vectors that training never reaches: they would be noise in predictions."""
-        if not self.singletons.any():
+        if not self.word_dropout and not self.singletons.any():
             self.embedding.weight[UNKNOWN] = 0.0
         if self.char_encoder is not None:
             self.char_encoder.zero_untrained()
@@ -250,6 +262,8 @@ class TokenEmbedding(InputLayer):
                 Pre-trained vectors of tokens outside the vocabulary.
         """
         tokens, vectors = inputs["tokens"], inputs.get("vectors")
+        if self.training and self.word_dropout:
+            tokens = drop_tokens(tokens, self.word_dropout, self.generator)
         ids = tokens
         if vectors is not None:
             outside = tokens >= self.embedding.num_embeddings  # (B, T)
@@ -293,6 +307,14 @@ class TokenEmbedding(InputLayer):
         )
         forgotten = self.singletons[ids] & (draw < self.UNKNOWN_RATE)
         return ids.masked_fill(forgotten, UNKNOWN)
+
+
+def drop_tokens(ids: Tensor, rate: float, generator: Generator | None) -> Tensor:
+    """Return ids with the unknown one in place of some, never of padding."""
+    draw = torch.rand(
+        ids.shape, dtype=torch.float32, device=ids.device, generator=generator
+    )
+    return ids.masked_fill((draw < rate) & (ids != PADDING), UNKNOWN)
 
 
 class JoinedInput(InputLayer):

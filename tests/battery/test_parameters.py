@@ -83,8 +83,11 @@ REFUSED = {
     "validation_strategy": ["first", None],
     "verbose": [-1, "loud"],
     "warm_start": ["yes", 3],
+    "weight_averaging": ["mean", 0.9, True],
     "weight_decay": [-1.0],
+    "weight_dropout": [-0.1, 1.0, "high", None],
     "window": [0, -1, 1.5],
+    "word_dropout": [-0.1, 1.0, "high", None],
 }
 
 

@@ -9,6 +9,7 @@ from skrnn.data.schemes import SCHEMES
 from skrnn.estimators._parameters._constraints import (
     NON_NEGATIVE_INT,
     POSITIVE_INT,
+    RATE,
     TOKENIZER,
     TOKENIZER_KIND,
 )
@@ -135,6 +136,15 @@ class TokenParameters:
         """Size of a token's vector, set by ``embeddings`` where given, and of an image's with
         ``step_encoder``.""",
         kind="int",
+        architecture=True,
+    )
+    word_dropout: float = parameter(
+        0.0,
+        [RATE],
+        """Rate at which tokens are read as the unknown one in training, anew in each pass;
+        the characters of a word are still read. More makes a network rely less on single
+        words, and trains what the unknown token means.""",
+        kind="float in [0, 1)",
         architecture=True,
     )
 
