@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.probabilities import log_softmax, softmax
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import (
     ClassTargets,
@@ -623,18 +624,6 @@ def with_steps(X: CheckedSequences) -> tuple[NDArray[np.int64], CheckedSequences
     """Return the indices of the sequences that have steps, and these sequences."""
     filled = np.flatnonzero(X.steps.lengths)
     return filled, X if len(filled) == len(X.steps) else X.take(filled)
-
-
-def softmax(logits: NDArray) -> NDArray:
-    """Return probabilities over the last axis; SciPy's takes ten times as long for a row."""
-    shares = np.exp(logits - logits.max(-1, keepdims=True))
-    return shares / shares.sum(-1, keepdims=True)
-
-
-def log_softmax(logits: NDArray) -> NDArray:
-    """Return log-probabilities over the last axis, in nats."""
-    shifted = logits - logits.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 #: By the kind of targets.
