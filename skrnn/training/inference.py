@@ -24,6 +24,7 @@ from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.modes import usual_modes
 from skrnn.modules.outputs import State
 from skrnn.modules.parallel import one_thread_each, run_side_by_side
+from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
@@ -89,7 +90,12 @@ def evaluation(net: SequenceNet, dataset: EncodedDataset | None = None) -> Itera
     if training:
         net._set_training(False)
     try:
-        with usual_modes(), torch.inference_mode(), _kernels(net, dataset):
+        with (
+            usual_modes(),
+            torch.inference_mode(),
+            products_in(net.precision),
+            _kernels(net, dataset),
+        ):
             yield
     finally:
         if training:
