@@ -177,7 +177,8 @@ class Inputs:
             name=name,
             advice=self.advice,
         )
-        checked = replace(checked, name=name)
+        if name != checked.name:
+            checked = replace(checked, name=name)
         if self.step_encoder is not None and len(checked.steps.values):
             self._image_of(checked)
         return checked
@@ -501,7 +502,10 @@ class Inputs:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
             if self.patch_size > 1:  # tokens have no patches, so there is nothing beside
                 first = self._features.join_patches(first)
-        return replace(first, beside=tuple(beside), static=self.encode_static(X))
+        static = self.encode_static(X)
+        if beside or static is not None:
+            first = replace(first, beside=tuple(beside), static=static)
+        return first
 
     def encode_static(self, X: CheckedSequences) -> EncodedStatic | None:
         """Return the static columns, if there are any."""

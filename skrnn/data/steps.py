@@ -423,7 +423,7 @@ def join_tokens(
     lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
     tokens = object_array(list(chain.from_iterable(sequences)))
     types = set(map(type, tokens))
-    if any(issubclass(kind, np.generic) for kind in types):
+    if types != {str} and any(issubclass(kind, np.generic) for kind in types):
         tokens = object_array(
             [t.item() if isinstance(t, np.generic) else t for t in tokens]
         )

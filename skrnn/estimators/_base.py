@@ -57,7 +57,7 @@ from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
-from skrnn.training.net import SequenceNet, resolve_device
+from skrnn.training.net import SequenceNet, resolve_device, resolve_precision
 from skrnn.training.order import count_batches
 from skrnn.training.progress import progress
 from skrnn.training.seeding import Seeds, draw_seed, make_generator
@@ -609,14 +609,16 @@ class BaseSequenceEstimator(
         optimizer, optimizer_options = resolve_optimizer(
             self.optimizer, self.weight_decay
         )
+        device = resolve_device(self.device)
         net = SequenceNet(
             network,
             plan.loss,
             seed=seed,
+            precision=resolve_precision(self.precision, device),
             optimizer=optimizer,
             lr=self._budget.learning_rate(self.lr, 1, self.lr_schedule),
             verbose=0,
-            device=resolve_device(self.device),
+            device=device,
             callbacks="disable",
             **{f"criterion__{k}": v for k, v in plan.loss_options.items()},
             **{f"optimizer__{k}": v for k, v in optimizer_options.items()},

@@ -123,7 +123,8 @@ class FeedForwardClassifier(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -188,7 +189,8 @@ class FeedForwardRegressor(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -260,7 +262,8 @@ class FeedForwardTagger(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

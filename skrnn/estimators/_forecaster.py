@@ -495,7 +495,8 @@ class SequenceForecaster(
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -570,7 +571,8 @@ class FeedForwardForecaster(
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

@@ -546,7 +546,8 @@ class SequenceGenerator(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
-        on_interrupt, keep_optimizer, verbose, device, random_state.
+        on_interrupt, keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -618,7 +619,8 @@ class FeedForwardGenerator(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
-        on_interrupt, keep_optimizer, verbose, device, random_state.
+        on_interrupt, keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

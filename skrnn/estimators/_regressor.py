@@ -279,7 +279,8 @@ class SequenceRegressor(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

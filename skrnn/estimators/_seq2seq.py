@@ -500,7 +500,7 @@ class Seq2SeqTransformer(
         scoring.
     Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,
         warm_start, checkpoint, on_interrupt, keep_optimizer, verbose, device,
-        random_state.
+        precision, random_state.
 
     Attributes
     ----------

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.probabilities import softmax
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, has_valid_path
 from skrnn.data.targets import CheckedData, StepTargets, Targets
@@ -171,7 +171,7 @@ class TaggingTask(BaseSequenceEstimator):
         with_crf = self._fitted_parameters["crf"]
         steps = self._steps(checked, marginals if with_crf else _logits, nothing)
         if not with_crf and len(steps.values):
-            steps = steps.with_values(softmax(steps.values, axis=1))
+            steps = steps.with_values(softmax(steps.values))
         return object_array(list(steps))
 
     def predict_log_likelihood(self, X: Any) -> NDArray[np.float64]:
@@ -359,7 +359,8 @@ class SequenceTagger(
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -291,9 +292,8 @@ class TokenEmbedding(InputLayer):
         depend on the order of the user's texts.
         """
         assert self.char_encoder is not None
-        order = torch.arange(len(characters), device=characters.device)
-        for column in range(characters.shape[1] - 1, -1, -1):
-            order = order[characters[order, column].argsort(stable=True)]
+        columns = characters.cpu().numpy().T[::-1]  # the last key counts most
+        order = torch.from_numpy(np.lexsort(columns)).to(characters.device)
         vectors = [self.char_encoder(characters[part]) for part in order.split(n_words)]
         joined = torch.cat(vectors)  # (W, C)
         return torch.empty_like(joined).index_copy_(0, order, joined)

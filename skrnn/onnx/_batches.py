@@ -114,6 +114,36 @@ def _distinct_words(
     return of_step.reshape(positions.shape), characters[:, :longest]
 
 
+def check_finite_outputs(outputs: NDArray[np.float32], batch: Batch) -> None:
+    """Raise a ValueError that names a sequence whose outputs are not finite.
+
+    ``outputs`` are ``(B, n_outputs)``, or ``(B, T, n_outputs)`` of steps, of which the
+    padded ones may hold anything.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(outputs.sum()):
+            return
+    wrong = ~np.isfinite(outputs.reshape(len(outputs), -1))
+    if outputs.ndim == 3:
+        real = np.arange(outputs.shape[1]) < batch.lengths[:, None]  # (B, T)
+        wrong &= np.repeat(real, outputs.shape[2], axis=1)
+    raise_not_finite(batch, np.flatnonzero(wrong.any(1)))
+
+
+def raise_not_finite(batch: Batch, rows: NDArray[np.int64]) -> None:
+    """Raise a ValueError that names the first sequence of some rows, if there are any."""
+    if not len(rows):
+        return
+    row = rows[np.argmin(batch.indices[rows])]
+    n_steps, others = int(batch.lengths[row]), len(rows) - 1
+    more = f" and {others} more" if others else ""
+    raise ValueError(
+        f"The network's output is not finite for sequence {batch.indices[row]} "
+        f"({n_steps:,} step{'s' * (n_steps != 1)}){more}: it overflows float32. Pass "
+        "sequences of lengths and values like those of training"
+    )
+
+
 def flat_steps(
     steps: RaggedArray, indices: NDArray[np.int64], lengths: NDArray[np.int64], n: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

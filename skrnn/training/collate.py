@@ -8,6 +8,7 @@ order that ``order`` gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -199,7 +200,11 @@ class StepField:
         self.vectors = _optional(field.vectors, device)
         if field.characters is not None:
             self.characters = to_device(field.characters, device)
-            self.n_characters = (field.characters != 0).sum(1)
+
+    @cached_property
+    def n_characters(self) -> NDArray[np.int64]:
+        """Characters of each distinct word."""
+        return (self.characters != 0).sum(1).cpu().numpy()
 
     def __call__(
         self, positions: NDArray[np.int64], flat: Tensor, padding: Tensor | None
@@ -376,7 +381,9 @@ def to_device(array: NDArray, device: torch.device | str) -> Tensor:
 
     That is a read-only array (a memmap), or one with negative strides.
     """
-    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
+    if not (array.flags.c_contiguous and array.flags.writeable):
+        array = np.array(array, order="C")
+    return torch.from_numpy(array).to(device)
 
 
 def _optional(

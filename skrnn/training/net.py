@@ -23,6 +23,7 @@ from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.averaging import AVERAGES, WeightAverage
 from skrnn.training.callbacks import StopTraining
@@ -71,6 +72,29 @@ def resolve_device(device: str | torch.device) -> str:
     return device
 
 
+def resolve_precision(precision: str, device: str) -> str:
+    """Return ``precision``, a key of ``PRECISIONS``.
+
+    Raises
+    ------
+    ValueError
+        If the device has no units for it, and would only be slower.
+    """
+    if precision == "float32":
+        return precision
+    if torch.device(device).type != "cuda":
+        raise ValueError(
+            f"precision={precision!r} needs a GPU, but device={device!r}: it would only be "
+            'slower. Use "float32"'
+        )
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ValueError(
+            f"precision={precision!r} would only be slower on this GPU, which has no units "
+            'for it. Use "float32"'
+        )
+    return precision
+
+
 class SequenceNet(NeuralNet):
     """A skorch net over ``EncodedDataset``.
 
@@ -92,6 +116,8 @@ class SequenceNet(NeuralNet):
         Larger gradients are scaled down to this norm (Pascanu, Mikolov & Bengio 2013).
     weight_averaging : str, optional
         A key of ``AVERAGES``: what is validated, and stays, is an average of the weights.
+    precision : str
+        Of matrix products, a key of ``PRECISIONS``.
     keep_optimizer : bool
         Whether pickles hold the state of the optimizer and of dropout's random stream.
     """
@@ -105,10 +131,12 @@ class SequenceNet(NeuralNet):
         bptt: int | None = None,
         max_grad_norm: float | None = None,
         weight_averaging: str | None = None,
+        precision: str = "float32",
         keep_optimizer: bool = False,
         **kwargs: Any,
     ):
         self.keep_optimizer = keep_optimizer
+        self.precision = precision
         self.seed = seed
         self.bptt = bptt
         self.max_grad_norm = max_grad_norm
@@ -213,7 +241,11 @@ class SequenceNet(NeuralNet):
             try:
                 self.notify("on_train_begin", X=X, y=y)
                 work = n_epochs * recurrent_work(self, X)
-                with one_thread_each(), expected_work(work):
+                with (
+                    one_thread_each(),
+                    expected_work(work),
+                    products_in(self.precision),
+                ):
                     self.fit_loop(X, y, **kwargs)
             except StopTraining:
                 pass  # a callback ends training
@@ -539,6 +571,7 @@ KEPT = (
     "bptt",
     "max_grad_norm",
     "weight_averaging",
+    "precision",
     "keep_optimizer",
 )
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
+from skrnn.data.probabilities import softmax
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import shown
 from skrnn.data.targets._base import CheckedData, CheckedTargets, Targets
@@ -137,7 +138,7 @@ class TokenContinuations(Continuations):
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return those of the tokens and last of the end, given that it is one of them."""
-        return softmax(logits[:, N_RESERVED:], axis=1)
+        return softmax(logits[:, N_RESERVED:])
 
     def ends(self, stop: Hashable | None, choices: dict[str, Any]) -> tuple[int, ...]:
         """Return the end, and the id of ``stop``."""
