@@ -22,6 +22,7 @@ from skrnn.data.documents import CLASSES, read_document, write_document
 from skrnn.data.forecasting import SeriesInputs
 from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
+from skrnn.data.subwords import TrainedTokenizer, is_of_library
 from skrnn.data.targets import (
     ClassTargets,
     FeatureContinuations,
@@ -34,7 +35,7 @@ from skrnn.data.targets import (
     TokenContinuations,
     TokenTargets,
 )
-from skrnn.data.tokenizers import FunctionTokenizer
+from skrnn.data.tokenizers import FunctionTokenizer, prepare_tokenizer
 from skrnn.data.vocabulary import N_RESERVED, Vocabulary
 from skrnn.estimators._calibration import Calibration
 from skrnn.estimators._classifier import SequenceClassifier
@@ -125,7 +126,9 @@ LEARNED = {
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_", "classes_"),
 }
 #: Parameters of the architecture that files may lack, since they came later.
-ADDED = {"n_estimators"}
+ADDED = {"n_estimators", "weight_dropout", "word_dropout"}
+#: Arguments of an input layer that differ among versions.
+OF_VERSIONS = {"char_dim", "word_dropout"}
 #: Parameters that say how and where the author trained; a loaded estimator has the defaults.
 LEFT_OUT = {"checkpoint", "n_jobs", "on_interrupt", "verbose"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
@@ -396,6 +399,9 @@ def _check_parts(estimator: Any, kind: Any, config: Any) -> None:
         or isinstance(tokenizer.function, Removed),
         "its tokenizer is no function",
     )
+    for one in (tokenizer, getattr(inputs, "tokenizer", None)):
+        if isinstance(one, TrainedTokenizer):
+            _expect(one.is_readable(), "its tokenizer is none of the library tokenizers")
     for codec in (*getattr(inputs, "codecs", ()), getattr(targets, "codec", None)):
         if getattr(codec, "vocabulary", None) is not None:
             _check_vocabulary(codec.vocabulary)
@@ -474,7 +480,7 @@ def _comparable(config: Any) -> Any:
     """Return a part of a network's configuration without what differs among versions."""
     if isinstance(config, Mapping):
         parts = {name: _comparable(value) for name, value in config.items()}
-        return {name: value for name, value in parts.items() if name != "char_dim"}
+        return {name: part for name, part in parts.items() if name not in OF_VERSIONS}
     if isinstance(config, list | tuple):
         return [_comparable(value) for value in config]
     return config
@@ -500,6 +506,8 @@ def _as_data(name: str, value: Any) -> Any:
         return NO_OPTIMIZER
     if isinstance(value, Removed):
         return value
+    if is_of_library(value):
+        value = prepare_tokenizer(value)
     if callable(value) or (name == "callbacks" and value):
         raise TypeError(
             f"{name}={shown(value)} cannot be stored in a model file, which holds plain "

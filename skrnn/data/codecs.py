@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from skrnn.data.embeddings import PretrainedVectors, check_embeddings
 from skrnn.data.fields import StaticColumns
-from skrnn.data.ragged import RaggedArray, offsets_of
+from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.scaling import BLOCK, Standardization
 from skrnn.data.steps import StepShape
+from skrnn.data.subwords import TrainedTokenizer
 from skrnn.data.vocabulary import CHAR_FEATURES, UNKNOWN, Vocabulary, distinct_tokens
 
 #: Stands for a sequence without tokens: an unknown token without characters.
@@ -63,6 +64,9 @@ class EncodedSequences:
         One row a sequence.
     future : float32 ndarray of shape (n_sequences, horizon, n_known), optional
         What is known ahead of each sequence's end.
+    subwords : RaggedArray, optional
+        int64 ids of the subwords of each step, which are read in its place; ``words`` has
+        one row a subword then.
     """
 
     steps: RaggedArray
@@ -72,6 +76,7 @@ class EncodedSequences:
     beside: tuple[EncodedSequences, ...] = ()
     static: EncodedStatic | None = None
     future: NDArray[np.float32] | None = None
+    subwords: RaggedArray | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -81,15 +86,29 @@ class EncodedSequences:
         """All step fields."""
         return (self, *self.beside)
 
+    @property
+    def read(self) -> RaggedArray:
+        """What the network reads of each sequence: its steps, or all their subwords."""
+        if self.subwords is None:
+            return self.steps
+        offsets = self.subwords.offsets[self.steps.offsets]
+        return RaggedArray(self.subwords.values, offsets)
+
     def take(self, indices: NDArray) -> EncodedSequences:
         """Return some of the sequences; the tables are shared."""
-        words = None
-        if self.words is not None:
-            words = self.steps.with_values(self.words).take(indices).values
+        words, subwords = self.words, self.subwords
+        if subwords is not None:
+            places = self.steps.with_values(np.arange(len(subwords))).take(indices).values
+            if words is not None:
+                words = subwords.with_values(words).take(places).values
+            subwords = subwords.take(places)
+        elif words is not None:
+            words = self.steps.with_values(words).take(indices).values
         return replace(
             self,
             steps=self.steps.take(indices),
             words=words,
+            subwords=subwords,
             beside=tuple(field.take(indices) for field in self.beside),
             static=None if self.static is None else self.static.take(indices),
             future=None if self.future is None else self.future[indices],
@@ -465,13 +484,14 @@ class TokenCodec:
         self.cased: dict[Hashable, Hashable] = {}
 
     def layer_config(
-        self, *, embedding_dim: int, frozen: bool, char_dim: int
+        self, *, embedding_dim: int, frozen: bool, char_dim: int, word_dropout: float
     ) -> dict[str, Any]:
         """Return the arguments of the network's input layer."""
         config: dict[str, Any] = {
             "n_ids": len(self.vocabulary),
             "embedding_dim": self.vector_size or embedding_dim,
             "frozen": frozen and not self.lacks_vectors,
+            "word_dropout": word_dropout,
         }
         if self.char_encoder is not None:
             config |= {
@@ -612,6 +632,75 @@ class TokenCodec:
             for w in words
         ]
         return list(index), np.array(form_of_word, dtype=np.int64)
+
+
+class SubwordCodec(TokenCodec):
+    """Maps words to the ids of their subwords.
+
+    Parameters
+    ----------
+    tokenizer : TrainedTokenizer
+        Splits each word, alone.
+    lowercase : bool
+        Whether words are split in lower case.
+    **options : dict
+        Of ``TokenCodec``; its tokens are subwords.
+    """
+
+    def __init__(
+        self, tokenizer: TrainedTokenizer, *, lowercase: bool = False, **options: Any
+    ):
+        super().__init__(lowercase=False, **options)
+        self.tokenizer = tokenizer
+        self.lowercase_words = lowercase
+
+    def fit(
+        self,
+        steps: RaggedArray,
+        embeddings: Any = None,
+        seconds: Any = None,
+        weight: Any = None,
+    ) -> SubwordCodec:
+        """Learn the vocabulary of the subwords of all steps."""
+        codes, of_words = self._split(steps)
+        super().fit(of_words.take(codes), embeddings)
+        return self
+
+    def encode(
+        self, steps: RaggedArray, embeddings: Any = None, seconds: Any = None
+    ) -> EncodedSequences:
+        """Return the ids of each step's subwords, and for each step the first of them."""
+        codes, of_words = self._split(steps)
+        encoded = super().encode(of_words, embeddings)
+        subwords = encoded.steps.take(codes)
+        words = encoded.words
+        if words is not None:
+            words = of_words.with_values(words).take(codes).values
+        first = subwords.values[subwords.offsets[:-1]]
+        return replace(
+            encoded, steps=steps.with_values(first), words=words, subwords=subwords
+        )
+
+    def encode_baseline(self, steps: RaggedArray) -> EncodedSequences:
+        """Return the unknown id, without characters, for every subword."""
+        codes, of_words = self._split(steps)
+        subwords = of_words.take(codes)
+        encoded = super().encode_baseline(subwords)
+        unknown = super().encode_baseline(steps).steps
+        return replace(encoded, steps=unknown, subwords=encoded.steps)
+
+    def _split(self, steps: RaggedArray) -> tuple[NDArray[np.int64], RaggedArray]:
+        """Return each step's index into the distinct words, and these words' subwords.
+
+        A word without any has one that is unknown.
+        """
+        codes, words = distinct_tokens(steps.values)
+        texts = [
+            word.lower() if self.lowercase_words else word for word in map(str, words)
+        ]
+        pieces = [found or [NO_TOKEN] for found in self.tokenizer.split_all(texts)]
+        flat = object_array([piece for found in pieces for piece in found])
+        return codes, RaggedArray.from_lengths(flat, list(map(len, pieces)))
 
 
 def _commonest_words(

@@ -220,7 +220,9 @@ def check_sequences(
     ValueError
         If X is empty, not finite, of unequal feature counts, or has empty sequences.
     """
-    fields = replace(fields or FieldOptions(), input_type=input_type)
+    fields = fields or FieldOptions()
+    if fields.input_type != input_type:
+        fields = replace(fields, input_type=input_type)
     if not fields.names_columns and input_type != "tokens":
         flat = X if isinstance(X, RaggedArray) else ragged_of(X)
         if flat is not None and flat.values.dtype.kind in "biuf":

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
 from skrnn.data.autoregression import Autoregression
-from skrnn.data.codecs import FeatureCodec, StaticCodec, TokenCodec
+from skrnn.data.codecs import FeatureCodec, StaticCodec, SubwordCodec, TokenCodec
 from skrnn.data.containers import Form
 from skrnn.data.fields import FieldOptions
 from skrnn.data.forecasting import SeriesInputs
@@ -28,6 +28,7 @@ from skrnn.data.inputs import Inputs
 from skrnn.data.scaling import Standardization
 from skrnn.data.series import Layout, SeriesOptions
 from skrnn.data.steps import Advice, StepShape, shown
+from skrnn.data.subwords import TrainedTokenizer
 from skrnn.data.targets import (
     ClassTargets,
     FeatureContinuations,
@@ -73,10 +74,12 @@ CLASSES: dict[str, type] = {
         StepNumberTargets,
         StepShape,
         StepTargets,
+        SubwordCodec,
         TargetTokenCodec,
         TokenCodec,
         TokenContinuations,
         TokenTargets,
+        TrainedTokenizer,
         Vocabulary,
         WordTokenizer,
     )

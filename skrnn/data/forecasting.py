@@ -141,8 +141,8 @@ class SeriesInputs:
         *("horizon", "target", "time", "freq", "known_future", "static_features"),
         *("calendar", "missing", "window", "scale"),
     )
-    keeps_empty = False
-    token_ids = n_tokens = None
+    keeps_empty = splits_words = False
+    token_ids = n_tokens = string_tokenizer = None
     patch_size = 1
 
     form: Form

@@ -22,6 +22,7 @@ from skrnn.data.codecs import (
     EncodedStatic,
     FeatureCodec,
     StaticCodec,
+    SubwordCodec,
     TokenCodec,
 )
 from skrnn.data.containers import (
@@ -34,8 +35,15 @@ from skrnn.data.containers import (
 )
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray
-from skrnn.data.steps import StepShape, check_finite, shown
-from skrnn.data.tokenizers import check_tokenizer
+from skrnn.data.steps import Split, SplitAll, StepShape, check_finite, shown
+from skrnn.data.subwords import BPE, TrainedTokenizer, train_bpe, untrained
+from skrnn.data.tokenizers import (
+    WordTokenizer,
+    check_tokenizer,
+    gives_subwords,
+    prepare_tokenizer,
+    splitter_of,
+)
 from skrnn.data.vocabulary import Vocabulary
 
 #: Channels of usual images: one of grey ones, three of colours, and transparency.
@@ -70,9 +78,16 @@ class Inputs:
         an error.
     fixed_text_form : bool
         Whether texts and token lists may not stand for each other after ``fit``.
+    labels_words : bool
+        Whether tokens are words that have labels, which a tokenizer of subwords splits
+        further.
 
     Attributes
     ----------
+    tokenizer : object
+        As the parameter, but for subwords: the trained tokenizer, after it has been trained.
+    splits_words : bool
+        Whether the subwords of each token are read.
     form : Form
         The kind, container and width of X in ``fit``.
     codecs : list of FeatureCodec or TokenCodec
@@ -91,6 +106,7 @@ class Inputs:
     form: Form
     codecs: list[Any]
     static: StaticCodec | None = None
+    labels_words = splits_words = trains_tokenizer = False
 
     def __init__(
         self,
@@ -114,9 +130,10 @@ class Inputs:
         needs_steps: bool = True,
         empty: str = "unknown",
         fixed_text_form: bool = False,
+        labels_words: bool = False,
     ):
         self.input_type = input_type
-        self.tokenizer = tokenizer
+        self.tokenizer = prepare_tokenizer(tokenizer)
         self.lowercase = lowercase
         self.min_count = min_count
         self.max_vocabulary = max_vocabulary
@@ -136,6 +153,9 @@ class Inputs:
         self.keeps_empty = empty == "keep"
         self.fixed_text_form = fixed_text_form
         self.holds_texts = False
+        self.labels_words = labels_words
+        self.trains_tokenizer = isinstance(tokenizer, str) and tokenizer == BPE
+        self.splits_words = labels_words and self.trains_tokenizer
 
     # --- validation ------------------------------------------------------------------
 
@@ -150,17 +170,57 @@ class Inputs:
         checked = check_sequences(
             X,
             input_type=self.input_type,
-            split=check_tokenizer(self.tokenizer).split,
+            split=self._splitter(),
             empty="keep" if self.keeps_empty else "tokens",
             fields=self.fields,
             estimator=estimator,
             name=name,
             advice=self.advice,
         )
-        checked = replace(checked, name=name)
+        if name != checked.name:
+            checked = replace(checked, name=name)
         if self.step_encoder is not None and len(checked.steps.values):
             self._image_of(checked)
         return checked
+
+    @property
+    def _gives_subwords(self) -> bool:
+        return gives_subwords(self.tokenizer)
+
+    @property
+    def _is_trained(self) -> bool:
+        """Whether the tokenizer is a trained one, of subwords."""
+        return isinstance(self.tokenizer, TrainedTokenizer)
+
+    @property
+    def string_tokenizer(self) -> Any:
+        """The tokenizer of strings after ``fit``; None where X held no tokens.
+
+        Also where a tokenizer of subwords met token lists alone, and was not trained.
+        """
+        if not self._token_codecs or self.tokenizer == BPE:
+            return None
+        return self.tokenizer if self._is_trained else check_tokenizer(self.tokenizer)
+
+    def _splitter(self) -> Split:
+        """Return how strings of X are split into its steps."""
+        if self.splits_words:
+            return WordTokenizer().split
+        given = splitter_of(self.tokenizer, self._train_tokenizer)
+        if self.lowercase is not True or not isinstance(given, SplitAll):
+            return given
+        split_all = given.split  # bytes within subwords have no case of their own
+        return SplitAll(lambda texts: split_all([text.lower() for text in texts]))
+
+    def _train_tokenizer(self, texts: Sequence[str]) -> TrainedTokenizer:
+        """Return the tokenizer that "bpe" stands for, which is kept."""
+        if not self.trains_tokenizer:
+            raise ValueError(untrained("tokenizer", "X"))
+        trained = train_bpe(
+            texts, self.max_vocabulary, min_count=self.min_count, name="max_vocabulary"
+        )
+        self.tokenizer = trained
+        return trained
 
     def _image_of(self, X: CheckedSequences) -> StepShape:
         """Return which features are images; a ValueError unless one step field is."""
@@ -319,6 +379,11 @@ class Inputs:
         if len(filled) < len(X.steps):  # an empty sequence is no step, and no gap
             real = X.take(filled)
             real_weight = None if weight is None else weight[filled]
+        if self.labels_words and self._gives_subwords and len(real.fields) > 1:
+            raise ValueError(
+                f"{X.name} has several step fields, but subwords are read of one: choose a "
+                'column, or tokenizer="word"'
+            )
         for field in real.fields:
             if field.steps.values.dtype != object:
                 codec: Any = FeatureCodec(
@@ -341,13 +406,19 @@ class Inputs:
                     raise ValueError(
                         f"{place} has no tokens: all its sequences are empty"
                     )
-                codec = self._make_token_codec(field.steps)
+                codec = self._make_token_codec(field.steps, field.texts is not None)
             self.codecs.append(
                 codec.fit(field.steps, embeddings, real.seconds, real_weight)
             )
         if self._features is None and self.instance_norm is not None:
             raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
         if check_embeddings(embeddings) is not None:
+            if self.trains_tokenizer and self._is_trained:
+                raise ValueError(
+                    f'embeddings has no vectors of the subwords that tokenizer="{BPE}" '
+                    "learns in fit; pass a trained tokenizer and vectors of its tokens, or "
+                    'tokenizer="word"'
+                )
             if self.vocabulary is None:
                 raise ValueError("embeddings needs tokens, but X is numeric")
             if not any(codec.has_vectors for codec in self._token_codecs):
@@ -356,20 +427,44 @@ class Inputs:
         if X.static is not None:
             scale = "standard" if self.scales_static else self.scale
             self.static = StaticCodec(scale, self.missing).fit(X.static, weight)
+        self.trains_tokenizer = False
         return self
 
-    def _make_token_codec(self, steps: RaggedArray) -> TokenCodec:
+    def _make_token_codec(self, steps: RaggedArray, of_texts: bool) -> TokenCodec:
         tokens = set(steps.values)
         of_strings = set(map(type, tokens)) <= {str}
+        if self.labels_words and self._gives_subwords:
+            self.splits_words = of_strings and (self.splits_words or not of_texts)
+        if self.splits_words:
+            return self._make_subword_codec(steps)
         single = of_strings and max(map(len, tokens)) == 1
         char_encoder = self.char_encoder
         if char_encoder == "auto":  # a character has no others inside
             char_encoder = AUTO_CHAR_ENCODER if of_strings and not single else None
+        lowercase = not single if self.lowercase == "auto" else bool(self.lowercase)
+        if of_texts and self._gives_subwords:  # they carry case and spelling
+            lowercase = False
+            if self.char_encoder == "auto":
+                char_encoder = None
         return TokenCodec(
-            lowercase=not single if self.lowercase == "auto" else bool(self.lowercase),
+            lowercase=lowercase,
             min_count=self.min_count,
             max_size=self.max_vocabulary,
             char_encoder=char_encoder,
+        )
+
+    def _make_subword_codec(self, words: RaggedArray) -> SubwordCodec:
+        """Return the codec that splits words, whose tokenizer is trained here, if it must be."""
+        lowercase = self.lowercase is True
+        if not self._is_trained:
+            texts = words.values.tolist()
+            self._train_tokenizer([t.lower() for t in texts] if lowercase else texts)
+        return SubwordCodec(
+            self.tokenizer,
+            lowercase=lowercase,
+            min_count=self.min_count,
+            max_size=self.max_vocabulary,
+            char_encoder=None if self.char_encoder == "auto" else self.char_encoder,
         )
 
     def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
@@ -407,7 +502,10 @@ class Inputs:
             check_finite([first, *beside][-1].steps, X.name, self.advice)
             if self.patch_size > 1:  # tokens have no patches, so there is nothing beside
                 first = self._features.join_patches(first)
-        return replace(first, beside=tuple(beside), static=self.encode_static(X))
+        static = self.encode_static(X)
+        if beside or static is not None:
+            first = replace(first, beside=tuple(beside), static=static)
+        return first
 
     def encode_static(self, X: CheckedSequences) -> EncodedStatic | None:
         """Return the static columns, if there are any."""

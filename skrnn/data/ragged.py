@@ -50,7 +50,7 @@ class RaggedArray:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Number of steps of each sequence, int64 of shape (n_sequences,)."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -88,7 +88,7 @@ class RaggedArray:
 def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return where each sequence begins, and where the last one ends."""
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    lengths.cumsum(out=offsets[1:])
     return offsets
 
 

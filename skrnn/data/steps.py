@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from skrnn.data.ragged import RaggedArray, object_array
 
-Split = Callable[[str], list[str]]
+
+class SplitAll(NamedTuple):
+    """Splits all texts of a field at once."""
+
+    split: Callable[[Sequence[str]], list[list[str]]]
+
+
+#: What splits a text into tokens.
+Split = Callable[[str], list[str]] | SplitAll
 #: Types of sequences that are never missing and always iterable.
 PLAIN = {list, tuple}
 DATES = (
@@ -415,7 +423,7 @@ def join_tokens(
     lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
     tokens = object_array(list(chain.from_iterable(sequences)))
     types = set(map(type, tokens))
-    if any(issubclass(kind, np.generic) for kind in types):
+    if types != {str} and any(issubclass(kind, np.generic) for kind in types):
         tokens = object_array(
             [t.item() if isinstance(t, np.generic) else t for t in tokens]
         )
@@ -432,6 +440,8 @@ def split_texts(texts: Sequence, split: Split, name: str) -> list[list[str]]:
     """Return the tokens of each text."""
     if set(map(type, texts)) != {str}:
         _check_all_of_one_kind(texts, name)
+    if isinstance(split, SplitAll):
+        return split.split(texts)
     sequences = [split(text) for text in texts]
     for i, tokens in enumerate(sequences):
         if type(tokens) is not list and not is_sequence(tokens):

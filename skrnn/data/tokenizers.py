@@ -26,7 +26,8 @@ from skrnn.data.spacing import (
     join_tokens,
     learn_spacing,
 )
-from skrnn.data.steps import shown
+from skrnn.data.steps import Split, SplitAll, shown
+from skrnn.data.subwords import BPE, TrainedTokenizer, is_of_library
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -299,9 +300,9 @@ class FunctionTokenizer:
 class SubwordTokenizer:
     """An object with ``encode`` and ``decode``.
 
-    Tokens are the pieces that ``encode`` gives: those of ``tokenizers.Tokenizer`` (whose
-    encodings have tokens beside ids), of SentencePiece (which takes ``out_type``), or strings.
-    Of an object that knows ids alone, tokens are the ids as strings.
+    Tokens are the pieces that ``encode`` gives: those of objects like ``tokenizers.Tokenizer``
+    (whose encodings have tokens beside ids), of SentencePiece (which takes ``out_type``), or
+    strings. Of an object that knows ids alone, tokens are the ids as strings.
     """
 
     tokenizer: Any
@@ -395,14 +396,21 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
     Raises
     ------
     ValueError
-        If it is none of these.
+        If it is none of these, or "bpe", which only the ``fit`` of an estimator trains.
     """
     if isinstance(tokenizer, str):
         if tokenizer in TOKENIZERS:
             return TOKENIZERS[tokenizer]()
+        if tokenizer == BPE:
+            raise ValueError(
+                f'{name}="{BPE}" is trained by the fit of an estimator; pass its tokenizer_ '
+                "or target_tokenizer_, or a skrnn.preprocessing.TrainedTokenizer"
+            )
     elif not isinstance(tokenizer, type):
         if _has(tokenizer, "split", "join", "learn_spacing"):
             return tokenizer  # type: ignore[return-value]
+        if is_of_library(tokenizer) and (copied := _copy_of(tokenizer)) is not None:
+            return copied
         if _has(tokenizer, "tokenize", "convert_tokens_to_string"):
             return ForeignTokenizer(tokenizer)
         if _has(tokenizer, "encode", "decode"):
@@ -419,6 +427,50 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
         f"{shown(tokenizer)}"
         + (", a class: pass an object of it" if isinstance(tokenizer, type) else "")
     )
+
+
+def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
+    """Return what a model keeps of its parameter: a copy of a trained tokenizer, or itself.
+
+    Raises
+    ------
+    ValueError
+        If it is no tokenizer.
+    """
+    if isinstance(tokenizer, str) and tokenizer == BPE:
+        return tokenizer
+    checked = check_tokenizer(tokenizer, name)
+    return checked if isinstance(checked, TrainedTokenizer) else tokenizer
+
+
+def splitter_of(
+    tokenizer: object, train: Callable[[Sequence[str]], TrainedTokenizer]
+) -> Split:
+    """Return how a model's tokenizer splits texts, for ``check_sequences``.
+
+    ``train`` returns the tokenizer that "bpe" stands for, from the first texts.
+    """
+    if isinstance(tokenizer, str) and tokenizer == BPE:
+        return SplitAll(lambda texts: train(texts).split_all(texts))
+    checked = check_tokenizer(tokenizer)
+    if isinstance(checked, TrainedTokenizer):
+        return SplitAll(checked.split_all)
+    return checked.split
+
+
+def gives_subwords(tokenizer: object) -> bool:
+    """Return whether a tokenizer gives subwords: "bpe", or a trained one."""
+    if isinstance(tokenizer, str):
+        return tokenizer == BPE
+    return isinstance(check_tokenizer(tokenizer), TrainedTokenizer)
+
+
+def _copy_of(tokenizer: object) -> TrainedTokenizer | None:
+    """Return a copy of a library's tokenizer, None if it has parts written in Python."""
+    try:
+        return TrainedTokenizer.from_library(tokenizer)
+    except Exception:
+        return None
 
 
 def _has(value: object, *methods: str) -> bool:

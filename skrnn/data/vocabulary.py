@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 PADDING, UNKNOWN = 0, 1
@@ -72,8 +71,9 @@ def distinct_tokens(
     tokens: NDArray[np.object_],
 ) -> tuple[NDArray[np.int64], list[Hashable]]:
     """Return each step's index into the distinct tokens, and those tokens."""
-    codes, distinct = pd.factorize(tokens, use_na_sentinel=False)
-    return codes.astype(np.int64), list(distinct)
+    index: dict[Hashable, int] = {}
+    codes = (index.setdefault(token, len(index)) for token in tokens)
+    return np.fromiter(codes, np.int64, len(tokens)), list(index)
 
 
 class CharacterFeatures:
@@ -82,27 +82,39 @@ class CharacterFeatures:
     Words beyond ``max_characters`` lose their middle.
     """
 
-    BEGIN, END = 2, 3
+    BEGIN, END, FIRST = 2, 3, 4
 
     def __init__(self, words: Sequence[Hashable], max_characters: int = 18):
         seen = sorted(set("".join(map(str, words))))
-        self.characters = {c: i for i, c in enumerate(seen, start=4)}
+        self.characters = {c: i for i, c in enumerate(seen, start=self.FIRST)}
         self.max_characters = max_characters
 
     @property
     def n_ids(self) -> int:
         """One more than the largest id."""
-        return len(self.characters) + 4
+        return len(self.characters) + self.FIRST
 
     def encode(self, words: Sequence[Hashable]) -> NDArray[np.int64]:
         """Return ``(n_words, n_characters)`` ids, zeros after the end of a word."""
-        get, half = self.characters.get, self.max_characters // 2
-        rows = []
-        for text in map(str, words):
-            if len(text) > self.max_characters:
-                text = text[:half] + text[-half:]
-            rows.append([self.BEGIN, *(get(c, UNKNOWN) for c in text), self.END])
-        return pad_rows(rows)
+        most, half = self.max_characters, self.max_characters // 2
+        texts = [t if len(t) <= most else t[:half] + t[-half:] for t in map(str, words)]
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        width = int(lengths.max(initial=-1)) + 2
+        table = np.zeros((len(texts), width), np.int64)
+        table[:, 0] = self.BEGIN
+        real = np.arange(width - 1) < lengths[:, None]
+        table[:, 1:][real] = self._ids(code_points("".join(texts)))
+        table[np.arange(len(texts)), lengths + 1] = self.END
+        return table
+
+    def _ids(self, characters: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Return the id of each code point."""
+        known = code_points("".join(self.characters))  # ascending, as their ids are
+        if not len(known):
+            return np.full(len(characters), UNKNOWN)
+        place = known.searchsorted(characters)
+        found = known.take(place, mode="clip") == characters
+        return np.where(found, place + self.FIRST, UNKNOWN)
 
 
 class NgramFeatures:
@@ -146,6 +158,11 @@ class NgramFeatures:
                 sorted(1 + zlib.crc32(as_bytes(g)) % self.n_buckets for g in grams)
             )
         return pad_rows(rows)
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Return the code point of each character, single surrogates included."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def as_bytes(text: str) -> bytes:

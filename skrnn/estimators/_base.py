@@ -57,7 +57,7 @@ from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
 from skrnn.training.fit_tasks import EpochTasks, StopAsked
 from skrnn.training.interrupts import Interrupts
-from skrnn.training.net import SequenceNet, resolve_device
+from skrnn.training.net import SequenceNet, resolve_device, resolve_precision
 from skrnn.training.order import count_batches
 from skrnn.training.progress import progress
 from skrnn.training.seeding import Seeds, draw_seed, make_generator
@@ -452,6 +452,7 @@ class BaseSequenceEstimator(
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
+        net.weight_averaging = None if plan.in_parts else self.weight_averaging
         net.keep_optimizer = bool(self.keep_optimizer)
         net.verbose = int(self.verbose)
         n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
@@ -590,6 +591,15 @@ class BaseSequenceEstimator(
         return members
 
     @property
+    def tokenizer_(self) -> Any:
+        """The tokenizer that splits strings of X, trained where it is one of subwords."""
+        check_is_fitted(self)
+        tokenizer = self._inputs.string_tokenizer
+        if tokenizer is None:
+            raise AttributeError("tokenizer_ needs a fit on tokens")
+        return tokenizer
+
+    @property
     def _needs_y(self) -> bool:
         return bool(self.__sklearn_tags__().target_tags.required)
 
@@ -599,14 +609,16 @@ class BaseSequenceEstimator(
         optimizer, optimizer_options = resolve_optimizer(
             self.optimizer, self.weight_decay
         )
+        device = resolve_device(self.device)
         net = SequenceNet(
             network,
             plan.loss,
             seed=seed,
+            precision=resolve_precision(self.precision, device),
             optimizer=optimizer,
             lr=self._budget.learning_rate(self.lr, 1, self.lr_schedule),
             verbose=0,
-            device=resolve_device(self.device),
+            device=device,
             callbacks="disable",
             **{f"criterion__{k}": v for k, v in plan.loss_options.items()},
             **{f"optimizer__{k}": v for k, v in optimizer_options.items()},
@@ -630,6 +642,7 @@ class BaseSequenceEstimator(
             embedding_dim=given["embedding_dim"],
             frozen=given["freeze_embeddings"],
             char_dim=self._char_dim,
+            word_dropout=given["word_dropout"],
         )
         return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
@@ -696,6 +709,11 @@ class BaseSequenceEstimator(
         """Train one pass at a constant rate; the first call fixes what is learned."""
         if self.early_stopping is True:
             raise ValueError("early_stopping=True has no effect in partial_fit")
+        if self.weight_averaging is not None:
+            raise ValueError(
+                f"weight_averaging={self.weight_averaging!r} cannot be used in partial_fit: "
+                "an average is one of the weights in all passes of a fit"
+            )
         if isinstance(self.class_weight, str):
             raise ValueError(
                 'class_weight="balanced" cannot be used in partial_fit, which sees '

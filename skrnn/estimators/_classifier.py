@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.probabilities import log_softmax, softmax
 from skrnn.data.targets import CheckedData, Targets, check_weights, make_class_targets
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
@@ -140,7 +141,7 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
             In the order of ``classes_``.
         """
         logits = self._logits(self._check_X(X))
-        return expit(logits) if self._targets.independent else softmax(logits, axis=1)
+        return expit(logits) if self._targets.independent else softmax(logits)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the logarithm of ``predict_proba``, exact where it is tiny.
@@ -158,7 +159,7 @@ class ClassificationTask(ClassifierMixin, BaseSequenceEstimator):
         logits = self._logits(self._check_X(X))
         if self._targets.independent:
             return log_expit(logits)
-        return log_softmax(logits, axis=1)
+        return log_softmax(logits)
 
     def decision_function(self, X: Any) -> NDArray[np.float32]:
         """Return the logits; for two classes the second's minus the first's.
@@ -242,17 +243,18 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
-        patch_size, step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
+        pooling, patch_size, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

@@ -115,15 +115,16 @@ class FeedForwardClassifier(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, window, dropout, patch_size.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -180,15 +181,16 @@ class FeedForwardRegressor(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, window, dropout, context, patch_size.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -252,15 +254,16 @@ class FeedForwardTagger(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, context, dropout, crf.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, scheme, invalid_tags.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

@@ -49,6 +49,7 @@ from skrnn.estimators._parameters import (
     ForecastParameters,
     HorizonDecoderParameters,
     HorizonParameters,
+    RecurrentDropoutParameters,
     RegressionLossParameters,
     SeriesParameters,
 )
@@ -473,7 +474,7 @@ class SequenceForecaster(
     ForecastParameters,
     RegressionLossParameters,
     SeriesParameters,
-    DropoutParameters,
+    RecurrentDropoutParameters,
     CellParameters,
     HorizonDecoderParameters,
     HorizonParameters,
@@ -486,14 +487,16 @@ class SequenceForecaster(
 
     Parameters
     ----------
-    Network: horizon, window, decoder, cell, hidden_size, num_layers, dropout.
+    Network: horizon, window, decoder, cell, hidden_size, num_layers, dropout,
+        weight_dropout.
     Inputs: target, time, freq, known_future, calendar, static_features, scale, missing.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -535,7 +538,7 @@ class SequenceForecaster(
     ) -> torch.nn.Module:
         config = {
             **config_of(self, CellParameters),
-            "dropout": self.dropout,
+            **config_of(self, RecurrentDropoutParameters),
             "bidirectional": False,
             **self._horizon_config(),
         }
@@ -564,11 +567,12 @@ class FeedForwardForecaster(
     Network: horizon, window, hidden_layer_sizes, activation, dropout.
     Inputs: target, time, freq, known_future, calendar, static_features, scale, missing.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, n_iter_no_change,
         calibration_fraction.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

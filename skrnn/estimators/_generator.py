@@ -33,6 +33,7 @@ from skrnn.estimators._parameters import (
     HistoryParameters,
     LoopParameters,
     OtherParameters,
+    RecurrentDropoutParameters,
     StaticGapParameters,
     StoppingParameters,
     TokenParameters,
@@ -65,6 +66,7 @@ class GenerationTask(BaseSequenceEstimator):
     bptt: int
     batch_size: int | str
     embedding_dim: int
+    word_dropout: float
     vocabulary_: dict[Hashable, int]
 
     # --- fitting ---------------------------------------------------------------------
@@ -502,6 +504,7 @@ class GenerationTask(BaseSequenceEstimator):
             "embedding_dim": self.embedding_dim if is_tokens else None,
             "tie_weights": self.tie_weights,
             "dropout": self.dropout,
+            "word_dropout": self.word_dropout,
             **self._inputs.static_config(),
         }
 
@@ -523,7 +526,7 @@ class SequenceGenerator(
     StaticGapParameters,
     FieldParameters,
     TokenParameters,
-    DropoutParameters,
+    RecurrentDropoutParameters,
     TyingParameters,
     CellParameters,
 ):
@@ -535,15 +538,16 @@ class SequenceGenerator(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, tie_weights, dropout.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim,
+    Network: cell, hidden_size, num_layers, tie_weights, dropout, weight_dropout.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
-        max_grad_norm.
+        max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
-        on_interrupt, keep_optimizer, verbose, device, random_state.
+        on_interrupt, keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -576,7 +580,11 @@ class SequenceGenerator(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        config = {**config_of(self, CellParameters), **self._language_config()}
+        config = {
+            **config_of(self, CellParameters),
+            **self._language_config(),
+            **config_of(self, RecurrentDropoutParameters),
+        }
         return build_network("language", config, generator)
 
 
@@ -604,14 +612,15 @@ class FeedForwardGenerator(
     Parameters
     ----------
     Network: hidden_layer_sizes, activation, window, tie_weights, dropout.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim,
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
-        max_grad_norm.
+        max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
-        on_interrupt, keep_optimizer, verbose, device, random_state.
+        on_interrupt, keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------

@@ -32,6 +32,7 @@ from skrnn.estimators._parameters import (
     InstanceNormParameters,
     NumberParameters,
     PatchParameters,
+    RecurrentDropoutParameters,
     RecurrentParameters,
     RegressionLossParameters,
     StepEncoderParameters,
@@ -268,17 +269,18 @@ class SequenceRegressor(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, pooling,
-        patch_size, step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
+        pooling, patch_size, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -326,8 +328,8 @@ class SequenceRegressor(
             return self._build_network("recurrent", config, generator)
         config = {
             **config_of(self, CellParameters),
+            **config_of(self, RecurrentDropoutParameters),
             "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
             "crf": False,
         }
         return self._build_network("tagging", config | n_outputs, generator)

@@ -202,6 +202,8 @@ field_roles_ : dict
     absent unless X was a frame of fields.
 vocabulary_ : dict
     Token → id; absent for numeric sequences.
+tokenizer_ : object
+    What splits strings of X, with ``split`` and ``join``; absent for numeric sequences.
 n_parameters_ : int
     Trained numbers of the network.
 n_iter_ : int

@@ -22,13 +22,13 @@ from skrnn.estimators._parameters import (
     BeamParameters,
     CellParameters,
     DirectionParameters,
-    DropoutParameters,
     FieldParameters,
     LabelSmoothingParameters,
     LoopParameters,
     NumberParameters,
     OtherParameters,
     PatchParameters,
+    RecurrentDropoutParameters,
     StepEncoderParameters,
     StoppingParameters,
     TargetParameters,
@@ -332,6 +332,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return 1 − token error rate.
 
+        Tokens are those of ``target_tokenizer``; where these are subwords, the words of
+        the texts, as of ``WordTokenizer``.
+
         Parameters
         ----------
         X, y :
@@ -345,9 +348,18 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             At most 1; below 0 where more tokens are wrong than there are.
         """
         checked = self._check_X(X)
-        targets = self._targets.check(y, checked).values
-        pred = self._predict_tokens(checked)
-        return 1.0 - token_error_rate(list(targets), pred, sample_weight=sample_weight)
+        targets = self._targets.check(y, checked)
+        pairs = self._targets.compared(targets, self._predict_tokens(checked))
+        return 1.0 - token_error_rate(*pairs, sample_weight=sample_weight)
+
+    @property
+    def target_tokenizer_(self) -> Any:
+        """The tokenizer that splits strings of y, trained where it is one of subwords."""
+        check_is_fitted(self)
+        tokenizer = self._targets.tokenizer
+        if isinstance(tokenizer, str):
+            raise AttributeError("target_tokenizer_ needs a fit on strings of y")
+        return tokenizer
 
     def set_output(self, *, transform: str | None = None) -> TranslationTask:
         """Do nothing: targets cannot be stored in a frame.
@@ -460,7 +472,7 @@ class Seq2SeqTransformer(
     TokenParameters,
     StepEncoderParameters,
     PatchParameters,
-    DropoutParameters,
+    RecurrentDropoutParameters,
     TyingParameters,
     AttentionParameters,
     DirectionParameters,
@@ -478,22 +490,24 @@ class Seq2SeqTransformer(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
-        dropout, patch_size, step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+        dropout, weight_dropout, patch_size, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.
     Training: label_smoothing, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm.
+        lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,
         warm_start, checkpoint, on_interrupt, keep_optimizer, verbose, device,
-        random_state.
+        precision, random_state.
 
     Attributes
     ----------
     target_vocabulary_ : dict
         Target token → id.
+    target_tokenizer_ : object
+        What splits strings of y, with ``split`` and ``join``.
     Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 
@@ -533,10 +547,10 @@ class Seq2SeqTransformer(
     ) -> torch.nn.Module:
         config = {
             **config_of(self, CellParameters),
+            **config_of(self, RecurrentDropoutParameters),
             "bidirectional": self.bidirectional,
             "attention": self.attention,
             "tie_weights": self.tie_weights,
-            "dropout": self.dropout,
             "target_dim": self.embedding_dim,
         }
         return self._build_network("translation", config, generator)

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.probabilities import softmax
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, has_valid_path
 from skrnn.data.targets import CheckedData, StepTargets, Targets
@@ -25,10 +25,10 @@ from skrnn.estimators._parameters import (
     CommonParameters,
     CRFParameters,
     DirectionParameters,
-    DropoutParameters,
     FieldParameters,
     LabelSmoothingParameters,
     NumberParameters,
+    RecurrentDropoutParameters,
     SchemeParameters,
     StepEncoderParameters,
     TokenParameters,
@@ -53,7 +53,7 @@ class TaggingTask(BaseSequenceEstimator):
     _budget = Budget(updates=4000)
     #: Most of what is known of an unknown word is its characters.
     _char_dim = 100
-    _input_options = {"empty": "keep"}
+    _input_options = {"empty": "keep", "labels_words": True}
     crf: bool
     scheme: str | None
     label_smoothing: float
@@ -171,7 +171,7 @@ class TaggingTask(BaseSequenceEstimator):
         with_crf = self._fitted_parameters["crf"]
         steps = self._steps(checked, marginals if with_crf else _logits, nothing)
         if not with_crf and len(steps.values):
-            steps = steps.with_values(softmax(steps.values, axis=1))
+            steps = steps.with_values(softmax(steps.values))
         return object_array(list(steps))
 
     def predict_log_likelihood(self, X: Any) -> NDArray[np.float64]:
@@ -337,7 +337,7 @@ class SequenceTagger(
     TokenParameters,
     StepEncoderParameters,
     CRFParameters,
-    DropoutParameters,
+    RecurrentDropoutParameters,
     DirectionParameters,
     CellParameters,
 ):
@@ -349,17 +349,18 @@ class SequenceTagger(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, crf,
-        step_encoder.
-    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, lowercase,
-        embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
+        crf, step_encoder.
+    Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
+        lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, scheme, invalid_tags.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
-        keep_optimizer, verbose, device, random_state.
+        keep_optimizer, verbose, device, precision,
+        random_state.
 
     Attributes
     ----------
@@ -409,8 +410,8 @@ class SequenceTagger(
     ) -> torch.nn.Module:
         config = {
             **config_of(self, CellParameters),
+            **config_of(self, RecurrentDropoutParameters),
             "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
             "crf": self.crf,
         }
         return self._build_tagger("tagging", config, generator)

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn._sklearn import safe_indexing
-from skrnn.data.tokenizers import check_tokenizer
 from skrnn.inspection._checks import check_index, check_recurrent, fitted_step
 from skrnn.inspection._frames import as_pixels
 from skrnn.inspection._matplotlib import import_pyplot
@@ -386,7 +385,7 @@ def _unaligned_outputs(model: Any, X: Any, index: int, n_steps: int) -> list[str
         return _forecast(model, X, index)
     predicted = model.predict(safe_indexing(X, [index]))[0]
     if isinstance(predicted, str):
-        predicted = check_tokenizer(model.target_tokenizer).split(predicted)
+        predicted = model.target_tokenizer_.split(predicted)
     return [*(step_label(token, t) for t, token in enumerate(predicted)), END]
 
 
@@ -395,7 +394,7 @@ def _continuation(model: Any, X: Any, index: int, n_steps: int) -> list[str]:
     prompt = safe_indexing(X, [index])
     found = model.generate(prompt, max_length=4, temperature=0)[0]
     if isinstance(found, str):
-        found = check_tokenizer(model.tokenizer).split(found)
+        found = model.tokenizer_.split(found)
     return [step_label(value, t) for t, value in enumerate(found)] or [END]
 
 

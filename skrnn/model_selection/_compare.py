@@ -14,6 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from skrnn.data.tokenizers import gives_subwords
 from skrnn.model_selection._comparison import Comparison
 from skrnn.model_selection._lengths import LengthBins, cut_lengths, lengths_of
 from skrnn.model_selection._measure import Fit, Scoring, final_estimator, measure
@@ -273,12 +274,13 @@ def _class_name(estimator: Any) -> str:
 
 
 def _tokenizer(estimators: Mapping[str, Any]) -> Any:
-    """Return the first tokenizer of the estimators, "word" without any."""
+    """Return the first tokenizer of the estimators, "word" without any and for subwords."""
     chosen = (
         final_estimator(estimator).get_params(deep=False).get("tokenizer")
         for estimator in estimators.values()
     )
-    return next((tokenizer for tokenizer in chosen if tokenizer is not None), "word")
+    tokenizer = next((t for t in chosen if t is not None), "word")
+    return "word" if gives_subwords(tokenizer) else tokenizer
 
 
 def _check_lengths_agree(X: Any, y: Any, groups: Any) -> tuple[Any, Any, Any]:

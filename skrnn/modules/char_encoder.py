@@ -78,7 +78,9 @@ class CharacterCNN(CharEncoder):
         windows = concatenate_windows(x, self.WIDTH)  # (W, C, 3 D)
         y = self.filters(windows)  # (W, C, F)
         y = y.masked_fill((characters == 0)[..., None], -torch.inf)
-        return torch.relu(y.max(1).values)  # (W, F)
+        # without a gradient, which of several maxima is taken does not count
+        largest = y.max(1).values if torch.is_grad_enabled() else y.amax(1)
+        return torch.relu(largest)  # (W, F)
 
 
 class NgramBag(CharEncoder):

@@ -112,6 +112,8 @@ class Decoder(nn.Module):
         known of the source.
     dropout : float
         Rate between layers and before the readout, in training.
+    weight_dropout : float
+        As in ``RecurrentEncoder``.
 
     References
     ----------
@@ -132,10 +134,16 @@ class Decoder(nn.Module):
         num_layers: int,
         attention: str | None,
         dropout: float,
+        weight_dropout: float = 0.0,
     ):
         super().__init__()
         self.layers = RecurrentLayers(
-            input_size, hidden_size, cell=cell, num_layers=num_layers, dropout=dropout
+            input_size,
+            hidden_size,
+            cell=cell,
+            num_layers=num_layers,
+            dropout=dropout,
+            weight_dropout=weight_dropout,
         )
         self.bridge = Linear(memory_size, math.prod(self.layers.state_shape))
         self.attention: Attention | None = (

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -22,7 +23,9 @@ from skrnn.modules.step_encoder import STEP_ENCODERS
 #: ``"words"`` int64 ``(B, T)`` (rows of ``"characters"``), ``"characters"``, ``"vectors"``,
 #: ``"previous"`` and ``"target_lengths"`` (teacher forcing), ``"state"``, and of static
 #: columns ``"static_numbers"`` float32 ``(B, S)`` and ``"static_categories"`` int64 (B, C),
-#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead. ``"embedded"``
+#: and ``"future"`` float32 ``(B, horizon, K)`` of what is known ahead. Where steps are read
+#: as subwords, which the above have then, ``"first_subwords"`` int64 ``(B, T)`` is the place
+#: of each step's first one, and ``"n_steps"`` ``(B,)`` counts the steps. ``"embedded"``
 #: float32 ``(B, T, F)`` stands in place of all step fields: their vectors themselves.
 #: Where steps have several fields, ``field_key`` names those of the second and so on.
 Inputs = Mapping[str, Any]
@@ -161,6 +164,16 @@ class TokenEmbedding(InputLayer):
         Rate at which values of the vectors are dropped in training.
     frozen : bool
         Whether training leaves the tokens' own vectors unchanged.
+    word_dropout : float
+        Rate at which tokens are read as the unknown one in training, their characters
+        excepted.
+
+    References
+    ----------
+    Iyyer, Manjunatha, Boyd-Graber, Daumé (2015). Deep unordered composition rivals
+    syntactic methods for text classification. ACL, section 3.2. For word dropout.
+    Bowman, Vilnis, Vinyals, Dai, Jozefowicz, Bengio (2016). Generating sentences from a
+    continuous space. CoNLL, section 3.1. For the unknown token in its place.
     """
 
     UNKNOWN_RATE = 0.5
@@ -176,8 +189,10 @@ class TokenEmbedding(InputLayer):
         char_dim: int = 0,
         dropout: float = 0.0,
         frozen: bool = False,
+        word_dropout: float = 0.0,
     ):
         super().__init__()
+        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(n_ids, embedding_dim, padding_idx=0)
         self.embedding.weight.requires_grad_(not frozen)
         self.register_buffer("singletons", torch.zeros(n_ids, dtype=torch.bool))
@@ -226,7 +241,7 @@ class TokenEmbedding(InputLayer):
     @torch.no_grad()
     def zero_untrained(self) -> None:
         """Zero vectors that training never reaches: they would be noise in predictions."""
-        if not self.singletons.any():
+        if not self.word_dropout and not self.singletons.any():
             self.embedding.weight[UNKNOWN] = 0.0
         if self.char_encoder is not None:
             self.char_encoder.zero_untrained()
@@ -248,6 +263,8 @@ class TokenEmbedding(InputLayer):
                 Pre-trained vectors of tokens outside the vocabulary.
         """
         tokens, vectors = inputs["tokens"], inputs.get("vectors")
+        if self.training and self.word_dropout:
+            tokens = drop_tokens(tokens, self.word_dropout, self.generator)
         ids = tokens
         if vectors is not None:
             outside = tokens >= self.embedding.num_embeddings  # (B, T)
@@ -275,9 +292,8 @@ class TokenEmbedding(InputLayer):
         depend on the order of the user's texts.
         """
         assert self.char_encoder is not None
-        order = torch.arange(len(characters), device=characters.device)
-        for column in range(characters.shape[1] - 1, -1, -1):
-            order = order[characters[order, column].argsort(stable=True)]
+        columns = characters.cpu().numpy().T[::-1]  # the last key counts most
+        order = torch.from_numpy(np.lexsort(columns)).to(characters.device)
         vectors = [self.char_encoder(characters[part]) for part in order.split(n_words)]
         joined = torch.cat(vectors)  # (W, C)
         return torch.empty_like(joined).index_copy_(0, order, joined)
@@ -291,6 +307,14 @@ class TokenEmbedding(InputLayer):
         )
         forgotten = self.singletons[ids] & (draw < self.UNKNOWN_RATE)
         return ids.masked_fill(forgotten, UNKNOWN)
+
+
+def drop_tokens(ids: Tensor, rate: float, generator: Generator | None) -> Tensor:
+    """Return ids with the unknown one in place of some, never of padding."""
+    draw = torch.rand(
+        ids.shape, dtype=torch.float32, device=ids.device, generator=generator
+    )
+    return ids.masked_fill((draw < rate) & (ids != PADDING), UNKNOWN)
 
 
 class JoinedInput(InputLayer):

@@ -1,11 +1,16 @@
-"""Matrix products, by oneDNN where it is faster than torch's own choice.
+"""Matrix products, by oneDNN where it is faster than torch's own choice, or in bfloat16.
 
 torch multiplies float32 matrices on a CPU by MKL, which uses half the vector width of some
 processors. Its recurrent layers call oneDNN, which uses all of it; so do these functions.
+On a GPU the factors may be rounded to bfloat16: not those of recurrent layers, whose kernels
+are PyTorch's, nor of scores over paths, which need all digits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -20,6 +25,33 @@ from skrnn.modules.parallel import run_side_by_side, run_with_all_threads
 MIN_MULTIPLICATIONS = 1 << 26
 #: Multiplications from which two halves gain on two cores.
 MIN_SPLIT = 1 << 24
+#: What ``precision`` may be.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+#: Types of devices whose products may be in another precision.
+REDUCING = {"cuda"}
+_precision: ContextVar[torch.dtype] = ContextVar("precision", default=torch.float32)
+
+
+@contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """Round the factors of products on a GPU to a precision, a key of ``PRECISIONS``.
+
+    Results are float32.
+    """
+    token = _precision.set(PRECISIONS[precision])
+    try:
+        yield
+    finally:
+        _precision.reset(token)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return ``torch.nn.functional.linear``, its factors in the present precision."""
+    dtype = _precision.get()
+    if dtype == torch.float32 or x.device.type not in REDUCING:
+        return F.linear(x, weight, bias)
+    with torch.autocast(x.device.type, dtype):
+        return F.linear(x, weight, bias).to(x.dtype)
 
 
 def _find_linear() -> Any:
@@ -58,7 +90,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if _is_faster(x, weight):
         return _LINEAR(x, weight, bias, "none", [], "")
-    return F.linear(x, weight, bias)
+    return _linear(x, weight, bias)
 
 
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -116,7 +148,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         They have a gradient, which has none itself.
     """
     if not _is_faster(x, weight):
-        return F.linear(x, weight, bias)
+        return _linear(x, weight, bias)
     products = _Affine.apply(x.reshape(-1, x.shape[-1]), weight, bias)  # (N, M)
     return products.view(*x.shape[:-1], len(weight))
 

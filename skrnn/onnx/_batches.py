@@ -22,6 +22,7 @@ class Batch(NamedTuple):
     ----------
     indices : int64 ndarray of shape (B,)
     lengths : int64 ndarray of shape (B,)
+        Steps of X; the graph may read their subwords.
     inputs : dict of str to ndarray
         Of a graph.
     """
@@ -40,7 +41,7 @@ def make_batches(sequences: EncodedSequences, names: Collection[str]) -> Iterato
     names : collection of str
         The inputs that the graph has.
     """
-    lengths = sequences.steps.lengths
+    lengths = sequences.read.lengths
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
@@ -59,7 +60,7 @@ def make_batch(
     sequences: EncodedSequences, indices: NDArray[np.int64], names: Collection[str]
 ) -> Batch:
     """Return the sequences at ``indices``, each of at least one step."""
-    offsets = sequences.steps.offsets
+    offsets = sequences.read.offsets
     starts = offsets[indices]
     lengths = offsets[indices + 1] - starts
     steps = np.arange(int(lengths.max()))
@@ -68,9 +69,11 @@ def make_batch(
     if len(indices) > 1 and int(lengths.min()) < len(steps):
         padding = steps >= lengths[:, None]
     inputs: dict[str, NDArray] = {"lengths": lengths}
+    if sequences.subwords is not None:
+        inputs["first_subwords"], lengths = _first_subwords(sequences, indices)
     for j, field in enumerate(sequences.fields):
         suffix = f".{j}" if j else ""
-        values = field.steps.values[positions]  # (B, T[, F])
+        values = field.read.values[positions]  # (B, T[, F])
         if padding is not None:
             values[padding] = 0
         inputs[("tokens" if values.ndim == 2 else "features") + suffix] = values
@@ -85,6 +88,18 @@ def make_batch(
     return Batch(indices, lengths, {name: inputs[name] for name in names})
 
 
+def _first_subwords(
+    sequences: EncodedSequences, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the place of each step's first subword ``(B, T)``, and the steps ``(B,)``."""
+    assert sequences.subwords is not None
+    starts = sequences.steps.offsets[indices]
+    lengths = sequences.steps.offsets[indices + 1] - starts
+    places = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)
+    first = sequences.subwords.offsets[starts[:, None] + places]  # (B, T)
+    return first - first[:, :1], lengths
+
+
 def _distinct_words(
     field: EncodedSequences, positions: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -97,6 +112,36 @@ def _distinct_words(
     characters = field.characters[words]
     longest = int((characters != 0).sum(1).max())
     return of_step.reshape(positions.shape), characters[:, :longest]
+
+
+def check_finite_outputs(outputs: NDArray[np.float32], batch: Batch) -> None:
+    """Raise a ValueError that names a sequence whose outputs are not finite.
+
+    ``outputs`` are ``(B, n_outputs)``, or ``(B, T, n_outputs)`` of steps, of which the
+    padded ones may hold anything.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(outputs.sum()):
+            return
+    wrong = ~np.isfinite(outputs.reshape(len(outputs), -1))
+    if outputs.ndim == 3:
+        real = np.arange(outputs.shape[1]) < batch.lengths[:, None]  # (B, T)
+        wrong &= np.repeat(real, outputs.shape[2], axis=1)
+    raise_not_finite(batch, np.flatnonzero(wrong.any(1)))
+
+
+def raise_not_finite(batch: Batch, rows: NDArray[np.int64]) -> None:
+    """Raise a ValueError that names the first sequence of some rows, if there are any."""
+    if not len(rows):
+        return
+    row = rows[np.argmin(batch.indices[rows])]
+    n_steps, others = int(batch.lengths[row]), len(rows) - 1
+    more = f" and {others} more" if others else ""
+    raise ValueError(
+        f"The network's output is not finite for sequence {batch.indices[row]} "
+        f"({n_steps:,} step{'s' * (n_steps != 1)}){more}: it overflows float32. Pass "
+        "sequences of lengths and values like those of training"
+    )
 
 
 def flat_steps(

@@ -33,6 +33,8 @@ from skrnn.onnx._layers import (
 Config = Mapping[str, Any]
 #: Kinds of networks that have graphs of their own.
 ENSEMBLE, TRANSLATION = "ensemble", "translation"
+#: The axis of steps where others are read: their subwords.
+STEPS = "steps"
 
 
 def _encode_steps(
@@ -64,9 +66,16 @@ def _classify(graph: Graph, config: Config, weights: Weights) -> str:
 
 
 def _tag(graph: Graph, config: Config, weights: Weights) -> str:
-    """Return one result a step, ``(B, T, n_outputs)``."""
+    """Return one result a step, ``(B, T, n_outputs)``.
+
+    Of a step that is read as subwords it is that of the first one.
+    """
     outputs, *_ = _encode_steps(graph, config, weights, static_in_steps=True)
-    return graph.transpose(graph.linear(outputs, weights.at("head")), 1, 0, 2)
+    results = graph.transpose(graph.linear(outputs, weights.at("head")), 1, 0, 2)
+    if not config.get("reads_subwords"):
+        return results
+    first = graph.input("first_subwords", np.int64, ["B", STEPS])
+    return graph.node("GatherND", results, graph.unsqueeze(first, 2), batch_dims=1)
 
 
 def _decode_horizon(graph: Graph, config: Config, weights: Weights) -> str:
@@ -152,6 +161,8 @@ def _one_graph(
     results = [give(graph, config, weights) for weights in members]
     if len(results) > 1:
         results = [AVERAGES[activation](graph, results)]
+    if config.get("reads_subwords"):
+        axes = ["B", STEPS]
     graph.output("outputs", results[0], np.float32, [*axes, config["n_outputs"]])
     return {MAIN: graph}
 

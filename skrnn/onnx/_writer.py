@@ -23,7 +23,7 @@ from skrnn.data.targets import (
     StepTargets,
     TokenTargets,
 )
-from skrnn.data.tokenizers import check_tokenizer
+from skrnn.data.tokenizers import check_tokenizer, gives_subwords
 from skrnn.onnx._cells import CELLS
 from skrnn.onnx._format import FORMAT, KEY, MAIN
 from skrnn.onnx._graph import Weights
@@ -70,7 +70,7 @@ def to_onnx(
     ValueError
         If the network has a part that ONNX has no operator for, such as a cell that was
         added to skrnn, or if predictions need code or vectors from outside the network:
-        a tokenizer that is no built-in one, or ``embeddings``. If ``quantize`` is "int8"
+        a tokenizer that is neither a built-in nor a trained one, or ``embeddings``. If ``quantize`` is "int8"
         and the network has no LSTM.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
@@ -116,7 +116,8 @@ def to_onnx(
     _check_quantize(quantize, network.config)
     weights = Weights(_arrays_of(network))
     weights.unread -= {name for name in weights.unread if OUTSIDE in name.split(".")}
-    graphs = graphs_of(network.kind, network.config, weights, quantize)
+    config = {**network.config, "reads_subwords": estimator._inputs.splits_words}
+    graphs = graphs_of(network.kind, config, weights, quantize)
     if weights.unread:
         raise ValueError(
             f"the network has weights that no node of the graph reads: "
@@ -159,11 +160,13 @@ def _check_portable(estimator: Any) -> None:
     parameters = estimator.get_params(deep=False)
     for name in ("tokenizer", "target_tokenizer"):
         tokenizer = parameters.get(name, "word")
+        if gives_subwords(tokenizer):
+            continue
         if type(check_tokenizer(tokenizer)).__name__ not in CLASSES:
             raise ValueError(
                 f"{name}={shown(tokenizer)} cannot be stored in a model file, which holds "
-                f'no code; "word" and "char" can. Or split texts before fit and before '
-                "predict, and pass token lists"
+                f'no code; "word", "char" and "bpe" can, and trained tokenizers. Or split texts '
+                "before fit and before predict, and pass token lists"
             )
     if parameters.get("embeddings") is not None:
         raise ValueError(

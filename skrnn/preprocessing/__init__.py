@@ -2,6 +2,7 @@
 
 from skrnn.data.frames import sequences_from_frame
 from skrnn.data.padding import trim_padding
+from skrnn.data.subwords import TrainedTokenizer
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 from skrnn.data.windows import sliding_windows
 from skrnn.preprocessing._log_mel import LogMelFrames
@@ -11,6 +12,7 @@ __all__ = [
     "CharTokenizer",
     "LogMelFrames",
     "StepwiseTransformer",
+    "TrainedTokenizer",
     "WordTokenizer",
     "sequences_from_frame",
     "sliding_windows",

@@ -8,6 +8,7 @@ order that ``order`` gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ class TrainingBatches:
     Attributes
     ----------
     lengths : int64 ndarray of shape (n_sequences,)
-        Steps that an epoch reads of each sequence.
+        Steps that an epoch reads of each sequence; subwords where it reads these.
     n_targets : int or None
         Target steps of an epoch; None where each sequence has one target.
     """
@@ -89,12 +90,12 @@ class TrainingBatches:
         bptt: int | None = None,
     ):
         self.bptt = bptt
-        self.lengths = dataset.lengths
+        self.lengths = dataset.read_lengths
         self.target_lengths = dataset.target_lengths
         self.n_targets = dataset.n_targets
         self.windows = dataset.windows
         if self.windows is not None:
-            self.lengths = np.minimum(self.lengths, self.windows.n_steps)
+            self.lengths = np.minimum(dataset.lengths, self.windows.n_steps)
             self.target_lengths = self.lengths
             if self.n_targets is not None:
                 self.n_targets = int(self.lengths.sum())
@@ -190,7 +191,7 @@ class StepField:
     def __init__(self, field: EncodedSequences, index: int, device: torch.device | str):
         self.index = index
         self.device = device
-        self.values = to_device(field.steps.values, device)
+        self.values = to_device(field.read.values, device)
         #: ids are tokens, numbers are features
         self.name = "features" if self.values.is_floating_point() else "tokens"
         self.words = field.words
@@ -199,7 +200,11 @@ class StepField:
         self.vectors = _optional(field.vectors, device)
         if field.characters is not None:
             self.characters = to_device(field.characters, device)
-            self.n_characters = (field.characters != 0).sum(1)
+
+    @cached_property
+    def n_characters(self) -> NDArray[np.int64]:
+        """Characters of each distinct word."""
+        return (self.characters != 0).sum(1).cpu().numpy()
 
     def __call__(
         self, positions: NDArray[np.int64], flat: Tensor, padding: Tensor | None
@@ -232,6 +237,10 @@ class Collator:
         sequences = dataset.sequences
         self.device = device
         self.offsets = sequences.steps.offsets
+        #: where the subwords of each step begin, if these are read
+        self.subwords: NDArray[np.int64] | None = None
+        if sequences.subwords is not None:
+            self.subwords = sequences.subwords.offsets
         self.fields = [
             StepField(field, j, device) for j, field in enumerate(sequences.fields)
         ]
@@ -299,9 +308,12 @@ class Collator:
         padding = None
         if int(lengths.min()) < n_steps:
             padding = to_device(steps >= lengths[:, None], self.device)
-        batch = {"lengths": to_device(lengths, self.device)}
-        for field in self.fields:
-            batch |= field(positions, flat, padding)
+        if self.subwords is None:
+            batch = {"lengths": to_device(lengths, self.device)}
+            for field in self.fields:
+                batch |= field(positions, flat, padding)
+        else:
+            batch = self._read_subwords(self.subwords, positions, lengths)
         chosen = to_device(indices, self.device)
         for name, values in self.once.items():
             batch[name] = values.index_select(0, chosen)
@@ -322,6 +334,28 @@ class Collator:
             int(lengths.sum()) if self.by_step else len(indices),
             indices,
         )
+
+    def _read_subwords(
+        self,
+        offsets: NDArray[np.int64],
+        steps: NDArray[np.int64],
+        n_steps: NDArray[np.int64],
+    ) -> dict[str, Tensor]:
+        """Return the subwords of ``steps`` ``(B, T)``, and which of them are their first."""
+        starts = offsets[steps[:, 0]]
+        lengths = offsets[steps[:, -1] + 1] - starts
+        places = np.arange(int(lengths.max()))
+        positions = starts[:, None] + np.minimum(places, lengths[:, None] - 1)  # (B, S)
+        flat = to_device(positions.reshape(-1), self.device)
+        padding = None
+        if int(lengths.min()) < len(places):
+            padding = to_device(places >= lengths[:, None], self.device)
+        return {
+            "lengths": to_device(lengths, self.device),
+            "first_subwords": to_device(offsets[steps] - starts[:, None], self.device),
+            "n_steps": to_device(n_steps, self.device),
+            **self.fields[0](positions, flat, padding),
+        }
 
     def _forced(
         self, batch: dict[str, Tensor], indices: NDArray[np.int64], chosen: Tensor
@@ -347,7 +381,9 @@ def to_device(array: NDArray, device: torch.device | str) -> Tensor:
 
     That is a read-only array (a memmap), or one with negative strides.
     """
-    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
+    if not (array.flags.c_contiguous and array.flags.writeable):
+        array = np.array(array, order="C")
+    return torch.from_numpy(array).to(device)
 
 
 def _optional(

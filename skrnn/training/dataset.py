@@ -57,6 +57,11 @@ class EncodedDataset:
         return self.sequences.steps.lengths
 
     @property
+    def read_lengths(self) -> NDArray[np.int64]:
+        """Steps that the network reads of each sequence, where these are subwords."""
+        return self.sequences.read.lengths
+
+    @property
     def target_lengths(self) -> NDArray[np.int64]:
         """Steps of each target; those of the sequences unless ``forced``."""
         if self.forced and isinstance(self.targets, RaggedArray):

@@ -6,6 +6,7 @@ features far larger. The label of such an output is none.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def check_finite_rows(
     lengths : int64 tensor of shape (B,), optional
         Real steps of each sequence; the padding may hold anything.
     """
-    if bool(values.sum().isfinite()):
+    if math.isfinite(values.sum().item()):
         return  # one pass that allocates nothing
     wrong = ~values.isfinite()
     if lengths is not None:

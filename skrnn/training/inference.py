@@ -7,7 +7,7 @@ user's order, and dropout is off, also where a callback predicts in the middle o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,7 @@ from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.modes import usual_modes
 from skrnn.modules.outputs import State
 from skrnn.modules.parallel import one_thread_each, run_side_by_side
+from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
@@ -79,32 +80,43 @@ def recurrent_work(net: SequenceNet, dataset: EncodedDataset) -> float:
 
 
 @contextmanager
-def evaluation(net: SequenceNet, work: float = 0.0) -> Iterator[None]:
+def evaluation(net: SequenceNet, dataset: EncodedDataset | None = None) -> Iterator[None]:
     """Turn gradients and dropout off; a net in training returns to it.
 
-    ``work`` is that of the recurrent layers.
+    The sequences of ``dataset`` decide which kernels run, of cells that have some.
     """
     keep_freed_memory()
     training = net.module_.training
     if training:
         net._set_training(False)
     try:
-        with usual_modes(), torch.inference_mode(), expected_work(work), _threads(net):
+        with (
+            usual_modes(),
+            torch.inference_mode(),
+            products_in(net.precision),
+            _kernels(net, dataset),
+        ):
             yield
     finally:
         if training:
             net._set_training(True)
 
 
-def _threads(net: SequenceNet) -> AbstractContextManager[None]:
-    """Return the context in which batches run side by side, where that gains.
+@contextmanager
+def _kernels(net: SequenceNet, dataset: EncodedDataset | None) -> Iterator[None]:
+    """Announce the work, and run batches side by side where that gains.
 
     torch splits a large batch well between its threads; a compiled kernel has one.
     """
-    like = next(net.module_.parameters())
-    cells = net.module_.cells().values()
-    compiled = any(cell.reads_packed(like) for cell in cells)
-    return one_thread_each() if compiled else nullcontext()
+    cells = [cell for cell in net.module_.cells().values() if cell.kernel is not None]
+    if not cells:
+        yield
+        return
+    like = next(cells[0].parameters())
+    with expected_work(0.0 if dataset is None else recurrent_work(net, dataset)):
+        compiled = any(cell.reads_packed(like) for cell in cells)
+        with one_thread_each() if compiled else nullcontext():
+            yield
 
 
 def network_inputs(
@@ -181,7 +193,7 @@ def _row_by_sequence(
 ) -> NDArray:
     """Return the rows ``(n_sequences, ...)`` that ``compute`` makes of each batch."""
     result: NDArray | None = None
-    with evaluation(net, recurrent_work(net, dataset)):
+    with evaluation(net, dataset):
         for indices, outputs in computed(net, dataset, compute):
             rows = outputs.cpu().numpy()
             if result is None:
@@ -216,7 +228,7 @@ def _row_by_step(
     """Return the results of ``compute`` for each batch, ``(B, T, ...)``, at real steps."""
     steps = dataset.sequences.steps
     values: NDArray | None = None
-    with evaluation(net, recurrent_work(net, dataset)):
+    with evaluation(net, dataset):
         for indices, outputs in computed(net, dataset, compute):
             decoded = outputs.cpu().numpy()
             if values is None:
@@ -239,7 +251,7 @@ def score_targets(
     ``check`` refuses those that are not finite.
     """
     result = np.zeros(len(dataset))
-    with evaluation(net, recurrent_work(net, dataset)):
+    with evaluation(net, dataset):
         for batch in prediction_batches(net, dataset):
             for micro_batch, outputs in run_batch(net, batch):
                 losses = net.criterion_(outputs, micro_batch.targets)
@@ -258,7 +270,7 @@ def attention_weights(
 ) -> list[NDArray[np.float32]]:
     """Return the attention ``(n_target_steps, n_steps)`` of each pair."""
     result: list[Any] = [None] * len(dataset)
-    with evaluation(net, recurrent_work(net, dataset)):
+    with evaluation(net, dataset):
         for indices, inputs in network_inputs(net, dataset):
             computed_weights = net.module_.attention(inputs)
             targets = inputs["target_lengths"]
@@ -282,7 +294,7 @@ def search(
 ) -> Hypotheses:
     """Return the hypotheses that ``search(network, inputs, indices)`` finds."""
     order, found = [], []
-    with evaluation(net, recurrent_work(net, dataset)):
+    with evaluation(net, dataset):
         decode = partial(search, net.module_)
         for indices, one in computed(net, dataset, lambda i, x: decode(x, i)):
             # without a finite score no hypothesis has ended
@@ -313,7 +325,7 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
     dataset = EncodedDataset(prompts)
     collator = Collator(dataset, net.device)
     order, logits, states = [], [], []
-    with evaluation(net, recurrent_work(net, dataset)):
+    with evaluation(net, dataset):
         for length in np.unique(lengths):
             same = np.flatnonzero(lengths == length)
             n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,7 +23,9 @@ from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import expected_work
+from skrnn.training.averaging import AVERAGES, WeightAverage
 from skrnn.training.callbacks import StopTraining
 from skrnn.training.collate import Batch, MicroBatch, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
@@ -70,6 +72,29 @@ def resolve_device(device: str | torch.device) -> str:
     return device
 
 
+def resolve_precision(precision: str, device: str) -> str:
+    """Return ``precision``, a key of ``PRECISIONS``.
+
+    Raises
+    ------
+    ValueError
+        If the device has no units for it, and would only be slower.
+    """
+    if precision == "float32":
+        return precision
+    if torch.device(device).type != "cuda":
+        raise ValueError(
+            f"precision={precision!r} needs a GPU, but device={device!r}: it would only be "
+            'slower. Use "float32"'
+        )
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ValueError(
+            f"precision={precision!r} would only be slower on this GPU, which has no units "
+            'for it. Use "float32"'
+        )
+    return precision
+
+
 class SequenceNet(NeuralNet):
     """A skorch net over ``EncodedDataset``.
 
@@ -89,6 +114,10 @@ class SequenceNet(NeuralNet):
         Steps of a chunk, for a network that carries its state from one to the next.
     max_grad_norm : float, optional
         Larger gradients are scaled down to this norm (Pascanu, Mikolov & Bengio 2013).
+    weight_averaging : str, optional
+        A key of ``AVERAGES``: what is validated, and stays, is an average of the weights.
+    precision : str
+        Of matrix products, a key of ``PRECISIONS``.
     keep_optimizer : bool
         Whether pickles hold the state of the optimizer and of dropout's random stream.
     """
@@ -101,13 +130,17 @@ class SequenceNet(NeuralNet):
         seed: int = 0,
         bptt: int | None = None,
         max_grad_norm: float | None = None,
+        weight_averaging: str | None = None,
+        precision: str = "float32",
         keep_optimizer: bool = False,
         **kwargs: Any,
     ):
         self.keep_optimizer = keep_optimizer
+        self.precision = precision
         self.seed = seed
         self.bptt = bptt
         self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
         super().__init__(module, criterion, **({"train_split": None} | kwargs))
 
     # --- set-up ----------------------------------------------------------------------
@@ -119,6 +152,8 @@ class SequenceNet(NeuralNet):
     def initialize(self) -> SequenceNet:
         """Make the parts, and the random streams of this training."""
         super().initialize()
+        #: of the weights of the present training
+        self.average_: WeightAverage | None = None
         self.restart_random(self.seed)
         return self
 
@@ -206,11 +241,18 @@ class SequenceNet(NeuralNet):
             try:
                 self.notify("on_train_begin", X=X, y=y)
                 work = n_epochs * recurrent_work(self, X)
-                with one_thread_each(), expected_work(work):
+                with (
+                    one_thread_each(),
+                    expected_work(work),
+                    products_in(self.precision),
+                ):
                     self.fit_loop(X, y, **kwargs)
             except StopTraining:
                 pass  # a callback ends training
             finally:
+                if self.average_ is not None:
+                    self.average_.apply()
+                    self.average_ = None
                 with suppress(StopTraining):  # it has ended
                     self.notify("on_train_end", X=X, y=y)
         finally:
@@ -241,12 +283,17 @@ class SequenceNet(NeuralNet):
 
     @contextmanager
     def _updates_by_row(self) -> Iterator[None]:
-        """Update rows of embeddings where they are read, unless a callback may look.
+        """Update rows of embeddings where they are read, unless somebody looks before.
 
         After an epoch all rows are up to date.
         """
         optimizer = self.optimizer_
-        if not isinstance(optimizer, Adam) or any_watches_updates(self.callbacks_):
+        kind = self.weight_averaging
+        if (
+            not isinstance(optimizer, Adam)
+            or any_watches_updates(self.callbacks_)
+            or (kind is not None and AVERAGES[kind].reads_updates)
+        ):
             yield
             return
         optimizer.watch(self.module_.lookup_tables())
@@ -278,6 +325,11 @@ class SequenceNet(NeuralNet):
         # a checkpoint, or a restored snapshot, may have replaced the history
         self.best_: dict[str, float] = {}
         epochs = self.max_epochs if epochs is None else epochs
+        if self.weight_averaging is not None:
+            self.average_ = AVERAGES[self.weight_averaging](
+                self.module_.parameters(), epochs, len(training)
+            )
+        average = self.average_
         first = 0 if checkpoint is None else checkpoint.begin(self, updates)
         # before the first update there is nothing to keep, but for members trained before
         interrupts.n_updates += first
@@ -288,13 +340,18 @@ class SequenceNet(NeuralNet):
             self.run_single_epoch(batches, True, "train", updates.step)
             updates.end_epoch()
             self._set_training(False)
-            if validation is not None:
-                self.run_single_epoch(validation, False, "valid", self.validation_step)
-            try:
-                self.notify("on_epoch_end", **datasets)
-            finally:
-                # one row an update would add up; skorch's checkpoints read the last one
-                del self.history[-1]["batches"][:-1]
+            if average is not None:
+                average.end_epoch(epoch)
+            with nullcontext() if average is None else average.applied():
+                if validation is not None:
+                    self.run_single_epoch(
+                        validation, False, "valid", self.validation_step
+                    )
+                try:
+                    self.notify("on_epoch_end", **datasets)
+                finally:
+                    # one row an update would add up; skorch's checkpoints read the last
+                    del self.history[-1]["batches"][:-1]
             if interrupts.end_training():
                 break
             if checkpoint is not None and epoch < epochs:
@@ -409,6 +466,7 @@ class SequenceNet(NeuralNet):
             "order": self.order_generator_.get_state(),
             "dropout": self.dropout_generator_.get_state(),
             "history": [dict(row) for row in self.history],
+            "average": None if self.average_ is None else self.average_.state_dict(),
         }
 
     def load_training_state(self, state: dict[str, Any]) -> None:
@@ -418,6 +476,8 @@ class SequenceNet(NeuralNet):
         self.order_generator_.set_state(state["order"])
         self.dropout_generator_.set_state(state["dropout"])
         self.history[:] = state["history"]
+        if self.average_ is not None:
+            self.average_.load_state_dict(state["average"])
 
     def load_optimizer_state(self, state: dict[str, Any]) -> None:
         """Take the optimizer's ``state_dict``, its moments in the layout of the weights."""
@@ -510,6 +570,8 @@ KEPT = (
     "seed",
     "bptt",
     "max_grad_norm",
+    "weight_averaging",
+    "precision",
     "keep_optimizer",
 )
 

@@ -154,8 +154,9 @@ def prediction_order(dataset: EncodedDataset, most: int) -> list[NDArray[np.int6
     if len(dataset) == 1:
         return [np.zeros(1, np.int64)]
     # forced targets that are longer than their sources count in what fits
-    longer = np.maximum(dataset.lengths, dataset.target_lengths)
-    order = np.lexsort((fingerprints(dataset.sequences), dataset.lengths, longer))
+    lengths = dataset.read_lengths
+    longer = np.maximum(lengths, dataset.target_lengths)
+    order = np.lexsort((fingerprints(dataset.sequences), lengths, longer))
     return list(_cut(order, longer, most))
 
 
@@ -201,7 +202,7 @@ def fingerprints(sequences: EncodedSequences, chunk: int = 1 << 18) -> NDArray[n
 
 
 def _fingerprints_of_steps(sequences: EncodedSequences, chunk: int) -> NDArray[np.uint64]:
-    steps = sequences.steps
+    steps = sequences.read
     if not len(steps) or not steps.values.size:
         return np.zeros(len(steps), dtype=np.uint64)
     width = int(np.prod(steps.values.shape[1:], dtype=np.int64))

@@ -96,17 +96,23 @@ def record_states(net: SequenceNet, dataset: EncodedDataset) -> dict[CellName, S
     found: dict[CellName, States] = {}
     with torch.inference_mode():
         for rows, batch in zip(batches.order, batches, strict=True):
-            network.read_steps(batch[0].inputs)
-            lengths = batch[0].inputs["lengths"]
+            inputs = batch[0].inputs
+            network.read_steps(inputs)
+            lengths = inputs["lengths"]
+            n_steps = inputs.get("n_steps", lengths)
             for name, cell in cells.items():
                 if not cell.traces:  # of a decoder
                     continue
                 values = _stacked(cell.traces.pop(), lengths, name[2])
+                first = inputs.get("first_subwords")
+                if first is not None:  # the states there are the steps'
+                    places = first.numpy()[..., None]  # (B, T, 1)
+                    values = [np.take_along_axis(v, places, 1) for v in values]
                 states = found.setdefault(name, _no_states(cell.cell, len(dataset)))
                 kept = [*states.states, *states.gates.values()]
                 for arrays, array in zip(kept, values, strict=True):
                     for i, row, n in zip(
-                        filled[rows], array, lengths.tolist(), strict=True
+                        filled[rows], array, n_steps.tolist(), strict=True
                     ):
                         arrays[i] = row[:n].copy()
     return found

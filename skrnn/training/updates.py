@@ -107,6 +107,8 @@ class Updates:
                 raise
             raise ValueError(unusable(type(self.net.optimizer_), error)) from error
         self.n_in_a_row = 0
+        if self.net.average_ is not None:
+            self.net.average_.end_update()
         return {"loss": loss, "y_pred": None}
 
     def end_epoch(self) -> None:

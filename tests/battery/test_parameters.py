@@ -62,6 +62,7 @@ REFUSED = {
     "on_interrupt": ["stop", None, True],
     "optimizer": ["adm", None, int],
     "patch_size": [0, 2.5, 3],
+    "precision": ["float16", None, "bfloat16"],  # the last one on a CPU
     "pooling": ["sum", None],
     "quantiles": [0.5, None],
     "random_state": ["a", -1],
@@ -83,8 +84,11 @@ REFUSED = {
     "validation_strategy": ["first", None],
     "verbose": [-1, "loud"],
     "warm_start": ["yes", 3],
+    "weight_averaging": ["mean", 0.9, True],
     "weight_decay": [-1.0],
+    "weight_dropout": [-0.1, 1.0, "high", None],
     "window": [0, -1, 1.5],
+    "word_dropout": [-0.1, 1.0, "high", None],
 }
 
 

@@ -100,6 +100,38 @@ def test_singletons_are_drawn_from_the_modules_generator():
     assert not torch.equal(draws[0], draws[2])
 
 
+@torch.no_grad()
+def test_words_are_dropped_at_the_rate_in_training_only():
+    module = make(word_dropout=0.3)
+    module.generator = torch.Generator().manual_seed(0)
+    ids = torch.tensor([[2, 3, 4, 5, 0]]).repeat(400, 1)
+    assert torch.equal(module({"tokens": ids}), module.embedding.weight[ids])
+    x = module.train()({"tokens": ids})
+    unknown = (x == module.embedding.weight[UNKNOWN]).all(-1)
+    assert not unknown[:, 4].any()  # the padding
+    assert abs(unknown[:, :4].float().mean() - 0.3) < 0.04
+    kept = ids.masked_fill(unknown, UNKNOWN)
+    assert torch.equal(x, module.embedding.weight[kept])
+
+
+@torch.no_grad()
+def test_dropped_words_keep_their_characters_and_lose_vectors_from_outside():
+    options = {"char_encoder": "cnn", "n_char_ids": 9, "char_dim": 3}
+    module = make(word_dropout=0.999, **options).train()
+    module.generator = torch.Generator().manual_seed(0)
+    inputs = {
+        "tokens": torch.tensor([[2, 6, 7]]),
+        "vectors": torch.full((2, 4), 7.0),
+        "words": torch.tensor([[0, 1, 0]]),
+        "characters": torch.tensor([[2, 4, 3], [2, 5, 3]]),
+    }
+    x = module(inputs)
+    assert (x[..., :4] == module.embedding.weight[UNKNOWN]).all()
+    assert torch.equal(
+        x[..., 4:], module.char_encoder(inputs["characters"])[inputs["words"]]
+    )
+
+
 def test_no_token_is_a_singleton_at_first():
     assert make().singletons.tolist() == [False] * 6
 
@@ -172,6 +204,9 @@ def test_the_unknown_vector_is_zeroed_where_no_token_trains_it(has_singletons):
     other = module.embedding.weight[2:].clone()
     module.zero_untrained()
     assert module.embedding.weight[UNKNOWN].any() == has_singletons
+    dropping = make(word_dropout=0.1)
+    dropping.zero_untrained()
+    assert dropping.embedding.weight[UNKNOWN].any()
     assert torch.equal(module.embedding.weight[2:], other)
     assert not module.char_encoder.embedding.weight[UNKNOWN].any()
     assert module.char_encoder.embedding.weight[UNKNOWN + 1 :].any(1).all()

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from skrnn.modules import products
-from skrnn.modules.products import affine, multiply
+from skrnn.modules.products import affine, multiply, products_in
 
 
 def transposed(x):
@@ -71,3 +71,36 @@ def test_an_infinite_bias_stays_infinite(generator, monkeypatch):
     got = affine(x, weight, bias)
     assert (got[:, 0] == -torch.inf).all()
     assert got[:, 1:].isfinite().all()
+
+
+@pytest.fixture
+def reducing(monkeypatch):
+    """Take the CPU for a device that multiplies bfloat16."""
+    monkeypatch.setattr(products, "REDUCING", {"cpu"})
+
+
+def test_factors_are_rounded_and_results_are_not(reducing, generator):
+    x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
+    with products_in("bfloat16"):
+        got = multiply(x, weight)
+    rounded = x.bfloat16().double() @ weight.bfloat16().double().T
+    assert got.dtype == torch.float32
+    assert not torch.equal(got, x @ weight.T)
+    torch.testing.assert_close(got.double(), rounded, rtol=1e-2, atol=1e-2)
+    assert torch.equal(multiply(x, weight), F.linear(x, weight))
+
+
+def test_gradients_of_rounded_factors_are_float32(reducing, generator):
+    x = torch.randn(3, 40, generator=generator, requires_grad=True)
+    weight = torch.randn(5, 40, generator=generator, requires_grad=True)
+    with products_in("bfloat16"):
+        affine(x, weight).sum().backward()
+    assert x.grad.dtype == weight.grad.dtype == torch.float32
+    torch.testing.assert_close(x.grad, weight.sum(0).expand(3, 40), rtol=0, atol=0.1)
+    torch.testing.assert_close(weight.grad, x.sum(0).expand(5, 40), rtol=0, atol=0.1)
+
+
+def test_a_cpu_keeps_float32(generator):
+    x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
+    with products_in("bfloat16"):
+        assert torch.equal(multiply(x, weight), F.linear(x, weight))

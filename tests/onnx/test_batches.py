@@ -6,7 +6,7 @@ import pytest
 from skrnn.data.codecs import EncodedSequences, TokenCodec
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.onnx import _batches
-from skrnn.onnx._batches import flat_steps, make_batches
+from skrnn.onnx._batches import Batch, check_finite_outputs, flat_steps, make_batches
 
 
 @pytest.mark.parametrize("most", [1, 10, 1 << 13])
@@ -41,3 +41,17 @@ def test_a_batch_holds_the_characters_of_its_own_words(monkeypatch):
         wide = codec.characters.encode(expected)
         np.testing.assert_array_equal(got[:, : wide.shape[1]], wide)
         assert not got[:, wide.shape[1] :].any()
+
+
+def test_only_real_steps_must_be_finite():
+    batch = Batch(np.array([5, 3, 8]), np.array([1, 2, 4]), {})
+    outputs = np.zeros((3, 4, 2), np.float32)
+    outputs[0, 1:] = np.nan
+    outputs[1, 2:] = np.inf
+    check_finite_outputs(outputs, batch)
+    check_finite_outputs(np.full((3, 2), 3e38, np.float32), batch)  # the sum overflows
+    outputs[0, 0, 1] = outputs[1, 1, 0] = -np.inf
+    with pytest.raises(ValueError, match=r"sequence 3 \(2 steps\) and 1 more: it overfl"):
+        check_finite_outputs(outputs, batch)
+    with pytest.raises(ValueError, match=r"not finite for sequence 5 \(1 step\):"):
+        check_finite_outputs(np.array([[np.nan], [1.0], [1.0]]), batch)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from skrnn import (
     Seq2SeqTransformer,
@@ -295,6 +296,25 @@ def test_labels_of_steps(
     assert_same(model, predictor, new_texts, "predict_proba")
     assert_same(model, predictor, new_texts, "predict_log_likelihood")
     assert_same(model, predictor, [""], "predict_log_likelihood")
+    weight = 1 + np.arange(len(texts))
+    assert predictor.score(texts, y, weight) == model.score(texts, y, weight)
+
+
+@pytest.mark.parametrize("estimator", [SequenceRegressor, SequenceTagger])
+def test_outputs_that_are_not_finite_are_an_error(exported, rng, estimator):
+    X = [rng.normal(size=(n, 1)) for n in (3, 5, 4, 2)]
+    labels = [["a", "b", "a", "b", "a"][: len(x)] for x in X]
+    y = labels if estimator is SequenceTagger else [1.0, 2.0, 3.0, 4.0]
+    model = estimator(cell="rnn_relu", **SMALL).fit(X, y)
+    with torch.no_grad():
+        for name, weight in model.net_.module_.encoder.named_parameters():
+            weight.fill_(30.0 if "weight" in name else 0.0)
+    predictor = exported(model)
+    X = [np.ones((2, 1)), np.ones((300, 1)), np.ones((1, 1))]
+    for side in (model, predictor):
+        with pytest.raises(ValueError, match=r"not finite for sequence 1 \(300 steps\):"):
+            side.predict(X)
+        assert len(side.predict(X[::2])) == 2
 
 
 def test_labels_of_steps_with_static_columns(exported, shaken, frame):
@@ -342,6 +362,8 @@ def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers
         assert row[0] == expected_row[0]  # others of a dead ReLU network are equally good
     np.testing.assert_allclose(scores, expected_scores, **CLOSE)
     assert predictor.target_vocabulary_ == model.target_vocabulary_
+    weight = 1 + np.arange(len(texts))
+    assert predictor.score(texts, y, weight) == model.score(texts, y, weight)
 
 
 @pytest.mark.parametrize(

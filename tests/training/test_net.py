@@ -18,7 +18,7 @@ from skrnn.training.collate import Batch, Collator, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs, score_targets
 from skrnn.training.losses import CrossEntropy, Quantile, SquaredError
-from skrnn.training.net import SequenceNet, resolve_device
+from skrnn.training.net import SequenceNet, resolve_device, resolve_precision
 
 
 def batch_of_one(x):
@@ -494,6 +494,20 @@ def test_auto_is_the_gpu_where_there_is_one(monkeypatch):
 def test_a_device_that_cannot_be_used_is_an_error(device):
     with pytest.raises(ValueError, match=f"device='{device}' cannot be used"):
         resolve_device(device)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_gpu_without_units_for_a_precision_refuses_it(monkeypatch, supported):
+    def is_supported(including_emulation):
+        return supported or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert resolve_precision("float32", "cuda:0") == "float32"
+    if supported:
+        assert resolve_precision("bfloat16", "cuda:0") == "bfloat16"
+        return
+    with pytest.raises(ValueError, match="precision='bfloat16' would only be slower"):
+        resolve_precision("bfloat16", "cuda:0")
 
 
 def test_the_criterion_is_in_evaluation_mode_after_training(make_net, make_examples):

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
+from skrnn.data.probabilities import softmax
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import shown
 from skrnn.data.targets._base import CheckedData, CheckedTargets, Targets
@@ -137,13 +138,16 @@ class TokenContinuations(Continuations):
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return those of the tokens and last of the end, given that it is one of them."""
-        return softmax(logits[:, N_RESERVED:], axis=1)
+        return softmax(logits[:, N_RESERVED:])
 
     def ends(self, stop: Hashable | None, choices: dict[str, Any]) -> tuple[int, ...]:
         """Return the end, and the id of ``stop``."""
         if stop is None:
             return (self.codec.end,)
         ids = self.codec.vocabulary.ids
+        if self.are_texts and isinstance(stop, str) and stop not in ids:
+            pieces = self.tokenizer.split(stop)
+            stop = pieces[0] if len(pieces) == 1 else stop
         try:
             known = stop in ids
         except TypeError:  # a list, or a tuple of lists

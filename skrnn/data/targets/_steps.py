@@ -22,7 +22,7 @@ from skrnn.data.targets._base import (
     open_targets,
     weight_by_class,
 )
-from skrnn.data.tokenizers import CharTokenizer, check_tokenizer
+from skrnn.data.tokenizers import CharTokenizer, check_tokenizer, gives_subwords
 from skrnn.data.values import check_labels
 
 #: Sequences, and steps of them, that a trained network is tried on, and the least share of
@@ -56,7 +56,9 @@ class StepTargets(Targets):
         invalid_tags: str = "raise",
         whole_paths: bool = False,
     ):
-        self.of_characters = isinstance(check_tokenizer(tokenizer), CharTokenizer)
+        self.of_characters = not gives_subwords(tokenizer) and isinstance(
+            check_tokenizer(tokenizer), CharTokenizer
+        )
         self.scheme = scheme
         self.invalid_tags = invalid_tags
         self.whole_paths = whole_paths

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skrnn.data.containers import Advice, CheckedSequences, check_sequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import shown
+from skrnn.data.subwords import TrainedTokenizer, train_bpe, untrained
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -19,7 +20,13 @@ from skrnn.data.targets._base import (
     check_length,
     decode_labels,
 )
-from skrnn.data.tokenizers import check_tokenizer
+from skrnn.data.tokenizers import (
+    WordTokenizer,
+    check_tokenizer,
+    gives_subwords,
+    prepare_tokenizer,
+    splitter_of,
+)
 from skrnn.data.vocabulary import N_RESERVED, UNKNOWN, Vocabulary, distinct_tokens
 
 TARGET_ADVICE = Advice(
@@ -75,6 +82,7 @@ class TokenTargets(Targets):
     """
 
     teacher_forcing = True
+    trains_tokenizer = False
 
     def __init__(
         self,
@@ -83,9 +91,12 @@ class TokenTargets(Targets):
         target_min_count: int = 1,
         target_max_vocabulary: int | None = None,
     ):
-        self.tokenizer = check_tokenizer(target_tokenizer, "target_tokenizer")
+        self.tokenizer = prepare_tokenizer(target_tokenizer, "target_tokenizer")
+        if not gives_subwords(self.tokenizer):
+            self.tokenizer = check_tokenizer(target_tokenizer, "target_tokenizer")
         self.min_count = target_min_count
         self.max_size = target_max_vocabulary
+        self.trains_tokenizer = True
         self.longest_source, self.longest_target = 0, 1
         self.may_be_empty = False
 
@@ -100,7 +111,7 @@ class TokenTargets(Targets):
         checked = check_sequences(
             y,
             input_type="tokens",
-            split=self.tokenizer.split,
+            split=splitter_of(self.tokenizer, self._train_tokenizer),
             empty="keep",
             name=name,
             advice=TARGET_ADVICE,
@@ -118,6 +129,15 @@ class TokenTargets(Targets):
                 "numbers, several a sequence where y is 2-D"
             )
         return CheckedTargets(checked.steps, checked.texts)
+
+    def _train_tokenizer(self, texts: Sequence[str]) -> TrainedTokenizer:
+        """Return the tokenizer that "bpe" stands for, which is kept."""
+        if not self.trains_tokenizer:
+            raise ValueError(untrained("target_tokenizer", "y"))
+        self.tokenizer = train_bpe(
+            texts, self.max_size, min_count=self.min_count, name="target_max_vocabulary"
+        )
+        return self.tokenizer
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
         """Learn the vocabulary and the spacing of the training part's texts.
@@ -142,6 +162,7 @@ class TokenTargets(Targets):
         texts = train.y.texts
         self.spacing = None if texts is None else self.tokenizer.learn_spacing(texts)
         self.are_texts = texts is not None
+        self.trains_tokenizer = False
 
     @property
     def end(self) -> int:
@@ -155,6 +176,20 @@ class TokenTargets(Targets):
     def decode_tokens(self, ids: RaggedArray) -> list[list[Hashable]]:
         """Return a token list a sequence, whatever y was."""
         return self.codec.decode(ids)
+
+    def compared(
+        self, y: CheckedTargets, generated: list[list[Hashable]]
+    ) -> tuple[list[Any], list[Any]]:
+        """Return true and generated targets in the tokens that a score counts.
+
+        Those of the tokenizer; of subwords the words of the texts that they make, so that
+        scores of different tokenizers are of the same unit.
+        """
+        if y.texts is None or not gives_subwords(self.tokenizer):
+            return list(y.values), generated
+        split = WordTokenizer().split
+        texts = map(self.tokenizer.join, generated)
+        return list(map(split, y.texts)), list(map(split, texts))
 
     def observe(self, train: CheckedData) -> None:
         """Widen the lengths that targets may have."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from skrnn.estimators._parameters._network import (
     CellParameters,
     DirectionParameters,
-    DropoutParameters,
     PoolingParameters,
+    RecurrentDropoutParameters,
 )
 from skrnn.estimators._parameters._other import OtherParameters
 from skrnn.estimators._parameters._stopping import (
@@ -21,7 +21,7 @@ from skrnn.estimators._rows import parameters
 
 @parameters
 class RecurrentParameters(
-    PoolingParameters, DropoutParameters, DirectionParameters, CellParameters
+    PoolingParameters, RecurrentDropoutParameters, DirectionParameters, CellParameters
 ):
     """The network of recurrent classifiers and regressors."""
 

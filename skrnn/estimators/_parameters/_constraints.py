@@ -14,10 +14,10 @@ SHARE = Interval(Real, 0, 1, closed="neither")
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 TOKENIZER = [
-    OneOf(("word", "char")),
+    OneOf(("word", "char", "bpe")),
     callable,
     HasMethods(["split", "join", "learn_spacing"]),
     HasMethods(["encode", "decode"]),
     HasMethods(["tokenize"]),
 ]
-TOKENIZER_KIND = '{"word", "char"}, callable or tokenizer'
+TOKENIZER_KIND = '{"word", "char", "bpe"}, callable or tokenizer'

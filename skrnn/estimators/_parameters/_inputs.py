@@ -9,6 +9,7 @@ from skrnn.data.schemes import SCHEMES
 from skrnn.estimators._parameters._constraints import (
     NON_NEGATIVE_INT,
     POSITIVE_INT,
+    RATE,
     TOKENIZER,
     TOKENIZER_KIND,
 )
@@ -106,9 +107,10 @@ class TokenParameters:
         TOKENIZER,
         """How strings are split, and joined again where they are generated. "word" keeps
         apostrophes and hyphens inside words, ".", "," and ":" between digits, and makes
-        every other mark a token; "char" keeps grapheme clusters whole. A callable takes a
-        string and returns a list; an object has ``encode`` and ``decode``, or
-        ``tokenize`` and ``detokenize``.""",
+        every other mark a token; "char" keeps grapheme clusters whole; "bpe" learns
+        subwords in ``fit``, of which a tagger reads those of each word. A callable takes a
+        string and returns a list; an object has ``encode`` and ``decode``, such as a
+        trained ``tokenizers.Tokenizer``, or ``tokenize`` and ``detokenize``.""",
         kind=TOKENIZER_KIND,
         architecture=True,
     )
@@ -123,7 +125,8 @@ class TokenParameters:
     max_vocabulary: int | None = parameter(
         None,
         [POSITIVE_INT, None],
-        "Number of tokens kept, the most frequent first; None keeps all.",
+        """Number of tokens kept, the most frequent first; None keeps all. With
+        ``tokenizer="bpe"``: number of subwords, at least 256; None is 4,000.""",
         kind="int or None",
         architecture=True,
     )
@@ -133,6 +136,15 @@ class TokenParameters:
         """Size of a token's vector, set by ``embeddings`` where given, and of an image's with
         ``step_encoder``.""",
         kind="int",
+        architecture=True,
+    )
+    word_dropout: float = parameter(
+        0.0,
+        [RATE],
+        """Rate at which tokens are read as the unknown one in training, anew in each pass;
+        the characters of a word are still read. More makes a network rely less on single
+        words, and trains what the unknown token means.""",
+        kind="float in [0, 1)",
         architecture=True,
     )
 
@@ -147,7 +159,7 @@ class WordParameters:
         "auto",
         ["boolean", OneOf(("auto",))],
         """Whether words that differ in case share a vector (their character features keep
-        the case). "auto": all but single characters.""",
+        the case). "auto": all but single characters and subwords.""",
         kind='bool or "auto"',
         architecture=True,
     )
@@ -174,7 +186,7 @@ class WordParameters:
         """How a token's characters are read beside its vector, so that an unknown word is
         not without features: convolutions over its characters ("cnn"), the mean of its
         hashed character n-grams ("ngrams"), or not at all. "auto": "cnn" for words, None
-        for single characters and for tokens that are no strings.""",
+        for single characters, for subwords, and for tokens that are no strings.""",
         architecture=True,
     )
 
@@ -315,7 +327,8 @@ class TargetParameters:
     target_max_vocabulary: int | None = parameter(
         None,
         [POSITIVE_INT, None],
-        "Number of target tokens kept, the most frequent first; None keeps all.",
+        """Number of target tokens kept, the most frequent first; None keeps all. With
+        ``target_tokenizer="bpe"``: number of subwords, at least 256; None is 4,000.""",
         kind="int or None",
         architecture=True,
     )

@@ -11,6 +11,7 @@ import torch
 from skrnn._sklearn import Interval
 from skrnn.estimators._parameters._constraints import NON_NEGATIVE, POSITIVE_INT
 from skrnn.estimators._rows import OneOf, parameter, parameters
+from skrnn.modules.products import PRECISIONS
 
 
 @parameters
@@ -135,6 +136,14 @@ class OtherParameters:
         [str, torch.device],
         'Where the network runs, as torch names it; "auto" takes a GPU where there is one.',
         kind="str",
+        architecture=True,
+    )
+    precision: str = parameter(
+        "float32",
+        [OneOf(PRECISIONS)],
+        """Precision of the factors of matrix products on a GPU; sums, weights and recurrent
+        layers stay float32. "bfloat16" has fewer digits and is faster over many classes or
+        tokens, on a GPU that has units for it; others, and a CPU, refuse it.""",
         architecture=True,
     )
     random_state: Any = parameter(

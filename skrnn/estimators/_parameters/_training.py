@@ -17,6 +17,7 @@ from skrnn.estimators._parameters._constraints import (
     SHARE,
 )
 from skrnn.estimators._rows import OneOf, parameter, parameters
+from skrnn.training.averaging import AVERAGES
 from skrnn.training.callbacks import SCHEDULES
 from skrnn.training.losses import LOSSES
 from skrnn.training.optimizers import OPTIMIZERS
@@ -152,4 +153,12 @@ class LoopParameters:
         [POSITIVE, None],
         "Largest norm of all gradients together; None does not clip them.",
         kind="float or None",
+    )
+    weight_averaging: str | None = parameter(
+        None,
+        [OneOf(AVERAGES), None],
+        """Average of the weights that ``fit`` validates, keeps and ends with, in place of the
+        last ones: an exponential moving average over about the updates of a pass ("ema"),
+        or the mean of the weights after each pass in the last quarter of ``max_epochs``
+        ("swa"). It smooths trainings whose learning rate does not anneal.""",
     )

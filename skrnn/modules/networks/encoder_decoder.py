@@ -46,6 +46,7 @@ class EncoderDecoder(EncodingNetwork):
             num_layers=encoding["num_layers"],
             attention=attention,
             dropout=encoding["dropout"],
+            weight_dropout=encoding.get("weight_dropout", 0.0),
         )
 
     def encode(self, inputs: Inputs) -> DecoderState:

@@ -20,7 +20,7 @@ class EncodingNetwork(InputNetwork):
     ----------
     input_layer, static :
         As in ``InputNetwork``.
-    hidden_size, cell, num_layers, bidirectional :
+    hidden_size, cell, num_layers, bidirectional, weight_dropout :
         As in ``RecurrentEncoder``.
     dropout : float
         Rate on embeddings, between layers and, through ``self.dropout``, before the
@@ -44,6 +44,7 @@ class EncodingNetwork(InputNetwork):
         num_layers: int,
         bidirectional: bool,
         dropout: float,
+        weight_dropout: float = 0.0,
         static: Mapping[str, Any] | None = None,
     ):
         super().__init__(input_layer, dropout, static)
@@ -55,6 +56,7 @@ class EncodingNetwork(InputNetwork):
             num_layers=num_layers,
             bidirectional=bidirectional,
             dropout=dropout,
+            weight_dropout=weight_dropout,
         )
         self.dropout = Dropout(dropout)
 

@@ -65,6 +65,7 @@ class HorizonNetwork(EncodingNetwork):
             num_layers=encoding["num_layers"],
             attention=attention,
             dropout=encoding["dropout"],
+            weight_dropout=encoding.get("weight_dropout", 0.0),
         )
         self.n_known = n_known
         self.ahead = nn.Parameter(torch.empty(horizon, target_dim))

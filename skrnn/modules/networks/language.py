@@ -10,7 +10,13 @@ from torch import Generator, Tensor, nn
 
 from skrnn.modules.dense import concatenate_windows, hidden_layers
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.embedding import PADDING, UNKNOWN, Inputs, StaticInput
+from skrnn.modules.embedding import (
+    PADDING,
+    UNKNOWN,
+    Inputs,
+    StaticInput,
+    drop_tokens,
+)
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.networks.network import Network, join_static
 from skrnn.modules.outputs import LanguageScores, State
@@ -35,6 +41,9 @@ class LanguageModel(Network):
         Whether the tokens' vectors are also the rows of the output layer.
     dropout : float
         Rate on inputs.
+    word_dropout : float
+        Rate at which input tokens are read as the unknown one, in training; those to be
+        predicted stay.
     static : dict, optional
         Arguments of ``StaticInput``, where sequences have static columns. Their vector is
         the first part of the state, which a step of generation starts from.
@@ -52,9 +61,12 @@ class LanguageModel(Network):
         output_size: int,
         tie_weights: bool,
         dropout: float,
+        word_dropout: float = 0.0,
         static: Mapping[str, Any] | None = None,
     ):
         super().__init__()
+        self.word_dropout = word_dropout
+        self.generator: Generator | None = None
         self.static = None if static is None else StaticInput(**static)
         self.static_size = 0 if self.static is None else self.static.output_size
         self.unknown_enabled: Tensor
@@ -95,6 +107,8 @@ class LanguageModel(Network):
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Return vectors ``(B, T, input_size)`` of ids ``(B, T)`` or features (B, T, C)."""
+        if self.training and self.word_dropout and self.embedding is not None:
+            inputs = drop_tokens(inputs, self.word_dropout, self.generator)
         x = inputs if self.embedding is None else self.embedding(inputs)
         if self.tied:
             is_unknown = inputs == UNKNOWN  # (B, T)
@@ -167,13 +181,13 @@ class RecurrentLanguageModel(LanguageModel):
 
     Parameters
     ----------
-    hidden_size, cell, num_layers :
+    hidden_size, cell, num_layers, weight_dropout :
         As in ``RecurrentLayers``.
     dropout : float
         Rate on inputs, between layers and before the output layer.
     **outer : dict
-        ``n_outputs``, ``embedding_dim``, ``tie_weights`` and ``static``, as in
-        ``LanguageModel``.
+        ``n_outputs``, ``embedding_dim``, ``tie_weights``, ``word_dropout`` and ``static``,
+        as in ``LanguageModel``.
 
     References
     ----------
@@ -191,6 +205,7 @@ class RecurrentLanguageModel(LanguageModel):
         cell: str,
         num_layers: int,
         dropout: float,
+        weight_dropout: float = 0.0,
         **outer: Any,
     ):
         super().__init__(output_size=hidden_size, dropout=dropout, **outer)
@@ -201,6 +216,7 @@ class RecurrentLanguageModel(LanguageModel):
             cell=cell,
             num_layers=num_layers,
             dropout=dropout,
+            weight_dropout=weight_dropout,
         )
 
     def advance(
@@ -224,7 +240,7 @@ class WindowLanguageModel(LanguageModel):
 
     Parameters
     ----------
-    n_outputs, embedding_dim, tie_weights, static :
+    n_outputs, embedding_dim, tie_weights, word_dropout, static :
         As in ``LanguageModel``.
     window : int
         Steps of the window; padding comes before a sequence's begin.
@@ -249,6 +265,7 @@ class WindowLanguageModel(LanguageModel):
         activation: str,
         tie_weights: bool,
         dropout: float,
+        word_dropout: float = 0.0,
         static: Mapping[str, Any] | None = None,
     ):
         width = window * (embedding_dim or n_outputs)
@@ -260,6 +277,7 @@ class WindowLanguageModel(LanguageModel):
             output_size=hidden_layer_sizes[-1] if hidden_layer_sizes else width,
             tie_weights=tie_weights,
             dropout=dropout,
+            word_dropout=word_dropout,
             static=static,
         )
         self.window = window

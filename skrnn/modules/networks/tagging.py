@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from skrnn.modules.crf import ConditionalRandomField
 from skrnn.modules.dense import concatenate_windows, hidden_layers
 from skrnn.modules.embedding import Inputs
-from skrnn.modules.masking import length_mask
+from skrnn.modules.masking import gather_steps, length_mask
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.networks.network import InputNetwork
 from skrnn.modules.outputs import PathScores, StepScores
@@ -41,8 +41,9 @@ class TaggingNetwork(EncodingNetwork):
     def forward(self, inputs: Inputs) -> StepScores | PathScores:
         """Return scores ``(B, T, n_outputs)`` of each step."""
         outputs, _ = self.encode_steps(inputs)  # (B, T, H)
+        outputs, lengths = _at_steps(outputs, inputs)
         logits = self.head(self.dropout(outputs))  # (B, T, C)
-        return _scores(logits, inputs["lengths"], self.crf)
+        return _scores(logits, lengths, self.crf)
 
 
 class WindowTaggingNetwork(InputNetwork):
@@ -84,7 +85,19 @@ class WindowTaggingNetwork(InputNetwork):
         x = F.pad(x, (0, 0, self.context, self.context))  # (B, T + 2 W, F)
         windows = concatenate_windows(x, 2 * self.context + 1)  # (B, T, (2 W + 1) F)
         windows = self.with_static(windows, inputs)
+        windows, lengths = _at_steps(windows, inputs)
         return _scores(self.head(self.hidden(windows)), lengths, self.crf)
+
+
+def _at_steps(x: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """Return vectors ``(B, T, F)`` of steps, and their number ``(B,)``.
+
+    Of a step that is read as subwords it is the vector of its first one.
+    """
+    first = inputs.get("first_subwords")
+    if first is None:
+        return x, inputs["lengths"]
+    return gather_steps(x, first), inputs["n_steps"]
 
 
 def _scores(

@@ -6,7 +6,7 @@ and the language models ask the cell for everything else.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -80,13 +80,22 @@ class Cell(nn.Module):
         Matrices named ``weight_hh...`` (hidden to hidden) by ``initialize_recurrent``,
         other matrices Xavier, gate by gate, and vectors zeros.
         """
+        recurrent = self.recurrent_weights()
         for name, weight in self.named_parameters():
-            if weight.ndim < 2:
-                nn.init.zeros_(weight)
-            elif name.rpartition(".")[2].startswith("weight_hh"):
+            if name in recurrent:
                 self.initialize_recurrent(weight, generator)
+            elif weight.ndim < 2:
+                nn.init.zeros_(weight)
             else:
                 xavier_(weight, generator, self.n_gates)
+
+    def recurrent_weights(self) -> dict[str, Tensor]:
+        """Return the hidden-to-hidden matrices, which are named ``weight_hh...``."""
+        return {
+            name: weight
+            for name, weight in self.named_parameters()
+            if name.rpartition(".")[2].startswith("weight_hh") and weight.ndim > 1
+        }
 
     def initialize_recurrent(self, weight: Tensor, generator: Generator) -> None:
         """Fill a hidden-to-hidden matrix, orthogonal gate by gate."""
@@ -245,15 +254,10 @@ class TorchCell(Cell):
             return False
         return torch.is_grad_enabled() or not self.is_bounded or runs_compiled(x)
 
-    def weights(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the weights of input and state, then the biases, for the kernel."""
-        weight = self.rnn.get_parameter
-        return (
-            weight("weight_ih_l0"),
-            weight("weight_hh_l0"),
-            weight("bias_ih_l0"),
-            weight("bias_hh_l0"),
-        )
+        rnn: Any = self.rnn  # whose weights may be tensors that are no parameters
+        return rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0
 
     def step(
         self, x: Tensor, state: CellState | None = None
@@ -261,9 +265,9 @@ class TorchCell(Cell):
         """Return the state after one step, and the gates, as ``forward`` computes them."""
         if state is None:
             state = (x.new_zeros(len(x), self.hidden_size),) * self.n_states
-        weight = self.rnn.get_parameter
-        from_input = F.linear(x, weight("weight_ih_l0"), weight("bias_ih_l0"))
-        from_state = F.linear(state[0], weight("weight_hh_l0"), weight("bias_hh_l0"))
+        weight_ih, weight_hh, bias_ih, bias_hh = self.weights()
+        from_input = F.linear(x, weight_ih, bias_ih)
+        from_state = F.linear(state[0], weight_hh, bias_hh)
         return self.combine(from_input, from_state, state)  # (B, n_gates * H) twice
 
     def combine(

@@ -23,6 +23,7 @@ from skrnn.modules.recurrent.packing import Packing
 from skrnn.modules.recurrent.recurrence import current_kernels
 from skrnn.modules.recurrent.rows import count_parts, read_rows, split_rows
 from skrnn.modules.recurrent.unrolled import UnrolledCell
+from skrnn.modules.recurrent.weight_dropout import WeightDropout
 
 
 class RecurrentEncoder(nn.Module):
@@ -42,6 +43,8 @@ class RecurrentEncoder(nn.Module):
         Whether a second cell reads each sequence from its end.
     dropout : float
         Rate at which values between layers are dropped in training.
+    weight_dropout : float
+        Rate at which hidden-to-hidden weights are, as in ``WeightDropout``.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class RecurrentEncoder(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
     ):
         super().__init__()
         self.bidirectional = bidirectional
@@ -63,6 +67,7 @@ class RecurrentEncoder(nn.Module):
             CELLS[cell](s, hidden_size) for s in (sizes if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
+        self.weight_dropout = WeightDropout(weight_dropout, self.forward_layers)
         #: Whether states are nodes of one graph, so that no cell has a graph of its own.
         self.is_unrolled = False
 
@@ -102,33 +107,35 @@ class RecurrentEncoder(nn.Module):
             output of the first.
         """
         x = inputs
-        forward_layers: Any = self.forward_layers
-        if forward_layers[0].reads_packed(x):
-            return self._read_packed(x, lengths)
+        stacks = [self.weight_dropout(self.forward_layers)]
+        if self.bidirectional:
+            stacks.append(self.weight_dropout(self.backward_layers))
+        if stacks[0][0].reads_packed(x):
+            return self._read_packed(stacks, x, lengths)
         mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
-        for i, layer in enumerate(forward_layers):
+        for i, cells in enumerate(zip(*stacks, strict=True)):
             if i:
                 x = self.dropout(x)
             if mirror is None:
-                x = read_rows(layer, layer.read, x, lengths)  # (B, T, H)
+                x = read_rows(cells[0], cells[0].read, x, lengths)  # (B, T, H)
             else:
-                x = self._read_both(i, x, lengths, mirror)  # (B, T, 2H)
+                x = self._read_both(cells, x, lengths, mirror)  # (B, T, 2H)
         if mirror is None:
             return x, last_step(x, lengths)
         hidden_size = self.output_size // 2
         last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
         return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
 
-    def _read_packed(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def _read_packed(
+        self, stacks: list[list[Any]], x: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the result of ``forward``; rows stay packed from layer to layer."""
-        stacks: list[Any] = [self.forward_layers, self.backward_layers]
-        stacks = stacks[: 1 + self.bidirectional]
         n_parts = max(1, count_parts(stacks[0][0], x) // len(stacks))
         packings = [Packing(part, x.shape[1]) for part in lengths.tensor_split(n_parts)]
         parts = zip(packings, x.tensor_split(n_parts), strict=True)
         rows = [packing.pack(part) for packing, part in parts]  # (N, F) each
         kernels = current_kernels(x)
-        for i in range(len(self.forward_layers)):
+        for i in range(len(stacks[0])):
             if i:
                 rows = [self.dropout(part) for part in rows]
             pieces = [
@@ -158,10 +165,11 @@ class RecurrentEncoder(nn.Module):
             return outputs[0], states[0]
         return torch.cat(outputs), torch.cat(states)
 
-    def _read_both(self, i: int, x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
+    def _read_both(
+        self, cells: tuple[Any, ...], x: Tensor, lengths: Tensor, mirror: Tensor
+    ) -> Tensor:
         """Return the outputs ``(B, T, 2H)`` of both directions of a layer, side by side."""
-        forward: Any = self.forward_layers[i]
-        backward: Any = self.backward_layers[i]
+        forward, backward = cells
 
         def read_backward(x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
             outputs = backward.read(gather_steps(x, mirror), lengths)

@@ -12,6 +12,7 @@ from skrnn.modules.dropout import Dropout
 from skrnn.modules.recurrent.cells import CELLS, Cell
 from skrnn.modules.recurrent.rows import read_rows
 from skrnn.modules.recurrent.unrolled import UnrolledCell
+from skrnn.modules.recurrent.weight_dropout import WeightDropout
 
 #: Tensors (num_layers, B, H), one for each state tensor of a cell.
 LayerStates = tuple[Tensor, ...]
@@ -25,7 +26,7 @@ class RecurrentLayers(nn.Module):
 
     Parameters
     ----------
-    input_size, hidden_size, cell, num_layers, dropout :
+    input_size, hidden_size, cell, num_layers, dropout, weight_dropout :
         As in ``RecurrentEncoder``.
 
     Attributes
@@ -42,12 +43,14 @@ class RecurrentLayers(nn.Module):
         cell: str,
         num_layers: int,
         dropout: float,
+        weight_dropout: float = 0.0,
     ):
         super().__init__()
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
         self.state_shape = (CELLS[cell].n_states, num_layers, hidden_size)
         self.dropout = Dropout(dropout)
+        self.weight_dropout = WeightDropout(weight_dropout, self.layers)
 
     def unroll(self) -> None:
         """Replace the cells by unrolled ones."""
@@ -66,9 +69,8 @@ class RecurrentLayers(nn.Module):
 
     def forward(self, x: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
         """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them."""
-        layers: Any = self.layers
         after = []
-        for i, layer in enumerate(layers):
+        for i, layer in enumerate(self.weight_dropout(self.layers)):
             if i:
                 x = self.dropout(x)
             before = (part[i] for part in states)

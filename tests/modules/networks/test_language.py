@@ -106,6 +106,20 @@ def test_values_before_the_output_layer_are_dropped_at_the_stated_rate(kind):
     assert (outputs == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
 
 
+@pytest.mark.parametrize("tie_weights", [False, True])
+def test_dropped_words_are_unknown_inputs_and_beginnings_stay(kind, tie_weights):
+    model = build(kind, word_dropout=0.3, tie_weights=tie_weights).train()
+    model.generator = make_generator(0)
+    tokens = torch.tensor([[PADDING, 3, 4, 5]]).repeat(400, 1)
+    vectors = model.embedding.weight.detach()
+    x = model.embed(tokens).detach()
+    unknown = (x == vectors[UNKNOWN]).all(-1)
+    assert not unknown[:, 0].any()
+    assert abs(unknown[:, 1:].float().mean() - 0.3) < 0.05
+    assert torch.equal(x[~unknown], vectors[tokens[~unknown]])
+    assert torch.equal(model.eval().embed(tokens).detach(), vectors[tokens])
+
+
 def _positive(kind):
     return {"activation": "logistic"} if kind == "window_language" else {}
 
