@@ -116,7 +116,11 @@ for (name, parameters), marker in zip(variants.items(), "osD", strict=True):
             X_pool, y_pool, train_size=n, stratify=y_pool, random_state=0
         )
         model = SequenceClassifier(
-            hidden_size=32, max_epochs=20, early_stopping=False, random_state=0, **parameters
+            hidden_size=32,
+            max_epochs=20,
+            early_stopping=False,
+            random_state=0,
+            **parameters,
         )
         scores.append(model.fit(X_few, y_few).score(X_test, y_test))
     axis.plot(n_labels, scores, marker=marker, label=name)

@@ -1,0 +1,430 @@
+"""The training of every estimator: its networks, plan, callbacks and members.
+
+Hooks say which targets, network and loss; ``_base`` validates X and y and learns what they
+need to be encoded.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy, deepcopy
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+
+from skrnn._callbacks import FitTasks
+from skrnn._sklearn import check_scoring
+from skrnn._warnings import warn
+from skrnn.data.codecs import EncodedSequences
+from skrnn.data.containers import CheckedSequences
+from skrnn.data.targets import CheckedData, Targets, loss_weights
+from skrnn.estimators._loop import Budget, resolve_optimizer
+from skrnn.estimators._members import TrainingPlan, train_members
+from skrnn.modules.networks import build_network
+from skrnn.training.callbacks import (
+    SCHEDULES,
+    EarlyStopping,
+    EpochCounter,
+    LearningRate,
+    ValidationScore,
+)
+from skrnn.training.dataset import EncodedDataset
+from skrnn.training.diagnosis import Diagnosis
+from skrnn.training.ensemble import EnsembleNet
+from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
+from skrnn.training.fit_tasks import EpochTasks, StopAsked
+from skrnn.training.interrupts import Interrupts
+from skrnn.training.net import SequenceNet, resolve_device, resolve_precision
+from skrnn.training.order import count_batches
+from skrnn.training.progress import progress
+from skrnn.training.seeding import Seeds, make_generator
+from skrnn.training.user_callbacks import prepare_callbacks
+from skrnn.training.windows import in_windows
+
+if TYPE_CHECKING:
+    from skrnn.training.checkpoint import Checkpoint
+
+#: Training sequences that ``scoring`` scores after each epoch, at most, and no more than
+#: are held out.
+MAX_SCORED = 200
+
+
+class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
+    """Abstract base: builds networks for encoded sequences, and trains them."""
+
+    #: The values that "auto" stands for in the training loop.
+    _budget: ClassVar[Budget]
+    #: Size of the vector that the char encoder makes of a token.
+    _char_dim: ClassVar[int] = 60
+    #: Whether signs of a training that goes wrong are warned of.
+    _diagnoses = True
+    #: How progress and warnings name a member of an ensemble.
+    _name_in_ensemble = ""
+
+    #: Parameters that not every estimator has.
+    embeddings: Any = None
+    class_weight: Any = None
+    scoring: Any = None
+
+    net_: Any
+    _inputs: Any
+    _targets: Any
+    #: In the scoring of an epoch: the user's X, validated and encoded.
+    _scored: tuple[Any, CheckedSequences, EncodedSequences] | None = None
+
+    # --- hooks -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def _make_targets(self, X: CheckedSequences, y: Any) -> Targets:
+        """Return the part for the user's y, not yet fitted."""
+
+    @abstractmethod
+    def _make_network(
+        self, lengths: NDArray[np.int64], generator: torch.Generator
+    ) -> torch.nn.Module:
+        """Return the network for training sequences of these lengths."""
+
+    @abstractmethod
+    def _make_loss(
+        self, train: CheckedData
+    ) -> tuple[type[torch.nn.Module], dict[str, Any]]:
+        """Return the class of the loss and its arguments."""
+
+    def _make_dataset(
+        self, data: CheckedData, weight: Any, *, training: bool
+    ) -> EncodedDataset:
+        """Return the encoded data that batches are cut from."""
+        return EncodedDataset(
+            self._inputs.encode(data.X, self.embeddings),
+            self._targets.encode(data),
+            weight,
+            forced=self._targets.teacher_forcing,
+            origin=data.origin,
+        )
+
+    # --- training --------------------------------------------------------------------------
+
+    def _plan(
+        self,
+        train: CheckedData,
+        held_out: CheckedData | None,
+        every: CheckedData,
+        *,
+        warm: bool = False,
+        stops: bool = False,
+        in_parts: bool = False,
+    ) -> TrainingPlan:
+        """Return the data and options that the trainings of all members share."""
+        weigh = partial(loss_weights, self._targets, self.class_weight)
+        weight, scale = weigh(train, train, 1.0 if in_parts else None)
+        dataset = self._make_dataset(train, weight, training=True)
+        validation = None
+        if held_out is not None:
+            weight = weigh(held_out, train, scale)[0]
+            validation = self._make_dataset(held_out, weight, training=False)
+        budget = self._budget.for_inputs(self._inputs.n_tokens)
+        schedule = "constant" if in_parts else self.lr_schedule
+        batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
+        return TrainingPlan(
+            train,
+            held_out,
+            every,
+            dataset,
+            validation,
+            *self._make_loss(train),
+            batch_size=batch_size,
+            lr=budget.learning_rate(self.lr, batch_size, schedule),
+            schedule=schedule,
+            warm=warm,
+            in_parts=in_parts,
+            stops=stops,
+        )
+
+    def _train(
+        self,
+        plan: TrainingPlan,
+        seeds: Seeds,
+        checkpoints: Sequence[Checkpoint | None],
+        interrupts: Interrupts,
+        *,
+        is_part: bool,
+    ) -> None:
+        """Train one network, or the members of an ensemble, and set what a fit leaves.
+
+        ``is_part`` says that the training is a part of a fit, which needs its checkpoints.
+        """
+        warm = plan.warm
+        if self.n_estimators > 1:
+            starts = self.net_.nets if warm else seeds.draw_members(self.n_estimators)
+            trained: list[tuple[SequenceNet, int]] = []
+            snapshot = partial(self._state_of, trained, plan)
+            tasks = self._fit_tasks(plan, self.n_estimators, snapshot)
+            for one in train_members(
+                self, plan, starts, checkpoints, interrupts, lambda: tasks.stop
+            ):
+                trained.append(one)
+                tasks.begin_epoch()
+                tasks.end_epoch()
+            self.__dict__.update(snapshot())
+            tasks.finish()
+            if checkpoints[0] is not None and not is_part and not interrupts.requested:
+                checkpoints[0].remove_parts()
+        else:
+            net = self.net_ if warm else self._build_net(plan, seeds.draw())
+            self._train_net(net, plan, checkpoints[0], interrupts)
+            self.__dict__.update(_trained(net, self.n_iter_, plan))
+
+    def _train_net(
+        self,
+        net: SequenceNet,
+        plan: TrainingPlan,
+        checkpoint: Checkpoint | None,
+        interrupts: Interrupts,
+        *,
+        of_many: bool = False,
+    ) -> None:
+        """Train one network, which becomes the estimator's; ``of_many`` is a member."""
+        self.net_ = net
+        dataset = plan.dataset
+        if net.module_.cell is not None:
+            dataset = in_windows(dataset, self._targets.path_ends())
+        net.set_loss(plan.loss, plan.loss_options)
+        net.batch_size, net.bptt = plan.batch_size, dataset.bptt
+        net.max_grad_norm = self.max_grad_norm
+        net.weight_averaging = None if plan.in_parts else self.weight_averaging
+        net.keep_optimizer = bool(self.keep_optimizer)
+        net.verbose = int(self.verbose)
+        n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
+        epochs = 1
+        if not plan.in_parts:
+            budget = self._budget.for_inputs(self._inputs.n_tokens)
+            epochs = budget.epochs(
+                self.max_epochs, dataset.n_rows, n_batches, self._targets.n_outputs
+            )
+        counter = EpochCounter()
+        tasks = None
+        if not of_many:
+            tasks = self._fit_tasks(
+                plan, epochs, lambda: self._state_after(counter.n_epochs_, plan)
+            )
+        n_steps = int(dataset.lengths.sum())
+        held_out, n_held_out = plan.held_out, len(plan.held_out or ())
+        diagnosis = Diagnosis(
+            counter,
+            epochs,
+            fresh=not plan.warm,
+            n_validation=n_held_out,
+            name=self._name_in_ensemble,
+        )
+        callbacks: list[Any] = [
+            ("epoch_counter", counter),
+            ("lr_schedule", LearningRate(plan.schedule, epochs * n_batches)),
+            *self._score_callbacks(plan.train, held_out, plan.every, plan.validation),
+            *([("diagnosis", diagnosis)] if self._diagnoses else []),
+            *([] if tasks is None else [("epoch_tasks", EpochTasks(tasks))]),
+            *progress(
+                int(self.verbose),
+                counter,
+                epochs,
+                n_batches,
+                n_steps,
+                self._name_in_ensemble,
+            ),
+            *self._stopping_callbacks(held_out, plan.schedule, plan.stops),
+            *prepare_callbacks(
+                self.callbacks or [],
+                schedule=plan.schedule,
+                validation=plan.validation is not None,
+                scoring=self.scoring is not None,
+                of_many=of_many,
+            ),
+            *([] if tasks is None else [("stop_asked", StopAsked(tasks))]),
+        ]
+        net.use_callbacks(callbacks)
+        net.set_learning_rate(plan.lr)
+        if checkpoint is not None and checkpoint.finished:
+            counter.n_epochs_ = checkpoint.restore(net)
+            interrupts.n_updates += counter.n_epochs_
+        else:
+            net.partial_fit(
+                dataset,
+                plan.validation,
+                epochs=epochs,
+                checkpoint=checkpoint,
+                interrupts=interrupts,
+            )
+            warn_of_overflow(net, plan.dataset)
+            if self._diagnoses:
+                diagnosis.finish(net)
+                if diagnosis.says_enough():
+                    self._check_answers(plan.train)
+        self.n_iter_ = counter.n_epochs_
+        if checkpoint is not None and not interrupts.requested:
+            checkpoint.finish(net, self.n_iter_)
+        if tasks is not None:
+            tasks.finish()
+
+    def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
+        """Return copies of what training sets, as if it had ended after ``n_epochs``."""
+        net = deepcopy(self.net_)
+        net.drop_unfinished_epoch(validated=False)
+        return _trained(net, n_epochs, plan)
+
+    def _state_of(
+        self, members: Sequence[tuple[SequenceNet, int]], plan: TrainingPlan
+    ) -> dict[str, Any]:
+        """Return the attributes that training sets, if these members are the ensemble."""
+        net = EnsembleNet([member for member, _ in members])
+        return _trained(net, max(n_epochs for _, n_epochs in members), plan)
+
+    # --- callbacks -------------------------------------------------------------------------
+
+    def _fit_tasks(
+        self, plan: TrainingPlan, n_subtasks: int, snapshot: Callable[[], dict[str, Any]]
+    ) -> FitTasks:
+        return FitTasks(
+            self,
+            "partial-fit" if plan.in_parts else "fit",
+            n_subtasks,
+            X=plan.every.raw[0],
+            y=plan.every.raw[1],
+            sample_weight=plan.every.weight,
+            snapshot=snapshot,
+        )
+
+    def _score_callbacks(
+        self,
+        train: CheckedData,
+        held_out: CheckedData | None,
+        every: CheckedData,
+        validation: EncodedDataset | None,
+    ) -> list[tuple[str, Any]]:
+        """Return the scorers of some training sequences, and of the held-out ones."""
+        if self.scoring is None or held_out is None or validation is None:
+            return []
+        n_scored = min(len(held_out), len(train), MAX_SCORED)
+        some = np.linspace(0, len(train) - 1, n_scored).round().astype(np.int64)
+        if train is not every:
+            origins = np.arange(len(every)) if every.origin is None else every.origin
+            places = train.take(some, with_raw=False).origin
+            some = np.searchsorted(origins, np.asarray(places))
+        trained = every.take(some)
+        encoded = self._make_dataset(trained, None, training=False).sequences
+        train_score = self._epoch_scorer(trained, encoded)
+        valid_score = self._epoch_scorer(held_out, validation.sequences)
+        return [
+            ("train_score", ValidationScore(train_score, "train_score")),
+            ("valid_score", ValidationScore(valid_score)),
+        ]
+
+    def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
+        """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
+        scorer = check_scoring(self, self.scoring)
+
+        def score(net: SequenceNet) -> float:
+            scored = copy(self)
+            scored._scored = (held_out.raw[0], held_out.X, encoded)
+            return float(scorer(scored, *held_out.raw))
+
+        return score
+
+    def _stopping_callbacks(
+        self, held_out: CheckedData | None, schedule: str, stops: bool
+    ) -> list[tuple[str, Any]]:
+        if held_out is None or not stops:
+            return []
+        monitor = "valid_loss" if self.scoring is None else "valid_score"
+        # an annealing schedule must reach its end
+        patience = self.n_iter_no_change if SCHEDULES[schedule] is None else None
+        return [("early_stopping", EarlyStopping(patience, monitor))]
+
+    def _check_answers(self, train: CheckedData) -> None:
+        """Warn if the predictions for the training data are degenerate."""
+        some = self._targets.varied(train)
+        if some is None or isinstance(self.class_weight, Mapping):
+            return  # the user weights the labels, possibly by 0
+        asked = train.take(some, with_raw=False)
+        encoded = self._make_dataset(asked, None, training=False).sequences
+        answering = copy(self)
+        answering._scored = (asked, asked.X, encoded)
+        try:
+            answers = answering.predict(asked)
+        except NotFiniteOutput:  # warned of before
+            return
+        complaint = self._targets.complaint(answers, asked)
+        if complaint is not None:
+            named = filter(None, [self._name_in_ensemble, complaint])
+            warn(": ".join(named), ConvergenceWarning)
+
+    # --- networks --------------------------------------------------------------------------
+
+    def _build_net(self, plan: TrainingPlan, seed: int) -> SequenceNet:
+        """Return a network to be trained as planned, whose weights a seed draws."""
+        network = self._make_network(plan.dataset.lengths, make_generator(seed))
+        optimizer, optimizer_options = resolve_optimizer(
+            self.optimizer, self.weight_decay
+        )
+        device = resolve_device(self.device)
+        net = SequenceNet(
+            network,
+            plan.loss,
+            seed=seed,
+            precision=resolve_precision(self.precision, device),
+            optimizer=optimizer,
+            lr=self._budget.learning_rate(self.lr, 1, self.lr_schedule),
+            verbose=0,
+            device=device,
+            callbacks="disable",
+            **{f"criterion__{k}": v for k, v in plan.loss_options.items()},
+            **{f"optimizer__{k}": v for k, v in optimizer_options.items()},
+        )
+        return net.initialize()
+
+    def _build_network(
+        self, kind: str, config: Mapping[str, Any], generator: torch.Generator
+    ) -> torch.nn.Module:
+        """Return a network whose input layer reads ``_inputs``."""
+        network: Any = build_network(kind, self._complete(config), generator)
+        network.input_layer.prepare(
+            **_as_tensors(self._inputs.layer_state(self.embeddings))
+        )
+        return network
+
+    def _complete(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a network's arguments with those of its input layer and outputs."""
+        given = self.get_params(deep=False)
+        inputs = self._inputs.network_config(
+            embedding_dim=given["embedding_dim"],
+            frozen=given["freeze_embeddings"],
+            char_dim=self._char_dim,
+            word_dropout=given["word_dropout"],
+        )
+        return {"n_outputs": self._targets.n_outputs, **config, **inputs}
+
+
+def _trained(
+    net: SequenceNet | EnsembleNet, n_epochs: int, plan: TrainingPlan
+) -> dict[str, Any]:
+    """Return the attributes that a training of ``n_epochs`` sets."""
+    return {
+        "net_": net,
+        "n_iter_": n_epochs,
+        "batch_size_": plan.batch_size,
+        "lr_": plan.lr,
+        "n_parameters_": net.n_parameters,
+    }
+
+
+def _as_tensors(state: Any) -> Any:
+    """Return nested arrays as tensors."""
+    if isinstance(state, Mapping):
+        return {name: _as_tensors(part) for name, part in state.items()}
+    if isinstance(state, list):
+        return [_as_tensors(part) for part in state]
+    return torch.from_numpy(state)
