@@ -166,6 +166,16 @@ def test_partial_fit_keeps_the_tokenizer(cls):
     assert len(model.vocabulary_) == size
 
 
+@pytest.mark.parametrize("cls", [SequenceTagger, Seq2SeqTransformer])
+def test_skops_reads_what_it_wrote(models, cls):
+    skops = pytest.importorskip("skops.io")
+    written = skops.dumps(models(cls))
+    types = skops.get_untrusted_types(data=written)
+    assert not [name for name in types if name.startswith("tokenizers.")]
+    X = DATA[cls][0][:6]
+    assert answers(skops.loads(written, trusted=types), X) == answers(models(cls), X)
+
+
 def test_a_fresh_process_answers_alike(models, tmp_path):
     model = models(SequenceTagger)
     path = tmp_path / "model.pickle"
@@ -273,6 +283,8 @@ def test_strings_after_a_fit_on_token_lists_are_refused():
     with pytest.raises(ValueError, match='X holds strings, but tokenizer="bpe" was not'):
         model.predict(TEXTS)
     assert not hasattr(model, "tokenizer_")
+    model = make(SequenceGenerator).fit(WORDS)
+    assert set(model.vocabulary_) == {word for words in WORDS for word in words}
     model = make(Seq2SeqTransformer).fit(TEXTS, WORDS)
     with pytest.raises(ValueError, match="y holds strings, but target_tokenizer="):
         model.score(TEXTS, TEXTS)
