@@ -198,9 +198,10 @@ class Inputs:
 
         Also where a tokenizer of subwords met token lists alone, and was not trained.
         """
-        if not self._token_codecs or self.tokenizer == BPE:
+        untrained = isinstance(self.tokenizer, str) and self.tokenizer == BPE
+        if untrained or not self._token_codecs:
             return None
-        return self.tokenizer if self._is_trained else check_tokenizer(self.tokenizer)
+        return check_tokenizer(self.tokenizer)
 
     def _splitter(self) -> Split:
         """Return how strings of X are split into its steps."""
