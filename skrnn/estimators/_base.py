@@ -37,6 +37,7 @@ from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, check_weights, listed, loss_weights
+from skrnn.estimators._augmentation import augmented, check_augmentable
 from skrnn.estimators._loop import Budget, history_frame, resolve_optimizer
 from skrnn.estimators._members import TrainingPlan, train_members
 from skrnn.estimators._pickling import state_from_pickle, state_to_pickle
@@ -118,6 +119,7 @@ class BaseSequenceEstimator(
     class_weight: Any = None
     scoring: Any = None
     missing: Any = None
+    augment: Any = None
 
     random_state: Any
     net_: Any
@@ -415,8 +417,8 @@ class BaseSequenceEstimator(
         dataset = self._make_dataset(train, weight, training=True)
         validation = None
         if held_out is not None:
-            weight = weigh(held_out, train, scale)[0]
-            validation = self._make_dataset(held_out, weight, training=False)
+            held_out_weight = weigh(held_out, train, scale)[0]
+            validation = self._make_dataset(held_out, held_out_weight, training=False)
         budget = self._budget.for_inputs(self._inputs.n_tokens)
         schedule = "constant" if in_parts else self.lr_schedule
         batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
@@ -426,6 +428,7 @@ class BaseSequenceEstimator(
             every,
             dataset,
             validation,
+            weight,
             *self._make_loss(train),
             batch_size=batch_size,
             lr=budget.learning_rate(self.lr, batch_size, schedule),
@@ -449,6 +452,10 @@ class BaseSequenceEstimator(
         dataset = plan.dataset
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
+        augment = None
+        if self.augment is not None:
+            check_augmentable(plan.train.X)
+            augment = partial(self._augmented, plan)
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
@@ -512,6 +519,7 @@ class BaseSequenceEstimator(
                 epochs=epochs,
                 checkpoint=checkpoint,
                 interrupts=interrupts,
+                augment=augment,
             )
             warn_of_overflow(net, plan.dataset)
             if self._diagnoses:
@@ -523,6 +531,16 @@ class BaseSequenceEstimator(
             checkpoint.finish(net, self.n_iter_)
         if tasks is not None:
             tasks.finish()
+
+    def _augmented(
+        self, plan: TrainingPlan, random_state: np.random.RandomState
+    ) -> EncodedDataset:
+        """Return the training data of one pass, by the user's ``augment``."""
+        data = augmented(self.augment, plan.train, random_state, self)
+        dataset = self._make_dataset(data, plan.weight, training=True)
+        if self.net_.module_.cell is None:
+            return dataset
+        return in_windows(dataset, self._targets.path_ends(), quiet=True)
 
     def _fit_tasks(
         self, plan: TrainingPlan, n_subtasks: int, snapshot: Callable[[], dict[str, Any]]
