@@ -19,6 +19,7 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     AttentionParameters,
+    AugmentParameters,
     BeamParameters,
     CellParameters,
     DirectionParameters,
@@ -463,6 +464,7 @@ class Seq2SeqTransformer(
     OtherParameters,
     BeamParameters,
     StoppingParameters,
+    AugmentParameters,
     LoopParameters,
     LabelSmoothingParameters,
     TargetParameters,
@@ -495,7 +497,7 @@ class Seq2SeqTransformer(
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.
     Training: label_smoothing, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm, weight_averaging.
+        lr_schedule, max_grad_norm, weight_averaging, augment.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,

@@ -24,6 +24,7 @@ from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.targets import CheckedData, Targets, loss_weights
+from skrnn.estimators._augmentation import augmented, check_augmentable
 from skrnn.estimators._loop import Budget, resolve_optimizer
 from skrnn.estimators._members import TrainingPlan, train_members
 from skrnn.modules.networks import build_network
@@ -71,6 +72,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     embeddings: Any = None
     class_weight: Any = None
     scoring: Any = None
+    augment: Any = None
 
     net_: Any
     _inputs: Any
@@ -126,8 +128,8 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         dataset = self._make_dataset(train, weight, training=True)
         validation = None
         if held_out is not None:
-            weight = weigh(held_out, train, scale)[0]
-            validation = self._make_dataset(held_out, weight, training=False)
+            held_out_weight = weigh(held_out, train, scale)[0]
+            validation = self._make_dataset(held_out, held_out_weight, training=False)
         budget = self._budget.for_inputs(self._inputs.n_tokens)
         schedule = "constant" if in_parts else self.lr_schedule
         batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
@@ -137,6 +139,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             every,
             dataset,
             validation,
+            weight,
             *self._make_loss(train),
             batch_size=batch_size,
             lr=budget.learning_rate(self.lr, batch_size, schedule),
@@ -194,6 +197,10 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         dataset = plan.dataset
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
+        augment = None
+        if self.augment is not None:
+            check_augmentable(plan.train.X)
+            augment = partial(self._augmented, plan)
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
@@ -258,6 +265,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 epochs=epochs,
                 checkpoint=checkpoint,
                 interrupts=interrupts,
+                augment=augment,
             )
             warn_of_overflow(net, plan.dataset)
             if self._diagnoses:
@@ -269,6 +277,16 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             checkpoint.finish(net, self.n_iter_)
         if tasks is not None:
             tasks.finish()
+
+    def _augmented(
+        self, plan: TrainingPlan, random_state: np.random.RandomState
+    ) -> EncodedDataset:
+        """Return the training data of one pass, by the user's ``augment``."""
+        data = augmented(self.augment, plan.train, random_state, self)
+        dataset = self._make_dataset(data, plan.weight, training=True)
+        if self.net_.module_.cell is None:
+            return dataset
+        return in_windows(dataset, self._targets.path_ends(), quiet=True)
 
     def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""

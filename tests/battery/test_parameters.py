@@ -14,6 +14,7 @@ ok = np.zeros((2, 3))
 REFUSED = {
     "activation": ["gelu", None],
     "attention": ["dot", True],
+    "augment": [3, "noise", [1]],
     "batch_size": [0, -32, "all"],
     "beam_size": [0, 2.5, "5", None],
     "bidirectional": ["yes", 2],
