@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,8 @@ def bleu_score(
 
     Raises
     ------
+    ImportError
+        If sacrebleu is absent; ``pip install "skrnn[metrics]"`` installs it.
     ValueError
         If there are no sequences, if they differ in number, or if ``tokenize`` is unknown.
     TypeError
@@ -197,8 +200,7 @@ def bleu_score(
     >>> round(bleu_score(["the cat sat on the mat"], ["the cat sat on the mat"]))
     100
     """
-    from sacrebleu.metrics import BLEU
-
+    BLEU = sacrebleu_metric("BLEU")
     names = ("auto", *BLEU.TOKENIZERS)
     if tokenize not in names:
         raise ValueError(f"tokenize must be one of {names}, got {shown(tokenize)}")
@@ -233,6 +235,8 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
 
     Raises
     ------
+    ImportError
+        As ``bleu_score``.
     ValueError
         If there are no sequences, or if they differ in number.
     TypeError
@@ -248,10 +252,25 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     >>> chrf_score(["guten Tag"], ["guten Tag"])
     100.0
     """
-    from sacrebleu.metrics import CHRF
-
+    CHRF = sacrebleu_metric("CHRF")
     references, predictions = _texts(y_true, y_pred, multiple_references)
     return _corpus_score(CHRF(), references, predictions)
+
+
+def sacrebleu_metric(name: str) -> Any:
+    """Return a class of metrics of sacrebleu.
+
+    Raises
+    ------
+    ImportError
+        If it is absent; the message names the extra that installs it.
+    """
+    try:
+        return getattr(import_module("sacrebleu.metrics"), name)
+    except ImportError:
+        raise ImportError(
+            f'{name} needs sacrebleu; pip install "skrnn[metrics]" installs it'
+        ) from None
 
 
 def _texts(

@@ -70,8 +70,8 @@ def to_onnx(
     ValueError
         If the network has a part that ONNX has no operator for, such as a cell that was
         added to skrnn, or if predictions need code or vectors from outside the network:
-        a tokenizer that is no built-in one, or ``embeddings``. If ``quantize`` is "int8"
-        and the network has no LSTM.
+        a tokenizer that is no built-in one, ``embeddings``, or ``replace_unknown=True``. If
+        ``quantize`` is "int8" and the network has no LSTM.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -165,6 +165,11 @@ def _check_portable(estimator: Any) -> None:
                 f'no code; "word" and "char" can. Or split texts before fit and before '
                 "predict, and pass token lists"
             )
+    if parameters.get("replace_unknown"):
+        raise ValueError(
+            "replace_unknown=True cannot be stored in a model file, whose decoder gives no "
+            "attention; set it to False"
+        )
     if parameters.get("embeddings") is not None:
         raise ValueError(
             "embeddings has vectors of words outside the vocabulary, and a model file does "
@@ -216,7 +221,7 @@ def _of_step_labels(estimator: Any) -> dict[str, Any]:
 
 
 def _of_translations(estimator: Any) -> dict[str, Any]:
-    names = ("beam_size", "max_length", "length_penalty")
+    names = ("beam_size", "max_length", "length_penalty", "no_repeat_ngram_size")
     return {name: getattr(estimator, name) for name in names}
 
 
