@@ -536,7 +536,20 @@ class Inputs:
         """
         return X if self.keeps_empty else _fill_empty(X, token)
 
+    def tokens_of(self, X: CheckedSequences) -> RaggedArray:
+        """Return the tokens that the network reads, where one field of X holds tokens."""
+        fields = zip(self.codecs, self.filled(X).fields, strict=True)
+        (steps,) = (
+            field.steps for codec, field in fields if codec.vocabulary is not None
+        )
+        return steps
+
     # --- what was learned ------------------------------------------------------------
+
+    @property
+    def n_token_fields(self) -> int:
+        """Step fields that hold tokens."""
+        return len(self._token_codecs)
 
     def network_config(self, **token_options: Any) -> dict[str, Any]:
         """Return a network's arguments for its input layer and its static columns.

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 #: Training sequences that ``scoring`` scores after each epoch, at most, and no more than
 #: are held out.
 MAX_SCORED = 200
+#: Held-out sequences that are scored after each epoch where predictions cost as much as
+#: training: all up to so many, and at most one for so many training sequences.
+MIN_SCORED, SCORED_PART = 500, 50
 
 
 class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
@@ -65,6 +68,11 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     _char_dim: ClassVar[int] = 60
     #: Whether signs of a training that goes wrong are warned of.
     _diagnoses = True
+    #: Scorers by the names that ``scoring`` takes beside scikit-learn's; each is made by a
+    #: function, which raises an ImportError where the scorer needs what is not installed.
+    _scorers: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+    #: Whether predictions cost about as much as training, so that few are scored.
+    _scores_few = False
     #: How progress and warnings name a member of an ensemble.
     _name_in_ensemble = ""
 
@@ -335,7 +343,12 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         trained = every.take(some)
         encoded = self._make_dataset(trained, None, training=False).sequences
         train_score = self._epoch_scorer(trained, encoded)
-        valid_score = self._epoch_scorer(held_out, validation.sequences)
+        scored, encoded = held_out, validation.sequences
+        most = max(MIN_SCORED, len(train) // SCORED_PART)
+        if self._scores_few and len(held_out) > most:
+            some = np.linspace(0, len(held_out) - 1, most).round().astype(np.int64)
+            scored, encoded = held_out.take(some), encoded.take(some)
+        valid_score = self._epoch_scorer(scored, encoded)
         return [
             ("train_score", ValidationScore(train_score, "train_score")),
             ("valid_score", ValidationScore(valid_score)),
@@ -343,7 +356,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
-        scorer = check_scoring(self, self.scoring)
+        scorer = self._scorer()
 
         def score(net: SequenceNet) -> float:
             scored = copy(self)
@@ -351,6 +364,13 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             return float(scorer(scored, *held_out.raw))
 
         return score
+
+    def _scorer(self) -> Any:
+        """Return the scorer of the ``scoring`` parameter."""
+        name = self.scoring if isinstance(self.scoring, str) else ""
+        if name in self._scorers:
+            return self._scorers[name]()
+        return check_scoring(self, self.scoring)
 
     def _stopping_callbacks(
         self, held_out: CheckedData | None, schedule: str, stops: bool
