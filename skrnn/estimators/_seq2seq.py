@@ -167,7 +167,8 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         y_pred : ndarray of object of shape (n_sequences,)
             Strings, or token lists where y was such.
         """
-        return object_array(self._targets.in_form(self._predict_tokens(self._check_X(X))))
+        checked = self._check_X(X)
+        return object_array(self._targets.in_form(self._predict_tokens(checked)))
 
     def predict(self, X: Any) -> NDArray:
         """Return the same as ``transform``.
