@@ -1,7 +1,8 @@
 """Test scores of Seq2SeqTransformer: pronunciations, dates, digit strings, translations.
 
-Run `python -m benchmarks.quality_seq2seq [--quick] [--seeds ...]`. One seed is run, the
-first: training for pronunciations alone takes about half an hour.
+Run `python -m benchmarks.quality_seq2seq [--quick] [--seeds ...] [--parts ...]`. One seed is
+run, the first: training for pronunciations alone takes about half an hour, and that of a
+translator on all pairs about an hour.
 """
 
 import datetime
@@ -62,6 +63,22 @@ N_FITS = 2
 #: of the time.
 TATOEBA = {"hidden_size": 128, "target_min_count": 2, "max_epochs": 5}
 N_RESAMPLES, N_SAMPLES = 1_000, 5
+#: A translator of all pairs: subwords, which leave no word unknown.
+TRANSLATOR = {
+    "tokenizer": "bpe",
+    "target_tokenizer": "bpe",
+    "max_vocabulary": 4000,
+    "target_max_vocabulary": 4000,
+    "embedding_dim": 256,
+    "dropout": 0.2,
+    "batch_size": 128,
+    "max_epochs": 12,
+}
+#: All other parameters of a translator of fewer pairs are the defaults.
+SUBWORDS = {"tokenizer": "bpe", "target_tokenizer": "bpe"}
+N_FEWER = 30_000
+N_TRANSLATIONS = 20
+MINUTES = 60
 
 
 def cmudict(quick, seeds):
@@ -222,6 +239,86 @@ def tatoeba(quick, seeds):
     return [Goal(claim, "< 0.010", f"{p:.3f}", p < 0.01)]
 
 
+def translator(quick, seeds):
+    """Translate English sentences into German, trained on all pairs."""
+    splits = shorten(load_tatoeba(every_pair=True), quick)
+    scores, seconds = _translate("all pairs", splits, TRANSLATOR, quick, seeds[0])
+    beam, greedy = (scores["test", beam_size] for beam_size in BEAM_SIZES[::-1])
+    return [
+        at_least("Tatoeba, all pairs: BLEU", beam, 30.0, 1),
+        at_least(
+            "Tatoeba, all pairs: BLEU of a beam above greedy", beam - greedy, 0.0, 1
+        ),
+        at_most("Tatoeba, all pairs: seconds of training", seconds, 60 * MINUTES, 0),
+    ]
+
+
+def small_translator(quick, seeds):
+    """Translate English sentences into German, trained on 30,000 pairs by defaults."""
+    splits = shorten(load_tatoeba(every_pair=True), quick)
+    X, y = splits["train"]
+    some = np.random.default_rng(0).permutation(len(X))[:N_FEWER].tolist()
+    splits["train"] = [X[i] for i in some], [y[i] for i in some]
+    _, seconds = _translate(f"{len(some):,} pairs", splits, SUBWORDS, quick, seeds[0])
+    return [
+        at_most("Tatoeba, 30,000 pairs: seconds by defaults", seconds, 60 * MINUTES, 0)
+    ]
+
+
+def _translate(name, splits, settings, quick, seed):
+    """Fit a translator and print what it reaches; return BLEU and seconds of training.
+
+    BLEU is by split and size of the beam.
+    """
+    import_peer("sacrebleu.metrics", "sacrebleu")
+    model = Seq2SeqTransformer(
+        **(settings | ({"max_epochs": 2} if quick else {})),
+        callbacks=[EpochProgress(name)],
+        random_state=seed,
+    )
+    _, seconds = timed_call(lambda: model.fit(*splits["train"]))
+    rows, scores, translated = [], {}, {}
+    for beam_size in BEAM_SIZES:
+        model.set_params(beam_size=beam_size)
+        row = [_search_name(beam_size)]
+        for split in ("valid", "test"):
+            X, references = splits[split]
+            translated[beam_size], decoding = timed_call(lambda X=X: model.transform(X))
+            texts = translated[beam_size].tolist()
+            row.append(_bleu_and_chrf(references, texts, range(len(texts))))
+            scores[split, beam_size] = bleu_score(
+                references, texts, multiple_references=True
+            )
+        rows.append([*row, f"{decoding:.1f}"])
+    print_table(
+        f"Tatoeba, English → German, {name}",
+        ("search", "validation", "test", "translating the test file (s)"),
+        rows,
+        f"sacreBLEU / chrF, with case, against all translations of a sentence. Fit "
+        f"{seconds:.0f} s, {model.n_iter_} passes in batches of {model.batch_size_}; "
+        f"{model.n_parameters_:,} parameters; default parameters, but "
+        f"{', '.join(f'{k}={v!r}' for k, v in settings.items())}; one seed.",
+    )
+    X, references = splits["test"]
+    _print_from_best_to_worst(X, references, translated)
+    return scores, seconds
+
+
+def _print_from_best_to_worst(X, references, translated):
+    """Print some translations, evenly from the whole test file, the best by chrF first."""
+    greedy, beam = (translated[beam_size].tolist() for beam_size in BEAM_SIZES)
+    some = range(0, len(X), -(-len(X) // N_TRANSLATIONS))
+    quality = {
+        i: chrf_score([references[i]], [beam[i]], multiple_references=True) for i in some
+    }
+    rows = [
+        [X[i], references[i][0], greedy[i], beam[i], f"{quality[i]:.0f}"]
+        for i in sorted(some, key=quality.get, reverse=True)
+    ]
+    header = ("source", "a reference", "greedy", "beam", "chrF")
+    print_table("Samples of the test file, from the best to the worst", header, rows)
+
+
 def _print_by_length(splits, translated, summaries):
     """Print BLEU and chrF of all sentences, and by the number of English tokens."""
     X, references = splits["test"]
@@ -315,7 +412,7 @@ def _search_name(beam_size):
     return "greedy" if beam_size == 1 else f"beam {beam_size}"
 
 
-PARTS = (cmudict, dates, reverse_and_sort, tatoeba)
+PARTS = (cmudict, dates, reverse_and_sort, tatoeba, translator, small_translator)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)

@@ -30,7 +30,16 @@ import skrnn.preprocessing
 from skrnn.persistence import load_model, save_model
 
 #: Packages of the extras: the required ones must do without.
-EXTRAS = ["distributed", "hypothesis", "matplotlib", "mido", "numba", "onnx", "skops"]
+EXTRAS = [
+    "distributed",
+    "hypothesis",
+    "matplotlib",
+    "mido",
+    "numba",
+    "onnx",
+    "skops",
+    "tokenizers",
+]
 
 
 def main():

@@ -198,9 +198,10 @@ class Inputs:
 
         Also where a tokenizer of subwords met token lists alone, and was not trained.
         """
-        if not self._token_codecs or self.tokenizer == BPE:
+        untrained = isinstance(self.tokenizer, str) and self.tokenizer == BPE
+        if untrained or not self._token_codecs:
             return None
-        return self.tokenizer if self._is_trained else check_tokenizer(self.tokenizer)
+        return check_tokenizer(self.tokenizer)
 
     def _splitter(self) -> Split:
         """Return how strings of X are split into its steps."""
@@ -535,7 +536,20 @@ class Inputs:
         """
         return X if self.keeps_empty else _fill_empty(X, token)
 
+    def tokens_of(self, X: CheckedSequences) -> RaggedArray:
+        """Return the tokens that the network reads, where one field of X holds tokens."""
+        fields = zip(self.codecs, self.filled(X).fields, strict=True)
+        (steps,) = (
+            field.steps for codec, field in fields if codec.vocabulary is not None
+        )
+        return steps
+
     # --- what was learned ------------------------------------------------------------
+
+    @property
+    def n_token_fields(self) -> int:
+        """Step fields that hold tokens."""
+        return len(self._token_codecs)
 
     def network_config(self, **token_options: Any) -> dict[str, Any]:
         """Return a network's arguments for its input layer and its static columns.

@@ -65,11 +65,11 @@ class TrainedTokenizer:
     --------
     >>> from skrnn.preprocessing import TrainedTokenizer
     >>> texts = ["low", "lower", "lowest", "new", "newer", "newest"] * 5
-    >>> tokenizer = TrainedTokenizer.train_bpe(texts, 262)
+    >>> tokenizer = TrainedTokenizer.train_bpe(texts, 264)
     >>> tokenizer.split("slower")
-    ['s', 'low', 'er']
-    >>> tokenizer.join(["new", "est"])
-    'newest'
+    ['s', 'lower']
+    >>> tokenizer.join(["s", "lower"])
+    'slower'
     """
 
     document: str

@@ -21,7 +21,7 @@ from skrnn._callbacks import (
     CallbackSupportMixin,
     callback_management_context,
 )
-from skrnn._sklearn import check_feature_names, check_scoring
+from skrnn._sklearn import check_feature_names
 from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
@@ -151,7 +151,7 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
         try:
             check_parameters(self)
             if self.scoring is not None:
-                check_scoring(self, self.scoring)
+                self._scorer()
             if warm:
                 self._check_unchanged()
             else:  # what is learned now depends on nothing learned before

@@ -249,7 +249,7 @@ class SequenceClassifier(
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.
     Training: label_smoothing, class_weight, max_epochs, batch_size, lr, optimizer,
-        weight_decay, lr_schedule, max_grad_norm, weight_averaging.
+        weight_decay, lr_schedule, max_grad_norm, weight_averaging, augment.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,

@@ -25,6 +25,7 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
+    AugmentParameters,
     CellParameters,
     DenseParameters,
     DropoutParameters,
@@ -521,6 +522,7 @@ class SequenceGenerator(
     OtherParameters,
     GenerationParameters,
     StoppingParameters,
+    AugmentParameters,
     LoopParameters,
     TruncationParameters,
     StaticGapParameters,
@@ -542,7 +544,7 @@ class SequenceGenerator(
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
-        max_grad_norm, weight_averaging.
+        max_grad_norm, weight_averaging, augment.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,
@@ -594,6 +596,7 @@ class FeedForwardGenerator(
     OtherParameters,
     GenerationParameters,
     StoppingParameters,
+    AugmentParameters,
     LoopParameters,
     TruncationParameters,
     StaticGapParameters,
@@ -615,7 +618,7 @@ class FeedForwardGenerator(
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,
-        max_grad_norm, weight_averaging.
+        max_grad_norm, weight_averaging, augment.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: max_length, n_estimators, n_jobs, callbacks, warm_start, checkpoint,

@@ -34,6 +34,8 @@ class TrainingPlan(NamedTuple):
         What is trained on, what is held out (or None), and what the user passed.
     dataset, validation : EncodedDataset
         The first two, encoded and weighted.
+    weight : ndarray, RaggedArray or None
+        Of the training data in the loss.
     loss : type
         A loss of ``skrnn.training.losses``.
     loss_options : dict
@@ -55,6 +57,7 @@ class TrainingPlan(NamedTuple):
     every: CheckedData
     dataset: EncodedDataset
     validation: EncodedDataset | None
+    weight: Any
     loss: type[torch.nn.Module]
     loss_options: dict[str, Any]
     batch_size: int

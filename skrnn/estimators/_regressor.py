@@ -275,7 +275,7 @@ class SequenceRegressor(
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, instance_norm, target_feature.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm, weight_averaging.
+        lr_schedule, max_grad_norm, weight_averaging, augment.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
     Other: n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,

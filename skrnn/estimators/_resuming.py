@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 #: Parameters that do not change what is learned.
 NOT_COMPARED = {"checkpoint", "keep_optimizer", "n_jobs", "on_interrupt", "verbose"}
+#: Parameters of a search for answers, which training reads only where ``scoring`` does.
+OF_SEARCHES = {
+    *("beam_size", "max_length", "length_penalty"),
+    *("no_repeat_ngram_size", "replace_unknown"),
+}
 
 
 def open_checkpoints(
@@ -53,12 +58,13 @@ def open_checkpoints(
         return identity_of_callbacks(value or []) if name == "callbacks" else value
 
     parameters = estimator.get_params(deep=False)
+    not_compared = NOT_COMPARED | (OF_SEARCHES if estimator.scoring is None else set())
     identity = FitIdentity(
         type(estimator).__name__,
         {
             name: (digest_of(comparable(name, value)), shown(value))
             for name, value in parameters.items()
-            if name not in NOT_COMPARED
+            if name not in not_compared
         },
         {
             **_digests(train, ("X", "y", "sample_weight")),

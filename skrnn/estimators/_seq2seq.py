@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn.data.codecs import NO_TOKEN, EncodedSequences
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, in_groups, object_array
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, TokenTargets
+from skrnn.data.vocabulary import UNKNOWN
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     AttentionParameters,
+    AugmentParameters,
     BeamParameters,
     CellParameters,
     DirectionParameters,
@@ -41,7 +45,8 @@ from skrnn.estimators._sampling import check_sampling, make_sampling, seed_for
 from skrnn.generation.beam import beam_search
 from skrnn.generation.greedy import greedy_search
 from skrnn.generation.hypotheses import Hypotheses, joined
-from skrnn.metrics import token_error_rate
+from skrnn.metrics import bleu_scorer, chrf_scorer, token_error_rate
+from skrnn.metrics._optional import import_optional
 from skrnn.modules.networks import TranslationNetwork
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.generation import GenerationConfig, sample_targets
@@ -52,17 +57,34 @@ from skrnn.training.losses import StepCrossEntropy
 #: Log-probabilities of one step of a search; more sources at once are split into parts.
 MAX_SCORES = 1 << 23
 #: Parameters that are read when targets are decoded.
-SEARCH = ("beam_size", "max_length", "length_penalty")
+SEARCH = (
+    *("beam_size", "max_length", "length_penalty"),
+    *("no_repeat_ngram_size", "replace_unknown"),
+)
+
+
+def _bleu_scorer() -> Any:
+    import_optional("sacrebleu.metrics")
+    return bleu_scorer
+
+
+def _chrf_scorer() -> Any:
+    import_optional("sacrebleu.metrics")
+    return chrf_scorer
 
 
 class TranslationTask(TransformerMixin, BaseSequenceEstimator):
     """Abstract base: token targets, beam search, attention."""
 
     _budget = Budget(updates=6000)
+    _scorers = {"bleu": _bleu_scorer, "chrf": _chrf_scorer}
+    _scores_few = True
     label_smoothing: float
     beam_size: int
     max_length: int | str
     length_penalty: float
+    no_repeat_ngram_size: int
+    replace_unknown: bool
 
     def fit(
         self,
@@ -145,9 +167,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         y_pred : ndarray of object of shape (n_sequences,)
             Strings, or token lists where y was such.
         """
-        checked = self._check_X(X)
-        found = self._decode(checked, 1)
-        return object_array(self._targets.decode(_ragged(found), checked))
+        return object_array(self._targets.in_form(self._predict_tokens(self._check_X(X))))
 
     def predict(self, X: Any) -> NDArray:
         """Return the same as ``transform``.
@@ -197,8 +217,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             raise TypeError(f"n must be an integer, got {shown(n)}")
         if not 1 <= n <= self.beam_size:
             raise ValueError(f"n={n} must lie between 1 and beam_size={self.beam_size}")
-        found = self._search(checked, EncodedDataset(self._encode(checked)), int(n))
-        targets = self._targets.decode(_ragged(found), checked)
+        encoded = self._encode(checked)
+        found = self._search(checked, EncodedDataset(encoded), int(n))
+        targets = self._targets.in_form(self._tokens(found, checked, encoded))
         real = np.isfinite(found.log_probabilities)
         rows = [
             [targets[i * n + k] for k in range(n) if real[i, k]] for i in range(len(real))
@@ -250,7 +271,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             If an argument is out of its range.
         """
         checked = self._check_X(X)
-        check_parameters(self, ("max_length",))
+        check_parameters(self, ("max_length", "no_repeat_ngram_size"))
         check_sampling(
             f"{type(self).__name__}.sample",
             n_samples=n_samples,
@@ -267,6 +288,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             ends=(self._targets.end,),
             n_samples=int(n_samples),
             may_be_empty=self._targets.may_be_empty,
+            no_repeat_ngram_size=int(self.no_repeat_ngram_size),
         )
         sources = EncodedDataset(self._encode(checked))
         found = sample_targets(
@@ -300,13 +322,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         check_parameters(self, SEARCH)
         encoded = self._encode(checked)
         found = self._search(checked, EncodedDataset(encoded), 1)
-        targets = _ragged(found)
-        ends = np.full(len(targets), self._targets.end)
-        ids = np.insert(targets.values, targets.offsets[1:], ends)
-        dataset = EncodedDataset(
-            encoded, RaggedArray.from_lengths(ids, targets.lengths + 1), forced=True
-        )
-        return object_array([rows[:-1] for rows in attention_weights(self.net_, dataset)])
+        return object_array(self._attention(encoded, _ragged(found)))
 
     def log_likelihood(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Return the log-probability of each target given its source.
@@ -382,16 +398,60 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
 
     def _predict_tokens(self, X: CheckedSequences) -> list[list[Any]]:
         """Return the tokens generated for each source, whatever y was."""
-        return self._targets.decode_tokens(_ragged(self._decode(X, 1)))
-
-    def _decode(self, X: CheckedSequences, n_best: int) -> Hypotheses:
-        """Return the ``n_best`` hypotheses for each source."""
         check_parameters(self, SEARCH)
-        return self._search(X, EncodedDataset(self._encode(X)), n_best)
+        encoded = self._encode(X)
+        return self._tokens(self._search(X, EncodedDataset(encoded), 1), X, encoded)
+
+    def _tokens(
+        self, found: Hypotheses, X: CheckedSequences, encoded: EncodedSequences
+    ) -> list[list[Any]]:
+        """Return the tokens of all hypotheses, source by source, unknown ones replaced."""
+        ids = _ragged(found)
+        sequences: list[list[Any]] = self._targets.decode_tokens(ids)
+        unknown = ids.with_values(ids.values == UNKNOWN)
+        places = np.flatnonzero(unknown.values)
+        if not len(places):
+            return sequences
+        some = np.unique(np.searchsorted(ids.offsets, places, side="right") - 1)
+        origins = some // found.lengths.shape[1]
+        attention = self._attention(encoded.take(origins), ids.take(some))
+        source = self._inputs.tokens_of(X).take(origins)
+        for i, weights, words in zip(some.tolist(), attention, source, strict=True):
+            copied = words[weights.argmax(1)]  # (n_tokens,)
+            pairs = zip(sequences[i], copied, unknown[i], strict=True)
+            tokens = [word if replaced else token for token, word, replaced in pairs]
+            sequences[i] = [token for token in tokens if token != NO_TOKEN]
+        return sequences
+
+    def _attention(
+        self, encoded: EncodedSequences, targets: RaggedArray
+    ) -> list[NDArray[np.float32]]:
+        """Return the attention ``(n_tokens_i, n_steps_i)`` of ids without an end."""
+        ends = np.full(len(targets), self._targets.end)
+        ids = np.insert(targets.values, targets.offsets[1:], ends)
+        dataset = EncodedDataset(
+            encoded, RaggedArray.from_lengths(ids, targets.lengths + 1), forced=True
+        )
+        return [rows[:-1] for rows in attention_weights(self.net_, dataset)]
+
+    def _check_replaceable(self, attention: str | None) -> None:
+        """Raise a ValueError if unknown tokens are to be replaced and cannot be."""
+        if not self.replace_unknown:
+            return
+        if attention is None:
+            raise ValueError(
+                "replace_unknown=True needs an attention, not attention=None"
+            )
+        if self._inputs.n_token_fields != 1:
+            raise ValueError(
+                "replace_unknown=True copies tokens of X, which must have one field of "
+                f"tokens, not {self._inputs.n_token_fields}"
+            )
 
     def _search(
         self, X: CheckedSequences, dataset: EncodedDataset, n_best: int
     ) -> Hypotheses:
+        self._check_replaceable(self._fitted_parameters["attention"])
         width, end = self.beam_size, self._targets.end
         may_be_empty = self._targets.may_be_empty
         limits = self._max_lengths(X)
@@ -403,22 +463,29 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             state = network.encode(inputs)
             device = inputs["lengths"].device
             longest = torch.from_numpy(limits[indices]).to(device)
+            step = partial(network.step, unknown=bool(self.replace_unknown))
             found = []
             for part in torch.arange(len(indices), device=device).split(rows):
                 start = state.take(part, part[:, None])
                 if width == 1:
                     hypotheses = greedy_search(
-                        network.step, start, longest[part], end, may_be_empty=may_be_empty
+                        step,
+                        start,
+                        longest[part],
+                        end,
+                        no_repeat_ngram_size=self.no_repeat_ngram_size,
+                        may_be_empty=may_be_empty,
                     )
                 else:
                     hypotheses = beam_search(
-                        network.step,
+                        step,
                         start,
                         longest[part],
                         end,
                         beam_size=width,
                         n_best=n_best,
                         length_penalty=self.length_penalty,
+                        no_repeat_ngram_size=self.no_repeat_ngram_size,
                         may_be_empty=may_be_empty,
                     )
                 found.append(hypotheses)
@@ -463,6 +530,7 @@ class Seq2SeqTransformer(
     OtherParameters,
     BeamParameters,
     StoppingParameters,
+    AugmentParameters,
     LoopParameters,
     LabelSmoothingParameters,
     TargetParameters,
@@ -495,12 +563,12 @@ class Seq2SeqTransformer(
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.
     Training: label_smoothing, max_epochs, batch_size, lr, optimizer, weight_decay,
-        lr_schedule, max_grad_norm, weight_averaging.
+        lr_schedule, max_grad_norm, weight_averaging, augment.
     Stopping: early_stopping, validation_fraction, validation_strategy, n_iter_no_change,
         scoring.
-    Other: beam_size, max_length, length_penalty, n_estimators, n_jobs, callbacks,
-        warm_start, checkpoint, on_interrupt, keep_optimizer, verbose, device,
-        precision, random_state.
+    Other: beam_size, max_length, length_penalty, no_repeat_ngram_size, replace_unknown,
+        n_estimators, n_jobs, callbacks, warm_start, checkpoint, on_interrupt,
+        keep_optimizer, verbose, device, precision, random_state.
 
     Attributes
     ----------
@@ -545,6 +613,7 @@ class Seq2SeqTransformer(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
+        self._check_replaceable(self.attention)
         config = {
             **config_of(self, CellParameters),
             **config_of(self, RecurrentDropoutParameters),

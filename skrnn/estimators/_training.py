@@ -24,6 +24,7 @@ from skrnn._warnings import warn
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.targets import CheckedData, Targets, loss_weights
+from skrnn.estimators._augmentation import augmented, check_augmentable
 from skrnn.estimators._loop import Budget, resolve_optimizer
 from skrnn.estimators._members import TrainingPlan, train_members
 from skrnn.modules.networks import build_network
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
 #: Training sequences that ``scoring`` scores after each epoch, at most, and no more than
 #: are held out.
 MAX_SCORED = 200
+#: Held-out sequences that are scored after each epoch where predictions cost as much as
+#: training: all up to so many, and at most one for so many training sequences.
+MIN_SCORED, SCORED_PART = 500, 50
 
 
 class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
@@ -64,6 +68,11 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     _char_dim: ClassVar[int] = 60
     #: Whether signs of a training that goes wrong are warned of.
     _diagnoses = True
+    #: Scorers by the names that ``scoring`` takes beside scikit-learn's; each is made by a
+    #: function, which raises an ImportError where the scorer needs what is not installed.
+    _scorers: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+    #: Whether predictions cost about as much as training, so that few are scored.
+    _scores_few = False
     #: How progress and warnings name a member of an ensemble.
     _name_in_ensemble = ""
 
@@ -71,6 +80,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     embeddings: Any = None
     class_weight: Any = None
     scoring: Any = None
+    augment: Any = None
 
     net_: Any
     _inputs: Any
@@ -126,8 +136,8 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         dataset = self._make_dataset(train, weight, training=True)
         validation = None
         if held_out is not None:
-            weight = weigh(held_out, train, scale)[0]
-            validation = self._make_dataset(held_out, weight, training=False)
+            held_out_weight = weigh(held_out, train, scale)[0]
+            validation = self._make_dataset(held_out, held_out_weight, training=False)
         budget = self._budget.for_inputs(self._inputs.n_tokens)
         schedule = "constant" if in_parts else self.lr_schedule
         batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
@@ -137,6 +147,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             every,
             dataset,
             validation,
+            weight,
             *self._make_loss(train),
             batch_size=batch_size,
             lr=budget.learning_rate(self.lr, batch_size, schedule),
@@ -194,6 +205,10 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         dataset = plan.dataset
         if net.module_.cell is not None:
             dataset = in_windows(dataset, self._targets.path_ends())
+        augment = None
+        if self.augment is not None:
+            check_augmentable(plan.train.X)
+            augment = partial(self._augmented, plan)
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
@@ -258,6 +273,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 epochs=epochs,
                 checkpoint=checkpoint,
                 interrupts=interrupts,
+                augment=augment,
             )
             warn_of_overflow(net, plan.dataset)
             if self._diagnoses:
@@ -269,6 +285,16 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             checkpoint.finish(net, self.n_iter_)
         if tasks is not None:
             tasks.finish()
+
+    def _augmented(
+        self, plan: TrainingPlan, random_state: np.random.RandomState
+    ) -> EncodedDataset:
+        """Return the training data of one pass, by the user's ``augment``."""
+        data = augmented(self.augment, plan.train, random_state, self)
+        dataset = self._make_dataset(data, plan.weight, training=True)
+        if self.net_.module_.cell is None:
+            return dataset
+        return in_windows(dataset, self._targets.path_ends(), quiet=True)
 
     def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""
@@ -317,7 +343,12 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         trained = every.take(some)
         encoded = self._make_dataset(trained, None, training=False).sequences
         train_score = self._epoch_scorer(trained, encoded)
-        valid_score = self._epoch_scorer(held_out, validation.sequences)
+        scored, encoded = held_out, validation.sequences
+        most = max(MIN_SCORED, len(train) // SCORED_PART)
+        if self._scores_few and len(held_out) > most:
+            some = np.linspace(0, len(held_out) - 1, most).round().astype(np.int64)
+            scored, encoded = held_out.take(some), encoded.take(some)
+        valid_score = self._epoch_scorer(scored, encoded)
         return [
             ("train_score", ValidationScore(train_score, "train_score")),
             ("valid_score", ValidationScore(valid_score)),
@@ -325,7 +356,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
-        scorer = check_scoring(self, self.scoring)
+        scorer = self._scorer()
 
         def score(net: SequenceNet) -> float:
             scored = copy(self)
@@ -333,6 +364,13 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             return float(scorer(scored, *held_out.raw))
 
         return score
+
+    def _scorer(self) -> Any:
+        """Return the scorer of the ``scoring`` parameter."""
+        name = self.scoring if isinstance(self.scoring, str) else ""
+        if name in self._scorers:
+            return self._scorers[name]()
+        return check_scoring(self, self.scoring)
 
     def _stopping_callbacks(
         self, held_out: CheckedData | None, schedule: str, stops: bool

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skrnn.generation.hypotheses import Hypotheses
+from skrnn.generation.repetition import mask_repeated
 
 
 class State(Protocol):
@@ -39,6 +40,7 @@ def beam_search(
     beam_size: int,
     n_best: int | None = None,
     length_penalty: float = 0.0,
+    no_repeat_ngram_size: int = 0,
     may_be_empty: bool = True,
 ) -> Hypotheses:
     """Generate the ``n_best`` best sequences that a beam finds.
@@ -63,6 +65,8 @@ def beam_search(
     length_penalty : float, at least 0
         Exponent ``a`` of the divisor ``((5 + n) / 6) ** a`` of log-probabilities in
         comparisons, ``n`` being the length; a larger one favours longer sequences.
+    no_repeat_ngram_size : int, at least 0
+        Length of the runs of tokens that a sequence has once at most; 0 allows all.
     may_be_empty : bool
         Whether a sequence may end before its first token. It always may where the
         maximal length is 0.
@@ -90,6 +94,7 @@ def beam_search(
         n_hypotheses = scores.shape[1]
         must_end = max_lengths[sources] <= t
         scores = mask_forbidden(scores, end, must_end, may_end=t > 0 or may_be_empty)
+        scores = mask_repeated(scores, prefixes, no_repeat_ngram_size)
         totals, parents, tokens = _candidates(scores, totals, 2 * width)  # (S, N)
         n_candidates = totals.shape[1]
         ended = tokens == end

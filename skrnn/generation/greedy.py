@@ -7,6 +7,7 @@ from torch import Tensor
 
 from skrnn.generation.beam import State, Step, mask_forbidden
 from skrnn.generation.hypotheses import Hypotheses
+from skrnn.generation.repetition import mask_repeated
 
 
 def greedy_search(
@@ -15,6 +16,7 @@ def greedy_search(
     max_lengths: Tensor,
     end: int,
     *,
+    no_repeat_ngram_size: int = 0,
     may_be_empty: bool = True,
 ) -> Hypotheses:
     """Generate one sequence for each source.
@@ -29,7 +31,7 @@ def greedy_search(
         Tokens after which each source's sequence must end.
     end : int
         The token that ends a sequence.
-    may_be_empty : bool
+    no_repeat_ngram_size, may_be_empty :
         As in ``beam_search``.
 
     Returns
@@ -44,10 +46,12 @@ def greedy_search(
     lengths = max_lengths.clone()
     totals = torch.zeros(n_sources, dtype=torch.float64, device=device)
     last = torch.zeros((n_sources, 1), dtype=torch.int64, device=device)
+    prefixes = last.new_zeros((n_sources, 1, 0))  # kept where n-grams are compared
     for t in range(int(max_lengths.max()) + 1):
         scores, state = step(last, state)  # (S', 1, V)
         must_end = max_lengths[sources] <= t
         scores = mask_forbidden(scores, end, must_end, may_end=t > 0 or may_be_empty)
+        scores = mask_repeated(scores, prefixes, no_repeat_ngram_size)
         best, chosen = scores[:, 0].max(1)
         ended = (chosen == end) | must_end  # also where the end's score is -inf
         totals[sources] += best.double()
@@ -59,8 +63,11 @@ def greedy_search(
             sources = sources[ongoing]
             chosen = chosen[ongoing]
             state = state.take(ongoing, ongoing[:, None])
+            prefixes = prefixes[ongoing]
         steps.append((sources, chosen))
         last = chosen[:, None]
+        if no_repeat_ngram_size:
+            prefixes = torch.cat([prefixes, last[..., None]], dim=2)
     tokens = torch.zeros((n_sources, len(steps)), dtype=torch.int64, device=device)
     for t, (rows, chosen) in enumerate(steps):
         tokens[rows, t] = chosen

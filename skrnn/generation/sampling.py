@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skrnn.generation.beam import State
+from skrnn.generation.repetition import mask_repeated
 
 #: ``step(inputs (B, 1[, F]), state)`` → logits ``(B, C)``, state.
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -158,6 +159,7 @@ def generate_tokens(
     random_streams: RandomStreams | None,
     ends: Tensor,
     never: Tensor,
+    no_repeat_ngram_size: int = 0,
     may_be_empty: bool = True,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield, step by step, the rows that have not ended and their next tokens.
@@ -179,13 +181,18 @@ def generate_tokens(
     ends, never : int64 tensors
         Tokens that end a sequence (they are not yielded), and tokens that are never
         generated.
+    no_repeat_ngram_size : int
+        Length of the runs of generated tokens that a sequence has once at most; 0 allows
+        all.
     may_be_empty : bool
         Whether a sequence may end before its first token.
     """
     rows = torch.arange(len(logits), device=logits.device)
     forbidden = never if may_be_empty else torch.cat([never, ends])
+    prefixes = rows.new_zeros((len(rows), 1, 0))  # kept where n-grams are compared
     for t in count():
         logits = logits.index_fill(1, forbidden, -torch.inf)
+        logits = mask_repeated(logits[:, None], prefixes, no_repeat_ngram_size)[:, 0]
         _check_best(logits.amax(1), rows)
         drawn = None if random_streams is None else random_streams.draw(rows)
         tokens = choose_token(logits, sampling, drawn)
@@ -200,7 +207,9 @@ def generate_tokens(
             if not len(ongoing):
                 return
             rows, tokens = rows[ongoing], tokens[ongoing]
-            state = state.take(ongoing, ongoing[:, None])
+            state, prefixes = state.take(ongoing, ongoing[:, None]), prefixes[ongoing]
+        if no_repeat_ngram_size:
+            prefixes = torch.cat([prefixes, tokens[:, None, None]], dim=2)
         logits, state = step(tokens[:, None], state)
         forbidden = never
 

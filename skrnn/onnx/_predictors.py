@@ -551,6 +551,7 @@ class OnnxTransformer(Predictor):
                     beam_size=width,
                     n_best=n_best,
                     length_penalty=self._options["length_penalty"],
+                    no_repeat_ngram_size=self._options.get("no_repeat_ngram_size", 0),
                     may_be_empty=self._targets.may_be_empty,
                 )
                 lost = ~np.isfinite(found.log_probabilities[:, 0])  # no path has ended

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
@@ -74,6 +75,7 @@ def beam_search(
     beam_size: int,
     n_best: int,
     length_penalty: float,
+    no_repeat_ngram_size: int,
     may_be_empty: bool,
 ) -> Found:
     """Return the ``n_best`` best sequences that a beam finds for each source.
@@ -95,6 +97,8 @@ def beam_search(
     n_best : int
     length_penalty : float
         Exponent of the divisor ``((5 + n) / 6)`` of log-probabilities in comparisons.
+    no_repeat_ngram_size : int
+        Length of the runs of tokens that a sequence has once at most; 0 allows all.
     may_be_empty : bool
         Whether a sequence may end before its first token.
 
@@ -114,6 +118,7 @@ def beam_search(
         n_hypotheses = scores.shape[1]
         must_end = max_lengths[sources] <= t
         _forbid(scores, end, must_end, may_end=t > 0 or may_be_empty)
+        _forbid_repeated(scores, prefixes, no_repeat_ngram_size)
         n_candidates = 1 if beam_size == 1 else 2 * beam_size
         totals, parents, tokens = _candidates(scores, totals, n_candidates)  # (S, N)
         ended = tokens == end
@@ -149,6 +154,18 @@ def _forbid(
     if must_end.any():
         scores[must_end] = -np.inf
     scores[..., end] = of_end if may_end else np.where(must_end[:, None], of_end, -np.inf)
+
+
+def _forbid_repeated(scores: NDArray[np.float32], prefixes: Ids, size: int) -> None:
+    """Set the scores of tokens that would repeat an n-gram to -inf, in place."""
+    n_before = prefixes.shape[2]
+    if not 0 < size <= n_before:
+        return
+    windows = sliding_window_view(prefixes, size, axis=2)  # (S, K, W, n)
+    begun = prefixes[..., None, n_before - size + 1 :]  # (S, K, 1, n - 1)
+    begins_alike = (windows[..., :-1] == begun).all(-1)  # (S, K, W)
+    sources, hypotheses, places = begins_alike.nonzero()
+    scores[sources, hypotheses, windows[sources, hypotheses, places, -1]] = -np.inf
 
 
 def _candidates(

@@ -70,8 +70,8 @@ def to_onnx(
     ValueError
         If the network has a part that ONNX has no operator for, such as a cell that was
         added to skrnn, or if predictions need code or vectors from outside the network:
-        a tokenizer that is neither a built-in nor a trained one, or ``embeddings``. If ``quantize`` is "int8"
-        and the network has no LSTM.
+        a tokenizer that is neither a built-in nor a trained one, ``embeddings``, or
+        ``replace_unknown=True``. If ``quantize`` is "int8" and the network has no LSTM.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -168,6 +168,11 @@ def _check_portable(estimator: Any) -> None:
                 f'no code; "word", "char" and "bpe" can, and trained tokenizers. Or split texts '
                 "before fit and before predict, and pass token lists"
             )
+    if parameters.get("replace_unknown"):
+        raise ValueError(
+            "replace_unknown=True cannot be stored in a model file, whose decoder gives no "
+            "attention; set it to False"
+        )
     if parameters.get("embeddings") is not None:
         raise ValueError(
             "embeddings has vectors of words outside the vocabulary, and a model file does "
@@ -219,7 +224,7 @@ def _of_step_labels(estimator: Any) -> dict[str, Any]:
 
 
 def _of_translations(estimator: Any) -> dict[str, Any]:
-    names = ("beam_size", "max_length", "length_penalty")
+    names = ("beam_size", "max_length", "length_penalty", "no_repeat_ngram_size")
     return {name: getattr(estimator, name) for name in names}
 
 

@@ -90,6 +90,14 @@ class TrainingBatches:
         bptt: int | None = None,
     ):
         self.bptt = bptt
+        self.batch_size = batch_size
+        self.generator = generator
+        self.device = device
+        self.max_steps = max_steps(device)
+        self.read(dataset)
+
+    def read(self, dataset: EncodedDataset) -> None:
+        """Cut the batches to come out of a dataset."""
         self.lengths = dataset.read_lengths
         self.target_lengths = dataset.target_lengths
         self.n_targets = dataset.n_targets
@@ -99,10 +107,7 @@ class TrainingBatches:
             self.target_lengths = self.lengths
             if self.n_targets is not None:
                 self.n_targets = int(self.lengths.sum())
-        self.batch_size = batch_size
-        self.generator = generator
-        self.max_steps = max_steps(device)
-        self.collator = Collator(dataset, device)
+        self.collator = Collator(dataset, self.device)
 
     def __len__(self) -> int:
         return count_batches(self.lengths, self.batch_size, self.bptt)

@@ -53,6 +53,8 @@ class GenerationConfig(NamedTuple):
         Sequences for each prompt.
     may_be_empty : bool
         Whether a sequence of tokens may end before its first one.
+    no_repeat_ngram_size : int
+        Length of the runs of tokens that a sequence has once at most; 0 allows all.
     """
 
     sampling: Sampling
@@ -61,6 +63,7 @@ class GenerationConfig(NamedTuple):
     ends: tuple[int, ...] = ()
     n_samples: int = 1
     may_be_empty: bool = True
+    no_repeat_ngram_size: int = 0
 
     def random_streams(
         self,
@@ -262,6 +265,7 @@ def _tokens(
         random_streams=config.random_streams(samples, (), device),
         ends=torch.tensor(config.ends, device=device),
         never=torch.arange(UNKNOWN + 1, device=device),
+        no_repeat_ngram_size=config.no_repeat_ngram_size,
         may_be_empty=config.may_be_empty,
     )
 

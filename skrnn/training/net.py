@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
@@ -37,7 +38,7 @@ from skrnn.training.inference import (
 )
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.optimizers import Adam, class_of, name_of
-from skrnn.training.seeding import make_generator
+from skrnn.training.seeding import draw_random_state, make_generator
 from skrnn.training.states import as_arrays, as_tensors
 from skrnn.training.updates import Updates, unusable
 from skrnn.training.user_callbacks import (
@@ -49,6 +50,9 @@ from skrnn.training.user_callbacks import (
 
 if TYPE_CHECKING:
     from skrnn.training.checkpoint import Checkpoint
+
+#: The training data of an epoch.
+Augment = Callable[[np.random.RandomState], EncodedDataset]
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -232,7 +236,8 @@ class SequenceNet(NeuralNet):
     ) -> SequenceNet:
         """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``.
 
-        ``epochs``, a ``checkpoint`` and ``interrupts`` may be passed.
+        ``epochs``, a ``checkpoint``, ``interrupts`` and ``augment`` may be passed, a function
+        that makes the training data of an epoch from a RandomState.
         """
         keep_freed_memory()
         n_before = len(self.history)
@@ -269,6 +274,7 @@ class SequenceNet(NeuralNet):
         epochs: int | None = None,
         checkpoint: Checkpoint | None = None,
         interrupts: Interrupts | None = None,
+        augment: Augment | None = None,
         **fit_params: Any,
     ) -> SequenceNet:
         """Run the epochs."""
@@ -277,7 +283,13 @@ class SequenceNet(NeuralNet):
         )
         with self._updates_by_row():
             self._run_epochs(
-                X, y, training, epochs, checkpoint, interrupts or Interrupts(False)
+                X,
+                y,
+                training,
+                epochs,
+                checkpoint,
+                interrupts or Interrupts(False),
+                augment,
             )
         return self
 
@@ -316,6 +328,7 @@ class SequenceNet(NeuralNet):
         epochs: int | None,
         checkpoint: Checkpoint | None,
         interrupts: Interrupts,
+        augment: Augment | None,
     ) -> None:
         updates = Updates(self, X, training)
         validation = None if y is None else prediction_batches(self, y)
@@ -334,6 +347,10 @@ class SequenceNet(NeuralNet):
         # before the first update there is nothing to keep, but for members trained before
         interrupts.n_updates += first
         for epoch in range(first + 1, epochs + 1):
+            if augment is not None:
+                X = augment(draw_random_state(self.order_generator_))
+                training.read(X)
+                updates.read(X)
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
             batches = interrupts.until_requested(training)

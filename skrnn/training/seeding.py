@@ -22,6 +22,13 @@ def make_generator(seed: int, device: torch.device | str = "cpu") -> torch.Gener
     return torch.Generator(device).manual_seed(seed)
 
 
+def draw_random_state(generator: torch.Generator) -> np.random.RandomState:
+    """Return a RandomState whose seed is drawn from ``generator``."""
+    most = np.iinfo(np.int32).max
+    seed = torch.randint(int(most), (), generator=generator, device="cpu")
+    return np.random.RandomState(int(seed))
+
+
 class Seeds:
     """The seeds that one fit draws from ``random_state``.
 

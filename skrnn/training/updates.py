@@ -65,14 +65,9 @@ class Updates:
         self, net: SequenceNet, dataset: EncodedDataset, batches: TrainingBatches
     ):
         self.net = net
-        self.dataset = dataset
         self.batches = batches
         self.weights = list(net.module_.parameters())
-        # Where each step has a target, a batch of short sequences has few of them. All
-        # count alike: what is minimized is the mean over the epoch's steps, and not the
-        # mean over batches of their means, in which short sequences would weigh more.
-        n_targets = batches.n_targets
-        self.n_targets = None if n_targets is None else n_targets / len(batches)
+        self.read(dataset)
         self.norms = self._measure_weights()
         self.state: tuple[Tensor, ...] = ()
         self.n_updates = self.n_skipped = 0  # of this epoch
@@ -80,6 +75,15 @@ class Updates:
         self.n_in_a_row = 0
         self.last = self.named = ""  # why, and of which sequences, one was skipped
         self.warned = self.any_skipped = False
+
+    def read(self, dataset: EncodedDataset) -> None:
+        """Take note of the data that the batches are cut out of."""
+        self.dataset = dataset
+        # Where each step has a target, a batch of short sequences has few of them. All
+        # count alike: what is minimized is the mean over the epoch's steps, and not the
+        # mean over batches of their means, in which short sequences would weigh more.
+        n_targets = self.batches.n_targets
+        self.n_targets = None if n_targets is None else n_targets / len(self.batches)
 
     def step(self, batch: Batch) -> dict[str, Any]:
         """Update the weights, unless the loss or the gradient is not finite."""

@@ -59,6 +59,8 @@ def window_size(lengths: NDArray[np.int64]) -> int:
 def in_windows(
     dataset: EncodedDataset,
     ends: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+    *,
+    quiet: bool = False,
 ) -> EncodedDataset:
     """Return a training dataset whose far longest sequences are read in windows.
 
@@ -70,6 +72,8 @@ def in_windows(
     dataset : EncodedDataset
     ends : tuple of bool ndarrays of shape (n_classes,), optional
         Which classes may come first and last, of targets that are one class a step.
+    quiet : bool
+        Whether nobody is warned of them.
     """
     lengths = dataset.lengths
     n_steps = window_size(lengths)
@@ -80,7 +84,8 @@ def in_windows(
     if ends is not None and isinstance(dataset.targets, RaggedArray):
         labels = [dataset.targets[i] for i in indices.tolist()]
         starts = [_allowed(y, n_steps, *ends) for y in labels]
-    _warn_of_windows(dataset, indices, n_steps)
+    if not quiet:
+        _warn_of_windows(dataset, indices, n_steps)
     return replace(dataset, windows=Windows(n_steps, indices, starts))
 
 

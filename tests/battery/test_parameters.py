@@ -14,6 +14,7 @@ ok = np.zeros((2, 3))
 REFUSED = {
     "activation": ["gelu", None],
     "attention": ["dot", True],
+    "augment": [3, "noise", [1]],
     "batch_size": [0, -32, "all"],
     "beam_size": [0, 2.5, "5", None],
     "bidirectional": ["yes", 2],
@@ -56,6 +57,7 @@ REFUSED = {
     "max_vocabulary": [0, -1],
     "min_count": [0, 1.5],
     "n_iter_no_change": [0],
+    "no_repeat_ngram_size": [-1, 2.5, None],
     "num_layers": [0, -1],
     "n_estimators": [0, 1.5],
     "n_jobs": ["all", 0.5, 0],
@@ -66,6 +68,7 @@ REFUSED = {
     "pooling": ["sum", None],
     "quantiles": [0.5, None],
     "random_state": ["a", -1],
+    "replace_unknown": ["yes", None],
     "scale": ["minmax", 3],
     "scheme": ["BIO", True],
     "scoring": [3, "acuracy"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import unicodedata
 
 import numpy as np
@@ -17,8 +18,11 @@ from sklearn.pipeline import make_pipeline
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.data.ragged import object_array
+from skrnn.estimators._resuming import open_checkpoints
 from skrnn.generation.beam import beam_search
 from skrnn.metrics import (
+    bleu_score,
+    chrf_score,
     exact_match_score,
     exact_match_scorer,
     token_error_rate,
@@ -816,3 +820,138 @@ def test_it_learns_to_reverse_and_attention_helps():
     assert score["general"] >= 0.95
     assert score[None] < score["general"] - 0.05
     assert score[None] > 0.05  # more than those of one letter
+
+
+# --- unknown words, repetition, BLEU -----------------------------------------------------
+
+NAMES = [f"{letter}{vowel}" for letter in "bdfgklmnprst" for vowel in "aeo"]
+COPIES = {
+    "hidden_size": 16,
+    "embedding_dim": 8,
+    "lr": 0.03,
+    "max_epochs": 10,
+    "min_count": 4,
+    "target_min_count": 4,
+    "char_encoder": None,
+    "replace_unknown": True,
+}
+
+
+@pytest.fixture(scope="module")
+def copying():
+    """Return a model that has learned that names, which are rare, come last."""
+    X = [f"{name} is {what}" for name in NAMES for what in ("ill", "old")]
+    y = [f"{X[i][-3:]} {X[i][:2]}" for i in range(len(X))]
+    return make(**COPIES).fit(X, y)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_word_of_the_source_stands_for_the_unknown_token(copying, beam_size):
+    model = copied(copying, beam_size=beam_size)
+    best, _ = model.predict_n_best(["Zoe is old"], beam_size)
+    assert best[0][0] == model.transform(["Zoe is old"])[0]
+    what, name = best[0][0].split()
+    assert what == "old"
+    assert name in {"Zoe", "is"}  # which of them attention finds
+    assert model.score(["Zoe is old"], [f"old {name}"]) == 1.0
+    without = copied(model, replace_unknown=False).transform(["Zoe is old"])
+    assert set(without[0].split()) <= set(model.target_vocabulary_)
+
+
+def test_the_copied_word_is_that_of_the_highest_attention(copying):
+    X = ["Zoe is old", "Ann is ill", "ba is old"]
+    sources = [text.split() for text in X]
+    attention = copying.predict_attention(X)
+    for words, text, weights in zip(
+        sources, copying.transform(X), attention, strict=True
+    ):
+        tokens = text.split()
+        assert tokens[1] == words[weights[1].argmax()]
+
+
+def test_words_are_copied_into_token_lists_and_by_ensembles():
+    X = [[name, "is", what] for name in NAMES for what in ("ill", "old")]
+    y = [[words[2], words[0]] for words in X]
+    model = make(**COPIES, n_estimators=2).fit(X, y)
+    what, name = model.transform([["Zoe", "is", "old"]])[0]
+    assert what == "old"
+    assert name in {"Zoe", "is"}
+    assert not {None, ""} & set(model.transform([[], ["?"]])[0])
+
+
+@pytest.mark.parametrize(
+    ("params", "X", "message"),
+    [
+        ({"attention": None}, ["a b", "b"], "needs an attention, not attention=None"),
+        ({}, [np.zeros((2, 1)), np.ones((3, 1))], "must have one field of tokens, not 0"),
+        (
+            {},
+            pd.DataFrame({"word": [["a"], ["b", "a"]], "tag": [["x"], ["y", "x"]]}),
+            "must have one field of tokens, not 2",
+        ),
+    ],
+)
+def test_what_cannot_be_copied_is_an_error(params, X, message):
+    with pytest.raises(ValueError, match=f"replace_unknown=True .*{message}"):
+        make(replace_unknown=True, **params).fit(X, ["x", "y"])
+    model = make(**params).fit(X, ["x", "y"]).set_params(replace_unknown=True)
+    with pytest.raises(ValueError, match=f"replace_unknown=True .*{message}"):
+        model.transform(X)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_no_run_of_tokens_comes_twice(fitted, X, beam_size):
+    model = copied(fitted, max_length=12, beam_size=beam_size, no_repeat_ngram_size=1)
+    drawn = model.sample(X, 3, random_state=0)
+    for text in [*model.transform(X), *(text for row in drawn for text in row)]:
+        assert len(set(text)) == len(text)
+    doubled = copied(model, no_repeat_ngram_size=0).transform(X)
+    assert any(len(set(text)) < len(text) for text in doubled)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric", "epochs"), [("bleu", bleu_score, 12), ("chrf", chrf_score, 3)]
+)
+def test_scores_of_sacrebleu_are_chosen_by_name(X, y, scoring, metric, epochs):
+    texts, targets = ([" ".join(text) for text in some[:9]] for some in (X, y))
+    model = make(scoring=scoring, **(LEARNS | {"max_epochs": epochs}))
+    model.fit(texts * 3, targets * 3, X_val=texts, y_val=targets)
+    best = model.history_["valid_score"].max()
+    assert best > 10
+    assert metric(targets, model.transform(texts)) == pytest.approx(best)
+
+
+def test_of_many_held_out_pairs_some_are_scored(X, y, monkeypatch):
+    monkeypatch.setattr("skrnn.estimators._base.MIN_SCORED", 3)
+    sizes = []
+
+    def scoring(model, X, y):
+        sizes.append(len(X))
+        assert len(model.transform(X)) == len(y)
+        return 0.0
+
+    make_char(scoring=scoring, max_epochs=1).fit(X, y, X_val=X[:9], y_val=y[:9])
+    assert sizes == [9, 3]
+
+
+def test_without_sacrebleu_its_extra_is_named(X, y, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    with pytest.raises(
+        ImportError, match=r'needs sacrebleu: pip install "skrnn\[metrics\]"'
+    ):
+        make_char(scoring="bleu").fit(X, y, X_val=X, y_val=y)
+
+
+def test_a_checkpoint_is_that_of_any_search(tmp_path):
+    searches = [
+        {},
+        {"beam_size": 1, "max_length": 3, "length_penalty": 1.0},
+        {"no_repeat_ngram_size": 2, "replace_unknown": True},
+    ]
+
+    def paths(**params):
+        models = [make(checkpoint=tmp_path, **params, **search) for search in searches]
+        return {open_checkpoints(model, *[None] * 4)[0].path for model in models}
+
+    assert len(paths()) == 1
+    assert len(paths(scoring="bleu")) == 3  # what is scored changes what is kept

@@ -371,6 +371,7 @@ def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers
     [
         {"beam_size": 1},
         {"beam_size": 2, "length_penalty": 1.0, "max_length": 3},
+        {"beam_size": 2, "no_repeat_ngram_size": 1},
         {"tie_weights": True, "bidirectional": False},
         {"tie_weights": False, "target_tokenizer": "char"},
         {"n_estimators": 2, "attention": "general"},
@@ -387,6 +388,12 @@ def test_the_search_has_the_settings_of_the_estimator(
     assert predictor.predict(X).tolist() == model.predict(X).tolist()
     with pytest.raises(ValueError, match=r"n=9 must lie between 1 and beam_size="):
         predictor.predict_n_best(X, 9)
+
+
+def test_copied_words_are_refused_by_name(exported, texts):
+    model = Seq2SeqTransformer(replace_unknown=True, **SMALL).fit(texts, texts)
+    with pytest.raises(ValueError, match="replace_unknown=True cannot be stored"):
+        exported(model)
 
 
 def test_targets_that_are_token_lists(exported, shaken):

@@ -46,12 +46,14 @@ class Tensors:
         return Tensors(self.codes[hypotheses.reshape(-1)], self.sources[sources])
 
 
-@pytest.mark.parametrize("may_be_empty", [True, False])
+@pytest.mark.parametrize(
+    ("may_be_empty", "size"), [(True, 0), (False, 0), (True, 1), (False, 2)]
+)
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
 @pytest.mark.parametrize("beam_size", [1, 2, 3, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_sequences_and_their_probabilities_are_the_same(
-    seed, beam_size, length_penalty, may_be_empty
+    seed, beam_size, length_penalty, may_be_empty, size
 ):
     limits = np.array([3, 0, 5, 1, 5, 4])
     tables, n = Tables(len(limits), seed), len(limits)
@@ -63,13 +65,19 @@ def test_sequences_and_their_probabilities_are_the_same(
         beam_size=beam_size,
         n_best=beam_size,
         length_penalty=length_penalty,
+        no_repeat_ngram_size=size,
         may_be_empty=may_be_empty,
     )
     start = Tensors(torch.zeros(n, dtype=torch.int64), torch.arange(n))
     longest = torch.from_numpy(limits)
     if beam_size == 1:
         expected = greedy_search(
-            tables.torch_step, start, longest, END, may_be_empty=may_be_empty
+            tables.torch_step,
+            start,
+            longest,
+            END,
+            no_repeat_ngram_size=size,
+            may_be_empty=may_be_empty,
         )
     else:
         expected = torch_beam.beam_search(
@@ -79,6 +87,7 @@ def test_sequences_and_their_probabilities_are_the_same(
             END,
             beam_size=beam_size,
             length_penalty=length_penalty,
+            no_repeat_ngram_size=size,
             may_be_empty=may_be_empty,
         )
     np.testing.assert_allclose(

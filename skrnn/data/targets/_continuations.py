@@ -17,7 +17,6 @@ from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import shown
 from skrnn.data.targets._base import CheckedData, CheckedTargets, Targets
 from skrnn.data.targets._tokens import TargetTokenCodec
-from skrnn.data.tokenizers import check_tokenizer
 from skrnn.data.vocabulary import N_RESERVED, UNKNOWN
 
 
@@ -103,7 +102,7 @@ class TokenContinuations(Continuations):
         self.codec = TargetTokenCodec(vocabulary)
         self.names = list(vocabulary.ids)
         self.are_texts = train.X.texts is not None
-        self.tokenizer = check_tokenizer(self.inputs.tokenizer)
+        self.tokenizer = self.inputs.string_tokenizer
         self.spacing = (
             self.tokenizer.learn_spacing(train.X.texts) if train.X.texts else None
         )

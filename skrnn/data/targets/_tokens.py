@@ -213,7 +213,10 @@ class TokenTargets(Targets):
 
     def decode(self, outputs: RaggedArray, X: CheckedSequences) -> list[Any]:
         """Return a token list a sequence of ids, or a text where y was texts."""
-        sequences = self.codec.decode(outputs)
+        return self.in_form(self.codec.decode(outputs))
+
+    def in_form(self, sequences: list[list[Hashable]]) -> list[Any]:
+        """Return token lists, or texts of them where y was texts."""
         if not self.are_texts:
             return sequences
         return [self.tokenizer.join(tokens, self.spacing) for tokens in sequences]

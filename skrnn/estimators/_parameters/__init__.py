@@ -55,6 +55,7 @@ from skrnn.estimators._parameters._stopping import (
 )
 from skrnn.estimators._parameters._training import (
     AUTO_WEIGHT_DECAY,
+    AugmentParameters,
     ClassWeightParameters,
     LabelSmoothingParameters,
     LoopParameters,
@@ -65,6 +66,7 @@ from skrnn.estimators._parameters._training import (
 __all__ = [
     "AUTO_WEIGHT_DECAY",
     "AttentionParameters",
+    "AugmentParameters",
     "BeamParameters",
     "CRFParameters",
     "CellParameters",

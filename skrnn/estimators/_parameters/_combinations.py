@@ -15,7 +15,7 @@ from skrnn.estimators._parameters._stopping import (
     ForecastStoppingParameters,
     StoppingParameters,
 )
-from skrnn.estimators._parameters._training import LoopParameters
+from skrnn.estimators._parameters._training import AugmentParameters, LoopParameters
 from skrnn.estimators._rows import parameters
 
 
@@ -36,5 +36,7 @@ class ForecastParameters(OtherParameters, ForecastStoppingParameters, LoopParame
 
 
 @parameters
-class CommonParameters(OtherParameters, StoppingParameters, LoopParameters):
+class CommonParameters(
+    OtherParameters, StoppingParameters, AugmentParameters, LoopParameters
+):
     """Loop, stopping and other parameters, last in a signature."""

@@ -9,7 +9,11 @@ from typing import Any, ClassVar
 import torch
 
 from skrnn._sklearn import Interval
-from skrnn.estimators._parameters._constraints import NON_NEGATIVE, POSITIVE_INT
+from skrnn.estimators._parameters._constraints import (
+    NON_NEGATIVE,
+    NON_NEGATIVE_INT,
+    POSITIVE_INT,
+)
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.modules.products import PRECISIONS
 
@@ -41,6 +45,23 @@ class BeamParameters:
         """Exponent of the length by which a beam divides log-probabilities; more favours
         longer targets. May be changed after ``fit``.""",
         kind="float",
+    )
+    no_repeat_ngram_size: int = parameter(
+        0,
+        [NON_NEGATIVE_INT],
+        """Length of the runs of tokens that a target has once at most: 3 forbids a token
+        that would repeat a run of three. 0 allows all. May be changed after ``fit``.""",
+        kind="int",
+    )
+    replace_unknown: bool = parameter(
+        False,
+        ["boolean"],
+        """Whether the unknown token may be predicted, and is then replaced by the source's
+        token of the highest attention: names and numbers are copied. Without it the most
+        probable known token is predicted. It helps where training targets have unknown
+        words, by ``target_min_count`` or ``target_max_vocabulary``. Needs an
+        ``attention``. May be changed after ``fit``.""",
+        kind="bool",
     )
 
 

@@ -45,7 +45,9 @@ class StoppingParameters:
     scoring: Any = parameter(
         None,
         [None, str, callable],
-        "scikit-learn scorer of the held-out data; None watches the loss.",
+        """scikit-learn scorer of the held-out data; None watches the loss. Of Seq2Seq
+        "bleu" and "chrf", too, by sacrebleu (``skrnn[metrics]``); it scores up to 500
+        held-out sequences after each epoch, or one for 50 training sequences.""",
         kind="str, callable or None",
     )
 

@@ -83,6 +83,24 @@ class RegressionLossParameters:
 
 
 @parameters
+class AugmentParameters:
+    """Augmentation."""
+
+    _group: ClassVar[str] = "training"
+
+    augment: Any = parameter(
+        None,
+        [callable, None],
+        """Function that makes other training sequences of X in each pass. It is called as
+        ``augment(X, random_state)`` with a list of them (strings, token lists, or arrays
+        ``(n_steps_i, n_features)``, whose values may be changed) and a RandomState, and
+        returns as many. Targets stay as they are, and held-out sequences are never
+        augmented.""",
+        kind="callable or None",
+    )
+
+
+@parameters
 class TruncationParameters:
     """Truncated back-propagation through time."""
 

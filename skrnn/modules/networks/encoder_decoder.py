@@ -106,15 +106,18 @@ class TranslationNetwork(EncoderDecoder):
             self.dropout(outputs), inputs["target_lengths"], *self._output_layer()
         )
 
-    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+    def step(
+        self, tokens: Tensor, state: DecoderState, *, unknown: bool = False
+    ) -> tuple[Tensor, DecoderState]:
         """Return log-probabilities ``(S, K, n_outputs)`` of the token after ``(S, K)``.
 
-        Padding and the unknown token are never generated. Their probability is not
-        given to other tokens, so that a target's is the same here as in ``forward``.
+        Padding is never generated, and the unknown token only if ``unknown``. Their
+        probability is not given to other tokens, so that a target's is the same here as in
+        ``forward``.
         """
         outputs, state = self.decoder.step(self._embed(tokens, state), state)
         log_probabilities = affine(outputs, *self._output_layer()).log_softmax(-1)
-        log_probabilities[..., : UNKNOWN + 1] = -torch.inf
+        log_probabilities[..., : UNKNOWN + (not unknown)] = -torch.inf
         return log_probabilities, state
 
     def attention(self, inputs: Inputs) -> Tensor:

@@ -217,10 +217,12 @@ class Ensemble(Network):
         """Return the states from which the members' decoders start."""
         return MemberStates(tuple(m.encode(given) for m, given in self._each(inputs)))
 
-    def step(self, tokens: Tensor, state: MemberStates) -> tuple[Tensor, MemberStates]:
+    def step(
+        self, tokens: Tensor, state: MemberStates, *, unknown: bool = False
+    ) -> tuple[Tensor, MemberStates]:
         """Return log-probabilities ``(S, K, n_outputs)`` of the token after ``(S, K)``."""
         found = [
-            member.step(tokens, part)
+            member.step(tokens, part, unknown=unknown)
             for member, part in zip(self.members, state.parts, strict=True)
         ]
         scores, states = zip(*found, strict=True)
