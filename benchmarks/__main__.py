@@ -23,6 +23,7 @@ from . import (
     seq2seq_speed,
     serving,
     training_speed,
+    word_vectors,
 )
 from ._report import machine_line, make_parser, print_goals, run_parts
 
@@ -50,6 +51,7 @@ PROGRAMS = SPEED | _by_name(
     quality_regression,
     quality_forecasting,
     quality_tagging,
+    word_vectors,
     quality_seq2seq,
     quality_generation,
     importance,

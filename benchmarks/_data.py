@@ -130,6 +130,16 @@ def load_gestures():
     return _load_series("pickup_gesture_wiimote_z", "pickup_gesture_wiimote_z.npz")
 
 
+def load_arrow_heads():
+    """Return {split: (arrays, labels)}: 251 steps of an outline, 3 kinds."""
+    return _load_series("arrow_head", "arrow_head.npz")
+
+
+def load_power_demand():
+    """Return {split: (arrays, labels)}: 24 hours of a day's demand, 2 seasons."""
+    return _load_series("italy_power_demand", "italy_power_demand.npz")
+
+
 def load_spoken_digits():
     """Return {split: (recordings, digits)}: int16 waveforms at 8 kHz."""
     return _load_series("fsdd", "fsdd_subset.npz")

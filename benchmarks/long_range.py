@@ -179,22 +179,21 @@ def _print_scores(task, make, classes, names, steps, quick, seeds):
                 model = _network(name, classes, X, y, size).set_params(
                     max_epochs=1 if quick else N_EPOCHS, random_state=seed
                 )
-                scores.append(model.fit(X, y).score(X_test, y_test))
-                progress(f"{scores[-1]:.3f}, {model.n_parameters_:,} parameters")
-            row += [_mean_and_range(scores), f"{model.n_parameters_:,}"]
+                scores.append(_score(model, X, y, X_test, y_test))
+                progress(f"{scores[-1]:.3f}")
+            row.append(_mean_and_range(scores))
+        n_parameters = _n_parameters(model, X, y)
         if name == "lstm":
-            size = model.n_parameters_
+            size = n_parameters
         figures[name] = statistics.fmean(scores)
+        row.append(f"{n_parameters:,}")
         rows.append(row)
     score = "accuracy" if SequenceClassifier in classes else "R²"
-    header = ["network"]
-    for n_steps in steps:
-        header += [f"{score}, {n_steps} steps", "parameters"]
     print_table(
         f"{task.capitalize()}, {N_TRAIN:,} training sequences",
-        header,
+        ["network", *(f"{score}, {n} steps" for n in steps), "parameters"],
         rows,
-        "Mean and range over the seeds.",
+        "Mean and range over the seeds; a training that diverges counts as nothing learned.",
     )
     return figures
 
@@ -213,6 +212,22 @@ def _network(name, classes, X, y, size):
     return recurrent(cell=name, **RECURRENT)
 
 
+def _score(model, X, y, X_test, y_test):
+    """Return the test score after training; that of chance if training diverges."""
+    try:
+        return model.fit(X, y).score(X_test, y_test)
+    except ValueError as error:
+        if "diverged" not in str(error):
+            raise
+        progress(str(error))
+    classes = np.unique(y)
+    return 1 / len(classes) if classes.dtype.kind == "U" else 0.0
+
+
+def _n_parameters(model, X, y):
+    return clone(model).set_params(max_epochs=1).fit(X[:50], y[:50]).n_parameters_
+
+
 def _matching_units(network, parameter, X, y, size):
     """Return the units of the hidden layer with which a network has so many parameters.
 
@@ -221,11 +236,7 @@ def _matching_units(network, parameter, X, y, size):
     """
     few = (1, 2, 3)
     counts = [
-        clone(network)
-        .set_params(**{parameter: n, "max_epochs": 1})
-        .fit(X[:50], y[:50])
-        .n_parameters_
-        for n in few
+        _n_parameters(clone(network).set_params(**{parameter: n}), X, y) for n in few
     ]
     growth = np.polynomial.Polynomial.fit(few, counts, 2)
     sizes = np.arange(1, size)

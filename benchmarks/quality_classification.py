@@ -14,10 +14,15 @@ from skrnn import FeedForwardClassifier, SequenceClassifier
 from skrnn.preprocessing import StepwiseTransformer
 
 from ._data import (
+    load_arrow_heads,
+    load_basic_motions,
     load_clinc150,
+    load_gestures,
+    load_gunpoint,
     load_japanese_vowels,
     load_names,
     load_plaid,
+    load_power_demand,
     load_snips,
     shorten,
 )
@@ -120,6 +125,49 @@ def plaid(quick, seeds):
     ]
 
 
+#: Series of which 36 to 67 are for training.
+FEW_SERIES = {
+    "gun or point": load_gunpoint,
+    "arrow heads": load_arrow_heads,
+    "power demand": load_power_demand,
+    "motions": load_basic_motions,
+    "gestures": load_gestures,
+}
+
+
+def few_series(quick, seeds):
+    """Five sets of 36 to 67 training series, in one table."""
+    rows, means = [], []
+    for name, load in FEW_SERIES.items():
+        splits = shorten(load(), quick)
+        networks, _, _ = _networks(name, splits, quick, seeds)
+        peer = _nearest_neighbour(splits, "1-NN DTW")
+        found = [row[1] for row in (*networks, peer)]
+        means.append([float(text.split()[0]) for text in found])
+        rows.append([name, len(splits["train"][0]), *found])
+    recurrent, feed_forward, nearest = np.mean(means, axis=0)
+    rows.append(["mean", "", *(f"{m:.4f}" for m in (recurrent, feed_forward, nearest))])
+    print_table(
+        "Few series: test accuracy",
+        (
+            "data",
+            "series",
+            "SequenceClassifier",
+            "FeedForwardClassifier",
+            "1-NN DTW",
+        ),
+        rows,
+    )
+    worst = min(row[0] - row[2] for row in means)
+    return [
+        at_least("few series: mean accuracy, against 1-NN DTW", recurrent, nearest),
+        at_least(
+            "few series: mean accuracy, against feed-forward", recurrent, feed_forward
+        ),
+        at_least("few series: worst difference to 1-NN DTW", worst, -0.03),
+    ]
+
+
 def _magnitude_and_sign(samples):
     """Return two features of each sample, as most currents are tiny beside the largest."""
     return np.hstack([np.log10(np.abs(samples) + 1e-6), np.arcsinh(10 * samples)])
@@ -170,7 +218,7 @@ def _standardise_each(X):
     return [(x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9) for x in X]
 
 
-PARTS = (japanese_vowels, snips, clinc150, names, plaid)
+PARTS = (japanese_vowels, snips, clinc150, names, plaid, few_series)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,8 @@ ADDED = {"n_estimators"}
 #: Parameters that say how and where the author trained; a loaded estimator has the defaults.
 LEFT_OUT = {"checkpoint", "n_jobs", "on_interrupt", "verbose"}
 WEIGHTS, MOMENTS = "weights.", "optimizer."
+#: How the names of the settings begin that are arguments of the loss.
+CRITERION = "criterion__"
 #: Stands for a class of the user's that was not written.
 NO_OPTIMIZER = ("RemovedOptimizer", None)
 #: What each optimizer keeps of a weight.
@@ -351,6 +354,8 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     )
     vars(fitted_with).update(attributes)
     _check_parts(fitted_with, members[0]["kind"], members[0]["config"])
+    for member in members:
+        _check_loss(fitted_with, member["criterion"], member["settings"])
     vars(estimator).update(attributes | fitted_with._learned())
     estimator.net_ = _nets_from_data(net, weights)
     return estimator
@@ -422,6 +427,38 @@ def _check_parts(estimator: Any, kind: Any, config: Any) -> None:
         vars(estimator).get("window_", config.get("window")) == config.get("window"),
         "its network has another window",
     )
+
+
+def _check_loss(estimator: Any, name: Any, settings: Any) -> None:
+    """Refuse a loss, or arguments of one, that the estimator's parameters do not give.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With its attributes and the parameters of ``fit``.
+    name, settings :
+        Of the net's loss, and of the net.
+    """
+    unweighted = copy(estimator)
+    unweighted.class_weight = None  # needs the training data
+    kind, expected = unweighted._make_loss(None)
+    found = {
+        key.removeprefix(CRITERION): value
+        for key, value in settings.items()
+        if key.startswith(CRITERION)
+    }
+    compared = expected.keys() - {"class_weights"}
+    _expect(
+        LOSSES.get(name) is kind
+        and found.keys() == expected.keys()
+        and all(_as_list(found[key]) == _as_list(expected[key]) for key in compared),
+        "its loss is not that of its parameters",
+    )
+
+
+def _as_list(value: Any) -> Any:
+    """Return an argument of a loss such that equal ones compare equal."""
+    return value if isinstance(value, str | float) else np.asarray(value).tolist()
 
 
 def _check_vocabulary(vocabulary: Vocabulary) -> None:

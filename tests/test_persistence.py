@@ -20,6 +20,7 @@ from skrnn import (
     Seq2SeqTransformer,
     SequenceClassifier,
     SequenceGenerator,
+    SequenceRegressor,
     SequenceTagger,
 )
 from skrnn.persistence import ModelFileError, load_model, save_model
@@ -223,6 +224,15 @@ def set_net(**values):
     return change
 
 
+def set_setting(name, value):
+    def change(document, arrays):
+        names, items = document["net"]["$"][1:]
+        keys, settings = items[names.index("settings")]["$"][1:]
+        settings[keys.index(name)] = value
+
+    return change
+
+
 def set_config(name, value):
     def change(document, arrays):
         names, items = document["net"]["$"][1:]
@@ -395,6 +405,39 @@ def test_hostile_documents_are_refused(path, change):
 def test_what_was_learned_is_taken_from_the_parts(path, model):
     changed(path, set_attribute("vocabulary_", {"$": ["dict", ["x"], [7]]}))
     assert load_model(path).vocabulary_ == model.vocabulary_
+
+
+@pytest.mark.parametrize(
+    ("estimator", "change"),
+    [
+        (SequenceClassifier(**QUICK), set_net(criterion="BinaryCrossEntropy")),
+        (SequenceClassifier(**QUICK), set_setting("criterion__label_smoothing", 0.5)),
+        (SequenceClassifier(**QUICK), set_setting("criterion__label_smoothing", "x")),
+        (SequenceRegressor(**QUICK), set_net(criterion="Huber")),
+        (SequenceRegressor(**QUICK), set_fitted_parameter("loss", "huber")),
+        (
+            SequenceRegressor(**QUICK, loss="quantile", quantiles=(0.1, 0.9)),
+            set_setting("criterion__quantiles", {"$": ["tuple", [0.2, 0.9]]}),
+        ),
+    ],
+)
+def test_a_loss_that_is_not_that_of_the_parameters_is_refused(
+    estimator, change, tmp_path
+):
+    path = tmp_path / "model"
+    save_model(estimator.fit(X, Y), path)
+    load_model(path)
+    changed(path, change)
+    with pytest.raises(ModelFileError, match="its loss is not that of its parameters"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {"a": 2.0, "b": 1.0}])
+@pytest.mark.parametrize("crf", [False, True])
+def test_taggers_with_weighted_labels_come_back(tmp_path, crf, class_weight):
+    tagger = SequenceTagger(**QUICK, crf=crf, class_weight=class_weight).fit(X, X)
+    save_model(tagger, tmp_path / "model")
+    assert list(load_model(tmp_path / "model").predict(X)) == list(tagger.predict(X))
 
 
 @pytest.fixture(scope="module")

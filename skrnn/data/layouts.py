@@ -386,6 +386,8 @@ def _without_masks(value: Any) -> Any:
 
 
 def _missing_cells(array: NDArray) -> NDArray[np.bool_]:
+    if array.dtype.kind == "V":  # pandas before 3 cannot read structured cells
+        return np.zeros(array.shape, dtype=bool)
     missing = np.asarray(pd.isna(array))
     if array.dtype == object and np.ma.core.MaskedConstant in set(map(type, array.flat)):
         missing |= np.array([cell is np.ma.masked for cell in array.flat]).reshape(

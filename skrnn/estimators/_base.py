@@ -496,6 +496,7 @@ class BaseSequenceEstimator(
                 schedule=plan.schedule,
                 validation=plan.validation is not None,
                 scoring=self.scoring is not None,
+                of_many=of_many,
             ),
             *([] if tasks is None else [("stop_asked", StopAsked(tasks))]),
         ]

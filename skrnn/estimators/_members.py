@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -157,14 +159,21 @@ def _results(
         yield from (_train_member(*job) for job in jobs)
         return
     parallel = Parallel(n_jobs=estimator.n_jobs, prefer="threads")
+    here = os.getpid()
     try:
-        results = parallel(delayed(_train_member)(*job) for job in jobs)
+        results = parallel(delayed(_train_in_worker)(here, *job) for job in jobs)
     except BaseException as error:
         interrupts.abort()  # no thread trains on when the estimator is restored
         if isinstance(error, Aborted) and interrupts.error is not None:
             raise interrupts.error from None  # what came first
         raise
-    yield from results
+    said: set[tuple[str, type[Warning]]] = set()
+    for result, caught in results:
+        for text, category in caught:
+            if (text, category) not in said:
+                said.add((text, category))
+                warn(text, category)
+        yield result
 
 
 def _member(estimator: Any, index: int, n_members: int) -> Any:
@@ -181,6 +190,19 @@ def _member(estimator: Any, index: int, n_members: int) -> Any:
             f"ensemble needs its own: {shown(error)}"
         ) from error
     return member
+
+
+def _train_in_worker(pid: int, *job: Any) -> tuple[Any, list[tuple[str, type[Warning]]]]:
+    """Return what ``_train_member`` does, and its warnings if this is another process.
+
+    Those of a process that is not ``pid`` would not reach the user. They are filtered as
+    there.
+    """
+    if os.getpid() == pid:
+        return _train_member(*job), []
+    with warnings.catch_warnings(record=True) as caught:
+        result = _train_member(*job)
+    return result, [(str(one.message), one.category) for one in caught]
 
 
 def _train_member(

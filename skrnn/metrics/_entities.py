@@ -13,6 +13,7 @@ import pandas as pd
 
 from skrnn.data.schemes import SCHEMES, entities, repair, split_tag
 from skrnn.data.steps import shown
+from skrnn.metrics._optional import import_optional
 from skrnn.metrics._pairing import Rows, check_rows, split_pair
 
 AVERAGES = ("micro", "macro", "weighted")
@@ -164,15 +165,14 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
     >>> report.loc["x", "f1-score"], report.loc["y", "recall"]
     (np.float64(1.0), np.float64(0.0))
     """
-    from seqeval.metrics import classification_report
-
+    seqeval = import_optional("seqeval.metrics")
     true, pred = _check_tags(y_true, y_pred, scheme)
     if not _any_entities(true, pred):
         raise ValueError(
             "y_true and y_pred have no entities to report"
             + (f' that keep to scheme="{scheme}"' if scheme else "")
         )
-    rows = classification_report(true, pred, output_dict=True, zero_division=0)
+    rows = seqeval.classification_report(true, pred, output_dict=True, zero_division=0)
     report = pd.DataFrame(rows).T
     return report.astype({"support": int})
 
@@ -180,14 +180,13 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
 def _entity_score(
     name: str, y_true: Any, y_pred: Any, scheme: str | None, average: str
 ) -> float:
-    import seqeval.metrics
-
+    seqeval = import_optional("seqeval.metrics")
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {AVERAGES}, got {shown(average)}")
     true, pred = _check_tags(y_true, y_pred, scheme)
     if not _any_entities(true, pred):
         return 0.0  # the mean over no types would be NaN
-    score = getattr(seqeval.metrics, name)
+    score = getattr(seqeval, name)
     return float(score(true, pred, average=average, zero_division=0))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from skrnn._warnings import warn
 from skrnn.data.steps import shown
 from skrnn.data.targets import check_weights
+from skrnn.metrics._optional import import_optional
 from skrnn.metrics._pairing import check_references, split_references
 
 #: Share of a script among the letters of references from which BLEU counts its characters.
@@ -197,8 +198,7 @@ def bleu_score(
     >>> round(bleu_score(["the cat sat on the mat"], ["the cat sat on the mat"]))
     100
     """
-    from sacrebleu.metrics import BLEU
-
+    BLEU = import_optional("sacrebleu.metrics").BLEU
     names = ("auto", *BLEU.TOKENIZERS)
     if tokenize not in names:
         raise ValueError(f"tokenize must be one of {names}, got {shown(tokenize)}")
@@ -248,8 +248,7 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     >>> chrf_score(["guten Tag"], ["guten Tag"])
     100.0
     """
-    from sacrebleu.metrics import CHRF
-
+    CHRF = import_optional("sacrebleu.metrics").CHRF
     references, predictions = _texts(y_true, y_pred, multiple_references)
     return _corpus_score(CHRF(), references, predictions)
 

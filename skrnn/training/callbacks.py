@@ -19,7 +19,9 @@ from skrnn.training.finite import NotFiniteOutput
 class StopTraining(Exception):
     """Raised by a callback to end training: the estimator is fitted with what it has learned.
 
-    Early stopping still restores the weights of the best epoch.
+    Early stopping still restores the weights of the best epoch that has ended. Without it,
+    or before the first epoch has ended, the present weights are kept, with the updates of
+    an epoch that did not end.
 
     Parameters
     ----------

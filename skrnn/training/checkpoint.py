@@ -160,7 +160,7 @@ class Checkpoint:
         member: int | None = None,
     ):
         self.fit = fit
-        path = _checked(os.fspath(given))
+        path = _checked(given)
         self.is_part = stage is not None or member is not None
         self.in_directory = path.is_dir()
         #: the user's file
@@ -416,15 +416,22 @@ class Checkpoint:
                     path.unlink()
 
 
-def _checked(given: str) -> Path:
+def _checked(user_path: str | os.PathLike[str]) -> Path:
     """Return the path that a user gave, once a file can be written there.
 
     A ValueError, which names the parameter, if it cannot.
     """
+    given = os.fspath(user_path)
     name = f"checkpoint={shown(given)}"
     if not given:
         raise ValueError(f"{name} is empty: pass a file, or an existing directory")
     path = Path(given)
+    if isinstance(user_path, Path) and not path.parts:
+        # pathlib writes both like that
+        raise ValueError(
+            'checkpoint=Path("") is empty, or Path("."): pass a file, or an existing '
+            'directory; the current one is "." or Path.cwd()'
+        )
     folder = path if given.endswith(("/", os.sep)) else path.parent
     try:
         if not folder.is_dir():

@@ -19,12 +19,19 @@ REFUSED = {
     "InputShapeSetter": "builds another network; the estimator reads the number of "
     "features from X",
 }
+#: Callbacks of skorch that write files, which members of an ensemble would overwrite.
+WRITE_FILES = (skorch.callbacks.Checkpoint, skorch.callbacks.TrainEndCheckpoint)
 #: How a training gets validation data.
 VALIDATE = "pass X_val and y_val, or use early_stopping=True"
 
 
 def prepare_callbacks(
-    callbacks: Sequence[Any], *, schedule: str, validation: bool, scoring: bool
+    callbacks: Sequence[Any],
+    *,
+    schedule: str,
+    validation: bool,
+    scoring: bool,
+    of_many: bool = False,
 ) -> list[Any]:
     """Return the user's callbacks for one training; refuse those that could not work.
 
@@ -40,13 +47,15 @@ def prepare_callbacks(
         The ``lr_schedule`` in use.
     validation, scoring : bool
         Whether the training has validation data, and ``ValidationScore``.
+    of_many : bool
+        Whether it is that of a member of an ensemble, default False.
 
     Raises
     ------
     TypeError
         If one is not a callback.
     ValueError
-        If one of skorch's would fail during training.
+        If one of skorch's would fail during training, or overwrite another member's files.
     """
     prepared, copies = [], {}
     shared = _checkpoints_of_users(callbacks)
@@ -68,6 +77,11 @@ def prepare_callbacks(
         for base, reason in REFUSED.items():
             if issubclass(kind, getattr(skorch.callbacks, base)):
                 raise ValueError(f"{name} {reason}")
+        if of_many and issubclass(kind, WRITE_FILES):
+            raise ValueError(
+                f"{name} writes files, and the members of an ensemble would overwrite each "
+                "other's; use the checkpoint parameter, or n_estimators=1"
+            )
         if isinstance(callback, type):
             callback = callback()
         elif _is_of_skorch(kind) and id(callback) not in shared:

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint, TrainEndCheckpoint
 
 from skrnn import SequenceClassifier, SequenceRegressor, StopTraining
 from skrnn.inspection import gradient_norms, hidden_states
@@ -105,6 +105,49 @@ def test_processes_return_what_threads_do():
         in_processes.set_params(warm_start=True).fit(TEXTS, LABELS)
     threads = small(n_estimators=2, warm_start=True).fit(TEXTS, LABELS).fit(TEXTS, LABELS)
     assert_same_weights(in_processes.net_, threads.net_)
+
+
+def warnings_of(model, ignored=BytesWarning):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ignored)
+        model.fit(TEXTS, LABELS)
+    return sorted((str(one.message), one.category, one.filename) for one in caught)
+
+
+class Complains(Callback):
+    """Warns of the same in each member."""
+
+    def on_train_begin(self, net, **kwargs):
+        warnings.warn("as a user warns", FutureWarning, stacklevel=2)
+
+
+def test_warnings_of_members_in_other_processes_reach_the_caller():
+    still = {"lr": 1e-9, "max_epochs": 12, "batch_size": 4, "dropout": 0.0}
+    model = small(n_estimators=2, **still)
+    expected = warnings_of(model)
+    assert [text[:9] for text, *_ in expected] == ["member 1 ", "member 2 "]
+    model.set_params(n_jobs=2, callbacks=[Complains()])
+    with joblib.parallel_config("loky"):
+        once, *found = warnings_of(model)
+        assert once == ("as a user warns", FutureWarning, __file__)
+        assert found == expected
+        assert warnings_of(model, ignored=FutureWarning) == expected
+
+
+@pytest.mark.parametrize("kind", [Checkpoint, TrainEndCheckpoint])
+@pytest.mark.parametrize(
+    "make", [lambda one: one(), lambda one: one, lambda one: ("a", one())]
+)
+def test_callbacks_that_write_files_are_refused_by_name(
+    kind, make, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    model = small(n_estimators=2, callbacks=[make(kind)])
+    name = kind.__name__
+    with pytest.raises(ValueError, match=rf"callbacks\[0\] \({name}\) writes files"):
+        model.fit(TEXTS, LABELS)
+    assert not list(tmp_path.iterdir())
 
 
 def test_probabilities_and_numbers_are_means_and_vectors_stand_side_by_side():

@@ -318,7 +318,9 @@ def test_masked_cells_become_nan_none_or_nat():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_tensors_that_require_gradients_are_read(dtype):
     X = [torch.ones(2, 3, dtype=dtype, requires_grad=True)]
-    for given in (X, [list(X[0])], torch.stack(X), pd.Series(X)):
+    column = np.empty(1, dtype=object)
+    column[0] = X[0]
+    for given in (X, [list(X[0])], torch.stack(X), pd.Series(column)):
         checked = check(given)
         assert checked.steps.values.tolist() == [[1, 1, 1]] * 2
     assert X[0].requires_grad

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from functools import cache, partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -27,6 +28,9 @@ from skrnn.datasets import make_switches
 from skrnn.metrics import entity_f1_score, entity_f1_scorer, step_accuracy_scorer
 from skrnn.preprocessing import StepwiseTransformer
 
+needs_seqeval = pytest.mark.skipif(
+    find_spec("seqeval") is None, reason="seqeval is an optional extra"
+)
 QUICK = {
     "max_epochs": 2,
     "batch_size": 12,
@@ -397,6 +401,7 @@ def test_broken_tags_are_repaired_where_asked(make_tagger):
     assert broken[0] == ["I-x", "I-x", "O"]  # the user's own stay as they are
 
 
+@needs_seqeval
 @pytest.mark.parametrize("crf", [True, False])
 def test_tags_need_no_type(make_tagger, crf):
     untyped = [[tag.partition("-")[0] for tag in row] for row in ENTITIES]
@@ -594,6 +599,7 @@ def test_label_smoothing_works_without_a_crf(make_single, numbers):
 # --- early stopping ------------------------------------------------------------------
 
 
+@needs_seqeval
 def test_early_stopping_watches_the_entities(make_tagger):
     model = make_tagger(
         early_stopping=True,
@@ -609,6 +615,7 @@ def test_early_stopping_watches_the_entities(make_tagger):
     assert len(set(scores)) > 1
 
 
+@needs_seqeval
 def test_early_stopping_keeps_the_epoch_of_the_best_score(make_tagger):
     held_out = PLACES[:3], ENTITIES[:3]
     model = make_tagger(
@@ -639,6 +646,7 @@ def test_a_pipeline_of_an_array_keeps_its_shape(make_tagger, rng):
     assert pipeline.fit(cube, square_labels).predict(cube).shape == (24, 5)
 
 
+@needs_seqeval
 def test_a_search_may_go_by_the_entities(make_tagger):
     search = GridSearchCV(
         make_tagger(max_epochs=15, dropout=0.0),
@@ -659,7 +667,10 @@ def test_cross_val_predict_of_an_array_gives_an_array(make_tagger, rng):
     assert predicted.shape == (24, 5)
 
 
-@pytest.mark.parametrize("scoring", [None, entity_f1_scorer, step_accuracy_scorer])
+@pytest.mark.parametrize(
+    "scoring",
+    [None, pytest.param(entity_f1_scorer, marks=needs_seqeval), step_accuracy_scorer],
+)
 def test_folds_are_scored(make_tagger, scoring):
     scores = cross_val_score(
         make_tagger(),

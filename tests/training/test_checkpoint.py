@@ -6,6 +6,8 @@ import errno
 import os
 import pickle
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from skrnn.training.updates import Updates
 
 WORDS = [["a", "b"], ["b"], ["a"], ["b", "b"]] * 4
 LABELS = [1, 0, 1, 0] * 4
+HAS_NUMBA = find_spec("numba") is not None
 
 
 class Stop(Callback):
@@ -169,6 +172,18 @@ def test_an_empty_path_is_refused(make, path, monkeypatch):
     assert not list(path.parent.iterdir())
 
 
+@pytest.mark.parametrize("empty", [Path(), Path("")])
+def test_an_empty_path_object_is_not_the_current_directory(
+    make, path, monkeypatch, empty
+):
+    monkeypatch.chdir(path.parent)
+    with pytest.raises(ValueError, match=r'^checkpoint=Path\(""\) is empty'):
+        make(checkpoint=empty).fit(WORDS, LABELS)
+    assert not list(path.parent.iterdir())
+    make(checkpoint=".").fit(WORDS, LABELS)
+    assert len(list(path.parent.iterdir())) == 1
+
+
 @pytest.mark.parametrize("name", ["n" * 300, "n" * 250, "a\0b", "a\0b/", "file/one"])
 def test_a_path_that_cannot_be_written_is_refused_by_name(make, path, name):
     path.with_name("file").touch()
@@ -229,8 +244,10 @@ def test_a_finished_fit_of_another_version_is_a_warning(make, tmp_path, monkeypa
     [
         (lambda m: m.setattr(torch, "__version__", "1.0"), r"torch .* in place of 1\.0"),
         (
-            lambda m: m.setattr(checkpoint, "find_spec", lambda name: None),
-            "numba True in",
+            lambda m: m.setattr(
+                checkpoint, "find_spec", lambda name: None if HAS_NUMBA else name
+            ),
+            f"numba {HAS_NUMBA} in place of {not HAS_NUMBA}",
         ),
         (lambda m: torch.set_num_threads(2), "threads 1 in place of 2"),
     ],

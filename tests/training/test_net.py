@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 
 from skrnn import StopTraining
 from skrnn.training import order
+from skrnn.training.callbacks import EarlyStopping
 from skrnn.training.collate import Batch, Collator, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs, score_targets
@@ -263,6 +264,40 @@ def test_a_callback_may_end_training_at_any_moment(
     assert all({"train_loss", "valid_loss"} <= row.keys() for row in net.history)
     assert not net.module_.training
     assert all(p.grad is None for p in net.module_.parameters())
+
+
+class Weights(Callback):
+    """Records the weights after each update, and at the end of each epoch."""
+
+    def __init__(self):
+        self.after_updates, self.after_epochs = [], []
+
+    def on_batch_end(self, net, training=None, **kwargs):
+        if training:
+            self.after_updates.append(state_of(net))
+
+    def on_epoch_end(self, net, **kwargs):
+        self.after_epochs.append(state_of(net))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_training_that_ends_in_an_epoch_keeps_the_best_or_the_present_weights(
+    training, make_net, make_examples
+):
+    examples = make_examples()
+    watched, weights = make_net(), Weights()
+    watched.use_callbacks(
+        [weights, EarlyStopping(None), Stops("on_batch_end", training=training)]
+    )
+    watched.partial_fit(examples, examples, epochs=3)
+    assert len(weights.after_epochs) == 1
+    assert_same_weights(state_of(watched), weights.after_epochs[0])
+
+    plain, weights = make_net(), Weights()
+    plain.use_callbacks([weights, Stops("on_batch_end", training=training)])
+    plain.partial_fit(examples, examples, epochs=3)
+    assert len(weights.after_updates) == (5 if training else 8)
+    assert_same_weights(state_of(plain), weights.after_updates[-1])
 
 
 def test_rows_of_earlier_trainings_stay(make_net, make_examples):
