@@ -286,7 +286,7 @@ def _translate(name, splits, settings, quick, seed):
             X, references = splits[split]
             translated[beam_size], decoding = timed_call(lambda X=X: model.transform(X))
             texts = translated[beam_size].tolist()
-            row.append(_bleu_and_chrf(references, texts, range(len(texts))))
+            row.append(_bleu_and_chrf(references, texts, np.full(len(texts), True)))
             scores[split, beam_size] = bleu_score(
                 references, texts, multiple_references=True
             )

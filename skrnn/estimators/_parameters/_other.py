@@ -40,10 +40,10 @@ class BeamParameters:
         kind='int or "auto"',
     )
     length_penalty: float = parameter(
-        0.0,
+        1.0,
         [NON_NEGATIVE],
         """Exponent of the length by which a beam divides log-probabilities; more favours
-        longer targets. May be changed after ``fit``.""",
+        longer targets, 0 takes the most probable one. May be changed after ``fit``.""",
         kind="float",
     )
     no_repeat_ngram_size: int = parameter(
