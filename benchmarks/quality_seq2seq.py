@@ -73,6 +73,7 @@ TRANSLATOR = {
     "dropout": 0.2,
     "batch_size": 128,
     "max_epochs": 12,
+    "early_stopping": False,
 }
 #: All other parameters of a translator of fewer pairs are the defaults.
 SUBWORDS = {"tokenizer": "bpe", "target_tokenizer": "bpe"}

@@ -7,6 +7,7 @@ enough in training.
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -71,9 +72,10 @@ def distinct_tokens(
     tokens: NDArray[np.object_],
 ) -> tuple[NDArray[np.int64], list[Hashable]]:
     """Return each step's index into the distinct tokens, and those tokens."""
-    index: dict[Hashable, int] = {}
-    codes = (index.setdefault(token, len(index)) for token in tokens)
-    return np.fromiter(codes, np.int64, len(tokens)), list(index)
+    index: defaultdict[Hashable, int] = defaultdict()
+    index.default_factory = index.__len__  # a new token has the next index
+    codes = np.fromiter(map(index.__getitem__, tokens), np.int64, len(tokens))
+    return codes, list(index)
 
 
 class CharacterFeatures:

@@ -243,8 +243,8 @@ class SequenceClassifier(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
-        pooling, patch_size, step_encoder.
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, dropout_mask,
+        weight_dropout, pooling, patch_size, step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time.

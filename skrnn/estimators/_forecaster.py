@@ -487,7 +487,7 @@ class SequenceForecaster(
 
     Parameters
     ----------
-    Network: horizon, window, decoder, cell, hidden_size, num_layers, dropout,
+    Network: horizon, window, decoder, cell, hidden_size, num_layers, dropout, dropout_mask,
         weight_dropout.
     Inputs: target, time, freq, known_future, calendar, static_features, scale, missing.
     Training: loss, quantiles, max_epochs, batch_size, lr, optimizer, weight_decay,

@@ -167,7 +167,8 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         y_pred : ndarray of object of shape (n_sequences,)
             Strings, or token lists where y was such.
         """
-        return object_array(self._targets.in_form(self._predict_tokens(self._check_X(X))))
+        checked = self._check_X(X)
+        return object_array(self._targets.in_form(self._predict_tokens(checked)))
 
     def predict(self, X: Any) -> NDArray:
         """Return the same as ``transform``.
@@ -558,7 +559,7 @@ class Seq2SeqTransformer(
     Parameters
     ----------
     Network: cell, hidden_size, num_layers, bidirectional, attention, tie_weights,
-        dropout, weight_dropout, patch_size, step_encoder.
+        dropout, dropout_mask, weight_dropout, patch_size, step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, target_tokenizer, target_min_count, target_max_vocabulary.

@@ -349,8 +349,8 @@ class SequenceTagger(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, bidirectional, dropout, weight_dropout,
-        crf, step_encoder.
+    Network: cell, hidden_size, num_layers, bidirectional, dropout, dropout_mask,
+        weight_dropout, crf, step_encoder.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         lowercase, embeddings, freeze_embeddings, char_encoder, static_features, scale, missing,
         time, scheme, invalid_tags.

@@ -133,7 +133,7 @@ class ImageInput(InputLayer):
         at_once = N_PIXELS.get(x.device.type, N_PIXELS["cuda"])
         parts = images.split(max(1, at_once // (self.stop - self.first)))
         encoded = torch.cat([self.encoder(part) for part in parts])
-        vectors = self.dropout(torch.relu(encoded))  # (N, E)
+        vectors = self.dropout(torch.relu(encoded), rows // x.shape[1])  # (N, E)
         if len(rows) < len(flat):
             vectors = vectors.new_zeros(len(flat), vectors.shape[1]).index_copy(
                 0, rows, vectors

@@ -8,14 +8,19 @@ sum of the updates that it missed has a closed form, so the effect is that of Ad
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer, RMSprop
 
+from skrnn.modules.parallel import run_with_all_threads
+
 #: Numbers of an embedding from which its rows are updated one by one.
 MIN_TABLE = 1 << 19
+#: Weights from which an update gains from several threads.
+MIN_SHARED = 1 << 18
 #: Updates after which momentum moves a row no further: 0.9 ** 256 is 2e-12.
 MAX_MOMENTUM = 256
 
@@ -254,8 +259,8 @@ class Adam(Optimizer):
         )
         torch._foreach_add_(steps, 1)
         beta1, beta2 = group["betas"]
-        update = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
-        update(
+        update = partial(
+            torch._fused_adamw_ if self.decoupled else torch._fused_adam_,
             weights,
             gradients,
             first,
@@ -270,6 +275,10 @@ class Adam(Optimizer):
             amsgrad=False,
             maximize=False,
         )
+        if sum(weight.numel() for weight in weights) < MIN_SHARED:
+            update()
+        else:  # value by value, so the bits are the same with any number of threads
+            run_with_all_threads([update])
 
     def _update_rows(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         """Update the rows of tables that have a gradient."""

@@ -17,6 +17,7 @@ from skrnn.estimators._training import TrainableEstimator
 HOOKS = {"_make_targets", "_make_network", "_make_loss", "_make_dataset"}
 CONSTANTS = {
     *("_budget", "_char_dim", "_input_options", "_inputs_class"),
+    *("_scorers", "_scores_few"),
 }
 #: Python's own, and what ``dataclass`` generates.
 GENERATED = {

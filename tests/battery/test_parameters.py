@@ -31,6 +31,7 @@ REFUSED = {
     "decoder": ["lstm", None],
     "device": [3, None, "abacus"],
     "dropout": [-0.1, 1.0, "high"],
+    "dropout_mask": ["batch", None, True],
     "early_stopping": ["yes", 1.5],
     "embedding_dim": [0, -5],
     "embeddings": [3, "glove"],

@@ -15,7 +15,12 @@ from skrnn.training.averaging import AVERAGES
 from skrnn.training.updates import Updates
 
 #: Parameters, with values that change a training.
-CHANGES = {"weight_dropout": 0.5, "word_dropout": 0.5, "weight_averaging": "ema"}
+CHANGES = {
+    "dropout_mask": "sequence",
+    "weight_dropout": 0.5,
+    "word_dropout": 0.5,
+    "weight_averaging": "ema",
+}
 CHANGED = pytest.mark.parametrize("name", CHANGES)
 
 
@@ -37,13 +42,15 @@ def test_a_training_changes_and_predictions_are_repeatable(make_any, data, outpu
         assert name == "word_dropout" or not make_any.has("cell")
         return
     X, y = data
-    plain = make_any(dropout=0.0).fit(X, y)
-    model = make_any(dropout=0.0, **{name: CHANGES[name]}).fit(X, y)
+    given = {"dropout": 0.5 if name == "dropout_mask" else 0.0}
+    plain = make_any(**given).fit(X, y)
+    given[name] = CHANGES[name]
+    model = make_any(**given).fit(X, y)
     found = outputs(model, X)
     assert (found != outputs(plain, X)).any()
     assert_array_equal(outputs(model, X), found)
     assert_array_equal(outputs(pickle.loads(pickle.dumps(model)), X), found)
-    again = make_any(dropout=0.0, **{name: CHANGES[name]}).fit(X, y)
+    again = make_any(**given).fit(X, y)
     assert_array_equal(outputs(again, X), found)
 
 

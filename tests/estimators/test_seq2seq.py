@@ -922,7 +922,7 @@ def test_scores_of_sacrebleu_are_chosen_by_name(X, y, scoring, metric, epochs):
 
 
 def test_of_many_held_out_pairs_some_are_scored(X, y, monkeypatch):
-    monkeypatch.setattr("skrnn.estimators._base.MIN_SCORED", 3)
+    monkeypatch.setattr("skrnn.estimators._training.MIN_SCORED", 3)
     sizes = []
 
     def scoring(model, X, y):

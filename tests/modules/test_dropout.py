@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from skrnn.modules.dropout import Dropout, set_generator
+from skrnn.modules.dropout import Dropout, set_generator, set_mask
 
 
 def dropped(p, seed=0, shape=(50, 20, 30), **options):
@@ -74,3 +74,40 @@ def test_every_random_part_gets_the_generator(generator):
 
 def test_the_rate_is_shown():
     assert repr(Dropout(0.25)) == "Dropout(p=0.25)"
+    module = Dropout(0.25)
+    set_mask(module, "sequence")
+    assert repr(module) == "Dropout(p=0.25, mask=sequence)"
+
+
+# --- masks that the steps of a sequence share ---------------------------------------------
+
+
+def shared(p=0.5, seed=0):
+    module = Dropout(p)
+    set_mask(module, "sequence")
+    module.generator = torch.Generator().manual_seed(seed)
+    return module
+
+
+def test_all_steps_of_a_sequence_lose_the_same_features():
+    x = shared()(torch.ones(40, 6, 30))
+    assert torch.equal(x, x[:, :1].expand_as(x))
+    assert abs((x == 0).float().mean() - 0.5) < 0.03
+    assert not torch.equal(x[0], x[1])
+    torch.testing.assert_close(x[x > 0], torch.full((int((x > 0).sum()),), 2.0))
+
+
+def test_rows_that_are_steps_lose_the_features_of_their_sequence():
+    sequences = torch.tensor([0, 1, 2, 0, 2, 2])
+    x = shared()(torch.ones(6, 20), sequences)
+    by_sequence = shared()(torch.ones(3, 1, 20))[:, 0]
+    assert torch.equal(x, by_sequence[sequences])
+    rows = shared()(torch.ones(6, 20))  # vectors of sequences
+    assert len(rows.unique(dim=0)) == 6
+
+
+def test_sequences_make_no_difference_where_each_step_has_a_mask():
+    module = Dropout(0.5)
+    module.generator = torch.Generator().manual_seed(0)
+    rows = module(torch.ones(6, 20), torch.zeros(6, dtype=torch.int64))
+    assert torch.equal(rows, dropped(0.5, shape=(6, 20)))

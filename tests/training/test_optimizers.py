@@ -11,6 +11,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
+from skrnn.modules.parallel import one_thread_each
 from skrnn.training import optimizers
 from skrnn.training.optimizers import MAX_MOMENTUM, Adam, AdamW
 
@@ -106,6 +107,25 @@ def test_whole_weights_equal_those_of_torch_exactly(kind, rng):
         ours.update(batches, 0.01)
         theirs.update(batches, 0.01)
     assert torch.equal(ours.embedding.weight, theirs.embedding.weight)
+
+
+@KINDS
+def test_updates_by_several_threads_have_the_same_bits(kind, rng, monkeypatch):
+    monkeypatch.setattr(optimizers, "MIN_SHARED", 1)
+    values, gradients = rng.normal(size=(2, 3, 70_001)).astype(np.float32)
+    before, found = torch.get_num_threads(), []
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        weights = [torch.from_numpy(value.copy()).requires_grad_() for value in values]
+        optimizer = kind(weights, lr=0.1, weight_decay=0.1)
+        with one_thread_each():
+            for _ in range(2):
+                for weight, gradient in zip(weights, gradients, strict=True):
+                    weight.grad = torch.from_numpy(gradient)
+                optimizer.step()
+        found.append(torch.stack(weights))
+    torch.set_num_threads(before)
+    assert torch.equal(*found)
 
 
 def test_the_state_is_one_of_torch_with_all_rows_up_to_date(rng):

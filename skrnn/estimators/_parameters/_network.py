@@ -10,6 +10,7 @@ from skrnn.estimators._parameters._constraints import NON_NEGATIVE_INT, POSITIVE
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.dense import ACTIVATIONS
+from skrnn.modules.dropout import MASKS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.step_encoder import STEP_ENCODERS
@@ -80,6 +81,14 @@ class RecurrentDropoutParameters(DropoutParameters):
 
     _group: ClassVar[str] = "network"
 
+    dropout_mask: str = parameter(
+        "step",
+        [OneOf(MASKS)],
+        """Whether each "step" drops values of its own, or all steps of a "sequence" drop the
+        same features (variational dropout), which is faster and keeps the rest of a
+        sequence readable.""",
+        architecture=True,
+    )
     weight_dropout: float = parameter(
         0.0,
         [RATE],

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Generator
 
+from skrnn.modules.dropout import MASKS, set_mask
 from skrnn.modules.initialization import WithoutValues, materialize
 from skrnn.modules.networks.classification import SequenceNetwork
 from skrnn.modules.networks.encoder_decoder import TranslationNetwork
@@ -56,8 +57,11 @@ def empty_network(kind: str, config: Mapping[str, Any]) -> Network:
         member, n_members, activation = (config.pop(name) for name in own)
         members = [empty_network(member, config) for _ in range(n_members)]
         return Ensemble(members, activation)
+    arguments = dict(config)
+    mask = arguments.pop("dropout_mask", MASKS[0])
     with torch.device("meta"), WithoutValues():
-        network = NETWORKS[kind](**config)
+        network = NETWORKS[kind](**arguments)
+    set_mask(network, mask)
     network = network.float()  # whatever torch's default dtype is
     network.kind, network.config = kind, config
     return network

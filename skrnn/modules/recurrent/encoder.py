@@ -137,7 +137,10 @@ class RecurrentEncoder(nn.Module):
         kernels = current_kernels(x)
         for i in range(len(stacks[0])):
             if i:
-                rows = [self.dropout(part) for part in rows]
+                rows = [
+                    self.dropout(part, packing.sequences(part.device))
+                    for part, packing in zip(rows, packings, strict=True)
+                ]
             pieces = [
                 Piece(
                     partial(stack[i].read_packed, steps=steps, kernels=kernels),

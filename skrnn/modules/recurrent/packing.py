@@ -83,12 +83,19 @@ class Packing:
         sizes = alive.sum(axis=1)
         starts = np.cumsum(sizes) - sizes
         self.forward = Steps(starts, sizes)
-        places = (order * n_steps + steps[:, None])[alive]
+        places = (order * n_steps + steps[:, None])[alive]  # (N,)
         self.places = torch.from_numpy(places).to(device)
         #: where each sequence is among the sorted ones
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         self.rank = torch.from_numpy(rank).to(device)
+
+    def sequences(self, device: torch.device) -> Tensor:
+        """Return the sequence ``(N,)`` of each packed row."""
+        n_sequences, n_steps = self.shape
+        if self.places is None:
+            return torch.arange(n_sequences, device=device).repeat(n_steps)
+        return self.places // n_steps
 
     @property
     def backward(self) -> Steps:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from skrnn.modules.dropout import Dropout, set_generator, set_mask
 from skrnn.modules.initialization import materialize
 from skrnn.modules.masking import length_mask
 from skrnn.modules.recurrent import CELLS, Cell, RecurrentEncoder, expected_work
@@ -285,3 +286,19 @@ def test_an_unbounded_cell_accepts_more_padding_than_the_longest_sequence_needs(
     assert wide.shape == (5, 12, HIDDEN)
     torch.testing.assert_close(wide[:, :6], outputs, rtol=0, atol=0)
     torch.testing.assert_close(wide_state, state, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("cell", TORCH)
+def test_steps_share_masks_between_layers_in_every_engine(cell, generator):
+    encoder = make_encoder(cell, num_layers=2, dropout=0.5)
+    set_mask(encoder, "sequence")
+    set_generator(encoder, torch.Generator().manual_seed(1))
+    x = torch.randn(len(LENGTHS), 6, N_FEATURES, generator=generator)
+    found, _ = encoder(x, LENGTHS)
+    drop = Dropout(0.5)
+    drop.generator = torch.Generator().manual_seed(1)
+    factors = drop(torch.ones(len(LENGTHS), HIDDEN))[:, None]
+    first, second = encoder.forward_layers
+    expected = second.read(first.read(x, LENGTHS) * factors, LENGTHS)
+    real = length_mask(LENGTHS, 6)
+    torch.testing.assert_close(found[real], expected[real])
