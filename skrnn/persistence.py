@@ -126,8 +126,7 @@ LEARNED = {
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_", "classes_"),
 }
 #: Parameters of the architecture that files may lack, since they came later.
-ADDED = {"dropout_mask", "n_estimators", "weight_dropout", "word_dropout"}
-#: Arguments of a network, or of its input layer, that differ among versions.
+ADDED = {"dropout_mask", "n_estimators", "precision", "weight_dropout", "word_dropout"}
 OF_VERSIONS = {"char_dim", "word_dropout"}
 #: Parameters that say how and where the author trained; a loaded estimator has the defaults.
 LEFT_OUT = {"checkpoint", "n_jobs", "on_interrupt", "verbose"}
