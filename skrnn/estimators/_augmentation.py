@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -56,8 +57,27 @@ def augmented(
     return replace(data, X=X, y=estimator._targets.check(None, X, NAME))
 
 
-def check_augmentable(X: CheckedSequences) -> None:
-    """Raise a ValueError if X has more than one field of steps."""
+def check_augmentable(augment: Callable[..., Any], X: CheckedSequences) -> None:
+    """Check a function and what it is to read.
+
+    Raises
+    ------
+    TypeError
+        If the function does not take two arguments.
+    ValueError
+        If X has more than one field of steps.
+    """
+    try:
+        signature = inspect.signature(augment)
+    except ValueError:  # some of C
+        signature = None
+    if signature is not None:
+        try:
+            signature.bind(X, None)
+        except TypeError as error:
+            raise TypeError(
+                f"augment={shown(augment)} is called as augment(X, random_state): {error}"
+            ) from None
     if X.beside or X.seconds is not None:
         fields = [shown(field.name) for field in X.fields]
         beside = "and their times" if X.seconds is not None else "of their own"

@@ -207,7 +207,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             dataset = in_windows(dataset, self._targets.path_ends())
         augment = None
         if self.augment is not None:
-            check_augmentable(plan.train.X)
+            check_augmentable(self.augment, plan.train.X)
             augment = partial(self._augmented, plan)
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt

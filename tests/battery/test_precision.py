@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from skrnn.estimators import _base
+from skrnn.estimators import _training
 from skrnn.modules import products
 
 
@@ -29,7 +29,9 @@ def reducing(monkeypatch):
 
     monkeypatch.setattr(products, "torch", Torch())
     monkeypatch.setattr(products, "REDUCING", {"cpu"})
-    monkeypatch.setattr(_base, "resolve_precision", lambda precision, device: precision)
+    monkeypatch.setattr(
+        _training, "resolve_precision", lambda precision, device: precision
+    )
     return seen
 
 

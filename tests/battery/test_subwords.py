@@ -323,7 +323,8 @@ def test_tokens_added_after_fit_change_nothing(cls, tmp_path):
 
 def test_subwords_of_a_copied_tokenizer_are_joined_by_its_decoder():
     model = SequenceGenerator(tokenizer=pieces_tokenizer(), **RECURRENT).fit(TEXTS)
-    assert not any("##" in text for text in model.sample(5, 20, random_state=0))
+    texts = model.sample(5, 20, random_state=0)  # a first piece keeps its marks
+    assert not any("##" in text.removeprefix("##") for text in texts)
 
 
 def test_a_warm_start_goes_on_with_the_same_tokenizer(models):

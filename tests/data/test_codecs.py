@@ -214,9 +214,9 @@ def test_a_target_feature_that_is_not_there_is_an_error(series):
 @pytest.mark.parametrize("n_features", [1, 3])
 def test_the_input_layer_of_features_knows_their_number(n_features):
     codec = FeatureCodec().fit(ragged([np.zeros((2, n_features))]))
-    assert codec.layer_config(embedding_dim=8, frozen=True, char_dim=4) == {
-        "n_features": n_features
-    }
+    assert codec.layer_config(
+        embedding_dim=8, frozen=True, char_dim=4, word_dropout=0.0
+    ) == {"n_features": n_features}
     assert codec.layer_state() == {}
     assert codec.vocabulary is None
 
@@ -303,11 +303,14 @@ def test_taking_sequences_takes_their_words_along(char_encoder, rng):
 @pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
 def test_the_input_layer_of_tokens_knows_its_tables(char_encoder):
     codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["a", "b", "b"]]))
-    config = codec.layer_config(embedding_dim=8, frozen=True, char_dim=4)
+    config = codec.layer_config(
+        embedding_dim=8, frozen=True, char_dim=4, word_dropout=0.0
+    )
     assert config == {
         "n_ids": 4,
         "embedding_dim": 8,
         "frozen": True,
+        "word_dropout": 0.0,
         "char_encoder": char_encoder,
         "n_char_ids": codec.characters.n_ids,
         "char_dim": 4,
@@ -321,9 +324,14 @@ def test_the_input_layer_without_characters_has_no_table_of_them():
     config = (
         TokenCodec()
         .fit(tokens([["a"]]))
-        .layer_config(embedding_dim=8, frozen=False, char_dim=4)
+        .layer_config(embedding_dim=8, frozen=False, char_dim=4, word_dropout=0.0)
     )
-    assert config == {"n_ids": 3, "embedding_dim": 8, "frozen": False}
+    assert config == {
+        "n_ids": 3,
+        "embedding_dim": 8,
+        "frozen": False,
+        "word_dropout": 0.0,
+    }
 
 
 # --- pre-trained vectors -------------------------------------------------------------
@@ -427,7 +435,9 @@ def test_one_token_of_the_data_with_a_vector_is_enough():
 
 def test_the_size_of_the_vectors_overrides_embedding_dim():
     codec = TokenCodec().fit(tokens([["a"]]), {"a": [1.0, 2.0, 3.0]})
-    config = codec.layer_config(embedding_dim=8, frozen=False, char_dim=4)
+    config = codec.layer_config(
+        embedding_dim=8, frozen=False, char_dim=4, word_dropout=0.0
+    )
     assert config["embedding_dim"] == 3
 
 

@@ -319,3 +319,10 @@ def test_a_function_of_a_module_is_pickled_and_a_lambda_is_named(tmp_path):
 
 def test_a_forecaster_has_windows_and_no_augmentation():
     assert "augment" not in SequenceForecaster().get_params()
+
+
+def test_a_function_of_other_arguments_is_named():
+    model = SequenceClassifier(augment=len, hidden_size=4, max_epochs=1)
+    with pytest.raises(TypeError, match=r"augment=.* is called as augment\(X, random_s"):
+        model.fit([["a"], ["b"]] * 5, [0, 1] * 5)
+    assert not hasattr(model, "net_")

@@ -110,6 +110,7 @@ def test_values_before_the_output_layer_are_dropped_at_the_stated_rate(kind):
 def test_dropped_words_are_unknown_inputs_and_beginnings_stay(kind, tie_weights):
     model = build(kind, word_dropout=0.3, tie_weights=tie_weights).train()
     model.generator = make_generator(0)
+    torch.nn.init.constant_(model.embedding.weight[UNKNOWN], 3.0)
     tokens = torch.tensor([[PADDING, 3, 4, 5]]).repeat(400, 1)
     vectors = model.embedding.weight.detach()
     x = model.embed(tokens).detach()
