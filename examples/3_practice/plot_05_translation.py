@@ -25,11 +25,44 @@ from skrnn import Seq2SeqTransformer
 from skrnn.metrics import bleu_score, chrf_score
 
 random = np.random.RandomState(0)
-NAMES = (
-    "Anna Ben Carla David Emma Felix Greta Hugo Ida Jonas Karla Leo Maja Nils Olga Paul Rosa "
-    "Simon Tina Viktor Wanda Xaver Yara Zoe Boston Bremen Dublin Genf Kiel Lyon Madrid Oslo Paris "
-    "Prag Riga Turin"
-).split()
+NAMES = [
+    "Anna",
+    "Ben",
+    "Carla",
+    "David",
+    "Emma",
+    "Felix",
+    "Greta",
+    "Hugo",
+    "Ida",
+    "Jonas",
+    "Karla",
+    "Leo",
+    "Maja",
+    "Nils",
+    "Olga",
+    "Paul",
+    "Rosa",
+    "Simon",
+    "Tina",
+    "Viktor",
+    "Wanda",
+    "Xaver",
+    "Yara",
+    "Zoe",
+    "Boston",
+    "Bremen",
+    "Dublin",
+    "Genf",
+    "Kiel",
+    "Lyon",
+    "Madrid",
+    "Oslo",
+    "Paris",
+    "Prag",
+    "Riga",
+    "Turin",
+]
 PEOPLE, TOWNS = NAMES[:24], NAMES[24:]
 NEW = {*PEOPLE[20:], *TOWNS[9:]}  # not in training
 VERBS = {  # English past, infinitive; German participle
