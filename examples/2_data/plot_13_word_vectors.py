@@ -3,8 +3,8 @@ Few labels, much text: vectors of your own
 ==========================================
 
 Labels cost work, text costs nothing. word2vec reads text without labels and gives each word a
-vector, so that words which stand in the same places lie close together. A classifier that starts
-from these vectors knows something about words that none of its labelled sentences holds.
+vector, such that words which occur in similar contexts have similar vectors. A classifier that
+starts from these vectors knows something about words that none of its labelled sentences has.
 """
 
 # sphinx_gallery_thumbnail_number = 1
@@ -13,7 +13,7 @@ from these vectors knows something about words that none of its labelled sentenc
 # Text and labels
 # ---------------
 # The docstrings of four libraries are at hand wherever skrnn is installed. The first sentence of
-# each is to be sorted by library; the whole docstrings are text without labels.
+# each is to be classified by library; the whole docstrings are the text without labels.
 
 import inspect
 import re
@@ -72,8 +72,8 @@ print(sentences["library"].value_counts().to_string())
 # %%
 # Vectors
 # -------
-# gensim's word2vec, 100 numbers a word. `min_count=3` leaves out words that are too rare to learn
-# anything about.
+# gensim's word2vec, 100 numbers a word. ``min_count=3`` leaves out words that are too rare to
+# learn anything about.
 from gensim.models import Word2Vec
 
 vectors = Word2Vec(
@@ -92,8 +92,8 @@ for word in ("array", "classifier", "index", "gradient"):
 # %%
 # What they bring
 # ---------------
-# `embeddings` takes gensim's vectors as they are. `freeze_embeddings=True` keeps them: a vector that
-# training does not move stays comparable with those of words that it has not seen.
+# ``embeddings`` takes gensim's vectors as they are. ``freeze_embeddings=True`` keeps them: a vector
+# that training does not change stays comparable with those of words that training has not seen.
 import matplotlib.pyplot as plt
 
 from skrnn import SequenceClassifier
@@ -138,5 +138,6 @@ axis.legend()
 plt.show()
 
 # %%
-# The vectors are worth three times as many labelled sentences. The more labels there are, the less they
-# bring: `python -m benchmarks.word_vectors` measures it on intents, slots and parts of speech.
+# The vectors are worth about three times as many labelled sentences. The more labels there are, the
+# less they bring: ``python -m benchmarks.word_vectors`` measures it on intents, slots and parts of
+# speech, and :doc:`/benchmarks` has the table.

@@ -3,9 +3,10 @@ Translation that works
 ======================
 
 A recurrent translator learns word order, articles and endings from pairs of sentences. Three
-things then decide how good its translations read: how targets are searched, what becomes of names
-that no vocabulary has, and how many pairs there are. This page trains a small translator and
-changes the first two; at its end stands what the same estimator reaches on 150,923 real pairs.
+things then decide how good its translations are: how targets are searched, what happens to names
+outside the vocabulary, and how many pairs there are. This page trains a small translator and
+changes the first two; its last section shows what the same estimator reaches on 150,923 real
+pairs.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -15,7 +16,7 @@ changes the first two; at its end stands what the same estimator reaches on 150,
 # ------------------
 # English has the verb after the subject; German has it first in questions, last after "dass", and
 # splits it in two around everything else in the perfect tense. Names and towns are the same in both
-# languages. Some are frequent, most are rare, and a third of the test sentences has one that
+# languages. Some are frequent, most are rare, and a third of the test sentences have one that
 # training lacks.
 
 import matplotlib.pyplot as plt
@@ -141,10 +142,10 @@ for i in train[:3]:
 # %%
 # A translator
 # ------------
-# A word that training has fewer than ``target_min_count`` times is unknown: the rare names teach the
-# network to generate the unknown token, and the frequent ones to look where a name is.
-# ``scoring="bleu"`` computes the measure of translations after each pass, on held-out pairs, and
-# keeps the best pass.
+# A word that occurs fewer than ``target_min_count`` times in training is unknown: the rare names
+# teach the network to generate the unknown token, and the frequent ones to attend to the name.
+# ``scoring="bleu"`` computes BLEU, the usual measure of translations, on held-out pairs after each
+# pass, and the best pass is kept.
 
 RARE = 100
 model = Seq2SeqTransformer(
@@ -168,8 +169,8 @@ print(model.history_[["train_loss", "valid_loss", "valid_score"]].iloc[::3].roun
 # Greedy, or with a beam; with unknown names, or copied
 # -----------------------------------------------------
 # ``beam_size``, ``length_penalty``, ``no_repeat_ngram_size`` and ``replace_unknown`` are read when
-# targets are decoded: they may be changed after ``fit``. With ``replace_unknown`` the source's word
-# of the highest attention stands in place of an unknown one.
+# targets are decoded: they may be changed after ``fit``. With ``replace_unknown`` the source word
+# with the highest attention replaces an unknown one.
 
 X, references = sources[test].tolist(), targets[test].tolist()
 SIZES = [1, 2, 5, 10]
@@ -242,13 +243,15 @@ n_right = sum(a == b for a, b in zip(references, best, strict=True))
 print(f"\n{n_right} of {len(X)} sentences are right word by word")
 
 # %%
-# Attention need not point at the word itself: before an unknown town the network looks at "in", whose
-# state knows that a town follows, and "in" is what is copied. Copying is a help for names, no more.
+# Attention need not point at the word itself: before an unknown town the network attends to "in",
+# whose state knows that a town follows, and "in" is copied. So copying helps with names, but is not
+# reliable.
 #
 # Real sentences
 # --------------
-# A real language has more words than any list, and needs more pairs. The same estimator, trained on
-# the 150,923 pairs of 3 to 12 English words of Tatoeba, with subwords, which leave no word unknown:
+# A real language has more words than any vocabulary, and needs more pairs. The same estimator,
+# trained on the 150,923 pairs of Tatoeba with 3 to 12 English words, with subwords, which leave no
+# word unknown (see :ref:`subwords`):
 #
 # .. code-block:: python
 #
@@ -282,7 +285,8 @@ print(f"\n{n_right} of {len(X)} sentences are right word by word")
 #   abnehmen.*
 # - I heard you got engaged. → *Ich habe gehört, du hast verlobt.* A "dich" is missing.
 # - You can omit the preposition in this phrase. → *Du kannst die Vorbereitung in dieser Phantasie in
-#   dieser Phantasie bereiten.* Rare words are guessed by their pieces.
+#   dieser Phantasie bereiten.* Rare words are guessed from their subwords, and
+#   ``no_repeat_ngram_size=3`` would forbid the repetition.
 #
 # ``python -m benchmarks.quality_seq2seq --parts translator`` trains it, scores the test file and
 # prints twenty of its translations, from the best to the worst.

@@ -143,7 +143,7 @@ class TokenParameters:
         [RATE],
         """Rate at which tokens are read as the unknown one in training, anew in each pass;
         the characters of a word are still read. More makes a network rely less on single
-        words, and trains what the unknown token means.""",
+        words, and trains the vector of the unknown token.""",
         kind="float in [0, 1)",
         architecture=True,
     )

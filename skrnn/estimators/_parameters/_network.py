@@ -25,7 +25,7 @@ class CellParameters:
     cell: str = parameter(
         "lstm",
         [OneOf(CELLS)],
-        "The recurrent cell. An LSTM remembers longest; minGRU is fastest.",
+        "The recurrent cell. A GRU remembers longest; minGRU is fastest.",
         architecture=True,
     )
     hidden_size: int = parameter(

@@ -42,14 +42,15 @@ class BeamParameters:
     length_penalty: float = parameter(
         1.0,
         [NON_NEGATIVE],
-        """Exponent of the length by which a beam divides log-probabilities; more favours
-        longer targets, 0 takes the most probable one. May be changed after ``fit``.""",
+        """Exponent ``p`` of ``((5 + n_tokens) / 6) ** p``, by which a beam divides
+        log-probabilities; more favours longer targets, 0 takes the most probable one. May
+        be changed after ``fit``.""",
         kind="float",
     )
     no_repeat_ngram_size: int = parameter(
         0,
         [NON_NEGATIVE_INT],
-        """Length of the runs of tokens that a target has once at most: 3 forbids a token
+        """Length of the runs of tokens that may occur only once in a target: 3 forbids a token
         that would repeat a run of three. 0 allows all. May be changed after ``fit``.""",
         kind="int",
     )
@@ -164,7 +165,7 @@ class OtherParameters:
         [OneOf(PRECISIONS)],
         """Precision of the factors of matrix products on a GPU; sums, weights and recurrent
         layers stay float32. "bfloat16" has fewer digits and is faster over many classes or
-        tokens, on a GPU that has units for it; others, and a CPU, refuse it.""",
+        tokens. A CPU, and a GPU without units for it, are refused.""",
         architecture=True,
     )
     random_state: Any = parameter(

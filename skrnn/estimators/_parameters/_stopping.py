@@ -45,9 +45,9 @@ class StoppingParameters:
     scoring: Any = parameter(
         None,
         [None, str, callable],
-        """scikit-learn scorer of the held-out data; None watches the loss. Of Seq2Seq
-        "bleu" and "chrf", too, by sacrebleu (``skrnn[metrics]``); it scores up to 500
-        held-out sequences after each epoch, or one for 50 training sequences.""",
+        """scikit-learn scorer of the held-out data; None watches the loss. ``Seq2SeqTransformer``
+        also takes "bleu" and "chrf", by sacrebleu (``skrnn[metrics]``), and scores at most
+        500 held-out pairs after each epoch, or a fiftieth of the number of training pairs.""",
         kind="str, callable or None",
     )
 
