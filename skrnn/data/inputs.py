@@ -547,6 +547,11 @@ class Inputs:
     # --- what was learned ------------------------------------------------------------
 
     @property
+    def reads_subwords(self) -> bool:
+        """Whether the tokens of strings are subwords."""
+        return self.holds_texts and self._gives_subwords
+
+    @property
     def n_token_fields(self) -> int:
         """Step fields that hold tokens."""
         return len(self._token_codecs)

@@ -418,10 +418,10 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         attention = self._attention(encoded.take(origins), ids.take(some))
         source = self._inputs.tokens_of(X).take(origins)
         for i, weights, words in zip(some.tolist(), attention, source, strict=True):
-            copied = words[weights.argmax(1)]  # (n_tokens,)
+            real = np.flatnonzero(words != NO_TOKEN)
+            copied = words[real[weights[:, real].argmax(1)]]  # (n_tokens,)
             pairs = zip(sequences[i], copied, unknown[i], strict=True)
-            tokens = [word if replaced else token for token, word, replaced in pairs]
-            sequences[i] = [token for token in tokens if token != NO_TOKEN]
+            sequences[i] = [word if replaced else token for token, word, replaced in pairs]
         return sequences
 
     def _attention(
@@ -448,6 +448,19 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
                 "replace_unknown=True copies tokens of X, which must have one field of "
                 f"tokens, not {self._inputs.n_token_fields}"
             )
+        if self._inputs.reads_subwords and not self._targets.are_subwords:
+            raise ValueError(
+                "replace_unknown=True copies words of X, which tokenizer="
+                f"{shown(self.tokenizer)} splits further; pass tokenizer=\"word\", or "
+                'target_tokenizer="bpe", with which no word is unknown'
+            )
+
+    def _may_copy(self, X: CheckedSequences) -> NDArray[np.bool_]:
+        """Return which sources have a token that can replace an unknown one."""
+        if not self.replace_unknown or self._targets.are_subwords:
+            return np.zeros(len(X.steps), dtype=bool)
+        source = self._inputs.tokens_of(X)
+        return np.logical_or.reduceat(source.values != NO_TOKEN, source.offsets[:-1])
 
     def _search(
         self, X: CheckedSequences, dataset: EncodedDataset, n_best: int
@@ -456,7 +469,26 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         width, end = self.beam_size, self._targets.end
         may_be_empty = self._targets.may_be_empty
         limits = self._max_lengths(X)
-        rows = max(1, MAX_SCORES // (width * (end + 1)))
+        size = max(1, MAX_SCORES // (width * (end + 1)))
+        may_copy = self._may_copy(X)
+
+        def decode(step: Any, state: Any, longest: torch.Tensor) -> Hypotheses:
+            options = {
+                "no_repeat_ngram_size": self.no_repeat_ngram_size,
+                "may_be_empty": may_be_empty,
+            }
+            if width == 1:
+                return greedy_search(step, state, longest, end, **options)
+            return beam_search(
+                step,
+                state,
+                longest,
+                end,
+                beam_size=width,
+                n_best=n_best,
+                length_penalty=self.length_penalty,
+                **options,
+            )
 
         def search(
             network: TranslationNetwork, inputs: dict[str, Any], indices: NDArray
@@ -464,33 +496,17 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             state = network.encode(inputs)
             device = inputs["lengths"].device
             longest = torch.from_numpy(limits[indices]).to(device)
-            step = partial(network.step, unknown=bool(self.replace_unknown))
-            found = []
-            for part in torch.arange(len(indices), device=device).split(rows):
-                start = state.take(part, part[:, None])
-                if width == 1:
-                    hypotheses = greedy_search(
-                        step,
-                        start,
-                        longest[part],
-                        end,
-                        no_repeat_ngram_size=self.no_repeat_ngram_size,
-                        may_be_empty=may_be_empty,
+            order, found = [], []
+            for unknown in (False, True):
+                rows = np.flatnonzero(may_copy[indices] == unknown)
+                step = partial(network.step, unknown=unknown)
+                for start in range(0, len(rows), size):
+                    part = torch.from_numpy(rows[start : start + size]).to(device)
+                    order.append(rows[start : start + size])
+                    found.append(
+                        decode(step, state.take(part, part[:, None]), longest[part])
                     )
-                else:
-                    hypotheses = beam_search(
-                        step,
-                        start,
-                        longest[part],
-                        end,
-                        beam_size=width,
-                        n_best=n_best,
-                        length_penalty=self.length_penalty,
-                        no_repeat_ngram_size=self.no_repeat_ngram_size,
-                        may_be_empty=may_be_empty,
-                    )
-                found.append(hypotheses)
-            return joined(found)
+            return joined(found).take(np.argsort(np.concatenate(order)))
 
         return search_sources(self.net_, dataset, search)
 

@@ -900,6 +900,50 @@ def test_what_cannot_be_copied_is_an_error(params, X, message):
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_source_without_tokens_gets_known_ones(beam_size):
+    names = ["Zoe", "Bob", "Kim", "Tom", "Joe", "Ann"]
+    params = COPIES | {"max_epochs": 20, "beam_size": beam_size}
+    words = [*names, *["hi"] * 4]
+    model = make(**params).fit(words, words)
+    X = ["Zoe", "", "Ann", ""]
+    targets, log_probabilities = model.predict_n_best(X, beam_size)
+    assert all(text for row in targets for text in row)
+    assert model.transform(X).tolist() == [row[0] for row in targets]
+    alone = [model.transform([text])[0] for text in X]
+    assert alone == model.transform(X).tolist()
+    expected = model.log_likelihood(X, [row[0] for row in targets])
+    assert log_probabilities[:, 0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_empty_token_is_predicted_but_never_copied():
+    X = [[name, "", "is"] for name in NAMES for _ in range(2)]
+    y = [["", words[0]] for words in X]
+    predicted = make(**COPIES).fit(X, y).transform([["Zoe", "", "is"], ["", "", "Ann"]])
+    for (blank, name), words in zip(predicted, ({"Zoe", "is"}, {"Ann"}), strict=True):
+        assert blank == ""
+        assert name in words
+
+
+def test_words_are_not_copied_into_subwords():
+    X = ["one tree", "one house", "two trees"] * 6
+    model = make(replace_unknown=True, target_tokenizer="bpe", max_epochs=1).fit(X, X)
+    for _ in range(30):
+        model.partial_fit(["x Zoe"] * 10, ["one Z"] * 10)
+    copying = model.predict_n_best(["x Zoe"], 5)
+    without = copied(model, replace_unknown=False).predict_n_best(["x Zoe"], 5)
+    assert copying[0].tolist() == without[0].tolist()
+
+
+def test_subwords_of_a_source_are_not_copied():
+    X = ["one tree", "one house", "two trees"] * 6
+    message = 'replace_unknown=True copies words of X, which tokenizer="bpe" splits'
+    params = {"tokenizer": "bpe", "max_epochs": 1}
+    with pytest.raises(ValueError, match=message.replace('"', "'")):
+        make(replace_unknown=True, **params).fit(X, X)
+    make(replace_unknown=True, target_tokenizer="bpe", **params).fit(X, X).transform(X)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
 def test_no_run_of_tokens_comes_twice(fitted, X, beam_size):
     model = copied(fitted, max_length=12, beam_size=beam_size, no_repeat_ngram_size=1)
     drawn = model.sample(X, 3, random_state=0)

@@ -165,6 +165,11 @@ class TokenTargets(Targets):
         self.trains_tokenizer = False
 
     @property
+    def are_subwords(self) -> bool:
+        """Whether strings of y are generated in subwords."""
+        return self.are_texts and gives_subwords(self.tokenizer)
+
+    @property
     def end(self) -> int:
         """The id that ends a target."""
         return self.codec.end
