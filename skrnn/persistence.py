@@ -374,7 +374,7 @@ def _check_attributes(attributes: Any) -> None:
 
 
 def _check_parts(estimator: Any, kind: Any, config: Any) -> None:
-    """Refuse what was learned of X and y if the estimator, or its network, has no use for it.
+    """Refuse what was learned of X and y if the estimator, or its network, does not use it.
 
     Parameters
     ----------

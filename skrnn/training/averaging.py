@@ -1,6 +1,6 @@
 """Averages of the weights that a training passes through.
 
-Validation and prediction use the average, training goes on from the weights themselves. A
+Validation and prediction use the average, training continues from the weights themselves. A
 new kind of average is one subclass of ``WeightAverage`` and one row in ``AVERAGES``.
 """
 
