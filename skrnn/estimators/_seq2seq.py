@@ -421,7 +421,9 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             real = np.flatnonzero(words != NO_TOKEN)
             copied = words[real[weights[:, real].argmax(1)]]  # (n_tokens,)
             pairs = zip(sequences[i], copied, unknown[i], strict=True)
-            sequences[i] = [word if replaced else token for token, word, replaced in pairs]
+            sequences[i] = [
+                word if replaced else token for token, word, replaced in pairs
+            ]
         return sequences
 
     def _attention(
@@ -451,7 +453,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         if self._inputs.reads_subwords and not self._targets.are_subwords:
             raise ValueError(
                 "replace_unknown=True copies words of X, which tokenizer="
-                f"{shown(self.tokenizer)} splits further; pass tokenizer=\"word\", or "
+                f'{shown(self.tokenizer)} splits further; pass tokenizer="word", or '
                 'target_tokenizer="bpe", with which no word is unknown'
             )
 
