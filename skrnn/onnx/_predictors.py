@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.probabilities import log_softmax, softmax
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.steps import shown
 from skrnn.data.targets import (
     ClassTargets,
     MultilabelTargets,
@@ -493,18 +495,23 @@ class OnnxTransformer(Predictor):
         targets : ndarray of object of shape (n_sequences,)
             Lists of up to n strings or token lists, the best first.
         log_probabilities : float64 ndarray of shape (n_sequences, n)
-            In nats, the end counted; -inf where fewer were found.
+            In nats, the end counted; -inf where fewer were found. With a
+            ``length_penalty`` the order may be another than theirs.
 
         Raises
         ------
         ValueError
             If n is larger than the beam.
+        TypeError
+            If n is no integer.
         """
         width = self._options["beam_size"]
+        if not isinstance(n, Integral) or isinstance(n, bool):
+            raise TypeError(f"n must be an integer, got {shown(n)}")
         if not 1 <= n <= width:
             raise ValueError(f"n={n} must lie between 1 and beam_size={width}")
         checked = self._check_X(X)
-        found = self._search(checked, n)
+        found = self._search(checked, int(n))
         targets = self._targets.decode(_ids_of(found), checked)
         real = np.isfinite(found.log_probabilities)
         rows = [
@@ -514,6 +521,8 @@ class OnnxTransformer(Predictor):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return 1 − token error rate.
+
+        Tokens are those of the estimator's ``score``: of subwords, the words of the texts.
 
         Parameters
         ----------
@@ -530,9 +539,10 @@ class OnnxTransformer(Predictor):
         from skrnn.metrics import token_error_rate
 
         checked = self._check_X(X)
-        true = self._targets.check(y, checked).values
+        true = self._targets.check(y, checked)
         pred = self._targets.decode_tokens(_ids_of(self._search(checked, 1)))
-        return 1.0 - token_error_rate(list(true), pred, sample_weight=sample_weight)
+        pairs = self._targets.compared(true, pred)
+        return 1.0 - token_error_rate(*pairs, sample_weight=sample_weight)
 
     def _search(self, X: CheckedSequences, n_best: int) -> Found:
         width, end = self._options["beam_size"], self._targets.end

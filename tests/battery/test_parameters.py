@@ -46,7 +46,7 @@ REFUSED = {
     "keep_optimizer": ["yes", 3],
     "known_future": ["price", 3, ["price"]],
     "label_smoothing": [1.0, -0.1],
-    "length_penalty": [-1, None],
+    "length_penalty": [-1, 10.5, None],
     "loss": ["mse", None],
     "lowercase": ["yes"],
     "lr": [0, -0.1, "high", None],

@@ -12,6 +12,7 @@ from skrnn import (
     SequenceRegressor,
     SequenceTagger,
 )
+from skrnn.metrics import token_error_rate
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
@@ -388,6 +389,19 @@ def test_the_search_has_the_settings_of_the_estimator(
     assert predictor.predict(X).tolist() == model.predict(X).tolist()
     with pytest.raises(ValueError, match=r"n=9 must lie between 1 and beam_size="):
         predictor.predict_n_best(X, 9)
+    with pytest.raises(TypeError, match=r"n must be an integer, got 1\.5"):
+        predictor.predict_n_best(X, 1.5)
+
+
+def test_a_score_of_subwords_counts_the_words_of_texts(exported, shaken):
+    X = ["one tree", "one house", "two trees", "two houses"] * 3
+    y = ["ein Apfelbaum", "ein Haus", "zwei Apfelbäume", "zwei Häuser"] * 3
+    model = Seq2SeqTransformer(target_tokenizer="bpe", **SMALL).fit(X, y)
+    predictor, y_pred = exported(shaken(model, 0.3)), model.predict(X)
+    assert predictor.predict(X).tolist() == y_pred.tolist()
+    unseen = [f"{text}xyz" for text in y_pred]  # of subwords that are partly right
+    expected = 1 - token_error_rate(unseen, y_pred)
+    assert predictor.score(X, unseen) == model.score(X, unseen) == expected
 
 
 def test_copied_words_are_refused_by_name(exported, texts):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import torch
 
 from skrnn._sklearn import Interval
 from skrnn.estimators._parameters._constraints import (
-    NON_NEGATIVE,
     NON_NEGATIVE_INT,
     POSITIVE_INT,
 )
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.modules.products import PRECISIONS
+
+#: Of lengths that divide log-probabilities: any length to this power is a finite number.
+MAX_PENALTY = 10
 
 
 @parameters
@@ -41,11 +43,11 @@ class BeamParameters:
     )
     length_penalty: float = parameter(
         1.0,
-        [NON_NEGATIVE],
+        [Interval(Real, 0, MAX_PENALTY, closed="both")],
         """Exponent ``p`` of ``((5 + n_tokens) / 6) ** p``, by which a beam divides
         log-probabilities; more favours longer targets, 0 takes the most probable one. May
         be changed after ``fit``.""",
-        kind="float",
+        kind="float in [0, 10]",
     )
     no_repeat_ngram_size: int = parameter(
         0,
