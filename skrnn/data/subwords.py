@@ -182,13 +182,24 @@ class TrainedTokenizer:
         -------
         tokens : list of lists of str
             As from ``split``.
+
+        Raises
+        ------
+        ValueError
+            If the library cannot split a text, as where the unknown token of a tokenizer
+            is not in its own vocabulary.
         """
         library, names, _ = _load(self.document)
         encode = library.encode
-        return [
-            [names[i] for i in encode(_as_utf8(text), add_special_tokens=False).ids]
-            for text in texts
-        ]
+        try:
+            return [
+                [names[i] for i in encode(_as_utf8(text), add_special_tokens=False).ids]
+                for text in texts
+            ]
+        except Exception as error:  # the library raises no narrower one
+            raise ValueError(
+                f"the trained tokenizer cannot split a text: {str(error)[:200]}"
+            ) from error
 
     def join(self, tokens: Sequence[Any], spacing: Spacing | None = None) -> str:
         """Return the text of tokens.

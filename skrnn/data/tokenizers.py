@@ -396,7 +396,8 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
     Raises
     ------
     ValueError
-        If it is none of these, or "bpe", which only the ``fit`` of an estimator trains.
+        If it is none of these, "bpe", which only the ``fit`` of an estimator trains, or a
+        tokenizer of the library ``tokenizers`` that was not trained.
     """
     if isinstance(tokenizer, str):
         if tokenizer in TOKENIZERS:
@@ -410,6 +411,11 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
         if _has(tokenizer, "split", "join", "learn_spacing"):
             return tokenizer  # type: ignore[return-value]
         if is_of_library(tokenizer) and (copied := _copy_of(tokenizer)) is not None:
+            if not copied.vocabulary_size:
+                raise ValueError(
+                    f'{name} has no tokens: train it first, or pass "{BPE}", which fit '
+                    "trains"
+                )
             return copied
         if _has(tokenizer, "tokenize", "convert_tokens_to_string"):
             return ForeignTokenizer(tokenizer)

@@ -250,11 +250,18 @@ def test_special_tokens_are_not_added():
     assert TrainedTokenizer.from_library(library).split("oak") == ["oak"]
 
 
+def trained_bytes_tokenizer():
+    """Return a trained tokenizer of a class of the library's own."""
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(TEXTS, vocab_size=260, show_progress=False)
+    return tokenizer
+
+
 @pytest.mark.parametrize(
     "make",
     [
         words_tokenizer,
-        tokenizers.ByteLevelBPETokenizer,
+        trained_bytes_tokenizer,
         lambda: tokenizers.Tokenizer.from_str(TRAINED.document),
     ],
 )
@@ -265,6 +272,21 @@ def test_tokenizers_of_the_library_are_known_by_their_class(make):
     assert isinstance(kept, TrainedTokenizer)
     assert check_tokenizer(kept) is kept
     assert kept == prepare_tokenizer(original)
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "target_tokenizer"])
+def test_a_tokenizer_that_was_not_trained_is_named(name):
+    empty = tokenizers.Tokenizer(tokenizers.models.BPE())
+    with pytest.raises(ValueError, match=f"^{name} has no tokens: train it first"):
+        prepare_tokenizer(empty, name)
+
+
+def test_a_text_that_the_library_cannot_split_is_a_value_error():
+    model = tokenizers.models.WordLevel({"oak": 0}, unk_token="[UNK]")
+    copied = TrainedTokenizer.from_library(tokenizers.Tokenizer(model))
+    assert copied.split("oak") == ["oak"]
+    with pytest.raises(ValueError, match=r"cannot split a text: .*Missing \[UNK\]"):
+        copied.split("elm")
 
 
 def test_a_tokenizer_with_parts_in_python_is_used_as_it_is():
