@@ -7,14 +7,13 @@ step matters up to the last one: the number of a subject, the key of a melody. A
 reads a short window forgets it.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # Sentences
 # ---------
 # A verb agrees with its subject, whatever the distance between them: "the *dogs* near
 # the old house *bark*".
 
+# sphinx_gallery_thumbnail_number = 2
 import tempfile
 from fractions import Fraction
 from pathlib import Path

@@ -7,14 +7,13 @@ much it raised or lowered the log-odds of the prediction. Here a classifier read
 documentation and says which library it comes from, and another one listens to spoken digits.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # The sentences
 # -------------
 # The data are at hand wherever skrnn is installed: the first sentences of the docstrings of numpy,
 # pandas, scikit-learn and torch, 2,000 in all.
 
+# sphinx_gallery_thumbnail_number = 2
 import inspect
 import re
 import warnings

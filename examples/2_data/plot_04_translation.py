@@ -8,14 +8,13 @@ the English sentence, a decoder generates the German one. Without attention the 
 the encoder's last state; with attention it reads the state of every word.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # Sentences in two languages
 # --------------------------
 # German articles and adjectives depend on the noun's gender and on the case that the verb or
 # preposition requires. Each sentence has an object and up to three places.
 
+# sphinx_gallery_thumbnail_number = 2
 from itertools import pairwise
 
 import matplotlib.pyplot as plt

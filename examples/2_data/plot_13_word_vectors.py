@@ -7,14 +7,13 @@ vector, such that words which occur in similar contexts have similar vectors. A 
 starts from these vectors knows something about words that none of its labelled sentences has.
 """
 
-# sphinx_gallery_thumbnail_number = 1
-
 # %%
 # Text and labels
 # ---------------
 # The docstrings of four libraries are at hand wherever skrnn is installed. The first sentence of
 # each is to be classified by library; the whole docstrings are the text without labels.
 
+# sphinx_gallery_thumbnail_number = 1
 import inspect
 import re
 import warnings
