@@ -1,4 +1,4 @@
-"""What vectors bring that gensim trains on the text itself, where labels are few.
+"""Gain by vectors that gensim trains on the text itself, where labels are few.
 
 Run `python -m benchmarks.word_vectors [--quick] [--seeds ...]`. The labels of a part of the
 training file are known, its words all; the score is that of the validation file.

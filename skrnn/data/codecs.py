@@ -88,7 +88,7 @@ class EncodedSequences:
 
     @property
     def read(self) -> RaggedArray:
-        """What the network reads of each sequence: its steps, or all their subwords."""
+        """Input of the network for each sequence: its steps, or all their subwords."""
         if self.subwords is None:
             return self.steps
         offsets = self.subwords.offsets[self.steps.offsets]

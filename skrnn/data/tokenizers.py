@@ -436,7 +436,7 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
 
 
 def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
-    """Return what a model keeps of its parameter: a copy of a trained tokenizer, or itself.
+    """Return the tokenizer that a model keeps: a copy of a trained one, or itself.
 
     Raises
     ------

@@ -196,7 +196,7 @@ def _member(estimator: Any, index: int, n_members: int) -> Any:
 
 
 def _train_in_worker(pid: int, *job: Any) -> tuple[Any, list[tuple[str, type[Warning]]]]:
-    """Return what ``_train_member`` does, and its warnings if this is another process.
+    """Return the result of ``_train_member``, and its warnings in another process.
 
     Those of a process that is not ``pid`` would not reach the user. They are filtered as
     there.

@@ -95,7 +95,7 @@ def without_removed(
 
 
 def stand_in(name: str) -> Any:
-    """Return what a file holds in place of a user's object."""
+    """Return the stand-in of a user's object in a file."""
     return RemovedOptimizer if name == "optimizer" else Removed(name)
 
 

@@ -327,7 +327,7 @@ def test_subwords_of_a_copied_tokenizer_are_joined_by_its_decoder():
     assert not any("##" in text.removeprefix("##") for text in texts)
 
 
-def test_a_warm_start_goes_on_with_the_same_tokenizer(models):
+def test_a_warm_start_keeps_the_tokenizer(models):
     model = make(SequenceClassifier, warm_start=True).fit(TEXTS, LABELS)
     before = model.tokenizer_
     assert model.fit(TEXTS[:6], LABELS[:6]).tokenizer_ is before

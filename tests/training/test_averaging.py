@@ -145,7 +145,7 @@ def test_frozen_weights_stay_as_they_are():
     assert [len(mean) for mean in average.means] == [3]
 
 
-def test_a_state_goes_on_with_the_same_bits(generator):
+def test_a_state_continues_with_the_same_bits(generator):
     weight = nn.Parameter(torch.zeros(5))
     whole = ExponentialAverage([weight], n_epochs=2, n_updates=4)
     parts = ExponentialAverage([weight], n_epochs=2, n_updates=4)
