@@ -14,15 +14,17 @@ from functools import lru_cache
 from itertools import chain, pairwise, product
 from typing import NamedTuple
 
-#: Learned spacing, plain dicts whose values are ``TOGETHER`` or ``APART``:
-#: "pairs" by (token, token), only where it differs from what the others say;
-#: "before" by (kind of the token before it, mark);
-#: "after" by (mark, kind of the token after it);
-#: "kinds" by (kind, kind), neighbours of which neither is a mark.
+Key = tuple[str, str]
+#: ``TOGETHER`` or ``APART`` by the left one of two neighbours, then by the right one.
+Table = dict[str, dict[str, str]]
+#: Learned spacing, plain dicts of strings:
+#: "pairs" by token and token, only where it differs from what the others say;
+#: "before" by the kind of the token before a mark, and the mark;
+#: "after" by a mark, and the kind of the token after it;
+#: "kinds" by kind and kind, neighbours of which neither is a mark.
 #: The kind "any" stands for all of them; a mark that closes a quotation has a name of its own
 #: (``CLOSING_NAMES``).
-Key = tuple[str, str]
-Spacing = dict[str, dict[Key, str]]
+Spacing = dict[str, Table]
 #: A text's tokens, and for each but the first whether it directly follows the one before.
 Boundaries = tuple[list[str], list[bool]]
 
@@ -154,7 +156,7 @@ class SpacingRules:
         return [self._gap(*pair) for pair in pairwise(name_quotes(tokens))]
 
     def _gap(self, left: str, right: str) -> str:
-        gap = self.pairs.get((left, right))
+        gap = _find(self.pairs, left, right)
         return self.habit(left, right) if gap is None else gap
 
     def habit(self, left: str, right: str) -> str:
@@ -164,14 +166,27 @@ class SpacingRules:
         """
         a, b = traits_of(left), traits_of(right)
         if "mark" not in (a.kind, b.kind):
-            return self.kinds.get((a.kind, b.kind), _default(a, b))
-        keys = []
-        if b.kind == "mark":
-            keys += [(self.before, (a.kind, right)), (self.before, ("any", right))]
-        if a.kind == "mark":
-            of_left = [(self.after, (left, b.kind)), (self.after, (left, "any"))]
-            keys = of_left + keys if a.after == TOGETHER else keys + of_left
-        return next((table[key] for table, key in keys if key in table), _default(a, b))
+            found = [_find(self.kinds, a.kind, b.kind)]
+        else:
+            found, of_left = [], []
+            if b.kind == "mark":
+                found = [_find(self.before, kind, right) for kind in (a.kind, "any")]
+            if a.kind == "mark":
+                of_left = [_find(self.after, left, kind) for kind in (b.kind, "any")]
+            found = of_left + found if a.after == TOGETHER else found + of_left
+        return next((gap for gap in found if gap is not None), _default(a, b))
+
+
+def _find(table: Table, left: str, right: str) -> str | None:
+    gaps = table.get(left)
+    return None if gaps is None else gaps.get(right)
+
+
+def _table(gaps: Iterable[tuple[Key, str]]) -> Table:
+    table: Table = {}
+    for (left, right), gap in gaps:
+        table.setdefault(left, {})[right] = gap
+    return table
 
 
 def _default(left: Traits, right: Traits) -> str:
@@ -243,11 +258,11 @@ def learn_spacing(
         pairs, kinds = _count(texts, boundaries_of, every_word=True)
     spacing = _habits(pairs, kinds)
     rules = SpacingRules(spacing)
-    spacing["pairs"] = {
-        pair: _commoner(count)
+    spacing["pairs"] = _table(
+        (pair, _commoner(count))
         for pair, count in pairs.items()
         if count and _commoner(count) != rules.habit(*pair)
-    }
+    )
     return {name: table for name, table in spacing.items() if table}
 
 
@@ -303,8 +318,8 @@ def _habits(pairs: Counter[Key], kinds: Counter[Key]) -> Spacing:
         "kinds": {key: count for key, count in kinds.items() if "mark" not in key},
     }
     return {
-        name: {key: _commoner(count) for key, count in table.items() if count}
-        for name, table in counts.items()
+        name: _table((key, _commoner(count)) for key, count in of_name.items() if count)
+        for name, of_name in counts.items()
     }
 
 

@@ -14,11 +14,20 @@ import numpy as np
 import pytest
 import skops.io
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochTimer, LRScheduler
 from torch.optim import Adamax
 
-from skrnn import SequenceClassifier, SequenceRegressor
+from skrnn import (
+    FeedForwardGenerator,
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceRegressor,
+)
 from skrnn.persistence import load_model, save_model
+from skrnn.preprocessing import StepwiseTransformer
 
 GUIDE = Path(__file__).parents[2] / "docs" / "user_guide" / "persistence.rst"
 #: The types that the guide lists for skops.
@@ -149,6 +158,36 @@ def test_skops_needs_the_types_of_the_guide_and_those_of_the_user(parameters):
     back = skops.io.loads(skops.io.dumps(without), trusted=TRUSTED)
     tokens = [text.split() for text in X]
     assert_array_equal(back.predict_proba(tokens), model.predict_proba(tokens))
+
+
+TEXTS = ["the cat (black) sat", 'a "dog" ran', "the end, at last"] * 4
+SERIES = [np.arange(2.0 * n).reshape(n, 2) for n in (3, 5, 4)] * 4
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "X", "y"),
+    [
+        (make_pipeline(SequenceGenerator(hidden_size=4, max_epochs=1)), TEXTS, None),
+        (make_pipeline(FeedForwardGenerator(max_epochs=1)), TEXTS, None),
+        (
+            make_pipeline(Seq2SeqTransformer(hidden_size=4, max_epochs=1)),
+            TEXTS,
+            TEXTS[::-1],
+        ),
+        (
+            make_pipeline(
+                StepwiseTransformer(StandardScaler()),
+                SequenceClassifier(hidden_size=4, max_epochs=1),
+            ),
+            SERIES,
+            [0, 1, 0] * 4,
+        ),
+    ],
+    ids=lambda value: type(value[-1]).__name__ if isinstance(value, Pipeline) else "",
+)
+def test_skops_writes_whole_pipelines(pipeline, X, y):
+    back = skops.io.loads(skops.io.dumps(pipeline.fit(X, y)), trusted=TRUSTED)
+    assert_array_equal(back.predict(X), pipeline.predict(X))
 
 
 SCRIPT = """
