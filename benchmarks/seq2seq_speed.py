@@ -118,6 +118,7 @@ def beam(quick, seeds):
     X, y = make_words(n_words + n_sources, seeds[0])
     progress("beam: fit")
     model = translator("default", n_epochs, beam_size=BEAM_SIZE, max_length=MAX_PHONES)
+    model.set_params(length_penalty=0)  # as one by one: the sum of log-probabilities
     model.set_params(batch_size=32)  # more updates
     model.fit(X[:n_words], y[:n_words])
     sources = X[n_words:]

@@ -7,6 +7,10 @@ better use of two cores: each runs in a thread of its own, forward and backward.
 What is cut into pieces does not depend on the number of threads, and each piece runs in one
 thread, so results have the same bits with any number. With one thread the pieces run one
 after the other.
+
+Threads that torch split an operation between, by OpenMP, keep their cores busy for some
+milliseconds after it, in the hope of the next one. So a training uses either these or those
+that run pieces: a piece beside a waiting thread of OpenMP takes up to twice as long.
 """
 
 from __future__ import annotations
@@ -64,16 +68,17 @@ def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
     they run one after the other. Gradients reach inputs and weights as if each piece had
     been called; they cannot be differentiated again.
     """
-    return _apply(run_side_by_side, pieces)
+    return _apply(_run_pieces, pieces)
 
 
 def with_all_threads(piece: Piece) -> Any:
     """Return the result of a piece that torch splits between its threads.
 
     For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
-    Within ``one_thread_each`` it has the threads that torch had before.
+    Within ``one_thread_each`` it has the threads that torch had before, where no pieces of
+    the network run side by side.
     """
-    return _apply(run_with_all_threads, [piece])[0]
+    return _apply(_run_with_all_threads, [piece])[0]
 
 
 # --- gradients --------------------------------------------------------------------------
@@ -194,9 +199,10 @@ class _Fork(torch.autograd.Function):
 
 
 class _State(threading.local):
-    """Of each thread: how many threads its pieces may use."""
+    """Of each thread: how many threads its pieces may use, and which it used."""
 
     n_threads = 1
+    used_pieces = used_openmp = False
 
 
 _state = _State()
@@ -222,6 +228,7 @@ def one_thread_each() -> Iterator[None]:
         _set_threads(1)
         _n_callers += 1
     _state.n_threads = n_threads
+    _state.used_pieces = _state.used_openmp = False
     try:
         yield
     finally:
@@ -282,18 +289,36 @@ def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     return [results[i] for i in range(len(calls))]
 
 
+def run_parts(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of calls that have the same bits with any number of threads.
+
+    They are parts of one operation. Where the network's layers use the threads of OpenMP,
+    each call uses them, elsewhere the calls run side by side.
+    """
+    if _state.used_openmp and not _state.used_pieces:
+        return _run_with_all_threads(calls)
+    return run_side_by_side(calls)
+
+
 def _has_free_threads() -> bool:
     """Return whether this thread may use others, and no other caller has taken them."""
     return _state.n_threads > max(1, _n_callers)
 
 
-def run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+def _run_pieces(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of all calls side by side; OpenMP's threads rest from now on."""
+    _state.used_pieces = True
+    return run_side_by_side(calls)
+
+
+def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of calls, one after the other, each with all threads.
 
     The number is set in OpenMP, where it is that of this thread alone.
     """
-    if not _has_free_threads():
+    if _state.used_pieces or not _has_free_threads():
         return [call() for call in calls]
+    _state.used_openmp = True
     libraries = _openmp()
     before = [library.get_num_threads() for library in libraries]
     for library in libraries:

@@ -18,11 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skrnn.modules.parallel import run_side_by_side, run_with_all_threads
+from skrnn.modules.parallel import run_parts, run_side_by_side
 
 #: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
 #: gain what that costs.
-MIN_MULTIPLICATIONS = 1 << 26
+MIN_MULTIPLICATIONS = 1 << 22
+#: Rows are rounded to multiples of a number, so that batches of many sizes share a kernel: to
+#: so many at least, and to so many numbers at most between a power of two and the next.
+MIN_STEP, MAX_STEPS = 32, 8
 #: Multiplications from which two halves gain on two cores.
 MIN_SPLIT = 1 << 24
 #: What ``precision`` may be.
@@ -74,6 +77,11 @@ def _is_faster(x: Tensor, weight: Tensor) -> bool:
     )
 
 
+def _step(n_rows: int) -> int:
+    """Return what the number of rows of a kernel is a multiple of, near this number."""
+    return max(MIN_STEP, (1 << n_rows.bit_length() - 1) // MAX_STEPS)
+
+
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x @ weight.T + bias``, without a gradient.
 
@@ -88,24 +96,65 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     -------
     products : tensor of shape (N, M)
     """
-    if _is_faster(x, weight):
+    if not _is_faster(x, weight):
+        return _linear(x, weight, bias)
+    n_rows, n_terms = x.shape
+    rest = n_rows % _step(n_rows)
+    if not rest:
         return _LINEAR(x, weight, bias, "none", [], "")
-    return _linear(x, weight, bias)
+    if n_terms <= len(weight):
+        padded = x.new_zeros((n_rows - rest + _step(n_rows), n_terms))
+        padded[:n_rows] = x
+        return _LINEAR(padded, weight, bias, "none", [], "")[:n_rows]
+    products = x.new_empty((n_rows, len(weight)))
+    products[:-rest] = _LINEAR(x[:-rest], weight, bias, "none", [], "")
+    products[-rest:] = F.linear(x[-rest:], weight, bias)
+    return products
+
+
+def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
+    """Return ``left.T @ right``, a sum over rows, without a gradient.
+
+    Parameters
+    ----------
+    left : tensor of shape (N, M)
+    right : tensor of shape (N, K)
+
+    Returns
+    -------
+    products : tensor of shape (M, K)
+    """
+    n_rows = len(left) - len(left) % _step(len(left))
+    dense = left.is_contiguous() and right.is_contiguous()
+    if not dense or not n_rows or not _is_faster(left.T, right.T):
+        return (right.T @ left).T.contiguous()  # six times as fast where K is small
+    products = _LINEAR(right[:n_rows].T, left[:n_rows].T, None, "none", [], "")
+    if n_rows < len(left):
+        products.addmm_(right[n_rows:].T, left[n_rows:])
+    return products.T.contiguous()
 
 
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``multiply(x, weight, bias)``, by several threads in training.
-
-    oneDNN's products have the same bits with any number of threads; others are computed for
-    two halves of the rows.
-    """
-    if _is_faster(x, weight):
-        return run_with_all_threads([partial(multiply, x, weight, bias)])[0]
-    large = x.numel() * len(weight) >= MIN_SPLIT and x.device.type == "cpu"
-    if not large or len(x) < 2 or torch.is_inference_mode_enabled():
+    """Return ``multiply(x, weight, bias)``, by several threads in training."""
+    if not _is_split(x, weight):
         return multiply(x, weight, bias)
-    halves = [partial(multiply, half, weight, bias) for half in x.tensor_split(2)]
-    return torch.cat(run_side_by_side(halves))
+    run = run_parts if _is_faster(x[::2], weight) else run_side_by_side
+    return torch.cat(run([partial(multiply, h, weight, bias) for h in x.tensor_split(2)]))
+
+
+def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:
+    """Return ``multiply_rows(left, right)``, by several threads in training."""
+    if not _is_split(left, right.T):
+        return multiply_rows(left, right)
+    run = run_parts if _is_faster(left[::2], right.T) else run_side_by_side
+    halves = zip(left.tensor_split(2), right.tensor_split(2), strict=True)
+    one, other = run([partial(multiply_rows, *half) for half in halves])
+    return one.add_(other)
+
+
+def _is_split(x: Tensor, weight: Tensor) -> bool:
+    large = x.numel() * len(weight) >= MIN_SPLIT and x.device.type == "cpu"
+    return large and len(x) > 1 and not torch.is_inference_mode_enabled()
 
 
 class _Affine(torch.autograd.Function):
@@ -127,7 +176,7 @@ class _Affine(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = multiply_large(gradient, weight.T)  # (N, K)
         if ctx.needs_input_grad[1]:
-            of_weight = multiply_large(gradient.T, x.T)  # (M, K)
+            of_weight = multiply_large_rows(gradient, x)  # (M, K)
         if ctx.needs_input_grad[2]:
             of_bias = gradient.sum(0)  # (M,)
         return of_x, of_weight, of_bias

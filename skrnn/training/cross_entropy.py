@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skrnn.modules.parallel import run_side_by_side
-from skrnn.modules.products import MIN_SPLIT, multiply
+from skrnn.modules.products import MIN_SPLIT, multiply, multiply_rows
 
 #: Scores that are computed at a time, of at least ``MIN_ROWS`` rows: on a CPU they stay in its
 #: cache, on a GPU many keep it busy.
@@ -114,7 +114,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 at_target = scores.new_full(chosen.shape, smoothing - 1.0)
                 scores.scatter_add_(1, chosen, at_target)
                 torch.mul(multiply(scores, weight.T), share, out=of_features[rows])
-                of_weight += multiply(scores.T, (x * share).T)  # (C, H)
+                of_weight += multiply_rows(scores, x * share)  # (C, H)
                 of_bias.addmv_(scores.T, share[:, 0])
             return of_weight, of_bias
 

@@ -15,12 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer, RMSprop
 
-from skrnn.modules.parallel import run_with_all_threads
+from skrnn.modules.parallel import run_parts
 
 #: Numbers of an embedding from which its rows are updated one by one.
 MIN_TABLE = 1 << 19
-#: Weights from which an update gains from several threads.
-MIN_SHARED = 1 << 18
+#: Weights from which an update gains from two threads, and those of one that is cut for them
+#: at a multiple of ``ALIGNED``.
+MIN_SHARED, MIN_CUT, ALIGNED = 1 << 18, 1 << 14, 64
+#: A weight, its gradient, its two moments and the count of its updates.
+Row = tuple[Any, ...]
 #: Updates after which momentum moves a row no further: 0.9 ** 256 is 2e-12.
 MAX_MOMENTUM = 256
 
@@ -156,6 +159,21 @@ class Table:
         self.last.index_fill_(0, rows, self.missed.count)
 
 
+def _parts_of(rows: list[Row]) -> list[list[Row]]:
+    """Return the rows of an update: all, or two parts of many weights, of like size."""
+    if sum(row[0].numel() for row in rows) < MIN_SHARED:
+        return [rows]
+    first, second = [], []
+    for *values, step in rows:
+        if values[0].numel() < MIN_CUT or not all(x.is_contiguous() for x in values):
+            second.append((*values, step))
+            continue
+        cut = values[0].numel() // 2 // ALIGNED * ALIGNED
+        first.append((*(x.view(-1)[:cut] for x in values), step))
+        second.append((*(x.view(-1)[cut:] for x in values), step))
+    return [first, second]
+
+
 class Adam(Optimizer):
     """Adam, fused, with rows of embeddings updated when they are read.
 
@@ -251,22 +269,11 @@ class Adam(Optimizer):
         """Update weights that have dense gradients."""
         if not weights:
             return
-        gradients: list[Any] = [weight.grad for weight in weights]
         states = [self._state_of(weight) for weight in weights]
-        first, second, steps = (
-            [state[name] for state in states]
-            for name in ("exp_avg", "exp_avg_sq", "step")
-        )
-        torch._foreach_add_(steps, 1)
+        torch._foreach_add_([state["step"] for state in states], 1)
         beta1, beta2 = group["betas"]
         update = partial(
             torch._fused_adamw_ if self.decoupled else torch._fused_adam_,
-            weights,
-            gradients,
-            first,
-            second,
-            [],
-            steps,
             lr=group["lr"],
             beta1=beta1,
             beta2=beta2,
@@ -275,10 +282,17 @@ class Adam(Optimizer):
             amsgrad=False,
             maximize=False,
         )
-        if sum(weight.numel() for weight in weights) < MIN_SHARED:
-            update()
-        else:  # value by value, so the bits are the same with any number of threads
-            run_with_all_threads([update])
+        rows = [
+            (weight, weight.grad, state["exp_avg"], state["exp_avg_sq"], state["step"])
+            for weight, state in zip(weights, states, strict=True)
+        ]
+
+        def compute(rows: list[Row]) -> None:
+            *values, steps = map(list, zip(*rows, strict=True))
+            with torch.no_grad():
+                update(*values, [], steps)
+
+        run_parts([partial(compute, part) for part in _parts_of(rows)])
 
     def _update_rows(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         """Update the rows of tables that have a gradient."""

@@ -1,7 +1,7 @@
 """Recurrences over packed steps in plain operations of torch.
 
 The definition of every kernel, for any dtype and device; ``compiled_kernels`` has the same
-functions as machine code. A *kernel* is a pair of functions:
+functions as machine code. A *kernel* has four functions:
 
 ``forward(gates, steps, state, weight, bias, keep)``
     ``gates`` ``(N, n_gates * H)`` are products of the inputs and are overwritten, ``state``
@@ -12,6 +12,9 @@ functions as machine code. A *kernel* is a pair of functions:
 ``backward(by_outputs, by_last, steps, state, weight, saved)``
     Gradients by the outputs, or None, and by the state after the last step ``(B, H)``, which
     is overwritten. Returns a ``Gradients``.
+
+``multiply(x, weight, bias)`` and ``multiply_rows(left, right)``
+    As those of ``skrnn.modules.products``: ``x @ weight.T + bias``, ``left.T @ right``.
 """
 
 from __future__ import annotations
@@ -22,9 +25,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from skrnn.modules.products import multiply, multiply_rows
 from skrnn.modules.recurrent.packing import Steps
 
-Kernel = tuple[Callable[..., Any], Callable[..., Any]]
+
+class Kernel(NamedTuple):
+    """The functions of a recurrence."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    multiply: Callable[..., Tensor] = multiply
+    multiply_rows: Callable[..., Tensor] = multiply_rows
+
+
 #: By name.
 Kernels = Mapping[str, Kernel]
 
@@ -268,8 +281,8 @@ def mingru_backward(
 
 
 KERNELS: Kernels = {
-    "gru": (gru_forward, gru_backward),
-    "mingru": (mingru_forward, mingru_backward),
-    "relu": (relu_forward, relu_backward),
-    "tanh": (tanh_forward, tanh_backward),
+    "gru": Kernel(gru_forward, gru_backward),
+    "mingru": Kernel(mingru_forward, mingru_backward),
+    "relu": Kernel(relu_forward, relu_backward),
+    "tanh": Kernel(tanh_forward, tanh_backward),
 }

@@ -220,9 +220,8 @@ def test_large_work_runs_compiled_kernels():
 
 def test_without_numba_large_work_runs_plain_kernels(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(
-        sys.modules, "skrnn.modules.recurrent.compiled_kernels", raising=False
-    )
+    for name in ("compiled_kernels", "compiled_products"):
+        monkeypatch.delitem(sys.modules, f"skrnn.modules.recurrent.{name}", raising=False)
     compiled_kernels.cache_clear()
     try:
         with expected_work(LARGE):

@@ -1,0 +1,284 @@
+"""Products of small matrices as machine code, for the loops of ``compiled_kernels``.
+
+A step multiplies few rows with a weight, again and again. Here a block of the result, some
+rows by two vectors, stays in registers while all terms are added: what a processor reads of
+the memory serves many multiplications. numba's own loops do not keep it there, so the block
+is written in LLVM's language, which knows vectors.
+
+Each row is the same sum in the same order however many rows there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from torch import Tensor
+
+WIDE = bool(get_host_cpu_features().get("avx512f"))
+#: Numbers of a vector, and columns of a block: as many as registers hold with its rows.
+LANES = 16 if WIDE else 8
+COLUMNS = 2 * LANES
+#: Terms of a block of the second factor, which stays in the nearest cache.
+TERMS = 256
+#: Bytes of a float32.
+SIZE = 4
+
+NUMBER, ADDRESS = ir.FloatType(), ir.IntType(64)
+VECTOR = ir.VectorType(NUMBER, LANES)
+FLAGS = ir.VectorType(ir.IntType(1), LANES)
+INDICES = ir.VectorType(ir.IntType(32), LANES)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function at its first call; keep the result where a folder is writable."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    options["fastmath"] = {"contract"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder for the cache
+        return numba.njit(**options)(function)
+
+
+class _Writer:
+    """Writes a block of a product in LLVM's language."""
+
+    def __init__(self, builder: Any, n_columns: Any = None):
+        self.builder = builder
+        #: Of each vector, which of its columns there are; None where all are.
+        self.masks: list[Any] = [None, None]
+        if n_columns is not None:
+            self.masks = [self._mask(n_columns, LANES * j) for j in range(2)]
+
+    def _mask(self, n_columns: Any, first: int) -> Any:
+        lanes = ir.Constant(INDICES, list(range(first, first + LANES)))
+        number = self.builder.trunc(n_columns, ir.IntType(32))
+        return self.builder.icmp_signed("<", lanes, self._spread(number, INDICES))
+
+    def _spread(self, value: Any, kind: Any) -> Any:
+        """Return a vector of one value."""
+        nothing = ir.Constant(kind, ir.Undefined)
+        first = self.builder.insert_element(nothing, value, ir.IntType(32)(0))
+        return self.builder.shuffle_vector(
+            first, nothing, ir.Constant(INDICES, [0] * LANES)
+        )
+
+    def _function(self, name: str, returned: Any, *arguments: Any) -> Any:
+        kind = ir.FunctionType(returned, arguments)
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+
+    def _at(self, address: Any, kind: Any) -> Any:
+        return self.builder.inttoptr(address, kind.as_pointer())
+
+    def load(self, address: Any, j: int) -> Any:
+        """Read vector j of a block's row."""
+        place = self._at(address, VECTOR)
+        if self.masks[j] is None:
+            return self.builder.load(place, align=SIZE)
+        function = self._function(
+            f"llvm.masked.load.v{LANES}f32.p0",
+            VECTOR,
+            VECTOR.as_pointer(),
+            ir.IntType(32),
+            FLAGS,
+            VECTOR,
+        )
+        zeros = ir.Constant(VECTOR, [0.0] * LANES)
+        arguments = [place, ir.IntType(32)(SIZE), self.masks[j], zeros]
+        return self.builder.call(function, arguments)
+
+    def store(self, value: Any, address: Any, j: int) -> None:
+        """Write vector j of a block's row."""
+        place = self._at(address, VECTOR)
+        if self.masks[j] is None:
+            self.builder.store(value, place, align=SIZE)
+            return
+        function = self._function(
+            f"llvm.masked.store.v{LANES}f32.p0",
+            ir.VoidType(),
+            VECTOR,
+            VECTOR.as_pointer(),
+            ir.IntType(32),
+            FLAGS,
+        )
+        self.builder.call(function, [value, place, ir.IntType(32)(SIZE), self.masks[j]])
+
+    def load_everywhere(self, address: Any) -> Any:
+        """Read a number into all lanes of a vector."""
+        number = self.builder.load(self._at(address, NUMBER), align=SIZE)
+        return self._spread(number, VECTOR)
+
+    def add_product(self, total: Any, one: Any, other: Any) -> Any:
+        """Return ``one * other + total``, rounded once where the processor can."""
+        function = self._function(f"llvm.fmuladd.v{LANES}f32", VECTOR, *[VECTOR] * 3)
+        return self.builder.call(function, [one, other, total])
+
+    def add(self, address: Any, offset: Any) -> Any:
+        """Return an address plus an offset."""
+        return self.builder.add(address, offset)
+
+    def phi(self, kind: Any, start: Any, before: Any) -> Any:
+        """Return a variable of a loop."""
+        value = self.builder.phi(kind)
+        value.add_incoming(start, before)
+        return value
+
+
+def _make_block(n_rows: int, is_whole: bool) -> Any:
+    """Return a function that adds a product to a block of some rows.
+
+    Its arguments are addresses, and distances in bytes: of the block and of its rows, of the
+    first factor, its rows and its terms, of the second factor and its terms; then the number
+    of terms and of columns, which ``is_whole`` blocks do not ask for.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, out_row, a, a_row, a_term, b, b_term, n_terms, n_columns = arguments
+        write = _Writer(builder, None if is_whole else n_columns)
+        places = [
+            (
+                write.add(
+                    out, write.add(builder.mul(out_row, ADDRESS(i)), ADDRESS(shift))
+                ),
+                j,
+            )
+            for i in range(n_rows)
+            for j, shift in enumerate((0, SIZE * LANES))
+        ]
+        starts = [write.load(*place) for place in places]
+        rows = [builder.mul(a_row, ADDRESS(i)) for i in range(n_rows)]
+        before = builder.block
+        loop = builder.append_basic_block("terms")
+        after = builder.append_basic_block("after")
+        some = builder.icmp_signed(">", n_terms, ADDRESS(0))
+        builder.cbranch(some, loop, after)
+
+        builder.position_at_end(loop)
+        k, at_a, at_b = (
+            write.phi(ADDRESS, start, before) for start in (ADDRESS(0), a, b)
+        )
+        totals = [write.phi(VECTOR, start, before) for start in starts]
+        others = [
+            write.load(write.add(at_b, ADDRESS(SIZE * LANES * j)), j) for j in range(2)
+        ]
+        added = []
+        for i, row in enumerate(rows):
+            one = write.load_everywhere(write.add(at_a, row))
+            for j, other in enumerate(others):
+                added.append(write.add_product(totals[2 * i + j], one, other))
+        following = write.add(k, ADDRESS(1))
+        k.add_incoming(following, loop)
+        at_a.add_incoming(write.add(at_a, a_term), loop)
+        at_b.add_incoming(write.add(at_b, b_term), loop)
+        for total, value in zip(totals, added, strict=True):
+            total.add_incoming(value, loop)
+        builder.cbranch(builder.icmp_signed("<", following, n_terms), loop, after)
+
+        builder.position_at_end(after)
+        results = [write.phi(VECTOR, start, before) for start in starts]
+        for result, value in zip(results, added, strict=True):
+            result.add_incoming(value, loop)
+        for result, place in zip(results, places, strict=True):
+            write.store(result, *place)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def block(
+        context, out, out_row, a, a_row, a_term, b, b_term, n_terms, n_columns
+    ):  # numba asks for the names
+        return types.void(*[types.intp] * 9), generate
+
+    return block
+
+
+#: Eight rows by two vectors need as many registers as wide processors have.
+N_ROWS = 8 if WIDE else 4
+_most, _four, _two, _one = (_make_block(n, True) for n in (N_ROWS, 4, 2, 1))
+_most_cut, _one_cut = (_make_block(n, False) for n in (N_ROWS, 1))
+
+
+@compiled
+def _add_columns(out, out_row, a, a_row, a_term, n_rows, b, b_term, n_terms, n):
+    """Add the product for as many columns as a block has."""
+    for _ in range(n_rows // N_ROWS):
+        _most(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        out, a = out + N_ROWS * out_row, a + N_ROWS * a_row
+    rest = n_rows % N_ROWS
+    if rest & 4:
+        _four(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        out, a = out + 4 * out_row, a + 4 * a_row
+    if rest & 2:
+        _two(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        out, a = out + 2 * out_row, a + 2 * a_row
+    if rest & 1:
+        _one(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+
+
+@compiled
+def _add_rest(out, out_row, a, a_row, a_term, n_rows, b, b_term, n_terms, n):
+    """Add the product for ``n`` columns, fewer than a block has."""
+    for _ in range(n_rows // N_ROWS):
+        _most_cut(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        out, a = out + N_ROWS * out_row, a + N_ROWS * a_row
+    for _ in range(n_rows % N_ROWS):
+        _one_cut(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        out, a = out + out_row, a + a_row
+
+
+@compiled
+def add_product(out, out_row, out_column, a, a_row, a_column, n_rows, w, w_column, width):
+    """Add rows of ``a`` times columns of ``w`` to rows of ``out``.
+
+    Rows of ``w`` and ``out`` are contiguous; ``a`` has any strides.
+    """
+    row, a_step, term = out.strides[0], a.strides[0], a.strides[1]
+    w_step, n_terms = w.strides[0], w.shape[0]
+    to = out.ctypes.data + out_row * row + out_column * SIZE
+    one = a.ctypes.data + a_row * a_step + a_column * term
+    other = w.ctypes.data + w_column * SIZE
+    for k in range(0, n_terms, TERMS):
+        n, x, b = min(TERMS, n_terms - k), one + k * term, other + k * w_step
+        j = 0
+        while j + COLUMNS <= width:
+            y, z = to + j * SIZE, b + j * SIZE
+            _add_columns(y, row, x, a_step, term, n_rows, z, w_step, n, COLUMNS)
+            j += COLUMNS
+        if j < width:
+            y, z = to + j * SIZE, b + j * SIZE
+            _add_rest(y, row, x, a_step, term, n_rows, z, w_step, n, width - j)
+
+
+def _rows_of(columns: Tensor) -> tuple[np.ndarray, Any]:
+    """Return the array that a tensor ``(N, M)`` is some columns of, and the first."""
+    if columns.stride(1) != 1 or columns.stride(0) < columns.shape[1]:
+        columns = columns.contiguous()
+    step, offset = columns.stride(0), columns.storage_offset()
+    first = offset % step
+    rows = columns.as_strided((len(columns), step), (step, 1), offset - first)
+    return rows.numpy(), first
+
+
+def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, as ``products.multiply``."""
+    shape = len(x), len(weight)
+    out = x.new_zeros(shape) if bias is None else bias.expand(shape).contiguous()
+    terms, width = weight.t().contiguous().numpy(), len(weight)
+    rows, first = _rows_of(x)
+    add_product(out.numpy(), 0, 0, rows, 0, first, len(x), terms, 0, width)
+    return out
+
+
+def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
+    """Return ``left.T @ right``, as ``products.multiply_rows``."""
+    out = left.new_zeros((right.shape[1], left.shape[1]))
+    rows, first = _rows_of(left)
+    terms = right.contiguous().numpy().T
+    add_product(out.numpy(), 0, 0, terms, 0, 0, len(terms), rows, first, left.shape[1])
+    return out.t().contiguous()

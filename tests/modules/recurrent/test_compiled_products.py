@@ -1,0 +1,93 @@
+"""Compiled products of small matrices against NumPy's in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+numba = pytest.importorskip("numba")
+products = pytest.importorskip("skrnn.modules.recurrent.compiled_products")
+
+
+def drawn(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 7, 8, 13, 21])
+@pytest.mark.parametrize("width", [1, 15, 16, 31, 32, 33, 80])
+@pytest.mark.parametrize("n_terms", [1, 5, 257])
+def test_a_product_is_added_to_its_rows_and_columns_alone(n_rows, width, n_terms):
+    out, w = drawn(n_rows + 2, width + 5), drawn(n_terms, width + 3)
+    a = drawn(n_rows + 1, n_terms + 4)
+    expected = out.astype(float)
+    expected[1 : n_rows + 1, 2 : width + 2] += (
+        a[1:, 3 : n_terms + 3].astype(float) @ w[:, 1 : width + 1]
+    )
+    products.add_product(out, 1, 2, a, 1, 3, n_rows, w, 1, width)
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=2e-5)
+
+
+def test_the_first_factor_may_have_any_strides():
+    a, w, out = drawn(40, 9), drawn(40, 35), np.zeros((9, 35), np.float32)
+    products.add_product(out, 0, 0, a.T, 0, 0, 9, w, 0, 35)
+    np.testing.assert_allclose(out, a.T.astype(float) @ w, rtol=1e-5, atol=1e-5)
+
+
+def test_a_row_has_the_same_bits_however_many_rows_there_are():
+    a, w = drawn(15, 70), drawn(70, 45)
+    together = np.zeros((15, 45), np.float32)
+    products.add_product(together, 0, 0, a, 0, 0, 15, w, 0, 45)
+    for first, last in ((0, 1), (3, 5), (4, 11), (14, 15)):
+        alone = np.zeros((last - first, 45), np.float32)
+        products.add_product(alone, 0, 0, a, first, 0, last - first, w, 0, 45)
+        np.testing.assert_array_equal(alone, together[first:last])
+
+
+def test_without_terms_nothing_is_added():
+    out = drawn(9, 40)
+    before = out.copy()
+    a, w = np.empty((9, 0), np.float32), np.empty((0, 40), np.float32)
+    products.add_product(out, 0, 0, a, 0, 0, 9, w, 0, 40)
+    np.testing.assert_array_equal(out, before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_reach_their_row_and_column_alone(value):
+    a, w, out = drawn(9, 6), drawn(6, 35), np.zeros((9, 35), np.float32)
+    a[4, 2] = value
+    w[3, 33] = value
+    products.add_product(out, 0, 0, a, 0, 0, 9, w, 0, 35)
+    finite = np.isfinite(out)
+    assert not finite[4].any()
+    assert not finite[:, 33].any()
+    assert finite[np.arange(9) != 4][:, np.arange(35) != 33].all()
+
+
+@pytest.mark.parametrize("bias", [None, torch.from_numpy(drawn(33))])
+@pytest.mark.parametrize("columns", [slice(None), slice(2, 19), slice(0, 40, 3)])
+def test_tensors_may_be_columns_of_others_or_transposed(bias, columns):
+    x = torch.from_numpy(drawn(21, 40))[:, columns]
+    weight = torch.from_numpy(drawn(x.shape[1], 33)).T
+    found = products.multiply(x, weight, bias)
+    torch.testing.assert_close(found, torch.nn.functional.linear(x, weight, bias))
+    right = torch.from_numpy(drawn(21, 34))[:, ::2]
+    found = products.multiply_rows(x, right)
+    torch.testing.assert_close(found, x.T @ right)
+    assert found.is_contiguous()
+
+
+def test_without_a_folder_for_the_cache_a_function_compiles_all_the_same(monkeypatch):
+    calls = []
+    njit = numba.njit
+
+    def refuse(cache=False, **options):
+        calls.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function 'double': no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(numba, "njit", refuse)
+    double = products.compiled(lambda x: 2 * x)
+    assert double(np.float32(3)) == 6
+    assert calls == [True, False]
