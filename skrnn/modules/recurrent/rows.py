@@ -19,7 +19,7 @@ from skrnn.modules.recurrent.cells import Cell
 #: two threads.
 ALL_THREADS = 1 << 18
 #: The same, from which two parts gain more on two cores: in torch's LSTM, in other kernels.
-TWO_PARTS, TWO_PACKED = 1 << 22, 1 << 19
+TWO_PARTS, TWO_PACKED = 1 << 20, 1 << 19
 #: The same, from which four parts lose little on two cores and gain on more.
 FOUR_PARTS = 1 << 23
 #: Rows times units of all steps below which a second thread does not pay for its call.
