@@ -277,8 +277,11 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     """Return ``left.T @ right``, as ``products.multiply_rows``."""
-    out = left.new_zeros((right.shape[1], left.shape[1]))
-    rows, first = _rows_of(left)
-    terms = right.contiguous().numpy().T
-    add_product(out.numpy(), 0, 0, terms, 0, 0, len(terms), rows, first, left.shape[1])
-    return out.t().contiguous()
+    if right.shape[1] < min(COLUMNS, left.shape[1]):  # few columns would fill no block
+        return multiply_rows(right, left).t().contiguous()
+    out = left.new_zeros((left.shape[1], right.shape[1]))
+    columns, first = _rows_of(left)
+    terms = columns[:, first : first + left.shape[1]].T
+    rows, start = _rows_of(right)
+    add_product(out.numpy(), 0, 0, terms, 0, 0, len(terms), rows, start, right.shape[1])
+    return out
