@@ -1,7 +1,7 @@
 """Test errors of ensembles, compared with those of their members.
 
-Run `python -m benchmarks.ensembles [--quick] [--parts ...] [--seeds ...]`. Everything but
-PLAID has default parameters.
+Run `python -m benchmarks.ensembles [--quick] [--parts ...] [--seeds ...]`. Parameters are
+the defaults but for PLAID and where two layers are named.
 """
 
 import re
@@ -66,6 +66,16 @@ SETS = CLASSIFICATION | {
     "SNIPS slots, F1": Set(load_snips_slots, {1: 0.947, 3: 0.953}, **ENTITIES),
     "EWT": Set(load_ewt, {1: 0.955, 3: 0.959}, kind=SequenceTagger),
     "W-NUT 2017, F1": Set(load_wnut17, {1: 0.20, 3: 0.22}, **ENTITIES),
+    "SNIPS slots, two layers, F1": Set(
+        load_snips_slots,
+        {1: 0.947, 3: 0.953},
+        {"scheme": "IOB2", "num_layers": 2},
+        SequenceTagger,
+        entity_f1_score,
+    ),
+    "EWT, two layers": Set(
+        load_ewt, {1: 0.955, 3: 0.959}, {"num_layers": 2}, SequenceTagger
+    ),
 }
 
 

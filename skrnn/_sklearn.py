@@ -4,7 +4,7 @@ A release of scikit-learn that moves or renames one of them breaks this file alo
 are made here too, with messages that fit on a line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -92,8 +92,10 @@ class SubclassOf(HasMethods):
         return f"a class of {self.base.__module__}.{self.base.__qualname__}"
 
 
-def check_scoring(estimator: object, scoring: Any) -> Any:
+def check_scoring(estimator: object, scoring: Any, more: Collection[str] = ()) -> Any:
     """Return the scorer of any ``scoring`` of scikit-learn.
+
+    ``more`` are names beside those of scikit-learn, for the message.
 
     Raises
     ------
@@ -115,18 +117,18 @@ def check_scoring(estimator: object, scoring: Any) -> Any:
         kinds = "a metric's name, a callable, a list or dict of those, or None"
     for place, metric in entries.items():
         if isinstance(metric, str):
-            _check_metric(place, metric)
+            _check_metric(place, metric, more)
         elif not callable(metric):
             raise TypeError(f"{place} must be {kinds}, got {type(metric).__name__}")
     return metrics.check_scoring(estimator, scoring)
 
 
-def _check_metric(place: str, name: str) -> None:
+def _check_metric(place: str, name: str, more: Collection[str]) -> None:
     """Raise a ValueError that names similar metrics unless ``name`` is one."""
     known = metrics.get_scorer_names()
     if name in known:
         return
-    similar = get_close_matches(name.lower(), known, cutoff=0.5)
+    similar = get_close_matches(name.lower(), [*more, *known], cutoff=0.5)
     initials = {each: "".join(word[0] for word in each.split("_")) for each in known}
     similar += [
         each
@@ -135,9 +137,10 @@ def _check_metric(place: str, name: str) -> None:
     ]
     meant = f"; did you mean {' or '.join(map(repr, similar[:4]))}?" if similar else ";"
     got = "" if repr(name) in place else f"={name[:80]!r}"
+    beside = f" beside {' and '.join(map(repr, more))}" if more else ""
     raise ValueError(
         f"{place}{got} is no metric of scikit-learn{meant} "
-        "sklearn.metrics.get_scorer_names() lists all"
+        f"sklearn.metrics.get_scorer_names() lists all{beside}"
     )
 
 

@@ -370,7 +370,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         name = self.scoring if isinstance(self.scoring, str) else ""
         if name in self._scorers:
             return self._scorers[name]()
-        return check_scoring(self, self.scoring)
+        return check_scoring(self, self.scoring, self._scorers)
 
     def _stopping_callbacks(
         self, held_out: CheckedData | None, schedule: str, stops: bool

@@ -978,6 +978,12 @@ def test_of_many_held_out_pairs_some_are_scored(X, y, monkeypatch):
     assert sizes == [9, 3]
 
 
+def test_a_metric_that_is_none_names_those_of_sacrebleu(X, y):
+    message = "did you mean 'bleu'.*get_scorer_names.. lists all beside 'bleu' and 'chrf'"
+    with pytest.raises(ValueError, match=message):
+        make_char(scoring="blue").fit(X, y)
+
+
 def test_without_sacrebleu_its_extra_is_named(X, y, monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
     with pytest.raises(
