@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from threading import Lock
 from typing import Any, NamedTuple
 
+from skrnn._optional import import_optional
 from skrnn._warnings import warn
 from skrnn.data.spacing import Spacing
 
@@ -301,13 +301,8 @@ def import_library() -> Any:
     ImportError
         If it is not installed.
     """
-    try:
-        return import_module("tokenizers")
-    except ImportError as error:
-        raise ImportError(
-            f'subwords (tokenizer="{BPE}", or a trained tokenizer) need the library '
-            'tokenizers: pip install "skrnn[subwords]"'
-        ) from error
+    caller = f'tokenizer="{BPE}", or a trained tokenizer,'
+    return import_optional("tokenizers", caller, "subwords")
 
 
 def is_of_library(tokenizer: object) -> bool:

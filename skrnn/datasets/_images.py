@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
+from skrnn._optional import import_optional
 from skrnn.datasets._folders import is_system_name
 
 
@@ -70,12 +71,7 @@ def read_image_folder(
     >>> [frames.shape for frames in X], y.tolist()
     ([(2, 4, 6), (1, 4, 6)], ['fall', 'rise'])
     """
-    try:
-        import PIL.Image
-    except ImportError as error:
-        raise ImportError(
-            'read_image_folder needs Pillow; pip install "skrnn[image]" brings it'
-        ) from error
+    images = import_optional("PIL.Image", "read_image_folder", "image")
     if size is not None:
         size = _check_size(size)
     X: list[NDArray[np.float32]] = []
@@ -87,7 +83,7 @@ def read_image_folder(
             for file in _entries(video):
                 if file.is_dir():
                     raise ValueError(f"{file} is a folder, expected an image")
-                frame = _read_image(PIL.Image, file, size, color)
+                frame = _read_image(images, file, size, color)
                 first = first or (file, frame.shape)
                 if frame.shape != first[1]:
                     raise ValueError(

@@ -16,6 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
+from skrnn._optional import import_optional
+
 N_PITCHES, DRUMS = 128, 9  # the channel of drums, counted from 0
 TICKS_PER_BEAT = 480
 FORMS = ("tokens", "notes", "roll")
@@ -101,7 +103,7 @@ def read_midi(
     if form not in FORMS:
         raise ValueError(f"form must be one of {list(FORMS)}, got {form!r}")
     check_scalar(steps_per_beat, "steps_per_beat", Integral, min_val=1)
-    mido = _import_mido("read_midi")
+    mido = import_optional("mido", "read_midi", "midi")
     try:
         file = mido.MidiFile(path, clip=True)
     except (EOFError, OSError, ValueError, IndexError, KeyError) as error:
@@ -188,7 +190,7 @@ def write_midi(
     if not notes:
         content = f"{len(piece)} rests" if len(piece) else "nothing"
         raise ValueError(f"piece holds {content}, expected at least one note")
-    mido = _import_mido("write_midi")
+    mido = import_optional("mido", "write_midi", "midi")
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(beats_per_minute)))
     track.append(mido.Message("program_change", program=int(program)))
@@ -203,16 +205,6 @@ def write_midi(
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT)
     file.tracks.append(track)
     file.save(path)
-
-
-def _import_mido(name: str) -> Any:
-    try:
-        import mido
-    except ImportError as error:
-        raise ImportError(
-            f'{name} needs mido; pip install "skrnn[midi]" installs it'
-        ) from error
-    return mido
 
 
 # --- reading -------------------------------------------------------------------------

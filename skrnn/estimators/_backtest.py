@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skrnn._optional import import_optional
 from skrnn._warnings import warn
 from skrnn.data.date_offsets import shown_time
 from skrnn.data.forecasting import CheckedWindows
@@ -74,12 +75,7 @@ class Backtest:
         ValueError
             If there is no such series.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                'Backtest.plot needs matplotlib; pip install "skrnn[plot]" brings it'
-            ) from error
+        plt = import_optional("matplotlib.pyplot", "Backtest.plot", "plot")
         labels = list(self._past)
         label = labels[0] if series is None else series
         if label not in self._past:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._optional import import_optional
 from skrnn.data.codecs import NO_TOKEN, EncodedSequences
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.ragged import RaggedArray, in_groups, object_array
@@ -46,7 +47,6 @@ from skrnn.generation.beam import beam_search
 from skrnn.generation.greedy import greedy_search
 from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.metrics import bleu_scorer, chrf_scorer, token_error_rate
-from skrnn.metrics._optional import import_optional
 from skrnn.modules.networks import TranslationNetwork
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.generation import GenerationConfig, sample_targets
@@ -64,12 +64,12 @@ SEARCH = (
 
 
 def _bleu_scorer() -> Any:
-    import_optional("sacrebleu.metrics")
+    import_optional("sacrebleu.metrics", 'scoring="bleu"', "metrics")
     return bleu_scorer
 
 
 def _chrf_scorer() -> Any:
-    import_optional("sacrebleu.metrics")
+    import_optional("sacrebleu.metrics", 'scoring="chrf"', "metrics")
     return chrf_scorer
 
 

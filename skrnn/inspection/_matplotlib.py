@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from skrnn._optional import import_optional
+
 #: Colours that people with any colour vision tell apart (Okabe & Ito 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: Colours of what raises a number and of what lowers it.
@@ -20,13 +22,7 @@ def import_pyplot(caller: str) -> Any:
     ImportError
         If matplotlib is absent; the message names the extra that brings it.
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f'{caller} needs matplotlib; pip install "skrnn[plot]" brings it'
-        ) from error
-    return plt
+    return import_optional("matplotlib.pyplot", caller, "plot")
 
 
 def get_axes(ax: Any, caller: str, figsize: tuple[float, float] = (6.4, 4.0)) -> Any:

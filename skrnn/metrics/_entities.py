@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from skrnn._optional import import_optional
 from skrnn.data.schemes import SCHEMES, entities, repair, split_tag
 from skrnn.data.steps import shown
-from skrnn.metrics._optional import import_optional
 from skrnn.metrics._pairing import Rows, check_rows, split_pair
 
 AVERAGES = ("micro", "macro", "weighted")
@@ -165,7 +165,7 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
     >>> report.loc["x", "f1-score"], report.loc["y", "recall"]
     (np.float64(1.0), np.float64(0.0))
     """
-    seqeval = import_optional("seqeval.metrics")
+    seqeval = import_optional("seqeval.metrics", "entity_report", "metrics")
     true, pred = _check_tags(y_true, y_pred, scheme)
     if not _any_entities(true, pred):
         raise ValueError(
@@ -180,7 +180,7 @@ def entity_report(y_true: Any, y_pred: Any, *, scheme: str | None = None) -> pd.
 def _entity_score(
     name: str, y_true: Any, y_pred: Any, scheme: str | None, average: str
 ) -> float:
-    seqeval = import_optional("seqeval.metrics")
+    seqeval = import_optional("seqeval.metrics", f"entity_{name}", "metrics")
     if average not in AVERAGES:
         raise ValueError(f"average must be one of {AVERAGES}, got {shown(average)}")
     true, pred = _check_tags(y_true, y_pred, scheme)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from skrnn._optional import import_optional
 from skrnn._warnings import warn
 from skrnn.data.steps import shown
 from skrnn.data.targets import check_weights
-from skrnn.metrics._optional import import_optional
 from skrnn.metrics._pairing import check_references, split_references
 
 #: Share of a script among the letters of references from which BLEU counts its characters.
@@ -198,7 +198,7 @@ def bleu_score(
     >>> round(bleu_score(["the cat sat on the mat"], ["the cat sat on the mat"]))
     100
     """
-    BLEU = import_optional("sacrebleu.metrics").BLEU
+    BLEU = import_optional("sacrebleu.metrics", "bleu_score", "metrics").BLEU
     names = ("auto", *BLEU.TOKENIZERS)
     if tokenize not in names:
         raise ValueError(f"tokenize must be one of {names}, got {shown(tokenize)}")
@@ -248,7 +248,7 @@ def chrf_score(y_true: Any, y_pred: Any, *, multiple_references: bool = False) -
     >>> chrf_score(["guten Tag"], ["guten Tag"])
     100.0
     """
-    CHRF = import_optional("sacrebleu.metrics").CHRF
+    CHRF = import_optional("sacrebleu.metrics", "chrf_score", "metrics").CHRF
     references, predictions = _texts(y_true, y_pred, multiple_references)
     return _corpus_score(CHRF(), references, predictions)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.onnx._optional import import_optional
+from skrnn._optional import import_optional
 
 #: Version of the operators; onnxruntime reads it since 1.14, and the IR since 1.12.
 OPSET, IR_VERSION = 17, 8
@@ -68,8 +68,8 @@ class Graph:
     """
 
     def __init__(self, name: str, quantize: str | None = None, prefix: str = ""):
-        self.helper = import_optional("onnx.helper")
-        self.numpy_helper = import_optional("onnx.numpy_helper")
+        self.helper = import_optional("onnx.helper", "skrnn.onnx", "onnx")
+        self.numpy_helper = import_optional("onnx.numpy_helper", "skrnn.onnx", "onnx")
         self.name, self.quantize, self.prefix = name, quantize, prefix
         self.nodes: list[Any] = []
         self.inputs: dict[str, Any] = {}

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from skrnn._optional import import_optional
 from skrnn.data.documents import read_document
 from skrnn.onnx._format import FORMAT, KEY, MAIN
-from skrnn.onnx._optional import import_optional
 from skrnn.onnx._predictors import PREDICTORS, Predictor
 
 #: What a document of ``FORMAT`` has beside its version.
@@ -104,7 +104,7 @@ def open_session(path: str, n_threads: int | None) -> Any:
     ValueError
         If it holds no model.
     """
-    runtime = import_optional("onnxruntime")
+    runtime = import_optional("onnxruntime", "skrnn.onnx", "onnx")
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path!r}")
     options = runtime.SessionOptions()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._optional import import_optional
 from skrnn.data.documents import CLASSES, write_document
 from skrnn.data.steps import shown
 from skrnn.data.targets import (
@@ -28,7 +29,6 @@ from skrnn.onnx._cells import CELLS
 from skrnn.onnx._format import FORMAT, KEY, MAIN
 from skrnn.onnx._graph import Weights
 from skrnn.onnx._networks import graphs_of, has_graphs
-from skrnn.onnx._optional import import_optional
 from skrnn.onnx._paths import FORBIDDEN
 from skrnn.onnx._runtime import digest_of, path_of_part
 
@@ -103,7 +103,7 @@ def to_onnx(
     ...     load(path).predict(["not bad", "bad"]).tolist()
     ['+', '-']
     """
-    import_optional("onnx")
+    import_optional("onnx", "skrnn.onnx", "onnx")
     check_is_fitted(estimator)
     targets = type(vars(estimator).get("_targets"))
     network = estimator.net_.module_ if targets in OPTIONS else None

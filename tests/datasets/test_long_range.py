@@ -73,7 +73,8 @@ def test_no_blank_may_lie_between_symbols_and_marker():
 
 @pytest.mark.parametrize("n_cues", [2, 3])
 def test_the_class_of_temporal_order_is_its_cues_in_order(n_cues):
-    X, y = make_temporal_order(400, n_cues=n_cues, min_steps=10, max_steps=60)
+    lengths = {"min_steps": 10, "max_steps": 60}
+    X, y = make_temporal_order(400, n_cues=n_cues, **lengths, random_state=0)
     assert set(map(len, X)) == set(range(10, 61))
     assert len(set(y)) == 2**n_cues
     for steps, label in zip(X, y, strict=True):

@@ -987,7 +987,7 @@ def test_a_metric_that_is_none_names_those_of_sacrebleu(X, y):
 def test_without_sacrebleu_its_extra_is_named(X, y, monkeypatch):
     monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
     with pytest.raises(
-        ImportError, match=r'needs sacrebleu: pip install "skrnn\[metrics\]"'
+        ImportError, match=r'="bleu" needs sacrebleu; pip install "skrnn\[metrics\]"'
     ):
         make_char(scoring="bleu").fit(X, y, X_val=X, y_val=y)
 

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from sklearn.base import clone, is_classifier
 
-from skrnn import Seq2SeqTransformer, SequenceClassifier
-from skrnn.onnx import _optional, load, to_onnx
+from skrnn import Seq2SeqTransformer, SequenceClassifier, _optional
+from skrnn.onnx import load, to_onnx
 
 X, Y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
 
@@ -120,7 +120,7 @@ def test_a_missing_package_names_the_extra(model, path, monkeypatch, package):
 
     monkeypatch.setattr(_optional, "import_module", missing)
     with pytest.raises(
-        ImportError, match=rf'needs {package}: pip install "skrnn\[onnx\]"'
+        ImportError, match=rf'needs {package}; pip install "skrnn\[onnx\]"'
     ):
         to_onnx(model, path) if package == "onnx" else load(path)
 
