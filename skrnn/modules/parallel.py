@@ -295,7 +295,7 @@ def run_parts(calls: Sequence[Callable[[], T]]) -> list[T]:
     They are parts of one operation. Where the network's layers use the threads of OpenMP,
     each call uses them, elsewhere the calls run side by side.
     """
-    if _state.used_openmp and not _state.used_pieces:
+    if len(calls) > 1 and _state.used_openmp and not _state.used_pieces:
         return _run_with_all_threads(calls)
     return run_side_by_side(calls)
 
@@ -307,7 +307,7 @@ def _has_free_threads() -> bool:
 
 def _run_pieces(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of all calls side by side; OpenMP's threads rest from now on."""
-    _state.used_pieces = True
+    _state.used_pieces = _state.used_pieces or _has_free_threads()
     return run_side_by_side(calls)
 
 
@@ -345,13 +345,16 @@ def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
     grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
     context = copy_context()
 
+    used = _state.used_pieces, _state.used_openmp
+
     def run() -> T:
-        before, _state.n_threads = _state.n_threads, n_threads
+        before = _state.n_threads, _state.used_pieces, _state.used_openmp
+        _state.n_threads, (_state.used_pieces, _state.used_openmp) = n_threads, used
         try:
             with torch.inference_mode(inference), torch.set_grad_enabled(grad):
                 return context.run(call)
         finally:
-            _state.n_threads = before
+            _state.n_threads, _state.used_pieces, _state.used_openmp = before
 
     return run
 

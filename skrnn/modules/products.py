@@ -23,9 +23,11 @@ from skrnn.modules.parallel import run_parts, run_side_by_side
 #: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
 #: gain what that costs.
 MIN_MULTIPLICATIONS = 1 << 22
-#: Rows are rounded to multiples of a number, so that batches of many sizes share a kernel: to
-#: so many at least, and to so many numbers at most between a power of two and the next.
-MIN_STEP, MAX_STEPS = 32, 8
+#: The number of rows is rounded to a multiple of this one, or of a share of the power of two
+#: below it, so that batches of many sizes have a compiled kernel in common.
+ROW_MULTIPLE, ROW_SHARE = 32, 8
+#: Terms of a sum from which oneDNN may divide it between threads.
+MAX_TERMS = 1 << 13
 #: Multiplications from which two halves gain on two cores.
 MIN_SPLIT = 1 << 24
 #: What ``precision`` may be.
@@ -77,9 +79,9 @@ def _is_faster(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-def _step(n_rows: int) -> int:
-    """Return what the number of rows of a kernel is a multiple of, near this number."""
-    return max(MIN_STEP, (1 << n_rows.bit_length() - 1) // MAX_STEPS)
+def _row_multiple(n_rows: int) -> int:
+    """Return what a number of rows, at least 1, is rounded to a multiple of."""
+    return max(ROW_MULTIPLE, (1 << n_rows.bit_length() - 1) // ROW_SHARE)
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -95,15 +97,17 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns
     -------
     products : tensor of shape (N, M)
+        It may be the first rows of a larger tensor.
     """
     if not _is_faster(x, weight):
         return _linear(x, weight, bias)
+    bias = None if bias is None else bias.contiguous()  # oneDNN reads it as if it were
     n_rows, n_terms = x.shape
-    rest = n_rows % _step(n_rows)
+    rest = n_rows % _row_multiple(n_rows)
     if not rest:
         return _LINEAR(x, weight, bias, "none", [], "")
-    if n_terms <= len(weight):
-        padded = x.new_zeros((n_rows - rest + _step(n_rows), n_terms))
+    if n_terms <= len(weight) or rest == n_rows:
+        padded = x.new_zeros((n_rows - rest + _row_multiple(n_rows), n_terms))
         padded[:n_rows] = x
         return _LINEAR(padded, weight, bias, "none", [], "")[:n_rows]
     products = x.new_empty((n_rows, len(weight)))
@@ -124,7 +128,7 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     -------
     products : tensor of shape (M, K)
     """
-    n_rows = len(left) - len(left) % _step(len(left))
+    n_rows = len(left) - len(left) % _row_multiple(len(left))
     dense = left.is_contiguous() and right.is_contiguous()
     if not dense or not n_rows or not _is_faster(left.T, right.T):
         return (right.T @ left).T.contiguous()  # six times as fast where K is small
@@ -135,20 +139,26 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
 
 
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``multiply(x, weight, bias)``, by several threads in training."""
+    """Return ``multiply(x, weight, bias)``, by several threads in training.
+
+    Two halves of the rows are computed, whatever the number of threads.
+    """
     if not _is_split(x, weight):
         return multiply(x, weight, bias)
-    run = run_parts if _is_faster(x[::2], weight) else run_side_by_side
+    same_bits = _is_faster(x[::2], weight) and x.shape[1] < MAX_TERMS
+    run = run_parts if same_bits else run_side_by_side
     return torch.cat(run([partial(multiply, h, weight, bias) for h in x.tensor_split(2)]))
 
 
 def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:
-    """Return ``multiply_rows(left, right)``, by several threads in training."""
+    """Return ``multiply_rows(left, right)``, by several threads in training.
+
+    The sums over two halves of the rows are added, whatever the number of threads.
+    """
     if not _is_split(left, right.T):
         return multiply_rows(left, right)
-    run = run_parts if _is_faster(left[::2], right.T) else run_side_by_side
     halves = zip(left.tensor_split(2), right.tensor_split(2), strict=True)
-    one, other = run([partial(multiply_rows, *half) for half in halves])
+    one, other = run_side_by_side([partial(multiply_rows, *half) for half in halves])
     return one.add_(other)
 
 
@@ -164,7 +174,9 @@ class _Affine(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return ``(N, M)``."""
         ctx.save_for_backward(x, weight)
-        return multiply_large(x, weight, bias)
+        products = multiply_large(x, weight, bias)
+        # a view of what a function made could not be changed in place
+        return products.clone() if products._is_view() else products
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -23,7 +23,7 @@ MIN_TABLE = 1 << 19
 #: at a multiple of ``ALIGNED``.
 MIN_SHARED, MIN_CUT, ALIGNED = 1 << 18, 1 << 14, 64
 #: A weight, its gradient, its two moments and the count of its updates.
-Row = tuple[Any, ...]
+Update = tuple[Any, ...]
 #: Updates after which momentum moves a row no further: 0.9 ** 256 is 2e-12.
 MAX_MOMENTUM = 256
 
@@ -159,19 +159,20 @@ class Table:
         self.last.index_fill_(0, rows, self.missed.count)
 
 
-def _parts_of(rows: list[Row]) -> list[list[Row]]:
-    """Return the rows of an update: all, or two parts of many weights, of like size."""
-    if sum(row[0].numel() for row in rows) < MIN_SHARED:
-        return [rows]
+def _parts_of(updates: list[Update]) -> list[list[Update]]:
+    """Return all updates as one, or those of many weights on a CPU as two of like size."""
+    on_cpu = all(weight.device.type == "cpu" for weight, *_ in updates)
+    if not on_cpu or sum(weight.numel() for weight, *_ in updates) < MIN_SHARED:
+        return [updates]
     first, second = [], []
-    for *values, step in rows:
+    for *values, step in updates:
         if values[0].numel() < MIN_CUT or not all(x.is_contiguous() for x in values):
             second.append((*values, step))
             continue
         cut = values[0].numel() // 2 // ALIGNED * ALIGNED
         first.append((*(x.view(-1)[:cut] for x in values), step))
         second.append((*(x.view(-1)[cut:] for x in values), step))
-    return [first, second]
+    return [part for part in (first, second) if part]
 
 
 class Adam(Optimizer):
@@ -282,17 +283,17 @@ class Adam(Optimizer):
             amsgrad=False,
             maximize=False,
         )
-        rows = [
+        updates = [
             (weight, weight.grad, state["exp_avg"], state["exp_avg_sq"], state["step"])
             for weight, state in zip(weights, states, strict=True)
         ]
 
-        def compute(rows: list[Row]) -> None:
-            *values, steps = map(list, zip(*rows, strict=True))
+        def compute(updates: list[Update]) -> None:
+            *values, steps = map(list, zip(*updates, strict=True))
             with torch.no_grad():
                 update(*values, [], steps)
 
-        run_parts([partial(compute, part) for part in _parts_of(rows)])
+        run_parts([partial(compute, part) for part in _parts_of(updates)])
 
     def _update_rows(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         """Update the rows of tables that have a gradient."""

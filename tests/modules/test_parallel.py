@@ -14,6 +14,7 @@ from skrnn.modules import parallel
 from skrnn.modules.parallel import (
     Piece,
     one_thread_each,
+    run_parts,
     side_by_side,
     with_all_threads,
 )
@@ -227,6 +228,24 @@ def test_a_piece_with_all_threads_has_them_forward_and_backward():
         assert in_new_thread(torch.get_num_threads) == 2
     assert counts == [2, 2]
     assert x.grad.item() == 1.0
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_parts_of_an_operation_run_in_the_threads_that_the_layers_use():
+    def threads():
+        return torch.get_num_threads(), threading.get_ident()
+
+    me, x = threading.get_ident(), torch.zeros(1)
+    with one_thread_each():
+        assert {n_threads for n_threads, _ in run_parts([threads] * 2)} == {1}
+        with_all_threads(Piece(torch.sin, (x,)))
+        assert run_parts([threads] * 2) == [(2, me)] * 2
+        assert run_parts([threads]) == [(1, me)]
+        side_by_side([Piece(torch.sin, (x,))] * 2)
+        assert {n_threads for n_threads, _ in run_parts([threads] * 2)} == {1}
+        assert with_all_threads(Piece(torch.get_num_threads, ())) == 1
+    with one_thread_each():
+        assert with_all_threads(Piece(torch.get_num_threads, ())) == 2
 
 
 @pytest.mark.usefixtures("two_threads")

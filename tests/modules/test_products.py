@@ -7,7 +7,14 @@ import torch
 from torch.nn import functional as F
 
 from skrnn.modules import products
-from skrnn.modules.products import affine, multiply, products_in
+from skrnn.modules.products import (
+    affine,
+    multiply,
+    multiply_large,
+    multiply_large_rows,
+    multiply_rows,
+    products_in,
+)
 
 
 def transposed(x):
@@ -47,6 +54,34 @@ def test_gradients_equal_those_of_torch(sizes, with_bias, generator):
         for function in (affine, F.linear)
     )
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_rows", [1, 20, 31, 32, 33, 300, 1000])
+@pytest.mark.parametrize(("n_terms", "width"), [(7, 90), (90, 7)])
+def test_any_number_of_rows_has_its_products(n_rows, n_terms, width, monkeypatch):
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(products, "MIN_SPLIT", 1)
+    x, weight = torch.randn(n_rows, n_terms), torch.randn(width, n_terms)
+    for function in (multiply, multiply_large):
+        torch.testing.assert_close(
+            function(x, weight, weight[:, 0]),
+            F.linear(x, weight, weight[:, 0]),
+            rtol=1e-5,
+            atol=1e-4,
+        )
+    right = torch.randn(n_rows, width)
+    for function in (multiply_rows, multiply_large_rows):
+        found = function(x, right)
+        torch.testing.assert_close(found, x.T @ right, rtol=1e-5, atol=1e-4)
+        assert found.is_contiguous()
+
+
+def test_products_of_a_layer_may_be_changed_in_place(monkeypatch):
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    for n_rows in (32, 33):
+        x = torch.randn(n_rows, 5, requires_grad=True)
+        affine(x, torch.randn(6, 5)).add_(1).sum().backward()
+        assert x.grad.any()
 
 
 def test_frozen_arguments_get_no_gradient(generator):

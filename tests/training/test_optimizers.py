@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
-from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.parallel import Piece, one_thread_each, with_all_threads
 from skrnn.training import optimizers
 from skrnn.training.optimizers import MAX_MOMENTUM, Adam, AdamW
 
@@ -110,15 +110,21 @@ def test_whole_weights_equal_those_of_torch_exactly(kind, rng):
 
 
 @KINDS
-def test_updates_by_several_threads_have_the_same_bits(kind, rng, monkeypatch):
+@pytest.mark.parametrize("size", [70_001, 9_001])  # cut, not cut
+@pytest.mark.parametrize("openmp", [False, True])
+def test_updates_by_several_threads_have_the_same_bits(
+    kind, size, openmp, rng, monkeypatch
+):
     monkeypatch.setattr(optimizers, "MIN_SHARED", 1)
-    values, gradients = rng.normal(size=(2, 3, 70_001)).astype(np.float32)
+    values, gradients = rng.normal(size=(2, 3, size)).astype(np.float32)
     before, found = torch.get_num_threads(), []
     for n_threads in (1, 2):
         torch.set_num_threads(n_threads)
         weights = [torch.from_numpy(value.copy()).requires_grad_() for value in values]
         optimizer = kind(weights, lr=0.1, weight_decay=0.1)
         with one_thread_each():
+            if openmp:
+                with_all_threads(Piece(torch.sin, (torch.zeros(1),)))
             for _ in range(2):
                 for weight, gradient in zip(weights, gradients, strict=True):
                     weight.grad = torch.from_numpy(gradient)

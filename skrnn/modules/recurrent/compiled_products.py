@@ -6,6 +6,9 @@ the memory serves many multiplications. numba's own loops do not keep it there, 
 is written in LLVM's language, which knows vectors.
 
 Each row is the same sum in the same order however many rows there are.
+
+numba keeps what it compiled by the age of a function's own file: after a change here, delete
+the ``*.nbi`` files of ``compiled_kernels``, which has these functions inside.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-import numpy as np
+import torch
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import types
@@ -22,7 +25,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
 
-WIDE = bool(get_host_cpu_features().get("avx512f"))
+try:
+    WIDE = bool(get_host_cpu_features().get("avx512f"))
+except RuntimeError:  # LLVM does not know
+    WIDE = False
 #: Numbers of a vector, and columns of a block: as many as registers hold with its rows.
 LANES = 16 if WIDE else 8
 COLUMNS = 2 * LANES
@@ -47,8 +53,8 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(**options)(function)
 
 
-class _Writer:
-    """Writes a block of a product in LLVM's language."""
+class _BlockBuilder:
+    """Adds the instructions of a block to a function of LLVM."""
 
     def __init__(self, builder: Any, n_columns: Any = None):
         self.builder = builder
@@ -120,10 +126,6 @@ class _Writer:
         function = self._function(f"llvm.fmuladd.v{LANES}f32", VECTOR, *[VECTOR] * 3)
         return self.builder.call(function, [one, other, total])
 
-    def add(self, address: Any, offset: Any) -> Any:
-        """Return an address plus an offset."""
-        return self.builder.add(address, offset)
-
     def phi(self, kind: Any, start: Any, before: Any) -> Any:
         """Return a variable of a loop."""
         value = self.builder.phi(kind)
@@ -141,18 +143,18 @@ def _make_block(n_rows: int, is_whole: bool) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         out, out_row, a, a_row, a_term, b, b_term, n_terms, n_columns = arguments
-        write = _Writer(builder, None if is_whole else n_columns)
+        emit = _BlockBuilder(builder, None if is_whole else n_columns)
         places = [
             (
-                write.add(
-                    out, write.add(builder.mul(out_row, ADDRESS(i)), ADDRESS(shift))
+                builder.add(
+                    out, builder.add(builder.mul(out_row, ADDRESS(i)), ADDRESS(shift))
                 ),
                 j,
             )
             for i in range(n_rows)
             for j, shift in enumerate((0, SIZE * LANES))
         ]
-        starts = [write.load(*place) for place in places]
+        starts = [emit.load(*place) for place in places]
         rows = [builder.mul(a_row, ADDRESS(i)) for i in range(n_rows)]
         before = builder.block
         loop = builder.append_basic_block("terms")
@@ -161,32 +163,30 @@ def _make_block(n_rows: int, is_whole: bool) -> Any:
         builder.cbranch(some, loop, after)
 
         builder.position_at_end(loop)
-        k, at_a, at_b = (
-            write.phi(ADDRESS, start, before) for start in (ADDRESS(0), a, b)
-        )
-        totals = [write.phi(VECTOR, start, before) for start in starts]
+        k, at_a, at_b = (emit.phi(ADDRESS, start, before) for start in (ADDRESS(0), a, b))
+        totals = [emit.phi(VECTOR, start, before) for start in starts]
         others = [
-            write.load(write.add(at_b, ADDRESS(SIZE * LANES * j)), j) for j in range(2)
+            emit.load(builder.add(at_b, ADDRESS(SIZE * LANES * j)), j) for j in range(2)
         ]
         added = []
         for i, row in enumerate(rows):
-            one = write.load_everywhere(write.add(at_a, row))
+            one = emit.load_everywhere(builder.add(at_a, row))
             for j, other in enumerate(others):
-                added.append(write.add_product(totals[2 * i + j], one, other))
-        following = write.add(k, ADDRESS(1))
+                added.append(emit.add_product(totals[2 * i + j], one, other))
+        following = builder.add(k, ADDRESS(1))
         k.add_incoming(following, loop)
-        at_a.add_incoming(write.add(at_a, a_term), loop)
-        at_b.add_incoming(write.add(at_b, b_term), loop)
+        at_a.add_incoming(builder.add(at_a, a_term), loop)
+        at_b.add_incoming(builder.add(at_b, b_term), loop)
         for total, value in zip(totals, added, strict=True):
             total.add_incoming(value, loop)
         builder.cbranch(builder.icmp_signed("<", following, n_terms), loop, after)
 
         builder.position_at_end(after)
-        results = [write.phi(VECTOR, start, before) for start in starts]
+        results = [emit.phi(VECTOR, start, before) for start in starts]
         for result, value in zip(results, added, strict=True):
             result.add_incoming(value, loop)
         for result, place in zip(results, places, strict=True):
-            write.store(result, *place)
+            emit.store(result, *place)
         return context.get_dummy_value()
 
     @intrinsic
@@ -200,35 +200,36 @@ def _make_block(n_rows: int, is_whole: bool) -> Any:
 
 #: Eight rows by two vectors need as many registers as wide processors have.
 N_ROWS = 8 if WIDE else 4
-_most, _four, _two, _one = (_make_block(n, True) for n in (N_ROWS, 4, 2, 1))
-_most_cut, _one_cut = (_make_block(n, False) for n in (N_ROWS, 1))
+_all_rows, _two_rows, _one_row = (_make_block(n, True) for n in (N_ROWS, 2, 1))
+_four_rows = _make_block(4, True) if WIDE else _all_rows
+_all_rows_cut, _one_row_cut = (_make_block(n, False) for n in (N_ROWS, 1))
 
 
 @compiled
 def _add_columns(out, out_row, a, a_row, a_term, n_rows, b, b_term, n_terms, n):
     """Add the product for as many columns as a block has."""
     for _ in range(n_rows // N_ROWS):
-        _most(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        _all_rows(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
         out, a = out + N_ROWS * out_row, a + N_ROWS * a_row
     rest = n_rows % N_ROWS
     if rest & 4:
-        _four(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        _four_rows(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
         out, a = out + 4 * out_row, a + 4 * a_row
     if rest & 2:
-        _two(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        _two_rows(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
         out, a = out + 2 * out_row, a + 2 * a_row
     if rest & 1:
-        _one(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        _one_row(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
 
 
 @compiled
 def _add_rest(out, out_row, a, a_row, a_term, n_rows, b, b_term, n_terms, n):
     """Add the product for ``n`` columns, fewer than a block has."""
     for _ in range(n_rows // N_ROWS):
-        _most_cut(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        _all_rows_cut(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
         out, a = out + N_ROWS * out_row, a + N_ROWS * a_row
     for _ in range(n_rows % N_ROWS):
-        _one_cut(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
+        _one_row_cut(out, out_row, a, a_row, a_term, b, b_term, n_terms, n)
         out, a = out + out_row, a + a_row
 
 
@@ -255,33 +256,26 @@ def add_product(out, out_row, out_column, a, a_row, a_column, n_rows, w, w_colum
             _add_rest(y, row, x, a_step, term, n_rows, z, w_step, n, width - j)
 
 
-def _rows_of(columns: Tensor) -> tuple[np.ndarray, Any]:
-    """Return the array that a tensor ``(N, M)`` is some columns of, and the first."""
-    if columns.stride(1) != 1 or columns.stride(0) < columns.shape[1]:
-        columns = columns.contiguous()
-    step, offset = columns.stride(0), columns.storage_offset()
-    first = offset % step
-    rows = columns.as_strided((len(columns), step), (step, 1), offset - first)
-    return rows.numpy(), first
-
-
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x @ weight.T + bias``, as ``products.multiply``."""
-    shape = len(x), len(weight)
-    out = x.new_zeros(shape) if bias is None else bias.expand(shape).contiguous()
-    terms, width = weight.t().contiguous().numpy(), len(weight)
-    rows, first = _rows_of(x)
-    add_product(out.numpy(), 0, 0, rows, 0, first, len(x), terms, 0, width)
+    n_rows, width = len(x), len(weight)
+    out = x.new_zeros((n_rows, width))
+    if bias is not None:
+        out += bias
+    terms = weight.t().contiguous().numpy()
+    add_product(out.numpy(), 0, 0, x.numpy(), 0, 0, n_rows, terms, 0, width)
     return out
 
 
 def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     """Return ``left.T @ right``, as ``products.multiply_rows``."""
-    if right.shape[1] < min(COLUMNS, left.shape[1]):  # few columns would fill no block
+    width = right.shape[1]
+    if width < min(COLUMNS, left.shape[1]):  # few columns would fill no block
         return multiply_rows(right, left).t().contiguous()
-    out = left.new_zeros((left.shape[1], right.shape[1]))
-    columns, first = _rows_of(left)
-    terms = columns[:, first : first + left.shape[1]].T
-    rows, start = _rows_of(right)
-    add_product(out.numpy(), 0, 0, terms, 0, 0, len(terms), rows, start, right.shape[1])
+    if right.stride(1) != 1:
+        right = right.clone(memory_format=torch.contiguous_format)
+    out = left.new_zeros((left.shape[1], width))
+    add_product(
+        out.numpy(), 0, 0, left.t().numpy(), 0, 0, len(out), right.numpy(), 0, width
+    )
     return out

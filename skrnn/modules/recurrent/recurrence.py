@@ -75,7 +75,7 @@ def recur(
 
     Parameters
     ----------
-    kernel : tuple of functions
+    kernel : Kernel
         A row of ``current_kernels``.
     steps : Steps
         In the order in which they are read.

@@ -65,16 +65,34 @@ def test_values_that_are_not_finite_reach_their_row_and_column_alone(value):
 
 
 @pytest.mark.parametrize("bias", [None, torch.from_numpy(drawn(33))])
+@pytest.mark.parametrize("n_rows", [1, 21])
 @pytest.mark.parametrize("columns", [slice(None), slice(2, 19), slice(0, 40, 3)])
-def test_tensors_may_be_columns_of_others_or_transposed(bias, columns):
-    x = torch.from_numpy(drawn(21, 40))[:, columns]
+def test_tensors_may_be_columns_of_others_or_transposed(bias, n_rows, columns):
+    x = torch.from_numpy(drawn(n_rows, 40))[:, columns]
+    before = None if bias is None else bias.clone()
     weight = torch.from_numpy(drawn(x.shape[1], 33)).T
     found = products.multiply(x, weight, bias)
     torch.testing.assert_close(found, torch.nn.functional.linear(x, weight, bias))
-    right = torch.from_numpy(drawn(21, 34))[:, ::2]
-    found = products.multiply_rows(x, right)
-    torch.testing.assert_close(found, x.T @ right)
-    assert found.is_contiguous()
+    assert bias is None or torch.equal(bias, before)
+    for width in (34, 80):
+        right = torch.from_numpy(drawn(n_rows, width))[:, ::2]
+        found = products.multiply_rows(x, right)
+        torch.testing.assert_close(found, x.T @ right)
+        assert found.is_contiguous()
+
+
+def test_tensors_may_begin_anywhere_in_their_memory():
+    left = torch.from_numpy(drawn(2003))[3:].view(50, 40)
+    right = torch.from_numpy(drawn(13)).as_strided((2, 3), (10, 1))
+    for one, other in (
+        (left, left),
+        (left[:2], right),
+        (left[:1].expand(1, 40), left[:1]),
+    ):
+        found = products.multiply_rows(one, other)
+        torch.testing.assert_close(found, one.T @ other, rtol=1e-5, atol=1e-5)
+        found = products.multiply(one, torch.ones(2, 40))
+        torch.testing.assert_close(found, one @ torch.ones(40, 2), rtol=1e-5, atol=1e-5)
 
 
 def test_without_a_folder_for_the_cache_a_function_compiles_all_the_same(monkeypatch):

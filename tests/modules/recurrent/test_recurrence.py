@@ -112,6 +112,20 @@ def test_compiled_kernels_equal_plain_ones(kernel, direction, use, generator):
 
 
 @pytest.mark.parametrize("kernel", sorted(plain_kernels.KERNELS))
+def test_one_row_leaves_the_weights_as_they_are(kernels, kernel, generator):
+    n_blocks = {"gru": 3, "mingru": 2}.get(kernel, 1)
+    weights = [torch.randn(n_blocks * 5, n) for n in (4, 5)]
+    weights += [torch.randn(n_blocks * 5) for _ in range(2)]
+    if kernel == "mingru":
+        weights[1] = weights[3] = None
+    before = [None if w is None else w.clone() for w in weights]
+    steps = Packing(torch.tensor([1]), 1).forward
+    recur(kernels[kernel], steps, torch.randn(1, 4), torch.zeros(1, 5), *weights)
+    for weight, former in zip(weights, before, strict=True):
+        assert weight is None or torch.equal(weight, former)
+
+
+@pytest.mark.parametrize("kernel", sorted(plain_kernels.KERNELS))
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_values_that_are_not_finite_pass(kernels, kernel, value, generator):
     n_blocks = {"gru": 3, "mingru": 2}.get(kernel, 1)
