@@ -32,7 +32,7 @@ from ._report import (
 )
 
 #: Epochs of the runs that try to match CRFsuite on the validation file.
-SHORT_RUNS = (3, 5, 8, 12)
+SHORT_RUNS = (3, 4, 5, 8, 12)
 
 
 @dataclass(frozen=True)
