@@ -95,6 +95,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)  # a fork after work in several threads hangs
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background ignores it
     chance = random.Random(options.seed)
     names, good = list(FITS), 0
     for i in range(options.interrupts):
