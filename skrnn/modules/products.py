@@ -22,7 +22,7 @@ from skrnn.modules.parallel import run_parts, run_side_by_side
 
 #: Multiplications below which oneDNN, which compiles a kernel for each new shape, does not
 #: gain what that costs.
-MIN_MULTIPLICATIONS = 1 << 22
+MIN_MULTIPLICATIONS = 1 << 24
 #: The number of rows is rounded to a multiple of this one, or of a share of the power of two
 #: below it, so that batches of many sizes have a compiled kernel in common.
 ROW_MULTIPLE, ROW_SHARE = 32, 8
@@ -132,10 +132,10 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     dense = left.is_contiguous() and right.is_contiguous()
     if not dense or not n_rows or not _is_faster(left.T, right.T):
         return (right.T @ left).T.contiguous()  # six times as fast where K is small
-    products = _LINEAR(right[:n_rows].T, left[:n_rows].T, None, "none", [], "")
+    products = _LINEAR(left[:n_rows].T, right[:n_rows].T, None, "none", [], "")
     if n_rows < len(left):
-        products.addmm_(right[n_rows:].T, left[n_rows:])
-    return products.T.contiguous()
+        products.addmm_(left[n_rows:].T, right[n_rows:])
+    return products
 
 
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
