@@ -80,7 +80,7 @@ def _is_faster(x: Tensor, weight: Tensor) -> bool:
 
 
 def _row_multiple(n_rows: int) -> int:
-    """Return what a number of rows, at least 1, is rounded to a multiple of."""
+    """Return the divisor of rounded numbers of rows near this one, at least 1."""
     return max(ROW_MULTIPLE, (1 << n_rows.bit_length() - 1) // ROW_SHARE)
 
 

@@ -30,17 +30,17 @@ try:
 except RuntimeError:  # LLVM does not know
     WIDE = False
 #: Numbers of a vector, and columns of a block: as many as registers hold with its rows.
-LANES = 16 if WIDE else 8
-COLUMNS = 2 * LANES
+VECTOR_LENGTH = 16 if WIDE else 8
+COLUMNS = 2 * VECTOR_LENGTH
 #: Terms of a block of the second factor, which stays in the nearest cache.
 TERMS = 256
 #: Bytes of a float32.
 SIZE = 4
 
 NUMBER, ADDRESS = ir.FloatType(), ir.IntType(64)
-VECTOR = ir.VectorType(NUMBER, LANES)
-FLAGS = ir.VectorType(ir.IntType(1), LANES)
-INDICES = ir.VectorType(ir.IntType(32), LANES)
+VECTOR = ir.VectorType(NUMBER, VECTOR_LENGTH)
+FLAGS = ir.VectorType(ir.IntType(1), VECTOR_LENGTH)
+INDICES = ir.VectorType(ir.IntType(32), VECTOR_LENGTH)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -61,19 +61,19 @@ class _BlockBuilder:
         #: Of each vector, which of its columns there are; None where all are.
         self.masks: list[Any] = [None, None]
         if n_columns is not None:
-            self.masks = [self._mask(n_columns, LANES * j) for j in range(2)]
+            self.masks = [self._mask(n_columns, VECTOR_LENGTH * j) for j in range(2)]
 
     def _mask(self, n_columns: Any, first: int) -> Any:
-        lanes = ir.Constant(INDICES, list(range(first, first + LANES)))
+        columns = ir.Constant(INDICES, list(range(first, first + VECTOR_LENGTH)))
         number = self.builder.trunc(n_columns, ir.IntType(32))
-        return self.builder.icmp_signed("<", lanes, self._spread(number, INDICES))
+        return self.builder.icmp_signed("<", columns, self._spread(number, INDICES))
 
     def _spread(self, value: Any, kind: Any) -> Any:
         """Return a vector of one value."""
         nothing = ir.Constant(kind, ir.Undefined)
         first = self.builder.insert_element(nothing, value, ir.IntType(32)(0))
         return self.builder.shuffle_vector(
-            first, nothing, ir.Constant(INDICES, [0] * LANES)
+            first, nothing, ir.Constant(INDICES, [0] * VECTOR_LENGTH)
         )
 
     def _function(self, name: str, returned: Any, *arguments: Any) -> Any:
@@ -89,14 +89,14 @@ class _BlockBuilder:
         if self.masks[j] is None:
             return self.builder.load(place, align=SIZE)
         function = self._function(
-            f"llvm.masked.load.v{LANES}f32.p0",
+            f"llvm.masked.load.v{VECTOR_LENGTH}f32.p0",
             VECTOR,
             VECTOR.as_pointer(),
             ir.IntType(32),
             FLAGS,
             VECTOR,
         )
-        zeros = ir.Constant(VECTOR, [0.0] * LANES)
+        zeros = ir.Constant(VECTOR, [0.0] * VECTOR_LENGTH)
         arguments = [place, ir.IntType(32)(SIZE), self.masks[j], zeros]
         return self.builder.call(function, arguments)
 
@@ -107,7 +107,7 @@ class _BlockBuilder:
             self.builder.store(value, place, align=SIZE)
             return
         function = self._function(
-            f"llvm.masked.store.v{LANES}f32.p0",
+            f"llvm.masked.store.v{VECTOR_LENGTH}f32.p0",
             ir.VoidType(),
             VECTOR,
             VECTOR.as_pointer(),
@@ -117,13 +117,15 @@ class _BlockBuilder:
         self.builder.call(function, [value, place, ir.IntType(32)(SIZE), self.masks[j]])
 
     def load_everywhere(self, address: Any) -> Any:
-        """Read a number into all lanes of a vector."""
+        """Read a number as a vector that has it everywhere."""
         number = self.builder.load(self._at(address, NUMBER), align=SIZE)
         return self._spread(number, VECTOR)
 
     def add_product(self, total: Any, one: Any, other: Any) -> Any:
         """Return ``one * other + total``, rounded once where the processor can."""
-        function = self._function(f"llvm.fmuladd.v{LANES}f32", VECTOR, *[VECTOR] * 3)
+        function = self._function(
+            f"llvm.fmuladd.v{VECTOR_LENGTH}f32", VECTOR, *[VECTOR] * 3
+        )
         return self.builder.call(function, [one, other, total])
 
     def phi(self, kind: Any, start: Any, before: Any) -> Any:
@@ -152,7 +154,7 @@ def _make_block(n_rows: int, is_whole: bool) -> Any:
                 j,
             )
             for i in range(n_rows)
-            for j, shift in enumerate((0, SIZE * LANES))
+            for j, shift in enumerate((0, SIZE * VECTOR_LENGTH))
         ]
         starts = [emit.load(*place) for place in places]
         rows = [builder.mul(a_row, ADDRESS(i)) for i in range(n_rows)]
@@ -166,7 +168,8 @@ def _make_block(n_rows: int, is_whole: bool) -> Any:
         k, at_a, at_b = (emit.phi(ADDRESS, start, before) for start in (ADDRESS(0), a, b))
         totals = [emit.phi(VECTOR, start, before) for start in starts]
         others = [
-            emit.load(builder.add(at_b, ADDRESS(SIZE * LANES * j)), j) for j in range(2)
+            emit.load(builder.add(at_b, ADDRESS(SIZE * VECTOR_LENGTH * j)), j)
+            for j in range(2)
         ]
         added = []
         for i, row in enumerate(rows):

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 numba = pytest.importorskip("numba")
-products = pytest.importorskip("skrnn.modules.recurrent.compiled_products")
+
+from skrnn.modules.recurrent import compiled_products as products  # noqa: E402
 
 
 def drawn(*shape):
