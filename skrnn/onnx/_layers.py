@@ -15,8 +15,8 @@ import numpy as np
 from skrnn.onnx._cells import CELLS
 from skrnn.onnx._graph import Graph, Weights
 
-#: The id that pads characters.
-PADDING = 0
+#: The id that pads characters, and a number below all that filters give.
+PADDING, LEAST = 0, -1e30
 
 
 def from_table(table: Mapping[str, Any], key: str, parameter: str) -> Any:
@@ -83,12 +83,22 @@ def _read_tokens(
 
 
 def character_cnn(graph: Graph, characters: str, weights: Weights) -> str:
-    """Return vectors ``(W, F)`` of words, each filter's maximum over the characters."""
+    """Return vectors ``(W, F)`` of words, each filter's maximum over the characters.
+
+    One more number a character is 0, of the padding the least of all, and every filter adds
+    it: so the maximum passes over the padding without a mask.
+    """
     filters = weights("filters.weight")  # (F, 3 D)
     table = weights("embedding.weight")  # (n_ids, D)
     width = filters.shape[1] // table.shape[1]
-    x = graph.transpose(graph.node("Gather", graph.constant(table), characters), 0, 2, 1)
     kernel = filters.reshape(len(filters), width, -1).transpose(0, 2, 1)  # (F, D, 3)
+    shift = np.zeros((len(table), 1), np.float32)
+    shift[PADDING] = LEAST
+    adds = np.zeros((len(filters), 1, width), np.float32)
+    adds[:, :, width // 2] = 1.0
+    table = np.concatenate([table, shift], axis=1)  # (n_ids, D + 1)
+    kernel = np.concatenate([kernel, adds], axis=1)  # (F, D + 1, 3)
+    x = graph.transpose(graph.node("Gather", graph.constant(table), characters), 0, 2, 1)
     y = graph.node(
         "Conv",
         x,
@@ -96,10 +106,6 @@ def character_cnn(graph: Graph, characters: str, weights: Weights) -> str:
         graph.constant(weights("filters.bias")),
         pads=[width // 2, width // 2],
     )  # (W, F, C)
-    padding = graph.node("Equal", characters, graph.constant(PADDING, np.int64))
-    infinite = graph.constant(-np.inf, np.float32)
-    shift = graph.where(padding, infinite, 0.0)  # to add is quicker than to choose
-    y = graph.node("Add", y, graph.unsqueeze(shift, 1))
     return graph.node("Relu", graph.max(y, 2))
 
 
