@@ -381,7 +381,7 @@ def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers
 def test_the_search_has_the_settings_of_the_estimator(
     exported, shaken, frame, options, monkeypatch
 ):
-    monkeypatch.setattr("skrnn.onnx._predictors.MAX_SCORES", 30)  # a few at once
+    monkeypatch.setattr("skrnn.onnx._transformer.MAX_SCORES", 30)  # a few at once
     X = frame[["words", "age", "city"]]
     y = [TARGETS[i % 4] for i in range(len(X))]
     model = shaken(Seq2SeqTransformer(**options, **SMALL).fit(X, y), 0.3)
