@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn.data.backtests import scaled_error, windows_before
+from skrnn.data.forecasting import CheckedWindows
 from skrnn.onnx._predictor import Predictor
 
 
@@ -27,13 +29,7 @@ class OnnxForecaster(Predictor):
             In the form of X, as from the estimator.
         """
         windows: Any = self._check_X(X)
-        relative = self._relative(windows)
-        if self._options["levels"]:
-            median = self._options["every_level"].index(0.5)
-            forecast = self._every_quantile(windows, relative)[..., median]
-        else:
-            forecast = self._targets.decode(relative[..., 0], windows)
-        return windows.panel.as_user(forecast)
+        return windows.panel.as_user(self._point(windows))
 
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
         """Return quantiles of the steps that follow each series.
@@ -62,7 +58,41 @@ class OnnxForecaster(Predictor):
         every = self._every_quantile(windows, self._relative(windows))
         return every[..., : self._options["n_levels"]]
 
-    def _relative(self, X: Any) -> NDArray[np.float64]:
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the negative error of each series' last steps, withheld.
+
+        Parameters
+        ----------
+        X :
+            As for the estimator's ``fit``; series of at most ``horizon`` steps are left
+            out, with a warning.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            The negative mean absolute scaled error (MASE), as of the estimator: 0 is
+            perfect, and -1 as good as seasonal persistence.
+
+        Raises
+        ------
+        ValueError
+            If no series has more than ``horizon`` steps, or none has a value among the
+            steps to forecast.
+        """
+        windows = windows_before(self._inputs, X, n_windows=1, step=1)
+        return -scaled_error(windows, self._point(windows), self._inputs.season)
+
+    def _point(self, X: CheckedWindows) -> NDArray[np.float64]:
+        """Return forecasts ``(n_windows, horizon)`` in the units of the series."""
+        relative = self._relative(X)
+        if not self._options["levels"]:
+            return self._targets.decode(relative[..., 0], X)
+        median = self._options["every_level"].index(0.5)
+        return self._every_quantile(X, relative)[..., median]
+
+    def _relative(self, X: CheckedWindows) -> NDArray[np.float64]:
         """Return forecasts in units of outputs: the point, then the learned levels.
 
         float64 ``(n_windows, horizon, 1 + n_learned)``, the network's correction of the
@@ -77,7 +107,9 @@ class OnnxForecaster(Predictor):
             relative = quantiles[..., columns].astype(np.float64)
         return relative - (1 - self._options["trust"]) * relative[..., :1]
 
-    def _every_quantile(self, X: Any, relative: NDArray) -> NDArray[np.float64]:
+    def _every_quantile(
+        self, X: CheckedWindows, relative: NDArray
+    ) -> NDArray[np.float64]:
         every, offsets = self._options["every_level"], self._options["offsets"]
         learned = relative[..., 1:]
         n_others = len(every) - learned.shape[-1]  # they start from the point forecast

@@ -57,13 +57,12 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     Returns
     -------
     predictor : object
-        With the estimator's methods that predict: ``predict``, and where the estimator has
-        them ``predict_proba``, ``predict_log_proba``, ``decision_function``,
-        ``predict_quantiles``, ``predict_log_likelihood``, ``predict_n_best`` and
-        ``transform``; of all but a forecaster ``score``. It has the estimator's
-        attributes ``classes_``, ``vocabulary_``, ``target_vocabulary_``,
-        ``n_features_in_`` and ``feature_names_in_``. It cannot be fitted. A pickle of it
-        holds the path alone.
+        With the estimator's methods that predict: ``predict`` and ``score``, and where the
+        estimator has them ``predict_proba``, ``predict_log_proba``,
+        ``decision_function``, ``predict_quantiles``, ``predict_log_likelihood``,
+        ``predict_n_best`` and ``transform``. It has the estimator's attributes
+        ``classes_``, ``vocabulary_``, ``target_vocabulary_``, ``n_features_in_`` and
+        ``feature_names_in_``. It cannot be fitted. A pickle of it holds the path alone.
 
     Raises
     ------
