@@ -25,10 +25,13 @@ def test_the_first_window_is_the_first_one_of_training():
 
 
 def test_by_default_windows_fill_the_last_fifth_of_the_longest_series():
+    inputs = fitted(horizon=3, window=10)
     panel = [np.arange(50.0), np.arange(20.0)]
-    windows = windows_before(fitted(horizon=3, window=10), panel, n_windows=None, step=3)
+    windows = windows_before(inputs, panel, n_windows=None, step=3)
     assert windows.origins[windows.series == 0].tolist() == [41, 44, 47]
     assert windows.origins[windows.series == 1].tolist() == [11, 14, 17]
+    windows = windows_before(inputs, np.arange(12.0), n_windows=None, step=3)
+    assert windows.origins.tolist() == [9]  # a fifth is less than the horizon
 
 
 def test_fewer_windows_than_wanted_are_said_so():
