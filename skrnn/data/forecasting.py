@@ -175,6 +175,12 @@ class SeriesInputs:
         layout = self.options.layout
         return None if layout is None or layout.roles is None else {**layout.roles}
 
+    @property
+    def season(self) -> int:
+        """Steps of a season at the frequency of ``fit``, 1 where there is none."""
+        assert self.options.layout is not None
+        return self.options.layout.season
+
     # --- series and windows ----------------------------------------------------------
 
     def read(self, X: Any, name: str = "X") -> Panel:

@@ -11,16 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn._optional import import_optional
-from skrnn._warnings import warn
-from skrnn.data.date_offsets import shown_time
+from skrnn.data.backtests import errors_of_persistence, mean_of_known, values_before
 from skrnn.data.forecasting import CheckedWindows
 from skrnn.data.steps import shown
 from skrnn.data.targets import listed
 
 #: Steps before the first forecast that a picture shows.
 SHOWN = 60
-#: Changes from which the scale of a series' errors is reliable.
-MIN_CHANGES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,126 +168,6 @@ def make_backtest(
     )
 
 
-def check_ends(windows: CheckedWindows) -> None:
-    """Check that something is known of the steps to forecast.
-
-    Raises
-    ------
-    ValueError
-        If no window is followed by a value of the target.
-
-    Warns
-    -----
-    UserWarning
-        If some windows lie at the end of a series after its last value.
-    """
-    panel = windows.panel
-    row = np.where(np.isnan(panel.target), -1, np.arange(len(panel.target)))
-    last = np.maximum.reduceat(row, panel.offsets[:-1]) - panel.offsets[:-1]
-    late = windows.origins > last[windows.series]
-    if not late.any():
-        return
-    empty = np.unique(windows.series[late])
-    first = empty[0]
-    more = f", {len(empty) - 1} other series end so, too" if len(empty) > 1 else ""
-    place = (
-        f"the last value of {panel.names[first]} is that of "
-        f"{shown_time(panel.indexes[first][last[first]])}, step {last[first]} of "
-        f"{panel.ends[first]}{more}"
-    )
-    remedy = "leave out the rows after the last value"
-    if np.isnan(windows.ahead).all():
-        raise ValueError(f"no step that is withheld has a value: {place}; {remedy}")
-    warn(f"{np.sum(late)} of {len(late)} forecasts count nowhere: {place}; {remedy}")
-
-
-def values_before(
-    windows: CheckedWindows, season: int, horizon: int
-) -> NDArray[np.float64]:
-    """Return the last known value at the same place in the season, for each step ahead.
-
-    float64 ``(n_windows, horizon)``. Where it is missing, that of the season before, and
-    so on; the last value of all where there is none.
-    """
-    panel, series, origins = windows.panel, windows.series, windows.origins
-    start = panel.offsets[series][:, None]
-    ahead = np.arange(horizon)
-    back = season - ahead % season  # steps before the origin, from 1 to season
-    row = start + origins[:, None] - back
-    filled = _filled(panel.target, panel.offsets, season)
-    last = _filled(panel.target, panel.offsets, 1)[start + origins[:, None] - 1]
-    found = np.where(row >= start, filled[np.maximum(row, start)], np.nan)
-    return np.where(np.isnan(found), last, found)
-
-
-def _filled(
-    values: NDArray[np.float64], offsets: NDArray[np.int64], season: int
-) -> NDArray[np.float64]:
-    """Return values, missing ones replaced by the last real one of their season's place."""
-    starts = np.repeat(offsets[:-1], np.diff(offsets))
-    row = np.arange(len(values))
-    place = (row - starts) % season
-    # in order of series, place in the season and time, each run can be filled at once
-    order = np.lexsort((row, place, starts))
-    sorted_values = values[order]
-    run_starts = np.r_[True, (np.diff(starts[order]) != 0) | (np.diff(place[order]) != 0)]
-    positions = np.arange(len(values))
-    first_of_run = np.maximum.accumulate(np.where(run_starts, positions, 0))
-    real = ~np.isnan(sorted_values)
-    last_real = np.maximum.accumulate(np.where(real, positions, first_of_run))
-    last_real = np.maximum(last_real, first_of_run)
-    result = np.empty_like(values)
-    result[order] = sorted_values[last_real]
-    return result
-
-
-def errors_of_persistence(windows: CheckedWindows, season: int) -> NDArray[np.float64]:
-    """Return the mean absolute error of seasonal persistence before the first forecast.
-
-    float64 ``(n_windows,)``, of each window's series: the scale of MASE. Where there are
-    fewer than ``MIN_CHANGES`` of them, it is that of the step before; where these are few,
-    too, the same of the whole series. A constant series is compared with its level.
-    """
-    panel = windows.panel
-    first = np.full(len(panel), -1, np.int64)
-    order = np.lexsort((-windows.origins, windows.series))
-    first[windows.series[order]] = windows.origins[order]  # the smallest comes last
-    scale = np.full(len(panel), np.nan)
-    attempts = [
-        (ends, lag, n_changes)
-        for n_changes in (MIN_CHANGES, 1)
-        for ends in (first, panel.ends)
-        for lag in dict.fromkeys((season, 1))
-    ]
-    for ends, lag, n_changes in attempts:
-        found, n = _mean_change(panel.target, panel.offsets, ends, lag)
-        scale = np.where(~(scale > 0) & (n >= n_changes), found, scale)
-    scale = scale[windows.series]
-    size = np.abs(windows.level[:, 0])
-    size = np.where(size > 0, size, 1.0)
-    return np.where(scale > 0, scale, size)
-
-
-def _mean_change(
-    values: NDArray[np.float64],
-    offsets: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    lag: int,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the mean change over ``lag`` steps of each series, and of how many changes."""
-    starts = np.repeat(offsets[:-1], np.diff(offsets))
-    row = np.arange(len(values))
-    step = row - starts
-    before = np.maximum(row - lag, 0)
-    change = np.abs(values - values[before])
-    counts = (
-        (step >= lag) & (step < np.repeat(ends, np.diff(offsets))) & ~np.isnan(change)
-    )
-    total = np.add.reduceat(np.where(counts, change, 0.0), offsets[:-1])
-    n = np.add.reduceat(counts, offsets[:-1], dtype=np.int64)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan), n
-
-
 def _errors(
     actual: NDArray,
     forecast: NDArray,
@@ -323,12 +200,6 @@ def _errors(
     level = np.asarray(levels)
     row["pinball"] = mean_of_known(np.maximum(level * distance, (level - 1) * distance))
     return row
-
-
-def mean_of_known(values: NDArray) -> float:
-    """Return the mean of values that are not NaN, NaN without any."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def _drawable(index: pd.Index) -> Any:

@@ -14,22 +14,10 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from skrnn._warnings import warn
 from skrnn.data.autoregression import window_weights
-from skrnn.data.forecasting import (
-    MAX_WINDOWS,
-    CheckedWindows,
-    SeriesInputs,
-    Span,
-    first_ends,
-)
-from skrnn.data.series import listed
+from skrnn.data.backtests import scaled_error, windows_before
+from skrnn.data.forecasting import MAX_WINDOWS, CheckedWindows, SeriesInputs, Span
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
-from skrnn.estimators._backtest import (
-    Backtest,
-    check_ends,
-    errors_of_persistence,
-    make_backtest,
-    mean_of_known,
-)
+from skrnn.estimators._backtest import Backtest, make_backtest
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._calibration import (
     Calibration,
@@ -231,11 +219,9 @@ class ForecastingTask(BaseSequenceEstimator):
         Hyndman, Koehler (2006). Another look at measures of forecast accuracy. IJF 22(4).
         """
         check_is_fitted(self)
-        windows = self._windows_before(X, n_windows=1, step=1)
-        scale = errors_of_persistence(windows, self._season)
+        windows = windows_before(self._inputs, X, n_windows=1, step=1)
         point = self._point(windows, self._relative(windows))
-        error = np.abs(point - windows.ahead) / scale[:, None]
-        return -mean_of_known(error)
+        return -scaled_error(windows, point, self._inputs.season)
 
     def backtest(
         self, X: Any, n_windows: int | None = None, step: int | None = None
@@ -273,7 +259,7 @@ class ForecastingTask(BaseSequenceEstimator):
         check_scalar(step, "step", Integral, min_val=1)
         if n_windows is not None:
             check_scalar(n_windows, "n_windows", Integral, min_val=1)
-        windows = self._windows_before(X, n_windows, step)
+        windows = windows_before(self._inputs, X, n_windows, step)
         relative = self._relative(windows)
         levels = tuple(map(float, self._fitted_parameters["quantiles"]))
         known = self._calibration is not None or bool(self.net_.criterion_.levels)
@@ -282,56 +268,15 @@ class ForecastingTask(BaseSequenceEstimator):
             self._point(windows, relative),
             self._quantiles(windows, relative) if known else None,
             levels if known else (),
-            self._season,
+            self._inputs.season,
             type(self).__name__,
         )
 
     # --- forecasts -------------------------------------------------------------------
 
-    @property
-    def _season(self) -> int:
-        layout = self._inputs.options.layout
-        return layout.season
-
     def _check_ends(self, X: Any) -> CheckedWindows:
         """Return the window at the end of each series."""
         windows: Any = self._check_X(X)
-        return windows
-
-    def _windows_before(self, X: Any, n_windows: int | None, step: int) -> CheckedWindows:
-        """Return windows whose future is known, the last ones of each series."""
-        panel, horizon = self._inputs.read(X), self._inputs.options.horizon
-        last = panel.ends - horizon
-        if last.max() < 1:
-            raise ValueError(
-                f"no series has more than horizon={horizon} steps; the longest has "
-                f"{panel.ends.max()}"
-            )
-        short = np.flatnonzero(last < 1)
-        if len(short):
-            warn(
-                f"{listed(panel.names, panel.ends, short)}: {horizon} steps are withheld, "
-                f"and more than horizon={horizon} are needed; such series are left out"
-            )
-        wanted = n_windows
-        if n_windows is None:
-            n_windows = max(1, int(panel.ends.max() // 5 - horizon) // step + 1)
-        size = self._inputs.n_steps
-        before = np.maximum(last - first_ends(last, size), 0)  # the first ends of windows
-        n_steps = np.minimum(n_windows - 1, before // step) * step
-        fewer = np.flatnonzero((n_steps // step + 1 < n_windows) & (last >= 1))
-        if wanted is not None and len(fewer):
-            i = fewer[0]
-            more = f"; {len(fewer) - 1} other series, too, have fewer" * (len(fewer) > 1)
-            warn(
-                f"{panel.names[i]} has {n_steps[i] // step + 1} of n_windows={wanted} "
-                f"forecasts at step={step}: the first window takes at least "
-                f"{last[i] - before[i]} of its {panel.ends[i]} steps{more}"
-            )
-        first = np.where(last < 1, last + 1, last - n_steps)  # none of a short series
-        windows = self._inputs.cut(Span(panel, first, last, size), step=step)
-        self._inputs.check_known(windows)
-        check_ends(windows)
         return windows
 
     def _outputs(self, X: CheckedWindows) -> NDArray[np.float32]:

@@ -9,9 +9,33 @@ from typing import Any
 
 from skrnn._optional import import_optional
 from skrnn.data.documents import read_document
+from skrnn.data.targets import (
+    ClassTargets,
+    MultilabelTargets,
+    NumberTargets,
+    SeriesTargets,
+    StepNumberTargets,
+    StepTargets,
+    TokenTargets,
+)
+from skrnn.onnx._classifier import OnnxClassifier
+from skrnn.onnx._forecaster import OnnxForecaster
 from skrnn.onnx._format import FORMAT, KEY, MAIN
-from skrnn.onnx._predictors import PREDICTORS, Predictor
+from skrnn.onnx._predictor import Predictor
+from skrnn.onnx._regressor import OnnxRegressor
+from skrnn.onnx._tagger import OnnxTagger
+from skrnn.onnx._transformer import OnnxTransformer
 
+#: Predictors by the kind of targets.
+PREDICTORS: dict[type, type[Predictor]] = {
+    ClassTargets: OnnxClassifier,
+    MultilabelTargets: OnnxClassifier,
+    NumberTargets: OnnxRegressor,
+    StepNumberTargets: OnnxRegressor,
+    StepTargets: OnnxTagger,
+    TokenTargets: OnnxTransformer,
+    SeriesTargets: OnnxForecaster,
+}
 #: What a document of ``FORMAT`` has beside its version.
 PARTS = {"parts", "inputs", "targets", "options", "attributes"}
 
@@ -33,13 +57,12 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     Returns
     -------
     predictor : object
-        With the estimator's methods that predict: ``predict``, and where the estimator has
-        them ``predict_proba``, ``predict_log_proba``, ``decision_function``,
-        ``predict_quantiles``, ``predict_log_likelihood``, ``predict_n_best`` and
-        ``transform``; of all but a forecaster ``score``. It has the estimator's
-        attributes ``classes_``, ``vocabulary_``, ``target_vocabulary_``,
-        ``n_features_in_`` and ``feature_names_in_``. It cannot be fitted. A pickle of it
-        holds the path alone.
+        With the estimator's methods that predict: ``predict`` and ``score``, and where the
+        estimator has them ``predict_proba``, ``predict_log_proba``,
+        ``decision_function``, ``predict_quantiles``, ``predict_log_likelihood``,
+        ``predict_n_best`` and ``transform``. It has the estimator's attributes
+        ``classes_``, ``vocabulary_``, ``target_vocabulary_``, ``n_features_in_`` and
+        ``feature_names_in_``. It cannot be fitted. A pickle of it holds the path alone.
 
     Raises
     ------

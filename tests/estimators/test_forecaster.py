@@ -474,29 +474,6 @@ def test_a_backtest_has_every_forecast_and_its_errors():
     ]
 
 
-def test_a_backtest_begins_where_training_would():
-    model = make(horizon=2, window=10).fit(wave(60))
-    rows = model.backtest(wave(60), n_windows=54, step=1).forecasts
-    assert rows["cutoff"].min() == 4  # five steps are half a window
-    rows = model.backtest(wave(6), n_windows=3, step=1).forecasts
-    assert rows["cutoff"].min() == 1
-
-
-def test_fewer_forecasts_than_wanted_are_said_so():
-    model = make(horizon=3, window=10).fit(wave(60))
-    model.backtest(wave(60), n_windows=18)  # the first after 6 steps
-    message = (
-        "X has 18 of n_windows=50 forecasts at step=3: .* at least 5 of its 60 steps"
-    )
-    with pytest.warns(UserWarning, match=message) as caught:
-        made = model.backtest(wave(60), n_windows=50).forecasts["cutoff"].nunique()
-    assert (made, len(caught)) == (18, 1)
-    with pytest.warns(
-        UserWarning, match=r"X\[1\] has 2 of n_windows=9 .*; 1 other series"
-    ):
-        model.backtest([wave(60), wave(12), wave(12)], n_windows=9)
-
-
 def test_series_too_short_to_withhold_their_end_are_named():
     model = make(horizon=3).fit(wave(60))
     panel = [wave(60), wave(3), wave(40), wave(2)]

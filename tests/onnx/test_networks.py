@@ -381,7 +381,7 @@ def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers
 def test_the_search_has_the_settings_of_the_estimator(
     exported, shaken, frame, options, monkeypatch
 ):
-    monkeypatch.setattr("skrnn.onnx._predictors.MAX_SCORES", 30)  # a few at once
+    monkeypatch.setattr("skrnn.onnx._transformer.MAX_SCORES", 30)  # a few at once
     X = frame[["words", "age", "city"]]
     y = [TARGETS[i % 4] for i in range(len(X))]
     model = shaken(Seq2SeqTransformer(**options, **SMALL).fit(X, y), 0.3)
@@ -428,7 +428,7 @@ def series(rng):
 
 
 def assert_same_forecasts(model, predictor, X):
-    """Compare forecasts, which have the form of X, and their quantiles."""
+    """Compare forecasts, which have the form of X, their quantiles and scores."""
     expected, got = model.predict(X), predictor.predict(X)
     assert type(got) is type(expected)
     numbers = [np.asarray(forecast) for forecast in (got, expected)]
@@ -440,6 +440,7 @@ def assert_same_forecasts(model, predictor, X):
     np.testing.assert_allclose(
         predictor.predict_quantiles(X), model.predict_quantiles(X), **CLOSE
     )
+    assert predictor.score(X) == pytest.approx(model.score(X), abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "quantile"])
@@ -482,7 +483,9 @@ def test_forecasts_with_what_is_known_ahead_and_static_columns(
     assert_same_forecasts(shaken(model, 0.2), exported(model), frame)
 
 
-@pytest.mark.parametrize("form", ["list", "array", "numbers", "months", "business days"])
+@pytest.mark.parametrize(
+    "form", ["list", "array", "numbers", "months", "business days", "covariates"]
+)
 def test_forecasts_of_series_in_other_containers(exported, series, form):
     X = {
         "list": [series["a"].tolist(), series["b"].tolist()[:40]],
@@ -490,8 +493,13 @@ def test_forecasts_of_series_in_other_containers(exported, series, form):
         "numbers": series.set_axis(np.arange(60) * 0.25, axis=0),
         "months": series.set_axis(pd.period_range("2020-01", periods=60, freq="M")),
         "business days": series["a"].set_axis(pd.bdate_range("2024-01-01", periods=60)),
+        "covariates": series,
     }[form]
-    model = SequenceForecaster(calendar=form == "months", **FORECASTER).fit(X)
+    model = SequenceForecaster(
+        calendar=form == "months",
+        target="a" if form == "covariates" else None,
+        **FORECASTER,
+    ).fit(X)
     assert_same_forecasts(model, exported(model), X)
 
 
