@@ -175,6 +175,11 @@ class CheckedSequences:
             static=None if static is None else static.take(indices),
         )
 
+    def filled(self) -> tuple[NDArray[np.int64], CheckedSequences]:
+        """Return the indices of the sequences that have steps, and these sequences."""
+        filled = np.flatnonzero(self.steps.lengths)
+        return filled, self if len(filled) == len(self.steps) else self.take(filled)
+
     def with_steps(self, steps: RaggedArray) -> CheckedSequences:
         """Return the same sequences over other steps."""
         return replace(self, steps=steps)

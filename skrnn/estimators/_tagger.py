@@ -197,7 +197,7 @@ class TaggingTask(BaseSequenceEstimator):
         with_crf = self._fitted_parameters["crf"]
         decode = best_path_log_likelihood if with_crf else _highest_log_likelihood
         result = np.zeros(len(checked.steps))
-        filled, real = _with_steps(checked)
+        filled, real = checked.filled()
         if len(filled):
             dataset = EncodedDataset(self._encode(real), origin=filled)
             result[filled] = predict_outputs(self.net_, dataset, decode)
@@ -247,7 +247,7 @@ class TaggingTask(BaseSequenceEstimator):
         self, X: CheckedSequences, decode: Callable[[Any], torch.Tensor], nothing: NDArray
     ) -> RaggedArray:
         """Return ``decode``'s result for each step; ``nothing`` if X has no steps."""
-        filled, real = _with_steps(X)
+        filled, real = X.filled()
         if not len(filled):
             return X.steps.with_values(nothing)
         dataset = EncodedDataset(self._encode(real), origin=filled)
@@ -299,12 +299,6 @@ class TaggingTask(BaseSequenceEstimator):
         tags.target_tags.two_d_labels = True
         tags.input_tags.two_d_array = False
         return tags
-
-
-def _with_steps(X: CheckedSequences) -> tuple[NDArray[np.int64], CheckedSequences]:
-    """Return the indices of the sequences that have steps, and these sequences."""
-    filled = np.flatnonzero(X.steps.lengths)
-    return filled, X if len(filled) == len(X.steps) else X.take(filled)
 
 
 def _highest_log_likelihood(scores: StepScores) -> torch.Tensor:

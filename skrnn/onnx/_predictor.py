@@ -105,9 +105,3 @@ def _load_again(path: str, n_threads: int | None) -> Predictor:
     from skrnn.onnx._runtime import load
 
     return load(path, n_threads=n_threads)
-
-
-def with_steps(X: CheckedSequences) -> tuple[NDArray[np.int64], CheckedSequences]:
-    """Return the indices of the sequences that have steps, and these sequences."""
-    filled = np.flatnonzero(X.steps.lengths)
-    return filled, X if len(filled) == len(X.steps) else X.take(filled)

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.targets import check_weights
-from skrnn.onnx._predictor import Predictor, with_steps
+from skrnn.onnx._predictor import Predictor
 
 
 class OnnxRegressor(RegressorMixin, Predictor):
@@ -103,7 +103,7 @@ class OnnxRegressor(RegressorMixin, Predictor):
         """Return the outputs ``(n, n_outputs)`` of all sequences, or of all steps."""
         if not self._targets.by_step:
             return self._by_sequence(self._inputs.encode(X))
-        real = with_steps(X)[1]
+        real = X.filled()[1]
         if not len(real.steps):
             return np.empty((0, self._options["n_outputs"]), np.float32)
         return self._by_step(self._inputs.encode(real)).values

@@ -17,7 +17,7 @@ from skrnn.onnx._paths import (
     best_path_log_likelihood,
     marginals,
 )
-from skrnn.onnx._predictor import Predictor, with_steps
+from skrnn.onnx._predictor import Predictor
 
 
 class OnnxTagger(Predictor):
@@ -87,7 +87,7 @@ class OnnxTagger(Predictor):
         checked = self._check_X(X)
         transitions = self._transitions
         result = np.zeros(len(checked.steps))
-        filled, real = with_steps(checked)
+        filled, real = checked.filled()
         if len(filled):
             result[filled] = self._by_sequence(
                 self._inputs.encode(real),
@@ -143,7 +143,7 @@ class OnnxTagger(Predictor):
         self, X: CheckedSequences, decode: Callable[..., NDArray], nothing: NDArray
     ) -> RaggedArray:
         """Return ``decode``'s result for each step; ``nothing`` if X has no steps."""
-        filled, real = with_steps(X)
+        filled, real = X.filled()
         if not len(filled):
             return X.steps.with_values(nothing)
         steps = self._by_step(self._inputs.encode(real), decode)
