@@ -62,7 +62,8 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
         ``decision_function``, ``predict_quantiles``, ``predict_log_likelihood``,
         ``predict_n_best`` and ``transform``. It has the estimator's attributes
         ``classes_``, ``vocabulary_``, ``target_vocabulary_``, ``n_features_in_`` and
-        ``feature_names_in_``. It cannot be fitted. A pickle of it holds the path alone.
+        ``feature_names_in_``. ``fit`` leaves it as it is. A pickle of it holds the path
+        alone.
 
     Raises
     ------

@@ -8,6 +8,11 @@ import numpy as np
 import onnx
 import pytest
 from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier, _optional
 from skrnn.onnx import load, to_onnx
@@ -64,6 +69,27 @@ def test_the_predictor_is_an_estimator_of_scikit_learn(model, path):
     again = pickle.loads(pickle.dumps(predictor))
     assert again.n_threads == 1
     np.testing.assert_array_equal(again.predict_proba(X), predictor.predict_proba(X))
+
+
+def lowered(texts):
+    """Return texts in lower case."""
+    return [text.lower() for text in texts]
+
+
+def test_a_predictor_is_a_step_or_a_part_of_scikit_learns_estimators(path):
+    predictor = load(path, n_threads=1)
+    expected = predictor.predict_proba(X)
+    loud = [text.upper() for text in X]
+    for last in (predictor, FrozenEstimator(predictor)):
+        pipeline = make_pipeline(FunctionTransformer(lowered), last).fit(loud, Y)
+        np.testing.assert_array_equal(pipeline.predict_proba(loud), expected)
+        assert pipeline.predict(loud).tolist() == predictor.predict(X).tolist()
+    frozen = FrozenEstimator(predictor)
+    voting = VotingClassifier([("a", frozen), ("b", predictor)], voting="soft")
+    np.testing.assert_allclose(voting.fit(X, Y).predict_proba(X), expected, rtol=1e-6)
+    calibrated = CalibratedClassifierCV(frozen, cv=2).fit(X, Y)
+    assert calibrated.predict_proba(X).shape == (len(X), 2)
+    assert predictor.fit(X) is predictor
 
 
 def test_X_is_checked_as_in_the_estimator(path):
