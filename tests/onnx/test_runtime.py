@@ -1,5 +1,6 @@
 """Reading files, whole, incomplete and foreign, in a process without PyTorch."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -165,6 +166,26 @@ def test_a_translator_is_two_files(pair):
     pair[1].unlink()
     with pytest.raises(FileNotFoundError, match=r"no file '.*model\.decoder\.onnx'"):
         load(pair[0])
+
+
+@pytest.mark.parametrize("n_complete", [0, 1])
+def test_a_write_that_fails_leaves_both_files(pair, monkeypatch, n_complete):
+    before = [path.read_bytes() for path in pair]
+    model = Seq2SeqTransformer(hidden_size=3, max_epochs=1, random_state=0).fit(X, X)
+    n_calls, sync = 0, os.fsync
+
+    def fail(descriptor):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > n_complete:
+            raise OSError("disk full")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        to_onnx(model, pair[0])
+    assert [path.read_bytes() for path in pair] == before
+    assert {path.name for path in pair[0].parent.iterdir()} == {p.name for p in pair}
 
 
 def test_a_decoder_of_another_translator_is_an_error(pair, model, tmp_path):
