@@ -106,6 +106,15 @@ def test_a_missing_file_is_an_error(tmp_path):
         load(tmp_path / "none.onnx")
 
 
+@pytest.mark.parametrize(
+    ("n_threads", "kind"),
+    [(-1, ValueError), (0, ValueError), ("2", TypeError), (1.5, TypeError)],
+)
+def test_a_number_of_threads_that_cannot_be_is_an_error(path, n_threads, kind):
+    with pytest.raises(kind, match=rf"n_threads must be .*, got {n_threads!r}$"):
+        load(path, n_threads=n_threads)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_a_truncated_file_is_an_error(path, share):
     content = path.read_bytes()
