@@ -34,6 +34,23 @@ class Predictor(BaseEstimator):
         self.path = path
         self.n_threads = n_threads
 
+    def fit(self, X: Any, y: Any = None) -> Predictor:
+        """Return the predictor as it is: a file is already fitted.
+
+        scikit-learn's Pipeline and ``FrozenEstimator`` call it.
+
+        Parameters
+        ----------
+        X, y :
+            Not read.
+
+        Returns
+        -------
+        predictor : Predictor
+            The same object.
+        """
+        return self
+
     def _start(self, document: dict[str, Any], sessions: dict[str, Any]) -> None:
         """Take over what the files hold; ``sessions`` are of the parts of the network."""
         self._sessions = sessions

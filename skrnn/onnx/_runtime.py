@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     path : str or path
         The file.
     n_threads : int, default=None
-        Threads of onnxruntime. None takes all cores; 1 is best for short sequences that
-        come one at a time.
+        Threads of onnxruntime, at least 1. None takes all cores; 1 is best for short
+        sequences that come one at a time.
 
     Returns
     -------
@@ -62,7 +63,8 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
         ``decision_function``, ``predict_quantiles``, ``predict_log_likelihood``,
         ``predict_n_best`` and ``transform``. It has the estimator's attributes
         ``classes_``, ``vocabulary_``, ``target_vocabulary_``, ``n_features_in_`` and
-        ``feature_names_in_``. It cannot be fitted. A pickle of it holds the path alone.
+        ``feature_names_in_``. ``fit`` leaves it as it is. A pickle of it holds the path
+        alone.
 
     Raises
     ------
@@ -70,9 +72,11 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
         If onnxruntime is not installed: ``pip install "skrnn[onnx]"``.
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If ``n_threads`` is neither an integer nor None.
     ValueError
         If the file is no ONNX model, is incomplete, or was not written by
-        :func:`to_onnx`.
+        :func:`to_onnx`; if ``n_threads`` is less than 1.
 
     See Also
     --------
@@ -93,7 +97,7 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     >>> bool(abs(predictor.predict(X) - model.predict(X)).max() < 1e-5)
     True
     """
-    path = os.fspath(path)
+    path, n_threads = os.fspath(path), _check_n_threads(n_threads)
     sessions = {MAIN: open_session(path, n_threads)}
     document = read_metadata(sessions[MAIN], path)
     for part, digest in document["parts"].items():
@@ -104,6 +108,17 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     predictor = PREDICTORS[type(document["targets"])](path, n_threads)
     predictor._start(document, sessions)
     return predictor
+
+
+def _check_n_threads(n_threads: Any) -> int | None:
+    if n_threads is None:
+        return None
+    wanted = f"n_threads must be an integer of at least 1, or None, got {n_threads!r}"
+    if isinstance(n_threads, bool) or not isinstance(n_threads, Integral):
+        raise TypeError(wanted)
+    if n_threads < 1:
+        raise ValueError(wanted)
+    return int(n_threads)
 
 
 def path_of_part(path: str, part: str) -> str:

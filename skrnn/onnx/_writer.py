@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skrnn._files import replace_files
 from skrnn._optional import import_optional
 from skrnn.data.documents import CLASSES, write_document
 from skrnn.data.steps import shown
@@ -55,8 +55,10 @@ def to_onnx(
         A fitted SequenceClassifier, SequenceRegressor, SequenceTagger, Seq2SeqTransformer
         or SequenceForecaster.
     path : str or path
-        The file to write; an existing one is replaced. Beside ``model.onnx`` of a
-        Seq2SeqTransformer is ``model.decoder.onnx``, one step of its decoder.
+        The file to write. One that is there stays until the new one is complete. Beside
+        ``model.onnx`` of a Seq2SeqTransformer is ``model.decoder.onnx``, one step of its
+        decoder. The two are replaced one after the other, and :func:`load` refuses an old
+        one with a new one.
     quantize : {"int8", None}, default=None
         "int8" stores the weights of LSTM layers as integers of one byte: the file is
         smaller, and predictions differ a little.
@@ -140,10 +142,9 @@ def to_onnx(
             "attributes": {name: vars(estimator).get(name) for name in ATTRIBUTES},
         }
     )
-    for part, content in parts.items():
-        Path(path_of_part(path, part)).write_bytes(content)
-    content = main.model({KEY: document}, version).SerializeToString()
-    Path(path).write_bytes(content)
+    contents = {path_of_part(path, part): content for part, content in parts.items()}
+    contents[path] = main.model({KEY: document}, version).SerializeToString()
+    replace_files(contents)
 
 
 def _arrays_of(network: Any) -> dict[str, NDArray]:

@@ -1,4 +1,4 @@
-"""Model files: arrays and one text in the safetensors format, written as a whole.
+"""Model files: arrays and one text in the safetensors format.
 
 The text is JSON, and lies among the arrays as bytes. The one entry of the file's metadata
 has the version of the format and a checksum of everything else, so that a file that was
@@ -10,10 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+
+from skrnn._files import replace_files
 
 #: The version of the format, and the name of its entry in the metadata.
 FORMAT, KEY = 1, "skrnn"
@@ -82,7 +81,7 @@ def write_file(
     }
     parts[TEXT] = np.frombuffer(text.encode("ascii"), np.uint8)
     entry = {"format": FORMAT, "sha256": checksum(parts)}
-    replace_file(path, save(parts, {KEY: json.dumps(entry)}))
+    replace_files({path: save(parts, {KEY: json.dumps(entry)})})
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[str, dict[str, NDArray]]:
@@ -145,32 +144,3 @@ def checksum(arrays: Mapping[str, NDArray]) -> str:
         digest.update(head.encode("ascii"))
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file as a whole: a failure leaves the one that was there.
-
-    The new one has its permissions, and stands where a link pointed to.
-    """
-    path = Path(os.path.realpath(path))
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        mode = None
-    try:
-        with os.fdopen(
-            os.open(beside, flags, 0o666 if mode is None else mode), "wb"
-        ) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            with suppress(OSError):  # file systems without permissions
-                os.chmod(beside, mode)
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise

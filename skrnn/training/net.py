@@ -383,22 +383,37 @@ class SequenceNet(NeuralNet):
         step_fn: Callable[[Batch], dict[str, Any]],
         **fit_params: Any,
     ) -> None:
-        """Go through all batches once and record their mean loss."""
-        total = 0.0
-        n_targets = n_batches = 0
+        """Go through all batches once and record their mean loss.
+
+        ``step_fn`` returns the ``loss`` of a batch as a tensor, and its ``value`` if it has
+        that number already. Others are transferred from the device together, unless
+        somebody may look at the history before the last batch.
+        """
+        at_once = training or any_watches_updates(self.callbacks_)
+        rows: list[dict[str, Any]] = []
+        losses: list[Any] = []
+        sizes: list[int] = []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            loss = step["loss"].item()
+            loss = step.pop("value", step["loss"])
+            if at_once and isinstance(loss, Tensor):
+                loss = loss.item()
+            rows.append(self.history[-1]["batches"][-1])
+            losses.append(loss)
+            sizes.append(0 if step.get("skipped", False) else batch.n_targets)
             self.history.record_batch(f"{prefix}_loss", loss)
             self.history.record_batch(f"{prefix}_batch_size", batch.n_targets)
             self.notify("on_batch_end", batch=batch, training=training, **step)
-            n_batches += 1
-            if not step.get("skipped", False):
-                total += loss * batch.n_targets
-                n_targets += batch.n_targets
-        self.record_score(f"{prefix}_loss", total / max(1, n_targets))
-        self.history.record(f"{prefix}_batch_count", n_batches)
+        if not at_once and losses:
+            losses = torch.stack(losses).tolist()
+        total = 0.0
+        for row, loss, n_targets in zip(rows, losses, sizes, strict=True):
+            row[f"{prefix}_loss"] = loss
+            if n_targets:  # it was not skipped
+                total += loss * n_targets
+        self.record_score(f"{prefix}_loss", total / max(1, sum(sizes)))
+        self.history.record(f"{prefix}_batch_count", len(losses))
 
     def record_score(
         self, name: str, value: float, *, lower_is_better: bool = True

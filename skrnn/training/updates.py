@@ -86,16 +86,20 @@ class Updates:
         self.n_targets = None if n_targets is None else n_targets / len(self.batches)
 
     def step(self, batch: Batch) -> dict[str, Any]:
-        """Update the weights, unless the loss or the gradient is not finite."""
+        """Update the weights, unless the loss or the gradient is not finite.
+
+        Returns the ``loss``, and as ``value`` the same as a float.
+        """
         self.n_updates += 1
-        before, loss, computing = self.state, None, False
+        before, computing = self.state, False
+        found: dict[str, Any] = {}
 
         def closure() -> Tensor:
             """Compute the gradient; some optimizers do so several times an update."""
-            nonlocal loss, computing
-            computing, again = True, loss is not None
-            one = self._compute_gradient(batch, before, check=not again)
-            loss = loss if again else one
+            nonlocal found, computing
+            computing = True
+            one, value = self._compute_gradient(batch, before, check=not found)
+            found = found or {"loss": one, "value": value}
             computing = False
             return one
 
@@ -113,7 +117,7 @@ class Updates:
         self.n_in_a_row = 0
         if self.net.average_ is not None:
             self.net.average_.end_update()
-        return {"loss": loss, "y_pred": None}
+        return {**found, "y_pred": None}
 
     def end_epoch(self) -> None:
         """Record norms and skipped updates; warn once, raise where there was no other."""
@@ -162,8 +166,8 @@ class Updates:
 
     def _compute_gradient(
         self, batch: Batch, state: tuple[Tensor, ...], *, check: bool
-    ) -> Tensor:
-        """Compute and clip the gradient, and return the mean loss."""
+    ) -> tuple[Tensor, float]:
+        """Compute and clip the gradient; return the mean loss, and the same as a float."""
         net = self.net
         net._zero_grad_optimizer()
         n_targets = self.n_targets or batch.n_targets
@@ -187,7 +191,7 @@ class Updates:
             batch=batch,
             training=True,
         )
-        return loss
+        return loss, value
 
     def _skip(self, batch: Batch, before: tuple[Tensor, ...], error: NotFinite) -> None:
         """Leave an update out; a ValueError if it is not the fault of its sequences."""

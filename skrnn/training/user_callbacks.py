@@ -233,7 +233,8 @@ OF_UPDATES = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 def any_watches_updates(callbacks: Sequence[tuple[str, Callback]]) -> bool:
     """Return whether a user's callback may look at the network between two updates."""
     return any(
-        getattr(type(callback), event) is not getattr(Callback, event)
+        getattr(getattr(callback, event), "__func__", None)
+        is not getattr(Callback, event)
         for _, callback in callbacks
         for event in OF_UPDATES
         if not type(callback).__module__.startswith("skrnn.")

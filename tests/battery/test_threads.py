@@ -10,6 +10,7 @@ import torch
 from sklearn.base import clone
 
 from skrnn import SequenceClassifier
+from skrnn.modules.recurrent import plain_kernels, recurrence, rows
 
 N_SEQUENCES = 40
 LEXICON = np.array([f"word{i}" for i in range(60)])
@@ -65,28 +66,52 @@ def test_one_thread_and_two_give_the_same_bits(make_any, long_X, with_threads):
     assert_same_bits(with_threads(1, fit), with_threads(2, fit))
 
 
-@pytest.mark.filterwarnings("ignore:Gradients explode")
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_same_bits_for_every_cell_and_direction(
-    with_threads, rng, cell, bidirectional
-):
+@pytest.fixture
+def compiled(monkeypatch):
+    """Make small work run compiled kernels, on two parts of each batch."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(recurrence, "MIN_WORK", 0)
+    monkeypatch.setattr(plain_kernels, "KERNELS", {})  # no other may run
+    for name in ("TWO_PACKED", "MIN_VALUES"):
+        monkeypatch.setattr(rows, name, 1)
+
+
+def assert_same_bits_with_two_threads(with_threads, rng, **params):
     X = [rng.normal(size=(n, 20)) for n in rng.integers(10, 30, size=N_SEQUENCES)]
     y = np.arange(N_SEQUENCES) % 3
     model = SequenceClassifier(
-        cell=cell,
-        bidirectional=bidirectional,
         hidden_size=48,  # from here on torch splits the decomposition of a matrix, too
         num_layers=2,
         batch_size=32,
         max_epochs=2,
         random_state=0,
+        **params,
     )
 
     def fit():
         return weights(clone(model).fit(X, y))
 
     assert_same_bits(with_threads(1, fit), with_threads(2, fit))
+
+
+@pytest.mark.filterwarnings("ignore:Gradients explode")
+@pytest.mark.parametrize("cell", ["lstm", "gru", "mingru", "rnn_tanh", "rnn_relu"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_same_bits_for_every_cell_and_direction(
+    with_threads, rng, cell, bidirectional
+):
+    assert_same_bits_with_two_threads(
+        with_threads, rng, cell=cell, bidirectional=bidirectional
+    )
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("cell", ["gru", "mingru"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_same_bits_by_compiled_kernels(with_threads, rng, cell, bidirectional):
+    assert_same_bits_with_two_threads(
+        with_threads, rng, cell=cell, bidirectional=bidirectional
+    )
 
 
 def test_fits_in_two_threads_of_two_give_the_same_bits(make_any, X, y, with_threads):

@@ -1,5 +1,6 @@
 """Reading files, whole, incomplete and foreign, in a process without PyTorch."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -8,6 +9,11 @@ import numpy as np
 import onnx
 import pytest
 from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier, _optional
 from skrnn.onnx import load, to_onnx
@@ -66,6 +72,27 @@ def test_the_predictor_is_an_estimator_of_scikit_learn(model, path):
     np.testing.assert_array_equal(again.predict_proba(X), predictor.predict_proba(X))
 
 
+def lowered(texts):
+    """Return texts in lower case."""
+    return [text.lower() for text in texts]
+
+
+def test_a_predictor_is_a_step_or_a_part_of_scikit_learns_estimators(path):
+    predictor = load(path, n_threads=1)
+    expected = predictor.predict_proba(X)
+    loud = [text.upper() for text in X]
+    for last in (predictor, FrozenEstimator(predictor)):
+        pipeline = make_pipeline(FunctionTransformer(lowered), last).fit(loud, Y)
+        np.testing.assert_array_equal(pipeline.predict_proba(loud), expected)
+        assert pipeline.predict(loud).tolist() == predictor.predict(X).tolist()
+    frozen = FrozenEstimator(predictor)
+    voting = VotingClassifier([("a", frozen), ("b", predictor)], voting="soft")
+    np.testing.assert_allclose(voting.fit(X, Y).predict_proba(X), expected, rtol=1e-6)
+    calibrated = CalibratedClassifierCV(frozen, cv=2).fit(X, Y)
+    assert calibrated.predict_proba(X).shape == (len(X), 2)
+    assert predictor.fit(X) is predictor
+
+
 def test_X_is_checked_as_in_the_estimator(path):
     predictor = load(path)
     with pytest.raises(ValueError, match="X has 0 sequences"):
@@ -77,6 +104,15 @@ def test_X_is_checked_as_in_the_estimator(path):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file '.*none\.onnx'"):
         load(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "kind"),
+    [(-1, ValueError), (0, ValueError), ("2", TypeError), (1.5, TypeError)],
+)
+def test_a_number_of_threads_that_cannot_be_is_an_error(path, n_threads, kind):
+    with pytest.raises(kind, match=rf"n_threads must be .*, got {n_threads!r}$"):
+        load(path, n_threads=n_threads)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
@@ -139,6 +175,26 @@ def test_a_translator_is_two_files(pair):
     pair[1].unlink()
     with pytest.raises(FileNotFoundError, match=r"no file '.*model\.decoder\.onnx'"):
         load(pair[0])
+
+
+@pytest.mark.parametrize("n_complete", [0, 1])
+def test_a_write_that_fails_leaves_both_files(pair, monkeypatch, n_complete):
+    before = [path.read_bytes() for path in pair]
+    model = Seq2SeqTransformer(hidden_size=3, max_epochs=1, random_state=0).fit(X, X)
+    n_calls, sync = 0, os.fsync
+
+    def fail(descriptor):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > n_complete:
+            raise OSError("disk full")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        to_onnx(model, pair[0])
+    assert [path.read_bytes() for path in pair] == before
+    assert {path.name for path in pair[0].parent.iterdir()} == {p.name for p in pair}
 
 
 def test_a_decoder_of_another_translator_is_an_error(pair, model, tmp_path):

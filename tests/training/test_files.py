@@ -1,14 +1,12 @@
-"""Files hold what was written, are written as a whole, and are refused once damaged."""
+"""Files hold what was written, and are refused once damaged."""
 
 import json
-import os
 import struct
 
 import numpy as np
 import pytest
 
-from skrnn.training import files
-from skrnn.training.files import ModelFileError, read_file, replace_file, write_file
+from skrnn.training.files import ModelFileError, read_file, write_file
 
 ARRAYS = {
     "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -25,29 +23,6 @@ ARRAYS = {
 def path(tmp_path):
     write_file(tmp_path / "model", '{"a": 1}', ARRAYS)
     return tmp_path / "model"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
-@pytest.mark.parametrize("mode", [0o600, 0o664])
-def test_a_replaced_file_keeps_its_permissions(path, mode):
-    path.chmod(mode)
-    replace_file(path, b"new")
-    assert path.stat().st_mode & 0o777 == mode
-    assert path.read_bytes() == b"new"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="links may need rights elsewhere")
-def test_a_link_stays_and_its_file_is_replaced(path, tmp_path):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    link, absent = folder / "link", folder / "absent"
-    link.symlink_to(path)
-    absent.symlink_to(tmp_path / "new")
-    replace_file(link, b"new")
-    replace_file(absent, b"new")
-    assert link.is_symlink()
-    assert path.read_bytes() == (tmp_path / "new").read_bytes() == b"new"
-    assert sorted(os.listdir(folder)) == ["absent", "link"]
 
 
 def entry_of(content):
@@ -163,24 +138,3 @@ def test_a_text_that_is_not_ascii_is_not_written(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_file(tmp_path / "model", "ü", {})
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("fails", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_file_that_was_there(path, monkeypatch, fails):
-    def fail(*_):
-        raise OSError("disk full")
-
-    before = path.read_bytes()
-    monkeypatch.setattr(files.os, fails, fail)
-    with pytest.raises(OSError, match="disk full"):
-        replace_file(path, b"new")
-    assert path.read_bytes() == before
-    assert [p.name for p in path.parent.iterdir()] == ["model"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
-def test_the_file_may_be_read_by_those_whom_the_user_lets(tmp_path):
-    replace_file(tmp_path / "model", b"x")
-    (tmp_path / "plain").write_bytes(b"x")
-    modes = [(tmp_path / name).stat().st_mode for name in ("model", "plain")]
-    assert modes[0] == modes[1]

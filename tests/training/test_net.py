@@ -12,7 +12,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skrnn import StopTraining
-from skrnn.training import order
+from skrnn.training import collate, order
 from skrnn.training.callbacks import EarlyStopping
 from skrnn.training.collate import Batch, Collator, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
@@ -298,6 +298,65 @@ def test_training_that_ends_in_an_epoch_keeps_the_best_or_the_present_weights(
     plain.partial_fit(examples, examples, epochs=3)
     assert len(weights.after_updates) == (5 if training else 8)
     assert_same_weights(state_of(plain), weights.after_updates[-1])
+
+
+class Losses(Callback):
+    """Keeps the loss that each batch ends with, and the one that the history has then."""
+
+    def __init__(self):
+        self.given, self.recorded = [], []
+
+    def on_batch_end(self, net, training=None, loss=None, **kwargs):
+        row = net.history[-1]["batches"][-1]
+        self.given.append(loss)
+        self.recorded.append(row["train_loss" if training else "valid_loss"])
+
+
+@pytest.fixture
+def transferred(monkeypatch):
+    """Return the list of tensors whose number is asked for one by one."""
+    tensors, item = [], torch.Tensor.item
+
+    def remember(tensor):
+        tensors.append(tensor)
+        return item(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "item", remember)
+    return tensors
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.LBFGS])
+def test_a_batch_ends_with_its_loss_as_a_tensor_that_updates_transfer_once(
+    optimizer, transferred, make_net, make_examples
+):
+    net, losses = make_net(optimizer=optimizer, lr=0.1), Losses()
+    net.use_callbacks([losses])
+    net.partial_fit(make_examples(), epochs=1)
+    asked = {id(tensor) for tensor in transferred}
+    assert not asked & {id(loss) for loss in losses.given}
+    assert [loss.item() for loss in losses.given] == losses.recorded
+
+
+def test_validation_losses_are_transferred_together_unless_somebody_looks(
+    monkeypatch, transferred, make_net, make_examples
+):
+    class Batches(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            rows = net.history[-1]["batches"]
+            batches.append([row["valid_loss"] for row in rows if "valid_loss" in row])
+
+    monkeypatch.setattr(collate, "max_steps", lambda device: 40)
+    batches, losses, n_transfers = [], Losses(), []
+    for callbacks in ([Batches()], [Batches(), losses]):
+        net = make_net(optimizer=torch.optim.SGD)
+        net.use_callbacks(callbacks)
+        transferred.clear()
+        net.partial_fit(make_examples(), make_examples(), epochs=1)
+        n_transfers.append(len(transferred))
+    n_batches = len(batches[0])
+    assert n_batches > 1
+    assert n_transfers[1] - n_transfers[0] == n_batches
+    assert batches[0] == batches[1] == losses.recorded[-n_batches:]
 
 
 def test_rows_of_earlier_trainings_stay(make_net, make_examples):

@@ -26,8 +26,9 @@ from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Gradients, Kernel, Kernels
 
 ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
-#: Beyond it tanh is 1 in float32.
-LIMIT = np.float32(9.0)
+#: Beyond it tanh is 1 to the error below. From 8.1 on rounding may make more than 1 of the
+#: quotient, and a slope negative.
+LIMIT = np.float32(7.9)
 #: The rational function of x squared that is closest to tanh(x) / x up to the limit.
 P = tuple(
     map(

@@ -14,6 +14,7 @@ the ``*.nbi`` files of ``compiled_kernels``, which has these functions inside.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numba
@@ -22,6 +23,7 @@ from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from torch import Tensor
 
@@ -43,14 +45,30 @@ FLAGS = ir.VectorType(ir.IntType(1), VECTOR_LENGTH)
 INDICES = ir.VectorType(ir.IntType(32), VECTOR_LENGTH)
 
 
+class _Cache(FunctionCache):
+    """A cache without which functions work: they compile anew where it fails."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with suppress(OSError):
+            return super().load_overload(sig, target_context)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # a full disk, a folder that may be read only
+            with suppress(OSError):
+                self.flush()  # its index may name a file of an older version
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function at its first call; keep the result where a folder is writable."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     options["fastmath"] = {"contract"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder for the cache
-        return numba.njit(**options)(function)
+    dispatcher = numba.njit(**options)(function)
+    with suppress(RuntimeError):  # no folder for the cache
+        dispatcher._cache = _Cache(function)
+    return dispatcher
 
 
 class _BlockBuilder:

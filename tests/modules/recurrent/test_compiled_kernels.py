@@ -21,3 +21,9 @@ def test_activations_are_exact_to_a_few_units_in_the_last_place(function, exact)
     assert np.isnan(function(np.float32(np.nan)))
     assert abs(function(np.float32(np.inf)) - 1) < 5e-7
     assert abs(function(np.float32(-np.inf)) - exact(np.float64(-800.0))) < 5e-7
+
+
+@pytest.mark.parametrize(("function", "lowest"), [(_tanh, -1.0), (_sigmoid, 0.0)])
+def test_activations_that_saturate_stay_within_their_range(function, lowest):
+    for x in np.linspace(7, 25, 1001, dtype=np.float32):
+        assert lowest <= function(-x) < function(x) <= 1

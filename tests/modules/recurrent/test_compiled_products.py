@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 import torch
 
 numba = pytest.importorskip("numba")
+
+from numba.core import caching  # noqa: E402
 
 from skrnn.modules.recurrent import compiled_products as products  # noqa: E402
 
@@ -96,17 +100,46 @@ def test_tensors_may_begin_anywhere_in_their_memory():
         torch.testing.assert_close(found, one @ torch.ones(40, 2), rtol=1e-5, atol=1e-5)
 
 
+def double(x):
+    return 2 * x
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return the folder of numba's cache."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def n_read_from_cache():
+    """Compile and run a function; return how many of its versions were read."""
+    function = products.compiled(double)
+    assert function(np.float32(3)) == 6
+    return sum(function.stats.cache_hits.values())
+
+
 def test_without_a_folder_for_the_cache_a_function_compiles_all_the_same(monkeypatch):
-    calls = []
-    njit = numba.njit
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    assert n_read_from_cache() == 0
 
-    def refuse(cache=False, **options):
-        calls.append(cache)
-        if cache:
-            raise RuntimeError("cannot cache function 'double': no locator available")
-        return njit(**options)
 
-    monkeypatch.setattr(numba, "njit", refuse)
-    double = products.compiled(lambda x: 2 * x)
-    assert double(np.float32(3)) == 6
-    assert calls == [True, False]
+def fail(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("name", ["_save_data", "_save_index"])
+def test_a_cache_that_is_full_or_unreadable_stops_nothing(folder, monkeypatch, name):
+    with monkeypatch.context() as patch:
+        patch.setattr(caching.IndexDataCacheFile, name, fail)
+        assert n_read_from_cache() == 0
+    assert [n_read_from_cache() for _ in range(2)] == [0, 1]
+    monkeypatch.setattr(caching.IndexDataCacheFile, "_load_index", fail)
+    assert n_read_from_cache() == 0
+
+
+def test_a_full_cache_keeps_no_code_of_an_older_version(folder, monkeypatch):
+    files = products.compiled(double)._cache._cache_file
+    files._source_stamp = "an older file's"
+    files.save("key", "code of an older version")
+    monkeypatch.setattr(caching.IndexDataCacheFile, "_save_data", fail)
+    assert [n_read_from_cache() for _ in range(2)] == [0, 0]
