@@ -7,6 +7,8 @@ import pickle
 import signal
 import time
 import warnings
+from pickle import PicklingError
+from threading import Lock
 
 import joblib
 import numpy as np
@@ -320,14 +322,40 @@ def test_each_member_has_callbacks_of_its_own():
     assert model.n_iter_ == 2
 
 
-class NotCopied(Callback):
+class Holds(Callback):
+    """Holds what cannot be copied, in a parameter as ``clone`` sees it."""
+
+    def __init__(self, lock):
+        self.lock = lock
+
+
+def test_a_callback_that_cannot_be_copied_serves_one_network_and_is_refused_by_more(
+    make_any,
+):
+    X, y = make_any.learnable
+    params = {"callbacks": [Holds(Lock())], "max_epochs": 1, "batch_size": 64}
+    if make_any.has("calibration_fraction"):
+        params["calibration_fraction"] = 0.4
+    model = make_any(**params).fit(X, y)
+    assert model.n_iter_ == 1
+    model.set_params(n_estimators=2)
+    with pytest.raises(ValueError, match=r"callbacks=.* cannot be copied.*_thread.lock"):
+        model.fit(X, y)
+
+
+class NotPickled(Callback):
     def __deepcopy__(self, memo):
+        return NotPickled()
+
+    def __reduce__(self):
         raise TypeError("it holds a socket")
 
 
-def test_a_callback_that_cannot_be_copied_is_refused_by_name():
-    model = small(n_estimators=2, callbacks=[NotCopied()])
-    with pytest.raises(ValueError, match=r"callbacks=.* cannot be copied.*a socket"):
+def test_a_callback_that_does_not_reach_other_processes_is_named():
+    model = small(n_estimators=2, n_jobs=2, callbacks=[NotPickled()], max_epochs=1)
+    assert model.fit(TEXTS, LABELS).n_iter_ == 1
+    named = r"callbacks=\[<.*NotPickled.* cannot be pickled, .* processes .*a socket"
+    with joblib.parallel_config("loky"), pytest.raises(PicklingError, match=named):
         model.fit(TEXTS, LABELS)
 
 
