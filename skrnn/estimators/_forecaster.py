@@ -354,9 +354,8 @@ class ForecastingTask(BaseSequenceEstimator):
         if held_out is None:
             return None
         bare = copy(self)
-        bare.callbacks = (
-            None  # they see the training on everything; some cannot be copied
-        )
+        # callbacks see the training on everything; some cannot be copied
+        bare.callbacks = None
         bare.set_callbacks()
         first = clone(bare).set_params(
             calibration_fraction=None,
