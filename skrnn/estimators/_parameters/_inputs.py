@@ -110,7 +110,8 @@ class TokenParameters:
         every other mark a token; "char" keeps grapheme clusters whole; "bpe" learns
         subwords in ``fit``, of which a tagger reads those of each word. A callable takes a
         string and returns a list; an object has ``encode`` and ``decode``, such as a
-        trained ``tokenizers.Tokenizer``, or ``tokenize`` and ``detokenize``.""",
+        trained ``tokenizers.Tokenizer``, or ``tokenize`` and ``detokenize``; ``fit`` copies
+        it.""",
         kind=TOKENIZER_KIND,
         architecture=True,
     )
