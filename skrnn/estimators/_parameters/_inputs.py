@@ -144,7 +144,8 @@ class TokenParameters:
         [RATE],
         """Rate at which tokens are read as the unknown one in training, anew in each pass;
         the characters of a word are still read. More makes a network rely less on single
-        words, and trains the vector of the unknown token.""",
+        words, and trains the vector of the unknown token. Without tokens it is not used,
+        and ``fit`` warns.""",
         kind="float in [0, 1)",
         architecture=True,
     )
