@@ -1,6 +1,8 @@
 """Run the benchmarks of speed, or with --long every benchmark, and print their tables."""
 
 from . import (
+    against,
+    budgets,
     cold_start,
     crf_speed,
     engine,
@@ -44,6 +46,8 @@ SPEED = _by_name(
     watching,
 )
 PROGRAMS = SPEED | _by_name(
+    against,
+    budgets,
     scaling,
     quality_classification,
     ensembles,

@@ -1,4 +1,4 @@
-"""Fits by default parameters for `benchmarks.against --defaults`, on sets of real data.
+"""Fits by default parameters for `benchmarks.against`, on sets of real data.
 
 Run as a file, it imports skrnn and the loaders from PYTHONPATH alone, and prints one JSON object:
 seconds by set, and the score on validation data, of numbers a fifth of the training file.
@@ -72,7 +72,6 @@ def main():
             "predict": time.perf_counter() - fitted,
             "score": float(score),
         }
-        print(f"... {name}: {found[name]}", file=sys.stderr, flush=True)
     print(json.dumps(found))
 
 

@@ -1,12 +1,12 @@
 """How fast are `fit` and `predict` here, compared with another revision of skrnn?
 
-Both trees run the same workloads in processes of their own, in turn (A, B, A, B, ...); a ratio is
-taken within each round. The revision is checked out into a temporary folder.
+Both trees run the same work in processes of their own, in turn (A, B, A, B, ...); a ratio is
+taken within each round. The revision is checked out into a temporary folder; without one it is
+the last that had the former engine and the former defaults, which the goals are about.
 
-python -m benchmarks.against REV [--quick] [--rounds 5] [--defaults]
+python -m benchmarks.against [REV] [--quick] [--seeds ...] [--parts workloads default_fits]
 
-With `--defaults` the workloads are fits by default parameters on real data, another seed each
-round.
+Each of the seeds is a round.
 """
 
 import json
@@ -15,42 +15,32 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
+from functools import partial, update_wrapper
 from pathlib import Path
 
 from ._report import (
+    PeerAbsent,
     at_least,
-    machine_line,
-    make_parser,
-    print_goals,
     print_table,
     progress,
+    run_program,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-WORKLOADS = Path(__file__).with_name("_workloads.py")
-DEFAULT_FITS = Path(__file__).with_name("_default_fits.py")
+FORMER = "2ae3898"
+#: Of the work whose speed has a goal: how many times that of the former revision.
+GOALS = {
+    "translator, 8,000 words": 2.0,
+    "generator, 20,000 words": 1.8,
+    "classifier, 10,000 classes": 1.8,
+}
 
 
-def run(tree, *arguments):
-    """Return what a file of workloads measures with skrnn imported from `tree`."""
-    environment = os.environ | {
-        "PYTHONPATH": str(tree),
-        "PYTHONSAFEPATH": "1",
-        "SKRNN_DATA": os.environ.get("SKRNN_DATA", str(ROOT.parent / "shared" / "data")),
-    }
-    printed = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        env=environment,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
-    return json.loads(printed.splitlines()[-1])
-
-
-def compare_workloads(rounds, revision, quick):
-    """Print the table of synthetic workloads."""
-    rows = []
+def workloads(quick, seeds, revision=FORMER):
+    """Time made-up work of every estimator."""
+    rounds = _compare(revision, "_workloads.py", quick, seeds)
+    rows, goals = [], []
     for name in rounds[0][0]:
         row = [name]
         for part in ("fit", "predict"):
@@ -60,6 +50,8 @@ def compare_workloads(rounds, revision, quick):
             seconds = statistics.median(now[name][part] for _, now in rounds)
             middle = statistics.median(ratios)
             row += [f"{seconds:.2f}", f"{middle:.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})"]
+            if part == "fit" and name in GOALS and revision == FORMER:
+                goals.append(at_least(f"{name}: fit, ratio", middle, GOALS[name], 2))
         before, now = rounds[0]
         rows.append([*row, f"{before[name]['loss']:.4f}", f"{now[name]['loss']:.4f}"])
     print_table(
@@ -76,29 +68,26 @@ def compare_workloads(rounds, revision, quick):
         rows,
         "Medians, with the lowest and the highest; the losses are those of the first round.",
     )
+    return goals
 
 
-def compare_defaults(rounds, revision, quick):
-    """Print the table of fits by default parameters, and the goals."""
-    rows, ratios = [], []
+def default_fits(quick, seeds, revision=FORMER):
+    """Time fits by default parameters on real data, and score them on validation data."""
+    rounds = _compare(revision, "_default_fits.py", quick, seeds)
+    rows, ratios, differences = [], [], []
     for name in rounds[0][0]:
         pairs = [(before[name], now[name]) for before, now in rounds]
         ratio = statistics.median(before["fit"] / now["fit"] for before, now in pairs)
-        ratios.append(ratio)
-        seconds = [
+        there, here = (
             statistics.median(pair[side]["fit"] for pair in pairs) for side in (0, 1)
-        ]
-        scores = [
-            statistics.fmean(pair[side]["score"] for pair in pairs) for side in (0, 1)
-        ]
-        rows.append(
-            [
-                name,
-                *(f"{value:.1f}" for value in seconds),
-                f"{ratio:.2f}",
-                *(f"{score:.4f}" for score in scores),
-            ]
         )
+        before, now = (
+            statistics.fmean(pair[side]["score"] for pair in pairs) for side in (0, 1)
+        )
+        ratios.append(ratio)
+        differences.append(now - before)
+        seconds = f"{there:.1f}", f"{here:.1f}", f"{ratio:.2f}"
+        rows.append([name, *seconds, f"{before:.4f}", f"{now:.4f}"])
     print_table(
         f"Fits by default parameters: {revision}, and here",
         ("data", "fit there (s)", "here (s)", "ratio", "validation there", "here"),
@@ -106,42 +95,72 @@ def compare_defaults(rounds, revision, quick):
         f"Medians of {len(rounds)} rounds, of another seed each; the scores are means: "
         "accuracy, entity F1 of slots.",
     )
-    print_goals(
-        [
-            at_least("seconds there ÷ here, mean", statistics.fmean(ratios), 2.5, 2),
-            at_least("seconds there ÷ here, smallest", min(ratios), 1.5, 2),
-        ],
-        quick,
-    )
+    if revision != FORMER:
+        return []
+    return [
+        at_least("default fits: ratio, mean", statistics.fmean(ratios), 2.5, 2),
+        at_least("default fits: ratio, smallest", min(ratios), 1.5, 2),
+        at_least(
+            "default fits: validation score, mean difference",
+            statistics.fmean(differences),
+            -0.002,
+            4,
+        ),
+    ]
 
 
-def main(argv=None):
-    """Compare this tree with a revision."""
-    parser = make_parser(__doc__, prog="python -m benchmarks.against")
-    parser.add_argument("revision", help="a commit, tag or branch")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--defaults", action="store_true", help="fits on real data")
-    arguments = parser.parse_args(argv)
-    scale = "quick" if arguments.quick else "full"
-    print(machine_line())
+def _compare(revision, file, quick, seeds):
+    """Return what a file of work measures there and here, a pair for each seed."""
+    scale = "quick" if quick else "full"
+    rounds = []
+    with _checked_out(revision) as other:
+        for i, seed in enumerate(seeds, 1):
+            progress(f"round {i} of {len(seeds)}")
+            rounds.append([_run(tree, file, scale, seed) for tree in (other, ROOT)])
+    return rounds
+
+
+@contextmanager
+def _checked_out(revision):
+    """Check a revision out into a temporary folder."""
+    git = ["git", "-C", str(ROOT), "worktree"]
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / "other"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run(
-            [*git, "add", "--detach", "-q", other, arguments.revision], check=True
-        )
+        add = [*git, "add", "--detach", "-q", other, revision]
         try:
-            rounds = []
-            for i in range(arguments.rounds):
-                progress(f"round {i + 1} of {arguments.rounds}")
-                work = (
-                    (DEFAULT_FITS, scale, i) if arguments.defaults else (WORKLOADS, scale)
-                )
-                rounds.append((run(other, *work), run(ROOT, *work)))
+            subprocess.run(add, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise PeerAbsent(f"needs the history of skrnn, {revision} in it") from error
+        try:
+            yield other
         finally:
             subprocess.run([*git, "remove", "--force", other], check=True)
-    compare = compare_defaults if arguments.defaults else compare_workloads
-    compare(rounds, arguments.revision, arguments.quick)
+
+
+def _run(tree, file, *arguments):
+    """Return what a file of work measures with skrnn imported from `tree`."""
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    environment.setdefault("SKRNN_DATA", str(ROOT.parent / "shared" / "data"))
+    command = [sys.executable, Path(__file__).with_name(file), *map(str, arguments)]
+    printed = subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    return json.loads(printed.splitlines()[-1])
+
+
+PARTS = (workloads, default_fits)
+
+
+def main():
+    """Compare this tree with a revision, the first argument."""
+    first, *rest = [*sys.argv[1:], "--"]
+    given = not first.startswith("-")
+    revision, argv = (first, rest) if given else (FORMER, [first, *rest])
+    parts = [
+        update_wrapper(partial(part, revision=revision), part)  # parts have names
+        for part in PARTS
+    ]
+    run_program(__doc__, parts, argv[:-1])
 
 
 if __name__ == "__main__":

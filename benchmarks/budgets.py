@@ -2,14 +2,12 @@
 
 Run `python -m benchmarks.budgets [--quick] [--seeds ...] [--sets ...]`. Scores are those of
 validation files, for numbers of folds of the training file; the noisy intents alone read
-the test file. Old and new fits alternate; their times are those of this process's CPU.
+the test file. Old and new fits alternate, both on today's engine; their times are those of this
+process's CPU. `against` compares with the former engine, too.
 """
 
-import argparse
-import json
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,15 +36,13 @@ from ._data import (
 from ._report import (
     Goal,
     at_least,
-    at_most,
     machine_line,
     make_parser,
     mean_and_sd,
-    peak_memory,
     print_goals,
     print_table,
     progress,
-    run_in_child,
+    run_parts,
 )
 
 #: Updates that the former ``max_epochs="auto"`` aimed at, and its bounds in epochs.
@@ -57,8 +53,6 @@ OLD_LR = 0.003
 N_FOLDS = 5
 #: Intents with wrong labels.
 N_NOISY, NOISE = 900, 0.2
-#: Short sequences, and the steps of a long one among them.
-N_SHORT, N_STEPS = 500, 50_000
 
 
 @dataclass(frozen=True)
@@ -152,7 +146,12 @@ def compare(data, seeds, quick):
     return {name: np.array(rows) for name, rows in found.items()}
 
 
-def tabulate(names, seeds, quick):
+def former_budgets(quick, seeds):
+    """Compare the budgets of all sets with the former ones."""
+    return tabulate(list(SETS), quick, seeds)
+
+
+def tabulate(names, quick, seeds):
     """Print the table of the sets; return the goals."""
     rows, ratios, losses = [], {}, {}
     for name in names:
@@ -192,13 +191,6 @@ def tabulate(names, seeds, quick):
     bound = float(losses[worst].mean() + 2 * _error(losses[worst]))
     return [
         at_least(
-            "old seconds ÷ new, mean",
-            statistics.fmean(ratios[name] for name in chosen),
-            2.5,
-            2,
-        ),
-        at_least("old seconds ÷ new, smallest", min(map(ratios.get, chosen)), 1.5, 2),
-        at_least(
             "validation score, mean difference",
             float(np.mean([losses[name].mean() for name in chosen])),
             -0.002,
@@ -220,13 +212,9 @@ def _error(values):
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def noisy_labels(seeds, quick):
+def noisy_labels(quick, seeds):
     """Print test accuracies after training on 900 intents with wrong labels; return the goal."""
-    try:
-        splits = shorten(load_snips(), quick)
-    except DataAbsent as absent:
-        print(f"\nskipped noisy labels: {absent}")
-        return []
+    splits = shorten(load_snips(), quick)
     scores: dict[str, list[float]] = {}
     for seed in seeds:
         X, y = draw_noisy(*splits["train"], seed)
@@ -266,52 +254,10 @@ def draw_noisy(X, y, seed):
     return X, labels
 
 
-def one_outlier(repeats):
-    """Print what one very long sequence costs; return the goals.
-
-    Every measurement is a process of its own, in turn without and with the sequence.
-    """
-    found = {"short": [], "long": []}
-    for _ in range(repeats):
-        for kind, rows in found.items():
-            progress(f"one outlier: {kind}")
-            measured = run_in_child("benchmarks.budgets", "--outlier", kind)
-            rows.append((measured["seconds"], measured["memory"] / 2**20))
-    short, long = (np.median(rows, axis=0) for rows in found.values())
-    print_table(
-        f"{N_SHORT:,} sequences of 10 to 30 steps, and one of {N_STEPS:,} among them",
-        ("", "fit (CPU s)", "peak of the process (MiB)"),
-        [
-            ["without it", f"{short[0]:.2f}", f"{short[1]:.0f}"],
-            ["with it", f"{long[0]:.2f}", f"{long[1]:.0f}"],
-        ],
-        f"Medians of {repeats} runs; three passes.",
-    )
-    return [
-        at_most("one outlier: seconds with it ÷ without", long[0] / short[0], 2.0, 2),
-        at_most("one outlier: MiB more", long[1] - short[1], 300.0, 0),
-    ]
-
-
-def measure_outlier(kind):
-    """Return the CPU seconds and the peak memory of a fit, with or without the outlier."""
-    warnings.simplefilter("ignore")
-    random = np.random.default_rng(0)
-    lengths = random.integers(10, 31, size=N_SHORT)
-    X = [random.normal(size=(n, 4)).astype(np.float32) for n in lengths]
-    y = [i % 2 for i in range(N_SHORT)]
-    SequenceClassifier(max_epochs=1, random_state=0).fit(X[:64], y[:64])
-    if kind == "long":
-        X[7] = random.normal(size=(N_STEPS, 4)).astype(np.float32)
-    start = time.process_time()
-    SequenceClassifier(max_epochs=3, random_state=0).fit(X, y)
-    return {"seconds": time.process_time() - start, "memory": peak_memory()}
-
-
 def main():
-    """Run the chosen sets, or one measurement for `one_outlier`."""
+    """Run the chosen sets."""
     parser = make_parser(__doc__)
-    names = [*SETS, "noisy", "outlier"]
+    names = [*SETS, "noisy"]
     parser.add_argument(
         "--sets",
         nargs="+",
@@ -320,23 +266,19 @@ def main():
         metavar="NAME",
         help=f"data sets: {', '.join(names)}",
     )
-    parser.add_argument("--outlier", choices=("short", "long"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.outlier:
-        print(json.dumps(measure_outlier(arguments.outlier)))
-        return
     seeds = arguments.seeds or ([0] if arguments.quick else [0, 1, 2, 3, 4])
     print(f"\n*{machine_line()}*")
     goals = []
     compared = [name for name in arguments.sets if name in SETS]
     if compared:
-        goals += tabulate(compared, seeds, arguments.quick)
+        goals += tabulate(compared, arguments.quick, seeds)
     if "noisy" in arguments.sets:
-        goals += noisy_labels(seeds, arguments.quick)
-    if "outlier" in arguments.sets:
-        goals += one_outlier(1 if arguments.quick else 5)
+        goals += run_parts([noisy_labels], arguments.quick, seeds)
     print_goals(goals, arguments.quick)
 
+
+PARTS = (former_budgets, noisy_labels)
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,8 @@ CHANGES = (
     {},
     {"char_encoder": None},
     {"char_encoder": "ngrams"},
+    {"pooling": "max"},
+    {"pooling": "concat"},
     {"pooling": "last"},
     {"pooling": "mean"},
     {"pooling": "attention"},

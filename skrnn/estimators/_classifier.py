@@ -29,7 +29,7 @@ from skrnn.estimators._parameters import (
     WordParameters,
 )
 from skrnn.estimators._pooling import PoolingTransformer
-from skrnn.estimators._rows import config_of, estimator
+from skrnn.estimators._rows import estimator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
 from skrnn.training.losses import BinaryCrossEntropy, CrossEntropy
@@ -306,5 +306,4 @@ class SequenceClassifier(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        config = config_of(self, RecurrentParameters)
-        return self._build_network("recurrent", config, generator)
+        return self._build_network("recurrent", self._pooled_config(), generator)

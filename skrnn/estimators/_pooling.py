@@ -10,6 +10,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn.estimators._base import BaseSequenceEstimator
+from skrnn.estimators._parameters import RecurrentParameters
+from skrnn.estimators._rows import config_of
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_pooled
 
@@ -33,7 +35,8 @@ class PoolingTransformer(
         Returns
         -------
         vectors : float32 ndarray of shape (n_sequences, n_units)
-            ``hidden_size`` units, twice as many where ``bidirectional``; a frame after
+            ``hidden_size`` units, twice as many where ``bidirectional``, and of these three
+            times as many with the pooling "concat"; a frame after
             ``set_output(transform="pandas")``.
 
         Raises
@@ -50,6 +53,14 @@ class PoolingTransformer(
             )
         checked = self._check_X(X)
         return predict_pooled(self.net_, EncodedDataset(self._encode(checked)))
+
+    def _pooled_config(self) -> dict[str, Any]:
+        """Return the arguments of a network that pools the steps."""
+        config = config_of(self, RecurrentParameters)
+        if config["pooling"] == "auto":
+            of_tokens = self._inputs.n_tokens is not None
+            config["pooling"] = "concat" if of_tokens else "max"
+        return config
 
     @property
     def _n_features_out(self) -> int:

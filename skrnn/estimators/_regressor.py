@@ -324,7 +324,7 @@ class SequenceRegressor(
     ) -> torch.nn.Module:
         n_outputs = {"n_outputs": self._n_outputs()}
         if not self._targets.by_step:
-            config = config_of(self, RecurrentParameters) | n_outputs
+            config = self._pooled_config() | n_outputs
             return self._build_network("recurrent", config, generator)
         config = {
             **config_of(self, CellParameters),

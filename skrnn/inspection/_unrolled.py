@@ -421,6 +421,7 @@ POOLINGS = {
     "mean": "mean over the steps",
     "max": "maximum over the steps",
     "attention": "attention: weighted mean over the steps",
+    "concat": "last state, maximum and mean side by side",
 }
 
 

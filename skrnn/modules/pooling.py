@@ -19,14 +19,20 @@ class Pooling(nn.Module):
     Parameters
     ----------
     size : int
-        Features of an output, and of the pooled vector.
+        Features of an output.
+
+    Attributes
+    ----------
+    output_size : int
+        Features of the pooled vector.
     """
 
     def __init__(self, size: int):
         super().__init__()
+        self.output_size = size
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
-        """Return the pooled vectors ``(B, F)``.
+        """Return the pooled vectors ``(B, output_size)``.
 
         Parameters
         ----------
@@ -97,9 +103,30 @@ class AttentionPooling(Pooling):
         return scores.masked_fill(~mask, -torch.inf).softmax(-1)
 
 
+class ConcatPooling(Pooling):
+    """The last state, the maximum and the mean side by side.
+
+    References
+    ----------
+    Howard, Ruder (2018). Universal language model fine-tuning for text classification. ACL,
+    section 3.3.
+    """
+
+    def __init__(self, size: int):
+        super().__init__(size)
+        self.output_size = 3 * size
+        self.max, self.mean = MaxPooling(size), MeanPooling(size)
+
+    def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
+        """Return ``(B, 3 F)`` from state ``(B, F)`` and outputs ``(B, T, F)``."""
+        parts = (self.max(outputs, state, lengths), self.mean(outputs, state, lengths))
+        return torch.cat([state, *parts], dim=-1)
+
+
 POOLINGS: dict[str, type[Pooling]] = {
     "last": LastPooling,
     "mean": MeanPooling,
     "max": MaxPooling,
     "attention": AttentionPooling,
+    "concat": ConcatPooling,
 }

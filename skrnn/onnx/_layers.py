@@ -246,11 +246,21 @@ def attention_pooling(
     return graph.sum(graph.node("Mul", shares, outputs), 0)
 
 
+def concat_pooling(
+    graph: Graph, outputs: str, state: str, lengths: str, weights: Weights
+) -> str:
+    """Return the last state, the maximum and the mean side by side ``(B, 3 M)``."""
+    parts = (max_pooling, mean_pooling)
+    pooled = [pool(graph, outputs, state, lengths, weights) for pool in parts]
+    return graph.concat([state, *pooled])
+
+
 POOLINGS: dict[str, Callable[[Graph, str, str, str, Weights], str]] = {
     "last": last_pooling,
     "mean": mean_pooling,
     "max": max_pooling,
     "attention": attention_pooling,
+    "concat": concat_pooling,
 }
 
 

@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
+from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.recurrent.cells import Cell
 
@@ -74,7 +75,7 @@ def test_every_cell_works_in_every_estimator(make_recurrent, X, y, cell):
 
 
 @pytest.mark.parametrize("cell", list(CELLS))
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", list(POOLINGS))
 def test_every_cell_works_with_every_pooling(make_pooled, X, y, cell, pooling):
     check_cell(make_pooled, X, y, cell=cell, pooling=pooling, bidirectional=True)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from skrnn.inspection import UnrolledNetworkDisplay
-from skrnn.inspection._unrolled import LAYOUTS, vector_rows
+from skrnn.inspection._unrolled import LAYOUTS, POOLINGS, vector_rows
 from skrnn.inspection._unrolled_drawing import HEIGHT, Drawing, place_steps, width_of
 
 INPUTS = list("abcde")
@@ -129,10 +129,10 @@ def test_static_columns_reach_the_vector_of_each_step_that_is_drawn():
         assert abs(xs[0] - bar.x) < bar.width / 2
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention", "concat"])
 def test_pooling_joins_every_state_that_is_drawn_of_the_last_layer(pooling):
     drawing = draw(make("many to one", 2, True, pooling=pooling), 8)
-    (joined,) = [box for box in drawing.boxes if pooling[:3] in box.text]
+    (joined,) = [box for box in drawing.boxes if POOLINGS[pooling] in box.text]
     ends = [arrow.end for arrow in drawing.arrows]
     reached = [end for end in ends if end[1] == pytest.approx(joined.y - HEIGHT / 2)]
     assert len(reached) == 10

@@ -44,14 +44,16 @@ def test_log_odds_are_those_of_the_softmax():
     torch.testing.assert_close(found, torch.log(p / (1 - p)))
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention", "concat"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
 def test_integrated_gradients_add_up_to_the_change_of_the_score(
     cell, pooling, make_net, make_examples
 ):
     network = {"cell": cell, "pooling": pooling, "bidirectional": True}
     net, examples = make_net(network=network), make_examples()
-    n_points = 400 if pooling == "max" or cell == "rnn_relu" else 32  # they have kinks
+    n_points = (
+        400 if pooling in ("max", "concat") or cell == "rnn_relu" else 32
+    )  # they have kinks
     found = attribution_of(net, examples, n_points=n_points)
     sums = np.array([values.sum() for values in found.steps])
     change = found.scores - found.baseline_scores

@@ -108,9 +108,11 @@ class PoolingParameters:
     _group: ClassVar[str] = "network"
 
     pooling: str = parameter(
-        "max",
-        [OneOf(POOLINGS)],
-        "How the outputs of all steps become one vector.",
+        "auto",
+        [OneOf(POOLINGS, ("auto",))],
+        """How the outputs of all steps become one vector: the state after the "last" step, their
+        "mean", their maximum ("max"), a weighted mean ("attention"), or the first three side by
+        side ("concat"). "auto" is "concat" for tokens, and "max" for features alone.""",
         architecture=True,
     )
 

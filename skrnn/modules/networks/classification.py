@@ -33,19 +33,21 @@ class SequenceNetwork(EncodingNetwork):
     def __init__(self, *, n_outputs: int, pooling: str, **encoding: Any):
         super().__init__(**encoding)
         self.pooling = POOLINGS[pooling](self.encoder.output_size)
-        size = self.encoder.output_size
+        size = self.pooled_size
         self.join = None
         if self.static is not None:
-            self.join = nn.Sequential(Linear(size + self.static_size, size), nn.ReLU())
+            hidden_size = self.encoder.output_size
+            layer = Linear(size + self.static_size, hidden_size)
+            self.join, size = nn.Sequential(layer, nn.ReLU()), hidden_size
         self.head = Linear(size, n_outputs)
 
     @property
     def pooled_size(self) -> int:
         """Size of the pooled vector."""
-        return self.encoder.output_size
+        return self.pooling.output_size
 
     def pool(self, inputs: Inputs) -> Tensor:
-        """Return the vector ``(B, H)`` of each sequence, static columns apart."""
+        """Return the vector ``(B, P)`` of each sequence, static columns apart."""
         outputs, state = self.encode_steps(inputs)  # (B, T, H), (B, H)
         return self.pooling(outputs, state, inputs["lengths"])
 
@@ -60,7 +62,7 @@ class SequenceNetwork(EncodingNetwork):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return logits ``(B, n_outputs)`` of each sequence."""
-        pooled = self.dropout(self.pool(inputs))  # (B, H)
+        pooled = self.dropout(self.pool(inputs))  # (B, P)
         if self.join is not None:
             pooled = self.join(self.with_static(pooled, inputs))
         return self.head(pooled)  # (B, n_outputs)
