@@ -167,7 +167,7 @@ def test_word_dropout_teaches_what_an_unknown_token_means():
 
 
 def test_word_dropout_without_tokens_warns_once(make_estimator, numbers, y):
-    model = make_estimator(word_dropout=0.3, n_estimators=2, max_epochs=1)
+    model = make_estimator(word_dropout=0.3, max_epochs=1, batch_size=64)
     with pytest.warns(match=r"word_dropout=0\.3 is not used: X has no tokens") as found:
         model.fit(numbers, y)
     assert len(found) == 1
