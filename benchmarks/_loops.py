@@ -3,9 +3,11 @@
 `PackedLoop` is the usual training loop of tutorials and competent users: a
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
-`PackedSeries` in the place of the classifier reads features instead of token ids.
+`PackedSeries` in the place of the classifier reads features instead of token ids, and a
+`Padded` network reads the padding of a batch as if it were steps.
 `TranslatorLoop` is the same for pairs of sequences, with a decoder of single steps.
 `LanguageLoop` is the bare loop over prepared streams of a book, with a carried state.
+These three loops run on any device.
 `DenseLoop` is the bare loop over one prepared tensor of equal lengths. `kernel_pass` is the
 cost of the recurrent layer alone.
 """
@@ -92,12 +94,33 @@ class PackedTagger(PackedClassifier):
         return self.head(hidden).transpose(1, 2)  # (B, C, T)
 
 
+class PaddedClassifier(PackedClassifier):
+    """The same layers over padded sequences: the backward direction reads padding first."""
+
+    def forward(self, inputs, lengths):
+        outputs, _ = self.recurrent(self.embedding(inputs))  # (B, T, H)
+        last = (lengths - 1).to(inputs.device)[:, None, None]
+        return self.head(outputs.take_along_dim(last, dim=1)[:, 0])
+
+
+class PaddedSeries(PackedSeries, PaddedClassifier):
+    """Padded sequences of features."""
+
+
+class PaddedTagger(PackedClassifier):
+    """Padded sequences, with the head on every step."""
+
+    def forward(self, inputs, lengths):
+        outputs, _ = self.recurrent(self.embedding(inputs))  # (B, T, H)
+        return self.head(outputs).transpose(1, 2)  # (B, C, T)
+
+
 class PackedLoop:
     """The usual training and prediction loop over a `PackedClassifier`.
 
-    `network=PackedTagger, collate=collate_steps` make it one for labels of steps, and
-    `network=PackedSeries` one for sequences of features. Batches are moved to `device` one
-    by one.
+    `network=PackedTagger, collate=collate_steps` make it one for labels of steps,
+    `network=PackedSeries` one for sequences of features, and `loss=mse_loss` one for
+    numbers. Batches are moved to `device` one by one.
     """
 
     def __init__(
@@ -108,6 +131,7 @@ class PackedLoop:
         *,
         network=PackedClassifier,
         collate=collate,
+        loss=nn.functional.cross_entropy,
         bidirectional=False,
         batch_size=32,
         fused=None,
@@ -120,6 +144,7 @@ class PackedLoop:
         self.model.to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
         self.collate = collate
+        self.loss = loss
         self.batch_size = batch_size
 
     def fit(self, sequences, labels, n_epochs):
@@ -133,24 +158,27 @@ class PackedLoop:
             for inputs, lengths, targets in loader:
                 self.optimizer.zero_grad()
                 logits = self.model(inputs.to(self.device), lengths)
-                loss = nn.functional.cross_entropy(logits, targets.to(self.device))
+                loss = self.loss(logits, targets.to(self.device))
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
                 self.optimizer.step()
         return self
 
-    @torch.no_grad()
     def predict(self, sequences, labels, batch_size=None):
         """Return the predicted class of every sequence, (n_sequences,)."""
+        return torch.cat(self.outputs(sequences, labels, batch_size)).argmax(dim=1)
+
+    @torch.no_grad()
+    def outputs(self, sequences, labels, batch_size=None):
+        """Return the outputs of every batch: (B, C), or (B, C, T) of labels of steps."""
         dataset = TokenDataset(sequences, labels)
         loader = DataLoader(
             dataset, batch_size or self.batch_size, collate_fn=self.collate
         )
         self.model.eval()
-        logits = [
+        return [
             self.model(inputs.to(self.device), lengths) for inputs, lengths, _ in loader
         ]
-        return torch.cat(logits).argmax(dim=1)
 
 
 def collate_pairs(samples):
@@ -159,15 +187,6 @@ def collate_pairs(samples):
     lengths = torch.tensor([len(source) for source in sources])
     inputs = pad_sequence(sources, batch_first=True)
     return inputs, lengths, pad_sequence(targets, batch_first=True)
-
-
-class PaddedClassifier(PackedClassifier):
-    """The same layers over padded sequences: the backward direction reads padding first."""
-
-    def forward(self, inputs, lengths):
-        outputs, _ = self.recurrent(self.embedding(inputs))  # (B, T, H)
-        last = (lengths - 1).to(inputs.device)[:, None, None]
-        return self.head(outputs.take_along_dim(last, dim=1)[:, 0])
 
 
 class PackedTranslator(nn.Module):
@@ -186,13 +205,17 @@ class PackedTranslator(nn.Module):
         self.readout = nn.Linear(3 * hidden_size, hidden_size)
         self.head = nn.Linear(hidden_size, n_targets)
 
-    def encode(self, inputs, lengths):
-        """Return the outputs (B, T, 2H), the decoder's first state, the padding (B, T)."""
+    def read(self, embedded, lengths):
+        """Return the encoder's outputs (B, T, 2H) and last hidden states (2, B, H)."""
         packed = pack_padded_sequence(
-            self.source(inputs), lengths, batch_first=True, enforce_sorted=False
+            embedded, lengths, batch_first=True, enforce_sorted=False
         )
         packed_outputs, (hidden, _) = self.encoder(packed)
-        outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True)
+        return pad_packed_sequence(packed_outputs, batch_first=True)[0], hidden
+
+    def encode(self, inputs, lengths):
+        """Return the outputs (B, T, 2H), the decoder's first state, the padding (B, T)."""
+        outputs, hidden = self.read(self.source(inputs), lengths)
         last = torch.cat([hidden[0], hidden[1]], dim=1)  # (B, 2H)
         start = torch.tanh(self.bridge(last)).chunk(2, dim=1)  # two (B, H)
         state = tuple(part[None].contiguous() for part in start)  # two (1, B, H)
@@ -214,12 +237,31 @@ class PackedTranslator(nn.Module):
         return torch.cat(steps, dim=1).transpose(1, 2)  # (B, C, U)
 
 
+class PaddedTranslator(PackedTranslator):
+    """The same layers over padded sources: the last states are those after the padding."""
+
+    def read(self, embedded, lengths):
+        outputs, (hidden, _) = self.encoder(embedded)
+        return outputs, hidden
+
+
 class TranslatorLoop:
     """The usual training loop over a `PackedTranslator`, with teacher forcing."""
 
-    def __init__(self, n_sources, n_targets, sizes, *, batch_size, fused=None):
+    def __init__(
+        self,
+        n_sources,
+        n_targets,
+        sizes,
+        *,
+        batch_size,
+        network=PackedTranslator,
+        fused=None,
+        device="cpu",
+    ):
         torch.manual_seed(0)
-        self.model = PackedTranslator(n_sources, n_targets, *sizes)
+        self.device = device
+        self.model = network(n_sources, n_targets, *sizes).to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
         self.batch_size = batch_size
 
@@ -233,9 +275,10 @@ class TranslatorLoop:
         )
         self.model.train()
         for _ in range(n_epochs):
-            for inputs, lengths, wanted in loader:
+            for inputs, lengths, targets in loader:
+                wanted = targets.to(self.device)
                 self.optimizer.zero_grad()
-                logits = self.model(inputs, lengths, wanted)
+                logits = self.model(inputs.to(self.device), lengths, wanted)
                 loss = nn.functional.cross_entropy(logits, wanted, ignore_index=0)
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -259,11 +302,11 @@ class CharacterModel(nn.Module):
 
 
 class LanguageLoop:
-    """The bare loop of truncated back-propagation, over prepared streams."""
+    """The bare loop of truncated back-propagation, over streams prepared on `device`."""
 
-    def __init__(self, n_tokens, sizes, *, bptt):
+    def __init__(self, n_tokens, sizes, *, bptt, device="cpu"):
         torch.manual_seed(0)
-        self.model = CharacterModel(n_tokens, *sizes)
+        self.model = CharacterModel(n_tokens, *sizes).to(device)
         parameters = self.model.parameters()
         self.optimizer = torch.optim.AdamW(parameters, lr=1e-3, fused=True)
         self.bptt = bptt

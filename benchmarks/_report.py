@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -240,10 +241,19 @@ def peak_memory():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def run_in_child(module, *arguments):
-    """Run `python -m module arguments`; return the JSON object on its last line."""
+def run_in_child(module, *arguments, **environment):
+    """Run `python -m module arguments`; return the JSON object on its last line.
+
+    `environment` holds variables that the child has beside those of this process.
+    """
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    finished = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    finished = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=os.environ | environment,
+    )
     return json.loads(finished.stdout.splitlines()[-1])
 
 

@@ -15,6 +15,10 @@ from skrnn.estimators._rows import config_of
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_pooled
 
+#: Outputs beyond which most of the time is the output layer's, which "concat" makes three times
+#: as large.
+MANY_OUTPUTS = 1000
+
 
 class PoolingTransformer(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseSequenceEstimator
@@ -59,7 +63,8 @@ class PoolingTransformer(
         config = config_of(self, RecurrentParameters)
         if config["pooling"] == "auto":
             of_tokens = self._inputs.n_tokens is not None
-            config["pooling"] = "concat" if of_tokens else "max"
+            few = self._targets.n_outputs <= MANY_OUTPUTS
+            config["pooling"] = "concat" if of_tokens and few else "max"
         return config
 
     @property

@@ -99,3 +99,22 @@ def test_numbers_for_each_step_have_no_vectors(sequences):
         ValueError, match="fitted on numbers for each step, which are not"
     ):
         model.transform(X)
+
+
+@pytest.mark.parametrize("make", [SequenceClassifier, SequenceRegressor])
+def test_auto_puts_poolings_side_by_side_for_tokens_and_few_outputs(
+    make, sequences, monkeypatch
+):
+    X, y = sequences
+    texts = ["ab" * (1 + i % 3) for i in range(20)]
+    settings = SMALL | {"bidirectional": False, "tokenizer": "char"}
+
+    def is_like(X, pooling):
+        auto, same = (make(**settings, pooling=p).fit(X, y) for p in ("auto", pooling))
+        assert_array_equal(auto.transform(X), same.transform(X))
+        return auto.transform(X).shape[1] == (12 if pooling == "concat" else 4)
+
+    assert is_like(texts, "concat")
+    assert is_like(X, "max")
+    monkeypatch.setattr("skrnn.estimators._pooling.MANY_OUTPUTS", 0)
+    assert is_like(texts, "max")

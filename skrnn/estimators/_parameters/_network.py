@@ -112,7 +112,8 @@ class PoolingParameters:
         [OneOf(POOLINGS, ("auto",))],
         """How the outputs of all steps become one vector: the state after the "last" step, their
         "mean", their maximum ("max"), a weighted mean ("attention"), or the first three side by
-        side ("concat"). "auto" is "concat" for tokens, and "max" for features alone.""",
+        side ("concat"). "auto" is "concat" for tokens, and "max" for features alone and for more
+        than 1,000 outputs.""",
         architecture=True,
     )
 
