@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from copy import copy
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -359,7 +360,7 @@ def _build(document: dict[str, Any], weights: dict[str, NDArray]) -> Any:
     for member in members:
         _check_loss(fitted_with, member["criterion"], member["settings"])
     vars(estimator).update(attributes | fitted_with._learned())
-    estimator.net_ = _nets_from_data(net, weights)
+    estimator.net_ = _nets_from_data(net, weights, fitted_with.n_estimators)
     return estimator
 
 
@@ -548,10 +549,15 @@ def _nets_as_data(net: Any) -> tuple[dict[str, Any], dict[str, NDArray]]:
         data, own = _net_as_data(one)
         members.append(data)
         arrays |= {f"{i}.{name}": array for name, array in own.items()}
-    return {"members": members}, arrays
+    document: dict[str, Any] = {"members": members}
+    if net.numbers[-1] > len(members):
+        document["numbers"] = net.numbers  # some were left out
+    return document, arrays
 
 
-def _nets_from_data(data: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
+def _nets_from_data(
+    data: dict[str, Any], arrays: dict[str, NDArray], n_estimators: int
+) -> Any:
     """Return a net, or an ensemble of nets with networks of one kind."""
     if "members" not in data:
         return _net_from_data(data, arrays)
@@ -563,7 +569,15 @@ def _nets_from_data(data: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
         "its members differ",
     )
     nets = [_net_from_data(*one) for one in zip(members, parts, strict=True)]
-    return EnsembleNet(nets)
+    numbers = data.get("numbers", list(range(1, len(nets) + 1)))
+    _expect(
+        isinstance(numbers, list)
+        and len(numbers) == len(nets)
+        and all(type(number) is int for number in numbers)
+        and all(a < b for a, b in pairwise([0, *numbers, n_estimators + 1])),
+        "its members have other numbers",
+    )
+    return EnsembleNet(nets, numbers)
 
 
 def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:

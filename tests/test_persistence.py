@@ -4,7 +4,7 @@ import base64
 import json
 import subprocess
 import sys
-from copy import copy
+from copy import copy, deepcopy
 
 import numpy as np
 import pandas as pd
@@ -469,6 +469,17 @@ def test_more_members_than_n_estimators_are_refused(tmp_path, ensemble, n_member
     changed(path, repeat_members(n_members))
     with pytest.raises(ModelFileError, match="members"):
         load_model(path)
+
+
+@pytest.mark.parametrize("numbers", [[1, 3], [3], [1, 2, 3], [2, 2.5], [3, 3]])
+def test_members_with_other_numbers_than_a_fit_gives_are_refused(
+    tmp_path, ensemble, numbers
+):
+    model = deepcopy(ensemble)
+    model.net_.numbers = numbers
+    save_model(model, tmp_path / "model")
+    with pytest.raises(ModelFileError, match="its members have other numbers"):
+        load_model(tmp_path / "model")
 
 
 def test_the_number_of_members_is_bounded(tmp_path, ensemble):

@@ -144,6 +144,7 @@ class SeriesInputs:
     keeps_empty = splits_words = False
     token_ids = n_tokens = string_tokenizer = None
     patch_size = 1
+    users_objects: ClassVar[dict[str, Any]] = {}
 
     form: Form
     static: StaticCodec | None = None

@@ -85,7 +85,8 @@ class Inputs:
     Attributes
     ----------
     tokenizer : object
-        As the parameter, but for subwords: the trained tokenizer, after it has been trained.
+        A copy of the parameter, where it can be copied; for subwords the trained tokenizer,
+        after it has been trained.
     splits_words : bool
         Whether the subwords of each token are read.
     form : Form
@@ -202,6 +203,11 @@ class Inputs:
         if untrained or not self._token_codecs:
             return None
         return check_tokenizer(self.tokenizer)
+
+    @property
+    def users_objects(self) -> dict[str, Any]:
+        """Parameter → the object of the user, or the copy of it, that is kept."""
+        return {"tokenizer": self.tokenizer}
 
     def _splitter(self) -> Split:
         """Return how strings of X are split into its steps."""

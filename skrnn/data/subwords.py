@@ -12,12 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral
 from threading import Lock
 from typing import Any, NamedTuple
+
+from sklearn.utils.validation import check_scalar
 
 from skrnn._optional import import_optional
 from skrnn._warnings import warn
 from skrnn.data.spacing import Spacing
+from skrnn.data.steps import shown
 
 #: The name of the tokenizer that ``fit`` trains.
 BPE = "bpe"
@@ -107,16 +111,22 @@ class TrainedTokenizer:
         ------
         ImportError
             If the library is not installed: ``pip install "skrnn[subwords]"``.
+        TypeError
+            If ``texts`` is one string, or holds what is no string; if a number is no whole
+            one.
         ValueError
-            If ``vocabulary_size`` is less than 256.
+            If ``vocabulary_size`` is less than 256, or ``min_count`` less than 1.
 
         Warns
         -----
         UserWarning
             If the texts give fewer subwords than ``vocabulary_size``.
         """
+        if vocabulary_size is not None:
+            check_scalar(vocabulary_size, "vocabulary_size", Integral)
+        check_scalar(min_count, "min_count", Integral, min_val=1)
         return train_bpe(
-            texts, vocabulary_size, min_count=min_count, name="vocabulary_size"
+            _checked(texts), vocabulary_size, min_count=min_count, name="vocabulary_size"
         )
 
     @classmethod
@@ -132,7 +142,16 @@ class TrainedTokenizer:
         -------
         tokenizer : TrainedTokenizer
             Equal to others with the same vocabulary and settings.
+
+        Raises
+        ------
+        TypeError
+            If it has no ``to_str``.
         """
+        if not callable(getattr(tokenizer, "to_str", None)):
+            raise TypeError(
+                f"tokenizer must be a trained tokenizers.Tokenizer, got {shown(tokenizer)}"
+            )
         settings = json.loads(tokenizer.to_str())
         settings |= {"truncation": None, "padding": None}
         if settings["model"].get("dropout") is not None:
@@ -309,6 +328,28 @@ def is_of_library(tokenizer: object) -> bool:
     """Return whether an object is a tokenizer of the library, which is not imported for it."""
     modules = {cls.__module__.partition(".")[0] for cls in type(tokenizer).__mro__}
     return "tokenizers" in modules and callable(getattr(tokenizer, "to_str", None))
+
+
+def _checked(texts: Iterable[str]) -> Iterator[str]:
+    """Return an iterator of texts.
+
+    Raises
+    ------
+    TypeError
+        If they are one string or no iterable, and in turn for each that is no string.
+    """
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"texts is one string, {shown(texts)}; pass a list of strings")
+    if not isinstance(texts, Iterable) or getattr(texts, "ndim", 1) != 1:
+        raise TypeError(f"texts must be an iterable of strings, got {shown(texts)}")
+    return _strings(texts)
+
+
+def _strings(texts: Iterable[Any]) -> Iterator[str]:
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{i}] is {shown(text)}, expected a string")
+        yield text
 
 
 class _Loaded(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from inspect import signature
@@ -436,7 +437,9 @@ def check_tokenizer(tokenizer: object, name: str = "tokenizer") -> Tokenizer:
 
 
 def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
-    """Return the tokenizer that a model keeps: a copy of a trained one, or itself.
+    """Return the tokenizer that a model keeps: a copy, which later changes do not reach.
+
+    A function is kept itself, and so is an object that cannot be copied.
 
     Raises
     ------
@@ -446,7 +449,21 @@ def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
     if isinstance(tokenizer, str) and tokenizer == BPE:
         return tokenizer
     checked = check_tokenizer(tokenizer, name)
-    return checked if isinstance(checked, TrainedTokenizer) else tokenizer
+    if isinstance(checked, TrainedTokenizer):
+        return checked
+    try:
+        return deepcopy(tokenizer)
+    except Exception:  # whatever a user's class raises
+        return tokenizer
+
+
+def users_object(tokenizer: Tokenizer) -> Any:
+    """Return the object of the user that a tokenizer calls, or itself."""
+    if isinstance(tokenizer, FunctionTokenizer):
+        return tokenizer.function
+    if isinstance(tokenizer, SubwordTokenizer | ForeignTokenizer):
+        return tokenizer.tokenizer
+    return tokenizer
 
 
 def splitter_of(

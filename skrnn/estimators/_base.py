@@ -77,8 +77,9 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
     #: Arguments of that part that are not parameters of the estimator.
     _input_options: ClassVar[dict[str, Any]] = {}
 
-    #: A parameter that not every estimator has.
+    #: Parameters that not every estimator has.
     missing: Any = None
+    word_dropout: float = 0.0
 
     random_state: Any
     _fitted_parameters: dict[str, Any]
@@ -126,6 +127,8 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
                 )
             if not warm:
                 self._fit_parts(train, every, classes)
+                if self.word_dropout and self._inputs.token_ids is None:
+                    warn(f"word_dropout={self.word_dropout} is not used: X has no tokens")
             self._targets.observe(train)
             if held_out is not None:
                 self._inputs.check_form(held_out.X, estimator=self, name="X_val")

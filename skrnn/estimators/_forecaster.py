@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from numbers import Integral
 from typing import Any
 
@@ -352,19 +353,21 @@ class ForecastingTask(BaseSequenceEstimator):
         train, held_out = split_ends(span, self.calibration_fraction, self.horizon)
         if held_out is None:
             return None
-        first = clone(self).set_params(
+        bare = copy(self)
+        # callbacks see the training on everything; some cannot be copied
+        bare.callbacks = None
+        bare.set_callbacks()
+        first = clone(bare).set_params(
             calibration_fraction=None,
             early_stopping=stops,
             warm_start=False,
             on_interrupt="raise",  # the estimator has not been trained at all
-            callbacks=None,
             verbose=0,
             window=span.window,
         )
         validation = Validation(may_be_drawn=False)
         if stops:
             train, validation = self._hold_out_ends(train)
-        first.set_callbacks()  # they see the training on everything
         first._diagnoses = False
         first._fit(train, None, None, validation, stage="calibration")
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)

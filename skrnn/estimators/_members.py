@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import pickle
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, wrap_non_picklable_objects
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -68,25 +70,33 @@ class TrainingPlan(NamedTuple):
     stops: bool
 
 
+class Member(NamedTuple):
+    """A trained network of an ensemble, its epochs, and its number, from 1."""
+
+    net: SequenceNet
+    n_epochs: int
+    number: int
+
+
 def train_members(
     estimator: Any,
     plan: TrainingPlan,
-    starts: Sequence[int | SequenceNet],
+    starts: Mapping[int, int | SequenceNet],
     checkpoints: Sequence[Checkpoint | None],
     interrupts: Interrupts,
     stop: Callable[[], bool],
-) -> Iterator[tuple[SequenceNet, int]]:
-    """Yield the trained networks of an ensemble, each with its epochs.
+) -> Iterator[Member]:
+    """Yield the trained members of an ensemble.
 
     Parameters
     ----------
     estimator : estimator
         Its ``n_jobs`` says how many train at a time.
     plan : TrainingPlan
-    starts : sequence
-        The seed of each new member, or the network that is trained further.
+    starts : dict
+        Number of a member → the seed of a new one, or the network that is trained further.
     checkpoints : sequence of Checkpoint or None
-        Of each member.
+        Of each number.
     interrupts : Interrupts
         New members whose training has not begun when it is requested are left out, others
         stay as they are.
@@ -97,57 +107,71 @@ def train_members(
     Raises
     ------
     ValueError
-        If no member's training succeeds.
+        If no member's training succeeds, or if callbacks or ``augment`` cannot be copied.
+    PicklingError
+        If members train in other processes, and a parameter cannot be pickled.
 
     Warns
     -----
     ConvergenceWarning
-        If a member's training diverges: the others remain.
+        If a member's training diverges: a new one is left out, another keeps the weights
+        that it had before.
     UserWarning
         If an interrupt leaves members out.
     """
     jobs = [
-        (_member(estimator, i, len(starts)), start, plan, checkpoint, interrupts)
-        for i, (start, checkpoint) in enumerate(zip(starts, checkpoints, strict=False))
+        (_member(estimator, number), start, plan, checkpoints[number - 1], interrupts)
+        for number, start in starts.items()
     ]
-    nets = [start for start in starts if not isinstance(start, int)]
+    before = {
+        number: Member(start, 0, number)
+        for number, start in starts.items()
+        if not isinstance(start, int)
+    }
     try:
-        for net in nets:
+        for net, *_ in before.values():
             net.keep_optimizer = True  # nothing is lost on the way to another process
-        yield from _trained(estimator, jobs, nets, interrupts, stop)
+        yield from _trained(estimator, list(starts), jobs, before, interrupts, stop)
     finally:
-        for net in nets:
+        for net, *_ in before.values():
             net.keep_optimizer = bool(estimator.keep_optimizer)
 
 
 def _trained(
     estimator: Any,
+    numbers: Sequence[int],
     jobs: Sequence[tuple[Any, ...]],
-    nets: Sequence[SequenceNet],
+    before: Mapping[int, Member],
     interrupts: Interrupts,
     stop: Callable[[], bool],
-) -> Iterator[tuple[SequenceNet, int]]:
-    """Yield the members that are trained, and ``nets`` of a warm start that are not."""
+) -> Iterator[Member]:
+    """Yield the members that are trained, and those ``before`` a warm start that are not."""
     failures: dict[int, Diverged] = {}
     n_trained = 0
     in_turn = effective_n_jobs(estimator.n_jobs) == 1
-    for i, result in enumerate(_results(estimator, jobs, interrupts, in_turn=in_turn)):
+    results = _results(estimator, jobs, interrupts, in_turn=in_turn)
+    for number, result in zip(numbers, results, strict=False):
         if isinstance(result, Diverged):
-            failures[i] = result
+            failures[number] = result
+            if number in before:
+                yield before[number]
         elif result is not None:
-            result[0].keep_optimizer = bool(estimator.keep_optimizer)
+            net, n_epochs = result
+            net.keep_optimizer = bool(estimator.keep_optimizer)
             n_trained += 1
-            yield result
+            yield Member(net, n_epochs, number)
             if in_turn and stop():
                 # what was trained before stays
-                yield from ((net, 0) for net in nets[i + 1 :])
+                yield from (one for one in before.values() if one.number > number)
                 break
     if interrupts.requested and n_trained < len(jobs):
         warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
     if not n_trained:
         raise next(iter(failures.values()))
-    for i, error in failures.items():
-        warn(f"member {i + 1} of {len(jobs)} is left out: {error}", ConvergenceWarning)
+    for number, error in failures.items():
+        then = "keeps its former weights" if number in before else "is left out"
+        name = _name(estimator, number)
+        warn(f"{name} {then}: {error}", ConvergenceWarning)
 
 
 def _results(
@@ -169,6 +193,8 @@ def _results(
         interrupts.abort()  # no thread trains on when the estimator is restored
         if isinstance(error, Aborted) and interrupts.error is not None:
             raise interrupts.error from None  # what came first
+        if isinstance(error, PicklingError):
+            _name_what_does_not_pickle(estimator)
         raise
     said: set[tuple[str, type[Warning]]] = set()
     for result, caught in results:
@@ -179,20 +205,50 @@ def _results(
         yield result
 
 
-def _member(estimator: Any, index: int, n_members: int) -> Any:
-    """Return the estimator of one member, with callbacks of its own."""
+def _name_what_does_not_pickle(estimator: Any) -> None:
+    """Raise a PicklingError that names the first parameter that joblib cannot pickle."""
+    for name, value in estimator.get_params(deep=False).items():
+        try:
+            pickle.dumps(wrap_non_picklable_objects([value]))
+        except Exception as error:
+            raise PicklingError(
+                f"{name}={shown(value)} cannot be pickled, and members that train in other "
+                f"processes need it: {str(error)[:200]}. Pass another, or train in threads, "
+                "as without joblib.parallel_config"
+            ) from error
+
+
+def _name(estimator: Any, number: int) -> str:
+    """Return how progress and warnings name a member."""
+    return f"member {number} of {estimator.n_estimators}"
+
+
+def _member(estimator: Any, number: int) -> Any:
+    """Return the estimator of one member, with callbacks and ``augment`` of its own."""
     member = copy(estimator)
     vars(member).pop("net_", None)  # of all members
     member.set_callbacks()  # they see the ensemble
-    member._name_in_ensemble = f"member {index + 1} of {n_members}"
+    member._name_in_ensemble = _name(estimator, number)
+    member.callbacks = _own("callbacks", estimator.callbacks)
+    member.augment = _own("augment", estimator.augment)
+    return member
+
+
+def _own(name: str, value: Any) -> Any:
+    """Return a copy of a parameter, whose state no other member changes.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be copied.
+    """
     try:
-        member.callbacks = deepcopy(estimator.callbacks)
+        return deepcopy(value)
     except Exception as error:
         raise ValueError(
-            f"callbacks={shown(estimator.callbacks)} cannot be copied, and each member of an "
-            f"ensemble needs its own: {shown(error)}"
+            f"{name}={shown(value)} cannot be copied, and each member of an ensemble needs "
+            f"its own: {shown(error)}"
         ) from error
-    return member
 
 
 def _train_in_worker(pid: int, *job: Any) -> tuple[Any, list[tuple[str, type[Warning]]]]:
@@ -220,9 +276,12 @@ def _train_member(
         return None if isinstance(start, int) else (start, 0)
     with interrupts.member():
         net = member._build_net(plan, start) if isinstance(start, int) else start
+        before = net.snapshot() if plan.warm else None
         try:
             member._train_net(net, plan, checkpoint, interrupts, of_many=True)
         except Diverged as error:
+            if before is not None:
+                net.restore(before)
             return error
         net.keep_optimizer = True  # nor on the way back
         return net, member.n_iter_

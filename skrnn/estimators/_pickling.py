@@ -84,14 +84,23 @@ def without_removed(
     parameters, fitted : dict
         As of ``state_to_pickle``.
     """
-    memo = {
-        id(value): stand_in(name)
+    removed = {
+        name: value
         for name, value in fitted.items()
         if callable(value)
         and value is not parameters[name]
         and (name == "optimizer" or not isinstance(value, type))
     }
-    return deepcopy(learned, memo) if memo else learned
+    if not removed:
+        return learned
+    memo = {id(value): stand_in(name) for name, value in removed.items()}
+    for part in (learned["_inputs"], learned["_targets"]):  # which hold copies
+        memo |= {
+            id(value): stand_in(name)
+            for name, value in part.users_objects.items()
+            if name in removed
+        }
+    return deepcopy(learned, memo)
 
 
 def stand_in(name: str) -> Any:

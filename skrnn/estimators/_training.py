@@ -26,7 +26,7 @@ from skrnn.data.containers import CheckedSequences
 from skrnn.data.targets import CheckedData, Targets, loss_weights
 from skrnn.estimators._augmentation import augmented, check_augmentable
 from skrnn.estimators._loop import Budget, resolve_optimizer
-from skrnn.estimators._members import TrainingPlan, train_members
+from skrnn.estimators._members import Member, TrainingPlan, train_members
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -172,8 +172,12 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         warm = plan.warm
         if self.n_estimators > 1:
-            starts = self.net_.nets if warm else seeds.draw_members(self.n_estimators)
-            trained: list[tuple[SequenceNet, int]] = []
+            starts: dict[int, Any]
+            if warm:
+                starts = dict(zip(self.net_.numbers, self.net_.nets, strict=True))
+            else:
+                starts = dict(enumerate(seeds.draw_members(self.n_estimators), 1))
+            trained: list[Member] = []
             snapshot = partial(self._state_of, trained, plan)
             tasks = self._fit_tasks(plan, self.n_estimators, snapshot)
             for one in train_members(
@@ -302,12 +306,10 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         net.drop_unfinished_epoch(validated=False)
         return _trained(net, n_epochs, plan)
 
-    def _state_of(
-        self, members: Sequence[tuple[SequenceNet, int]], plan: TrainingPlan
-    ) -> dict[str, Any]:
+    def _state_of(self, members: Sequence[Member], plan: TrainingPlan) -> dict[str, Any]:
         """Return the attributes that training sets, if these members are the ensemble."""
-        net = EnsembleNet([member for member, _ in members])
-        return _trained(net, max(n_epochs for _, n_epochs in members), plan)
+        net = EnsembleNet([one.net for one in members], [one.number for one in members])
+        return _trained(net, max(one.n_epochs for one in members), plan)
 
     # --- callbacks -------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ class EnsembleNet:
     ----------
     nets : sequence of SequenceNet
         Over networks of one kind and configuration, with the same loss.
+    numbers : sequence of int, optional
+        The number of each member, from 1, where some were left out.
 
     Attributes
     ----------
@@ -27,8 +29,9 @@ class EnsembleNet:
     precision : str
     """
 
-    def __init__(self, nets: Sequence[SequenceNet]):
+    def __init__(self, nets: Sequence[SequenceNet], numbers: Sequence[int] | None = None):
         self.nets = list(nets)
+        self.numbers = list(numbers or range(1, len(self.nets) + 1))
         first = self.nets[0]
         self.criterion_: Any = first.criterion_
         self.device, self.bptt = first.device, first.bptt
@@ -41,8 +44,8 @@ class EnsembleNet:
     def history(self) -> list[dict[str, Any]]:
         """One row an epoch and member."""
         return [
-            {"member": i, **row}
-            for i, net in enumerate(self.nets, 1)
+            {"member": number, **row}
+            for number, net in zip(self.numbers, self.nets, strict=True)
             for row in net.history
         ]
 
@@ -66,9 +69,9 @@ class EnsembleNet:
             net.restore(state)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the nets, whose states are plain Python and numpy."""
-        return {"nets": self.nets}
+        """Return the nets, whose states are plain Python and numpy, and their numbers."""
+        return {"nets": self.nets, "numbers": self.numbers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Join the nets again."""
-        self.__init__(state["nets"])  # type: ignore[misc]
+        self.__init__(state["nets"], state.get("numbers"))  # type: ignore[misc]

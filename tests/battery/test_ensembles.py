@@ -7,6 +7,8 @@ import pickle
 import signal
 import time
 import warnings
+from pickle import PicklingError
+from threading import Lock
 
 import joblib
 import numpy as np
@@ -180,22 +182,58 @@ def test_members_share_one_validation_split(monkeypatch):
     assert model.history_["valid_loss"].notna().all()
 
 
-def test_a_member_that_diverges_is_left_out(monkeypatch):
-    train = SequenceNet.partial_fit
-    alone = small().fit(TEXTS, LABELS)
+@pytest.fixture
+def diverging(monkeypatch):
+    """Return the seeds of networks whose training diverges after it has begun."""
+    train, seeds = SequenceNet.partial_fit, set()
 
-    def diverging(net, *args, **options):
-        if net.seed != alone.net_.seed:
+    def diverge(net, *args, **options):
+        trained = train(net, *args, **options)
+        if net.seed in seeds:
             raise Diverged("Training diverged")
-        return train(net, *args, **options)
+        return trained
 
-    monkeypatch.setattr(SequenceNet, "partial_fit", diverging)
-    with pytest.warns(
-        ConvergenceWarning, match="member 2 of 2 is left out: Training diverged"
+    monkeypatch.setattr(SequenceNet, "partial_fit", diverge)
+    return seeds
+
+
+def test_a_member_that_diverges_is_left_out_and_the_others_keep_their_numbers(
+    diverging, tmp_path
+):
+    _, second, third = small(n_estimators=3).fit(TEXTS, LABELS).net_.nets
+    diverging.add(second.seed)
+    with pytest.warns(ConvergenceWarning, match="member 2 of 3 is left out: Training"):
+        model = small(n_estimators=3, warm_start=True).fit(TEXTS, LABELS)
+    assert_same_weights(model.net_.nets[1], third)
+    save_model(model, tmp_path / "model")
+    for again in (
+        model,
+        pickle.loads(pickle.dumps(model)),
+        load_model(tmp_path / "model"),
     ):
-        model = small(n_estimators=2).fit(TEXTS, LABELS)
-    assert_allclose(model.predict_proba(TEXTS), alone.predict_proba(TEXTS), rtol=1e-6)
-    monkeypatch.setattr(alone.net_, "seed", None)
+        assert again.history_["member"].tolist() == [1] * 3 + [3] * 3
+    diverging.add(third.seed)
+    with pytest.warns(ConvergenceWarning, match="member 3 of 3 keeps its former weights"):
+        again.fit(TEXTS, LABELS)
+    assert again.history_["member"].tolist() == [1] * 6 + [3] * 3
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_member_that_diverges_in_a_warm_start_keeps_its_weights(diverging, n_jobs):
+    model = small(n_estimators=2, n_jobs=n_jobs, warm_start=True).fit(TEXTS, LABELS)
+    first, second = map(weights, model.net_.nets)
+    diverging.add(model.net_.nets[0].seed)
+    with pytest.warns(ConvergenceWarning, match="member 1 of 2 keeps its former weights"):
+        model.fit(TEXTS, LABELS)
+    found = list(map(weights, model.net_.nets))
+    for name, value in first.items():
+        assert_array_equal(found[0][name], value)
+    assert any(not np.array_equal(second[name], w) for name, w in found[1].items())
+    assert model.history_["member"].tolist() == [1] * 3 + [2] * 6
+
+
+def test_a_fit_whose_members_all_diverge_fails(diverging):
+    diverging |= {net.seed for net in small(n_estimators=2).fit(TEXTS, LABELS).net_.nets}
     model = small(n_estimators=2)
     with pytest.raises(ValueError, match="Training diverged"):
         model.fit(TEXTS, LABELS)
@@ -320,14 +358,68 @@ def test_each_member_has_callbacks_of_its_own():
     assert model.n_iter_ == 2
 
 
-class NotCopied(Callback):
+class Reverses:
+    """An ``augment`` with a state: it reverses the sequences in each second pass."""
+
+    def __init__(self, lock=None):
+        self.n_passes, self.lock = 0, lock
+
+    def __call__(self, X, random_state):
+        self.n_passes += 1
+        return [x[:: 1 if self.n_passes % 2 else -1] for x in X]
+
+
+def test_each_member_augments_by_a_state_of_its_own():
+    augment = Reverses()
+    nets = small(augment=augment, n_estimators=3).fit(TEXTS, LABELS).net_.nets
+    assert augment.n_passes == 0
+    assert_same_weights(nets[0], small(augment=Reverses()).fit(TEXTS, LABELS).net_)
+    side_by_side = small(augment=augment, n_estimators=3, n_jobs=3).fit(TEXTS, LABELS)
+    for net, other in zip(nets, side_by_side.net_.nets, strict=True):
+        assert_same_weights(net, other)
+
+
+def test_an_augment_that_cannot_be_copied_serves_one_network_and_is_refused_by_more():
+    model = small(augment=Reverses(Lock()), max_epochs=1).fit(TEXTS, LABELS)
+    model.set_params(n_estimators=2)
+    with pytest.raises(ValueError, match=r"augment=.* cannot be copied.*_thread.lock"):
+        model.fit(TEXTS, LABELS)
+
+
+class Holds(Callback):
+    """Holds what cannot be copied, in a parameter as ``clone`` sees it."""
+
+    def __init__(self, lock):
+        self.lock = lock
+
+
+def test_a_callback_that_cannot_be_copied_serves_one_network_and_is_refused_by_more(
+    make_any,
+):
+    X, y = make_any.learnable
+    params = {"callbacks": [Holds(Lock())], "max_epochs": 1, "batch_size": 64}
+    if make_any.has("calibration_fraction"):
+        params["calibration_fraction"] = 0.4
+    model = make_any(**params).fit(X, y)
+    assert model.n_iter_ == 1
+    model.set_params(n_estimators=2)
+    with pytest.raises(ValueError, match=r"callbacks=.* cannot be copied.*_thread.lock"):
+        model.fit(X, y)
+
+
+class NotPickled(Callback):
     def __deepcopy__(self, memo):
+        return NotPickled()
+
+    def __reduce__(self):
         raise TypeError("it holds a socket")
 
 
-def test_a_callback_that_cannot_be_copied_is_refused_by_name():
-    model = small(n_estimators=2, callbacks=[NotCopied()])
-    with pytest.raises(ValueError, match=r"callbacks=.* cannot be copied.*a socket"):
+def test_a_callback_that_does_not_reach_other_processes_is_named():
+    model = small(n_estimators=2, n_jobs=2, callbacks=[NotPickled()], max_epochs=1)
+    assert model.fit(TEXTS, LABELS).n_iter_ == 1
+    named = r"callbacks=\[<.*NotPickled.* cannot be pickled, .* processes .*a socket"
+    with joblib.parallel_config("loky"), pytest.raises(PicklingError, match=named):
         model.fit(TEXTS, LABELS)
 
 

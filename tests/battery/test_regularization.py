@@ -166,6 +166,13 @@ def test_word_dropout_teaches_what_an_unknown_token_means():
     assert rows[1].any()
 
 
+def test_word_dropout_without_tokens_warns_once(make_estimator, numbers, y):
+    model = make_estimator(word_dropout=0.3, max_epochs=1, batch_size=64)
+    with pytest.warns(match=r"word_dropout=0\.3 is not used: X has no tokens") as found:
+        model.fit(numbers, y)
+    assert len(found) == 1
+
+
 def test_word_dropout_teaches_a_generator_what_an_unknown_token_means():
     X = ["abab", "baba"] * 10
     given = {"hidden_size": 4, "embedding_dim": 4, "max_epochs": 2, "random_state": 0}

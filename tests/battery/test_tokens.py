@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skrnn import Seq2SeqTransformer
+
 # --- tokens that training lacks ------------------------------------------------------
 
 
@@ -137,6 +139,43 @@ def test_texts_are_split_into_the_vocabulary(make_unaligned, params, vocabulary)
     model = make_unaligned(**params).fit(X, make_unaligned.targets(X))
     assert set(model.vocabulary_) == vocabulary
     assert not hasattr(model, "n_features_in_")
+
+
+class WordIds:
+    """A user's tokenizer, whose ids change when a word is added in front."""
+
+    def __init__(self, words):
+        self.words = list(words)
+
+    def encode(self, text):
+        ids = {word: i for i, word in enumerate(self.words)}
+        return [ids.get(word, len(ids)) for word in text.split()]
+
+    def decode(self, ids):
+        return " ".join(self.words[i] for i in ids)
+
+
+def test_what_a_users_tokenizer_learns_after_fit_changes_nothing(make_estimator, outputs):
+    texts = ["oak elm", "ash", "elm fir oak"] * 4
+    tokenizer = WordIds(["oak", "elm", "ash", "fir"])
+    y = make_estimator.targets([text.split() for text in texts])
+    model = make_estimator(tokenizer=tokenizer, max_epochs=1).fit(texts, y)
+    expected = outputs(model, texts)
+    tokenizer.words.insert(0, "yew")
+    for again in (model, pickle.loads(pickle.dumps(model))):
+        assert_array_equal(outputs(again, texts), expected)
+
+
+def test_what_a_tokenizer_of_targets_learns_after_fit_changes_nothing():
+    X, y = [["a"], ["b"]] * 6, ["oak elm", "ash"] * 6
+    tokenizer = WordIds(["oak", "elm", "ash"])
+    model = Seq2SeqTransformer(
+        hidden_size=4, target_tokenizer=tokenizer, max_epochs=1, random_state=0
+    ).fit(X, y)
+    expected, likelihood = model.predict(X).tolist(), model.log_likelihood(X, y)
+    tokenizer.words.insert(0, "yew")
+    assert model.predict(X).tolist() == expected
+    assert_array_equal(model.log_likelihood(X, y), likelihood)
 
 
 def test_words_keep_the_marks_of_their_script(make_estimator):

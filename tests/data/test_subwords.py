@@ -10,6 +10,7 @@ import sys
 import threading
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -181,6 +182,37 @@ def test_a_vocabulary_smaller_than_the_bytes_is_refused():
     ):
         TrainedTokenizer.train_bpe(TEXTS, 255)
     assert TrainedTokenizer.train_bpe(TEXTS, 256).split("low") == ["l", "o", "w"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("abc",), TypeError, "^texts is one string, 'abc'; pass a list"),
+        ((b"abc",), TypeError, "^texts is one string, b'abc'"),
+        ((5,), TypeError, "^texts must be an iterable of strings, got 5"),
+        ((pd.DataFrame({"a": TEXTS}),), TypeError, "^texts must be an iterable of str"),
+        ((["a", None],), TypeError, r"^texts\[1\] is None, expected a string"),
+        ((iter([["a"]]),), TypeError, r"^texts\[0\] is \['a'\], expected a string"),
+        ((TEXTS, 300.5), TypeError, "^vocabulary_size must be an instance of int"),
+        ((TEXTS, "300"), TypeError, "^vocabulary_size must be an instance of int"),
+        ((TEXTS, True), ValueError, "^vocabulary_size=True is less than the 256 bytes"),
+    ],
+)
+def test_arguments_of_training_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        TrainedTokenizer.train_bpe(*arguments)
+
+
+@pytest.mark.parametrize(("min_count", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_impossible_counts_of_pairs_are_named(min_count, error):
+    with pytest.raises(error, match=r"^min_count"):
+        TrainedTokenizer.train_bpe(TEXTS, min_count=min_count)
+
+
+@pytest.mark.parametrize("tokenizer", ["bpe", None, TRAINED])
+def test_what_is_no_tokenizer_of_the_library_is_named(tokenizer):
+    with pytest.raises(TypeError, match=r"^tokenizer must be a trained"):
+        TrainedTokenizer.from_library(tokenizer)
 
 
 def test_a_vocabulary_larger_than_the_texts_give_is_warned_of():

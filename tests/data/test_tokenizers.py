@@ -6,6 +6,7 @@ import copy
 import pickle
 import unicodedata
 from itertools import pairwise
+from threading import Lock
 from types import SimpleNamespace
 
 import pytest
@@ -547,3 +548,36 @@ def test_an_unknown_tokenizer_is_an_error_that_names_the_choices(wrong):
 def test_a_class_in_place_of_a_tokenizer_is_an_error_that_says_so(wrong):
     with pytest.raises(ValueError, match="a class: pass an object of it"):
         check_tokenizer(wrong)
+
+
+# --- tokenizers that a model keeps ---------------------------------------------------------
+
+
+class Reader:
+    """Splits at a mark that may be changed, in each way that a tokenizer may have."""
+
+    def __init__(self, mark=" ", lock=None):
+        self.mark, self.lock = mark, lock
+
+    def __call__(self, text):
+        return text.split(self.mark)
+
+    tokenize = __call__
+
+
+@pytest.mark.parametrize(
+    "give",
+    [lambda reader: reader, lambda reader: reader.__call__],
+    ids=["object", "method"],
+)
+def test_a_kept_object_is_a_copy_where_it_can_be_copied(give):
+    reader, shared = Reader(), Reader(lock=Lock())
+    kept, same = (module.prepare_tokenizer(give(one)) for one in (reader, shared))
+    reader.mark = shared.mark = "-"
+    assert check_tokenizer(kept).split("a b-c") == ["a", "b-c"]
+    assert check_tokenizer(same).split("a b-c") == ["a b", "c"]
+
+
+@pytest.mark.parametrize("tokenizer", [str.split, list, len, "word", "bpe"])
+def test_functions_types_and_names_are_kept_themselves(tokenizer):
+    assert module.prepare_tokenizer(tokenizer) is tokenizer

@@ -19,9 +19,8 @@ TOKENS = [text.split() for text in TEXTS]
 SMALL = {"hidden_size": 4, "max_epochs": 1, "random_state": 0}
 
 
-def make_models():
+def make_models(split=lambda text: text.split()):
     """Return fitted estimators, each with a lambda as a parameter of this name."""
-    split = lambda text: text.split()  # noqa: E731
     return {
         "classifier": (
             "tokenizer",
@@ -53,9 +52,20 @@ def test_a_function_that_cannot_be_pickled_is_named(kind):
         assert list(other.predict(TEXTS[:3])) == list(model.predict(TEXTS[:3]))
 
 
+def make_splitter():
+    """Return an object that can be copied, and cannot be pickled."""
+
+    class Local:
+        def __call__(self, text):
+            return text.split()
+
+    return Local()
+
+
 @KINDS
-def test_a_function_that_is_no_longer_a_parameter_is_left_out(kind):
-    name, model = make_models()[kind]
+@pytest.mark.parametrize("split", [lambda text: text.split(), make_splitter()])
+def test_what_is_no_longer_a_parameter_is_left_out(kind, split):
+    name, model = make_models(split)[kind]
     expected = list(model.predict(TOKENS[:3] if kind == "classifier" else TEXTS[:3]))
     model.set_params(**{name: "word"})
     loaded = pickle.loads(pickle.dumps(model))

@@ -147,6 +147,11 @@ class Targets(ABC):
     def n_outputs(self) -> int:
         """Number of network outputs for a sequence, or for a step."""
 
+    @property
+    def users_objects(self) -> dict[str, Any]:
+        """Parameter → the object of the user, or the copy of it, that is kept."""
+        return {}
+
     @abstractmethod
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Validate the user's y; after ``fit`` it must be of the same kind as there.

@@ -26,6 +26,7 @@ from skrnn.data.tokenizers import (
     gives_subwords,
     prepare_tokenizer,
     splitter_of,
+    users_object,
 )
 from skrnn.data.vocabulary import N_RESERVED, UNKNOWN, Vocabulary, distinct_tokens
 
@@ -93,12 +94,17 @@ class TokenTargets(Targets):
     ):
         self.tokenizer = prepare_tokenizer(target_tokenizer, "target_tokenizer")
         if not gives_subwords(self.tokenizer):
-            self.tokenizer = check_tokenizer(target_tokenizer, "target_tokenizer")
+            self.tokenizer = check_tokenizer(self.tokenizer, "target_tokenizer")
         self.min_count = target_min_count
         self.max_size = target_max_vocabulary
         self.trains_tokenizer = True
         self.longest_source, self.longest_target = 0, 1
         self.may_be_empty = False
+
+    @property
+    def users_objects(self) -> dict[str, Any]:
+        """Parameter → the object of the user, or the copy of it, that is kept."""
+        return {"target_tokenizer": users_object(self.tokenizer)}
 
     @property
     def n_outputs(self) -> int:

@@ -110,7 +110,8 @@ class TokenParameters:
         every other mark a token; "char" keeps grapheme clusters whole; "bpe" learns
         subwords in ``fit``, of which a tagger reads those of each word. A callable takes a
         string and returns a list; an object has ``encode`` and ``decode``, such as a
-        trained ``tokenizers.Tokenizer``, or ``tokenize`` and ``detokenize``.""",
+        trained ``tokenizers.Tokenizer``, or ``tokenize`` and ``detokenize``; ``fit`` copies
+        it.""",
         kind=TOKENIZER_KIND,
         architecture=True,
     )
@@ -143,7 +144,8 @@ class TokenParameters:
         [RATE],
         """Rate at which tokens are read as the unknown one in training, anew in each pass;
         the characters of a word are still read. More makes a network rely less on single
-        words, and trains the vector of the unknown token.""",
+        words, and trains the vector of the unknown token. Without tokens it is not used,
+        and ``fit`` warns.""",
         kind="float in [0, 1)",
         architecture=True,
     )

@@ -178,5 +178,6 @@ class LoopParameters:
         """Average of the weights that ``fit`` validates, keeps and ends with, in place of the
         last ones: an exponential moving average over about the updates of a pass ("ema"),
         or the mean of the weights after each pass in the last quarter of ``max_epochs``
-        ("swa"). It smooths trainings whose learning rate does not anneal.""",
+        ("swa"), which averages nothing where training ends before that quarter. It smooths
+        trainings whose learning rate does not anneal.""",
     )
