@@ -49,6 +49,9 @@ class WordShapes(SameContainerMixin, BaseEstimator):
     decide. Letters without case, as those of Chinese or Arabic, are "x". With ``max_run=1``
     the shapes are those of [1]_, where equal neighbours are one.
 
+    With ``lowercase="auto"``, the estimators' default, shapes that differ in case share a
+    vector, as words do; the character encoder tells them apart.
+
     Tokens other than strings have the shape of ``str(token)``, as the character encoder
     reads them; they stay what they are in "word". The estimators take them with
     ``input_type="tokens"``.
@@ -72,7 +75,9 @@ class WordShapes(SameContainerMixin, BaseEstimator):
     ['word', 'shape']
     """
 
-    _parameter_constraints = {"max_run": [Interval(Integral, 1, None, closed="left"), None]}
+    _parameter_constraints = {
+        "max_run": [Interval(Integral, 1, None, closed="left"), None]
+    }
 
     def __init__(self, *, max_run: int | None = 2):
         self.max_run = max_run
