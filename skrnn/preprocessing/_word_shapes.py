@@ -164,9 +164,6 @@ class WordShapes(SameContainerMixin, BaseEstimator):
             )
         return checked.steps
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False

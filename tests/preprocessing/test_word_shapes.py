@@ -14,6 +14,7 @@ from sklearn.callback import ProgressBar
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from skrnn import SequenceTagger
 from skrnn.data.ragged import object_array
@@ -192,6 +193,7 @@ def test_a_search_over_a_pipeline_chooses_max_run():
 def test_clones_and_pickles_give_the_same_without_a_fit():
     shapes = WordShapes(max_run=1)
     for copy in (clone(shapes), pickle.loads(pickle.dumps(shapes))):
+        check_is_fitted(copy)
         assert copy.transform(X)["shape"].tolist()[0] == ["Xx", "x", "d"]
 
 
