@@ -27,16 +27,15 @@ RUN = re.compile(r"(.)\1+", re.DOTALL)
 class WordShapes(SameContainerMixin, BaseEstimator):
     """Put the shape of each word beside it, as a second token field.
 
-    The shape is what a word looks like: upper-case letters become "X", other letters "x"
-    and digits "d", other characters stay, and long runs are cut. A tagger reads the words
-    and their shapes as two token fields; shapes are few, so that names which training lacks
-    have a shape that it has.
+    In a shape upper-case letters are "X", other letters "x" and digits "d"; other characters
+    stay, and long runs are cut. A tagger reads words and shapes as two token fields. Shapes
+    are few, so a name outside the training data usually has a shape inside it.
 
     Parameters
     ----------
     max_run : int or None, default=2
-        The longest run of one sign, at least 1. Higher ones tell more lengths of words
-        apart, so that there are more shapes, and each is rarer. None keeps all runs.
+        The longest run of one sign, at least 1. Higher ones distinguish more lengths of
+        words, so that there are more shapes, and each is rarer. None keeps all runs.
 
     See Also
     --------
@@ -46,11 +45,11 @@ class WordShapes(SameContainerMixin, BaseEstimator):
     Notes
     -----
     Characters are those of Unicode: ``str.isupper``, ``str.isalpha`` and ``str.isdigit``
-    decide. Letters without case, as those of Chinese or Arabic, are "x". With ``max_run=1``
-    the shapes are those of [1]_, where equal neighbours are one.
+    decide. Letters without case, as those of Chinese or Arabic, are "x". The signs
+    of [1]_ are others, and its runs are cut to one, as by ``max_run=1``.
 
     With ``lowercase="auto"``, the estimators' default, shapes that differ in case share a
-    vector, as words do; the character encoder tells them apart.
+    vector, as words do; the character encoder distinguishes them.
 
     Tokens other than strings have the shape of ``str(token)``, as the character encoder
     reads them; they stay what they are in "word". The estimators take them with

@@ -170,7 +170,7 @@ def test_a_tagger_reads_words_and_shapes_as_two_fields():
     assert list(map(len, model.predict(WordShapes().transform([[]])))) == [0]
 
 
-def test_a_tagger_learns_from_shapes_what_words_do_not_say():
+def test_a_tagger_without_characters_learns_case_from_shapes():
     names = [["is", f"{first}a"] for first in "ABCDEFGHIJ"]
     others = [["is", f"{first}a"] for first in "klmnopqrst"]
     y = [["O", "B"]] * 10 + [["O", "O"]] * 10
