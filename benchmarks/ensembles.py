@@ -14,6 +14,7 @@ import numpy as np
 
 from skrnn import SequenceClassifier, SequenceTagger
 from skrnn.metrics import entity_f1_score
+from skrnn.preprocessing import WordShapes
 
 from ._data import (
     load_clinc150,
@@ -51,6 +52,14 @@ class Task(NamedTuple):
     score: Callable | None = None
 
 
+def load_wnut17_shapes():
+    """Return W-NUT 2017 with the shape of each word beside it, {split: (frame, tag lists)}."""
+    return {
+        split: (WordShapes().fit_transform(X), y)
+        for split, (X, y) in load_wnut17().items()
+    }
+
+
 ENTITIES = {
     "parameters": {"scheme": "IOB2"},
     "kind": SequenceTagger,
@@ -67,6 +76,7 @@ SETS = CLASSIFICATION | {
     "SNIPS slots, F1": Task(load_snips_slots, SCORES["SNIPS slots"], **ENTITIES),
     "EWT": Task(load_ewt, SCORES["EWT"], kind=SequenceTagger),
     "W-NUT 2017, F1": Task(load_wnut17, SCORES["W-NUT 2017"], **ENTITIES),
+    "W-NUT 2017, shapes, F1": Task(load_wnut17_shapes, SCORES["W-NUT 2017"], **ENTITIES),
     "SNIPS slots, two layers, F1": Task(
         load_snips_slots,
         SCORES["SNIPS slots"],

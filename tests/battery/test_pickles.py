@@ -21,7 +21,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 import skrnn
 from skrnn import SequenceClassifier, preprocessing
-from skrnn.preprocessing import LogMelFrames, StepwiseTransformer
+from skrnn.preprocessing import LogMelFrames, StepwiseTransformer, WordShapes
 
 #: Packages that a pickle may name. Frequencies of dates are offsets of pandas.
 ALLOWED = ("numpy", "skrnn", "pandas._libs.tslibs.offsets", "datetime")
@@ -320,7 +320,8 @@ def test_weights_of_a_read_only_memory_map_are_not_written(tmp_path, words):
 
 
 def transformers():
-    return [LogMelFrames(sample_rate=8000), StepwiseTransformer(StandardScaler())]
+    scaler = StepwiseTransformer(StandardScaler())
+    return [LogMelFrames(sample_rate=8000), scaler, WordShapes()]
 
 
 def test_a_pickle_of_another_version_warns(make_any, X, y, monkeypatch):
