@@ -38,14 +38,12 @@ CHORDS = {"dropout": 0.2, "lr": 0.01}
 #: Changes from the settings of `quality_generation`.
 OF_A_BOOK = (
     {},
-    {"weight_dropout": 0.3},
+    {"n_estimators": 1, "max_epochs": 16},
+    {"weight_dropout": 0.2},
     {"dropout_mask": "sequence"},
-    {"dropout_mask": "sequence", "weight_dropout": 0.3},
     {"weight_averaging": "ema"},
-    {"weight_averaging": "ema", "lr_schedule": "constant", "lr": 0.001},
     {"bptt": 128, "batch_size": 32},
-    {"num_layers": 2, "hidden_size": 384, "weight_dropout": 0.2},
-    {"n_estimators": 2, "n_jobs": 2, "hidden_size": 384, "weight_dropout": 0.2},
+    {"num_layers": 2, "hidden_size": 384},
 )
 OF_TUNES = (
     {},
