@@ -82,7 +82,14 @@ TUNES = Task(
     "Nottingham, ABC notation",
     "bits",
     "No published number in this form",
-    {"dropout": 0.2, "lr": 0.005, "max_epochs": 15},
+    {
+        "hidden_size": 512,
+        "dropout": 0.4,
+        "lr": 0.003,
+        "max_epochs": 25,
+        "n_estimators": 2,
+        "n_jobs": 2,
+    },
 )
 #: Chords; chosen on the validation file.
 CHORALES = {"dropout": 0.2, "lr": 0.01, "n_estimators": 8, "weight_dropout": 0.2}

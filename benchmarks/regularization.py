@@ -47,17 +47,9 @@ OF_A_BOOK = (
 )
 OF_TUNES = (
     {},
+    {"n_estimators": 1},
+    {"n_estimators": 1, "hidden_size": 128, "dropout": 0.2, "lr": 0.005},
     {"weight_dropout": 0.3},
-    {"hidden_size": 512, "dropout": 0.4, "weight_dropout": 0.3, "max_epochs": 20},
-    {"n_estimators": 3, "n_jobs": 2},
-    {
-        "n_estimators": 3,
-        "n_jobs": 2,
-        "hidden_size": 384,
-        "dropout": 0.3,
-        "weight_dropout": 0.3,
-        "max_epochs": 20,
-    },
 )
 OF_CHORDS = (
     {},
