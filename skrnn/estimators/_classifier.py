@@ -28,7 +28,7 @@ from skrnn.estimators._parameters import (
     TokenParameters,
     WordParameters,
 )
-from skrnn.estimators._pooling import PoolingTransformer
+from skrnn.estimators._pooling import PoolingTransformer, pooled_config
 from skrnn.estimators._rows import estimator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs
@@ -306,4 +306,4 @@ class SequenceClassifier(
     def _make_network(
         self, lengths: NDArray[np.int64], generator: torch.Generator
     ) -> torch.nn.Module:
-        return self._build_network("recurrent", self._pooled_config(), generator)
+        return self._build_network("recurrent", pooled_config(self), generator)

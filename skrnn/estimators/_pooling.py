@@ -20,6 +20,16 @@ from skrnn.training.inference import predict_pooled
 MANY_OUTPUTS = 1000
 
 
+def pooled_config(estimator: Any) -> dict[str, Any]:
+    """Return the arguments of a recurrent network that pools the steps."""
+    config = config_of(estimator, RecurrentParameters)
+    if config["pooling"] == "auto":
+        of_tokens = estimator._inputs.n_tokens is not None
+        few = estimator._targets.n_outputs <= MANY_OUTPUTS
+        config["pooling"] = "concat" if of_tokens and few else "max"
+    return config
+
+
 class PoolingTransformer(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseSequenceEstimator
 ):
@@ -57,15 +67,6 @@ class PoolingTransformer(
             )
         checked = self._check_X(X)
         return predict_pooled(self.net_, EncodedDataset(self._encode(checked)))
-
-    def _pooled_config(self) -> dict[str, Any]:
-        """Return the arguments of a network that pools the steps."""
-        config = config_of(self, RecurrentParameters)
-        if config["pooling"] == "auto":
-            of_tokens = self._inputs.n_tokens is not None
-            few = self._targets.n_outputs <= MANY_OUTPUTS
-            config["pooling"] = "concat" if of_tokens and few else "max"
-        return config
 
     @property
     def _n_features_out(self) -> int:

@@ -39,7 +39,7 @@ from skrnn.estimators._parameters import (
     TokenParameters,
     WordParameters,
 )
-from skrnn.estimators._pooling import PoolingTransformer
+from skrnn.estimators._pooling import PoolingTransformer, pooled_config
 from skrnn.estimators._rows import config_of, estimator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import predict_outputs, predict_steps
@@ -324,7 +324,7 @@ class SequenceRegressor(
     ) -> torch.nn.Module:
         n_outputs = {"n_outputs": self._n_outputs()}
         if not self._targets.by_step:
-            config = self._pooled_config() | n_outputs
+            config = pooled_config(self) | n_outputs
             return self._build_network("recurrent", config, generator)
         config = {
             **config_of(self, CellParameters),
