@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from skrnn.modules.initialization import xavier_
-from skrnn.modules.masking import length_mask
+from skrnn.modules.masking import is_whole, length_mask
 from skrnn.modules.products import Linear
 
 
@@ -69,6 +69,8 @@ class MaxPooling(Pooling):
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from outputs ``(B, T, F)``."""
+        if is_whole(lengths, outputs.shape[1]):
+            return outputs.amax(1)
         mask = length_mask(lengths, outputs.shape[1])
         return outputs.masked_fill(~mask[..., None], -torch.inf).amax(1)  # (B, F)
 

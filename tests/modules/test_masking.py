@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skrnn.modules.masking import gather_steps, last_step, length_mask, reversal
+from skrnn.modules.masking import (
+    gather_steps,
+    is_whole,
+    last_step,
+    length_mask,
+    reversal,
+)
 
 LENGTHS = torch.tensor([3, 1, 5, 2])
 
@@ -48,3 +54,12 @@ def test_the_last_step_is_the_last_real_one(generator):
     x = torch.randn(4, 6, 3, generator=generator)
     expected = torch.stack([x[b, n - 1] for b, n in enumerate(LENGTHS.tolist())])
     assert torch.equal(last_step(x, LENGTHS), expected)
+
+
+def test_one_sequence_without_padding_is_whole_and_ends_at_its_last_step(generator):
+    x = torch.randn(1, 6, 3, generator=generator)
+    for n_steps in (6, 4):
+        lengths = torch.tensor([n_steps])
+        assert is_whole(lengths, 6) is (n_steps == 6)
+        assert torch.equal(last_step(x, lengths), x[:, n_steps - 1])
+    assert not is_whole(torch.tensor([6, 6]), 6)

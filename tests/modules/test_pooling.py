@@ -86,6 +86,15 @@ def test_one_step_pools_to_itself(pooling, generator):
     torch.testing.assert_close(pooled, x[:, 0].repeat(1, module.output_size // SIZE))
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
+@torch.no_grad()
+def test_a_sequence_alone_pools_as_beside_a_longer_one(pooling, outputs, state):
+    module = make(pooling)
+    beside = module(outputs, state, LENGTHS)
+    alone = module(outputs[:1, :3], state[:1], LENGTHS[:1])
+    torch.testing.assert_close(alone, beside[:1])
+
+
 @torch.no_grad()
 def test_attention_weights_sum_to_one_and_are_zero_in_the_padding(outputs):
     weights = make("attention").weights(outputs, LENGTHS)

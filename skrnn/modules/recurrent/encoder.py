@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.masking import gather_steps, last_step, reversal
+from skrnn.modules.masking import gather_steps, is_whole, last_step, reversal
 from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.recurrent.cells import CELLS
 from skrnn.modules.recurrent.packing import Packing
@@ -175,6 +175,8 @@ class RecurrentEncoder(nn.Module):
         forward, backward = cells
 
         def read_backward(x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
+            if is_whole(lengths, x.shape[1]):
+                return backward.read(x.flip(1), lengths).flip(1)
             outputs = backward.read(gather_steps(x, mirror), lengths)
             return gather_steps(outputs, mirror)  # (B, T, H)
 
