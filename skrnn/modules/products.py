@@ -30,6 +30,8 @@ ROW_MULTIPLE, ROW_SHARE = 32, 8
 MAX_TERMS = 1 << 13
 #: Multiplications from which two halves gain on two cores.
 MIN_SPLIT = 1 << 24
+#: Rows below which a half has too few for oneDNN.
+FEW_ROWS = 2 * ROW_MULTIPLE
 #: What ``precision`` may be.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 #: Types of devices whose products may be in another precision.
@@ -141,22 +143,47 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``multiply(x, weight, bias)``, by several threads in training.
 
-    Two halves of the rows are computed, whatever the number of threads.
+    Two halves are computed, whatever the number of threads: of the rows, or of few rows with
+    halves of the weight, of which each thread then reads but one.
     """
     if not _is_split(x, weight):
         return multiply(x, weight, bias)
+    if len(x) < FEW_ROWS:
+        return _multiply_few(x, weight, bias)
     same_bits = _is_faster(x[::2], weight) and x.shape[1] < MAX_TERMS
     run = run_parts if same_bits else run_side_by_side
     return torch.cat(run([partial(multiply, h, weight, bias) for h in x.tensor_split(2)]))
 
 
+def _multiply_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return ``multiply(x, weight, bias)`` from halves of the outputs, or of the terms."""
+    if weight.is_contiguous():
+        biases = (None, None) if bias is None else bias.tensor_split(2)
+        outputs = zip(weight.tensor_split(2), biases, strict=True)
+        return torch.cat(run_side_by_side([partial(multiply, x, *h) for h in outputs]), 1)
+    terms = zip(x.tensor_split(2, 1), weight.tensor_split(2, 1), strict=True)
+    one, other = run_side_by_side([partial(multiply, *half) for half in terms])
+    total = one + other
+    return total if bias is None else total.add_(bias)
+
+
 def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:
     """Return ``multiply_rows(left, right)``, by several threads in training.
 
-    The sums over two halves of the rows are added, whatever the number of threads.
+    The sums over two halves of the rows are added, whatever the number of threads; few rows
+    are not cut, but the columns of ``left``.
     """
     if not _is_split(left, right.T):
         return multiply_rows(left, right)
+    if len(left) < FEW_ROWS:
+        products = left.new_empty((left.shape[1], right.shape[1]))
+
+        def compute(part: Tensor, columns: Tensor) -> None:
+            part.copy_(multiply_rows(columns.contiguous(), right))
+
+        parts = zip(products.tensor_split(2), left.tensor_split(2, 1), strict=True)
+        run_side_by_side([partial(compute, *part) for part in parts])
+        return products
     halves = zip(left.tensor_split(2), right.tensor_split(2), strict=True)
     one, other = run_side_by_side([partial(multiply_rows, *half) for half in halves])
     return one.add_(other)

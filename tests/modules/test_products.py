@@ -56,6 +56,21 @@ def test_gradients_equal_those_of_torch(sizes, with_bias, generator):
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("n_rows", [2, 32, 63, 64, 65])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_products_in_halves_equal_those_of_torch(
+    n_rows, with_bias, monkeypatch, generator
+):
+    monkeypatch.setattr(products, "MIN_SPLIT", 1)
+    x, weight = torch.randn(n_rows, 7, generator=generator), torch.randn(91, 7)
+    bias = torch.randn(91, generator=generator) if with_bias else None
+    for change in (torch.clone, transposed):
+        got = multiply_large(x, change(weight), bias)
+        torch.testing.assert_close(got, F.linear(x, weight, bias), rtol=1e-5, atol=1e-5)
+    sums = multiply_large_rows(got, x)
+    torch.testing.assert_close(sums, got.T @ x, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("n_rows", [1, 20, 31, 32, 33, 300, 1000])
 @pytest.mark.parametrize(("n_terms", "width"), [(7, 90), (90, 7)])
 def test_any_number_of_rows_has_its_products(n_rows, n_terms, width, monkeypatch):
