@@ -59,9 +59,12 @@ class MeanPooling(Pooling):
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from outputs ``(B, T, F)``."""
-        mask = length_mask(lengths, outputs.shape[1])
-        weights = mask / lengths[:, None]  # (B, T)
-        return torch.bmm(weights[:, None].to(outputs.dtype), outputs)[:, 0]  # (B, F)
+        n_steps = outputs.shape[1]
+        if is_whole(lengths, n_steps):
+            shares = outputs.new_full((1, n_steps), 1 / n_steps)
+        else:
+            shares = length_mask(lengths, n_steps) / lengths[:, None]  # (B, T)
+        return torch.bmm(shares[:, None].to(outputs.dtype), outputs)[:, 0]  # (B, F)
 
 
 class MaxPooling(Pooling):

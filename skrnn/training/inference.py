@@ -108,7 +108,9 @@ def _kernels(net: SequenceNet, dataset: EncodedDataset | None) -> Iterator[None]
 
     torch splits a large batch well between its threads; a compiled kernel has one.
     """
-    cells = [cell for cell in net.module_.cells().values() if cell.kernel is not None]
+    kind, cells = net.module_.cell, []
+    if kind is not None and kind.kernel is not None:  # to ask each cell takes longer
+        cells = [cell for cell in net.module_.cells().values() if cell.kernel is not None]
     if not cells:
         yield
         return

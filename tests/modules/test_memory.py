@@ -27,7 +27,7 @@ def count():
 
 keep_freed_memory()
 count()
-print(count())
+print(min(count() for _ in range(3)))  # the system may take pages back now and then
 """
 
 

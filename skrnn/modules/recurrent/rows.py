@@ -47,7 +47,7 @@ def split_rows(
     cell: Cell, function: Callable[..., Any], rows: tuple[Tensor, ...], n_parts: int
 ) -> list[Piece]:
     """Return the pieces that call ``function`` on parts of the rows."""
-    weights = tuple(cell.parameters())
+    weights = tuple(cell.parameters()) if torch.is_grad_enabled() else ()
     parts = zip(*(part.tensor_split(n_parts) for part in rows), strict=True)
     return [Piece(function, part, weights) for part in parts]
 
