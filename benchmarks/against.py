@@ -110,7 +110,7 @@ def default_fits(quick, seeds, revision=FORMER):
 
 
 def _compare(revision, file, quick, seeds):
-    """Return what a file of work measures there and here, a pair for each seed."""
+    """Run a file of work there and here; return a pair of results for each seed."""
     scale = "quick" if quick else "full"
     rounds = []
     with _checked_out(revision) as other:
@@ -138,7 +138,7 @@ def _checked_out(revision):
 
 
 def _run(tree, file, *arguments):
-    """Return what a file of work measures with skrnn imported from `tree`."""
+    """Run a file of work with skrnn imported from `tree`; return its results."""
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
     environment.setdefault("SKRNN_DATA", str(ROOT.parent / "shared" / "data"))
     command = [sys.executable, Path(__file__).with_name(file), *map(str, arguments)]
@@ -153,14 +153,13 @@ PARTS = (workloads, default_fits)
 
 def main():
     """Compare this tree with a revision, the first argument."""
-    first, *rest = [*sys.argv[1:], "--"]
-    given = not first.startswith("-")
-    revision, argv = (first, rest) if given else (FORMER, [first, *rest])
+    argv = sys.argv[1:]
+    revision = argv.pop(0) if argv and not argv[0].startswith("-") else FORMER
     parts = [
         update_wrapper(partial(part, revision=revision), part)  # parts have names
         for part in PARTS
     ]
-    run_program(__doc__, parts, argv[:-1])
+    run_program(__doc__, parts, argv)
 
 
 if __name__ == "__main__":

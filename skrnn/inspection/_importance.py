@@ -298,7 +298,8 @@ def step_importance(
 
     The sum over a sequence equals ``scores - baseline_scores`` for integrated gradients: to
     1 % with "auto", to rounding errors with 32 points where the network is smooth.
-    A maximum over the steps, as in most poolings, and ReLU have kinks, for which more points are more exact.
+    A maximum over the steps, as in most poolings, and ReLU have kinks, for which more
+    points are more exact.
 
     References
     ----------
