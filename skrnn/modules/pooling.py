@@ -59,12 +59,7 @@ class MeanPooling(Pooling):
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from outputs ``(B, T, F)``."""
-        n_steps = outputs.shape[1]
-        if is_whole(lengths, n_steps):
-            shares = outputs.new_full((1, n_steps), 1 / n_steps)
-        else:
-            shares = length_mask(lengths, n_steps) / lengths[:, None]  # (B, T)
-        return torch.bmm(shares[:, None].to(outputs.dtype), outputs)[:, 0]  # (B, F)
+        return _mean(outputs, lengths, _mask(outputs, lengths))
 
 
 class MaxPooling(Pooling):
@@ -72,10 +67,7 @@ class MaxPooling(Pooling):
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from outputs ``(B, T, F)``."""
-        if is_whole(lengths, outputs.shape[1]):
-            return outputs.amax(1)
-        mask = length_mask(lengths, outputs.shape[1])
-        return outputs.masked_fill(~mask[..., None], -torch.inf).amax(1)  # (B, F)
+        return _max(outputs, _mask(outputs, lengths))
 
 
 class AttentionPooling(Pooling):
@@ -120,12 +112,34 @@ class ConcatPooling(Pooling):
     def __init__(self, size: int):
         super().__init__(size)
         self.output_size = 3 * size
-        self.max, self.mean = MaxPooling(size), MeanPooling(size)
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, 3 F)`` from state ``(B, F)`` and outputs ``(B, T, F)``."""
-        parts = (self.max(outputs, state, lengths), self.mean(outputs, state, lengths))
-        return torch.cat([state, *parts], dim=-1)
+        mask = _mask(outputs, lengths)
+        parts = state, _max(outputs, mask), _mean(outputs, lengths, mask)
+        return torch.cat(parts, dim=-1)
+
+
+def _mask(outputs: Tensor, lengths: Tensor) -> Tensor | None:
+    """Return ``(B, T)``: where outputs ``(B, T, F)`` are real; None if all of them are."""
+    n_steps = outputs.shape[1]
+    return None if is_whole(lengths, n_steps) else length_mask(lengths, n_steps)
+
+
+def _mean(outputs: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the means ``(B, F)`` over the real steps of outputs ``(B, T, F)``."""
+    if mask is None:
+        shares = outputs.new_full((1, outputs.shape[1]), 1 / outputs.shape[1])
+    else:
+        shares = (mask / lengths[:, None]).to(outputs.dtype)  # (B, T)
+    return torch.bmm(shares[:, None], outputs)[:, 0]
+
+
+def _max(outputs: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the maxima ``(B, F)`` over the real steps of outputs ``(B, T, F)``."""
+    if mask is None:
+        return outputs.amax(1)
+    return outputs.masked_fill(~mask[..., None], -torch.inf).amax(1)
 
 
 POOLINGS: dict[str, type[Pooling]] = {
