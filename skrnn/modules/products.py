@@ -29,9 +29,9 @@ ROW_MULTIPLE, ROW_SHARE = 32, 8
 #: Terms of a sum from which oneDNN may divide it between threads.
 MAX_TERMS = 1 << 13
 #: Multiplications from which two halves gain on two cores.
-MIN_SPLIT = 1 << 24
-#: Rows below which a half has too few for oneDNN.
-FEW_ROWS = 2 * ROW_MULTIPLE
+MIN_SPLIT = 1 << 25
+#: Rows below which halves of the weight are better: oneDNN rearranges all that it is given.
+FEW_ROWS = 8 * ROW_MULTIPLE
 #: What ``precision`` may be.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 #: Types of devices whose products may be in another precision.
