@@ -1,7 +1,7 @@
 """The decoder: generates a target from the encoder's final state and outputs.
 
-Training is one call over the whole target (teacher forcing), since attention follows the
-recurrent layers and feeds nothing back. Generation calls ``step``, which starts from a
+Training is one call over the whole target (teacher forcing), since attention follows the first
+recurrent layer and feeds nothing back to it. Generation calls ``step``, which starts from a
 ``DecoderState``; both run the same layers.
 """
 
@@ -93,6 +93,9 @@ class DecoderState(NamedTuple):
 class Decoder(nn.Module):
     """Recurrent layers over a target, attention over the source, a readout.
 
+    The first layer's outputs are what attention searches the source with. What it finds, the
+    context, joins the inputs of further layers and the readout.
+
     Parameters
     ----------
     input_size : int
@@ -121,6 +124,8 @@ class Decoder(nn.Module):
     NIPS, section 2.
     Luong, Pham, Manning (2015). Effective approaches to attention-based neural machine
     translation. EMNLP, section 3.
+    Wu, Schuster, Chen, et al. (2016). Google's neural machine translation system. arXiv,
+    section 3 (context for all layers).
     """
 
     def __init__(
@@ -144,6 +149,7 @@ class Decoder(nn.Module):
             num_layers=num_layers,
             dropout=dropout,
             weight_dropout=weight_dropout,
+            context_size=memory_size if attention else 0,
         )
         self.bridge = Linear(memory_size, math.prod(self.layers.state_shape))
         self.attention: Attention | None = (
@@ -177,8 +183,7 @@ class Decoder(nn.Module):
 
     def forward(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return ``(B, U, output_size)`` of decoder inputs ``(B, U, input_size)``."""
-        x, _ = self.layers(inputs, state.hidden)
-        return self._read(x, state.memory)
+        return self._advance(inputs, state)[0]
 
     def step(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Decode one step of every hypothesis.
@@ -198,23 +203,44 @@ class Decoder(nn.Module):
         """
         n_sources, n_hypotheses, size = inputs.shape
         x = inputs.reshape(n_sources * n_hypotheses, 1, size)
-        x, hidden = self.layers(x, state.hidden)
-        x = x.view(n_sources, n_hypotheses, -1)  # (S, K, H): hypotheses as steps
-        return self._read(x, state.memory), DecoderState(hidden, state.memory)
+        x, hidden = self._advance(x, state)
+        x = x.view(n_sources, n_hypotheses, -1)
+        return x, DecoderState(hidden, state.memory)
 
     def weights(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return the attention ``(B, U, T)`` of decoder inputs ``(B, U, input_size)``."""
-        x, _ = self.layers(inputs, state.hidden)
-        return self._attend(x, state.memory)
-
-    def _read(self, x: Tensor, memory: Memory) -> Tensor:
-        if self.attention is not None:
-            assert memory.values is not None
-            context = torch.bmm(self._attend(x, memory), memory.values)  # (B, U, M)
-            x = torch.cat([context, x], dim=-1)  # (B, U, M + H)
-        return torch.tanh(self.readout(self.dropout(x)))
-
-    def _attend(self, x: Tensor, memory: Memory) -> Tensor:
         assert self.attention is not None
-        assert memory.keys is not None
-        return attend(self.attention.scores(x, memory.keys), memory.lengths)
+        look = _Look(self.attention, state.memory)
+        self.layers(inputs, state.hidden, look)
+        return look.weights
+
+    def _advance(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, LayerStates]:
+        """Return results ``(R, U, output_size)`` of any hypotheses, and the layers' states."""
+        if self.attention is None:
+            x, hidden = self.layers(inputs, state.hidden)
+        else:
+            look = _Look(self.attention, state.memory)
+            x, hidden = self.layers(inputs, state.hidden, look)
+            x = torch.cat([look.context, x], dim=-1)  # (R, U, M + H)
+        return torch.tanh(self.readout(self.dropout(x))), hidden
+
+
+class _Look:
+    """A look at the sources; keeps the attention's weights and the context."""
+
+    weights: Tensor
+    context: Tensor
+
+    def __init__(self, attention: Attention, memory: Memory):
+        self.attention, self.memory = attention, memory
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the context ``(R, U, M)`` of outputs ``(R, U, H)``."""
+        values, keys, lengths, _ = self.memory
+        assert values is not None
+        assert keys is not None
+        queries = x.reshape(len(values), -1, x.shape[-1])  # hypotheses as steps
+        self.weights = attend(self.attention.scores(queries, keys), lengths)
+        context = torch.bmm(self.weights, values)
+        self.context = context.view(*x.shape[:2], -1)
+        return self.context

@@ -349,34 +349,50 @@ def decode(
     weights: Weights,
     x: str,
     states: Sequence[str],
+    memory: Memory | None,
+    n_steps: int,
 ) -> tuple[str, list[str]]:
-    """Return a decoder's outputs ``(U, B, H)`` of steps, and its states after them."""
+    """Return a decoder's results ``(R, U, E)`` of inputs ``(U, R, F)``, and its states after.
+
+    ``n_steps`` is U; the rows are those of ``memory``, or several hypotheses of each.
+    """
     cell = from_table(CELLS, config["cell"], "cell")
     after: list[list[str]] = []
+    context: list[str] = []
     for layer in range(config["num_layers"]):
         before = [graph.part(state, 0, layer, layer + 1) for state in states]
         of_layer = weights.at(f"layers.layers.{layer}")
+        if layer and context:
+            x = graph.concat([*context, x])
         x, last = cell.add(graph, x, [of_layer], None, before)
         after.append(last)
-    return x, [graph.concat(parts, 0) for parts in zip(*after, strict=True)]
+        if not layer and memory is not None:
+            context = [_look(graph, config, weights, x, memory, n_steps)]
+    x = graph.transpose(graph.concat([*context, x]) if context else x, 1, 0, 2)
+    result = graph.node("Tanh", graph.linear(x, weights.at("readout")))
+    return result, [graph.concat(parts, 0) for parts in zip(*after, strict=True)]
 
 
-def read_out(
+def _look(
     graph: Graph,
     config: Mapping[str, Any],
     weights: Weights,
     x: str,
-    memory: Memory | None,
+    memory: Memory,
+    n_steps: int,
 ) -> str:
-    """Return a decoder's result ``(B, U, E)`` of its outputs ``(B, U, H)``."""
-    if memory is not None:
-        _, score = from_table(ATTENTIONS, config["attention"], "attention")
-        scores = score(graph, x, memory.keys, weights.at("attention"))  # (B, U, T)
-        zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
-        n_steps = graph.squeeze(graph.size(memory.values, 1), 0)
-        steps = graph.node("Range", zero, n_steps, one)  # (T,)
-        mask = graph.node("Less", steps, graph.unsqueeze(memory.lengths, 1))  # (B, T)
-        scores = graph.where(graph.unsqueeze(mask, 1), scores, -np.inf)
-        shares = graph.node("Softmax", scores, axis=-1)
-        x = graph.concat([graph.node("MatMul", shares, memory.values), x])
-    return graph.node("Tanh", graph.linear(x, weights.at("readout")))
+    """Return what attention finds, ``(U, R, M)``, by a layer's outputs ``(U, R, H)``."""
+    _, score = from_table(ATTENTIONS, config["attention"], "attention")
+    sizes = graph.constant([-1, config["hidden_size"]], np.int64)
+    shape = graph.concat([graph.size(memory.values, 0), sizes], 0)
+    queries = graph.node("Reshape", graph.transpose(x, 1, 0, 2), shape)
+    scores = score(graph, queries, memory.keys, weights.at("attention"))
+    zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
+    n_source_steps = graph.squeeze(graph.size(memory.values, 1), 0)
+    steps = graph.node("Range", zero, n_source_steps, one)  # (T,)
+    mask = graph.node("Less", steps, graph.unsqueeze(memory.lengths, 1))  # (B, T)
+    scores = graph.where(graph.unsqueeze(mask, 1), scores, -np.inf)
+    shares = graph.node("Softmax", scores, axis=-1)
+    context = graph.node("MatMul", shares, memory.values)  # (B, R / B * U, M)
+    width = config["hidden_size"] * (2 if config["bidirectional"] else 1)
+    return graph.transpose(graph.reshape(context, -1, n_steps, width), 1, 0, 2)

@@ -23,7 +23,6 @@ from skrnn.onnx._layers import (
     from_table,
     join_to_steps,
     read_lengths,
-    read_out,
     read_static,
     read_steps,
     remember,
@@ -94,8 +93,7 @@ def _decode_horizon(graph: Graph, config: Config, weights: Weights) -> str:
         x = graph.concat([x, graph.transpose(_read_future(graph, config), 1, 0, 2)])
     if static is not None:
         x = join_to_steps(graph, x, static)
-    x, _ = decode(graph, config, of_decoder, x, states)
-    x = read_out(graph, config, of_decoder, graph.transpose(x, 1, 0, 2), memory)
+    x, _ = decode(graph, config, of_decoder, x, states, memory, config["horizon"])
     return graph.node("Flatten", graph.linear(x, weights.at("head")))
 
 
@@ -256,11 +254,11 @@ def _step(
         static = graph.node("Expand", graph.unsqueeze(static, 1), shape)
         x = graph.concat([x, static])
     of_decoder = weights.at("decoder")
-    x, states = decode(graph, config, of_decoder, graph.reshape(x, 1, -1, size), states)
-    units = graph.constant([hidden_size], np.int64)
+    x = graph.reshape(x, 1, -1, size)  # (1, B * K, E)
+    x, states = decode(graph, config, of_decoder, x, states, memory, 1)
+    units = graph.constant([-1], np.int64)
     shape = graph.concat([graph.node("Shape", tokens), units], 0)
-    x = graph.node("Reshape", x, shape)  # (B, K, H)
-    x = read_out(graph, config, of_decoder, x, memory)
+    x = graph.node("Reshape", x, shape)  # (B, K, E)
     if config["tie_weights"]:
         logits = graph.node("MatMul", x, graph.constant(embedding.T))
         logits = graph.node("Add", logits, graph.constant(weights("bias")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,8 @@ class RecurrentLayers(nn.Module):
     ----------
     input_size, hidden_size, cell, num_layers, dropout, weight_dropout :
         As in ``RecurrentEncoder``.
+    context_size : int
+        Features that join the inputs of all layers but the first.
 
     Attributes
     ----------
@@ -44,9 +47,10 @@ class RecurrentLayers(nn.Module):
         num_layers: int,
         dropout: float,
         weight_dropout: float = 0.0,
+        context_size: int = 0,
     ):
         super().__init__()
-        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        sizes = [input_size] + [hidden_size + context_size] * (num_layers - 1)
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
         self.state_shape = (CELLS[cell].n_states, num_layers, hidden_size)
         self.dropout = Dropout(dropout)
@@ -67,15 +71,27 @@ class RecurrentLayers(nn.Module):
         shape = (num_layers, n_sequences, hidden_size)
         return tuple(like.new_zeros(shape) for _ in range(n_states))
 
-    def forward(self, x: Tensor, states: LayerStates) -> tuple[Tensor, LayerStates]:
-        """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them."""
+    def forward(
+        self,
+        x: Tensor,
+        states: LayerStates,
+        look: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, LayerStates]:
+        """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them.
+
+        ``look`` is called once, with the outputs of the first layer; it returns the context
+        ``(B, T, context_size)`` that joins the inputs of the others.
+        """
         after = []
+        context: list[Tensor] = []
         for i, layer in enumerate(self.weight_dropout(self.layers)):
             if i:
-                x = self.dropout(x)
+                x = self.dropout(torch.cat([*context, x], dim=-1) if context else x)
             before = (part[i] for part in states)
             x, *state = read_rows(layer, partial(_advance, layer), x, *before)
             after.append(state)
+            if not i and look is not None:
+                context.append(look(x))
         return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
 
 
