@@ -28,9 +28,9 @@ from ._report import print_table, progress, run_program, timed_call
 from .quality_generation import PIANO, SHAKESPEARE, TUNES
 
 N_SEEDS = 3
-#: Characters at the end of the training file that choose, and those that are learned.
+#: Characters at the end of the training file that choose; characters that are learned, and units.
 HELD_OUT = 50_000
-SIZES = (50_000, 900_000)
+SIZES = ((900_000, 64), (900_000, 128), (50_000, 256), (900_000, 256))
 RATES = (0.0, 0.1, 0.3)
 
 #: One network of `quality_generation`'s chorales.
@@ -128,25 +128,32 @@ def masks(quick, seeds):
 
 
 def rates(quick, seeds):
-    """Dropout of a language model of the default size, on a short text and a long one."""
+    """Dropout of language models of several sizes, on a short text and a long one."""
     text = load_shakespeare()["train"][0]
     valid = [text[-HELD_OUT:]]
     rows = []
-    for n_characters in SIZES[:1] if quick else SIZES:
+    for n_characters, hidden_size in SIZES:
+        n_characters = min(n_characters, 50_000) if quick else n_characters
         train = [text[-HELD_OUT - n_characters : -HELD_OUT]]
         row, ratio = [], 0.0
         for rate in RATES:
-            progress(f"rates: {n_characters:,} characters, dropout {rate}")
-            model = SequenceGenerator(dropout=rate, random_state=seeds[0])
+            progress(f"{n_characters:,} characters, {hidden_size} units, dropout {rate}")
+            model = SequenceGenerator(
+                hidden_size=hidden_size, dropout=rate, random_state=seeds[0]
+            )
             if quick:
                 model.set_params(max_epochs=1)
             model.fit(train, X_val=valid)
             ratio = model.n_parameters_ / n_characters
             row.append(f"{model.history_['valid_loss'].min():.4f}")
-        rows.append([f"{n_characters:,}", f"{ratio:.2f}", *row])
+            progress(row[-1])
+        rows.append([f"{n_characters:,}", str(hidden_size), f"{ratio:.2f}", *row])
     print_table(
         "Tiny Shakespeare: nats a character by dropout",
-        ("characters", "parameters a character", *(f"dropout={rate}" for rate in RATES)),
+        (
+            *("characters", "units", "parameters a character"),
+            *(f"dropout={rate}" for rate in RATES),
+        ),
         rows,
         f"The last {HELD_OUT:,} characters of the training file, the best epoch; default "
         "parameters otherwise, one seed.",

@@ -25,6 +25,8 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
+    AUTO_DROPOUT,
+    MANY_STEPS,
     AugmentParameters,
     CellParameters,
     DenseParameters,
@@ -32,9 +34,9 @@ from skrnn.estimators._parameters import (
     FieldParameters,
     GenerationParameters,
     HistoryParameters,
+    LanguageDropoutParameters,
     LoopParameters,
     OtherParameters,
-    RecurrentDropoutParameters,
     StaticGapParameters,
     StoppingParameters,
     TokenParameters,
@@ -504,7 +506,6 @@ class GenerationTask(BaseSequenceEstimator):
             "n_outputs": self._targets.n_outputs,
             "embedding_dim": self.embedding_dim if is_tokens else None,
             "tie_weights": self.tie_weights,
-            "dropout": self.dropout,
             "word_dropout": self.word_dropout,
             **self._inputs.static_config(),
         }
@@ -528,7 +529,7 @@ class SequenceGenerator(
     StaticGapParameters,
     FieldParameters,
     TokenParameters,
-    RecurrentDropoutParameters,
+    LanguageDropoutParameters,
     TyingParameters,
     CellParameters,
 ):
@@ -586,8 +587,13 @@ class SequenceGenerator(
         config = {
             **config_of(self, CellParameters),
             **self._language_config(),
-            **config_of(self, RecurrentDropoutParameters),
+            **config_of(self, LanguageDropoutParameters),
         }
+        if config["dropout"] == "auto":
+            weights = self.num_layers * self.hidden_size**2
+            config["dropout"] = (
+                0.0 if lengths.sum() >= MANY_STEPS * weights else AUTO_DROPOUT
+            )
         return build_network("language", config, generator)
 
 
@@ -660,5 +666,6 @@ class FeedForwardGenerator(
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
             **self._language_config(),
+            **config_of(self, DropoutParameters),
         }
         return build_network("window_language", config, generator)

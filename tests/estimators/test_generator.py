@@ -187,6 +187,23 @@ def test_a_book_is_read_in_streams_that_hold_all_its_steps(make_generator):
     assert_array_equal(late[1:], targets[:-1])
 
 
+@pytest.mark.parametrize(
+    ("n_steps", "params", "rate"),
+    [
+        (3199, {}, 0.0),  # and the end: 100 steps for each of 2 * 4 * 4 weights
+        (3198, {}, 0.3),
+        (3199, {"hidden_size": 5}, 0.3),
+        (3199, {"dropout": 0.1}, 0.1),
+        (1, {"dropout": 0.0}, 0.0),
+    ],
+)
+def test_auto_dropout_depends_on_steps_and_weights(n_steps, params, rate):
+    given = {"hidden_size": 4, "num_layers": 2, "max_epochs": 1, "early_stopping": False}
+    model = SequenceGenerator(**given | params).fit(["a" * n_steps])
+    network = model.net_.module_
+    assert network.dropout.p == network.layers.dropout.p == rate
+
+
 def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monkeypatch):
     model = make(SequenceGenerator, bptt=4, batch_size=2, max_epochs=1, dropout=0.0)
     calls = []

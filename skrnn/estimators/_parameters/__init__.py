@@ -27,6 +27,8 @@ from skrnn.estimators._parameters._inputs import (
     WordParameters,
 )
 from skrnn.estimators._parameters._network import (
+    AUTO_DROPOUT,
+    MANY_STEPS,
     AttentionParameters,
     CellParameters,
     ContextParameters,
@@ -37,6 +39,7 @@ from skrnn.estimators._parameters._network import (
     HistoryParameters,
     HorizonDecoderParameters,
     HorizonParameters,
+    LanguageDropoutParameters,
     PatchParameters,
     PoolingParameters,
     RecurrentDropoutParameters,
@@ -64,6 +67,7 @@ from skrnn.estimators._parameters._training import (
 )
 
 __all__ = [
+    "AUTO_DROPOUT",
     "AUTO_WEIGHT_DECAY",
     "AttentionParameters",
     "AugmentParameters",
@@ -85,7 +89,9 @@ __all__ = [
     "HorizonParameters",
     "InstanceNormParameters",
     "LabelSmoothingParameters",
+    "LanguageDropoutParameters",
     "LoopParameters",
+    "MANY_STEPS",
     "NON_NEGATIVE",
     "NON_NEGATIVE_INT",
     "NumberParameters",

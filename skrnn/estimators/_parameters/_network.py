@@ -15,6 +15,10 @@ from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.step_encoder import STEP_ENCODERS
 
+#: What ``dropout="auto"`` means for less data, and from which number of training steps, for each
+#: weight of a matrix ``(hidden_size, hidden_size)`` a layer, it is 0.
+AUTO_DROPOUT, MANY_STEPS = 0.3, 100
+
 
 @parameters
 class CellParameters:
@@ -76,8 +80,8 @@ class DropoutParameters:
 
 
 @parameters
-class RecurrentDropoutParameters(DropoutParameters):
-    """Dropout of recurrent networks."""
+class MaskParameters:
+    """What else recurrent networks drop, and how."""
 
     _group: ClassVar[str] = "network"
 
@@ -97,6 +101,29 @@ class RecurrentDropoutParameters(DropoutParameters):
         ``dropout`` does not touch. For long trainings on little text, with 0.2 to 0.5; not
         for "mingru", which has no such weights.""",
         kind="float in [0, 1)",
+        architecture=True,
+    )
+
+
+@parameters
+class RecurrentDropoutParameters(MaskParameters, DropoutParameters):
+    """Dropout of recurrent networks."""
+
+
+@parameters
+class LanguageDropoutParameters(MaskParameters):
+    """Dropout of recurrent networks that generate."""
+
+    _group: ClassVar[str] = "network"
+
+    dropout: float | str = parameter(
+        "auto",
+        [RATE, OneOf(("auto",))],
+        f"""Rate at which values are dropped in training, on embeddings, between layers and
+        before the output layer; more regularizes more. "auto": {AUTO_DROPOUT}, but 0 for much
+        data beside the network: from {MANY_STEPS} training steps for each weight of a matrix
+        ``(hidden_size, hidden_size)`` a layer, since then nothing is learned by heart.""",
+        kind='float in [0, 1) or "auto"',
         architecture=True,
     )
 
