@@ -133,6 +133,22 @@ def test_states_start_from_the_encoders(cell, generator):
     assert hidden[0].shape == (2, 3, HIDDEN)
 
 
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
+@pytest.mark.parametrize("cell", CELLS)
+@torch.no_grad()
+def test_all_layers_but_the_first_read_what_attention_found(cell, attention, generator):
+    decoder = make_decoder(cell, num_layers=3, attention=attention)
+    outputs, state = draw(generator)
+    inputs = normal(generator, 3, 1, INPUT)
+    first, other = (
+        decoder.step(inputs, decoder.start(memory, state, LENGTHS))[1].hidden
+        for memory in (outputs, outputs + 1)
+    )
+    for one, two in zip(first, other, strict=True):
+        same = [torch.equal(*layers) for layers in zip(one, two, strict=True)]
+        assert same == [True, attention is None, attention is None]
+
+
 def test_without_attention_only_the_final_state_matters(generator):
     outputs, state = draw(generator)
     inputs = normal(generator, 3, 4, INPUT)
