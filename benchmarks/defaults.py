@@ -5,12 +5,14 @@ Run `python -m benchmarks.defaults [--quick] [--seeds ...]`. Test files are not 
 
 import statistics
 
+import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_validate
 
-from skrnn import SequenceClassifier
+from skrnn import Seq2SeqTransformer, SequenceClassifier
+from skrnn.metrics import exact_match_score
 
-from ._data import load_clinc150, load_japanese_vowels, load_names
-from ._report import fit_over_seeds, print_table, progress, run_program
+from ._data import load_clinc150, load_cmudict, load_japanese_vowels, load_names
+from ._report import fit_over_seeds, print_table, progress, run_program, timed_call
 
 #: One change at a time from the defaults.
 CHANGES = (
@@ -35,6 +37,16 @@ CHANGES = (
 #: With so many words a run takes minutes; other changes are tried on smaller data.
 OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
 ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
+#: Of some pairs, from `PAIRS`; all of CMUdict take half an hour each.
+OF_PAIRS = (
+    {},
+    {"tie_weights": True},
+    {"attention": "additive"},
+    {"hidden_size": 192},
+    {"num_layers": 2},
+)
+PAIRS = {"hidden_size": 128, "dropout": 0.2, "max_epochs": 15, "batch_size": 64}
+N_PAIRS, N_VALID = 12_000, 2_000
 HEADER = ("changed", "validation accuracy", "fit (s)")
 
 
@@ -76,6 +88,34 @@ def japanese_vowels(quick, seeds):
     return []
 
 
+def pronunciations(quick, seeds):
+    """Pairs: some English words and their sounds."""
+    splits = load_cmudict()
+    X, y = splits["train"]
+    some = np.random.default_rng(0).permutation(len(X))[: 400 if quick else N_PAIRS]
+    train = [X[i] for i in some], [y[i] for i in some]
+    X, references = (part[: 100 if quick else N_VALID] for part in splits["valid"])
+    rows = []
+    for change in OF_PAIRS:
+        progress(f"CMUdict: {_described(change)}")
+        given = {**PAIRS, **change, **({"max_epochs": 1} if quick else {})}
+        model = Seq2SeqTransformer(**given, random_state=seeds[0])
+        _, seconds = timed_call(lambda model=model: model.fit(*train))
+        errors = []
+        for beam_size in (1, 5):
+            y_pred = model.set_params(beam_size=beam_size).transform(X)
+            right = exact_match_score(references, y_pred, multiple_references=True)
+            errors.append(f"{1 - right:.4f}")
+        rows.append([_described(change), *errors, f"{seconds:.0f}"])
+    print_table(
+        f"CMUdict, {len(train[0]):,} pairs: wrong words of {len(X):,} for validation",
+        ("changed", "greedy", "beam 5", "fit (s)"),
+        rows,
+        f"From {_described(PAIRS)}; one seed ({seeds[0]}).",
+    )
+    return []
+
+
 def _described(change):
     return ", ".join(f"{key}={value!r}" for key, value in change.items()) or "nothing"
 
@@ -105,7 +145,7 @@ def _table(name, splits, changes, quick, seeds, **always):
     )
 
 
-PARTS = (clinc150, names, japanese_vowels)
+PARTS = (clinc150, names, japanese_vowels, pronunciations)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
