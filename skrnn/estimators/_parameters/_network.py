@@ -17,7 +17,7 @@ from skrnn.modules.step_encoder import STEP_ENCODERS
 
 #: What ``dropout="auto"`` means for less data, and from which number of training steps, for each
 #: weight of a matrix ``(hidden_size, hidden_size)`` a layer, it is 0.
-AUTO_DROPOUT, MANY_STEPS = 0.3, 100
+AUTO_DROPOUT, MANY_STEPS = 0.3, 50
 
 
 @parameters
