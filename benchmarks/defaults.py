@@ -9,9 +9,15 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_validate
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
-from skrnn.metrics import exact_match_score
+from skrnn.metrics import bleu_score, exact_match_score
 
-from ._data import load_clinc150, load_cmudict, load_japanese_vowels, load_names
+from ._data import (
+    load_clinc150,
+    load_cmudict,
+    load_japanese_vowels,
+    load_names,
+    load_tatoeba,
+)
 from ._report import fit_over_seeds, print_table, progress, run_program, timed_call
 
 #: One change at a time from the defaults.
@@ -37,7 +43,7 @@ CHANGES = (
 #: With so many words a run takes minutes; other changes are tried on smaller data.
 OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
 ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
-#: Of some pairs, from `PAIRS`; all of CMUdict take half an hour each.
+#: Of translators, from the settings of each task below.
 OF_PAIRS = (
     {},
     {"tie_weights": True},
@@ -45,8 +51,15 @@ OF_PAIRS = (
     {"hidden_size": 192},
     {"num_layers": 2},
 )
-PAIRS = {"hidden_size": 128, "dropout": 0.2, "max_epochs": 15, "batch_size": 64}
+#: Some of the pairs: with all of them a fit takes half an hour.
 N_PAIRS, N_VALID = 12_000, 2_000
+WORDS = {"hidden_size": 128, "dropout": 0.2, "max_epochs": 15, "batch_size": 64}
+SENTENCES = WORDS | {
+    "tokenizer": "bpe",
+    "target_tokenizer": "bpe",
+    "max_vocabulary": 2000,
+    "target_max_vocabulary": 2000,
+}
 HEADER = ("changed", "validation accuracy", "fit (s)")
 
 
@@ -89,31 +102,43 @@ def japanese_vowels(quick, seeds):
 
 
 def pronunciations(quick, seeds):
-    """Pairs: some English words and their sounds."""
-    splits = load_cmudict()
+    """Pairs: English words and their sounds."""
+    _translate("CMUdict", load_cmudict(), WORDS, exact_match_score, quick, seeds)
+    return []
+
+
+def translations(quick, seeds):
+    """Pairs: English sentences and German ones, in subwords."""
+    splits = load_tatoeba(every_pair=True)
+    _translate("Tatoeba", splits, SENTENCES, bleu_score, quick, seeds)
+    return []
+
+
+def _translate(name, splits, settings, measure, quick, seeds):
+    """Print the validation score of a translator of some pairs, change by change."""
     X, y = splits["train"]
     some = np.random.default_rng(0).permutation(len(X))[: 400 if quick else N_PAIRS]
     train = [X[i] for i in some], [y[i] for i in some]
     X, references = (part[: 100 if quick else N_VALID] for part in splits["valid"])
     rows = []
     for change in OF_PAIRS:
-        progress(f"CMUdict: {_described(change)}")
-        given = {**PAIRS, **change, **({"max_epochs": 1} if quick else {})}
+        progress(f"{name}: {_described(change)}")
+        given = {**settings, **change, **({"max_epochs": 1} if quick else {})}
         model = Seq2SeqTransformer(**given, random_state=seeds[0])
         _, seconds = timed_call(lambda model=model: model.fit(*train))
-        errors = []
+        scores = []
         for beam_size in (1, 5):
-            y_pred = model.set_params(beam_size=beam_size).transform(X)
-            right = exact_match_score(references, y_pred, multiple_references=True)
-            errors.append(f"{1 - right:.4f}")
-        rows.append([_described(change), *errors, f"{seconds:.0f}"])
+            y_pred = model.set_params(beam_size=beam_size).transform(X).tolist()
+            scores.append(f"{measure(references, y_pred, multiple_references=True):.4f}")
+        rows.append([_described(change), *scores, f"{seconds:.0f}"])
+        progress(" ".join(rows[-1]))
     print_table(
-        f"CMUdict, {len(train[0]):,} pairs: wrong words of {len(X):,} for validation",
+        f"{name}: {measure.__name__} of {len(X):,} pairs for validation",
         ("changed", "greedy", "beam 5", "fit (s)"),
         rows,
-        f"From {_described(PAIRS)}; one seed ({seeds[0]}).",
+        f"{len(train[0]):,} pairs to train; from {_described(settings)}; one seed "
+        f"({seeds[0]}).",
     )
-    return []
 
 
 def _described(change):
@@ -145,7 +170,7 @@ def _table(name, splits, changes, quick, seeds, **always):
     )
 
 
-PARTS = (clinc150, names, japanese_vowels, pronunciations)
+PARTS = (clinc150, names, japanese_vowels, pronunciations, translations)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
