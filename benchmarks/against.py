@@ -4,13 +4,17 @@ Both trees run the same work in processes of their own, in turn (A, B, A, B, ...
 taken within each round. The revision is checked out into a temporary folder; without one it is
 the last that had the former engine and the former defaults, which the goals are about.
 
-python -m benchmarks.against [REV] [--quick] [--seeds ...] [--parts workloads default_fits]
+python -m benchmarks.against [REV] [--quick] [--seeds ...] [--parts workloads default_fits evidence]
+                             [--sets ...]
 
-Each of the seeds is a round.
+Each of the seeds is a round; of `evidence`, whose sets `--sets` chooses, the larger ones have the
+first of the seeds alone.
 """
 
+import argparse
 import json
 import os
+import pickle
 import statistics
 import subprocess
 import sys
@@ -19,6 +23,8 @@ from contextlib import contextmanager
 from functools import partial, update_wrapper
 from pathlib import Path
 
+from ._data import DataAbsent
+from ._evidence import HEADER, NOTE, SETS, make_row
 from ._report import (
     PeerAbsent,
     at_least,
@@ -109,6 +115,55 @@ def default_fits(quick, seeds, revision=FORMER):
     ]
 
 
+def evidence(quick, seeds, revision=FORMER, sets=tuple(SETS)):
+    """Compare default parameters of all sets, and a simple method, on validation data."""
+    rows = []
+    with (
+        _checked_out(revision) as other,
+        _worker(other, "_evidence_fits.py") as there,
+        _worker(ROOT, "_evidence_fits.py") as here,
+    ):
+        for name in sets:
+            try:
+                rows.append(make_row(SETS[name], there, here, quick, seeds))
+            except (DataAbsent, PeerAbsent) as absent:
+                print(f"\nskipped {name}: {absent}")
+                continue
+            progress(" | ".join(map(str, rows[-1])))
+    title = f"Defaults by evidence: {revision} (there), here, and a simple method"
+    print_table(title, HEADER, rows, NOTE)
+    return []
+
+
+@contextmanager
+def _worker(tree, file):
+    """Keep a file of work running with skrnn imported from `tree`; yield `run(job)`.
+
+    `run` returns what the file prints of a job, which it reads from a pickle.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            _command(file),
+            env=_environment(tree),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        pickled = Path(folder) / "job.pickle"
+
+        def run(job):
+            pickled.write_bytes(pickle.dumps(job))
+            print(pickled, file=process.stdin, flush=True)
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{file} ended early with skrnn from {tree}")
+            return json.loads(line)
+
+        yield run
+
+
 def _compare(revision, file, quick, seeds):
     """Run a file of work there and here; return a pair of results for each seed."""
     scale = "quick" if quick else "full"
@@ -139,25 +194,40 @@ def _checked_out(revision):
 
 def _run(tree, file, *arguments):
     """Run a file of work with skrnn imported from `tree`; return its results."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
-    environment.setdefault("SKRNN_DATA", str(ROOT.parent / "shared" / "data"))
-    command = [sys.executable, Path(__file__).with_name(file), *map(str, arguments)]
     printed = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        _command(file, *arguments),
+        env=_environment(tree),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout
     return json.loads(printed.splitlines()[-1])
 
 
-PARTS = (workloads, default_fits)
+def _command(file, *arguments):
+    return [sys.executable, Path(__file__).with_name(file), *map(str, arguments)]
+
+
+def _environment(tree):
+    """Return variables with which a file imports skrnn from `tree`, and finds the data."""
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    environment.setdefault("SKRNN_DATA", str(ROOT.parent / "shared" / "data"))
+    return environment
+
+
+PARTS = (workloads, default_fits, evidence)
 
 
 def main():
     """Compare this tree with a revision, the first argument."""
     argv = sys.argv[1:]
     revision = argv.pop(0) if argv and not argv[0].startswith("-") else FORMER
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    chosen, argv = parser.parse_known_args(argv)
     parts = [
-        update_wrapper(partial(part, revision=revision), part)  # parts have names
-        for part in PARTS
+        update_wrapper(partial(part, revision=revision, **options), part)  # for its name
+        for part, options in zip(PARTS, ({}, {}, {"sets": chosen.sets}), strict=True)
     ]
     run_program(__doc__, parts, argv)
 
