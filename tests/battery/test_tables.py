@@ -91,7 +91,10 @@ def test_a_row_without_steps_costs_no_other_row_its_answer(
         pulse=column([[], *table["pulse"][1:]]),
         at=column([[], *seconds[1:]]),
     )
-    assert_array_equal(outputs(model, blank)[1:], outputs(model, table)[1:])
+    got, expected = outputs(model, blank)[1:], outputs(model, table)[1:]
+    assert_allclose(
+        got, expected, rtol=1e-6
+    )  # some processors round by the batch's shape
     assert np.isfinite(outputs(model, blank[:1])).all()
     targets = make_supervised.targets(blank["words"])
     again = make_supervised(time="at").fit(blank, targets)

@@ -220,7 +220,8 @@ def test_characters_encoded_beforehand_give_the_same_vectors(char_encoder):
     inputs = {"tokens": IDS, "words": torch.tensor([[0, 1, 0], [2, 1, 0]])}
     at_once = module(inputs | {"characters": characters})
     encoded = module.encode_characters(characters, n_words=2)
-    assert torch.equal(encoded, module.encode_characters(characters))
+    # some processors round by the number of words
+    torch.testing.assert_close(encoded, module.encode_characters(characters))
     torch.testing.assert_close(module(inputs | {"characters": encoded}), at_once)
 
 
