@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from skrnn.modules.parallel import run_side_by_side
-from skrnn.modules.products import MIN_SPLIT, multiply, multiply_rows
+from skrnn.modules.products import multiply, multiply_rows
 
 #: Scores that are computed at a time, of at least ``MIN_ROWS`` rows: on a CPU they stay in its
 #: cache, on a GPU many keep it busy.
 MAX_SCORES = {"cpu": 1 << 20, "cuda": 1 << 25}
 MIN_ROWS = 64
+#: Multiplications from which two halves gain on two cores: each has three products of as many.
+MIN_SPLIT = 1 << 24
 
 
 def _parts(n_rows: int, weight: Tensor) -> list[range]:
