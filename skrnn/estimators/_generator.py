@@ -26,7 +26,7 @@ from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     AUTO_DROPOUT,
-    MANY_STEPS,
+    MIN_STEPS_PER_WEIGHT,
     AugmentParameters,
     CellParameters,
     DenseParameters,
@@ -590,9 +590,9 @@ class SequenceGenerator(
             **config_of(self, LanguageDropoutParameters),
         }
         if config["dropout"] == "auto":
-            weights = self.num_layers * self.hidden_size**2
+            weights = int(self.num_layers) * int(self.hidden_size) ** 2
             config["dropout"] = (
-                0.0 if lengths.sum() >= MANY_STEPS * weights else AUTO_DROPOUT
+                0.0 if lengths.sum() >= MIN_STEPS_PER_WEIGHT * weights else AUTO_DROPOUT
             )
         return build_network("language", config, generator)
 

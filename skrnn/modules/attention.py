@@ -22,7 +22,7 @@ class Attention(nn.Module):
     Parameters
     ----------
     query_size : int
-        Features of a query, a decoder's output.
+        Features of a query, an output of the decoder's first layer.
     memory_size : int
         Features of a memory step, an encoder's output.
     """
@@ -70,8 +70,8 @@ class AdditiveAttention(Attention):
     References
     ----------
     Bahdanau, Cho, Bengio (2015). Neural machine translation by jointly learning to align
-    and translate. ICLR, appendix A.1.2. Here queries are the decoder's new outputs, as
-    Luong's are, so that training needs one call of the decoder.
+    and translate. ICLR, appendix A.1.2. Here queries are the new outputs of the decoder's
+    first layer, so that training needs one call of each layer.
     """
 
     def __init__(self, query_size: int, memory_size: int):

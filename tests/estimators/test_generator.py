@@ -192,6 +192,7 @@ def test_a_book_is_read_in_streams_that_hold_all_its_steps(make_generator):
     [
         (1599, {}, 0.0),  # and the end: 50 steps for each of 2 * 4 * 4 weights
         (1598, {}, 0.3),
+        (99, {"hidden_size": np.int16(256)}, 0.3),
         (1599, {"hidden_size": 5}, 0.3),
         (1599, {"dropout": 0.1}, 0.1),
         (1, {"dropout": 0.0}, 0.0),

@@ -28,7 +28,7 @@ from skrnn.estimators._parameters._inputs import (
 )
 from skrnn.estimators._parameters._network import (
     AUTO_DROPOUT,
-    MANY_STEPS,
+    MIN_STEPS_PER_WEIGHT,
     AttentionParameters,
     CellParameters,
     ContextParameters,
@@ -91,7 +91,7 @@ __all__ = [
     "LabelSmoothingParameters",
     "LanguageDropoutParameters",
     "LoopParameters",
-    "MANY_STEPS",
+    "MIN_STEPS_PER_WEIGHT",
     "NON_NEGATIVE",
     "NON_NEGATIVE_INT",
     "NumberParameters",

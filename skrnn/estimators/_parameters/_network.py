@@ -17,7 +17,7 @@ from skrnn.modules.step_encoder import STEP_ENCODERS
 
 #: What ``dropout="auto"`` means for less data, and from which number of training steps, for each
 #: weight of a matrix ``(hidden_size, hidden_size)`` a layer, it is 0.
-AUTO_DROPOUT, MANY_STEPS = 0.3, 50
+AUTO_DROPOUT, MIN_STEPS_PER_WEIGHT = 0.3, 50
 
 
 @parameters
@@ -81,7 +81,7 @@ class DropoutParameters:
 
 @parameters
 class MaskParameters:
-    """What else recurrent networks drop, and how."""
+    """Masks of dropout, and dropout between states."""
 
     _group: ClassVar[str] = "network"
 
@@ -121,8 +121,9 @@ class LanguageDropoutParameters(MaskParameters):
         [RATE, OneOf(("auto",))],
         f"""Rate at which values are dropped in training, on embeddings, between layers and
         before the output layer; more regularizes more. "auto": {AUTO_DROPOUT}, but 0 for much
-        data beside the network: from {MANY_STEPS} training steps for each weight of a matrix
-        ``(hidden_size, hidden_size)`` a layer, since then nothing is learned by heart.""",
+        data beside the network: from {MIN_STEPS_PER_WEIGHT} training steps for each weight of a
+        matrix ``(hidden_size, hidden_size)`` a layer. The data of the first call decide, of
+        ``partial_fit``, too.""",
         kind='float in [0, 1) or "auto"',
         architecture=True,
     )
