@@ -541,8 +541,8 @@ class SequenceGenerator(
 
     Parameters
     ----------
-    Network: cell, hidden_size, num_layers, tie_weights, dropout_mask, weight_dropout,
-        dropout.
+    Network: cell, hidden_size, num_layers, tie_weights, dropout, dropout_mask,
+        weight_dropout.
     Inputs: input_type, tokenizer, min_count, max_vocabulary, embedding_dim, word_dropout,
         static_features, missing.
     Training: bptt, max_epochs, batch_size, lr, optimizer, weight_decay, lr_schedule,

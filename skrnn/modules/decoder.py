@@ -8,6 +8,7 @@ recurrent layer and feeds nothing back to it. Generation calls ``step``, which s
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -209,38 +210,26 @@ class Decoder(nn.Module):
 
     def weights(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return the attention ``(B, U, T)`` of decoder inputs ``(B, U, input_size)``."""
-        assert self.attention is not None
-        look = _Look(self.attention, state.memory)
-        self.layers(inputs, state.hidden, look)
-        return look.weights
+        first = self.layers.read_first(inputs, state.hidden)
+        return self._attend(first, state.memory)
 
     def _advance(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, LayerStates]:
         """Return results ``(R, U, output_size)`` of any hypotheses, and the layers' states."""
-        if self.attention is None:
-            x, hidden = self.layers(inputs, state.hidden)
-        else:
-            look = _Look(self.attention, state.memory)
-            x, hidden = self.layers(inputs, state.hidden, look)
-            x = torch.cat([look.context, x], dim=-1)  # (R, U, M + H)
+        find = None
+        if self.attention is not None:
+            find = partial(self._find, memory=state.memory)
+        x, hidden = self.layers(inputs, state.hidden, find)
         return torch.tanh(self.readout(self.dropout(x))), hidden
 
-
-class _Look:
-    """A look at the sources; keeps the attention's weights and the context."""
-
-    weights: Tensor
-    context: Tensor
-
-    def __init__(self, attention: Attention, memory: Memory):
-        self.attention, self.memory = attention, memory
-
-    def __call__(self, x: Tensor) -> Tensor:
+    def _find(self, x: Tensor, memory: Memory) -> Tensor:
         """Return the context ``(R, U, M)`` of outputs ``(R, U, H)``."""
-        values, keys, lengths, _ = self.memory
-        assert values is not None
-        assert keys is not None
-        queries = x.reshape(len(values), -1, x.shape[-1])  # hypotheses as steps
-        self.weights = attend(self.attention.scores(queries, keys), lengths)
-        context = torch.bmm(self.weights, values)
-        self.context = context.view(*x.shape[:2], -1)
-        return self.context
+        assert memory.values is not None
+        context = torch.bmm(self._attend(x, memory), memory.values)
+        return context.view(*x.shape[:2], -1)
+
+    def _attend(self, x: Tensor, memory: Memory) -> Tensor:
+        """Return the weights ``(B, R / B * U, T)`` of outputs ``(R, U, H)``."""
+        assert self.attention is not None
+        assert memory.keys is not None
+        queries = x.reshape(len(memory.keys), -1, x.shape[-1])  # hypotheses as steps
+        return attend(self.attention.scores(queries, memory.keys), memory.lengths)

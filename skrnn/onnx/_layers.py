@@ -349,6 +349,7 @@ def decode(
     weights: Weights,
     x: str,
     states: Sequence[str],
+    *,
     memory: Memory | None,
     n_steps: int,
 ) -> tuple[str, list[str]]:
@@ -358,22 +359,22 @@ def decode(
     """
     cell = from_table(CELLS, config["cell"], "cell")
     after: list[list[str]] = []
-    context: list[str] = []
+    context = None
     for layer in range(config["num_layers"]):
         before = [graph.part(state, 0, layer, layer + 1) for state in states]
         of_layer = weights.at(f"layers.layers.{layer}")
-        if layer and context:
-            x = graph.concat([*context, x])
         x, last = cell.add(graph, x, [of_layer], None, before)
         after.append(last)
-        if not layer and memory is not None:
-            context = [_look(graph, config, weights, x, memory, n_steps)]
-    x = graph.transpose(graph.concat([*context, x]) if context else x, 1, 0, 2)
-    result = graph.node("Tanh", graph.linear(x, weights.at("readout")))
+        if memory is not None:
+            if context is None:
+                context = _find(graph, config, weights, x, memory, n_steps)
+            x = graph.concat([context, x])
+    x = graph.linear(graph.transpose(x, 1, 0, 2), weights.at("readout"))
+    result = graph.node("Tanh", x)
     return result, [graph.concat(parts, 0) for parts in zip(*after, strict=True)]
 
 
-def _look(
+def _find(
     graph: Graph,
     config: Mapping[str, Any],
     weights: Weights,
@@ -381,7 +382,7 @@ def _look(
     memory: Memory,
     n_steps: int,
 ) -> str:
-    """Return what attention finds, ``(U, R, M)``, by a layer's outputs ``(U, R, H)``."""
+    """Return the context ``(U, R, M)`` that attention finds for outputs ``(U, R, H)``."""
     _, score = from_table(ATTENTIONS, config["attention"], "attention")
     sizes = graph.constant([-1, config["hidden_size"]], np.int64)
     shape = graph.concat([graph.size(memory.values, 0), sizes], 0)

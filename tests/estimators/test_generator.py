@@ -205,6 +205,23 @@ def test_auto_dropout_depends_on_steps_and_weights(n_steps, params, rate):
     assert network.dropout.p == network.layers.dropout.p == rate
 
 
+@pytest.mark.parametrize("n_steps", [799, 800])
+def test_auto_dropout_counts_steps_of_numbers_too(n_steps):
+    X = [np.ones((n_steps, 2))]
+    model = SequenceGenerator(hidden_size=4, max_epochs=1, early_stopping=False).fit(X)
+    assert model.net_.module_.dropout.p == (0.3 if n_steps < 800 else 0.0)
+
+
+def test_auto_dropout_is_that_of_the_first_call_and_of_all_members():
+    model = SequenceGenerator(
+        hidden_size=4, max_epochs=1, early_stopping=False, n_estimators=2
+    )
+    for n_steps in (700, 5000):
+        model.partial_fit(["a" * n_steps])
+        for member in model.net_.module_.members:
+            assert member.dropout.p == member.layers.dropout.p == 0.3
+
+
 def test_the_state_is_carried_from_chunk_to_chunk_and_not_across_sequences(monkeypatch):
     model = make(SequenceGenerator, bptt=4, batch_size=2, max_epochs=1, dropout=0.0)
     calls = []

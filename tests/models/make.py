@@ -32,6 +32,7 @@ from skrnn.persistence import load_model, save_model
 FOLDER = Path(__file__).parent
 QUICK = {"max_epochs": 2, "batch_size": 8, "random_state": 0}
 RNN = QUICK | {"hidden_size": 4}
+LONGER = RNN | {"max_epochs": 100, "lr": 0.05}
 DENSE = QUICK | {"hidden_layer_sizes": (4,)}
 TOKENS = {"embedding_dim": 4, "char_encoder": None}
 
@@ -105,6 +106,13 @@ MODELS = {
     ),
     "seq2seq_words": lambda: (
         Seq2SeqTransformer(**RNN, **TOKENS).fit(WORDS, tags_of(WORDS)),
+        NEW_WORDS,
+        "predict",
+    ),
+    "seq2seq_two_layers": lambda: (
+        Seq2SeqTransformer(**LONGER, **TOKENS, num_layers=2).fit(
+            WORDS, [tokens[::-1] for tokens in WORDS]
+        ),
         NEW_WORDS,
         "predict",
     ),

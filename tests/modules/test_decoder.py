@@ -16,6 +16,8 @@ ARCHITECTURES = pytest.mark.parametrize(
     [(c, n, a) for c in CELLS for n in (1, 2, 3) for a in (*ATTENTIONS, None)],
 )
 
+DEPTHS = pytest.mark.parametrize("num_layers", [1, 2])
+
 
 def make_decoder(cell="lstm", num_layers=1, attention="general", dropout=0.0):
     """Return a decoder whose weights, biases too, are random."""
@@ -73,9 +75,10 @@ def test_hypotheses_of_a_source_are_independent(cell, num_layers, attention, gen
             torch.testing.assert_close(outputs[:, k], alone[k][:, t], rtol=1e-9, atol=0)
 
 
+@DEPTHS
 @pytest.mark.parametrize("attention", [*ATTENTIONS, None])
-def test_taken_sources_and_hypotheses_decode_alone(attention, generator):
-    decoder = make_decoder(attention=attention)
+def test_taken_sources_and_hypotheses_decode_alone(attention, num_layers, generator):
+    decoder = make_decoder(num_layers=num_layers, attention=attention)
     start = decoder.start(*draw(generator), LENGTHS)
     inputs = normal(generator, 3, 2, 2, INPUT)
     pairs = torch.arange(3)[:, None].repeat(1, 2)
@@ -108,10 +111,11 @@ def test_hypotheses_may_be_reordered(cell, generator):
     torch.testing.assert_close(outputs.flip(1), expected, rtol=1e-9, atol=0)
 
 
+@DEPTHS
 @pytest.mark.parametrize("attention", [*ATTENTIONS, None])
 @torch.no_grad()
-def test_sources_may_be_repeated_in_any_order(attention, generator):
-    decoder = make_decoder(attention=attention)
+def test_sources_may_be_repeated_in_any_order(attention, num_layers, generator):
+    decoder = make_decoder(num_layers=num_layers, attention=attention)
     start = decoder.start(*draw(generator), LENGTHS)
     inputs = normal(generator, 3, 1, INPUT)
     expected, _ = decoder.step(inputs, start)
@@ -161,9 +165,12 @@ def test_without_attention_only_the_final_state_matters(generator):
         assert not torch.allclose(first, changed)
 
 
+@DEPTHS
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_scores_do_not_depend_on_the_padding_of_the_source(attention, generator):
-    decoder = make_decoder(attention=attention)
+def test_scores_do_not_depend_on_the_padding_of_the_source(
+    attention, num_layers, generator
+):
+    decoder = make_decoder(num_layers=num_layers, attention=attention)
     outputs, state = draw(generator)
     padding = torch.arange(outputs.shape[1]) >= LENGTHS[:, None]
     other = outputs.masked_fill(padding[..., None], 1e6)
@@ -172,17 +179,18 @@ def test_scores_do_not_depend_on_the_padding_of_the_source(attention, generator)
     assert torch.equal(decoder(inputs, decoder.start(other, state, LENGTHS)), first)
 
 
+@DEPTHS
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_the_returned_weights_are_those_of_the_outputs(attention, generator):
-    decoder = make_decoder(attention=attention)
+def test_the_returned_weights_are_those_of_the_outputs(attention, num_layers, generator):
+    decoder = make_decoder(num_layers=num_layers, attention=attention)
     outputs, state = draw(generator)
     start = decoder.start(outputs, state, LENGTHS)
     inputs = normal(generator, 3, 4, INPUT)
     weights = decoder.weights(inputs, start)  # (B, U, T)
     assert weights.shape == (3, 4, 4)
-    x, _ = decoder.layers(inputs, start.hidden)
     context = torch.einsum("but,btm->bum", weights, outputs)
-    expected = torch.tanh(decoder.readout(torch.cat([context, x], dim=2)))
+    x, _ = decoder.layers(inputs, start.hidden, lambda x: context)
+    expected = torch.tanh(decoder.readout(x))
     torch.testing.assert_close(decoder(inputs, start), expected)
 
 

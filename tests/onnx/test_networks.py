@@ -382,6 +382,7 @@ def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers
         {"tie_weights": True, "bidirectional": False},
         {"tie_weights": False, "target_tokenizer": "char"},
         {"n_estimators": 2, "attention": "general"},
+        {"n_estimators": 2, "num_layers": 2, "tie_weights": True},
     ],
 )
 def test_the_search_has_the_settings_of_the_estimator(

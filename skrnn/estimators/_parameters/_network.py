@@ -80,6 +80,25 @@ class DropoutParameters:
 
 
 @parameters
+class AutoDropoutParameters:
+    """Dropout by the amount of data."""
+
+    _group: ClassVar[str] = "network"
+
+    dropout: float | str = parameter(
+        "auto",
+        [RATE, OneOf(("auto",))],
+        f"""Rate at which values are dropped in training, on embeddings, between layers and
+        before the output layer; more regularizes more. "auto": {AUTO_DROPOUT}, but 0 for much
+        data beside the network: from {MIN_STEPS_PER_WEIGHT} training steps for each weight of a
+        matrix ``(hidden_size, hidden_size)`` a layer. The data of the first call decide, of
+        ``partial_fit``, too.""",
+        kind='float in [0, 1) or "auto"',
+        architecture=True,
+    )
+
+
+@parameters
 class MaskParameters:
     """Masks of dropout, and dropout between states."""
 
@@ -111,22 +130,8 @@ class RecurrentDropoutParameters(MaskParameters, DropoutParameters):
 
 
 @parameters
-class LanguageDropoutParameters(MaskParameters):
+class LanguageDropoutParameters(MaskParameters, AutoDropoutParameters):
     """Dropout of recurrent networks that generate."""
-
-    _group: ClassVar[str] = "network"
-
-    dropout: float | str = parameter(
-        "auto",
-        [RATE, OneOf(("auto",))],
-        f"""Rate at which values are dropped in training, on embeddings, between layers and
-        before the output layer; more regularizes more. "auto": {AUTO_DROPOUT}, but 0 for much
-        data beside the network: from {MIN_STEPS_PER_WEIGHT} training steps for each weight of a
-        matrix ``(hidden_size, hidden_size)`` a layer. The data of the first call decide, of
-        ``partial_fit``, too.""",
-        kind='float in [0, 1) or "auto"',
-        architecture=True,
-    )
 
 
 @parameters

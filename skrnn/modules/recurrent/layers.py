@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -75,24 +75,35 @@ class RecurrentLayers(nn.Module):
         self,
         x: Tensor,
         states: LayerStates,
-        look: Callable[[Tensor], Tensor] | None = None,
+        find: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them.
 
-        ``look`` is called once, with the outputs of the first layer; it returns the context
-        ``(B, T, context_size)`` that joins the inputs of the others.
+        ``find`` is called once, with the outputs of the first layer; it returns a context
+        ``(B, T, context_size)``. All layers' outputs, those returned too, are then
+        ``(B, T, context_size + H)``.
         """
         after = []
-        context: list[Tensor] = []
+        context = None
         for i, layer in enumerate(self.weight_dropout(self.layers)):
             if i:
-                x = self.dropout(torch.cat([*context, x], dim=-1) if context else x)
-            before = (part[i] for part in states)
-            x, *state = read_rows(layer, partial(_advance, layer), x, *before)
+                x = self.dropout(x)
+            x, *state = _read(layer, x, [part[i] for part in states])
             after.append(state)
-            if not i and look is not None:
-                context.append(look(x))
+            if find is not None:
+                context = find(x) if context is None else context
+                x = torch.cat([context, x], dim=-1)
         return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
+
+    def read_first(self, x: Tensor, states: LayerStates) -> Tensor:
+        """Return the outputs ``(B, T, H)`` of the first layer alone."""
+        first = self.weight_dropout(self.layers)[0]
+        return _read(first, x, [part[0] for part in states])[0]
+
+
+def _read(layer: Cell, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return a layer's outputs, and the tensors of the state after them."""
+    return read_rows(layer, partial(_advance, layer), x, *state)
 
 
 def _advance(cell: Cell, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
