@@ -309,7 +309,8 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         -------
         attention : ndarray of object of shape (n_sequences,)
             float32 arrays (n_tokens_i, n_steps_i) for the targets of ``transform``; the
-            sum of each row is 1.
+            sum of each row is 1. They are the weights of the decoder's first layer, whose
+            context all others read.
 
         Raises
         ------

@@ -43,7 +43,8 @@ def attention_weights(estimator: Any, X: Any) -> NDArray[np.object_]:
     weights : ndarray of object of shape (n_sequences,)
         float32 arrays. With pooling ``(n_steps_i,)``, with a sum of 1. Of a
         ``Seq2SeqTransformer`` ``(n_tokens_i, n_steps_i)``, one row a generated token, each
-        with a sum of 1. With ``patch_size`` the steps of a patch share its weight evenly. An
+        with a sum of 1: the weights of the decoder's first layer, whose context all others
+        read. With ``patch_size`` the steps of a patch share its weight evenly. An
         empty text is read as one unknown token, and has one weight.
 
     Raises

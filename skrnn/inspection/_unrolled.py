@@ -539,17 +539,24 @@ def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
 
 
 def _attend(drawing: Drawing, encoder: list[float], decoder: list[float]) -> None:
-    """Add the attention that each output of a decoder pays to all states of an encoder."""
+    """Add the attention that a decoder's first layer pays to all states of an encoder.
+
+    What it finds joins the outputs, and what the layers above the first read.
+    """
     top = drawing.top("decoder")
+    above = [drawing.height("decoder", i) for i, _ in enumerate(drawing.rows("decoder"))][
+        1:
+    ]
     y = max(drawing.top("encoder"), top + ROW)
-    box = drawing.joined(
-        encoder, "encoder", y, "attention to all states, for each output"
-    )
+    text = "attention to all states, for each output"
+    if above:
+        text += " of decoder layer 1"
+    box = drawing.joined(encoder, "encoder", y, text)
     edge = box.x + box.width / 2
     drawing.lines.append(([edge, decoder[-1]], [y, y]))
-    drawing.arrows += [
-        Arrow((x, y), (x, top + HEIGHT / 2), style=DASHES) for x in decoder
-    ]
+    for x in decoder:
+        drawing.arrows.append(Arrow((x, y), (x, top + HEIGHT / 2), style=DASHES))
+        drawing.lower(x, y, above)
 
 
 def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:

@@ -286,7 +286,8 @@ class AttentionParameters:
         [OneOf(ATTENTIONS), None],
         """How the decoder attends to the source at each step: by a matrix ("general",
         Luong), by tanh units ("additive", Bahdanau), or not at all, so that the encoder's
-        last state must hold everything.""",
+        last state must hold everything. Its first layer attends; what it finds joins the
+        layers above and the output.""",
         architecture=True,
     )
 
