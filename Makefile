@@ -13,6 +13,8 @@ FUZZ_CASES ?= 100000
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Python compiles what it imports; compiling all of it takes longer.
+INSTALL := install --quiet --no-compile
 
 # The networks of tests, examples and docs are small: a second thread each would only get in the way
 # of the other worker. Benchmarks choose their own threads.
@@ -30,15 +32,15 @@ help: ## list the targets
 # Stamps: set-up runs once, and again when the requirements change.
 $(VENV)/.stamp-run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -c constraints.txt torch
-	$(PIP) install --quiet -c constraints.txt hatchling editables
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[plot]'
+	$(PIP) $(INSTALL) -c constraints.txt torch
+	$(PIP) $(INSTALL) -c constraints.txt hatchling editables
+	$(PIP) $(INSTALL) -c constraints.txt --no-build-isolation -e '.[plot]'
 	@touch $@
 
 # seqeval comes as source that needs a build environment of its own.
 $(VENV)/.stamp-dev: $(VENV)/.stamp-run
-	$(PIP) install --quiet -c constraints.txt seqeval
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(PIP) $(INSTALL) -c constraints.txt seqeval
+	$(PIP) $(INSTALL) -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
 demo: $(VENV)/.stamp-run ## set up and run the demo; its picture is demo.png
@@ -62,10 +64,10 @@ OLDEST_PIP := $(OLDEST)/bin/python -m pip --disable-pip-version-check
 
 $(OLDEST)/.stamp: pyproject.toml constraints.txt constraints-oldest.txt
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
-	$(OLDEST_PIP) install --quiet -c constraints.txt torch
-	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt hatchling editables
-	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt --no-build-isolation -e .
-	$(OLDEST_PIP) install --quiet -c constraints-oldest.txt pytest pytest-xdist hypothesis polars pyarrow
+	$(OLDEST_PIP) $(INSTALL) -c constraints.txt torch
+	$(OLDEST_PIP) $(INSTALL) -c constraints-oldest.txt hatchling editables
+	$(OLDEST_PIP) $(INSTALL) -c constraints-oldest.txt --no-build-isolation -e .
+	$(OLDEST_PIP) $(INSTALL) -c constraints-oldest.txt pytest pytest-xdist hypothesis polars pyarrow
 	@touch $@
 
 test-oldest: $(OLDEST)/.stamp ## run the quick tests with the oldest releases that are supported
@@ -88,9 +90,9 @@ dist: $(VENV)/.stamp-run ## build wheel and source archive twice, and compare
 	cd dist && sha256sum * > ../build/again/SHA256SUMS
 	cd build/again && sha256sum -c SHA256SUMS
 
-# Into an empty environment, at the oldest releases but for torch; byte code is not worth its time.
+# Into an empty environment, at the oldest releases but for torch.
 # From the folder of the environment the tests read the wheel, not the sources.
-SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check install --quiet --no-compile
+SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check $(INSTALL)
 
 smoke: dist ## try the wheel alone at the oldest releases, then run the tests of data with it
 	rm -rf .smoke

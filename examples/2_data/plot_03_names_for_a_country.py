@@ -51,7 +51,7 @@ train.head(4)
 # a category, which it learns them *for*. :doc:`/user_guide/tables` has the rules.
 from skrnn import SequenceGenerator
 
-settings = {"hidden_size": 128, "lr": 0.005, "max_epochs": 22, "random_state": 0}
+settings = {"hidden_size": 96, "lr": 0.008, "max_epochs": 15, "random_state": 0}
 generator = SequenceGenerator(**settings).fit(train)
 
 # %%

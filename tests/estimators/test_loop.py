@@ -170,10 +170,10 @@ def test_wrong_labels_of_small_data_are_not_learned_by_heart():
         ids = np.where(rng.random((n, 9)) < 0.5, of_class, any_word)
         return [[f"w{i}" for i in row] for row in ids], y
 
-    X, y = draw(1500)
-    noisy = np.where(rng.random(1500) < 0.2, (y + 1) % 3, y)
+    X, y = draw(1000)
+    noisy = np.where(rng.random(1000) < 0.2, (y + 1) % 3, y)
     short = SequenceClassifier(random_state=0).fit(X, noisy)
-    long = SequenceClassifier(max_epochs=40, random_state=0).fit(X, noisy)
+    long = SequenceClassifier(max_epochs=25, random_state=0).fit(X, noisy)
     test = draw(600)
     assert short.score(*test) > 0.85
     assert short.score(*test) > long.score(*test) + 0.05
