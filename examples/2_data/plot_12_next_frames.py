@@ -96,8 +96,8 @@ plt.show()
 # %%
 # Place and direction are right, bounces too, and thresholded frames are nearer to the truth than sampled
 # ones: each drawn pixel has noise of its own, which the next frame inherits. Still the shape blurs with
-# every frame, strokes break and holes fill. More units and videos help: with half the units, 1,000 videos and
-# 20 epochs the overlap of the sixth frame fell from 0.75 to 0.58. The network flattens frames, and has to learn for each pixel
-# which neighbours move into it, in each direction. To decide about videos, ``step_encoder="cnn"`` reads
-# frames as images (:ref:`sphx_glr_gallery_2_data_plot_07_moving_digits.py`); `SequenceGenerator` has
-# no such encoder, and its films are less sharp than those it learned from.
+# every frame, strokes break and holes fill. More units and videos help: with half the units, 1,000 videos
+# and 20 epochs the overlap of the sixth frame fell from 0.75 to 0.58. The network flattens frames, and
+# has to learn for each pixel which neighbours move into it, in each direction. To decide about videos,
+# ``step_encoder="cnn"`` reads frames as images (:ref:`sphx_glr_gallery_2_data_plot_07_moving_digits.py`);
+# `SequenceGenerator` has no such encoder, and its films are less sharp than those it learned from.
