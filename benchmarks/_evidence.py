@@ -48,6 +48,7 @@ from ._peers import (
     NearestNeighbourDTW,
     character_regressions,
     rmse,
+    standardise_each,
     word_svms,
 )
 from ._report import import_peer, mean_and_sd, progress
@@ -205,11 +206,7 @@ def _standardised_warping(train, valid):
 
 def _each_standardised_warping(train, valid):
     """Standardise each series before nearest neighbours."""
-    X, X_valid = (
-        [(x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9) for x in part[0]]
-        for part in (train, valid)
-    )
-    return _time_warping((X, train[1]), (X_valid, valid[1]))
+    return _time_warping(*((standardise_each(X), y) for X, y in (train, valid)))
 
 
 def _crfsuite(train, valid):

@@ -68,6 +68,11 @@ def character_regressions(grid=(1.0, 3.0, 10.0, 30.0, 100.0)):
     ]
 
 
+def standardise_each(X):
+    """Return each series with mean 0 and standard deviation 1 over its own steps."""
+    return [(x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9) for x in X]
+
+
 class NearestNeighbourDTW:
     """Classify a series like its nearest training series under dynamic time warping.
 

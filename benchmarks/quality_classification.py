@@ -31,6 +31,7 @@ from ._peers import (
     NearestNeighbourDTW,
     character_regressions,
     choose_on_validation,
+    standardise_each,
     word_svms,
 )
 from ._report import (
@@ -105,7 +106,7 @@ def plaid(quick, seeds):
     rows, scores, seconds = _networks("PLAID", splits, quick, seeds, before, **PATCHES)
     progress("PLAID: 1-NN DTW")
     rows.append(_nearest_neighbour(splits, "1-NN DTW"))
-    standardised = {name: (_standardise_each(X), y) for name, (X, y) in splits.items()}
+    standardised = {name: (standardise_each(X), y) for name, (X, y) in splits.items()}
     rows.append(_nearest_neighbour(standardised, "1-NN DTW, each series standardised"))
     print_table(
         "PLAID",
@@ -222,11 +223,6 @@ def _nearest_neighbour(splits, name):
     peer = NearestNeighbourDTW().fit(*splits["train"])
     accuracy, seconds = timed_call(lambda: peer.score(*splits["test"]))
     return [name, f"{accuracy:.4f}", f"{seconds:.1f}"]
-
-
-def _standardise_each(X):
-    """Return each series with mean 0 and standard deviation 1 over its own steps."""
-    return [(x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9) for x in X]
 
 
 PARTS = (japanese_vowels, snips, clinc150, names, plaid, few_series)

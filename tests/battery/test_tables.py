@@ -92,9 +92,8 @@ def test_a_row_without_steps_costs_no_other_row_its_answer(
         at=column([[], *seconds[1:]]),
     )
     got, expected = outputs(model, blank)[1:], outputs(model, table)[1:]
-    assert_allclose(
-        got, expected, rtol=1e-6
-    )  # some processors round by the batch's shape
+    # some processors round by the batch's shape
+    assert_allclose(got, expected, rtol=1e-6)
     assert np.isfinite(outputs(model, blank[:1])).all()
     targets = make_supervised.targets(blank["words"])
     again = make_supervised(time="at").fit(blank, targets)
