@@ -5,7 +5,7 @@ first: a book takes a quarter of an hour.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,17 @@ def shakespeare(quick, seeds):
     return [
         at_most("Shakespeare: nats a character", score, SHAKESPEARE_NATS),
         at_most("Shakespeare: seconds of training", seconds, 1200, 0),
+    ]
+
+
+def shakespeare_hour(quick, seeds):
+    """The same book by as many members as an hour allows."""
+    of_hour = {**SHAKESPEARE.parameters, "n_estimators": 6}
+    task = replace(SHAKESPEARE, name="Tiny Shakespeare, an hour", parameters=of_hour)
+    score, _, seconds = _compare(task, load_shakespeare(), quick, seeds)
+    return [
+        at_most("Shakespeare, an hour: nats a character", score, SHAKESPEARE_NATS),
+        at_most("Shakespeare, an hour: seconds of training", seconds, 3600, 0),
     ]
 
 
@@ -375,7 +386,15 @@ def _below_peer(claim, score, peer):
     return Goal(claim, f"< {peer:.3f} (Kneser–Ney)", f"{score:.3f}", bool(score < peer))
 
 
-PARTS = (shakespeare, names, names_for_a_country, tunes, chorales, brackets)
+PARTS = (
+    shakespeare,
+    shakespeare_hour,
+    names,
+    names_for_a_country,
+    tunes,
+    chorales,
+    brackets,
+)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
