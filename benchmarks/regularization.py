@@ -30,7 +30,14 @@ from .quality_generation import PIANO, SHAKESPEARE, TUNES
 N_SEEDS = 3
 #: Characters at the end of the training file that choose; characters that are learned, and units.
 HELD_OUT = 50_000
-SIZES = ((900_000, 64), (900_000, 128), (50_000, 256), (900_000, 256))
+#: Tokenizer, characters and units.
+SIZES = (
+    ("char", 50_000, 256),
+    ("word", 900_000, 48),
+    ("char", 900_000, 256),
+    ("char", 900_000, 64),
+    ("char", 900_000, 128),
+)
 RATES = (0.0, 0.1, 0.3)
 
 #: One network of `quality_generation`'s chorales.
@@ -132,26 +139,33 @@ def rates(quick, seeds):
     text = load_shakespeare()["train"][0]
     valid = [text[-HELD_OUT:]]
     rows = []
-    for n_characters, hidden_size in SIZES:
+    for tokenizer, n_characters, hidden_size in SIZES:
         n_characters = min(n_characters, 50_000) if quick else n_characters
         train = [text[-HELD_OUT - n_characters : -HELD_OUT]]
-        row, ratio = [], 0.0
+        n_steps = n_characters if tokenizer == "char" else len(train[0].split())
+        row, n_parameters = [], 0
         for rate in RATES:
-            progress(f"{n_characters:,} characters, {hidden_size} units, dropout {rate}")
+            progress(f"{n_steps:,} {tokenizer}s, {hidden_size} units, dropout {rate}")
             model = SequenceGenerator(
-                hidden_size=hidden_size, dropout=rate, random_state=seeds[0]
+                tokenizer=tokenizer,
+                hidden_size=hidden_size,
+                dropout=rate,
+                random_state=seeds[0],
             )
             if quick:
                 model.set_params(max_epochs=1)
             model.fit(train, X_val=valid)
-            ratio = model.n_parameters_ / n_characters
+            n_parameters = model.n_parameters_
             row.append(f"{model.history_['valid_loss'].min():.4f}")
             progress(row[-1])
-        rows.append([f"{n_characters:,}", str(hidden_size), f"{ratio:.2f}", *row])
+        settings = [f"{n_steps:,} {tokenizer}s", str(hidden_size)]
+        ratios = [f"{n_steps / hidden_size**2:.1f}", f"{n_parameters / n_steps:.2f}"]
+        rows.append([*settings, *ratios, *row])
+        progress(" | ".join(rows[-1]))
     print_table(
-        "Tiny Shakespeare: nats a character by dropout",
+        "Tiny Shakespeare: nats a step by dropout",
         (
-            *("characters", "units", "parameters a character"),
+            *("steps", "units", "steps ÷ units²", "parameters ÷ steps"),
             *(f"dropout={rate}" for rate in RATES),
         ),
         rows,
