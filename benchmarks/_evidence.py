@@ -235,13 +235,13 @@ def _note_regressions(train, valid):
     (inputs, notes), (valid_inputs, valid_notes) = map(_steps, (train[0], valid[0]))
     log_likelihood = 0.0
     for note in range(notes.shape[1]):
-        on, heard = notes[:, note], valid_notes[:, note]
+        on, played = notes[:, note], valid_notes[:, note]
         if on.any():
             model = LogisticRegression(max_iter=1000).fit(inputs, on)
-            chances = model.predict_proba(valid_inputs)[:, 1]
-        else:  # one more step than there are, half of which has the note
-            chances = np.full(len(heard), 0.5 / (len(on) + 1))
-        log_likelihood += np.log(np.where(heard, chances, 1 - chances)).sum()
+            probability = model.predict_proba(valid_inputs)[:, 1]
+        else:  # add-half smoothing
+            probability = np.full(len(played), 0.5 / (len(on) + 1))
+        log_likelihood += np.log(np.where(played, probability, 1 - probability)).sum()
     return "LogisticRegression of each note", log_likelihood / len(valid_notes)
 
 
@@ -381,32 +381,21 @@ def make_row(data, there, here, quick, seeds):
         sizes = (200, 50)
         parts = [tuple(map(_shortened, part, sizes)) for part in parts]
         parameters = parameters | {"max_epochs": 1}
-    job = {
-        "estimator": data.estimator,
-        "parameters": parameters,
-        "fits": [
-            (seed, *train, valid[0])
-            for seed, (train, valid) in zip(seeds, parts, strict=True)
-        ],
-    }
-    scores, seconds = [], []
-    for text, run in (("there", there), ("here", here)):
-        progress(f"{data.name}, {text}, seeds {seeds}")
-        results = run(job)
-        scores.append(
-            [
-                data.measure.score(valid[1], result["predicted"])
-                for (_, valid), result in zip(parts, results, strict=True)
-            ]
-        )
-        seconds.append(statistics.median(result["fit"] for result in results))
+    job = {"estimator": data.estimator, "parameters": parameters}
+    scores, seconds = ([], []), ([], [])
+    for seed, (train, valid) in zip(seeds, parts, strict=True):
+        for side, (text, run) in enumerate({"there": there, "here": here}.items()):
+            progress(f"{data.name}, {text}, seed {seed}")
+            (result,) = run(job | {"fits": [(seed, *train, valid[0])]})
+            scores[side].append(data.measure.score(valid[1], result["predicted"]))
+            seconds[side].append(result["fit"])
     digits = data.measure.digits
     return [
         *(data.name, data.estimator, data.measure, len(seeds)),
         *(mean_and_sd(values, digits) for values in scores),
         _difference(*scores, digits),
         *_simple(data, parts),
-        " / ".join(f"{value:.1f}" for value in seconds),
+        " / ".join(f"{statistics.median(values):.1f}" for values in seconds),
     ]
 
 

@@ -34,7 +34,7 @@ def run(job):
         estimator = getattr(skrnn, job["estimator"])
         model = estimator(**job["parameters"], random_state=seed)
         start = time.process_time()
-        model.fit(X) if y is None else model.fit(X, y)
+        model.fit(X, y)
         seconds = time.process_time() - start
         predicted = model.score(X_valid) if y is None else model.predict(X_valid)
         results.append({"fit": seconds, "predicted": predicted})

@@ -8,7 +8,7 @@ python -m benchmarks.against [REV] [--quick] [--seeds ...] [--parts workloads de
                              [--sets ...]
 
 Each of the seeds is a round; of `evidence`, whose sets `--sets` chooses, the larger ones have the
-first of the seeds alone.
+first of the seeds alone. All its sets take hours.
 """
 
 import argparse

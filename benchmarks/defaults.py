@@ -18,7 +18,14 @@ from ._data import (
     load_names,
     load_tatoeba,
 )
-from ._report import fit_over_seeds, print_table, progress, run_program, timed_call
+from ._report import (
+    fit_over_seeds,
+    import_peer,
+    print_table,
+    progress,
+    run_program,
+    timed_call,
+)
 
 #: One change at a time from the defaults.
 CHANGES = (
@@ -109,6 +116,7 @@ def pronunciations(quick, seeds):
 
 def translations(quick, seeds):
     """Pairs: English sentences and German ones, in subwords."""
+    import_peer("sacrebleu.metrics", "sacrebleu")
     splits = load_tatoeba(every_pair=True)
     _translate("Tatoeba", splits, SENTENCES, bleu_score, quick, seeds)
     return []

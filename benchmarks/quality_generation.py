@@ -1,7 +1,7 @@
 """Likelihood of held-out texts and music under SequenceGenerator and n-gram models.
 
-Run `python -m benchmarks.quality_generation [--quick] [--seeds ...]`. One seed is run, the
-first: a book takes a quarter of an hour.
+Run `python -m benchmarks.quality_generation [--quick] [--seeds ...] [--parts ...]`. One seed is
+run, the first: a book takes a quarter of an hour, and its part `shakespeare_hour` one more.
 """
 
 import math

@@ -99,7 +99,7 @@ def cmudict_members(quick, seeds):
 def _pronounce(n_estimators, quick, seed):
     """Return the test file's word error rates by beam size, and seconds of training."""
     splits = shorten(load_cmudict(), quick)
-    name = f"CMUdict, members: {n_estimators}"
+    name = "CMUdict" if n_estimators == 1 else f"CMUdict, {n_estimators} members"
     model = Seq2SeqTransformer(
         **(CMUDICT | ({"max_epochs": 2} if quick else {})),
         n_estimators=n_estimators,

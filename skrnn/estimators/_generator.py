@@ -26,7 +26,7 @@ from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
     AUTO_DROPOUT,
-    MIN_STEPS_PER_WEIGHT,
+    MIN_STEPS_PER_SQUARED_UNIT,
     AugmentParameters,
     CellParameters,
     DenseParameters,
@@ -517,6 +517,12 @@ class GenerationTask(BaseSequenceEstimator):
         return tags
 
 
+def choose_dropout(n_steps: int, hidden_size: int, num_layers: int) -> float:
+    """Return the rate of ``dropout="auto"`` for so many training steps."""
+    squared_units = num_layers * hidden_size**2
+    return 0.0 if n_steps >= MIN_STEPS_PER_SQUARED_UNIT * squared_units else AUTO_DROPOUT
+
+
 @estimator
 class SequenceGenerator(
     GenerationTask,
@@ -590,10 +596,9 @@ class SequenceGenerator(
             **config_of(self, LanguageDropoutParameters),
         }
         if config["dropout"] == "auto":
-            weights = int(self.num_layers) * int(self.hidden_size) ** 2
-            config["dropout"] = (
-                0.0 if lengths.sum() >= MIN_STEPS_PER_WEIGHT * weights else AUTO_DROPOUT
-            )
+            n_steps = int(lengths.sum())
+            rate = choose_dropout(n_steps, int(self.hidden_size), int(self.num_layers))
+            config["dropout"] = rate
         return build_network("language", config, generator)
 
 

@@ -610,6 +610,8 @@ class Seq2SeqTransformer(
     NIPS.
     Luong, Pham, Manning (2015). Effective approaches to attention-based neural machine
     translation. EMNLP.
+    Wu, Schuster, Chen, et al. (2016). Google's neural machine translation system. arXiv.
+    For the context vector in all layers of the decoder.
 
     Examples
     --------

@@ -541,12 +541,11 @@ def _unaligned(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:
 def _attend(drawing: Drawing, encoder: list[float], decoder: list[float]) -> None:
     """Add the attention that a decoder's first layer pays to all states of an encoder.
 
-    What it finds joins the outputs, and what the layers above the first read.
+    The context vector joins what the outputs and the layers above the first read.
     """
     top = drawing.top("decoder")
-    above = [drawing.height("decoder", i) for i, _ in enumerate(drawing.rows("decoder"))][
-        1:
-    ]
+    n_layers = len(drawing.rows("decoder"))
+    above = [drawing.height("decoder", i) for i in range(1, n_layers)]
     y = max(drawing.top("encoder"), top + ROW)
     text = "attention to all states, for each output"
     if above:
@@ -556,7 +555,7 @@ def _attend(drawing: Drawing, encoder: list[float], decoder: list[float]) -> Non
     drawing.lines.append(([edge, decoder[-1]], [y, y]))
     for x in decoder:
         drawing.arrows.append(Arrow((x, y), (x, top + HEIGHT / 2), style=DASHES))
-        drawing.lower(x, y, above)
+        drawing.lead_down(x, y, above)
 
 
 def _one_to_many(drawing: Drawing, shown: UnrolledNetworkDisplay, n: int) -> None:

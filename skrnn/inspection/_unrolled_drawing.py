@@ -31,8 +31,9 @@ LEFT = 1.2
 BESIDE, BETWEEN = 0.36, 0.74
 #: Distance of the way of static columns from the centre of a step that they join.
 RISER = 0.68
-#: Distance of the way down to a state from its centre.
-LOWERING = 0.65
+#: Distances of the way of a context vector from the centre of the state that reads it: beside
+#: it, and where it enters.
+CONTEXT_ASIDE, CONTEXT_IN = 0.65, 0.3
 #: Width of a character, in points, at the font size 9.
 CHARACTER = 5.4
 #: Inches of a unit in a new figure.
@@ -218,14 +219,14 @@ class Drawing:
         end = (to_x - WIDTH / 2, 0.0)
         self.arrows.append(Arrow((middle, 0.0), end, style=DASHES))
 
-    def lower(self, x: float, y: float, rows: list[float]) -> None:
-        """Add the ways from a height down to the states of some rows at this place."""
-        way = x - LOWERING
+    def lead_down(self, x: float, y: float, rows: list[float]) -> None:
+        """Add arrows from a height to the states of some rows below it, at this place."""
+        beside = x - CONTEXT_ASIDE
         for row in sorted(rows, reverse=True):
             bend = row + ROW / 2
-            self.lines.append(([way, way], [y, bend]))
-            end = (x - 0.3, row + HEIGHT / 2)
-            self.arrows.append(Arrow((way, bend), end, style=DASHES))
+            self.lines.append(([beside, beside], [y, bend]))
+            end = (x - CONTEXT_IN, row + HEIGHT / 2)
+            self.arrows.append(Arrow((beside, bend), end, style=DASHES))
             y = bend
 
     def output_caption(self, x: float, y: float, what: str, align: str = "right") -> None:

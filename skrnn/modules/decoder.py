@@ -94,8 +94,8 @@ class DecoderState(NamedTuple):
 class Decoder(nn.Module):
     """Recurrent layers over a target, attention over the source, a readout.
 
-    The first layer's outputs are what attention searches the source with. What it finds, the
-    context, joins the inputs of further layers and the readout.
+    The first layer's outputs are the queries of attention. The context vector joins the inputs
+    of further layers and the readout.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Decoder(nn.Module):
     Luong, Pham, Manning (2015). Effective approaches to attention-based neural machine
     translation. EMNLP, section 3.
     Wu, Schuster, Chen, et al. (2016). Google's neural machine translation system. arXiv,
-    section 3 (context for all layers).
+    section 3 (context for all layers; here of the same step, not of the step before).
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Decoder(nn.Module):
 
     def forward(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return ``(B, U, output_size)`` of decoder inputs ``(B, U, input_size)``."""
-        return self._advance(inputs, state)[0]
+        return self._run(inputs, state)[0]
 
     def step(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Decode one step of every hypothesis.
@@ -204,32 +204,33 @@ class Decoder(nn.Module):
         """
         n_sources, n_hypotheses, size = inputs.shape
         x = inputs.reshape(n_sources * n_hypotheses, 1, size)
-        x, hidden = self._advance(x, state)
+        x, hidden = self._run(x, state)
         x = x.view(n_sources, n_hypotheses, -1)
         return x, DecoderState(hidden, state.memory)
 
     def weights(self, inputs: Tensor, state: DecoderState) -> Tensor:
         """Return the attention ``(B, U, T)`` of decoder inputs ``(B, U, input_size)``."""
         first = self.layers.read_first(inputs, state.hidden)
-        return self._attend(first, state.memory)
+        return self._weights(first, state.memory)
 
-    def _advance(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, LayerStates]:
+    def _run(self, inputs: Tensor, state: DecoderState) -> tuple[Tensor, LayerStates]:
         """Return results ``(R, U, output_size)`` of any hypotheses, and the layers' states."""
-        find = None
+        context_of = None
         if self.attention is not None:
-            find = partial(self._find, memory=state.memory)
-        x, hidden = self.layers(inputs, state.hidden, find)
+            context_of = partial(self._context, memory=state.memory)
+        x, hidden = self.layers(inputs, state.hidden, context_of)
         return torch.tanh(self.readout(self.dropout(x))), hidden
 
-    def _find(self, x: Tensor, memory: Memory) -> Tensor:
-        """Return the context ``(R, U, M)`` of outputs ``(R, U, H)``."""
+    def _context(self, x: Tensor, memory: Memory) -> Tensor:
+        """Return the context vectors ``(R, U, M)`` of outputs ``(R, U, H)``."""
         assert memory.values is not None
-        context = torch.bmm(self._attend(x, memory), memory.values)
-        return context.view(*x.shape[:2], -1)
+        context = torch.bmm(self._weights(x, memory), memory.values)
+        return context.view(*x.shape[:2], memory.values.shape[-1])
 
-    def _attend(self, x: Tensor, memory: Memory) -> Tensor:
+    def _weights(self, x: Tensor, memory: Memory) -> Tensor:
         """Return the weights ``(B, R / B * U, T)`` of outputs ``(R, U, H)``."""
         assert self.attention is not None
         assert memory.keys is not None
-        queries = x.reshape(len(memory.keys), -1, x.shape[-1])  # hypotheses as steps
+        n_queries = len(x) // max(1, len(memory.keys)) * x.shape[1]  # hypotheses as steps
+        queries = x.reshape(len(memory.keys), n_queries, x.shape[-1])
         return attend(self.attention.scores(queries, memory.keys), memory.lengths)

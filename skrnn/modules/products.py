@@ -150,10 +150,10 @@ def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
         return multiply(x, weight, bias)
     if len(x) < FEW_ROWS:
         return _multiply_few(x, weight, bias)
-    smaller = x[1::2]
-    same_bits = _is_faster(smaller, weight) and x.shape[1] < MAX_TERMS
+    halves = x.tensor_split(2)
+    same_bits = _is_faster(halves[1], weight) and x.shape[1] < MAX_TERMS
     run = run_parts if same_bits else run_side_by_side
-    return torch.cat(run([partial(multiply, h, weight, bias) for h in x.tensor_split(2)]))
+    return torch.cat(run([partial(multiply, half, weight, bias) for half in halves]))
 
 
 def _multiply_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -351,11 +351,10 @@ def decode(
     states: Sequence[str],
     *,
     memory: Memory | None,
-    n_steps: int,
 ) -> tuple[str, list[str]]:
     """Return a decoder's results ``(R, U, E)`` of inputs ``(U, R, F)``, and its states after.
 
-    ``n_steps`` is U; the rows are those of ``memory``, or several hypotheses of each.
+    With ``memory`` U is 1, and the rows are its own, or several hypotheses of each.
     """
     cell = from_table(CELLS, config["cell"], "cell")
     after: list[list[str]] = []
@@ -367,26 +366,21 @@ def decode(
         after.append(last)
         if memory is not None:
             if context is None:
-                context = _find(graph, config, weights, x, memory, n_steps)
+                context = _context(graph, config, weights, x, memory)
             x = graph.concat([context, x])
     x = graph.linear(graph.transpose(x, 1, 0, 2), weights.at("readout"))
     result = graph.node("Tanh", x)
     return result, [graph.concat(parts, 0) for parts in zip(*after, strict=True)]
 
 
-def _find(
-    graph: Graph,
-    config: Mapping[str, Any],
-    weights: Weights,
-    x: str,
-    memory: Memory,
-    n_steps: int,
+def _context(
+    graph: Graph, config: Mapping[str, Any], weights: Weights, x: str, memory: Memory
 ) -> str:
-    """Return the context ``(U, R, M)`` that attention finds for outputs ``(U, R, H)``."""
+    """Return the context vectors ``(1, R, M)`` of outputs ``(1, R, H)``."""
     _, score = from_table(ATTENTIONS, config["attention"], "attention")
     sizes = graph.constant([-1, config["hidden_size"]], np.int64)
     shape = graph.concat([graph.size(memory.values, 0), sizes], 0)
-    queries = graph.node("Reshape", graph.transpose(x, 1, 0, 2), shape)
+    queries = graph.node("Reshape", x, shape)  # (B, R / B, H)
     scores = score(graph, queries, memory.keys, weights.at("attention"))
     zero, one = graph.constant(0, np.int64), graph.constant(1, np.int64)
     n_source_steps = graph.squeeze(graph.size(memory.values, 1), 0)
@@ -394,6 +388,6 @@ def _find(
     mask = graph.node("Less", steps, graph.unsqueeze(memory.lengths, 1))  # (B, T)
     scores = graph.where(graph.unsqueeze(mask, 1), scores, -np.inf)
     shares = graph.node("Softmax", scores, axis=-1)
-    context = graph.node("MatMul", shares, memory.values)  # (B, R / B * U, M)
+    context = graph.node("MatMul", shares, memory.values)  # (B, R / B, M)
     width = config["hidden_size"] * (2 if config["bidirectional"] else 1)
-    return graph.transpose(graph.reshape(context, -1, n_steps, width), 1, 0, 2)
+    return graph.reshape(context, 1, -1, width)

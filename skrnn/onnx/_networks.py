@@ -93,9 +93,7 @@ def _decode_horizon(graph: Graph, config: Config, weights: Weights) -> str:
         x = graph.concat([x, graph.transpose(_read_future(graph, config), 1, 0, 2)])
     if static is not None:
         x = join_to_steps(graph, x, static)
-    x, _ = decode(
-        graph, config, of_decoder, x, states, memory=memory, n_steps=config["horizon"]
-    )
+    x, _ = decode(graph, config, of_decoder, x, states, memory=memory)
     return graph.node("Flatten", graph.linear(x, weights.at("head")))
 
 
@@ -257,7 +255,7 @@ def _step(
         x = graph.concat([x, static])
     of_decoder = weights.at("decoder")
     x = graph.reshape(x, 1, -1, size)  # (1, B * K, E)
-    x, states = decode(graph, config, of_decoder, x, states, memory=memory, n_steps=1)
+    x, states = decode(graph, config, of_decoder, x, states, memory=memory)
     units = graph.constant([-1], np.int64)
     shape = graph.concat([graph.node("Shape", tokens), units], 0)
     x = graph.node("Reshape", x, shape)  # (B, K, E)

@@ -21,13 +21,14 @@ from skrnn.modules.products import multiply, multiply_rows
 #: cache, on a GPU many keep it busy.
 MAX_SCORES = {"cpu": 1 << 20, "cuda": 1 << 25}
 MIN_ROWS = 64
-#: Multiplications from which two halves gain on two cores: each has three products of as many.
-MIN_SPLIT = 1 << 24
+#: Multiplications of one product from which two halves gain on two cores; a loss has three such
+#: products.
+MIN_LOSS_SPLIT = 1 << 24
 
 
 def _parts(n_rows: int, weight: Tensor) -> list[range]:
     """Return the rows that are computed side by side: all, or two halves of many."""
-    large = n_rows * weight.numel() >= MIN_SPLIT and weight.device.type == "cpu"
+    large = n_rows * weight.numel() >= MIN_LOSS_SPLIT and weight.device.type == "cpu"
     if n_rows < 2 or not large:
         return [range(n_rows)]
     return [range(n_rows // 2), range(n_rows // 2, n_rows)]

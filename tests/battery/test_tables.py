@@ -93,7 +93,8 @@ def test_a_row_without_steps_costs_no_other_row_its_answer(
     )
     got, expected = outputs(model, blank)[1:], outputs(model, table)[1:]
     # some processors round by the batch's shape
-    assert_allclose(got, expected, rtol=1e-6)
+    scale = max(1.0, np.abs(expected).max())
+    assert_allclose(got, expected, rtol=0, atol=1e-6 * scale)
     assert np.isfinite(outputs(model, blank[:1])).all()
     targets = make_supervised.targets(blank["words"])
     again = make_supervised(time="at").fit(blank, targets)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.patches import FancyArrowPatch
 from sklearn.exceptions import NotFittedError
 
 from skrnn import (
@@ -80,23 +79,6 @@ def test_unaligned_has_an_encoder_and_a_decoder_that_reads_its_outputs():
     assert display.outputs[-1] == "<end>"
     assert display.decoder_inputs == ["<start>", *display.outputs[:-1]]
     assert "attention to all states, for each output" in texts(display)
-
-
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_what_attention_finds_joins_all_layers_above_the_first(num_layers):
-    model = Seq2SeqTransformer(num_layers=num_layers, max_length=2, **PARAMS).fit(
-        ["a b c", "b"] * 4, ["c b a", "b"] * 4
-    )
-    display = UnrolledNetworkDisplay.from_estimator(model, ["a b"])
-    dashed = [
-        patch
-        for patch in display.ax_.patches
-        if isinstance(patch, FancyArrowPatch) and patch.get_linestyle() != "-"
-    ]
-    n_steps = len(display.outputs)  # each but the last is read once more
-    assert len(dashed) == num_layers * n_steps + n_steps - 1
-    of_layer = "attention to all states, for each output of decoder layer 1"
-    assert (of_layer in texts(display)) == (num_layers > 1)
 
 
 @pytest.mark.parametrize("decoder", ["recurrent", "direct"])

@@ -175,3 +175,24 @@ def test_the_first_and_last_steps_of_many_are_placed_from_left_to_right():
     assert xs == sorted(xs)
     assert xs[2] < gap < xs[3]
     assert place_steps(5, 5) == ({t: pytest.approx(1.7 * t) for t in range(5)}, None)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_outputs_and_all_layers_above_the_first_read_the_context(num_layers):
+    display = make("many to many, unaligned", num_layers, True, attention="general")
+    drawing = draw(display, 6)
+    top = max(arrow.start[1] for arrow in drawing.arrows)
+    rows = [drawing.height("decoder", i) for i in range(num_layers + 1)]
+    reads = {row + HEIGHT / 2 for row in rows[1:]}  # the last one is that of outputs
+    dashed = [arrow for arrow in drawing.arrows if arrow.style != "-" and arrow.end[1]]
+    assert {arrow.end[1] for arrow in dashed} == reads
+    steps = {box.x for box in drawing.boxes if box.y == rows[0] and box.x > 0}
+    decoder = [
+        x
+        for x in steps
+        if any(arrow.end[0] == x and arrow.start == (x, top) for arrow in dashed)
+    ]
+    assert len(dashed) == num_layers * len(decoder) > 0
+    text = "attention to all states, for each output"
+    text += " of decoder layer 1" if num_layers > 1 else ""
+    assert text in [box.text for box in drawing.boxes]

@@ -32,7 +32,15 @@ from skrnn.persistence import load_model, save_model
 FOLDER = Path(__file__).parent
 QUICK = {"max_epochs": 2, "batch_size": 8, "random_state": 0}
 RNN = QUICK | {"hidden_size": 4}
-LONGER = RNN | {"max_epochs": 100, "lr": 0.05}
+#: Enough to tell sequences apart.
+LONGER = {
+    "hidden_size": 4,
+    "cell": "gru",
+    "num_layers": 2,
+    "dropout": 0.0,
+    "batch_size": 4,
+}
+LONGER |= {"max_epochs": 40, "lr": 0.05, "lr_schedule": "constant", "random_state": 0}
 DENSE = QUICK | {"hidden_layer_sizes": (4,)}
 TOKENS = {"embedding_dim": 4, "char_encoder": None}
 
@@ -110,7 +118,7 @@ MODELS = {
         "predict",
     ),
     "seq2seq_two_layers": lambda: (
-        Seq2SeqTransformer(**LONGER, **TOKENS, num_layers=2).fit(
+        Seq2SeqTransformer(**LONGER, **TOKENS).fit(
             WORDS, [tokens[::-1] for tokens in WORDS]
         ),
         NEW_WORDS,

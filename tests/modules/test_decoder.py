@@ -140,7 +140,7 @@ def test_states_start_from_the_encoders(cell, generator):
 @pytest.mark.parametrize("attention", [*ATTENTIONS, None])
 @pytest.mark.parametrize("cell", CELLS)
 @torch.no_grad()
-def test_all_layers_but_the_first_read_what_attention_found(cell, attention, generator):
+def test_all_layers_but_the_first_read_the_context_vector(cell, attention, generator):
     decoder = make_decoder(cell, num_layers=3, attention=attention)
     outputs, state = draw(generator)
     inputs = normal(generator, 3, 1, INPUT)
@@ -218,3 +218,16 @@ def test_the_readout_drops_values_in_training_only(attention, generator):
     decoder.train()(inputs, state)
     assert read[0].all()
     assert (read[1] == 0).double().mean().item() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
+def test_no_sources_have_no_outputs(attention):
+    decoder = make_decoder(num_layers=2, attention=attention)
+    memory, state, lengths = (
+        torch.zeros(0, 4, MEMORY),
+        torch.zeros(0, MEMORY),
+        LENGTHS[:0],
+    )
+    start = decoder.start(memory.double(), state.double(), lengths)
+    outputs = decoder(torch.zeros(0, 3, INPUT, dtype=torch.float64), start)
+    assert outputs.shape == (0, 3, OUTPUT)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from skrnn.modules import products
 from skrnn.modules.products import (
+    FEW_ROWS,
     affine,
     multiply,
     multiply_large,
@@ -56,7 +57,7 @@ def test_gradients_equal_those_of_torch(sizes, with_bias, generator):
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("n_rows", [2, 32, 63, 64, 65])
+@pytest.mark.parametrize("n_rows", [2, 32, FEW_ROWS - 1, FEW_ROWS, FEW_ROWS + 1])
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_products_in_halves_equal_those_of_torch(
     n_rows, with_bias, monkeypatch, generator

@@ -14,9 +14,11 @@ from skrnn.training.losses import StepCrossEntropy
 N_ROWS, N_FEATURES, N_CLASSES = 11, 3, 5
 
 
-@pytest.fixture
-def few_at_a_time(monkeypatch):
-    """Compute four rows at a time, so that the last chunk is smaller."""
+@pytest.fixture(params=[False, True], ids=["whole", "halves"])
+def few_at_a_time(request, monkeypatch):
+    """Compute four rows at a time, so that the last chunk is smaller, of all rows or halves."""
+    if request.param:
+        monkeypatch.setattr(cross_entropy, "MIN_LOSS_SPLIT", 1)
     monkeypatch.setitem(cross_entropy.MAX_SCORES, "cpu", 4 * N_CLASSES)
     monkeypatch.setattr(cross_entropy, "MIN_ROWS", 1)
 

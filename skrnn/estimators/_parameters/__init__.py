@@ -28,7 +28,7 @@ from skrnn.estimators._parameters._inputs import (
 )
 from skrnn.estimators._parameters._network import (
     AUTO_DROPOUT,
-    MIN_STEPS_PER_WEIGHT,
+    MIN_STEPS_PER_SQUARED_UNIT,
     AttentionParameters,
     CellParameters,
     ContextParameters,
@@ -91,7 +91,7 @@ __all__ = [
     "LabelSmoothingParameters",
     "LanguageDropoutParameters",
     "LoopParameters",
-    "MIN_STEPS_PER_WEIGHT",
+    "MIN_STEPS_PER_SQUARED_UNIT",
     "NON_NEGATIVE",
     "NON_NEGATIVE_INT",
     "NumberParameters",

@@ -15,9 +15,9 @@ from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.step_encoder import STEP_ENCODERS
 
-#: What ``dropout="auto"`` means for less data, and from which number of training steps, for each
-#: weight of a matrix ``(hidden_size, hidden_size)`` a layer, it is 0.
-AUTO_DROPOUT, MIN_STEPS_PER_WEIGHT = 0.3, 50
+#: What ``dropout="auto"`` means for few data, and from how many training steps, for each of
+#: ``num_layers * hidden_size**2``, it is 0.
+AUTO_DROPOUT, MIN_STEPS_PER_SQUARED_UNIT = 0.3, 50
 
 
 @parameters
@@ -89,10 +89,10 @@ class AutoDropoutParameters:
         "auto",
         [RATE, OneOf(("auto",))],
         f"""Rate at which values are dropped in training, on embeddings, between layers and
-        before the output layer; more regularizes more. "auto": {AUTO_DROPOUT}, but 0 for much
-        data beside the network: from {MIN_STEPS_PER_WEIGHT} training steps for each weight of a
-        matrix ``(hidden_size, hidden_size)`` a layer. The data of the first call decide, of
-        ``partial_fit``, too.""",
+        before the output layer; more regularizes more. "auto": 0 if the training data have at
+        least ``{MIN_STEPS_PER_SQUARED_UNIT} * num_layers * hidden_size**2`` steps, else
+        {AUTO_DROPOUT}; chosen at the first call of ``fit`` or ``partial_fit``, and kept. The
+        choice is ``net_.module_.first_member.dropout.p``.""",
         kind='float in [0, 1) or "auto"',
         architecture=True,
     )
@@ -286,8 +286,8 @@ class AttentionParameters:
         [OneOf(ATTENTIONS), None],
         """How the decoder attends to the source at each step: by a matrix ("general",
         Luong), by tanh units ("additive", Bahdanau), or not at all, so that the encoder's
-        last state must hold everything. Its first layer attends; what it finds joins the
-        layers above and the output.""",
+        last state must hold everything. The first layer's outputs are the queries; the
+        layers above and the output read the context vector.""",
         architecture=True,
     )
 

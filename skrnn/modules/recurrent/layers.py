@@ -75,12 +75,12 @@ class RecurrentLayers(nn.Module):
         self,
         x: Tensor,
         states: LayerStates,
-        find: Callable[[Tensor], Tensor] | None = None,
+        context_of: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Return outputs ``(B, T, H)`` of x ``(B, T, F)``, and the state after them.
 
-        ``find`` is called once, with the outputs of the first layer; it returns a context
-        ``(B, T, context_size)``. All layers' outputs, those returned too, are then
+        ``context_of`` is called once, with the outputs of the first layer; it returns context
+        vectors ``(B, T, context_size)``. All layers' outputs, those returned too, are then
         ``(B, T, context_size + H)``.
         """
         after = []
@@ -90,8 +90,8 @@ class RecurrentLayers(nn.Module):
                 x = self.dropout(x)
             x, *state = _read(layer, x, [part[i] for part in states])
             after.append(state)
-            if find is not None:
-                context = find(x) if context is None else context
+            if context_of is not None:
+                context = context_of(x) if context is None else context
                 x = torch.cat([context, x], dim=-1)
         return x, tuple(torch.stack(parts) for parts in zip(*after, strict=True))
 

@@ -58,3 +58,29 @@ def test_a_sequence_in_two_parts_equals_the_whole(cell, num_layers, generator):
     second, after = layers(x[:, 2:], between)
     torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
     torch.testing.assert_close(after, end)
+
+
+def test_outputs_are_dropped_with_the_context_before_each_further_layer(generator):
+    layers = RecurrentLayers(
+        N_FEATURES, HIDDEN, cell="gru", num_layers=3, dropout=0.5, context_size=2
+    )
+    read, found = [], []
+    for layer in layers.layers:
+        layer.register_forward_pre_hook(lambda cell, given: read.append(given[0]))
+
+    def context_of(outputs):
+        found.append(outputs)
+        return torch.ones(*outputs.shape[:2], 2)
+
+    x = torch.randn(5, 40, N_FEATURES, generator=generator)
+    for training in (True, False):
+        read.clear()
+        outputs, _ = layers.train(training)(x, layers.zeros(len(x), x), context_of)
+        assert [given.shape[-1] for given in read] == [N_FEATURES, HIDDEN + 2, HIDDEN + 2]
+        assert outputs.shape == (5, 40, HIDDEN + 2)
+        assert outputs[..., :2].eq(1).all()  # dropped where it is read alone
+        for given in read[1:]:
+            dropped = (given[..., :2] == 0).double().mean().item()
+            assert dropped == (pytest.approx(0.5, abs=0.1) if training else 0)
+        assert (read[1] == 0).equal(read[2] == 0) == (not training)
+    assert [outputs.shape for outputs in found] == [(5, 40, HIDDEN)] * 2
