@@ -99,6 +99,11 @@ class Drawing:
 
     def __init__(self, weights: pd.DataFrame, frames: Any = None):
         self.weights = weights
+        places = weights[["part", "layer", "direction"]].drop_duplicates()
+        #: layers and directions of each part
+        self._rows: dict[str, list[tuple[int, str]]] = {}
+        for part, layer, direction in places.itertuples(index=False, name=None):
+            self._rows.setdefault(part, []).append((layer, direction))
         #: pixels of the images that the encoder reads, one a step
         self.frames = frames
         #: for each part whose steps become vectors first, what makes them
@@ -124,8 +129,7 @@ class Drawing:
 
     def rows(self, part: str) -> list[tuple[int, str]]:
         """Return the layers and directions of a part, the lowest first."""
-        found = self.weights.loc[self.weights["part"] == part, ["layer", "direction"]]
-        return list(found.drop_duplicates().itertuples(index=False, name=None))
+        return self._rows.get(part, [])
 
     def is_bidirectional(self, part: str) -> bool:
         """Return whether cells of a part read backward, too."""

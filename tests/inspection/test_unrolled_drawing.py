@@ -61,13 +61,12 @@ def segments(drawing):
 
 
 def assert_no_arrow_crosses_a_box(drawing):
+    centres = np.array([[box.x, box.y] for box in drawing.boxes])
+    halves = np.array([[box.width / 2, HEIGHT / 2] for box in drawing.boxes]) - 0.01
     for start, end in segments(drawing):
         way = np.linspace(start, end, 400)
-        for box in drawing.boxes:
-            inside = (np.abs(way[:, 0] - box.x) < box.width / 2 - 0.01) & (
-                np.abs(way[:, 1] - box.y) < HEIGHT / 2 - 0.01
-            )
-            assert not inside.any(), (start, end, box)
+        inside = (np.abs(way[:, None] - centres) < halves).all(-1).any(0)
+        assert not inside.any(), (start, end, drawing.boxes[inside.argmax()])
 
 
 @pytest.mark.parametrize("max_steps", [4, 6])
