@@ -33,14 +33,15 @@ FOLDER = Path(__file__).parent
 QUICK = {"max_epochs": 2, "batch_size": 8, "random_state": 0}
 RNN = QUICK | {"hidden_size": 4}
 #: Enough to tell sequences apart.
-LONGER = {
-    "hidden_size": 4,
+LONGER = RNN | {
     "cell": "gru",
     "num_layers": 2,
     "dropout": 0.0,
     "batch_size": 4,
+    "max_epochs": 40,
+    "lr": 0.05,
+    "lr_schedule": "constant",
 }
-LONGER |= {"max_epochs": 40, "lr": 0.05, "lr_schedule": "constant", "random_state": 0}
 DENSE = QUICK | {"hidden_layer_sizes": (4,)}
 TOKENS = {"embedding_dim": 4, "char_encoder": None}
 
