@@ -190,7 +190,7 @@ def checked_estimators(run):
     return {
         "classifier, LSTM": (SequenceClassifier(**recurrent), make_classes),
         "classifier, GRU": (SequenceClassifier(cell="gru", **recurrent), make_classes),
-        "regressor": (SequenceRegressor(**recurrent), make_numbers),
+        "regressor": (SequenceRegressor(patch_size=1, **recurrent), make_numbers),
         "tagger": (SequenceTagger(crf=False, **recurrent), make_tags),
         "tagger, CRF": (SequenceTagger(**recurrent), make_tags),
         "seq2seq": (Seq2SeqTransformer(**recurrent), make_pairs),
@@ -342,7 +342,7 @@ def regressor(run):
     prepared = [torch.from_numpy(x) for x in X], torch.from_numpy(y).float()[:, None]
     networks, loss = (PackedSeries, PaddedSeries), torch.nn.functional.mse_loss
     loops = packed_loops(run, networks, N_FEATURES, 1, loss=loss)
-    model = SequenceRegressor(**run.recurrent)
+    model = SequenceRegressor(patch_size=1, **run.recurrent)
     yield Case("regressor", model, (X, y), loops, prepared, True)
 
 

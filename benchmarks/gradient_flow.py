@@ -52,7 +52,12 @@ def _inputs(seed, scale=1.0):
 def _make(cell, seed, **params):
     """Return a regressor of the last state, whose loss never saturates."""
     return SequenceRegressor(
-        cell=cell, hidden_size=N_UNITS, scale=None, random_state=seed, **params
+        cell=cell,
+        hidden_size=N_UNITS,
+        scale=None,
+        patch_size=1,
+        random_state=seed,
+        **params,
     )
 
 
@@ -234,7 +239,11 @@ def _recall(cell, seed, quick):
 def _adding(cell, seed, quick):
     X, y = make_adding_problem(2000, min_steps=50, max_steps=100, random_state=seed)
     model = SequenceRegressor(
-        cell=cell, lr=0.003, max_epochs=1 if quick else 25, random_state=seed
+        cell=cell,
+        patch_size=1,
+        lr=0.003,
+        max_epochs=1 if quick else 25,
+        random_state=seed,
     )
     return model.fit(X[:1600], y[:1600]).score(X[1600:], y[1600:])
 

@@ -35,6 +35,7 @@ RECURRENT = {
     "hidden_size": 64,
     "bidirectional": False,
     "pooling": "last",
+    "patch_size": 1,
     "dropout": 0.0,
     "lr": 0.003,
     "early_stopping": False,

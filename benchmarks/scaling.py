@@ -203,7 +203,8 @@ def multiples(quick, seeds):
 def measure_multiple(n_sequences, n_steps, seed):
     """Return the bytes of X, and the rise of memory in a fit and a prediction."""
     rng = np.random.default_rng(seed)
-    small = {"hidden_size": 4, "max_epochs": 1, "batch_size": 256, "random_state": 0}
+    small = {"hidden_size": 4, "patch_size": 1, "max_epochs": 1, "batch_size": 256}
+    small["random_state"] = 0
     model = SequenceClassifier(**small, bidirectional=False, early_stopping=False)
     model.fit(rng.normal(size=(20, 5, 4)), np.arange(20) % 2)
     lengths = rng.integers(n_steps // 2, 3 * n_steps // 2 + 1, size=n_sequences)
@@ -358,7 +359,7 @@ def measure_mapped(path):
     """Return the bytes of a column, and the peaks of anonymous memory, by sampling."""
     X = pa.ipc.open_file(pa.memory_map(path)).read_all()["x"]
     y = np.arange(len(X)) % 2
-    small = {"hidden_size": 2, "max_epochs": 1, "batch_size": 4096}
+    small = {"hidden_size": 2, "patch_size": 1, "max_epochs": 1, "batch_size": 4096}
     model = SequenceClassifier(**small, bidirectional=False, early_stopping=False)
     found = {"column": X.nbytes, "before": _anonymous_memory()}
     for name, task in (

@@ -272,6 +272,7 @@ def series(quick, seeds):
     y = np.array([x[:, 0].mean() > 0 for x in X]).astype(np.int64)
     inputs, targets = [torch.from_numpy(x) for x in X], torch.from_numpy(y)
     settings = AS_LOOP | {"hidden_size": 64, "max_epochs": n_epochs, "pooling": "last"}
+    settings["patch_size"] = 1
     rows, goals = [], []
     for cell, bidirectional in (("lstm", False), ("gru", False), ("gru", True)):
         name = ("Bi" if bidirectional else "") + cell.upper()

@@ -50,6 +50,8 @@ from skrnn.data.vocabulary import Vocabulary
 N_CHANNELS = {1, 3, 4}
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
+#: How many patches most sequences have at most under ``patch_size="auto"``.
+AUTO_PATCHES = 50
 #: The remedy for gaps in the steps of an estimator that does not learn from them.
 WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
 
@@ -65,7 +67,7 @@ class Inputs:
         As the estimators' parameters.
     scale, missing, instance_norm, target_feature, patch_size, step_encoder :
         As in ``FeatureCodec``; ``missing=None`` is "raise" of an estimator that has no such
-        parameter.
+        parameter, and ``patch_size="auto"`` leaves the choice to ``fit``.
     gaps_in_steps : bool
         Whether ``missing`` is about numeric steps, too, and not only static columns.
     scales_static : bool
@@ -124,7 +126,7 @@ class Inputs:
         missing: str | None = None,
         instance_norm: str | None = None,
         target_feature: int = 0,
-        patch_size: int = 1,
+        patch_size: int | str = 1,
         gaps_in_steps: bool = True,
         step_encoder: str | None = None,
         scales_static: bool = False,
@@ -144,7 +146,8 @@ class Inputs:
         self.missing = missing or "raise"
         self.instance_norm = instance_norm
         self.target_feature = target_feature
-        self.patch_size = patch_size
+        self.chooses_patches = patch_size == "auto"
+        self.patch_size = 1 if isinstance(patch_size, str) else patch_size
         self.step_encoder = step_encoder
         learns_gaps = missing is not None and gaps_in_steps
         self.advice = OF_X if learns_gaps else OF_X._replace(missing=WITHOUT_GAPS)
@@ -391,6 +394,8 @@ class Inputs:
                 f"{X.name} has several step fields, but subwords are read of one: choose a "
                 'column, or tokenizer="word"'
             )
+        if self.chooses_patches:
+            self.patch_size = self._choose_patch_size(real)
         for field in real.fields:
             if field.steps.values.dtype != object:
                 codec: Any = FeatureCodec(
@@ -473,6 +478,13 @@ class Inputs:
             max_size=self.max_vocabulary,
             char_encoder=None if self.char_encoder == "auto" else self.char_encoder,
         )
+
+    def _choose_patch_size(self, X: CheckedSequences) -> int:
+        """Return how many numeric steps of the training sequences are read as one."""
+        has_tokens = any(field.steps.values.dtype == object for field in X.fields)
+        if has_tokens or self.step_encoder is not None or not len(X.steps):
+            return 1
+        return max(1, round(float(np.quantile(X.steps.lengths, 0.95)) / AUTO_PATCHES))
 
     def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
         """Return ids and features; unseen tokens have the vectors of ``embeddings``.

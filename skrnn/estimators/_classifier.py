@@ -17,12 +17,12 @@ from skrnn.data.targets import CheckedData, Targets, check_weights, make_class_t
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
+    AutoPatchParameters,
     ClassWeightParameters,
     CommonParameters,
     FieldParameters,
     LabelSmoothingParameters,
     NumberParameters,
-    PatchParameters,
     RecurrentParameters,
     StepEncoderParameters,
     TokenParameters,
@@ -234,7 +234,7 @@ class SequenceClassifier(
     WordParameters,
     TokenParameters,
     StepEncoderParameters,
-    PatchParameters,
+    AutoPatchParameters,
     RecurrentParameters,
 ):
     """Recurrent network that classifies whole sequences: many to one.
@@ -260,6 +260,8 @@ class SequenceClassifier(
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels.
+    patch_size_ : int
+        Steps that are read as one.
     Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 

@@ -69,6 +69,12 @@ class PoolingTransformer(
         return predict_pooled(self.net_, EncodedDataset(self._encode(checked)))
 
     @property
+    def patch_size_(self) -> int:
+        """Steps that are read as one: the choice of ``patch_size="auto"``."""
+        check_is_fitted(self)
+        return self._inputs.patch_size
+
+    @property
     def _n_features_out(self) -> int:
         """Units of a vector, which scikit-learn names."""
         return int(self.net_.module_.pooled_size)

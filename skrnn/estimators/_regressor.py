@@ -26,12 +26,12 @@ from skrnn.data.targets import (
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
+    AutoPatchParameters,
     CellParameters,
     CommonParameters,
     FieldParameters,
     InstanceNormParameters,
     NumberParameters,
-    PatchParameters,
     RecurrentDropoutParameters,
     RecurrentParameters,
     RegressionLossParameters,
@@ -52,7 +52,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     _budget = Budget(updates=1000, lr=0.001)
     loss: str
     quantiles: Sequence[float]
-    patch_size: int
+    patch_size: Any
 
     def fit(
         self,
@@ -224,7 +224,9 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
                 "numbers for each step; pass skrnn.metrics.step_r2_scorer, or a callable "
                 "scorer(estimator, X, y)"
             )
-        if self.patch_size > 1:
+        if self.patch_size == "auto":
+            self._inputs.chooses_patches = False
+        elif self.patch_size > 1:
             raise ValueError(
                 f"patch_size={self.patch_size} reads several steps as one, but y has numbers "
                 "for each step"
@@ -257,7 +259,7 @@ class SequenceRegressor(
     WordParameters,
     TokenParameters,
     StepEncoderParameters,
-    PatchParameters,
+    AutoPatchParameters,
     RecurrentParameters,
 ):
     """Recurrent network that predicts numbers for whole sequences, or for each step.
@@ -284,6 +286,8 @@ class SequenceRegressor(
 
     Attributes
     ----------
+    patch_size_ : int
+        Steps that are read as one.
     Common: net_, estimators_, n_features_in_, feature_names_in_, vocabulary_, n_parameters_, n_iter_,
         history_.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrnn import FeedForwardClassifier, SequenceRegressor
+from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceRegressor
+
+SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 
 
 @pytest.fixture
@@ -87,3 +92,65 @@ def test_numbers_for_each_step_have_no_patches(even):
         ValueError, match="patch_size=2 reads several steps as one, but y"
     ):
         SequenceRegressor(patch_size=2).fit(even, [x[:, 0] for x in even])
+
+
+# --- patch_size="auto" ----------------------------------------------------------------
+
+
+def of_lengths(rng, lengths):
+    return [rng.normal(size=(n, 2)) for n in lengths]
+
+
+@pytest.mark.parametrize("cls", [SequenceClassifier, SequenceRegressor])
+@pytest.mark.parametrize(
+    ("lengths", "size"),
+    [
+        ([9, 20, 74] * 8, 1),  # 1.48 times 50
+        ([9, 20, 76] * 8, 2),
+        ([150] * 24, 3),
+        ([20] * 39 + [20_000], 1),  # one of forty decides nothing
+    ],
+)
+def test_patches_are_as_long_as_most_sequences_ask(cls, lengths, size, rng):
+    X, y = of_lengths(rng, lengths), np.arange(len(lengths)) % 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Each epoch trains on a random window")
+        chosen = cls(**SMALL).fit(X, y)
+        given = cls(patch_size=size, **SMALL).fit(X, y)
+    assert chosen.patch_size_ == given.patch_size_ == size
+    output = "predict_proba" if cls is SequenceClassifier else "predict"
+    assert_array_equal(getattr(chosen, output)(X), getattr(given, output)(X))
+
+
+def test_tokens_and_numbers_for_each_step_are_read_one_by_one(rng):
+    texts = [["a", "b"] * 80] * 8
+    assert SequenceClassifier(**SMALL).fit(texts, [0, 1] * 4).patch_size_ == 1
+    X = of_lengths(rng, [160] * 8)
+    by_step = SequenceRegressor(**SMALL).fit(X, [x[:, 0] for x in X])
+    assert by_step.patch_size_ == 1
+    assert len(by_step.predict(X)[0]) == 160
+    frame = pd.DataFrame({"x": [x[:, 0] for x in X], "word": texts})
+    model = SequenceClassifier(**SMALL)
+    assert model.fit(frame, [0, 1] * 4).patch_size_ == 1
+
+
+def test_images_are_read_one_by_one(rng):
+    videos = [rng.normal(size=(110, 4, 4)) for _ in range(6)]
+    model = SequenceClassifier(step_encoder="cnn", embedding_dim=4, **SMALL)
+    assert model.fit(videos, [0, 1] * 3).patch_size_ == 1
+
+
+def test_the_first_data_choose(rng):
+    long, short = of_lengths(rng, [150] * 8), of_lengths(rng, [4] * 8)
+    y = [0, 1] * 4
+    model = SequenceClassifier(**SMALL).partial_fit(long, y, classes=[0, 1])
+    assert model.partial_fit(short, y).patch_size_ == 3
+    assert model.set_params(warm_start=True).fit(short, y).patch_size_ == 3
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.patch_size_ == 3
+    assert_array_equal(loaded.predict_proba(long), model.predict_proba(long))
+    assert model.set_params(warm_start=False).fit(short, y).patch_size_ == 1
+
+
+def test_before_fit_nothing_is_chosen():
+    assert not hasattr(SequenceClassifier(patch_size=3), "patch_size_")

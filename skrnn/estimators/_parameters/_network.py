@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from skrnn._sklearn import SequenceOf
+from skrnn.data.inputs import AUTO_PATCHES
 from skrnn.estimators._parameters._constraints import NON_NEGATIVE_INT, POSITIVE_INT, RATE
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.modules.attention import ATTENTIONS
@@ -15,6 +16,9 @@ from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.step_encoder import STEP_ENCODERS
 
+PATCHES = """Numeric steps that are read as one, their values side by side; the last patch of
+        a sequence is filled with zeros, and marked. Shortens long signals by that factor,
+        and makes training as much faster."""
 #: What ``dropout="auto"`` means for few data, and from how many training steps, for each of
 #: ``num_layers * hidden_size**2``, it is 0.
 AUTO_DROPOUT, MIN_STEPS_PER_SQUARED_UNIT = 0.3, 50
@@ -179,11 +183,26 @@ class PatchParameters:
     patch_size: int = parameter(
         1,
         [POSITIVE_INT],
-        """Numeric steps that are read as one, their values side by side; the last patch of
-        a sequence is filled with zeros, and marked. Shortens long signals by that factor,
-        and makes training as much faster. Not for tokens, nor for a number for each
-        step.""",
+        f"""{PATCHES} Not for tokens.""",
         kind="int",
+        architecture=True,
+    )
+
+
+@parameters
+class AutoPatchParameters:
+    """Steps read several at a time, by the lengths of the sequences."""
+
+    _group: ClassVar[str] = "network"
+
+    patch_size: int | str = parameter(
+        "auto",
+        [POSITIVE_INT, OneOf(("auto",))],
+        f"""{PATCHES} Not for tokens, nor for a number for each step. "auto": so many that
+        0.95 of the training sequences have at most about {AUTO_PATCHES} patches; 1 where all
+        are shorter than that, and where patches are not for the data. The choice is
+        ``patch_size_``.""",
+        kind='int or "auto"',
         architecture=True,
     )
 
