@@ -51,7 +51,13 @@ train.head(4)
 # a category, which it learns them *for*. :doc:`/user_guide/tables` has the rules.
 from skrnn import SequenceGenerator
 
-settings = {"hidden_size": 96, "lr": 0.008, "max_epochs": 15, "random_state": 0}
+settings = {
+    "hidden_size": 96,
+    "dropout": 0.1,
+    "lr": 0.01,
+    "max_epochs": 8,
+    "random_state": 0,
+}
 generator = SequenceGenerator(**settings).fit(train)
 
 # %%
@@ -179,7 +185,7 @@ from sklearn.metrics import confusion_matrix
 from skrnn import SequenceClassifier
 
 reader = SequenceClassifier(
-    tokenizer="char", hidden_size=64, lr=0.005, max_epochs=12, random_state=0
+    tokenizer="char", hidden_size=64, lr=0.01, max_epochs=6, random_state=0
 )
 reader.fit(train["name"], train["country"])
 
