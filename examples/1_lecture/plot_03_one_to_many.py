@@ -53,7 +53,13 @@ def make_sentence():
 
 
 sentences = [make_sentence() for _ in range(2000)]
-settings = {"tokenizer": "word", "embedding_dim": 16, "max_epochs": 20, "random_state": 0}
+settings = {
+    "tokenizer": "word",
+    "embedding_dim": 16,
+    "lr": 0.01,
+    "max_epochs": 10,
+    "random_state": 0,
+}
 models = {
     "recurrent": SequenceGenerator(hidden_size=64, **settings).fit(sentences),
     "window of 4": FeedForwardGenerator(window=4, **settings).fit(sentences),
@@ -146,7 +152,12 @@ tunes = [as_tokens(notes, key) for notes in songs.values() for key in KEYS]
 print(f"{len(tunes)} tunes, {sum(map(len, tunes)):,} notes; one begins {tunes[0][:6]}")
 
 composer = SequenceGenerator(
-    batch_size=16, lr=0.01, dropout=0.2, max_epochs=60, random_state=0
+    hidden_size=128,
+    batch_size=16,
+    lr=0.02,
+    dropout=0.1,
+    max_epochs=60,
+    random_state=0,
 ).fit(tunes)
 print(f"perplexity {composer.perplexity(tunes):.2f}")
 

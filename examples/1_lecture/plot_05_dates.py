@@ -75,7 +75,7 @@ models = {
         target_tokenizer="char",
         lr=0.01,
         batch_size=32,
-        max_epochs=8,
+        max_epochs=6,
         random_state=0,
     ).fit(X_train, y_train)
     for name, attention in [("attention", "general"), ("no attention", None)]
@@ -158,8 +158,8 @@ figure.colorbar(image, label="weight", shrink=0.7)
 plt.show()
 
 # %%
-# For the last two digits of the year and both of the day the decoder attends to these digits or next
-# to them. For the month it attends to a digit of the year, where the state of the bidirectional
-# encoder contains the month. So attention weights show where the decoder read, not always which
+# For the digits of the year and of the day the decoder attends to these digits or next to them. For the
+# month it attends to some letters of the name or next to them, where the state of the bidirectional
+# encoder contains the whole name. So attention weights show where the decoder read, not always which
 # characters mattered. Without attention the whole date must fit into one vector, and after the same
 # number of epochs fewer dates are correct.

@@ -32,9 +32,11 @@ models = {
     "bag of words\nand pairs": make_pipeline(
         CountVectorizer(ngram_range=(1, 2)), LogisticRegression(max_iter=1000)
     ),
-    "feed-forward\nnetwork": FeedForwardClassifier(max_epochs=30, random_state=0),
+    "feed-forward\nnetwork": FeedForwardClassifier(
+        lr=0.02, max_epochs=15, random_state=0
+    ),
     "recurrent\nnetwork": SequenceClassifier(
-        hidden_size=32, max_epochs=30, random_state=0
+        hidden_size=32, lr=0.02, max_epochs=15, random_state=0
     ),
 }
 

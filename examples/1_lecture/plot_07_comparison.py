@@ -24,9 +24,9 @@ X, y = make_sentences(500, random_state=0)
 sentences = compare_estimators(
     {
         "recurrent": SequenceClassifier(
-            hidden_size=32, lr=0.01, max_epochs=15, random_state=0
+            hidden_size=32, lr=0.02, max_epochs=11, random_state=0
         ),
-        "feed-forward": FeedForwardClassifier(lr=0.01, max_epochs=15, random_state=0),
+        "feed-forward": FeedForwardClassifier(lr=0.02, max_epochs=11, random_state=0),
         "TF-IDF": make_pipeline(
             TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()
         ),
@@ -45,8 +45,10 @@ from skrnn.datasets import load_japanese_vowels
 X, y = load_japanese_vowels(subset="train", return_X_y=True)
 vowels = compare_estimators(
     {
-        "recurrent": SequenceClassifier(hidden_size=48, max_epochs=30, random_state=0),
-        "feed-forward": FeedForwardClassifier(max_epochs=30, random_state=0),
+        "recurrent": SequenceClassifier(
+            hidden_size=48, lr=0.01, max_epochs=15, random_state=0
+        ),
+        "feed-forward": FeedForwardClassifier(lr=0.01, max_epochs=15, random_state=0),
     },
     X,
     y,
@@ -63,8 +65,10 @@ from sklearn.datasets import load_iris
 X, y = load_iris(return_X_y=True)
 flowers = compare_estimators(
     {
-        "recurrent": SequenceClassifier(hidden_size=32, max_epochs=60, random_state=0),
-        "feed-forward": FeedForwardClassifier(max_epochs=60, random_state=0),
+        "recurrent": SequenceClassifier(
+            hidden_size=32, lr=0.005, max_epochs=40, random_state=0
+        ),
+        "feed-forward": FeedForwardClassifier(lr=0.005, max_epochs=40, random_state=0),
         "linear": LogisticRegression(max_iter=1000),
     },
     X,

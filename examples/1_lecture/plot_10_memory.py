@@ -25,7 +25,7 @@ import numpy as np
 
 from skrnn import SequenceClassifier
 
-LENGTHS = [10, 20, 40, 80]
+LENGTHS = [20, 40, 80]
 CELLS = ["lstm", "gru", "rnn_tanh", "rnn_relu"]
 
 

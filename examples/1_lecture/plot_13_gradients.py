@@ -99,7 +99,7 @@ for name, ratio in exploding.ratio.items():
 # --------------
 #
 # Does it matter? The first token of 80 determines the class, noise follows. Each network is trained
-# for ten passes; dashed lines are before, full lines after.
+# for six passes; dashed lines are before, full lines after.
 from skrnn.datasets import make_delayed_recall
 
 task = {"n_classes": 4, "n_distractors": 8, "min_steps": 80, "max_steps": 80}
@@ -108,7 +108,7 @@ X_test, y_test = make_delayed_recall(300, random_state=1, **task)
 
 figure, axis = plt.subplots(figsize=(9, 4.2), layout="constrained")
 recall = {
-    name: model.set_params(lr=0.01, max_epochs=10).fit(X_recall, y_recall)
+    name: model.set_params(lr=0.01, max_epochs=6).fit(X_recall, y_recall)
     for name, model in cells.items()
 }
 GradientFlowDisplay.from_estimator(recall, X_recall, y_recall, trained=False, ax=axis)

@@ -16,7 +16,7 @@ for tokens, label in zip(X, y, strict=True):
     print(" ".join(tokens), "->", label)
 
 # %%
-# Four cells, 48 units, the same 1,500 sequences and eight passes each. They read in one direction
+# Four cells, 48 units, the same 1,500 sequences and six passes each. They read in one direction
 # and answer from the last state.
 from skrnn import SequenceClassifier
 
@@ -34,7 +34,7 @@ def fitted(cell, n_steps):
         pooling="last",
         dropout=0.0,
         lr=0.005,
-        max_epochs=8,
+        max_epochs=6,
         early_stopping=False,
         random_state=0,
     ).fit(*make_temporal_order(1500, random_state=0, **size))

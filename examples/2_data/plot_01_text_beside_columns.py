@@ -53,7 +53,7 @@ text_and_columns = make_column_transformer(
     (OneHotEncoder(), ["site"]),
     (StandardScaler(), ["price"]),
 )
-network = SequenceClassifier(hidden_size=32, max_epochs=15, lr=0.005, random_state=0)
+network = SequenceClassifier(hidden_size=32, max_epochs=10, lr=0.01, random_state=0)
 columns = ["site", "price"]
 models = {
     "text alone": (network, ["review"]),

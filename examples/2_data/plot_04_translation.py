@@ -99,8 +99,8 @@ models = {
         hidden_size=64,
         batch_size=64,
         dropout=0.0,
-        lr=0.01,
-        max_epochs=20,
+        lr=0.012,
+        max_epochs=15,
         random_state=0,
     ).fit(sources[:n_train], targets[:n_train])
     for name, attention in [("attention", "general"), ("no attention", None)]

@@ -101,9 +101,9 @@ plt.show()
 # network sees a window of tokens. With 2 it cannot know what to repeat. With 3 it sees the whole bar,
 # because somebody chose the right window, but not how many bars there were.
 
-settings = {"batch_size": 32, "lr": 0.01, "max_epochs": 15, "random_state": 0}
+settings = {"batch_size": 32, "lr": 0.02, "max_epochs": 12, "random_state": 0}
 models = {
-    "recurrent": SequenceGenerator(**settings),
+    "recurrent": SequenceGenerator(hidden_size=128, **settings),
     "window of 3": FeedForwardGenerator(window=3, **settings),
     "window of 2": FeedForwardGenerator(window=2, **settings),
 }

@@ -44,14 +44,14 @@ from skrnn import FeedForwardForecaster, SequenceForecaster
 
 common = {"target": "sales", "time": "day", "random_state": 0}
 informed = SequenceForecaster(
-    horizon, known_future=["holiday"], hidden_size=32, max_epochs=12, **common
+    horizon, known_future=["holiday"], hidden_size=32, lr=0.005, max_epochs=4, **common
 ).fit(train)
 dense = FeedForwardForecaster(
-    horizon, known_future=["holiday"], max_epochs=12, **common
+    horizon, known_future=["holiday"], lr=0.005, max_epochs=4, **common
 ).fit(train)
 columns = ["sales", "day"]
 past = train[columns].assign(day=[x[:n_train] for x in train["day"]])
-uninformed = SequenceForecaster(horizon, hidden_size=32, max_epochs=12, **common)
+uninformed = SequenceForecaster(horizon, hidden_size=32, lr=0.005, max_epochs=4, **common)
 uninformed.fit(past)
 
 backtest = informed.backtest(shops, n_windows=8)

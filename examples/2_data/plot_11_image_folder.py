@@ -20,7 +20,7 @@ from PIL import Image
 from skrnn.datasets import make_moving_digits
 
 folder = tempfile.TemporaryDirectory()
-for subset, n_videos in {"train": 1200, "test": 200}.items():
+for subset, n_videos in {"train": 1000, "test": 200}.items():
     videos, directions = make_moving_digits(
         n_videos,
         target="direction",
@@ -72,7 +72,7 @@ models = {
     "recurrent, convolution": SequenceClassifier(step_encoder="cnn", **recurrent),
 }
 for name, model in models.items():
-    model.set_params(max_epochs=15, random_state=0).fit(X_train, y_train)
+    model.set_params(lr=0.005, max_epochs=12, random_state=0).fit(X_train, y_train)
     print(
         f"{name}: {model.score(X_test, y_test):.3f} of the test videos right, "
         f"{model.n_parameters_:,} parameters"

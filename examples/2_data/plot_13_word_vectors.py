@@ -116,7 +116,8 @@ for (name, parameters), marker in zip(variants.items(), "osD", strict=True):
         )
         model = SequenceClassifier(
             hidden_size=32,
-            max_epochs=20,
+            lr=0.006,
+            max_epochs=10,
             early_stopping=False,
             random_state=0,
             **parameters,

@@ -21,7 +21,7 @@ from skrnn.preprocessing import StepwiseTransformer
 X, y = load_japanese_vowels(subset="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
 pipeline = make_pipeline(
-    StepwiseTransformer(PCA()), SequenceClassifier(max_epochs=20, random_state=0)
+    StepwiseTransformer(PCA()), SequenceClassifier(lr=0.015, max_epochs=8, random_state=0)
 )
 grid = {
     "stepwisetransformer__transformer__n_components": [2, 4, 12],

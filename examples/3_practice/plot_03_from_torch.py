@@ -48,8 +48,8 @@ def collate(sequences):
 torch.manual_seed(0)
 rng = np.random.default_rng(0)
 network = Network()
-optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-for _ in range(30):
+optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+for _ in range(15):
     for batch in np.array_split(rng.permutation(len(X)), len(X) // 32):
         logits = network(*collate([X[i] for i in batch]))
         loss = nn.functional.cross_entropy(logits, torch.from_numpy(codes[batch]))
@@ -76,8 +76,8 @@ model = SequenceClassifier(
     bidirectional=True,
     pooling="last",
     optimizer="adam",
-    lr=3e-3,
-    max_epochs=30,
+    lr=1e-2,
+    max_epochs=15,
     random_state=0,
 ).fit(X, y)
 print(f"SequenceClassifier: test accuracy {model.score(X_test, y_test):.3f}")

@@ -36,8 +36,11 @@ print(f"{len(X)} images for training, {len(X_test):,} for testing")
 
 rows = []
 for kind, parameters in (
-    (SequenceClassifier, {"cell": "gru", "hidden_size": 32, "max_epochs": 40}),
-    (FeedForwardClassifier, {"hidden_layer_sizes": (64,), "max_epochs": 40}),
+    (
+        SequenceClassifier,
+        {"cell": "gru", "hidden_size": 32, "lr": 0.02, "max_epochs": 15},
+    ),
+    (FeedForwardClassifier, {"hidden_layer_sizes": (64,), "lr": 0.02, "max_epochs": 15}),
 ):
     for seed in range(3):
         for n_estimators in (1, 2, 4):
