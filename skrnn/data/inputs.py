@@ -50,8 +50,9 @@ from skrnn.data.vocabulary import Vocabulary
 N_CHANNELS = {1, 3, 4}
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
-#: How many patches most sequences have at most under ``patch_size="auto"``.
-AUTO_PATCHES = 50
+#: How many patches half of the sequences have at most under ``patch_size="auto"``, and how many
+#: numbers a patch.
+AUTO_PATCHES, AUTO_PATCH_WIDTH = 50, 128
 #: The remedy for gaps in the steps of an estimator that does not learn from them.
 WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
 
@@ -363,9 +364,9 @@ class Inputs:
         embeddings: Any = None,
         weight: NDArray[np.float64] | None = None,
     ) -> Inputs:
-        """Learn the form, the vocabularies, and the scale of numbers.
+        """Learn the form, the vocabularies, the scale of numbers, and ``patch_size="auto"``.
 
-        ``weight`` says how often each sequence counts in the scale.
+        ``weight`` says how often each sequence counts in the scale and the patch size.
 
         Raises
         ------
@@ -395,7 +396,7 @@ class Inputs:
                 'column, or tokenizer="word"'
             )
         if self.chooses_patches:
-            self.patch_size = self._choose_patch_size(real)
+            self.patch_size = self._choose_patch_size(real, real_weight)
         for field in real.fields:
             if field.steps.values.dtype != object:
                 codec: Any = FeatureCodec(
@@ -479,12 +480,17 @@ class Inputs:
             char_encoder=None if self.char_encoder == "auto" else self.char_encoder,
         )
 
-    def _choose_patch_size(self, X: CheckedSequences) -> int:
+    def _choose_patch_size(
+        self, X: CheckedSequences, weight: NDArray[np.float64] | None
+    ) -> int:
         """Return how many numeric steps of the training sequences are read as one."""
         has_tokens = any(field.steps.values.dtype == object for field in X.fields)
-        if has_tokens or self.step_encoder is not None or not len(X.steps):
+        if has_tokens or self.step_encoder is not None:
             return 1
-        return max(1, round(float(np.quantile(X.steps.lengths, 0.95)) / AUTO_PATCHES))
+        n_features = X.fields[-1].steps.values.shape[1]
+        method: Any = "inverted_cdf"  # the one that knows weights
+        usual = np.quantile(X.steps.lengths, 0.5, weights=weight, method=method)
+        return max(1, min(round(usual / AUTO_PATCHES), AUTO_PATCH_WIDTH // n_features))
 
     def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
         """Return ids and features; unseen tokens have the vectors of ``embeddings``.

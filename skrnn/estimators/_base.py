@@ -270,6 +270,8 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
         self._fitted_parameters = architecture_of(self)
         for name in OPTIONAL_ATTRIBUTES:
             self.__dict__.pop(name, None)
+        if self._targets.by_step:  # no step can be read with others
+            self._inputs.chooses_patches = False
         self._inputs.fit(train.X, self.embeddings, train.weight)
         self._targets.fit(train, every, classes)
         self.__dict__.update(self._learned())

@@ -52,7 +52,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     _budget = Budget(updates=1000, lr=0.001)
     loss: str
     quantiles: Sequence[float]
-    patch_size: Any
+    patch_size: Any  # of each final class
 
     def fit(
         self,
@@ -224,9 +224,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
                 "numbers for each step; pass skrnn.metrics.step_r2_scorer, or a callable "
                 "scorer(estimator, X, y)"
             )
-        if self.patch_size == "auto":
-            self._inputs.chooses_patches = False
-        elif self.patch_size > 1:
+        if self.patch_size != "auto" and self.patch_size > 1:
             raise ValueError(
                 f"patch_size={self.patch_size} reads several steps as one, but y has numbers "
                 "for each step"

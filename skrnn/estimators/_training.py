@@ -208,7 +208,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         self.net_ = net
         dataset = plan.dataset
         if net.module_.cell is not None:
-            dataset = in_windows(dataset, self._targets.path_ends())
+            dataset = self._in_windows(dataset)
         augment = None
         if self.augment is not None:
             check_augmentable(self.augment, plan.train.X)
@@ -298,7 +298,15 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         dataset = self._make_dataset(data, plan.weight, training=True)
         if self.net_.module_.cell is None:
             return dataset
-        return in_windows(dataset, self._targets.path_ends(), quiet=True)
+        return self._in_windows(dataset, quiet=True)
+
+    def _in_windows(
+        self, dataset: EncodedDataset, *, quiet: bool = False
+    ) -> EncodedDataset:
+        """Return a training dataset whose far longest sequences are read in windows."""
+        size = self._inputs.patch_size
+        ends = self._targets.path_ends()
+        return in_windows(dataset, ends, patch_size=size, quiet=quiet)
 
     def _state_after(self, n_epochs: int, plan: TrainingPlan) -> dict[str, Any]:
         """Return copies of what training sets, as if it had ended after ``n_epochs``."""

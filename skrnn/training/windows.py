@@ -60,6 +60,7 @@ def in_windows(
     dataset: EncodedDataset,
     ends: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
     *,
+    patch_size: int = 1,
     quiet: bool = False,
 ) -> EncodedDataset:
     """Return a training dataset whose far longest sequences are read in windows.
@@ -72,6 +73,8 @@ def in_windows(
     dataset : EncodedDataset
     ends : tuple of bool ndarrays of shape (n_classes,), optional
         Which classes may come first and last, of targets that are one class a step.
+    patch_size : int
+        Steps of the user that the dataset reads as one.
     quiet : bool
         Whether nobody is warned of them.
     """
@@ -85,7 +88,8 @@ def in_windows(
         labels = [dataset.targets[i] for i in indices.tolist()]
         starts = [_allowed(y, n_steps, *ends) for y in labels]
     if not quiet:
-        _warn_of_windows(dataset, indices, n_steps)
+        unit = "steps" if patch_size == 1 else f"patches of {patch_size} steps"
+        _warn_of_windows(dataset, indices, n_steps, unit)
     return replace(dataset, windows=Windows(n_steps, indices, starts))
 
 
@@ -102,15 +106,15 @@ def _allowed(
 
 
 def _warn_of_windows(
-    dataset: EncodedDataset, indices: NDArray[np.int64], n_steps: int
+    dataset: EncodedDataset, indices: NDArray[np.int64], n_steps: int, unit: str
 ) -> None:
     longest = indices[np.argmax(dataset.lengths[indices])]
     place = int(dataset.origin_of(np.array([longest]))[0])
-    which = f"X[{place}] has {int(dataset.lengths[longest]):,} steps"
+    which = f"X[{place}] has {int(dataset.lengths[longest]):,} {unit}"
     if len(indices) > 1:
         which = f"{len(indices):,} sequences have more (the longest, {which})"
     warn(
-        f"Each epoch trains on a random window of {n_steps:,} steps of a sequence that "
+        f"Each epoch trains on a random window of {n_steps:,} {unit} of a sequence that "
         f"has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: {which}. "
         "Predictions read all steps"
     )

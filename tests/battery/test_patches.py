@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceRegressor
+from skrnn.inspection import attention_weights
+from skrnn.persistence import load_model, save_model
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 
@@ -105,10 +108,11 @@ def of_lengths(rng, lengths):
 @pytest.mark.parametrize(
     ("lengths", "size"),
     [
-        ([9, 20, 74] * 8, 1),  # 1.48 times 50
-        ([9, 20, 76] * 8, 2),
+        ([9, 74, 300] * 8, 1),  # 1.48 times 50
+        ([9, 76, 300] * 8, 2),
         ([150] * 24, 3),
-        ([20] * 39 + [20_000], 1),  # one of forty decides nothing
+        ([20] * 4 + [20_000], 1),  # one long sequence decides nothing
+        ([20] * 39 + [20_000], 1),
     ],
 )
 def test_patches_are_as_long_as_most_sequences_ask(cls, lengths, size, rng):
@@ -134,6 +138,31 @@ def test_tokens_and_numbers_for_each_step_are_read_one_by_one(rng):
     assert model.fit(frame, [0, 1] * 4).patch_size_ == 1
 
 
+def test_a_patch_has_at_most_128_numbers(rng):
+    for n_features, size in ((1, 8), (20, 6), (70, 1), (200, 1)):
+        X = [rng.normal(size=(400, n_features)) for _ in range(4)]
+        assert SequenceClassifier(**SMALL).fit(X, [0, 1] * 2).patch_size_ == size
+
+
+def test_weights_count_in_the_choice_as_copies_would(rng):
+    short, long = of_lengths(rng, [20] * 6), of_lengths(rng, [400] * 4)
+    X, y = [*short, *long], [0, 1] * 5
+
+    def chosen(X, y, weight=None):
+        return SequenceClassifier(**SMALL).fit(X, y, sample_weight=weight).patch_size_
+
+    assert chosen(X, y) == chosen(X, y, [1] * 6 + [0] * 4) == 1
+    assert chosen(X, y, [1] * 6 + [2] * 4) == chosen([*X, *long], [*y, *y[6:]]) == 8
+
+
+def test_windows_of_outliers_are_told_in_patches(rng):
+    X = of_lengths(rng, [100] * 39 + [20_000])
+    with pytest.warns(
+        UserWarning, match=r"of 1,000 patches of 2 steps .* 10,000 patches"
+    ):
+        SequenceClassifier(**SMALL).fit(X, [0, 1] * 20)
+
+
 def test_images_are_read_one_by_one(rng):
     videos = [rng.normal(size=(110, 4, 4)) for _ in range(6)]
     model = SequenceClassifier(step_encoder="cnn", embedding_dim=4, **SMALL)
@@ -150,7 +179,28 @@ def test_the_first_data_choose(rng):
     assert loaded.patch_size_ == 3
     assert_array_equal(loaded.predict_proba(long), model.predict_proba(long))
     assert model.set_params(warm_start=False).fit(short, y).patch_size_ == 1
+    assert model.partial_fit(long, y).patch_size_ == 1
+    with pytest.raises(ValueError, match="patch_size was 'auto' when the network was"):
+        model.set_params(patch_size=3).partial_fit(long, y)
+
+
+def test_members_and_files_have_the_choice(rng, tmp_path):
+    X, y = of_lengths(rng, [150] * 8), [0, 1] * 4
+    model = SequenceClassifier(n_estimators=2, **SMALL).fit(X, y)
+    assert [member.patch_size_ for member in model.estimators_] == [3, 3]
+    save_model(model, tmp_path / "model.skrnn")
+    loaded = load_model(tmp_path / "model.skrnn")
+    assert loaded.patch_size_ == 3
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_attention_is_that_of_steps(rng):
+    X, y = of_lengths(rng, [150, 101] * 4), [0, 1] * 4
+    model = SequenceClassifier(pooling="attention", **SMALL).fit(X, y)
+    assert model.patch_size_ == 2
+    assert [len(weights) for weights in attention_weights(model, X)] == [150, 101] * 4
 
 
 def test_before_fit_nothing_is_chosen():
-    assert not hasattr(SequenceClassifier(patch_size=3), "patch_size_")
+    with pytest.raises(NotFittedError):
+        _ = SequenceClassifier(patch_size=3).patch_size_

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from skrnn._sklearn import SequenceOf
-from skrnn.data.inputs import AUTO_PATCHES
+from skrnn.data.inputs import AUTO_PATCH_WIDTH, AUTO_PATCHES
 from skrnn.estimators._parameters._constraints import NON_NEGATIVE_INT, POSITIVE_INT, RATE
 from skrnn.estimators._rows import OneOf, parameter, parameters
 from skrnn.modules.attention import ATTENTIONS
@@ -183,7 +183,7 @@ class PatchParameters:
     patch_size: int = parameter(
         1,
         [POSITIVE_INT],
-        f"""{PATCHES} Not for tokens.""",
+        f"""{PATCHES} Not for tokens, nor for a number for each step.""",
         kind="int",
         architecture=True,
     )
@@ -199,9 +199,9 @@ class AutoPatchParameters:
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
         f"""{PATCHES} Not for tokens, nor for a number for each step. "auto": so many that
-        0.95 of the training sequences have at most about {AUTO_PATCHES} patches; 1 where all
-        are shorter than that, and where patches are not for the data. The choice is
-        ``patch_size_``.""",
+        half of the training sequences have at most about {AUTO_PATCHES} patches, but no
+        patch more than {AUTO_PATCH_WIDTH} numbers; 1 where most are shorter, and where
+        patches are not for the data. The choice is ``patch_size_``.""",
         kind='int or "auto"',
         architecture=True,
     )
