@@ -138,12 +138,12 @@ def test_what_holds_at_different_places_costs_a_window_more_parameters_than_recu
     X = np.zeros((4, 200, 3))
     y = [0, 1, 0, 1]
     window = FeedForwardClassifier(hidden_layer_sizes=8, max_epochs=1).fit(X, y)
-    recurrent = SequenceClassifier(hidden_size=8, max_epochs=1).fit(X, y)
+    recurrent = SequenceClassifier(hidden_size=8, patch_size=1, max_epochs=1).fit(X, y)
     assert window.n_parameters_ > 4 * recurrent.n_parameters_
     longer = np.zeros((4, 400, 3))
     more = FeedForwardClassifier(hidden_layer_sizes=8, max_epochs=1).fit(longer, y)
     assert more.n_parameters_ > 1.9 * window.n_parameters_
-    same = SequenceClassifier(hidden_size=8, max_epochs=1).fit(longer, y)
+    same = SequenceClassifier(hidden_size=8, patch_size=1, max_epochs=1).fit(longer, y)
     assert same.n_parameters_ == recurrent.n_parameters_
 
 
