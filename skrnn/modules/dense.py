@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from skrnn.modules.dropout import Dropout
+from skrnn.modules.initialization import xavier_
 from skrnn.modules.products import Linear
 
 ACTIVATIONS = {
@@ -16,13 +19,51 @@ ACTIVATIONS = {
 }
 
 
+class JoinLinear(Linear):
+    """A layer over a vector and the static columns after it.
+
+    Both parts begin equally loud. With weights of one size, three columns beside hundreds of
+    units would hardly be heard, and what depends on both together not be learned.
+
+    Parameters
+    ----------
+    size : int
+        Size of the vector, columns included.
+    n_static : int
+        How many of it are static columns.
+    n_outputs : int
+        Size of the result.
+    """
+
+    def __init__(self, size: int, n_static: int, n_outputs: int):
+        super().__init__(size, n_outputs)
+        self.n_static = n_static
+
+    @torch.no_grad()
+    def initialize(self, generator: Generator) -> None:
+        """Draw weights as Glorot & Bengio (2010) do; those of the columns are larger."""
+        xavier_(self.weight, generator)
+        nn.init.zeros_(self.bias)
+        n_others = self.in_features - self.n_static
+        if n_others and self.n_static:
+            self.weight[:, n_others:] *= math.sqrt(n_others / self.n_static)
+
+
 def hidden_layers(
-    size: int, hidden_layer_sizes: tuple[int, ...], activation: str, dropout: float
+    size: int,
+    hidden_layer_sizes: tuple[int, ...],
+    activation: str,
+    dropout: float,
+    n_static: int = 0,
 ) -> tuple[nn.Sequential, int]:
-    """Return dense layers over ``size`` features, and the size of their output."""
+    """Return dense layers over ``size`` features, and the size of their output.
+
+    The last ``n_static`` features are static columns.
+    """
     layers: list[nn.Module] = []
     for units in hidden_layer_sizes:
-        layers += [Linear(size, units), ACTIVATIONS[activation](), Dropout(dropout)]
+        first = Linear(size, units) if layers else JoinLinear(size, n_static, units)
+        layers += [first, ACTIVATIONS[activation](), Dropout(dropout)]
         size = units
     return nn.Sequential(*layers), size
 

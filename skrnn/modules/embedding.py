@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 
 from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.initialization import embedding_scale, small_normal_
+from skrnn.modules.initialization import embedding_scale, indicators_, small_normal_
 from skrnn.modules.masking import length_mask
 from skrnn.modules.step_encoder import STEP_ENCODERS
 
@@ -381,10 +381,14 @@ class StaticInput(nn.Module):
         self.output_size = n_numbers + sum(dim for _, dim in sizes)
 
     def initialize(self, generator: Generator) -> None:
-        """Draw the categories' vectors."""
+        """Set the vectors of few categories to standardized indicators, and draw others."""
         for embedding in self.embeddings:
             weight = embedding.weight
-            small_normal_(weight, generator, scale=embedding_scale(weight.shape[1]))
+            n_ids, dim = weight.shape
+            if dim == n_ids - 1:
+                indicators_(weight)
+            else:
+                small_normal_(weight, generator, scale=embedding_scale(dim))
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, output_size)``."""

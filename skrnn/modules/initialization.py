@@ -100,6 +100,18 @@ def small_normal_(weight: Tensor, generator: Generator, scale: float) -> None:
     weight[0] = 0.0
 
 
+@torch.no_grad()
+def indicators_(weight: Tensor) -> None:
+    """Fill embeddings of n categories in n dimensions with standardized indicators.
+
+    Over the categories each dimension has mean 0 and mean square 1 - 1 / n; vectors drawn at
+    random may nearly coincide. The padding id has zeros, which is the mean.
+    """
+    n = weight.shape[1]
+    weight[0] = 0.0
+    weight[1:] = math.sqrt(n) * (torch.eye(n) - 1 / n)
+
+
 def embedding_scale(dim: int) -> float:
     """Return the deviation at which a vector's expected length is about 1."""
     return 1.0 / math.sqrt(dim)

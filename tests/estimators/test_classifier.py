@@ -268,6 +268,22 @@ def test_spelling_tells_unseen_words_apart(char_encoder):
 # --- learning ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_column_changes_what_a_word_means(seed, rng):
+    def draw(n):
+        words = [[f"w{i}" for i in row] for row in rng.integers(200, size=(n, 12))]
+        praises, mocks = rng.integers(2, size=(2, n))
+        for row, praise in zip(words, praises, strict=True):
+            row[rng.integers(12)] = "good" if praise else "bad"
+        sites = pd.Categorical(np.array(["daily", "satire"])[mocks])
+        return pd.DataFrame({"text": words, "site": sites}), praises ^ mocks
+
+    model = SequenceClassifier(
+        embedding_dim=16, char_encoder=None, max_epochs=4, lr=0.005, random_state=seed
+    )
+    assert model.fit(*draw(400)).score(*draw(400)) > 0.95
+
+
 def test_recurrence_learns_from_the_order_of_words_and_a_bag_does_not():
     X, y = make_sentences(700, random_state=0)
     train, test = slice(0, 400), slice(400, 700)

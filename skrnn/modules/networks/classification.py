@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from skrnn.modules.dense import JoinLinear
 from skrnn.modules.embedding import Inputs
 from skrnn.modules.networks.encoding import EncodingNetwork
 from skrnn.modules.pooling import POOLINGS
@@ -37,7 +38,8 @@ class SequenceNetwork(EncodingNetwork):
         self.join = None
         if self.static is not None:
             hidden_size = self.encoder.output_size
-            layer = Linear(size + self.static_size, hidden_size)
+            joined = size + self.static_size
+            layer = JoinLinear(joined, self.static_size, hidden_size)
             self.join, size = nn.Sequential(layer, nn.ReLU()), hidden_size
         self.head = Linear(size, n_outputs)
 

@@ -45,7 +45,9 @@ class FeedForwardNetwork(InputNetwork):
         super().__init__(input_layer, dropout, static)
         self.window = window
         size = window * self.input_layer.output_size + self.static_size
-        self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
+        self.hidden, size = hidden_layers(
+            size, hidden_layer_sizes, activation, dropout, self.static_size
+        )
         self.head = Linear(size, n_outputs)
 
     def forward(self, inputs: Inputs) -> Tensor:

@@ -281,7 +281,9 @@ class WindowLanguageModel(LanguageModel):
             static=static,
         )
         self.window = window
-        self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
+        self.hidden, _ = hidden_layers(
+            width, hidden_layer_sizes, activation, dropout, self.static_size
+        )
 
     def advance(
         self, inputs: Tensor, static: Tensor | None, state: State

@@ -30,6 +30,26 @@ def build(kind, config):
     return build_network(kind, config, torch.Generator().manual_seed(0)).eval()
 
 
+DENSE = {"window": 40, "hidden_layer_sizes": (100,), "activation": "relu"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("recurrent", recurrent(hidden_size=128, pooling="concat")),
+        (
+            "feed_forward",
+            {"input_layer": NUMERIC, "n_outputs": 2, "dropout": 0.0, **DENSE},
+        ),
+    ],
+)
+def test_few_columns_begin_as_loud_as_many_units(kind, config):
+    network = build(kind, config | {"static": {"n_numbers": 1, "n_categories": (2,)}})
+    layer = (network.join if kind == "recurrent" else network.hidden)[0]
+    units, columns = layer.weight.detach().split([layer.in_features - 3, 3], dim=1)
+    assert columns.square().sum() == pytest.approx(units.square().sum().item(), rel=0.2)
+
+
 def numeric(x, lengths=LENGTHS):
     return {"features": x, "lengths": lengths}
 
