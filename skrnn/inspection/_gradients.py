@@ -33,7 +33,8 @@ def gradient_norms(
     the loss, through all later steps. Of each sequence its own loss is taken, the sum over
     its targets, without weights, label smoothing and dropout. Where each step has a target
     (tagger, generator), the target of a step reaches its state directly, so the norm does
-    not vanish. Numbers are float64.
+    not vanish. Steps that are read as one (``patch_size_``) count as one. Numbers are
+    float64.
 
     Parameters
     ----------

@@ -36,7 +36,8 @@ def hidden_states(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.obje
         float32 arrays of shape (n_steps_i, n_units): ``hidden_size`` units, or twice as
         many, those of the backward direction last, where ``bidirectional``. A generator
         reads a begin before the first step, a tagger nothing of an empty sequence, other
-        estimators one unknown token.
+        estimators one unknown token. Steps that are read as one (``patch_size_``) have one
+        row.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def gate_values(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.object
     gates : ndarray of object of shape (n_sequences,)
         Dicts of float32 arrays of shape (n_steps_i, n_units), from 0 to 1. LSTM: "input",
         "forget" (1 keeps the cell's value) and "output". GRU: "reset" and "update" (1 keeps
-        the state). Other cells have none.
+        the state). Other cells have none. Steps that are read as one have one row.
 
     Raises
     ------
