@@ -53,11 +53,23 @@ OF_WHAT_WAS_LEARNED = {
 }
 
 
+@parametrize_with_checks(
+    BASELINES, expected_failed_checks=expected_to_fail, xfail_strict=False
+)
+def test_scikit_learn_accepts_the_baselines(estimator, check):
+    run(estimator, check)
+
+
 @pytest.mark.slow
 @parametrize_with_checks(
-    [*BASELINES, *RECURRENT], expected_failed_checks=expected_to_fail, xfail_strict=False
+    RECURRENT, expected_failed_checks=expected_to_fail, xfail_strict=False
 )
-def test_scikit_learn_accepts_the_defaults(estimator, check):
+def test_scikit_learn_accepts_recurrent_estimators(estimator, check):
+    run(estimator, check)
+
+
+def run(estimator, check):
+    """Run a check on default parameters, but for the passes of most."""
     estimator = clone(estimator)  # the checks share it
     repeats = "readonly_memmap" in check.keywords  # from other memory
     learned = check.func.__name__ in OF_WHAT_WAS_LEARNED
