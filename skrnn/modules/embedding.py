@@ -381,7 +381,7 @@ class StaticInput(nn.Module):
         self.output_size = n_numbers + sum(dim for _, dim in sizes)
 
     def initialize(self, generator: Generator) -> None:
-        """Set the vectors of few categories to standardized indicators, and draw others."""
+        """Set the vectors of few categories to centred indicators, and draw others."""
         for embedding in self.embeddings:
             weight = embedding.weight
             n_ids, dim = weight.shape

@@ -102,14 +102,14 @@ def small_normal_(weight: Tensor, generator: Generator, scale: float) -> None:
 
 @torch.no_grad()
 def indicators_(weight: Tensor) -> None:
-    """Fill embeddings of n categories in n dimensions with standardized indicators.
+    """Fill embeddings of n categories in n dimensions with centred indicators of length 1.
 
-    Over the categories each dimension has mean 0 and mean square 1 - 1 / n; vectors drawn at
-    random may nearly coincide. The padding id has zeros, which is the mean.
+    All are equally far from each other; vectors drawn at random may nearly coincide. The
+    padding id has zeros, which is their mean.
     """
     n = weight.shape[1]
     weight[0] = 0.0
-    weight[1:] = math.sqrt(n) * (torch.eye(n) - 1 / n)
+    weight[1:] = math.sqrt(n / max(1, n - 1)) * (torch.eye(n) - 1 / n)
 
 
 def embedding_scale(dim: int) -> float:

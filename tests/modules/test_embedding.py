@@ -285,17 +285,17 @@ def test_static_columns_are_numbers_beside_the_vectors_of_categories():
 
 
 @pytest.mark.parametrize("n", [2, 3, 32])
-def test_the_vectors_of_few_categories_are_standardized_and_equally_far(n):
+def test_the_vectors_of_few_categories_are_centred_and_equally_far(n):
     with torch.device("meta"):
         layer = StaticInput(n_numbers=0, n_categories=(n,))
     materialize(layer, torch.Generator().manual_seed(0))
     weight = layer.embeddings[0].weight.detach()
     assert (weight[0] == 0).all()
     torch.testing.assert_close(weight[1:].mean(dim=0), torch.zeros(n))
-    squares = weight[1:].square().mean(dim=0)
-    torch.testing.assert_close(squares, torch.full((n,), 1 - 1 / n))
+    torch.testing.assert_close(weight[1:].norm(dim=1), torch.ones(n))
     distances = torch.cdist(weight[1:], weight[1:])[~torch.eye(n, dtype=torch.bool)]
-    torch.testing.assert_close(distances, torch.full_like(distances, (2 * n) ** 0.5))
+    expected = (2 * n / (n - 1)) ** 0.5
+    torch.testing.assert_close(distances, torch.full_like(distances, expected))
 
 
 def image_input(n_features=15, first=2):
