@@ -50,8 +50,8 @@ from skrnn.data.vocabulary import Vocabulary
 N_CHANNELS = {1, 3, 4}
 #: What ``char_encoder="auto"`` means for words.
 AUTO_CHAR_ENCODER = "cnn"
-#: How many patches half of the sequences have at most under ``patch_size="auto"``, and how many
-#: numbers a patch.
+#: How many patches a usual sequence has under ``patch_size="auto"``, and how many values of
+#: features a patch has at most.
 AUTO_PATCHES, AUTO_PATCH_WIDTH = 50, 128
 #: The remedy for gaps in the steps of an estimator that does not learn from them.
 WITHOUT_GAPS = "Impute it before, for example with StepwiseTransformer(SimpleImputer())"
@@ -488,9 +488,8 @@ class Inputs:
         if has_tokens or self.step_encoder is not None:
             return 1
         n_features = X.fields[-1].steps.values.shape[1]
-        method: Any = "inverted_cdf"  # the one that knows weights
-        usual = np.quantile(X.steps.lengths, 0.5, weights=weight, method=method)
-        return max(1, min(round(usual / AUTO_PATCHES), AUTO_PATCH_WIDTH // n_features))
+        wanted = round(_median(X.steps.lengths, weight) / AUTO_PATCHES)
+        return max(1, min(wanted, AUTO_PATCH_WIDTH // n_features))
 
     def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
         """Return ids and features; unseen tokens have the vectors of ``embeddings``.
@@ -665,3 +664,14 @@ def _fill_empty(X: CheckedSequences, token: str) -> CheckedSequences:
         beside=tuple(field._replace(steps=filled(field.steps)) for field in X.beside),
         seconds=None if X.seconds is None else np.insert(X.seconds, places, 0.0),
     )
+
+
+def _median(lengths: NDArray[np.int64], weight: NDArray[np.float64] | None) -> int:
+    """Return the least length that half of the weight does not exceed.
+
+    A factor of all weights changes nothing, not even where two lengths tie.
+    """
+    order = np.argsort(lengths, kind="stable")
+    reached = np.cumsum(np.ones(len(lengths)) if weight is None else weight[order])
+    half = reached[-1] / 2 * (1 - 1e-9)
+    return int(lengths[order][np.searchsorted(reached, half)])

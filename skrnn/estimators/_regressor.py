@@ -52,7 +52,7 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
     _budget = Budget(updates=1000, lr=0.001)
     loss: str
     quantiles: Sequence[float]
-    patch_size: Any  # of each final class
+    patch_size: Any
 
     def fit(
         self,

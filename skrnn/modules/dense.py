@@ -22,8 +22,9 @@ ACTIVATIONS = {
 class JoinLinear(Linear):
     """A layer over a vector and the static columns after it.
 
-    Both parts begin equally loud. With weights of one size, three columns beside hundreds of
-    units would hardly be heard, and what depends on both together not be learned.
+    The weights of fewer columns begin larger: together they have the norm of the others. With
+    weights of one size, three columns beside hundreds of units would hardly be heard, and what
+    depends on both together not be learned.
 
     Parameters
     ----------
@@ -41,11 +42,11 @@ class JoinLinear(Linear):
 
     @torch.no_grad()
     def initialize(self, generator: Generator) -> None:
-        """Draw weights as Glorot & Bengio (2010) do; those of the columns are larger."""
+        """Draw weights as Glorot & Bengio (2010) do, and enlarge those of few columns."""
         xavier_(self.weight, generator)
         nn.init.zeros_(self.bias)
         n_others = self.in_features - self.n_static
-        if n_others and self.n_static:
+        if n_others > self.n_static > 0:
             self.weight[:, n_others:] *= math.sqrt(n_others / self.n_static)
 
 
@@ -62,8 +63,9 @@ def hidden_layers(
     """
     layers: list[nn.Module] = []
     for units in hidden_layer_sizes:
-        first = Linear(size, units) if layers else JoinLinear(size, n_static, units)
-        layers += [first, ACTIVATIONS[activation](), Dropout(dropout)]
+        layer = JoinLinear(size, n_static, units) if n_static else Linear(size, units)
+        n_static = 0
+        layers += [layer, ACTIVATIONS[activation](), Dropout(dropout)]
         size = units
     return nn.Sequential(*layers), size
 

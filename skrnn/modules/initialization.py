@@ -104,7 +104,7 @@ def small_normal_(weight: Tensor, generator: Generator, scale: float) -> None:
 def indicators_(weight: Tensor) -> None:
     """Fill embeddings of n categories in n dimensions with centred indicators of length 1.
 
-    All are equally far from each other; vectors drawn at random may nearly coincide. The
+    More than one are equally far from each other; vectors drawn at random may nearly coincide. The
     padding id has zeros, which is their mean.
     """
     n = weight.shape[1]

@@ -109,7 +109,7 @@ def of_lengths(rng, lengths):
     ("lengths", "size"),
     [
         ([9, 74, 300] * 8, 1),  # 1.48 times 50
-        ([9, 76, 300] * 8, 2),
+        ([9, 75, 300] * 8, 2),
         ([150] * 24, 3),
         ([20] * 4 + [20_000], 1),  # one long sequence decides nothing
         ([20] * 39 + [20_000], 1),
@@ -152,6 +152,9 @@ def test_weights_count_in_the_choice_as_copies_would(rng):
         return SequenceClassifier(**SMALL).fit(X, y, sample_weight=weight).patch_size_
 
     assert chosen(X, y) == chosen(X, y, [1] * 6 + [0] * 4) == 1
+    tied = [*short, *short[:1], *long, *long[:3]]
+    for size in (0.1, 1.0, 1e100):
+        assert chosen(tied, [0, 1] * 7, [size] * 14) == 1
     assert chosen(X, y, [1] * 6 + [2] * 4) == chosen([*X, *long], [*y, *y[6:]]) == 8
 
 

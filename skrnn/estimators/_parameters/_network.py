@@ -199,9 +199,9 @@ class AutoPatchParameters:
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
         f"""{PATCHES} Not for tokens, nor for a number for each step. "auto": so many that
-        half of the training sequences have at most about {AUTO_PATCHES} patches, but no
-        patch more than {AUTO_PATCH_WIDTH} numbers; 1 where most are shorter, and where
-        patches are not for the data. The choice is ``patch_size_``.""",
+        a training sequence of the median length has about {AUTO_PATCHES} patches, but no
+        patch more than {AUTO_PATCH_WIDTH} values; 1 where that is no more than one step, and
+        where patches are not for the data. The choice is ``patch_size_``.""",
         kind='int or "auto"',
         architecture=True,
     )

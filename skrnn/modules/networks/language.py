@@ -281,9 +281,7 @@ class WindowLanguageModel(LanguageModel):
             static=static,
         )
         self.window = window
-        self.hidden, _ = hidden_layers(
-            width, hidden_layer_sizes, activation, dropout, self.static_size
-        )
+        self.hidden, _ = hidden_layers(width, hidden_layer_sizes, activation, dropout)
 
     def advance(
         self, inputs: Tensor, static: Tensor | None, state: State

@@ -74,9 +74,7 @@ class WindowTaggingNetwork(InputNetwork):
         super().__init__(input_layer, dropout, static)
         self.context = context
         size = (2 * context + 1) * self.input_layer.output_size + self.static_size
-        self.hidden, size = hidden_layers(
-            size, hidden_layer_sizes, activation, dropout, self.static_size
-        )
+        self.hidden, size = hidden_layers(size, hidden_layer_sizes, activation, dropout)
         self.head = Linear(size, n_outputs)
         self.crf = ConditionalRandomField(n_outputs) if crf else None
 
