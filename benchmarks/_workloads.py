@@ -65,12 +65,16 @@ def predict_single(model, X):
 def workloads(scale):
     """Return the name, estimator, X, y and prediction of each workload."""
     X, y, tags, series, sums, texts = make_data()
-    # "auto" stands for other batches in some revisions; updates should be as many
+    # "auto" stands for other batches in some revisions, and some have no patches; updates and
+    # steps should be as many
     epochs = {
         "max_epochs": 3 if scale == "full" else 1,
         "batch_size": 32,
         "random_state": 0,
     }
+    by_step = (
+        {"patch_size": 1} if "patch_size" in SequenceRegressor().get_params() else {}
+    )
     reverse = [x[::-1] for x in X[:600]]
     one = epochs | {"max_epochs": 1}
     n_pairs = 1280 if scale == "full" else 640
@@ -87,7 +91,13 @@ def workloads(scale):
             y,
             predict_all,
         ),
-        ("regressor, LSTM", SequenceRegressor(**epochs), series, sums, predict_all),
+        (
+            "regressor, LSTM",
+            SequenceRegressor(**epochs, **by_step),
+            series,
+            sums,
+            predict_all,
+        ),
         ("tagger, CRF", SequenceTagger(**epochs), X, tags, predict_all),
         (
             "seq2seq, 128 units",
