@@ -41,5 +41,5 @@ def test_fits_and_predictions_leave_no_objects(program):
 @pytest.mark.filterwarnings("ignore")
 def test_what_stays_of_a_call_is_found(program):
     kept = []
-    _, n_objects = program("leaks").measure(lambda i: kept.append([i]), 100, 1)
-    assert n_objects >= 90
+    _, n_objects = program("leaks").measure(lambda i: kept.append([i]), 1000, 1)
+    assert n_objects >= 900  # what earlier tests left may go meanwhile
