@@ -287,15 +287,18 @@ class FeatureCodec:
         n_patches = -(-lengths // size)
         offsets = offsets_of(n_patches)
         width = steps.values.shape[1]
-        values = np.zeros((int(offsets[-1]) * size, width), np.float32)
-        moved = np.repeat(offsets[:-1] * size - steps.offsets[:-1], lengths)
-        values[np.arange(len(steps.values)) + moved] = steps.values
-        patches = values.reshape(int(offsets[-1]), size * width)
+        patches = np.zeros((offsets[-1], size * width + self.marks_padding), np.float32)
+        by_step = np.lib.stride_tricks.as_strided(  # a view without the last feature
+            patches, (len(patches), size, width), (patches.strides[0], 4 * width, 4)
+        )
+        for rows, block in blocks_of(steps):
+            first = offsets[rows] * size - block.offsets[:-1]
+            place = np.arange(len(block.values)) + np.repeat(first, block.lengths)
+            by_step[place // size, place % size] = block.values
         if self.marks_padding:
-            padding = np.zeros((len(patches), 1), np.float32)
             some = lengths > 0
-            padding[offsets[1:][some] - 1, 0] = (n_patches * size - lengths)[some] / size
-            patches = np.hstack([patches, padding])
+            padding = (n_patches * size - lengths)[some] / size
+            patches[offsets[1:][some] - 1, -1] = padding
         return EncodedSequences(RaggedArray(patches, offsets))
 
     def layer_state(self, embeddings: Any = None) -> dict[str, NDArray]:
