@@ -171,17 +171,23 @@ def _write_arrow(path, n_steps, seed):
 def multiples(quick, seeds):
     """Measure the peak of a fit and a prediction as a multiple of the data."""
     rows, goals = [], []
-    for name, n_sequences, n_steps in (("short", 200_000, 10), ("long", 2_000, 2_000)):
+    for name, n_sequences, n_steps, patch_size in (
+        ("short", 200_000, 10, 1),
+        ("long", 2_000, 2_000, 1),
+        ("long patched", 2_000, 2_000, 32),  # by default
+    ):
         n_sequences //= 20 if quick else 1
         progress(f"peak memory at {n_sequences:,} {name} sequences")
         found = run_in_child(
-            "benchmarks.scaling", "--multiple", n_sequences, n_steps, seeds[0]
+            *("benchmarks.scaling", "--multiple", n_sequences, n_steps),
+            *(patch_size, seeds[0]),
         )
         data = found["data"]
         by_part = {part: found[part] / data for part in ("fit", "predict")}
         rows.append(
             (
-                f"{n_sequences:,} of {n_steps // 2} to {3 * n_steps // 2} steps",
+                f"{n_sequences:,} of {n_steps // 2} to {3 * n_steps // 2} steps"
+                + (f", {patch_size} read as one" if patch_size > 1 else ""),
                 f"{data / MIB:,.0f}",
                 *(f"{multiple:.1f}" for multiple in by_part.values()),
             )
@@ -200,11 +206,11 @@ def multiples(quick, seeds):
     return goals
 
 
-def measure_multiple(n_sequences, n_steps, seed):
+def measure_multiple(n_sequences, n_steps, patch_size, seed):
     """Return the bytes of X, and the rise of memory in a fit and a prediction."""
     rng = np.random.default_rng(seed)
-    small = {"hidden_size": 4, "patch_size": 1, "max_epochs": 1, "batch_size": 256}
-    small["random_state"] = 0
+    small = {"hidden_size": 4, "patch_size": patch_size, "max_epochs": 1}
+    small |= {"batch_size": 256, "random_state": 0}
     model = SequenceClassifier(**small, bidirectional=False, early_stopping=False)
     model.fit(rng.normal(size=(20, 5, 4)), np.arange(20) % 2)
     lengths = rng.integers(n_steps // 2, 3 * n_steps // 2 + 1, size=n_sequences)
