@@ -562,6 +562,43 @@ def test_blocks_do_not_change_the_normalisation(norm, monkeypatch, series, rng):
     np.testing.assert_array_equal(found.steps.values, expected.steps.values)
 
 
+def joined_by_a_loop(steps, size):
+    """Return the patches of each sequence, with the share of padding where there is any."""
+    rows = []
+    for x in steps:
+        n_missing = -len(x) % size
+        patches = np.pad(x, ((0, n_missing), (0, 0))).reshape(-1, size * x.shape[1])
+        share = np.zeros((len(patches), 1))
+        share[-1:] = n_missing / size
+        rows.append(np.hstack([patches, share]))
+    return np.concatenate(rows)
+
+
+@pytest.mark.parametrize("block", [5, 1 << 20])
+def test_blocks_do_not_change_patches(block, monkeypatch, rng):
+    monkeypatch.setattr("skrnn.data.codecs.BLOCK", block)
+    lengths = [4, 1, 7, 12, 3]
+    values = rng.normal(size=(sum(lengths), 2)).astype(np.float32)
+    steps = RaggedArray.from_lengths(values, lengths)
+    codec = FeatureCodec(None, patch_size=3).fit(steps)
+    found = codec.join_patches(codec.encode(steps)).steps
+    assert found.lengths.tolist() == [2, 1, 3, 4, 1]
+    np.testing.assert_allclose(found.values, joined_by_a_loop(steps, 3), rtol=1e-6)
+
+
+def test_patches_take_little_more_memory_than_the_result(rng):
+    values = rng.normal(size=(4_000_000, 1)).astype(np.float32)
+    steps = RaggedArray.from_lengths(values, [999] * 4004 + [4])
+    codec = FeatureCodec(None, patch_size=20).fit(steps)
+    encoded = codec.encode(steps)
+    tracemalloc.start()
+    try:
+        result = codec.join_patches(encoded).steps.values.nbytes
+        assert tracemalloc.get_traced_memory()[1] < 1.6 * result
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("norm", ["last", "standard"])
 def test_normalisation_takes_little_more_memory_than_the_result(norm, rng):
     steps = RaggedArray.from_lengths(rng.normal(size=(4_000_000, 1)), [1000] * 4000)
