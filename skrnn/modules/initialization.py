@@ -104,8 +104,8 @@ def small_normal_(weight: Tensor, generator: Generator, scale: float) -> None:
 def indicators_(weight: Tensor) -> None:
     """Fill embeddings of n categories in n dimensions with centred indicators of length 1.
 
-    More than one are equally far from each other; vectors drawn at random may nearly coincide. The
-    padding id has zeros, which is their mean.
+    More than one are equally far from each other; vectors drawn at random may nearly
+    coincide. The padding id has zeros, which is their mean.
     """
     n = weight.shape[1]
     weight[0] = 0.0

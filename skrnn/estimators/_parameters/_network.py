@@ -16,9 +16,10 @@ from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.step_encoder import STEP_ENCODERS
 
+#: What ``patch_size`` is in every estimator.
 PATCHES = """Numeric steps that are read as one, their values side by side; the last patch of
         a sequence is filled with zeros, and marked. Shortens long signals by that factor,
-        and makes training as much faster."""
+        and makes training as much faster. Not for tokens, nor for a number for each step."""
 #: What ``dropout="auto"`` means for few data, and from how many training steps, for each of
 #: ``num_layers * hidden_size**2``, it is 0.
 AUTO_DROPOUT, MIN_STEPS_PER_SQUARED_UNIT = 0.3, 50
@@ -183,7 +184,7 @@ class PatchParameters:
     patch_size: int = parameter(
         1,
         [POSITIVE_INT],
-        f"""{PATCHES} Not for tokens, nor for a number for each step.""",
+        PATCHES,
         kind="int",
         architecture=True,
     )
@@ -198,7 +199,7 @@ class AutoPatchParameters:
     patch_size: int | str = parameter(
         "auto",
         [POSITIVE_INT, OneOf(("auto",))],
-        f"""{PATCHES} Not for tokens, nor for a number for each step. "auto": so many that
+        f"""{PATCHES} "auto": so many that
         a training sequence of the median length has about {AUTO_PATCHES} patches, but no
         patch more than {AUTO_PATCH_WIDTH} values; 1 where that is no more than one step, and
         where patches are not for the data. The choice is ``patch_size_``.""",
