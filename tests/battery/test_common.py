@@ -43,8 +43,8 @@ def expected_to_fail(estimator: object) -> dict[str, str]:
     }
 
 
-#: Checks of what was learned: they train as long as the defaults say. The others compare
-#: containers, shapes and messages, for which a few epochs do.
+#: Checks of what was learned. The others compare containers, shapes and messages, for which a
+#: few epochs do.
 OF_WHAT_WAS_LEARNED = {
     "check_class_weight_classifiers",
     "check_classifiers_classes",
@@ -69,13 +69,15 @@ def test_scikit_learn_accepts_recurrent_estimators(estimator, check):
 
 
 def run(estimator, check):
-    """Run a check on default parameters, but for the passes of most."""
+    """Run a check on default parameters, but for the passes."""
     estimator = clone(estimator)  # the checks share it
     repeats = "readonly_memmap" in check.keywords  # from other memory
     learned = check.func.__name__ in OF_WHAT_WAS_LEARNED
-    if repeats and learned and is_regressor(estimator):
+    if learned and is_regressor(estimator):
         estimator.set_params(max_epochs=50, lr=0.01)
-    elif repeats or not learned:
+    elif learned and not repeats:
+        estimator.set_params(max_epochs=40)
+    else:
         estimator.set_params(max_epochs=5)
     check(estimator)
 

@@ -195,16 +195,10 @@ def test_class_weights_raise_the_recall_of_a_rare_class(make_classifier, class_w
 
 @pytest.mark.parametrize(
     ("optimizer", "lr"),
-    [
-        ("adam", 0.05),
-        ("adamw", 0.05),
-        ("sgd", 0.5),
-        ("rmsprop", 0.05),
-        (torch.optim.NAdam, 0.05),
-    ],
+    [("adamw", 0.05), ("sgd", 0.5)],  # all of them: battery/test_callbacks.py
 )
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant", "plateau"])
-def test_every_optimizer_and_schedule_lowers_the_loss(optimizer, lr, schedule):
+def test_every_schedule_lowers_the_loss(optimizer, lr, schedule):
     X, y = make_delayed_recall(40, min_steps=1, max_steps=4, random_state=0)
     model = SequenceClassifier(
         hidden_size=6,

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skrnn import (
     FeedForwardClassifier,
@@ -123,8 +124,8 @@ def words(n, n_classes=2):
         (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
         (SequenceClassifier, tokens, 600, (32, 12, 0.006)),
         (SequenceClassifier, words, 600, (32, 6, 0.006)),
-        (SequenceClassifier, numbers, 600, (32, 100, 0.003)),
-        (FeedForwardClassifier, numbers, 600, (32, 100, 0.003)),
+        (SequenceClassifier, numbers, 40, (32, 100, 0.003)),
+        (FeedForwardClassifier, numbers, 40, (32, 100, 0.003)),
         (SequenceRegressor, numbers, 600, (32, 105, 0.001)),
     ],
 )
@@ -172,8 +173,9 @@ def test_wrong_labels_of_small_data_are_not_learned_by_heart():
 
     X, y = draw(1000)
     noisy = np.where(rng.random(1000) < 0.2, (y + 1) % 3, y)
-    short = SequenceClassifier(random_state=0).fit(X, noisy)
-    long = SequenceClassifier(max_epochs=25, random_state=0).fit(X, noisy)
+    model = SequenceClassifier(hidden_size=32, random_state=0)
+    short = clone(model).fit(X, noisy)
+    long = clone(model).set_params(max_epochs=16).fit(X, noisy)
     test = draw(600)
     assert short.score(*test) > 0.85
     assert short.score(*test) > long.score(*test) + 0.05
