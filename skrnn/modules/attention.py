@@ -42,6 +42,33 @@ class Attention(nn.Module):
         raise NotImplementedError
 
 
+class ScaledDotAttention(Attention):
+    """Scores by the scalar product of a projected query and a projected memory step.
+
+    It learns to align in fewer updates than ``GeneralAttention``
+    (``python -m benchmarks.defaults --parts translations``).
+
+    References
+    ----------
+    Vaswani, Shazeer, Parmar, et al. (2017). Attention is all you need. NIPS, section 3.2.1
+    (with one head, and the encoder's own outputs as values).
+    """
+
+    def __init__(self, query_size: int, memory_size: int):
+        super().__init__(query_size, memory_size)
+        self.of_memory = Linear(memory_size, query_size)
+        self.of_query = Linear(query_size, query_size)
+        self.scale = query_size**-0.5
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Return ``(B, T, query_size)`` of memory ``(B, T, memory_size)``, scaled."""
+        return self.of_memory(memory) * self.scale
+
+    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return ``(B, U, T)`` for queries ``(B, U, query_size)``."""
+        return torch.bmm(self.of_query(queries), keys.transpose(1, 2))
+
+
 class GeneralAttention(Attention):
     """Scores by a bilinear form, one matrix product for all steps.
 
@@ -102,6 +129,7 @@ class AdditiveAttention(Attention):
 
 
 ATTENTIONS: dict[str, type[Attention]] = {
+    "scaled_dot": ScaledDotAttention,
     "general": GeneralAttention,
     "additive": AdditiveAttention,
 }

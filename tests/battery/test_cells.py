@@ -8,6 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
+from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 from skrnn.modules.recurrent.cells import Cell
@@ -90,7 +91,7 @@ def test_every_cell_works_with_poolings(make_pooled, X, y, cell, pooling):
 
 
 @pytest.mark.parametrize("cell", list(CELLS))
-@pytest.mark.parametrize("attention", ["general", "additive", None])
+@pytest.mark.parametrize("attention", [*ATTENTIONS, None])
 def test_every_cell_works_with_every_attention(make_attentive, words, y, cell, attention):
     check_cell(make_attentive, words, y, cell=cell, attention=attention)
 

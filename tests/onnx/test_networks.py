@@ -13,6 +13,7 @@ from skrnn import (
     SequenceTagger,
 )
 from skrnn.metrics import token_error_rate
+from skrnn.modules.attention import ATTENTIONS
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent import CELLS
 
@@ -354,7 +355,7 @@ TARGETS = ["x y z", "z", "y y", "x z x z"]
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-@pytest.mark.parametrize("attention", [None, "general", "additive"])
+@pytest.mark.parametrize("attention", [None, *ATTENTIONS])
 @pytest.mark.parametrize("cell", CELLS)
 def test_targets(exported, shaken, texts, new_texts, cell, attention, num_layers):
     y = [TARGETS[len(text) % 4] for text in texts]
