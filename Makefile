@@ -100,8 +100,8 @@ smoke: dist ## try the wheel alone at the oldest releases, then run the tests of
 	$(SMOKE_PIP) -c constraints.txt torch
 	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
 	cd .smoke && $(ONE_THREAD) bin/python ../tests/smoke.py
-	$(SMOKE_PIP) -c constraints-oldest.txt pytest pytest-xdist hypothesis polars pyarrow
-	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not slow' \
+	$(SMOKE_PIP) -c constraints-oldest.txt pytest hypothesis polars pyarrow
+	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -m 'not slow' \
 		-W ignore::DeprecationWarning --ignore=../tests/data/test_schemes.py ../tests/data \
 		../tests/battery/test_old_files.py $(PYTEST_ARGS)
 
@@ -116,7 +116,7 @@ format: $(VENV)/.stamp-dev ## format the code and apply the safe fixes
 	$(BIN)/ruff format
 
 docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warnings as errors
-	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -j 2 -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page
