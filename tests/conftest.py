@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Read when scipy is first imported; without it scikit-learn skips its array API check.
@@ -22,6 +23,12 @@ collect_ignore = ["smoke.py", "soak"]
 # The networks of the tests are small: a second thread would only get in the way of the
 # other workers.
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish(session):
+    """Spare the garbage collector the many thousand tests, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
