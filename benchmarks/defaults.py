@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_validate
 
 from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.metrics import bleu_score, exact_match_score
+from skrnn.modules.attention import ATTENTIONS
 
 from ._data import (
     load_clinc150,
@@ -26,6 +27,7 @@ from ._report import (
     run_program,
     timed_call,
 )
+from .quality_seq2seq import draw_dates
 
 #: One change at a time from the defaults.
 CHANGES = (
@@ -67,6 +69,17 @@ SENTENCES = WORDS | {
     "target_tokenizer": "bpe",
     "max_vocabulary": 2000,
     "target_max_vocabulary": 2000,
+}
+DATES = {
+    "tokenizer": "char",
+    "target_tokenizer": "char",
+    "hidden_size": 64,
+    "embedding_dim": 32,
+    "dropout": 0.1,
+    "label_smoothing": 0.0,
+    "batch_size": 32,
+    "lr": 0.01,
+    "max_epochs": 6,
 }
 HEADER = ("changed", "validation accuracy", "fit (s)")
 
@@ -120,6 +133,41 @@ def translations(quick, seeds):
     import_peer("sacrebleu.metrics", "sacrebleu")
     splits = load_tatoeba(every_pair=True)
     _translate("Tatoeba", splits, SENTENCES, bleu_score, quick, seeds)
+    return []
+
+
+def attentions(quick, seeds):
+    """Pairs: few dates in ten languages and their ISO form, by which attentions align soon."""
+    n_train, n_valid = (200, 50) if quick else (4_000, 1_000)
+    rows = []
+    for attention in (*ATTENTIONS, None):
+        progress(f"dates: attention={attention!r}")
+        scores, seconds = [], []
+        for seed in seeds:
+            X, y = draw_dates(n_train + n_valid, seed)
+            found, elapsed = fit_over_seeds(
+                lambda seed, attention=attention: Seq2SeqTransformer(
+                    attention=attention, **DATES, random_state=seed
+                ),
+                (X[:n_train], y[:n_train]),
+                (X[n_train:], y[n_train:]),
+                [seed],
+                exact_match_score,
+            )
+            scores += found
+            seconds += elapsed
+        mean = statistics.fmean(scores)
+        each = " ".join(f"{score:.3f}" for score in scores)
+        rows.append(
+            [repr(attention), f"{mean:.4f}", each, f"{statistics.fmean(seconds):.0f}"]
+        )
+    print_table(
+        f"Dates in words → ISO, {n_train:,} to train: exact match of {n_valid:,} others",
+        ("attention", "mean", "by seed", "fit (s)"),
+        rows,
+        f"From {_described(DATES)}; seeds {', '.join(map(str, seeds))}, which draw the dates, "
+        "too.",
+    )
     return []
 
 
@@ -179,7 +227,7 @@ def _table(name, splits, changes, quick, seeds, **always):
     )
 
 
-PARTS = (clinc150, names, japanese_vowels, pronunciations, translations)
+PARTS = (clinc150, names, japanese_vowels, pronunciations, translations, attentions)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)

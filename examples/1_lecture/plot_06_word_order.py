@@ -33,10 +33,10 @@ models = {
         CountVectorizer(ngram_range=(1, 2)), LogisticRegression(max_iter=1000)
     ),
     "feed-forward\nnetwork": FeedForwardClassifier(
-        lr=0.02, max_epochs=15, random_state=0
+        dropout=0.1, lr=0.02, max_epochs=10, random_state=0
     ),
     "recurrent\nnetwork": SequenceClassifier(
-        hidden_size=32, lr=0.02, max_epochs=15, random_state=0
+        hidden_size=32, dropout=0.1, lr=0.02, max_epochs=10, random_state=0
     ),
 }
 

@@ -20,13 +20,15 @@ from skrnn import FeedForwardClassifier, SequenceClassifier
 from skrnn.datasets import make_sentences
 from skrnn.model_selection import compare_estimators
 
-X, y = make_sentences(500, random_state=0)
+X, y = make_sentences(400, random_state=0)
 sentences = compare_estimators(
     {
         "recurrent": SequenceClassifier(
-            hidden_size=32, lr=0.02, max_epochs=11, random_state=0
+            hidden_size=32, dropout=0.1, lr=0.02, max_epochs=10, random_state=0
         ),
-        "feed-forward": FeedForwardClassifier(lr=0.02, max_epochs=11, random_state=0),
+        "feed-forward": FeedForwardClassifier(
+            hidden_layer_sizes=(32,), dropout=0.1, lr=0.02, max_epochs=10, random_state=0
+        ),
         "TF-IDF": make_pipeline(
             TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()
         ),
@@ -46,9 +48,9 @@ X, y = load_japanese_vowels(subset="train", return_X_y=True)
 vowels = compare_estimators(
     {
         "recurrent": SequenceClassifier(
-            hidden_size=48, lr=0.01, max_epochs=15, random_state=0
+            hidden_size=32, lr=0.02, max_epochs=10, random_state=0
         ),
-        "feed-forward": FeedForwardClassifier(lr=0.01, max_epochs=15, random_state=0),
+        "feed-forward": FeedForwardClassifier(lr=0.02, max_epochs=10, random_state=0),
     },
     X,
     y,
@@ -66,9 +68,9 @@ X, y = load_iris(return_X_y=True)
 flowers = compare_estimators(
     {
         "recurrent": SequenceClassifier(
-            hidden_size=32, lr=0.005, max_epochs=40, random_state=0
+            hidden_size=32, lr=0.01, max_epochs=20, random_state=0
         ),
-        "feed-forward": FeedForwardClassifier(lr=0.005, max_epochs=40, random_state=0),
+        "feed-forward": FeedForwardClassifier(lr=0.01, max_epochs=20, random_state=0),
         "linear": LogisticRegression(max_iter=1000),
     },
     X,

@@ -25,7 +25,7 @@ import numpy as np
 
 from skrnn import SequenceClassifier
 
-LENGTHS = [20, 40, 80]
+LENGTHS = [15, 30, 60]
 CELLS = ["lstm", "gru", "rnn_tanh", "rnn_relu"]
 
 
@@ -44,8 +44,8 @@ def accuracy(cell, n_steps):
         pooling="last",
         embedding_dim=16,
         dropout=0.0,
-        lr=0.01,
-        max_epochs=30,
+        lr=0.015,
+        max_epochs=22,
         random_state=0,
     )
     return model.fit(X, y).score(X_test, y_test)

@@ -49,10 +49,15 @@ for text in texts[:3]:
 
 models = {
     "recurrent": SequenceGenerator(
-        hidden_size=64, embedding_dim=8, dropout=0, max_epochs=25, lr=0.01, random_state=0
+        hidden_size=64,
+        embedding_dim=8,
+        dropout=0,
+        max_epochs=15,
+        lr=0.015,
+        random_state=0,
     ),
     "window of 4": FeedForwardGenerator(
-        window=4, embedding_dim=8, dropout=0, max_epochs=25, lr=0.01, random_state=0
+        window=4, embedding_dim=8, dropout=0, max_epochs=15, lr=0.015, random_state=0
     ),
 }
 samples = {}

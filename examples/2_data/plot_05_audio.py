@@ -125,7 +125,7 @@ plt.show()
 # the longest recording at once, each with weights of its own.
 
 models = {
-    "recurrent": SequenceClassifier(lr=0.006, max_epochs=8, random_state=0),
+    "recurrent": SequenceClassifier(lr=0.01, max_epochs=5, random_state=0),
     "feed-forward": FeedForwardClassifier(max_epochs=12, random_state=0),
 }
 for name, classifier in models.items():

@@ -12,8 +12,9 @@ wherever it is; no single frame has a direction.
 # than the training videos.
 from skrnn.datasets import make_moving_digits
 
-training = {"min_steps": 6, "max_steps": 10, "random_state": 0}
-test = {"min_steps": 6, "max_steps": 10, "subset": "test", "random_state": 1}
+videos = {"size": 14, "min_steps": 6, "max_steps": 10}
+training = {"random_state": 0, **videos}
+test = {"subset": "test", "random_state": 1, **videos}
 X_train, digit_train = make_moving_digits(1000, **training)
 X_test, digit_test = make_moving_digits(500, **test)
 print([frames.shape for frames in X_train[:3]])
@@ -40,7 +41,7 @@ for step, axis in enumerate(grid[0]):
 plt.show()
 
 # %%
-# Three models have about as many parameters. The first two read a frame as 256 numbers: the
+# Three models have about as many parameters. The first two read a frame as 196 numbers: the
 # feed-forward network those of the last 10 frames at once, the recurrent one frame after frame. The
 # third reads each frame by a small convolutional network, ``step_encoder="cnn"``, which is trained
 # with the recurrent network. The direction is the one from the first frame to the second.
@@ -58,7 +59,7 @@ _, direction_train = make_moving_digits(1000, target="direction", **training)
 _, direction_test = make_moving_digits(500, target="direction", **test)
 table = pd.DataFrame(index=models, columns=["parameters", "digit", "direction"])
 for name, model in models.items():
-    model.set_params(lr=0.006, max_epochs=10, random_state=0)
+    model.set_params(lr=0.008, max_epochs=7, random_state=0)
     model.fit(X_train, direction_train)
     table.loc[name, "direction"] = model.score(X_test, direction_test)
     model.fit(X_train, digit_train)
@@ -101,8 +102,8 @@ tagger = SequenceTagger(
     hidden_size=64,
     crf=False,
     dropout=0.1,
-    lr=0.006,
-    max_epochs=7,
+    lr=0.008,
+    max_epochs=4,
     random_state=0,
 )
 tagger.fit(X_train, steps_train)

@@ -24,7 +24,7 @@ from skrnn.onnx import load, to_onnx
 
 X, y = load_japanese_vowels(subset="train", return_X_y=True)
 X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
-model = SequenceClassifier(max_epochs=20, random_state=0).fit(X, y)
+model = SequenceClassifier(max_epochs=12, random_state=0).fit(X, y)
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name, "speakers.joblib")
@@ -85,7 +85,7 @@ milliseconds = {name: [] for name in answering}
 for size in sizes:
     for name, answerer in answering.items():
         times = []
-        for start in range(30):
+        for start in range(15):
             batch = [X_test[(start + i) % len(X_test)] for i in range(size)]
             begin = time.perf_counter()
             answerer.predict_proba(batch)

@@ -813,15 +813,15 @@ def test_it_learns_to_reverse_and_attention_helps():
     X, y = reversals(1200, seed=0)
     X_test, y_test = reversals(200, seed=1)
     score = {}
-    for attention in ("scaled_dot", None):
+    for attention in ("dot", None):
         model = make_char(
             hidden_size=24, attention=attention, max_epochs=10, batch_size=32, lr=0.015
         ).fit(X, y)
         score[attention] = exact_match_score(
             list(map(list, y_test)), list(map(list, model.transform(X_test)))
         )
-    assert score["scaled_dot"] >= 0.95
-    assert score[None] < score["scaled_dot"] - 0.05
+    assert score["dot"] >= 0.95
+    assert score[None] < score["dot"] - 0.05
     assert score[None] > 0.05  # more than those of one letter
 
 
