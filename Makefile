@@ -116,7 +116,7 @@ format: $(VENV)/.stamp-dev ## format the code and apply the safe fixes
 	$(BIN)/ruff format
 
 docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warnings as errors
-	$(ONE_THREAD) $(BIN)/python -m sphinx -j 2 -W --keep-going -b html docs docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -j $(WORKERS) -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page

@@ -44,7 +44,7 @@ LOCALES = [
 ]
 FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2100, 12, 31)
 MAX_DIGITS = 12
-#: Not chosen anew since the default attention is another one.
+#: The settings below were chosen with this attention, the former default.
 GENERAL = {"attention": "general"}
 #: For dates and digits.
 SETTINGS = GENERAL | {

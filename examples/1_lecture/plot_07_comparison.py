@@ -50,7 +50,9 @@ vowels = compare_estimators(
         "recurrent": SequenceClassifier(
             hidden_size=32, lr=0.02, max_epochs=10, random_state=0
         ),
-        "feed-forward": FeedForwardClassifier(lr=0.02, max_epochs=10, random_state=0),
+        "feed-forward": FeedForwardClassifier(
+            hidden_layer_sizes=(32,), lr=0.02, max_epochs=10, random_state=0
+        ),
     },
     X,
     y,

@@ -43,7 +43,7 @@ class Attention(nn.Module):
 
 
 class DotAttention(Attention):
-    """Scores by the scalar product of a query and a tanh layer of the memory.
+    """Scores by the scalar product of a query and a key, a tanh layer of a memory step.
 
     Aligns in fewer updates than ``GeneralAttention`` and costs as little
     (``python -m benchmarks.defaults --parts attentions translations``).
@@ -51,7 +51,9 @@ class DotAttention(Attention):
     References
     ----------
     Luong, Pham, Manning (2015). Effective approaches to attention-based neural machine
-    translation. EMNLP, section 3.1 ("dot", which needs outputs of one size).
+    translation. EMNLP, section 3.1 ("dot", of the memory itself).
+    Yang, Yang, Dyer, He, Smola, Hovy (2016). Hierarchical attention networks for document
+    classification. NAACL, section 2.2 (such keys; the query is learned there).
     """
 
     def __init__(self, query_size: int, memory_size: int):

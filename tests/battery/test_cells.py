@@ -96,7 +96,7 @@ def test_every_cell_works_with_every_attention(make_attentive, words, y, cell, a
     check_cell(make_attentive, words, y, cell=cell, attention=attention)
 
 
-@pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (2, True)])
 def test_a_cell_added_at_run_time_works_in_every_estimator(
     make_recurrent, X, y, minimal_gru, num_layers, bidirectional
 ):

@@ -69,7 +69,7 @@ def test_scikit_learn_accepts_recurrent_estimators(estimator, check):
 
 
 def run(estimator, check):
-    """Run a check on default parameters, but for the passes."""
+    """Run a check on default parameters, but for passes and a regressor's rate."""
     estimator = clone(estimator)  # the checks share it
     repeats = "readonly_memmap" in check.keywords  # from other memory
     learned = check.func.__name__ in OF_WHAT_WAS_LEARNED

@@ -124,7 +124,7 @@ def words(n, n_classes=2):
         (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
         (SequenceClassifier, tokens, 600, (32, 12, 0.006)),
         (SequenceClassifier, words, 600, (32, 6, 0.006)),
-        (SequenceClassifier, numbers, 40, (32, 100, 0.003)),
+        (SequenceClassifier, numbers, 600, (32, 100, 0.003)),
         (FeedForwardClassifier, numbers, 40, (32, 100, 0.003)),
         (SequenceRegressor, numbers, 600, (32, 105, 0.001)),
     ],

@@ -114,14 +114,21 @@ MODELS = {
         "predict_proba",
     ),
     "seq2seq_words": lambda: (
-        Seq2SeqTransformer(**RNN, **TOKENS).fit(WORDS, tags_of(WORDS)),
+        Seq2SeqTransformer(attention="general", **RNN, **TOKENS).fit(
+            WORDS, tags_of(WORDS)
+        ),
         NEW_WORDS,
         "predict",
     ),
     "seq2seq_two_layers": lambda: (
-        Seq2SeqTransformer(**LONGER, **TOKENS).fit(
+        Seq2SeqTransformer(attention="general", **LONGER, **TOKENS).fit(
             WORDS, [tokens[::-1] for tokens in WORDS]
         ),
+        NEW_WORDS,
+        "predict",
+    ),
+    "seq2seq_dot": lambda: (
+        Seq2SeqTransformer(attention="dot", **RNN, **TOKENS).fit(WORDS, tags_of(WORDS)),
         NEW_WORDS,
         "predict",
     ),

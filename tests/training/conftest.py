@@ -113,7 +113,7 @@ TRANSLATION = {
     "cell": "lstm",
     "num_layers": 1,
     "bidirectional": True,
-    "attention": "general",
+    "attention": "dot",
     "tie_weights": True,
     "dropout": 0.5,
 }

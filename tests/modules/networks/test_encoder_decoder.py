@@ -25,7 +25,7 @@ CONFIG = {
     "cell": "lstm",
     "num_layers": 1,
     "bidirectional": True,
-    "attention": "general",
+    "attention": "dot",
     "dropout": 0.0,
 }
 ARCHITECTURES = pytest.mark.parametrize(
@@ -193,11 +193,12 @@ def test_a_network_survives_pickling(tie_weights, generator):
     assert len(list(again.parameters())) == len(list(network.parameters()))
 
 
-def test_every_weight_is_initialized_alike_from_one_generator():
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_every_weight_is_initialized_alike_from_one_generator(attention):
     first, again = (
         build_network(
             "translation",
-            {**CONFIG, "tie_weights": True, "attention": "additive"},
+            {**CONFIG, "tie_weights": True, "attention": attention},
             torch.Generator().manual_seed(3),
         )
         for _ in range(2)
@@ -212,7 +213,8 @@ def test_every_weight_is_initialized_alike_from_one_generator():
 
 
 @pytest.mark.parametrize(
-    ("attention", "tie_weights"), [("general", True), ("additive", False), (None, False)]
+    ("attention", "tie_weights"),
+    [("dot", True), ("general", False), ("additive", False), (None, False)],
 )
 def test_gradients_of_the_loss_equal_numeric_ones(attention, tie_weights, generator):
     network = make_network(attention=attention, tie_weights=tie_weights, num_layers=2)

@@ -92,6 +92,12 @@ NETWORKS_AND_DIGESTS = {
         26.367,
         26.0915,
     ),
+    "translation-dot": (
+        "translation",
+        TRANSLATION | {"input_layer": TOKENS, "attention": "dot"},
+        17.1132,
+        17.2622,
+    ),
     "translation-additive": (
         "translation",
         TRANSLATION
