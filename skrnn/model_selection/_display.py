@@ -326,7 +326,7 @@ def _draw_scores(display: ComparisonDisplay, ax: Any) -> None:
         if row.estimator in mine.index and not np.isnan(mine.p_adjusted[row.estimator]):
             difference, p_value = mine.loc[row.estimator, ["difference", "p_adjusted"]]
             size = format(abs(difference), digits_for(difference))
-            sign = "+" if difference > 0 else "−"
+            sign = "+" if difference > 0 else "−" if difference < 0 else ""
             _note(ax, i, f"{sign}{size}, {format_p(p_value)}")
         elif i == 0 and len(names) > 1 and len(wide) > 1:
             _note(ax, i, "reference")

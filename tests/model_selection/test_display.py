@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_scores_are_drawn_with_corrected_errors(comparison, pyplot):
     notes = [text.get_text() for text in display.ax_.texts]
     assert notes[0] == "reference"
     assert "p = " in notes[1]
+
+
+def test_a_difference_of_zero_has_no_sign(comparison, pyplot):
+    tied = copy.deepcopy(comparison)
+    tied.differences["difference"] = 0.0
+    notes = [text.get_text() for text in tied.plot(metric="f1_macro").ax_.texts]
+    assert notes[1].startswith("0.000, p = ")
 
 
 def test_intervals_of_differences_include_zero_where_p_is_above_one_in_twenty(comparison):
