@@ -78,7 +78,7 @@ models = {
         max_epochs=6,
         random_state=0,
     ).fit(X_train, y_train)
-    for name, attention in [("attention", "dot"), ("no attention", None)]
+    for name, attention in [("attention", "general"), ("no attention", None)]
 }
 
 # %%

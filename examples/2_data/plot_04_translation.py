@@ -103,7 +103,7 @@ models = {
         max_epochs=15,
         random_state=0,
     ).fit(sources[:n_train], targets[:n_train])
-    for name, attention in [("attention", "dot"), ("no attention", None)]
+    for name, attention in [("attention", "general"), ("no attention", None)]
 }
 test_sources, test_targets = sources[n_train:], targets[n_train:]
 predicted = {name: model.transform(test_sources) for name, model in models.items()}

@@ -267,9 +267,17 @@ POOLINGS: dict[str, Callable[[Graph, str, str, str, Weights], str]] = {
 # --- decoders -------------------------------------------------------------------------
 
 
-def dot_keys(graph: Graph, memory: str, weights: Weights) -> str:
-    """Return a tanh layer of the memory ``(B, T, H)``."""
-    return graph.node("Tanh", graph.linear(memory, weights.at("projection")))
+def scaled_dot_keys(graph: Graph, memory: str, weights: Weights) -> str:
+    """Return the projected memory ``(B, T, H)``, scaled."""
+    x = graph.linear(memory, weights.at("of_memory"))
+    scale = len(weights("of_memory.bias")) ** -0.5
+    return graph.node("Mul", x, graph.constant(np.float32(scale)))
+
+
+def scaled_dot_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
+    """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
+    x = graph.linear(queries, weights.at("of_query"))
+    return graph.node("MatMul", x, graph.transpose(keys, 0, 2, 1))
 
 
 def general_keys(graph: Graph, memory: str, weights: Weights) -> str:
@@ -277,7 +285,7 @@ def general_keys(graph: Graph, memory: str, weights: Weights) -> str:
     return graph.linear(memory, weights.at("projection"), bias=False)
 
 
-def dot_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
+def general_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
     """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
     return graph.node("MatMul", queries, graph.transpose(keys, 0, 2, 1))
 
@@ -298,8 +306,8 @@ def additive_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> 
 
 #: Functions that give the keys of a memory, and the scores of queries.
 ATTENTIONS: dict[str, tuple[Callable[..., str], Callable[..., str]]] = {
-    "dot": (dot_keys, dot_scores),
-    "general": (general_keys, dot_scores),
+    "scaled_dot": (scaled_dot_keys, scaled_dot_scores),
+    "general": (general_keys, general_scores),
     "additive": (additive_keys, additive_scores),
 }
 

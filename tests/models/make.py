@@ -127,8 +127,10 @@ MODELS = {
         NEW_WORDS,
         "predict",
     ),
-    "seq2seq_dot": lambda: (
-        Seq2SeqTransformer(attention="dot", **RNN, **TOKENS).fit(WORDS, tags_of(WORDS)),
+    "seq2seq_scaled_dot": lambda: (
+        Seq2SeqTransformer(attention="scaled_dot", **RNN, **TOKENS).fit(
+            WORDS, tags_of(WORDS)
+        ),
         NEW_WORDS,
         "predict",
     ),

@@ -36,13 +36,13 @@ def draw(generator, n_queries=2):
 def score_of_pair(attention, query, memory):
     """Return the score of one query and one memory step, as the papers have it."""
     weights = {k: v.detach().numpy() for k, v in attention.named_parameters()}
-    if "projection.bias" in weights:
-        keys = weights["projection.weight"] @ memory + weights["projection.bias"]
-        return query @ np.tanh(keys)
     if "projection.weight" in weights:
         return query @ weights["projection.weight"] @ memory
-    hidden = weights["of_query.weight"] @ query + weights["of_memory.weight"] @ memory
-    return weights["weights"][:, 0] @ np.tanh(hidden + weights["of_memory.bias"])
+    of_query = weights["of_query.weight"] @ query + weights.get("of_query.bias", 0.0)
+    of_memory = weights["of_memory.weight"] @ memory + weights["of_memory.bias"]
+    if "weights" in weights:
+        return weights["weights"][:, 0] @ np.tanh(of_query + of_memory)
+    return of_query @ of_memory / np.sqrt(QUERY)
 
 
 @ATTENTION

@@ -19,7 +19,7 @@ ARCHITECTURES = pytest.mark.parametrize(
 DEPTHS = pytest.mark.parametrize("num_layers", [1, 2])
 
 
-def make_decoder(cell="lstm", num_layers=1, attention="dot", dropout=0.0):
+def make_decoder(cell="lstm", num_layers=1, attention="general", dropout=0.0):
     """Return a decoder whose weights, biases too, are random."""
     decoder = Decoder(
         INPUT,
@@ -156,7 +156,7 @@ def test_all_layers_but_the_first_read_the_context_vector(cell, attention, gener
 def test_without_attention_only_the_final_state_matters(generator):
     outputs, state = draw(generator)
     inputs = normal(generator, 3, 4, INPUT)
-    for attention in (None, "dot"):
+    for attention in (None, "general"):
         decoder = make_decoder(attention=attention)
         first = decoder(inputs, decoder.start(outputs, state, LENGTHS))
         other = decoder(inputs, decoder.start(outputs + 1, state, LENGTHS))

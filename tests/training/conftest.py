@@ -113,7 +113,7 @@ TRANSLATION = {
     "cell": "lstm",
     "num_layers": 1,
     "bidirectional": True,
-    "attention": "dot",
+    "attention": "general",
     "tie_weights": True,
     "dropout": 0.5,
 }

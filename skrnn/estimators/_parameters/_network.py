@@ -302,13 +302,13 @@ class AttentionParameters:
     _group: ClassVar[str] = "network"
 
     attention: str | None = parameter(
-        "dot",
+        "general",
         [OneOf(ATTENTIONS), None],
-        """How the decoder attends to the source at each step: by the scalar product with a
-        tanh layer of the source ("dot"), by a matrix ("general", Luong), by tanh units over
-        each pair of steps ("additive", Bahdanau), or not at all, so that the encoder's last
-        state must hold everything. The first layer's outputs are the queries; the
-        layers above and the output read the context vector.""",
+        """How the decoder attends to the source at each step: by a matrix ("general",
+        Luong), by a scalar product after two projections ("scaled_dot", Vaswani), by tanh
+        units over each pair of steps ("additive", Bahdanau), or not at all, so that the
+        encoder's last state must hold everything. The first layer's outputs are the queries;
+        the layers above and the output read the context vector.""",
         architecture=True,
     )
 

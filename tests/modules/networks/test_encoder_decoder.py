@@ -25,7 +25,7 @@ CONFIG = {
     "cell": "lstm",
     "num_layers": 1,
     "bidirectional": True,
-    "attention": "dot",
+    "attention": "general",
     "dropout": 0.0,
 }
 ARCHITECTURES = pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_every_weight_is_initialized_alike_from_one_generator(attention):
 
 @pytest.mark.parametrize(
     ("attention", "tie_weights"),
-    [("dot", True), ("general", False), ("additive", False), (None, False)],
+    [("scaled_dot", True), ("general", False), ("additive", False), (None, False)],
 )
 def test_gradients_of_the_loss_equal_numeric_ones(attention, tie_weights, generator):
     network = make_network(attention=attention, tie_weights=tie_weights, num_layers=2)

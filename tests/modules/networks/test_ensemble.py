@@ -17,7 +17,8 @@ RECURRENT = LAYERS | {"input_layer": INPUT, "bidirectional": True, "n_outputs": 
 CONFIGS = {
     "recurrent": RECURRENT | {"pooling": "attention"},
     "tagging": RECURRENT | {"crf": False},
-    "translation": RECURRENT | {"target_dim": 3, "attention": "dot", "tie_weights": True},
+    "translation": RECURRENT
+    | {"target_dim": 3, "attention": "general", "tie_weights": True},
     "language": LAYERS | {"n_outputs": 6, "embedding_dim": 3, "tie_weights": False},
 }
 

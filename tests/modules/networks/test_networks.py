@@ -92,11 +92,11 @@ NETWORKS_AND_DIGESTS = {
         26.367,
         26.0915,
     ),
-    "translation-dot": (
+    "translation-scaled_dot": (
         "translation",
-        TRANSLATION | {"input_layer": TOKENS, "attention": "dot"},
-        17.1132,
-        17.2622,
+        TRANSLATION | {"input_layer": TOKENS, "attention": "scaled_dot"},
+        18.1486,
+        18.2066,
     ),
     "translation-additive": (
         "translation",

@@ -239,7 +239,7 @@ def test_the_values_that_a_cell_gives_its_linear_layers_stay(generator):
 TOKENS = {"n_ids": 6, "embedding_dim": 3}
 RECURRENT = {"hidden_size": 8, "num_layers": 1, "dropout": 0.1}
 ENCODING = {"input_layer": TOKENS, "bidirectional": True, **RECURRENT}
-DECODING = {"n_outputs": 6, "target_dim": 3, "attention": "dot"}
+DECODING = {"n_outputs": 6, "target_dim": 3, "attention": "general"}
 LANGUAGE = {"n_outputs": 6, "embedding_dim": 5, "tie_weights": True}
 NETWORKS = {
     "recurrent": ENCODING | {"n_outputs": 6, "pooling": "last"},
