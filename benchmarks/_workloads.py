@@ -19,6 +19,9 @@ from skrnn import (
     SequenceTagger,
 )
 
+#: What every revision has.
+GENERAL = {"attention": "general"}
+
 
 def make_data():
     """Return token lists, their classes, tags and targets, series and their sums, texts."""
@@ -101,7 +104,7 @@ def workloads(scale):
         ("tagger, CRF", SequenceTagger(**epochs), X, tags, predict_all),
         (
             "seq2seq, 128 units",
-            Seq2SeqTransformer(hidden_size=128, **epochs),
+            Seq2SeqTransformer(hidden_size=128, **GENERAL, **epochs),
             X[:600],
             reverse,
             predict_some,
@@ -115,7 +118,7 @@ def workloads(scale):
         ),
         (
             "translator, 8,000 words",
-            Seq2SeqTransformer(hidden_size=256, **(one | {"batch_size": 64})),
+            Seq2SeqTransformer(hidden_size=256, **(GENERAL | one | {"batch_size": 64})),
             *pairs,
             predict_some,
         ),

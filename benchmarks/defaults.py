@@ -56,7 +56,7 @@ ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
 OF_PAIRS = (
     {},
     {"tie_weights": True},
-    {"attention": "scaled_dot"},
+    {"attention": "general"},
     {"attention": "additive"},
     {"hidden_size": 192},
     {"num_layers": 2},

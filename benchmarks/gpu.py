@@ -375,7 +375,9 @@ def translator(run):
         )
         for name, network in ((PACKED, PackedTranslator), (PADDED, PaddedTranslator))
     }
-    model = Seq2SeqTransformer(label_smoothing=0, **run.of_words, **run.recurrent)
+    model = Seq2SeqTransformer(
+        attention="general", label_smoothing=0, **run.of_words, **run.recurrent
+    )
     data = make_pairs(run.n_sequences // 2, run.seed)
     yield Case("seq2seq", model, data, loops, prepared)
 

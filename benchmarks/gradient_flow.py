@@ -301,6 +301,7 @@ def _pronunciations(cell, seed, quick):
     model = Seq2SeqTransformer(
         cell=cell,
         hidden_size=96,
+        attention="general",
         beam_size=1,
         max_epochs=1 if quick else 6,
         random_state=seed,

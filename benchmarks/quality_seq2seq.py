@@ -44,8 +44,10 @@ LOCALES = [
 ]
 FIRST_DAY, LAST_DAY = datetime.date(1900, 1, 1), datetime.date(2100, 12, 31)
 MAX_DIGITS = 12
+#: The settings below were chosen with this attention, the former default.
+GENERAL = {"attention": "general"}
 #: For dates and digits.
-SETTINGS = {
+SETTINGS = GENERAL | {
     "hidden_size": 128,
     "dropout": 0.1,
     "batch_size": 64,
@@ -56,13 +58,13 @@ SETTINGS = {
 #: English tokens of the sentences that are scored together.
 SENTENCE_LENGTHS = ((3, 5), (6, 8), (9, 12))
 #: As many epochs as half an hour allows on two cores with AVX-512.
-CMUDICT = {"num_layers": 2, "dropout": 0.15, "max_epochs": 10}
+CMUDICT = GENERAL | {"num_layers": 2, "dropout": 0.15, "max_epochs": 10}
 #: Fewer units, words and epochs than by default: the output layer over all words takes most
 #: of the time.
 TATOEBA = {"hidden_size": 128, "target_min_count": 2, "max_epochs": 5}
 N_RESAMPLES, N_SAMPLES = 1_000, 5
 #: A translator of all pairs: subwords, which leave no word unknown.
-TRANSLATOR = {
+TRANSLATOR = GENERAL | {
     "tokenizer": "bpe",
     "target_tokenizer": "bpe",
     "max_vocabulary": 4000,

@@ -60,6 +60,7 @@ def translator(size, n_epochs, **parameters):
         embedding_dim=embedding_dim,
         hidden_size=hidden_size,
         batch_size=batch_size,
+        attention="general",
         dropout=0,
         label_smoothing=0,
         early_stopping=False,

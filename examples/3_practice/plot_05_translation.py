@@ -225,6 +225,7 @@ print(f"\n{n_right} of {len(X)} sentences are right word by word")
 # .. code-block:: python
 #
 #     Seq2SeqTransformer(
+#         attention="general",
 #         tokenizer="bpe",
 #         target_tokenizer="bpe",
 #         max_vocabulary=4000,

@@ -302,11 +302,11 @@ class AttentionParameters:
     _group: ClassVar[str] = "network"
 
     attention: str | None = parameter(
-        "general",
+        "scaled_dot",
         [OneOf(ATTENTIONS), None],
-        """How the decoder attends to the source at each step: by a matrix ("general",
-        Luong), by a scalar product after two projections ("scaled_dot", Vaswani), by tanh
-        units over each pair of steps ("additive", Bahdanau), or not at all, so that the
+        """How the decoder attends to the source at each step: by a scalar product after two
+        projections ("scaled_dot", Vaswani), by a matrix ("general", Luong), by tanh units
+        over each pair of steps ("additive", Bahdanau), or not at all, so that the
         encoder's last state must hold everything. The first layer's outputs are the queries;
         the layers above and the output read the context vector.""",
         architecture=True,
