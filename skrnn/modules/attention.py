@@ -78,7 +78,7 @@ class ScaledDotAttention(Attention):
 
     def __init__(self, query_size: int, memory_size: int):
         super().__init__(query_size, memory_size)
-        self.of_memory = Linear(memory_size, query_size)
+        self.of_memory = Linear(memory_size, query_size, bias=False)  # softmax undoes one
         self.of_query = Linear(query_size, query_size)
         self.scale = query_size**-0.5
 

@@ -269,8 +269,8 @@ POOLINGS: dict[str, Callable[[Graph, str, str, str, Weights], str]] = {
 
 def scaled_dot_keys(graph: Graph, memory: str, weights: Weights) -> str:
     """Return the projected memory ``(B, T, H)``, scaled."""
-    x = graph.linear(memory, weights.at("of_memory"))
-    scale = len(weights("of_memory.bias")) ** -0.5
+    x = graph.linear(memory, weights.at("of_memory"), bias=False)
+    scale = len(weights("of_query.bias")) ** -0.5
     return graph.node("Mul", x, graph.constant(np.float32(scale)))
 
 

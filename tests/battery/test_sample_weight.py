@@ -143,6 +143,8 @@ def test_contradictions_of_no_weight_are_not_learned(make_supervised):
     wrong = y[1:] + y[:1]
     weights = np.r_[np.ones(40), np.zeros(40)]
     model = make_supervised(max_epochs=40, batch_size=40, lr=0.05, dropout=0.0)
+    if make_supervised.has("hidden_size"):
+        model.set_params(hidden_size=8)
     model.fit(X + X, y + wrong, sample_weight=weights)
     assert model.score(X, y) > 0.9
     assert model.score(X, wrong) < 0.1

@@ -39,7 +39,7 @@ def score_of_pair(attention, query, memory):
     if "projection.weight" in weights:
         return query @ weights["projection.weight"] @ memory
     of_query = weights["of_query.weight"] @ query + weights.get("of_query.bias", 0.0)
-    of_memory = weights["of_memory.weight"] @ memory + weights["of_memory.bias"]
+    of_memory = weights["of_memory.weight"] @ memory + weights.get("of_memory.bias", 0.0)
     if "weights" in weights:
         return weights["weights"][:, 0] @ np.tanh(of_query + of_memory)
     return of_query @ of_memory / np.sqrt(QUERY)
