@@ -118,6 +118,7 @@ for i in train[:3]:
 
 RARE = 100
 model = Seq2SeqTransformer(
+    attention="general",
     embedding_dim=48,
     hidden_size=64,
     batch_size=64,
