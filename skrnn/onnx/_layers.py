@@ -267,6 +267,16 @@ POOLINGS: dict[str, Callable[[Graph, str, str, str, Weights], str]] = {
 # --- decoders -------------------------------------------------------------------------
 
 
+def general_keys(graph: Graph, memory: str, weights: Weights) -> str:
+    """Return the projected memory ``(B, T, H)``."""
+    return graph.linear(memory, weights.at("projection"), bias=False)
+
+
+def general_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
+    """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
+    return graph.node("MatMul", queries, graph.transpose(keys, 0, 2, 1))
+
+
 def scaled_dot_keys(graph: Graph, memory: str, weights: Weights) -> str:
     """Return the projected memory ``(B, T, H)``, scaled."""
     x = graph.linear(memory, weights.at("of_memory"), bias=False)
@@ -277,17 +287,7 @@ def scaled_dot_keys(graph: Graph, memory: str, weights: Weights) -> str:
 def scaled_dot_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
     """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
     x = graph.linear(queries, weights.at("of_query"))
-    return graph.node("MatMul", x, graph.transpose(keys, 0, 2, 1))
-
-
-def general_keys(graph: Graph, memory: str, weights: Weights) -> str:
-    """Return the projected memory ``(B, T, H)``."""
-    return graph.linear(memory, weights.at("projection"), bias=False)
-
-
-def general_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> str:
-    """Return scores ``(B, U, T)`` of queries ``(B, U, H)``."""
-    return graph.node("MatMul", queries, graph.transpose(keys, 0, 2, 1))
+    return general_scores(graph, x, keys, weights)
 
 
 def additive_keys(graph: Graph, memory: str, weights: Weights) -> str:
@@ -306,8 +306,8 @@ def additive_scores(graph: Graph, queries: str, keys: str, weights: Weights) -> 
 
 #: Functions that give the keys of a memory, and the scores of queries.
 ATTENTIONS: dict[str, tuple[Callable[..., str], Callable[..., str]]] = {
-    "scaled_dot": (scaled_dot_keys, scaled_dot_scores),
     "general": (general_keys, general_scores),
+    "scaled_dot": (scaled_dot_keys, scaled_dot_scores),
     "additive": (additive_keys, additive_scores),
 }
 
