@@ -2,8 +2,8 @@
 
 torch multiplies float32 matrices on a CPU by MKL, which uses half the vector width of some
 processors. Its recurrent layers call oneDNN, which uses all of it; so do these functions.
-On a GPU the factors may be rounded to bfloat16: not those of recurrent layers, whose kernels
-are PyTorch's, nor of scores over paths, which need all digits.
+Where a device has units for it the factors may be rounded to bfloat16: not those of scores
+over paths, which need all digits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -34,16 +34,14 @@ MIN_SPLIT = 1 << 25
 FEW_ROWS = 8 * ROW_MULTIPLE
 #: What ``precision`` may be.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-#: Types of devices whose products may be in another precision.
-REDUCING = {"cuda"}
 _precision: ContextVar[torch.dtype] = ContextVar("precision", default=torch.float32)
 
 
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Round the factors of products on a GPU to a precision, a key of ``PRECISIONS``.
+    """Round the factors of large products to a precision, a key of ``PRECISIONS``.
 
-    Results are float32.
+    A CPU without units for it rounds nothing. Results are float32.
     """
     token = _precision.set(PRECISIONS[precision])
     try:
@@ -52,13 +50,42 @@ def products_in(precision: str) -> Iterator[None]:
         _precision.reset(token)
 
 
+def has_bfloat16_units(device_type: str) -> bool:
+    """Return whether such a device multiplies faster in bfloat16."""
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device_type == "cpu" and _has_matrix_units()
+
+
+@cache
+def _has_matrix_units() -> bool:
+    """Return whether the processor multiplies blocks of bfloat16 (AMX), by oneDNN.
+
+    One whose vector units know bfloat16 is slower with it in recurrent layers.
+    """
+    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
+    return torch.backends.mkldnn.is_available() and bool(capabilities.get("amx_bf16"))
+
+
+def rounds_factors(x: Tensor, n_multiplications: int) -> bool:
+    """Return whether a product of x is computed in bfloat16 in the present precision.
+
+    On a CPU small products would lose more by the conversion than they gain.
+    """
+    if _precision.get() == torch.float32 or x.dtype != torch.float32:
+        return False
+    if x.device.type != "cpu":
+        return True
+    return n_multiplications >= MIN_MULTIPLICATIONS and has_bfloat16_units("cpu")
+
+
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return ``torch.nn.functional.linear``, its factors in the present precision."""
-    dtype = _precision.get()
-    if dtype == torch.float32 or x.device.type not in REDUCING:
+    if not rounds_factors(x, x.numel() * len(weight)):
         return F.linear(x, weight, bias)
-    with torch.autocast(x.device.type, dtype):
-        return F.linear(x, weight, bias).to(x.dtype)
+    low = torch.bfloat16
+    bias = None if bias is None else bias.to(low)
+    return F.linear(x.to(low), weight.to(low), bias).to(x.dtype)
 
 
 def _find_linear() -> Any:
@@ -72,13 +99,21 @@ _LINEAR = _find_linear()
 
 
 def _is_faster(x: Tensor, weight: Tensor) -> bool:
-    """Return whether oneDNN multiplies these matrices, and faster."""
+    """Return whether oneDNN multiplies these float32 matrices, and faster."""
+    size = x.numel() * len(weight)
     return (
         _LINEAR is not None
         and x.dtype == torch.float32
         and x.device.type == "cpu"
-        and x.numel() * len(weight) >= MIN_MULTIPLICATIONS
+        and size >= MIN_MULTIPLICATIONS
+        and not rounds_factors(x, size)
     )
+
+
+def is_large(x: Tensor, weight: Tensor) -> bool:
+    """Return whether oneDNN multiplies these matrices, in either precision, and faster."""
+    rounded = x.device.type == "cpu" and rounds_factors(x, x.numel() * len(weight))
+    return rounded or _is_faster(x, weight)
 
 
 def _row_multiple(n_rows: int) -> int:
@@ -130,6 +165,8 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     -------
     products : tensor of shape (M, K)
     """
+    if rounds_factors(left, left.numel() * right.shape[1]):
+        return (left.bfloat16().T @ right.bfloat16()).to(left.dtype)
     n_rows = len(left) - len(left) % _row_multiple(len(left))
     dense = left.is_contiguous() and right.is_contiguous()
     if not dense or not n_rows or not _is_faster(left.T, right.T):
@@ -151,7 +188,7 @@ def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     if len(x) < FEW_ROWS:
         return _multiply_few(x, weight, bias)
     halves = x.tensor_split(2)
-    same_bits = _is_faster(halves[1], weight) and x.shape[1] < MAX_TERMS
+    same_bits = is_large(halves[1], weight) and x.shape[1] < MAX_TERMS
     run = run_parts if same_bits else run_side_by_side
     return torch.cat(run([partial(multiply, half, weight, bias) for half in halves]))
 
@@ -236,7 +273,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     products : tensor of shape (..., M)
         They have a gradient, which has none itself.
     """
-    if not _is_faster(x, weight):
+    if not is_large(x, weight):
         return _linear(x, weight, bias)
     products = _Affine.apply(x.reshape(-1, x.shape[-1]), weight, bias)  # (N, M)
     return products.view(*x.shape[:-1], len(weight))

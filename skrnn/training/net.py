@@ -24,7 +24,7 @@ from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.modes import in_usual_modes
 from skrnn.modules.networks import empty_network
 from skrnn.modules.parallel import one_thread_each
-from skrnn.modules.products import products_in
+from skrnn.modules.products import has_bfloat16_units, products_in
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.averaging import AVERAGES, WeightAverage
 from skrnn.training.callbacks import StopTraining
@@ -84,19 +84,14 @@ def resolve_precision(precision: str, device: str) -> str:
     ValueError
         If the device has no units for it, and would only be slower.
     """
-    if precision == "float32":
+    kind = torch.device(device).type
+    if precision == "float32" or has_bfloat16_units(kind):
         return precision
-    if torch.device(device).type != "cuda":
-        raise ValueError(
-            f"precision={precision!r} needs a GPU, but device={device!r}: it would only be "
-            'slower. Use "float32"'
-        )
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise ValueError(
-            f"precision={precision!r} would only be slower on this GPU, which has no units "
-            'for it. Use "float32"'
-        )
-    return precision
+    raise ValueError(
+        f"precision={precision!r} would only be slower on this "
+        f"{'GPU' if kind == 'cuda' else 'processor'}, which has no units for it. Use "
+        '"float32"'
+    )
 
 
 class SequenceNet(NeuralNet):

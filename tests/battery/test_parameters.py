@@ -65,7 +65,7 @@ REFUSED = {
     "on_interrupt": ["stop", None, True],
     "optimizer": ["adm", None, int],
     "patch_size": [0, 2.5, 3],
-    "precision": ["float16", None, "bfloat16"],  # the last one on a CPU
+    "precision": ["float16", None],
     "pooling": ["sum", None],
     "quantiles": [0.5, None],
     "random_state": ["a", -1],

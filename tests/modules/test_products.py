@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from skrnn.modules import products
+from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.products import (
     FEW_ROWS,
     affine,
@@ -125,12 +126,13 @@ def test_an_infinite_bias_stays_infinite(generator, monkeypatch):
 
 
 @pytest.fixture
-def reducing(monkeypatch):
-    """Take the CPU for a device that multiplies bfloat16."""
-    monkeypatch.setattr(products, "REDUCING", {"cpu"})
+def rounding(monkeypatch):
+    """Take the CPU for one with units for bfloat16, also for small products."""
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
 
 
-def test_factors_are_rounded_and_results_are_not(reducing, generator):
+def test_factors_are_rounded_and_results_are_not(rounding, generator):
     x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
     with products_in("bfloat16"):
         got = multiply(x, weight)
@@ -141,7 +143,7 @@ def test_factors_are_rounded_and_results_are_not(reducing, generator):
     assert torch.equal(multiply(x, weight), F.linear(x, weight))
 
 
-def test_gradients_of_rounded_factors_are_float32(reducing, generator):
+def test_gradients_of_rounded_factors_are_float32(rounding, generator):
     x = torch.randn(3, 40, generator=generator, requires_grad=True)
     weight = torch.randn(5, 40, generator=generator, requires_grad=True)
     with products_in("bfloat16"):
@@ -151,7 +153,69 @@ def test_gradients_of_rounded_factors_are_float32(reducing, generator):
     torch.testing.assert_close(weight.grad, x.sum(0).expand(5, 40), rtol=0, atol=0.1)
 
 
-def test_a_cpu_keeps_float32(generator):
+def test_sums_over_rows_have_rounded_factors(rounding, generator):
+    left, right = (torch.randn(50, n, generator=generator) for n in (3, 4))
+    with products_in("bfloat16"):
+        got = multiply_rows(left, right)
+    expected = left.bfloat16().double().T @ right.bfloat16().double()
+    assert got.dtype == torch.float32
+    assert not torch.equal(got, multiply_rows(left, right))
+    torch.testing.assert_close(got.double(), expected, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("n_rows", [40, 600])
+def test_rounded_products_have_the_same_bits_with_any_number_of_threads(
+    n_rows, generator, monkeypatch
+):
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
+    monkeypatch.setattr(products, "MIN_SPLIT", 1)
+    x = torch.randn(n_rows, 400, generator=generator, requires_grad=True)
+    weight = torch.randn(1500, 400, generator=generator, requires_grad=True)
+
+    def run():
+        with products_in("bfloat16"), one_thread_each():
+            outputs = affine(x, weight)
+            found = torch.autograd.grad(outputs.square().sum(), (x, weight))
+        return outputs, *found
+
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        expected = run()
+        torch.set_num_threads(2)
+        got = run()
+    finally:
+        torch.set_num_threads(threads)
+    for one, other in zip(got, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_cpu_without_units_keeps_float32(generator, monkeypatch):
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: False)
+    x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
+    expected = multiply(x, weight)
+    with products_in("bfloat16"):
+        assert torch.equal(multiply(x, weight), expected)
+
+
+def test_small_products_and_double_precision_are_not_rounded(rounding, generator):
     x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
     with products_in("bfloat16"):
+        got = multiply(x.double(), weight.double())
+        products.MIN_MULTIPLICATIONS = 1 << 24
         assert torch.equal(multiply(x, weight), F.linear(x, weight))
+    assert torch.equal(got, F.linear(x.double(), weight.double()))
+
+
+def test_units_for_bfloat16_are_those_that_torch_reports(monkeypatch):
+    ask = products._has_matrix_units.__wrapped__
+    available = torch.backends.mkldnn.is_available()
+    for capabilities in ({"amx_bf16": True}, {"avx512_bf16": True}, {}):
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda found=capabilities: found, raising=False
+        )
+        assert ask() == (available and "amx_bf16" in capabilities)
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not ask()
+    assert not products.has_bfloat16_units("mps")

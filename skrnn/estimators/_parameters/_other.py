@@ -165,9 +165,10 @@ class OtherParameters:
     precision: str = parameter(
         "float32",
         [OneOf(PRECISIONS)],
-        """Precision of the factors of matrix products on a GPU; sums, weights and recurrent
-        layers stay float32. "bfloat16" has fewer digits and is faster over many classes or
-        tokens. A CPU, and a GPU without units for it, are refused.""",
+        """Precision of the factors of large matrix products; weights, sums and losses stay
+        float32. "bfloat16" has fewer digits and is faster on processors with matrix units
+        (Intel AMX), where it includes the LSTM's steps, and on a GPU over many classes or
+        tokens. Devices without units for it are refused.""",
         architecture=True,
     )
     random_state: Any = parameter(

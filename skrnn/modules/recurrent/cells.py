@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from skrnn.modules.initialization import orthogonal_, xavier_
+from skrnn.modules.products import rounds_factors
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernels
 from skrnn.modules.recurrent.recurrence import (
@@ -178,6 +179,10 @@ class Cell(nn.Module):
         """Whether steps like x, a tensor ``(..., input_size)``, are best read packed."""
         return self.kernel is not None
 
+    def is_rounded(self, x: Tensor) -> bool:
+        """Whether ``forward`` of x ``(B, T, input_size)`` computes all of it in bfloat16."""
+        return False
+
     def weights(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
         """Return the weights of input and state, then the biases, for the kernel."""
         raise NotImplementedError
@@ -301,6 +306,8 @@ class LSTM(TorchCell):
     n_gates = 4
     gate_names = ("input", "forget", "output")
     is_fused = True
+    #: Rows of a matrix unit are filled by those of a batch; few leave it idle.
+    MIN_ROUNDED_ROWS: ClassVar[int] = 8
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
@@ -311,6 +318,30 @@ class LSTM(TorchCell):
         super().initialize(generator)
         bias = self.rnn.get_parameter("bias_ih_l0")  # gates in the order i, f, g, o
         bias[self.hidden_size : 2 * self.hidden_size] = 1.0
+
+    def forward(
+        self, x: Tensor, state: CellState | None = None
+    ) -> tuple[Tensor, CellState]:
+        """Return the output of every step, and the state after the last one."""
+        if not self.is_rounded(x):
+            return super().forward(x, state)
+        if state is None:
+            state = (x.new_zeros(len(x), self.hidden_size),) * self.n_states
+        before = [part[None].bfloat16() for part in state]  # (1, B, H) each
+        weights = [weight.bfloat16() for weight in self.weights()]
+        # with biases, one layer, no dropout, one direction, (B, T, ...)
+        outputs, *after = torch.lstm(
+            x.bfloat16(), before, weights, True, 1, 0.0, self.training, False, True
+        )
+        return outputs.float(), tuple(part[0].float() for part in after)
+
+    def is_rounded(self, x: Tensor) -> bool:
+        """Whether ``forward`` computes in bfloat16; on a GPU it does not."""
+        n_rows, n_steps, size = x.shape
+        if n_rows < self.MIN_ROUNDED_ROWS or x.device.type != "cpu":
+            return False
+        n_values = n_rows * n_steps * (size + self.hidden_size)
+        return rounds_factors(x, n_values * self.n_gates * self.hidden_size)
 
     def combine(
         self, from_input: Tensor, from_state: Tensor, state: CellState

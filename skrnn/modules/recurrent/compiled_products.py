@@ -27,6 +27,9 @@ from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from torch import Tensor
 
+from skrnn.modules import products
+from skrnn.modules.products import is_large
+
 try:
     WIDE = bool(get_host_cpu_features().get("avx512f"))
 except RuntimeError:  # LLVM does not know
@@ -278,7 +281,9 @@ def add_product(out, out_row, out_column, a, a_row, a_column, n_rows, w, w_colum
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias``, as ``products.multiply``."""
+    """Return ``x @ weight.T + bias``, as ``products.multiply``, which has the large ones."""
+    if is_large(x, weight):
+        return products.multiply(x, weight, bias)
     n_rows, width = len(x), len(weight)
     out = x.new_zeros((n_rows, width))
     if bias is not None:
@@ -289,7 +294,9 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
-    """Return ``left.T @ right``, as ``products.multiply_rows``."""
+    """Return ``left.T @ right``, as ``products.multiply_rows``, which has the large ones."""
+    if is_large(left.T, right.T):
+        return products.multiply_rows(left, right)
     width = right.shape[1]
     if width < min(COLUMNS, left.shape[1]):  # few columns would fill no block
         return multiply_rows(right, left).t().contiguous()

@@ -1,7 +1,7 @@
 """Large calls of a cell, cut into parts of a batch that run side by side.
 
-The number of parts depends on the shape of a call alone, so results have the same bits with
-any number of threads.
+The number of parts depends on the shape of a call and its precision alone, so results have
+the same bits with any number of threads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ ALL_THREADS = 1 << 18
 TWO_PARTS, TWO_PACKED = 1 << 20, 1 << 19
 #: The same, from which four parts lose little on two cores and gain on more.
 FOUR_PARTS = 1 << 23
+#: Multiplications in bfloat16 that take as long as one.
+AS_ONE = 4
 #: Rows times units of all steps below which a second thread does not pay for its call.
 MIN_VALUES = 1 << 14
 
@@ -32,7 +34,8 @@ def multiplications(cell: Cell, x: Tensor) -> int:
     few = n_rows < 2 or n_rows * n_steps * cell.hidden_size < MIN_VALUES
     if few or not cell.is_splittable or not torch.is_grad_enabled():
         return 0
-    return n_rows * cell.hidden_size**2 if x.device.type == "cpu" else 0
+    size = n_rows * cell.hidden_size**2 if x.device.type == "cpu" else 0
+    return size // AS_ONE if cell.is_rounded(x) else size
 
 
 def count_parts(cell: Cell, x: Tensor) -> int:

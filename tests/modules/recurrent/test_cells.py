@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from skrnn.modules import products
 from skrnn.modules.initialization import materialize
 from skrnn.modules.networks import build_network
+from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import CELLS, Cell
 
 N_FEATURES, HIDDEN = 3, 4
@@ -148,6 +150,61 @@ def test_biases_are_zero_but_for_the_gate_that_keeps_the_state(cell):
     elif cell == "mingru":  # where a large gate replaces the state
         expected[:HIDDEN] = -spread
     torch.testing.assert_close(bias, expected)
+
+
+# --- bfloat16 -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rounding(monkeypatch):
+    """Take the CPU for one with units for bfloat16, also for small products."""
+    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
+
+
+def outputs_and_gradients(cell, x, state):
+    x, state = (
+        x.clone().requires_grad_(),
+        [part.clone().requires_grad_() for part in state],
+    )
+    outputs, after = cell(x, state)
+    loss = outputs.sin().sum() + sum(part.cos().sum() for part in after)
+    return [outputs, *after, *torch.autograd.grad(loss, [x, *state, *cell.parameters()])]
+
+
+@pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("n_rows", [7, 8, 20])
+def test_an_lstm_rounds_factors_where_rows_fill_a_unit(n_rows, generator):
+    cell = materialize(CELLS["lstm"](30, 20), generator)
+    x = torch.randn(n_rows, 25, 30, generator=generator)
+    state = [0.5 * torch.randn(n_rows, 20, generator=generator) for _ in range(2)]
+    expected = outputs_and_gradients(cell, x, state)
+    with products_in("bfloat16"):
+        got = outputs_and_gradients(cell, x, state)
+    for one, exact in zip(got, expected, strict=True):
+        assert one.dtype == torch.float32
+        assert torch.equal(one, exact) == (n_rows < 8)
+        largest = exact.detach().abs().max().item()
+        torch.testing.assert_close(one, exact, rtol=0.02, atol=0.02 * largest)
+
+
+@pytest.mark.usefixtures("rounding")
+def test_a_rounded_lstm_starts_from_zeros(generator):
+    cell = materialize(CELLS["lstm"](30, 20), generator)
+    x = torch.randn(9, 5, 30, generator=generator)
+    with products_in("bfloat16"), torch.no_grad():
+        outputs, after = cell(x)
+        expected, others = cell(x, (torch.zeros(9, 20),) * 2)
+    assert torch.equal(outputs, expected)
+    assert all(map(torch.equal, after, others))
+
+
+@pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("kind", sorted(set(CELLS) - {"lstm"}))
+def test_steps_of_other_cells_are_not_rounded(kind, generator):
+    cell = CELLS[kind](30, 20)
+    with products_in("bfloat16"):
+        assert not cell.is_rounded(torch.randn(20, 25, 30, generator=generator))
 
 
 # --- a cell that is added at run time -------------------------------------------------

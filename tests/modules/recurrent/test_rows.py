@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from skrnn.modules import products
 from skrnn.modules.initialization import materialize
 from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import CELLS, RecurrentEncoder, RecurrentLayers, rows
 
 LENGTHS = torch.tensor([3, 1, 6, 2, 6])
@@ -99,14 +101,26 @@ def test_one_sequence_unrolled_cells_and_calls_without_gradients_are_not_cut(cut
     assert rows.count_parts(module.forward_layers[0], x) == 1
 
 
+def test_calls_in_bfloat16_are_cut_later(monkeypatch):
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
+    cell = encoder("lstm", 8, 256).forward_layers[0]
+    x = torch.zeros(32, 16, 8)
+    assert rows.count_parts(cell, x) == 2
+    with products_in("bfloat16"):
+        assert rows.count_parts(cell, x) == 1
+        assert rows.count_parts(cell, torch.zeros(64, 16, 8)) == 2
+
+
 # Shapes of one call with all threads, of two parts, and of four.
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("n_rows", "hidden_size", "n_parts"), [(32, 128, 1), (64, 256, 2), (33, 512, 4)]
 )
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_one_thread_and_two_give_the_same_bits(
-    generator, n_rows, hidden_size, n_parts, bidirectional
+    generator, n_rows, hidden_size, n_parts, bidirectional, precision, monkeypatch
 ):
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
     module = encoder("lstm", 8, hidden_size, bidirectional=bidirectional)
     x = torch.randn(n_rows, 16, 8, generator=generator)
     assert rows.count_parts(module.forward_layers[0], x) == n_parts
@@ -114,6 +128,7 @@ def test_one_thread_and_two_give_the_same_bits(
     before, found = torch.get_num_threads(), []
     for n_threads in (1, 2):
         torch.set_num_threads(n_threads)
-        found.append(gradients(module, x, lengths))
+        with products_in(precision):
+            found.append(gradients(module, x, lengths))
     torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
