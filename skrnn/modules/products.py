@@ -2,12 +2,13 @@
 
 torch multiplies float32 matrices on a CPU by MKL, which uses half the vector width of some
 processors. Its recurrent layers call oneDNN, which uses all of it; so do these functions.
-Where a device has units for it the factors may be rounded to bfloat16: not those of scores
-over paths, which need all digits.
+Where a device has units for it, training may compute them in bfloat16: not scores over
+paths, which need all digits.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,10 @@ MAX_TERMS = 1 << 13
 MIN_SPLIT = 1 << 25
 #: Rows below which halves of the weight are better: oneDNN rearranges all that it is given.
 FEW_ROWS = 8 * ROW_MULTIPLE
+#: Rows, columns and terms of a product from which bfloat16 pays for the conversion on a CPU.
+MIN_ROUNDED = 32
+#: Variables of the environment that keep oneDNN from instructions of the processor.
+ISA_VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 #: What ``precision`` may be.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _precision: ContextVar[torch.dtype] = ContextVar("precision", default=torch.float32)
@@ -39,9 +44,10 @@ _precision: ContextVar[torch.dtype] = ContextVar("precision", default=torch.floa
 
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Round the factors of large products to a precision, a key of ``PRECISIONS``.
+    """Compute large products in a precision, a key of ``PRECISIONS``.
 
-    A CPU without units for it rounds nothing. Results are float32.
+    In bfloat16 factors and results are rounded, sums within a product are not; biases are
+    added, and results returned, in float32. A CPU without units for it rounds nothing.
     """
     token = _precision.set(PRECISIONS[precision])
     try:
@@ -51,41 +57,60 @@ def products_in(precision: str) -> Iterator[None]:
 
 
 def has_bfloat16_units(device_type: str) -> bool:
-    """Return whether such a device multiplies faster in bfloat16."""
+    """Return whether such a device multiplies faster in bfloat16.
+
+    Of processors these are such with matrix units (AMX). One whose vector units alone know
+    bfloat16 is slower with it in recurrent layers.
+    """
     if device_type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device_type == "cpu" and _has_matrix_units()
+    if device_type != "cpu" or not bool(torch.backends.mkldnn.enabled):
+        return False
+    return _has_matrix_units()
 
 
 @cache
 def _has_matrix_units() -> bool:
-    """Return whether the processor multiplies blocks of bfloat16 (AMX), by oneDNN.
+    """Return whether oneDNN finds a processor's matrix units."""
+    limits = [os.environ[name] for name in ISA_VARIABLES if name in os.environ]
+    if any("AMX" not in limit.upper() for limit in limits if limit):
+        return False
+    if not torch.backends.mkldnn.is_available():
+        return False
+    cpu: Any = torch.cpu
+    if hasattr(cpu, "get_capabilities"):
+        return bool(cpu.get_capabilities().get("amx_bf16"))
+    return bool(getattr(cpu, "_is_amx_tile_supported", bool)())  # before torch 2.10
 
-    One whose vector units know bfloat16 is slower with it in recurrent layers.
-    """
-    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
-    return torch.backends.mkldnn.is_available() and bool(capabilities.get("amx_bf16"))
 
-
-def rounds_factors(x: Tensor, n_multiplications: int) -> bool:
-    """Return whether a product of x is computed in bfloat16 in the present precision.
-
-    On a CPU small products would lose more by the conversion than they gain.
-    """
+def may_round(x: Tensor) -> bool:
+    """Return whether products of x are in bfloat16 in the present precision, if large."""
     if _precision.get() == torch.float32 or x.dtype != torch.float32:
         return False
-    if x.device.type != "cpu":
-        return True
-    return n_multiplications >= MIN_MULTIPLICATIONS and has_bfloat16_units("cpu")
+    return x.device.type != "cpu" or has_bfloat16_units("cpu")
+
+
+def rounds(x: Tensor, weight: Tensor) -> bool:
+    """Return whether ``x @ weight.T`` is computed in bfloat16.
+
+    On a CPU a small or thin product would lose more by the conversion than it gains.
+    """
+    if not may_round(x):
+        return False
+    n_terms, n_columns = weight.shape[1], len(weight)
+    n_rows = x.numel() // max(1, n_terms)
+    return x.device.type != "cpu" or (
+        min(n_rows, n_terms, n_columns) >= MIN_ROUNDED
+        and x.numel() * n_columns >= MIN_MULTIPLICATIONS
+    )
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return ``torch.nn.functional.linear``, its factors in the present precision."""
-    if not rounds_factors(x, x.numel() * len(weight)):
+    """Return ``torch.nn.functional.linear`` in the present precision."""
+    if not rounds(x, weight):
         return F.linear(x, weight, bias)
-    low = torch.bfloat16
-    bias = None if bias is None else bias.to(low)
-    return F.linear(x.to(low), weight.to(low), bias).to(x.dtype)
+    products = F.linear(x.bfloat16(), weight.bfloat16()).float()
+    return products if bias is None else products + bias
 
 
 def _find_linear() -> Any:
@@ -99,21 +124,13 @@ _LINEAR = _find_linear()
 
 
 def _is_faster(x: Tensor, weight: Tensor) -> bool:
-    """Return whether oneDNN multiplies these float32 matrices, and faster."""
-    size = x.numel() * len(weight)
+    """Return whether oneDNN multiplies these matrices, and faster."""
     return (
         _LINEAR is not None
         and x.dtype == torch.float32
         and x.device.type == "cpu"
-        and size >= MIN_MULTIPLICATIONS
-        and not rounds_factors(x, size)
+        and x.numel() * len(weight) >= MIN_MULTIPLICATIONS
     )
-
-
-def is_large(x: Tensor, weight: Tensor) -> bool:
-    """Return whether oneDNN multiplies these matrices, in either precision, and faster."""
-    rounded = x.device.type == "cpu" and rounds_factors(x, x.numel() * len(weight))
-    return rounded or _is_faster(x, weight)
 
 
 def _row_multiple(n_rows: int) -> int:
@@ -136,7 +153,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     products : tensor of shape (N, M)
         It may be the first rows of a larger tensor.
     """
-    if not _is_faster(x, weight):
+    if rounds(x, weight) or not _is_faster(x, weight):
         return _linear(x, weight, bias)
     bias = None if bias is None else bias.contiguous()  # oneDNN reads it as if it were
     n_rows, n_terms = x.shape
@@ -165,8 +182,8 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     -------
     products : tensor of shape (M, K)
     """
-    if rounds_factors(left, left.numel() * right.shape[1]):
-        return (left.bfloat16().T @ right.bfloat16()).to(left.dtype)
+    if rounds(left.T, right.T):
+        return (left.bfloat16().T @ right.bfloat16()).float()
     n_rows = len(left) - len(left) % _row_multiple(len(left))
     dense = left.is_contiguous() and right.is_contiguous()
     if not dense or not n_rows or not _is_faster(left.T, right.T):
@@ -188,7 +205,7 @@ def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     if len(x) < FEW_ROWS:
         return _multiply_few(x, weight, bias)
     halves = x.tensor_split(2)
-    same_bits = is_large(halves[1], weight) and x.shape[1] < MAX_TERMS
+    same_bits = _is_faster(halves[1], weight) and x.shape[1] < MAX_TERMS
     run = run_parts if same_bits else run_side_by_side
     return torch.cat(run([partial(multiply, half, weight, bias) for half in halves]))
 
@@ -273,7 +290,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     products : tensor of shape (..., M)
         They have a gradient, which has none itself.
     """
-    if not is_large(x, weight):
+    if not _is_faster(x, weight):
         return _linear(x, weight, bias)
     products = _Affine.apply(x.reshape(-1, x.shape[-1]), weight, bias)  # (N, M)
     return products.view(*x.shape[:-1], len(weight))

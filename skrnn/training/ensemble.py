@@ -26,7 +26,6 @@ class EnsembleNet:
     criterion_ : Loss
     device : str
     bptt : int, optional
-    precision : str
     """
 
     def __init__(self, nets: Sequence[SequenceNet], numbers: Sequence[int] | None = None):
@@ -35,7 +34,6 @@ class EnsembleNet:
         first = self.nets[0]
         self.criterion_: Any = first.criterion_
         self.device, self.bptt = first.device, first.bptt
-        self.precision = first.precision
         networks: list[Any] = [net.module_ for net in self.nets]
         self.module_: Any = Ensemble(networks, self.criterion_.activation)
         self._set_training(False)

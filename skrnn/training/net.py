@@ -84,13 +84,11 @@ def resolve_precision(precision: str, device: str) -> str:
     ValueError
         If the device has no units for it, and would only be slower.
     """
-    kind = torch.device(device).type
-    if precision == "float32" or has_bfloat16_units(kind):
+    if precision == "float32" or has_bfloat16_units(torch.device(device).type):
         return precision
     raise ValueError(
-        f"precision={precision!r} would only be slower on this "
-        f"{'GPU' if kind == 'cuda' else 'processor'}, which has no units for it. Use "
-        '"float32"'
+        f"precision={precision!r} would only be slower on device={device!r}, for which "
+        'PyTorch finds no units for it. Use "float32"'
     )
 
 
@@ -116,7 +114,7 @@ class SequenceNet(NeuralNet):
     weight_averaging : str, optional
         A key of ``AVERAGES``: what is validated, and stays, is an average of the weights.
     precision : str
-        Of matrix products, a key of ``PRECISIONS``.
+        Of matrix products in training, a key of ``PRECISIONS``.
     keep_optimizer : bool
         Whether pickles hold the state of the optimizer and of dropout's random stream.
     """
@@ -440,8 +438,8 @@ class SequenceNet(NeuralNet):
         return total / batch.n_targets, state
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """Return the loss of a batch without training on it."""
-        with torch.inference_mode():
+        """Return the loss of a batch without training on it, in float32."""
+        with torch.inference_mode(), products_in("float32"):
             total = sum(
                 self.total_loss(micro_batch, outputs)
                 for micro_batch, outputs in run_batch(self, batch)

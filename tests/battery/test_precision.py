@@ -10,12 +10,18 @@ import torch
 from torch.nn import functional
 
 from skrnn.modules import products
+from skrnn.modules.recurrent.cells import LSTM, Cell
 from skrnn.training import net
+
+#: torch calls oneDNN's LSTM in bfloat16 only where the processor has such vectors.
+needs_vectors = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without AVX-512"
+)
 
 
 @pytest.fixture
 def rounded(monkeypatch):
-    """Round all products; return the shapes of those that were."""
+    """Round all products but those of the LSTM; return their shapes."""
     seen = []
 
     class Functional:
@@ -31,12 +37,30 @@ def rounded(monkeypatch):
 
     monkeypatch.setattr(products, "F", Functional())
     monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(products, "MIN_ROUNDED", 1)
+    monkeypatch.setattr(LSTM, "is_rounded", Cell.is_rounded)
     for module in (products, net):
         monkeypatch.setattr(module, "has_bfloat16_units", lambda device_type: True)
     return seen
 
 
-def test_products_are_in_the_precision_in_training_and_prediction(
+@pytest.fixture
+def rounded_steps(monkeypatch):
+    """Round the steps of each LSTM; return the shapes of those that were."""
+    seen = []
+
+    def is_rounded(self, x):
+        if products.may_round(x):
+            seen.append(tuple(x.shape))
+        return products.may_round(x)
+
+    monkeypatch.setattr(LSTM, "is_rounded", is_rounded)
+    for module in (products, net):
+        monkeypatch.setattr(module, "has_bfloat16_units", lambda device_type: True)
+    return seen
+
+
+def test_products_are_in_the_precision_in_training_alone(
     make_any, numbers, series, rounded
 ):
     X = series if make_any.answer == "horizon" else numbers
@@ -46,7 +70,7 @@ def test_products_are_in_the_precision_in_training_and_prediction(
     model = make_any.fit(X, precision="bfloat16")
     n_in_training = len(rounded)
     outputs = make_any.outputs(model, X)
-    assert len(rounded) > n_in_training > 0
+    assert len(rounded) == n_in_training > 0
     assert {w.dtype for w in model.net_.module_.parameters()} == {torch.float32}
     assert not np.array_equal(outputs, expected)
     np.testing.assert_allclose(outputs, expected, rtol=0.1, atol=0.1)
@@ -54,28 +78,59 @@ def test_products_are_in_the_precision_in_training_and_prediction(
     np.testing.assert_array_equal(make_any.outputs(loaded, X), outputs)
 
 
+@needs_vectors
+def test_steps_are_in_the_precision_in_training_alone(
+    make_any, numbers, series, rounded_steps
+):
+    X = series if make_any.answer == "horizon" else numbers
+    expected = make_any.outputs(make_any.fit(X), X)
+    assert rounded_steps == []
+    model = make_any.fit(X, precision="bfloat16")
+    n_in_training = len(rounded_steps)
+    outputs = make_any.outputs(model, X)
+    assert len(rounded_steps) == n_in_training
+    assert (n_in_training > 0) == (model.net_.module_.cell is LSTM)
+    np.testing.assert_allclose(outputs, expected, rtol=0.1, atol=0.1)
+
+
+def test_validation_within_training_is_in_float32(
+    make_classifier, numbers, rounded, monkeypatch
+):
+    seen = set()
+    may_round = products.may_round
+
+    def watched(x):
+        seen.add((torch.is_inference_mode_enabled(), may_round(x)))
+        return may_round(x)
+
+    monkeypatch.setattr(products, "may_round", watched)
+    model = make_classifier.fit(
+        numbers, precision="bfloat16", early_stopping=True, max_epochs=1
+    )
+    assert "valid_loss" in model.history_
+    assert seen == {(False, True), (True, False)}
+
+
 def test_members_of_an_ensemble_have_it(make_classifier, numbers, rounded):
     model = make_classifier.fit(numbers, precision="bfloat16", n_estimators=2)
-    n_in_training = len(rounded)
-    model.predict(numbers)
-    assert model.net_.precision == "bfloat16"
-    assert len(rounded) > n_in_training > 0
+    assert [member.precision for member in model.net_.nets] == ["bfloat16"] * 2
+    assert rounded
+
+
+def test_training_goes_on_in_float32_without_units(
+    make_classifier, numbers, rounded, monkeypatch
+):
+    model = make_classifier.fit(numbers, precision="bfloat16", warm_start=True)
+    loaded = pickle.loads(pickle.dumps(model))
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: False)
+    rounded.clear()
+    loaded.fit(numbers, make_classifier.targets(numbers))
+    assert rounded == []
 
 
 def test_a_cpu_without_units_refuses_it_by_name(make_any, numbers, series, monkeypatch):
     monkeypatch.setattr(net, "has_bfloat16_units", lambda device_type: False)
     X = series if make_any.answer == "horizon" else numbers
-    message = "precision='bfloat16' would only be slower on this processor, which has no"
+    message = "precision='bfloat16' would only be slower on device='cpu'"
     with pytest.raises(ValueError, match=message):
         make_any.fit(X, precision="bfloat16", device="cpu")
-
-
-def test_a_model_predicts_without_units(make_classifier, numbers, rounded, monkeypatch):
-    model = make_classifier.fit(numbers, precision="bfloat16")
-    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: False)
-    before = len(rounded)
-    loaded = pickle.loads(pickle.dumps(model))
-    probabilities = loaded.predict_proba(numbers)
-    assert len(rounded) == before
-    model.net_.precision = "float32"
-    np.testing.assert_array_equal(probabilities, model.predict_proba(numbers))

@@ -129,6 +129,7 @@ def test_an_infinite_bias_stays_infinite(generator, monkeypatch):
 def rounding(monkeypatch):
     """Take the CPU for one with units for bfloat16, also for small products."""
     monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(products, "MIN_ROUNDED", 1)
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
 
 
@@ -163,14 +164,21 @@ def test_sums_over_rows_have_rounded_factors(rounding, generator):
     torch.testing.assert_close(got.double(), expected, rtol=1e-2, atol=1e-2)
 
 
+def test_biases_are_added_in_float32(rounding, generator):
+    x, weight = torch.ones(3, 4), torch.zeros(5, 4)
+    bias = 1 + torch.rand(5, generator=generator) / 1000
+    with products_in("bfloat16"):
+        assert torch.equal(affine(x, weight, bias), bias.expand(3, 5))
+
+
 @pytest.mark.parametrize("n_rows", [40, 600])
 def test_rounded_products_have_the_same_bits_with_any_number_of_threads(
     n_rows, generator, monkeypatch
 ):
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
     monkeypatch.setattr(products, "MIN_SPLIT", 1)
-    x = torch.randn(n_rows, 400, generator=generator, requires_grad=True)
-    weight = torch.randn(1500, 400, generator=generator, requires_grad=True)
+    x = torch.randn(n_rows, 300, generator=generator, requires_grad=True)
+    weight = torch.randn(4000, 300, generator=generator, requires_grad=True)
 
     def run():
         with products_in("bfloat16"), one_thread_each():
@@ -190,8 +198,7 @@ def test_rounded_products_have_the_same_bits_with_any_number_of_threads(
         assert torch.equal(one, other)
 
 
-def test_a_cpu_without_units_keeps_float32(generator, monkeypatch):
-    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+def test_a_cpu_without_units_keeps_float32(rounding, generator, monkeypatch):
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: False)
     x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
     expected = multiply(x, weight)
@@ -199,23 +206,56 @@ def test_a_cpu_without_units_keeps_float32(generator, monkeypatch):
         assert torch.equal(multiply(x, weight), expected)
 
 
-def test_small_products_and_double_precision_are_not_rounded(rounding, generator):
+def test_small_thin_and_double_products_are_not_rounded(rounding, generator, monkeypatch):
     x, weight = torch.randn(3, 40, generator=generator), torch.randn(5, 40)
     with products_in("bfloat16"):
-        got = multiply(x.double(), weight.double())
-        products.MIN_MULTIPLICATIONS = 1 << 24
-        assert torch.equal(multiply(x, weight), F.linear(x, weight))
-    assert torch.equal(got, F.linear(x.double(), weight.double()))
+        assert products.rounds(x, weight)
+        assert not products.rounds(x.double(), weight.double())
+        monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 3 * 40 * 5 + 1)
+        assert not products.rounds(x, weight)
+        monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+        for thin in (torch.empty(8, 40), torch.empty(40, 8)):
+            for other in (torch.empty(40, thin.shape[1]), torch.empty(8, thin.shape[1])):
+                monkeypatch.setattr(products, "MIN_ROUNDED", 9)
+                assert not products.rounds(thin, other)
+    assert not products.rounds(x, weight)
 
 
-def test_units_for_bfloat16_are_those_that_torch_reports(monkeypatch):
+def test_units_for_bfloat16_are_those_that_torch_and_onednn_use(monkeypatch):
     ask = products._has_matrix_units.__wrapped__
     available = torch.backends.mkldnn.is_available()
+    for name in products.ISA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     for capabilities in ({"amx_bf16": True}, {"avx512_bf16": True}, {}):
         monkeypatch.setattr(
             torch.cpu, "get_capabilities", lambda found=capabilities: found, raising=False
         )
         assert ask() == (available and "amx_bf16" in capabilities)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    for limit, allowed in {
+        "AVX512_CORE": False,
+        "avx10_1_512_amx": True,
+        "": True,
+    }.items():
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+        assert ask() == (available and allowed)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
+    for older in (True, False):
+        monkeypatch.setattr(
+            torch.cpu, "_is_amx_tile_supported", lambda found=older: found, raising=False
+        )
+        assert ask() == (available and older)
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
     assert not ask()
     assert not products.has_bfloat16_units("mps")
+
+
+def test_switching_onednn_off_switches_its_units_off(monkeypatch):
+    monkeypatch.setattr(products, "_has_matrix_units", lambda: True)
+    before = torch.backends.mkldnn.enabled
+    try:
+        for enabled in (True, False):
+            torch._C._set_mkldnn_enabled(enabled)
+            assert products.has_bfloat16_units("cpu") == enabled
+    finally:
+        torch._C._set_mkldnn_enabled(before)

@@ -165,10 +165,10 @@ class OtherParameters:
     precision: str = parameter(
         "float32",
         [OneOf(PRECISIONS)],
-        """Precision of the factors of large matrix products; weights, sums and losses stay
-        float32. "bfloat16" has fewer digits and is faster on processors with matrix units
-        (Intel AMX), where it includes the LSTM's steps, and on a GPU over many classes or
-        tokens. Devices without units for it are refused.""",
+        """Precision of large matrix products in training; weights, losses, states of the
+        LSTM's cells and all predictions are float32. "bfloat16" has fewer digits and is
+        faster on processors with matrix units (Intel AMX), where it includes the LSTM's
+        steps, and on a GPU over many classes or tokens. Other devices are refused.""",
         architecture=True,
     )
     random_state: Any = parameter(

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from skrnn.modules.initialization import orthogonal_, xavier_
-from skrnn.modules.products import rounds_factors
+from skrnn.modules.products import MIN_MULTIPLICATIONS, MIN_ROUNDED, may_round
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernels
 from skrnn.modules.recurrent.recurrence import (
@@ -22,6 +22,8 @@ from skrnn.modules.recurrent.recurrence import (
     runs_compiled,
 )
 
+#: What torch's operation calls an LSTM.
+LSTM_MODE = 2
 #: Tensors (B, H), as many as the cell's ``n_states``.
 CellState = tuple[Tensor, ...]
 
@@ -306,8 +308,9 @@ class LSTM(TorchCell):
     n_gates = 4
     gate_names = ("input", "forget", "output")
     is_fused = True
-    #: Rows of a matrix unit are filled by those of a batch; few leave it idle.
+    #: Rows, and steps of all rows, from which bfloat16 pays for converting the weights.
     MIN_ROUNDED_ROWS: ClassVar[int] = 8
+    MIN_ROUNDED_STEPS: ClassVar[int] = 64
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
@@ -327,21 +330,39 @@ class LSTM(TorchCell):
             return super().forward(x, state)
         if state is None:
             state = (x.new_zeros(len(x), self.hidden_size),) * self.n_states
-        before = [part[None].bfloat16() for part in state]  # (1, B, H) each
+        output, value = (part[None] for part in state)  # (1, B, H)
+        steps = x.transpose(0, 1).bfloat16().contiguous()  # (T, B, F)
         weights = [weight.bfloat16() for weight in self.weights()]
-        # with biases, one layer, no dropout, one direction, (B, T, ...)
-        outputs, *after = torch.lstm(
-            x.bfloat16(), before, weights, True, 1, 0.0, self.training, False, True
+        size = self.hidden_size
+        outputs, *after, _ = torch.ops.aten.mkldnn_rnn_layer(
+            steps,
+            *weights,
+            output.bfloat16(),
+            value,  # it stays float32: a sum of many steps needs all digits
+            reverse=False,
+            batch_sizes=[],
+            mode=LSTM_MODE,
+            hidden_size=size,
+            num_layers=1,
+            has_biases=True,
+            bidirectional=False,
+            batch_first=False,
+            train=torch.is_grad_enabled(),
         )
-        return outputs.float(), tuple(part[0].float() for part in after)
+        return outputs.transpose(0, 1).float(), tuple(part[0].float() for part in after)
 
     def is_rounded(self, x: Tensor) -> bool:
         """Whether ``forward`` computes in bfloat16; on a GPU it does not."""
         n_rows, n_steps, size = x.shape
-        if n_rows < self.MIN_ROUNDED_ROWS or x.device.type != "cpu":
-            return False
         n_values = n_rows * n_steps * (size + self.hidden_size)
-        return rounds_factors(x, n_values * self.n_gates * self.hidden_size)
+        return (
+            x.device.type == "cpu"
+            and may_round(x)
+            and n_rows >= self.MIN_ROUNDED_ROWS
+            and n_rows * n_steps >= self.MIN_ROUNDED_STEPS
+            and self.hidden_size >= MIN_ROUNDED
+            and n_values * self.n_gates * self.hidden_size >= MIN_MULTIPLICATIONS
+        )
 
     def combine(
         self, from_input: Tensor, from_state: Tensor, state: CellState

@@ -28,7 +28,6 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from skrnn.modules import products
-from skrnn.modules.products import is_large
 
 try:
     WIDE = bool(get_host_cpu_features().get("avx512f"))
@@ -281,8 +280,8 @@ def add_product(out, out_row, out_column, a, a_row, a_column, n_rows, w, w_colum
 
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias``, as ``products.multiply``, which has the large ones."""
-    if is_large(x, weight):
+    """Return ``x @ weight.T + bias``, as ``products.multiply``, which has the rounded ones."""
+    if products.rounds(x, weight):
         return products.multiply(x, weight, bias)
     n_rows, width = len(x), len(weight)
     out = x.new_zeros((n_rows, width))
@@ -294,8 +293,8 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
-    """Return ``left.T @ right``, as ``products.multiply_rows``, which has the large ones."""
-    if is_large(left.T, right.T):
+    """Return ``left.T @ right``, as ``products.multiply_rows``, which has the rounded ones."""
+    if products.rounds(left.T, right.T):
         return products.multiply_rows(left, right)
     width = right.shape[1]
     if width < min(COLUMNS, left.shape[1]):  # few columns would fill no block

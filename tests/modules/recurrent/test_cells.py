@@ -13,7 +13,7 @@ from skrnn.modules import products
 from skrnn.modules.initialization import materialize
 from skrnn.modules.networks import build_network
 from skrnn.modules.products import products_in
-from skrnn.modules.recurrent import CELLS, Cell
+from skrnn.modules.recurrent import CELLS, Cell, cells
 
 N_FEATURES, HIDDEN = 3, 4
 N_GATES = {"lstm": 4, "gru": 3, "mingru": 2, "rnn_tanh": 1, "rnn_relu": 1}
@@ -155,26 +155,32 @@ def test_biases_are_zero_but_for_the_gate_that_keeps_the_state(cell):
 # --- bfloat16 -------------------------------------------------------------------------
 
 
+#: torch calls oneDNN's LSTM in bfloat16 only where the processor has such vectors.
+needs_vectors = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without AVX-512"
+)
+
+
 @pytest.fixture
 def rounding(monkeypatch):
     """Take the CPU for one with units for bfloat16, also for small products."""
-    monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(cells, "MIN_MULTIPLICATIONS", 1)
+    monkeypatch.setattr(cells, "MIN_ROUNDED", 1)
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
 
 
 def outputs_and_gradients(cell, x, state):
-    x, state = (
-        x.clone().requires_grad_(),
-        [part.clone().requires_grad_() for part in state],
-    )
+    x = x.clone().requires_grad_()
+    state = [part.clone().requires_grad_() for part in state]
     outputs, after = cell(x, state)
     loss = outputs.sin().sum() + sum(part.cos().sum() for part in after)
     return [outputs, *after, *torch.autograd.grad(loss, [x, *state, *cell.parameters()])]
 
 
+@needs_vectors
 @pytest.mark.usefixtures("rounding")
 @pytest.mark.parametrize("n_rows", [7, 8, 20])
-def test_an_lstm_rounds_factors_where_rows_fill_a_unit(n_rows, generator):
+def test_an_lstm_rounds_where_rows_fill_a_unit(n_rows, generator):
     cell = materialize(CELLS["lstm"](30, 20), generator)
     x = torch.randn(n_rows, 25, 30, generator=generator)
     state = [0.5 * torch.randn(n_rows, 20, generator=generator) for _ in range(2)]
@@ -188,15 +194,45 @@ def test_an_lstm_rounds_factors_where_rows_fill_a_unit(n_rows, generator):
         torch.testing.assert_close(one, exact, rtol=0.02, atol=0.02 * largest)
 
 
+@needs_vectors
 @pytest.mark.usefixtures("rounding")
 def test_a_rounded_lstm_starts_from_zeros(generator):
     cell = materialize(CELLS["lstm"](30, 20), generator)
-    x = torch.randn(9, 5, 30, generator=generator)
+    x = torch.randn(9, 8, 30, generator=generator)
     with products_in("bfloat16"), torch.no_grad():
+        assert cell.is_rounded(x)
         outputs, after = cell(x)
         expected, others = cell(x, (torch.zeros(9, 20),) * 2)
     assert torch.equal(outputs, expected)
     assert all(map(torch.equal, after, others))
+
+
+@needs_vectors
+@pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("training", [True, False])
+def test_a_rounded_lstm_counts_all_steps(training):
+    cell = materialize(CELLS["lstm"](3, 32), torch.Generator())
+    with torch.no_grad():  # each gate is open, and each candidate 1
+        for weight in cell.parameters():
+            weight.zero_()
+        cell.rnn.bias_ih_l0.fill_(20.0)
+    with products_in("bfloat16"), torch.set_grad_enabled(training):
+        _, (_, values) = cell(torch.zeros(8, 1000, 3))
+    assert torch.equal(values, torch.full((8, 32), 1000.0))
+
+
+@pytest.mark.usefixtures("rounding")
+def test_few_rows_steps_and_units_are_not_rounded(monkeypatch):
+    cell = CELLS["lstm"](30, 20)
+    x = torch.empty(8, 8, 30)
+    with products_in("bfloat16"):
+        assert cell.is_rounded(x)
+        assert not cell.is_rounded(x[:7])
+        assert not cell.is_rounded(x[:, :7])
+        assert not cell.is_rounded(x.double())
+        monkeypatch.setattr(cells, "MIN_ROUNDED", 21)
+        assert not cell.is_rounded(x)
+    assert not cell.is_rounded(x)
 
 
 @pytest.mark.usefixtures("rounding")
