@@ -1,7 +1,8 @@
 """Matrix products, by oneDNN where it is faster than torch's own choice, or in bfloat16.
 
-torch multiplies float32 matrices on a CPU by MKL, which uses half the vector width of some
-processors. Its recurrent layers call oneDNN, which uses all of it; so do these functions.
+torch multiplies float32 matrices on a CPU by MKL, which uses half the vector width of other
+makers' processors. Its recurrent layers call oneDNN, which uses all of it; so do these
+functions, but not for few rows or sums over rows on a processor of Intel's.
 Where a device has units for it, training may compute them in bfloat16: not scores over
 paths, which need all digits.
 """
@@ -33,6 +34,9 @@ MAX_TERMS = 1 << 13
 MIN_SPLIT = 1 << 25
 #: Rows below which halves of the weight are better: oneDNN rearranges all that it is given.
 FEW_ROWS = 8 * ROW_MULTIPLE
+#: Columns of both factors of a sum over rows from which oneDNN may gain: in thin sums it
+#: takes up to 16 times as long as MKL.
+MIN_WIDTH = 32
 #: Rows, columns and terms of a product from which bfloat16 pays for the conversion on a CPU.
 MIN_ROUNDED = 32
 #: Variables of the environment that keep oneDNN from instructions of the processor.
@@ -186,7 +190,8 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
         return (left.bfloat16().T @ right.bfloat16()).float()
     n_rows = len(left) - len(left) % _row_multiple(len(left))
     dense = left.is_contiguous() and right.is_contiguous()
-    if not dense or not n_rows or not _is_faster(left.T, right.T):
+    by_mkl = min(left.shape[1], right.shape[1]) < MIN_WIDTH or _has_mkl_full_width()
+    if by_mkl or not dense or not n_rows or not _is_faster(left.T, right.T):
         return (right.T @ left).T.contiguous()  # six times as fast where K is small
     products = _LINEAR(left[:n_rows].T, right[:n_rows].T, None, "none", [], "")
     if n_rows < len(left):
@@ -212,14 +217,27 @@ def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
 
 def _multiply_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return ``multiply(x, weight, bias)`` from halves of the outputs, or of the terms."""
+    product = F.linear if _is_mkl_better(x, weight) else multiply
     if weight.is_contiguous():
         biases = (None, None) if bias is None else bias.tensor_split(2)
         outputs = zip(weight.tensor_split(2), biases, strict=True)
-        return torch.cat(run_side_by_side([partial(multiply, x, *h) for h in outputs]), 1)
+        return torch.cat(run_side_by_side([partial(product, x, *h) for h in outputs]), 1)
     terms = zip(x.tensor_split(2, 1), weight.tensor_split(2, 1), strict=True)
-    one, other = run_side_by_side([partial(multiply, *half) for half in terms])
+    one, other = run_side_by_side([partial(product, *half) for half in terms])
     total = one + other
     return total if bias is None else total.add_(bias)
+
+
+def _is_mkl_better(x: Tensor, weight: Tensor) -> bool:
+    """Return whether MKL has ``x @ weight.T`` of few rows sooner: it rearranges less."""
+    return _has_mkl_full_width() and not rounds(x, weight)
+
+
+@cache
+def _has_mkl_full_width() -> bool:
+    """Return whether MKL uses all of the processor's vectors."""
+    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
+    return torch.backends.mkl.is_available() and "Intel" in capabilities.get("cpu_name", "")
 
 
 def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:
@@ -232,9 +250,13 @@ def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:
         return multiply_rows(left, right)
     if len(left) < FEW_ROWS:
         products = left.new_empty((left.shape[1], right.shape[1]))
+        by_mkl = _is_mkl_better(left.T, right.T)
 
         def compute(part: Tensor, columns: Tensor) -> None:
-            part.copy_(multiply_rows(columns.contiguous(), right))
+            if by_mkl:
+                torch.mm(columns.T, right, out=part)
+            else:
+                part.copy_(multiply_rows(columns.contiguous(), right))
 
         parts = zip(products.tensor_split(2), left.tensor_split(2, 1), strict=True)
         run_side_by_side([partial(compute, *part) for part in parts])

@@ -60,10 +60,12 @@ def test_gradients_equal_those_of_torch(sizes, with_bias, generator):
 
 @pytest.mark.parametrize("n_rows", [2, 32, FEW_ROWS - 1, FEW_ROWS, FEW_ROWS + 1])
 @pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("by_mkl", [True, False])
 def test_products_in_halves_equal_those_of_torch(
-    n_rows, with_bias, monkeypatch, generator
+    n_rows, with_bias, by_mkl, monkeypatch, generator
 ):
     monkeypatch.setattr(products, "MIN_SPLIT", 1)
+    monkeypatch.setattr(products, "_has_mkl_full_width", lambda: by_mkl)
     x, weight = torch.randn(n_rows, 7, generator=generator), torch.randn(91, 7)
     bias = torch.randn(91, generator=generator) if with_bias else None
     for change in (torch.clone, transposed):
@@ -74,8 +76,12 @@ def test_products_in_halves_equal_those_of_torch(
 
 
 @pytest.mark.parametrize("n_rows", [1, 20, 31, 32, 33, 300, 1000])
-@pytest.mark.parametrize(("n_terms", "width"), [(7, 90), (90, 7)])
-def test_any_number_of_rows_has_its_products(n_rows, n_terms, width, monkeypatch):
+@pytest.mark.parametrize(("n_terms", "width"), [(7, 90), (90, 7), (40, 60)])
+@pytest.mark.parametrize("by_mkl", [True, False])
+def test_any_number_of_rows_has_its_products(
+    n_rows, n_terms, width, by_mkl, monkeypatch
+):
+    monkeypatch.setattr(products, "_has_mkl_full_width", lambda: by_mkl)
     monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
     monkeypatch.setattr(products, "MIN_SPLIT", 1)
     x, weight = torch.randn(n_rows, n_terms), torch.randn(width, n_terms)
