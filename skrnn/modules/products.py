@@ -237,7 +237,9 @@ def _is_mkl_better(x: Tensor, weight: Tensor) -> bool:
 def _has_mkl_full_width() -> bool:
     """Return whether MKL uses all of the processor's vectors."""
     capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
-    return torch.backends.mkl.is_available() and "Intel" in capabilities.get("cpu_name", "")
+    return torch.backends.mkl.is_available() and "Intel" in capabilities.get(
+        "cpu_name", ""
+    )
 
 
 def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:

@@ -78,9 +78,7 @@ def test_products_in_halves_equal_those_of_torch(
 @pytest.mark.parametrize("n_rows", [1, 20, 31, 32, 33, 300, 1000])
 @pytest.mark.parametrize(("n_terms", "width"), [(7, 90), (90, 7), (40, 60)])
 @pytest.mark.parametrize("by_mkl", [True, False])
-def test_any_number_of_rows_has_its_products(
-    n_rows, n_terms, width, by_mkl, monkeypatch
-):
+def test_any_number_of_rows_has_its_products(n_rows, n_terms, width, by_mkl, monkeypatch):
     monkeypatch.setattr(products, "_has_mkl_full_width", lambda: by_mkl)
     monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
     monkeypatch.setattr(products, "MIN_SPLIT", 1)
