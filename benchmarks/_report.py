@@ -20,7 +20,7 @@ from ._data import DataAbsent
 
 
 class PeerAbsent(Exception):
-    """A library that skrnn is compared with is not installed."""
+    """What a comparison needs is absent: a library, a processor, the history."""
 
 
 def import_peer(module, package):

@@ -12,6 +12,7 @@ numba = pytest.importorskip("numba")
 
 from numba.core import caching  # noqa: E402
 
+from skrnn.modules import products as dense  # noqa: E402
 from skrnn.modules.recurrent import compiled_products as products  # noqa: E402
 
 
@@ -47,6 +48,21 @@ def test_a_row_has_the_same_bits_however_many_rows_there_are():
         alone = np.zeros((last - first, 45), np.float32)
         products.add_product(alone, 0, 0, a, first, 0, last - first, w, 0, 45)
         np.testing.assert_array_equal(alone, together[first:last])
+
+
+def test_rounded_products_are_those_of_the_other_module(monkeypatch):
+    for name, value in (("MIN_MULTIPLICATIONS", 1), ("MIN_ROUNDED", 1)):
+        monkeypatch.setattr(dense, name, value)
+    monkeypatch.setattr(dense, "has_bfloat16_units", lambda device_type: True)
+    x, weight, bias = (torch.from_numpy(drawn(*s)) for s in ((9, 40), (33, 40), (33,)))
+    y = torch.from_numpy(drawn(9, 35))
+    plain = products.multiply(x, weight, bias), products.multiply_rows(x, y)
+    with dense.products_in("bfloat16"):
+        got = products.multiply(x, weight, bias), products.multiply_rows(x, y)
+        expected = dense.multiply(x, weight, bias), dense.multiply_rows(x, y)
+    for one, rounded, exact in zip(got, expected, plain, strict=True):
+        assert torch.equal(one, rounded)
+        assert not torch.equal(one, exact)
 
 
 def test_without_terms_nothing_is_added():
