@@ -109,7 +109,7 @@ def shakespeare(quick, seeds):
 def shakespeare_hour(quick, seeds):
     """The same book by as many members as an hour allows, in bfloat16 if that is faster."""
     precision = "bfloat16" if has_bfloat16_units("cpu") else "float32"
-    of_hour = {**SHAKESPEARE.parameters, "n_estimators": 6, "precision": precision}
+    of_hour = {**SHAKESPEARE.parameters, "n_estimators": 4, "precision": precision}
     task = replace(SHAKESPEARE, name="Tiny Shakespeare, an hour", parameters=of_hour)
     score, _, seconds = _compare(task, load_shakespeare(), quick, seeds)
     return [

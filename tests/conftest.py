@@ -41,3 +41,11 @@ def rng():
 def generator():
     """Return a torch generator, the same for every test."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def bfloat16_vectors():
+    """Skip a test where oneDNN has no LSTM in bfloat16: a processor without AVX-512."""
+    ask = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    if not torch.backends.mkldnn.is_available() or ask is None or not ask():
+        pytest.skip("oneDNN has no LSTM in bfloat16 for this processor")

@@ -50,8 +50,9 @@ _precision: ContextVar[torch.dtype] = ContextVar("precision", default=torch.floa
 def products_in(precision: str) -> Iterator[None]:
     """Compute large products in a precision, a key of ``PRECISIONS``.
 
-    In bfloat16 factors and results are rounded, sums within a product are not; biases are
-    added, and results returned, in float32. A CPU without units for it rounds nothing.
+    In bfloat16 factors and results are rounded, sums are not, but for those of parts of a
+    product; biases are added, and results returned, in float32. A CPU without units for it
+    rounds nothing.
     """
     token = _precision.set(PRECISIONS[precision])
     try:
@@ -192,6 +193,8 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     dense = left.is_contiguous() and right.is_contiguous()
     by_mkl = min(left.shape[1], right.shape[1]) < MIN_WIDTH or _has_mkl_full_width()
     if by_mkl or not dense or not n_rows or not _is_faster(left.T, right.T):
+        if left.shape[1] < right.shape[1]:
+            return left.T @ right
         return (right.T @ left).T.contiguous()  # six times as fast where K is small
     products = _LINEAR(left[:n_rows].T, right[:n_rows].T, None, "none", [], "")
     if n_rows < len(left):
@@ -210,7 +213,8 @@ def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     if len(x) < FEW_ROWS:
         return _multiply_few(x, weight, bias)
     halves = x.tensor_split(2)
-    same_bits = _is_faster(halves[1], weight) and x.shape[1] < MAX_TERMS
+    rounded = rounds(halves[1], weight)  # whose sums oneDNN divides sooner
+    same_bits = not rounded and _is_faster(halves[1], weight) and x.shape[1] < MAX_TERMS
     run = run_parts if same_bits else run_side_by_side
     return torch.cat(run([partial(multiply, half, weight, bias) for half in halves]))
 
@@ -237,9 +241,8 @@ def _is_mkl_better(x: Tensor, weight: Tensor) -> bool:
 def _has_mkl_full_width() -> bool:
     """Return whether MKL uses all of the processor's vectors."""
     capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
-    return torch.backends.mkl.is_available() and "Intel" in capabilities.get(
-        "cpu_name", ""
-    )
+    name = str(capabilities.get("cpu_name"))
+    return torch.backends.mkl.is_available() and "Intel" in name
 
 
 def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:

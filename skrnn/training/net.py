@@ -354,9 +354,10 @@ class SequenceNet(NeuralNet):
                 average.end_epoch(epoch)
             with nullcontext() if average is None else average.applied():
                 if validation is not None:
-                    self.run_single_epoch(
-                        validation, False, "valid", self.validation_step
-                    )
+                    with products_in("float32"):  # where batches are made, too
+                        self.run_single_epoch(
+                            validation, False, "valid", self.validation_step
+                        )
                 try:
                     self.notify("on_epoch_end", **datasets)
                 finally:
@@ -438,8 +439,8 @@ class SequenceNet(NeuralNet):
         return total / batch.n_targets, state
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """Return the loss of a batch without training on it, in float32."""
-        with torch.inference_mode(), products_in("float32"):
+        """Return the loss of a batch without training on it."""
+        with torch.inference_mode():
             total = sum(
                 self.total_loss(micro_batch, outputs)
                 for micro_batch, outputs in run_batch(self, batch)

@@ -13,11 +13,6 @@ from skrnn.modules import products
 from skrnn.modules.recurrent.cells import LSTM, Cell
 from skrnn.training import net
 
-#: torch calls oneDNN's LSTM in bfloat16 only where the processor has such vectors.
-needs_vectors = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without AVX-512"
-)
-
 
 @pytest.fixture
 def rounded(monkeypatch):
@@ -78,7 +73,7 @@ def test_products_are_in_the_precision_in_training_alone(
     np.testing.assert_array_equal(make_any.outputs(loaded, X), outputs)
 
 
-@needs_vectors
+@pytest.mark.usefixtures("bfloat16_vectors")
 def test_steps_are_in_the_precision_in_training_alone(
     make_any, numbers, series, rounded_steps
 ):
@@ -93,22 +88,27 @@ def test_steps_are_in_the_precision_in_training_alone(
     np.testing.assert_allclose(outputs, expected, rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("form", ["numbers", "words"])  # those with characters
 def test_validation_within_training_is_in_float32(
-    make_classifier, numbers, rounded, monkeypatch
+    make_classifier, form, rounded, monkeypatch, request
 ):
-    seen = set()
-    may_round = products.may_round
+    seen, phases = set(), []
+    may_round, run_epoch = products.may_round, net.SequenceNet.run_single_epoch
 
     def watched(x):
-        seen.add((torch.is_inference_mode_enabled(), may_round(x)))
+        seen.add((phases[-1], may_round(x)))
         return may_round(x)
 
+    def noted(self, iterator, training, *arguments, **options):
+        phases.append(training)
+        run_epoch(self, iterator, training, *arguments, **options)
+
     monkeypatch.setattr(products, "may_round", watched)
-    model = make_classifier.fit(
-        numbers, precision="bfloat16", early_stopping=True, max_epochs=1
-    )
-    assert "valid_loss" in model.history_
-    assert seen == {(False, True), (True, False)}
+    monkeypatch.setattr(net.SequenceNet, "run_single_epoch", noted)
+    X = request.getfixturevalue(form)
+    make_classifier.fit(X, precision="bfloat16", early_stopping=True, max_epochs=1)
+    assert phases == [True, False]
+    assert seen == {(True, True), (False, False)}
 
 
 def test_members_of_an_ensemble_have_it(make_classifier, numbers, rounded):

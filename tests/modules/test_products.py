@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from skrnn.modules import products
-from skrnn.modules.parallel import one_thread_each
+from skrnn.modules.parallel import Piece, one_thread_each, with_all_threads
 from skrnn.modules.products import (
     FEW_ROWS,
     affine,
@@ -175,17 +175,22 @@ def test_biases_are_added_in_float32(rounding, generator):
         assert torch.equal(affine(x, weight, bias), bias.expand(3, 5))
 
 
-@pytest.mark.parametrize("n_rows", [40, 600])
+@pytest.mark.parametrize(
+    ("n_rows", "n_terms", "width"), [(40, 300, 4000), (600, 300, 4000), (512, 2000, 128)]
+)
+@pytest.mark.parametrize("after_openmp", [False, True])
 def test_rounded_products_have_the_same_bits_with_any_number_of_threads(
-    n_rows, generator, monkeypatch
+    n_rows, n_terms, width, after_openmp, generator, monkeypatch
 ):
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
     monkeypatch.setattr(products, "MIN_SPLIT", 1)
-    x = torch.randn(n_rows, 300, generator=generator, requires_grad=True)
-    weight = torch.randn(4000, 300, generator=generator, requires_grad=True)
+    x = torch.randn(n_rows, n_terms, generator=generator, requires_grad=True)
+    weight = torch.randn(width, n_terms, generator=generator, requires_grad=True)
 
     def run():
         with products_in("bfloat16"), one_thread_each():
+            if after_openmp:
+                with_all_threads(Piece(torch.sin, (x,)))
             outputs = affine(x, weight)
             found = torch.autograd.grad(outputs.square().sum(), (x, weight))
         return outputs, *found
@@ -263,3 +268,22 @@ def test_switching_onednn_off_switches_its_units_off(monkeypatch):
             assert products.has_bfloat16_units("cpu") == enabled
     finally:
         torch._C._set_mkldnn_enabled(before)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"cpu_name": "Intel Xeon"}, True),
+        ({"cpu_name": "Zen 4"}, False),
+        ({"cpu_name": None}, False),
+        ({}, False),
+    ],
+)
+def test_mkl_has_full_width_on_processors_of_intels(capabilities, expected, monkeypatch):
+    ask = products._has_mkl_full_width.__wrapped__
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: capabilities, raising=False
+    )
+    assert ask() == (expected and torch.backends.mkl.is_available())
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not ask()

@@ -39,11 +39,17 @@ def multiplications(cell: Cell, x: Tensor) -> int:
 
 
 def count_parts(cell: Cell, x: Tensor) -> int:
-    """Return into how many parts a call of the cell on x ``(B, T, F)`` is cut."""
+    """Return into how many parts a call of the cell on x ``(B, T, F)`` is cut.
+
+    Parts of a rounded call are rounded, too.
+    """
     size = multiplications(cell, x)
     if size < (TWO_PACKED if cell.reads_packed(x) else TWO_PARTS):
         return 1
-    return 2 if size < FOUR_PARTS else min(4, len(x))
+    n_parts = 2 if size < FOUR_PARTS else min(4, len(x))
+    while n_parts > 1 and cell.is_rounded(x) > cell.is_rounded(x[: len(x) // n_parts]):
+        n_parts //= 2
+    return n_parts
 
 
 def split_rows(

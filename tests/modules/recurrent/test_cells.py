@@ -155,12 +155,6 @@ def test_biases_are_zero_but_for_the_gate_that_keeps_the_state(cell):
 # --- bfloat16 -------------------------------------------------------------------------
 
 
-#: torch calls oneDNN's LSTM in bfloat16 only where the processor has such vectors.
-needs_vectors = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without AVX-512"
-)
-
-
 @pytest.fixture
 def rounding(monkeypatch):
     """Take the CPU for one with units for bfloat16, also for small products."""
@@ -177,7 +171,7 @@ def outputs_and_gradients(cell, x, state):
     return [outputs, *after, *torch.autograd.grad(loss, [x, *state, *cell.parameters()])]
 
 
-@needs_vectors
+@pytest.mark.usefixtures("bfloat16_vectors")
 @pytest.mark.usefixtures("rounding")
 @pytest.mark.parametrize("n_rows", [7, 8, 20])
 def test_an_lstm_rounds_where_rows_fill_a_unit(n_rows, generator):
@@ -194,7 +188,7 @@ def test_an_lstm_rounds_where_rows_fill_a_unit(n_rows, generator):
         torch.testing.assert_close(one, exact, rtol=0.02, atol=0.02 * largest)
 
 
-@needs_vectors
+@pytest.mark.usefixtures("bfloat16_vectors")
 @pytest.mark.usefixtures("rounding")
 def test_a_rounded_lstm_starts_from_zeros(generator):
     cell = materialize(CELLS["lstm"](30, 20), generator)
@@ -207,7 +201,7 @@ def test_a_rounded_lstm_starts_from_zeros(generator):
     assert all(map(torch.equal, after, others))
 
 
-@needs_vectors
+@pytest.mark.usefixtures("bfloat16_vectors")
 @pytest.mark.usefixtures("rounding")
 @pytest.mark.parametrize("training", [True, False])
 def test_a_rounded_lstm_counts_all_steps(training):

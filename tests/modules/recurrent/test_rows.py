@@ -11,10 +11,6 @@ from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import CELLS, RecurrentEncoder, RecurrentLayers, rows
 
-#: torch calls oneDNN's LSTM in bfloat16 only where the processor has such vectors.
-needs_vectors = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without AVX-512"
-)
 LENGTHS = torch.tensor([3, 1, 6, 2, 6])
 
 
@@ -115,6 +111,22 @@ def test_calls_in_bfloat16_are_cut_later(monkeypatch):
         assert rows.count_parts(cell, torch.zeros(64, 16, 8)) == 2
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "n_parts", "rounded"), [(40, 4, 4), (31, 4, 2), (15, 4, 1), (7, 4, 4)]
+)
+def test_parts_of_calls_in_bfloat16_have_rows_enough(
+    n_rows, n_parts, rounded, monkeypatch
+):
+    monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
+    for name in ("TWO_PARTS", "FOUR_PARTS", "AS_ONE"):
+        monkeypatch.setattr(rows, name, 1)
+    cell = encoder("lstm", 8, 128).forward_layers[0]
+    x = torch.zeros(n_rows, 64, 8)
+    assert rows.count_parts(cell, x) == n_parts
+    with products_in("bfloat16"):
+        assert rows.count_parts(cell, x) == rounded
+
+
 # Shapes of one call with all threads, of two parts, and of four.
 @pytest.mark.parametrize(
     ("precision", "n_rows", "hidden_size", "n_parts"),
@@ -122,15 +134,24 @@ def test_calls_in_bfloat16_are_cut_later(monkeypatch):
         ("float32", 32, 128, 1),
         ("float32", 64, 256, 2),
         ("float32", 33, 512, 4),
-        pytest.param("bfloat16", 64, 128, 1, marks=needs_vectors),
-        pytest.param("bfloat16", 64, 256, 2, marks=needs_vectors),
-        pytest.param("bfloat16", 129, 512, 4, marks=needs_vectors),
+        ("bfloat16", 64, 128, 1),
+        ("bfloat16", 64, 256, 2),
+        ("bfloat16", 129, 512, 4),
     ],
 )
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_one_thread_and_two_give_the_same_bits(
-    generator, n_rows, hidden_size, n_parts, bidirectional, precision, monkeypatch
+    generator,
+    n_rows,
+    hidden_size,
+    n_parts,
+    bidirectional,
+    precision,
+    monkeypatch,
+    request,
 ):
+    if precision == "bfloat16":
+        request.getfixturevalue("bfloat16_vectors")
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
     module = encoder("lstm", 8, hidden_size, bidirectional=bidirectional)
     x = torch.randn(n_rows, 16, 8, generator=generator)
