@@ -25,6 +25,7 @@ from ._report import (
     time_alternately,
 )
 from ._workloads import workloads
+from .long_range import N_EPOCHS, N_TEST, N_TRAIN, RECURRENT
 
 FULL, FEWER = "float32", "bfloat16"
 ROUNDS = 3
@@ -41,16 +42,11 @@ TIMED = (
     ("classifier, 10,000 classes", {}),
 )
 #: Sets of the evidence, and the most seeds of each.
-SCORED = {
-    "sunspots": 5,
-    "names": 3,
-    "clinc150": 2,
-    "slots": 2,
-    "names_generated": 1,
-    "cmudict": 1,
-}
-#: Sums of two numbers among so many, for the cells' memory.
-N_SUMS, N_STEPS, SUM_SEEDS = 5_000, 100, 3
+TEXTS = {"names": 3, "clinc150": 2, "slots": 2}
+SERIES = {"sunspots": 5}
+GENERATED = {"names_generated": 1, "cmudict": 1}
+#: The adding problem of `long_range`: its steps, and how many seeds.
+N_STEPS, SUM_SEEDS = 100, 3
 
 
 def speed(quick, seeds):
@@ -83,35 +79,58 @@ def speed(quick, seeds):
     return []
 
 
-def scores(quick, seeds):
-    """Scores of default fits in both precisions, on validation data."""
+def texts(quick, seeds):
+    """Scores of classifiers and a tagger of texts."""
+    _print_scores([_evidence_row(*one, quick, seeds) for one in TEXTS.items()])
+    return []
+
+
+def series(quick, seeds):
+    """Scores of regressors, one of sums that the cells must keep."""
+    rows = [_evidence_row(*one, quick, seeds) for one in SERIES.items()]
+    _print_scores([*rows, _sums_row(quick, seeds)])
+    return []
+
+
+def generation(quick, seeds):
+    """Scores of a language model and of pronunciations."""
+    _print_scores([_evidence_row(*one, quick, seeds) for one in GENERATED.items()])
+    return []
+
+
+def _print_scores(rows):
+    print_table(
+        "Scores after training in float32 and in bfloat16, validation data",
+        ("set", "measure", "seeds", FULL, FEWER, "gain"),
+        rows,
+        "Default parameters, those of `benchmarks.long_range` for adding; the gain is "
+        "positive where bfloat16 is better, with the standard error of the mean over seeds.",
+    )
+
+
+def _evidence_row(name, n_seeds, quick, seeds):
+    """Fit a set of the evidence in both precisions."""
     _require_units()
-    rows = []
-    for name, n_seeds in SCORED.items():
-        evidence = SETS[name]
-        found = {FULL: [], FEWER: []}
-        for seed in seeds[: 1 if quick else n_seeds]:
-            train, valid = evidence.load(seed)
-            for precision, of_set in found.items():
-                progress(f"{name}, {precision}, seed {seed}")
-                of_set.append(_score(evidence, precision, seed, train, valid, quick))
-        sign = 1 if evidence.measure.higher_is_better else -1
-        measure = str(evidence.measure), evidence.measure.digits
-        rows.append(_row(evidence.name, *measure, found, sign))
+    evidence = SETS[name]
+    found = {FULL: [], FEWER: []}
+    for seed in seeds[: 1 if quick else n_seeds]:
+        train, valid = evidence.load(seed)
+        for precision, of_set in found.items():
+            progress(f"{name}, {precision}, seed {seed}")
+            of_set.append(_score(evidence, precision, seed, train, valid, quick))
+    sign = 1 if evidence.measure.higher_is_better else -1
+    measure = str(evidence.measure), evidence.measure.digits
+    return _row(evidence.name, *measure, found, sign)
+
+
+def _sums_row(quick, seeds):
+    _require_units()
     found = {FULL: [], FEWER: []}
     for seed in seeds[: 1 if quick else SUM_SEEDS]:
         for precision, of_set in found.items():
             progress(f"sums, {precision}, seed {seed}")
             of_set.append(_score_sums(precision, seed, quick))
-    rows.append(_row(f"sums of two of {N_STEPS} numbers", "R² ↑", 4, found, 1))
-    print_table(
-        "Scores after training in float32 and in bfloat16, validation data",
-        ("set", "measure", "seeds", FULL, FEWER, "gain"),
-        rows,
-        "Default parameters; the gain is positive where bfloat16 is better, with the "
-        "standard error of the mean over seeds.",
-    )
-    return []
+    return _row(f"adding, {N_STEPS} steps", "R² ↑", 4, found, 1)
 
 
 def _row(name, measure, digits, found, sign):
@@ -128,16 +147,14 @@ def _row(name, measure, digits, found, sign):
 
 def _score_sums(precision, seed, quick):
     """Return R² of the sums of two marked numbers, on fresh ones."""
-    n = 200 if quick else N_SUMS
-    X, y = make_adding_problem(n, n_steps=N_STEPS, random_state=seed)
-    X_valid, y_valid = make_adding_problem(
-        1_000, n_steps=N_STEPS, random_state=1_000 + seed
-    )
+    draw = partial(make_adding_problem, min_steps=N_STEPS, max_steps=N_STEPS)
+    X, y = draw(200 if quick else N_TRAIN, random_state=seed)
+    X_valid, y_valid = draw(N_TEST, random_state=1_000 + seed)
     model = SequenceRegressor(
+        max_epochs=1 if quick else N_EPOCHS,
         precision=precision,
-        patch_size=1,
-        max_epochs=1 if quick else 30,
         random_state=seed,
+        **RECURRENT,
     )
     return model.fit(X, y).score(X_valid, y_valid)
 
@@ -158,7 +175,7 @@ def _require_units():
         raise PeerAbsent("needs a processor with units for bfloat16 (Intel AMX)")
 
 
-PARTS = (speed, scores)
+PARTS = (speed, texts, series, generation)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
