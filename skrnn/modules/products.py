@@ -38,7 +38,7 @@ FEW_ROWS = 8 * ROW_MULTIPLE
 #: takes up to 16 times as long as MKL.
 MIN_WIDTH = 32
 #: Rows, columns and terms of a product from which bfloat16 pays for the conversion on a CPU.
-MIN_ROUNDED = 32
+MIN_ROUNDED = 64
 #: Variables of the environment that keep oneDNN from instructions of the processor.
 ISA_VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 #: What ``precision`` may be.

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from skrnn.modules.initialization import orthogonal_, xavier_
-from skrnn.modules.products import MIN_MULTIPLICATIONS, MIN_ROUNDED, may_round
+from skrnn.modules.products import MIN_MULTIPLICATIONS, may_round
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernels
 from skrnn.modules.recurrent.recurrence import (
@@ -308,9 +308,10 @@ class LSTM(TorchCell):
     n_gates = 4
     gate_names = ("input", "forget", "output")
     is_fused = True
-    #: Rows, and steps of all rows, from which bfloat16 pays for converting the weights.
+    #: Rows, steps of all rows and units from which bfloat16 pays for converting the weights.
     MIN_ROUNDED_ROWS: ClassVar[int] = 8
     MIN_ROUNDED_STEPS: ClassVar[int] = 64
+    MIN_ROUNDED_UNITS: ClassVar[int] = 32
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
@@ -360,7 +361,7 @@ class LSTM(TorchCell):
             and may_round(x)
             and n_rows >= self.MIN_ROUNDED_ROWS
             and n_rows * n_steps >= self.MIN_ROUNDED_STEPS
-            and self.hidden_size >= MIN_ROUNDED
+            and self.hidden_size >= self.MIN_ROUNDED_UNITS
             and n_values * self.n_gates * self.hidden_size >= MIN_MULTIPLICATIONS
         )
 

@@ -159,7 +159,7 @@ def test_biases_are_zero_but_for_the_gate_that_keeps_the_state(cell):
 def rounding(monkeypatch):
     """Take the CPU for one with units for bfloat16, also for small products."""
     monkeypatch.setattr(cells, "MIN_MULTIPLICATIONS", 1)
-    monkeypatch.setattr(cells, "MIN_ROUNDED", 1)
+    monkeypatch.setattr(CELLS["lstm"], "MIN_ROUNDED_UNITS", 1)
     monkeypatch.setattr(products, "has_bfloat16_units", lambda device_type: True)
 
 
@@ -224,7 +224,7 @@ def test_few_rows_steps_and_units_are_not_rounded(monkeypatch):
         assert not cell.is_rounded(x[:7])
         assert not cell.is_rounded(x[:, :7])
         assert not cell.is_rounded(x.double())
-        monkeypatch.setattr(cells, "MIN_ROUNDED", 21)
+        monkeypatch.setattr(CELLS["lstm"], "MIN_ROUNDED_UNITS", 21)
         assert not cell.is_rounded(x)
     assert not cell.is_rounded(x)
 
