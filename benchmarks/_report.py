@@ -20,7 +20,7 @@ from ._data import DataAbsent
 
 
 class PeerAbsent(Exception):
-    """What a comparison needs is absent: a library, a processor, the history."""
+    """A comparison lacks a library, a processor or the history."""
 
 
 def import_peer(module, package):

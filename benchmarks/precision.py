@@ -73,8 +73,8 @@ def speed(quick, seeds):
         ("workload", "changed", FULL, FEWER, "ratio"),
         rows,
         "The workloads of `benchmarks.against`, default parameters but for the number of "
-        f"passes and batches; medians of {ROUNDS} alternate rounds, of the ratio also the "
-        "smallest and the largest. Above 1 bfloat16 is faster.",
+        f"passes and batches; medians of {ROUNDS} alternate rounds, and the range of the ratio. "
+        "A ratio above 1: bfloat16 takes less time.",
     )
     return []
 

@@ -77,15 +77,14 @@ def has_bfloat16_units(device_type: str) -> bool:
 @cache
 def _has_matrix_units() -> bool:
     """Return whether oneDNN finds a processor's matrix units."""
-    limits = [os.environ[name] for name in ISA_VARIABLES if name in os.environ]
-    if any("AMX" not in limit.upper() for limit in limits if limit):
-        return False
-    if not torch.backends.mkldnn.is_available():
+    limits = filter(None, map(os.environ.get, ISA_VARIABLES))
+    allowed = all("AMX" in limit.upper() for limit in limits)
+    if not allowed or not torch.backends.mkldnn.is_available():
         return False
     cpu: Any = torch.cpu
     if hasattr(cpu, "get_capabilities"):
         return bool(cpu.get_capabilities().get("amx_bf16"))
-    return bool(getattr(cpu, "_is_amx_tile_supported", bool)())  # before torch 2.10
+    return bool(getattr(cpu, "_is_amx_tile_supported", bool)())  # of older releases
 
 
 def may_round(x: Tensor) -> bool:
@@ -240,7 +239,9 @@ def _is_mkl_better(x: Tensor, weight: Tensor) -> bool:
 @cache
 def _has_mkl_full_width() -> bool:
     """Return whether MKL uses all of the processor's vectors."""
-    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.6
+    capabilities: Any = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # older releases lack it
     name = str(capabilities.get("cpu_name"))
     return torch.backends.mkl.is_available() and "Intel" in name
 

@@ -117,7 +117,7 @@ def test_members_of_an_ensemble_have_it(make_classifier, numbers, rounded):
     assert rounded
 
 
-def test_training_goes_on_in_float32_without_units(
+def test_training_resumes_in_float32_without_units(
     make_classifier, numbers, rounded, monkeypatch
 ):
     model = make_classifier.fit(numbers, precision="bfloat16", warm_start=True)

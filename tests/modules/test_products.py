@@ -223,9 +223,9 @@ def test_small_thin_and_double_products_are_not_rounded(rounding, generator, mon
         monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 3 * 40 * 5 + 1)
         assert not products.rounds(x, weight)
         monkeypatch.setattr(products, "MIN_MULTIPLICATIONS", 1)
+        monkeypatch.setattr(products, "MIN_ROUNDED", 9)
         for thin in (torch.empty(8, 40), torch.empty(40, 8)):
             for other in (torch.empty(40, thin.shape[1]), torch.empty(8, thin.shape[1])):
-                monkeypatch.setattr(products, "MIN_ROUNDED", 9)
                 assert not products.rounds(thin, other)
     assert not products.rounds(x, weight)
 

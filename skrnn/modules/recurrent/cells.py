@@ -334,7 +334,6 @@ class LSTM(TorchCell):
         output, value = (part[None] for part in state)  # (1, B, H)
         steps = x.transpose(0, 1).bfloat16().contiguous()  # (T, B, F)
         weights = [weight.bfloat16() for weight in self.weights()]
-        size = self.hidden_size
         outputs, *after, _ = torch.ops.aten.mkldnn_rnn_layer(
             steps,
             *weights,
@@ -343,7 +342,7 @@ class LSTM(TorchCell):
             reverse=False,
             batch_sizes=[],
             mode=LSTM_MODE,
-            hidden_size=size,
+            hidden_size=self.hidden_size,
             num_layers=1,
             has_biases=True,
             bidirectional=False,

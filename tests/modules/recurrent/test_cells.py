@@ -171,8 +171,7 @@ def outputs_and_gradients(cell, x, state):
     return [outputs, *after, *torch.autograd.grad(loss, [x, *state, *cell.parameters()])]
 
 
-@pytest.mark.usefixtures("bfloat16_vectors")
-@pytest.mark.usefixtures("rounding")
+@pytest.mark.usefixtures("bfloat16_vectors", "rounding")
 @pytest.mark.parametrize("n_rows", [7, 8, 20])
 def test_an_lstm_rounds_where_rows_fill_a_unit(n_rows, generator):
     cell = materialize(CELLS["lstm"](30, 20), generator)
@@ -188,8 +187,7 @@ def test_an_lstm_rounds_where_rows_fill_a_unit(n_rows, generator):
         torch.testing.assert_close(one, exact, rtol=0.02, atol=0.02 * largest)
 
 
-@pytest.mark.usefixtures("bfloat16_vectors")
-@pytest.mark.usefixtures("rounding")
+@pytest.mark.usefixtures("bfloat16_vectors", "rounding")
 def test_a_rounded_lstm_starts_from_zeros(generator):
     cell = materialize(CELLS["lstm"](30, 20), generator)
     x = torch.randn(9, 8, 30, generator=generator)
@@ -201,8 +199,7 @@ def test_a_rounded_lstm_starts_from_zeros(generator):
     assert all(map(torch.equal, after, others))
 
 
-@pytest.mark.usefixtures("bfloat16_vectors")
-@pytest.mark.usefixtures("rounding")
+@pytest.mark.usefixtures("bfloat16_vectors", "rounding")
 @pytest.mark.parametrize("training", [True, False])
 def test_a_rounded_lstm_counts_all_steps(training):
     cell = materialize(CELLS["lstm"](3, 32), torch.Generator())
