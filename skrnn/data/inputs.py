@@ -36,7 +36,13 @@ from skrnn.data.containers import (
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import Split, SplitAll, StepShape, check_finite, shown
-from skrnn.data.subwords import BPE, TrainedTokenizer, train_bpe, untrained
+from skrnn.data.subwords import (
+    BPE,
+    TrainedTokenizer,
+    train_bpe,
+    untrained,
+    warn_if_untrained,
+)
 from skrnn.data.tokenizers import (
     WordTokenizer,
     check_tokenizer,
@@ -160,7 +166,7 @@ class Inputs:
         self.holds_texts = False
         self.labels_words = labels_words
         self.trains_tokenizer = isinstance(tokenizer, str) and tokenizer == BPE
-        self.splits_words = labels_words and self.trains_tokenizer
+        self.splits_words = labels_words and self._gives_subwords
 
     # --- validation ------------------------------------------------------------------
 
@@ -441,13 +447,14 @@ class Inputs:
             scale = "standard" if self.scales_static else self.scale
             self.static = StaticCodec(scale, self.missing).fit(X.static, weight)
         self.trains_tokenizer = False
+        warn_if_untrained(self.tokenizer, "tokenizer", X.name)
         return self
 
     def _make_token_codec(self, steps: RaggedArray, of_texts: bool) -> TokenCodec:
         tokens = set(steps.values)
         of_strings = set(map(type, tokens)) <= {str}
         if self.labels_words and self._gives_subwords:
-            self.splits_words = of_strings and (self.splits_words or not of_texts)
+            self.splits_words = of_strings
         if self.splits_words:
             return self._make_subword_codec(steps)
         single = of_strings and max(map(len, tokens)) == 1

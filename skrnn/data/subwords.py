@@ -312,6 +312,12 @@ def untrained(parameter: str, name: str) -> str:
     )
 
 
+def warn_if_untrained(tokenizer: object, parameter: str, name: str) -> None:
+    """Warn of "bpe" after a fit without strings."""
+    if isinstance(tokenizer, str) and tokenizer == BPE:
+        warn(f'{parameter}="{BPE}" is not used: {name} holds no strings')
+
+
 def import_library() -> Any:
     """Return the library ``tokenizers``.
 

@@ -278,6 +278,7 @@ def test_vectors_of_the_tokens_of_a_trained_tokenizer_are_read():
     assert row.tolist() == [2.0] * 4
 
 
+@pytest.mark.filterwarnings("ignore:.*bpe.* is not used")
 def test_strings_after_a_fit_on_token_lists_are_refused():
     model = make(SequenceClassifier).fit(WORDS, LABELS)
     with pytest.raises(ValueError, match='X holds strings, but tokenizer="bpe" was not'):
@@ -360,7 +361,6 @@ def test_targets_come_back_as_they_were(texts):
 
 def test_a_translator_gives_back_spaces_and_emoji():
     model = Seq2SeqTransformer(
-        tokenizer="bpe",
         target_tokenizer="bpe",
         hidden_size=16,
         lr=0.02,
@@ -446,6 +446,39 @@ def test_a_tagger_splits_strings_into_words_first():
     assert_array_equal(word[0], text[0])
 
 
+@pytest.mark.parametrize("of_library", [False, True])
+@pytest.mark.parametrize("cls", TAGGERS)
+def test_a_tagger_splits_strings_into_words_before_a_trained_tokenizer(cls, of_library):
+    texts = [" ".join(words) for words in WORDS]
+    tags = [
+        ["U" if word[0].isupper() else "l" for word in WordTokenizer().split(text)]
+        for text in texts
+    ]
+    learned = make(cls).fit(texts, tags)
+    given = learned.tokenizer_
+    if of_library:
+        given = tokenizers.Tokenizer.from_str(given.document)
+    model = make(cls, tokenizer=given).fit(texts, tags)
+    for one, other in zip(
+        model.predict_proba(texts), learned.predict_proba(texts), strict=True
+    ):
+        assert_array_equal(one, other)
+
+
+def test_a_tokenizer_that_is_not_trained_is_said_so():
+    cases = [
+        (SequenceClassifier, WORDS, LABELS, "tokenizer", "X"),
+        (SequenceGenerator, WORDS, None, "tokenizer", "X"),
+        (SequenceRegressor, [[1.0, 2.0]] * 18, NUMBERS, "tokenizer", "X"),
+        (SequenceTagger, [[3, 4]] * 18, [["a", "b"]] * 18, "tokenizer", "X"),
+        (Seq2SeqTransformer, TEXTS, WORDS, "target_tokenizer", "y"),
+    ]
+    for cls, X, y, parameter, name in cases:
+        expected = f'^{parameter}="bpe" is not used: {name} holds no strings$'
+        with pytest.warns(UserWarning, match=expected):
+            make(cls).fit(X, y)
+
+
 def test_a_tagger_answers_alike_in_any_batch_and_order(models):
     model = models(SequenceTagger)
     together = model.predict_proba(WORDS[:6])
@@ -491,6 +524,7 @@ def test_states_of_a_tagger_are_those_at_the_words(models):
     assert_allclose(alone[0], hidden_states(model, one_piece[:1])[0], atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*bpe.* is not used")
 def test_integers_that_are_tokens_have_no_subwords():
     X = [[3, 1], [2]] * 6
     model = make(SequenceTagger, input_type="tokens").fit(X, [["a", "b"], ["a"]] * 6)

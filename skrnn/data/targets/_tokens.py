@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skrnn.data.containers import Advice, CheckedSequences, check_sequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import shown
-from skrnn.data.subwords import TrainedTokenizer, train_bpe, untrained
+from skrnn.data.subwords import TrainedTokenizer, train_bpe, untrained, warn_if_untrained
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -169,6 +169,7 @@ class TokenTargets(Targets):
         self.spacing = None if texts is None else self.tokenizer.learn_spacing(texts)
         self.are_texts = texts is not None
         self.trains_tokenizer = False
+        warn_if_untrained(self.tokenizer, "target_tokenizer", "y")
 
     @property
     def are_subwords(self) -> bool:
