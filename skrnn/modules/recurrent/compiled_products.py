@@ -51,16 +51,23 @@ class _Cache(FunctionCache):
     """A cache without which functions work: they compile anew where it fails."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with suppress(OSError):
+        try:
             return super().load_overload(sig, target_context)
-        return None
+        except OSError:
+            return None
+        except Exception:  # a file that was cut short unpickles to any error
+            self._empty()
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
-        except OSError:  # a full disk, a folder that may be read only
-            with suppress(OSError):
-                self.flush()  # its index may name a file of an older version
+        except Exception:  # a full disk, a folder that may be read only, a damaged index
+            self._empty()  # the index may name a file of an older version
+
+    def _empty(self) -> None:
+        with suppress(OSError):
+            self.flush()
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -153,6 +153,15 @@ def test_a_cache_that_is_full_or_unreadable_stops_nothing(folder, monkeypatch, n
     assert n_read_from_cache() == 0
 
 
+@pytest.mark.parametrize("ending", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("left", [0, 100, -1])
+def test_a_damaged_file_of_the_cache_is_written_anew(folder, ending, left):
+    assert [n_read_from_cache() for _ in range(2)] == [0, 1]
+    (damaged,) = folder.rglob(ending)
+    damaged.write_bytes(damaged.read_bytes()[:left])
+    assert [n_read_from_cache() for _ in range(2)] == [0, 1]
+
+
 def test_a_full_cache_keeps_no_code_of_an_older_version(folder, monkeypatch):
     files = products.compiled(double)._cache._cache_file
     files._source_stamp = "an older file's"
