@@ -74,9 +74,9 @@ def run(estimator, check):
     repeats = "readonly_memmap" in check.keywords  # from other memory
     learned = check.func.__name__ in OF_WHAT_WAS_LEARNED
     if learned and is_regressor(estimator):
-        estimator.set_params(max_epochs=50, lr=0.01)
+        estimator.set_params(max_epochs=25, lr=0.02)
     elif learned and not repeats:
-        estimator.set_params(max_epochs=40)
+        estimator.set_params(max_epochs=20)
     else:
         estimator.set_params(max_epochs=5)
     check(estimator)

@@ -1,6 +1,6 @@
 """Random data, right and wrong: right ones never fail, wrong ones are named.
 
-``SKRNN_FUZZ_CASES`` says how many cases are drawn, by default 1,820. With
+``SKRNN_FUZZ_CASES`` says how many cases are drawn, by default 910. With
 ``SKRNN_FUZZ_DIR`` each block of cases that passed leaves a file there, and is not run again.
 """
 
@@ -25,8 +25,8 @@ from skrnn.testing._comparison import assert_finite, assert_same, predictions
 from skrnn.testing._data import as_rows, n_steps, take
 
 #: Cases of one kind for one estimator in a block.
-BLOCK = 20
-N_CASES = int(os.environ.get("SKRNN_FUZZ_CASES", "1820"))
+BLOCK = 10
+N_CASES = int(os.environ.get("SKRNN_FUZZ_CASES", "910"))
 DONE = os.environ.get("SKRNN_FUZZ_DIR")
 MAX_MESSAGE = 500
 #: Processor seconds of one case; a case takes about 0.02.

@@ -124,9 +124,9 @@ def words(n, n_classes=2):
         (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
         (SequenceClassifier, tokens, 600, (32, 12, 0.006)),
         (SequenceClassifier, words, 600, (32, 6, 0.006)),
-        (SequenceClassifier, numbers, 600, (32, 100, 0.003)),
+        (SequenceClassifier, numbers, 100, (32, 100, 0.003)),
         (FeedForwardClassifier, numbers, 40, (32, 100, 0.003)),
-        (SequenceRegressor, numbers, 600, (32, 105, 0.001)),
+        (SequenceRegressor, numbers, 100, (32, 300, 0.001)),
     ],
 )
 def test_fitted_attributes_say_what_was_chosen(make, data, n, expected):
@@ -171,9 +171,9 @@ def test_wrong_labels_of_small_data_are_not_learned_by_heart():
         ids = np.where(rng.random((n, 9)) < 0.5, of_class, any_word)
         return [[f"w{i}" for i in row] for row in ids], y
 
-    X, y = draw(1000)
-    noisy = np.where(rng.random(1000) < 0.2, (y + 1) % 3, y)
-    model = SequenceClassifier(hidden_size=32, random_state=0)
+    X, y = draw(600)
+    noisy = np.where(rng.random(600) < 0.2, (y + 1) % 3, y)
+    model = SequenceClassifier(hidden_size=16, random_state=0)
     short = clone(model).fit(X, noisy)
     long = clone(model).set_params(max_epochs=16).fit(X, noisy)
     test = draw(600)
