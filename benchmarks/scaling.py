@@ -340,6 +340,7 @@ OUTLIER_FITS = {
         SequenceRegressor,
         {"instance_norm": "standard", "target_feature": 0},
     ),
+    "pairs": (Seq2SeqTransformer, {}),
 }
 
 
@@ -352,6 +353,9 @@ def measure_outlier(name, n_steps, seed):
         for n in rng.integers(50, 151, size=N_SHORT)
     ]
     y = np.arange(N_SHORT + 1) % 2
+    if kind is Seq2SeqTransformer:
+        y = [["no", "yes"][i] for i in y]
+        y = [[word] * 5 for word in y]
     if n_steps:
         X.append(rng.normal(size=(n_steps, 4)).astype(np.float32))
     model = kind(max_epochs=3, random_state=0, **parameters)

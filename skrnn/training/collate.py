@@ -104,9 +104,10 @@ class TrainingBatches:
         self.windows = dataset.windows
         if self.windows is not None:
             self.lengths = np.minimum(dataset.lengths, self.windows.n_steps)
-            self.target_lengths = self.lengths
+            most = self.windows.n_target_steps or self.windows.n_steps
+            self.target_lengths = np.minimum(self.target_lengths, most)
             if self.n_targets is not None:
-                self.n_targets = int(self.lengths.sum())
+                self.n_targets = int(self.target_lengths.sum())
         self.collator = Collator(dataset, self.device)
 
     def __len__(self) -> int:
@@ -265,6 +266,10 @@ class Collator:
         self.forced: NDArray[np.int64] | None = None
         if isinstance(targets, RaggedArray) and dataset.forced:
             self.forced = targets.offsets
+        #: the most steps of a target that the network reads
+        self.most_forced = (
+            None if dataset.windows is None else dataset.windows.n_target_steps
+        )
         self.targets = _optional(dataset.targets, device)
         self.weights = _optional(dataset.weights, device)
         self.weights_by_step = isinstance(dataset.weights, RaggedArray)
@@ -370,6 +375,8 @@ class Collator:
         assert self.targets is not None
         starts = self.forced[indices]
         lengths = self.forced[indices + 1] - starts
+        if self.most_forced is not None:
+            lengths = np.minimum(lengths, self.most_forced)
         steps = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)  # (B, U)
         flat = to_device((starts[:, None] + steps).reshape(-1), self.device)
         targets = self.targets.index_select(0, flat).view(steps.shape)  # (B, U)

@@ -1,7 +1,8 @@
 """Training windows: part of a sequence that is far longer than the others.
 
 One recording of 50,000 steps among texts of 20 would decide the memory and the time of a
-whole fit. An epoch trains on a window of it, drawn anew; predictions read all steps.
+whole fit. An epoch trains on a window of it, drawn anew; predictions read all steps. Of a pair,
+whose steps belong together in no known way, training reads the beginnings.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ class Windows(NamedTuple):
         The longer sequences.
     starts : list of int64 ndarrays
         The steps at which a window of each of them may begin.
+    n_target_steps : int, optional
+        The most steps of a target that the network reads (teacher forcing).
     """
 
     n_steps: int
     indices: NDArray[np.int64]
     starts: list[NDArray[np.int64]]
+    n_target_steps: int | None = None
 
     def draw(self, n_sequences: int, generator: torch.Generator) -> NDArray[np.int64]:
         """Return where each sequence begins in this epoch, 0 for the short ones."""
@@ -65,8 +69,7 @@ def in_windows(
 ) -> EncodedDataset:
     """Return a training dataset whose far longest sequences are read in windows.
 
-    Datasets that are read in chunks stay as they are, and those whose targets have other
-    steps than their sequences.
+    Datasets that are read in chunks stay as they are.
 
     Parameters
     ----------
@@ -80,7 +83,9 @@ def in_windows(
     """
     lengths = dataset.lengths
     n_steps = window_size(lengths)
-    if dataset.forced or dataset.bptt is not None or lengths.max() <= n_steps:
+    if dataset.forced:
+        return _beginnings(dataset, n_steps, quiet)
+    if dataset.bptt is not None or lengths.max() <= n_steps:
         return dataset
     indices = np.flatnonzero(lengths > n_steps)
     starts = [np.arange(n - n_steps + 1) for n in lengths[indices].tolist()]
@@ -91,6 +96,28 @@ def in_windows(
         unit = "steps" if patch_size == 1 else f"patches of {patch_size} steps"
         _warn_of_windows(dataset, indices, n_steps, unit)
     return replace(dataset, windows=Windows(n_steps, indices, starts))
+
+
+def _beginnings(dataset: EncodedDataset, n_steps: int, quiet: bool) -> EncodedDataset:
+    """Return pairs of which training reads the first steps of either side."""
+    sides = {"X": dataset.lengths, "y": dataset.target_lengths}
+    most = {"X": n_steps, "y": window_size(dataset.target_lengths)}
+    longer = {name: lengths > most[name] for name, lengths in sides.items()}
+    if not any(some.any() for some in longer.values()):
+        return dataset
+    for name, some in longer.items():
+        if some.any() and not quiet:
+            longest = int(np.argmax(sides[name]))
+            place = int(dataset.origin_of(np.array([longest]))[0])
+            warn(
+                f"Training reads the first {most[name]:,} steps of a sequence of {name} that "
+                f"has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: "
+                f"{int(some.sum()):,} of them, {name}[{place}] the longest. Predictions read "
+                "all steps"
+            )
+    indices = np.flatnonzero(longer["X"])
+    starts = [np.zeros(1, np.int64)] * len(indices)
+    return replace(dataset, windows=Windows(n_steps, indices, starts, most["y"]))
 
 
 def _allowed(

@@ -3,11 +3,17 @@
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from skrnn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from skrnn import (
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+)
 from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.training.collate import TrainingBatches
@@ -58,10 +64,44 @@ def test_sequences_of_usual_lengths_are_left_alone():
     assert in_windows(dataset) is dataset
 
 
-@pytest.mark.parametrize("options", [{"forced": True}, {"bptt": 8}])
-def test_what_is_read_in_chunks_or_has_targets_of_its_own_length_is_left_alone(options):
-    dataset = numbered(**options)
+def test_what_is_read_in_chunks_is_left_alone():
+    dataset = numbered(bptt=8)
     assert in_windows(dataset) is dataset
+
+
+def test_of_pairs_the_beginnings_are_read():
+    """Source 60 is long, target 61, and both sides of the last pair."""
+    sources, targets = [2] * 60 + [70, 2, 90], [3] * 60 + [3, 100, 80]
+    values = np.concatenate([np.arange(n) for n in sources])[:, None]
+    dataset = EncodedDataset(
+        EncodedSequences(RaggedArray.from_lengths(values.astype(np.float32), sources)),
+        RaggedArray.from_lengths(
+            np.concatenate([np.arange(n) for n in targets]), targets
+        ),
+        forced=True,
+        origin=np.arange(63) + 100,
+    )
+    of_X = r"first 40 steps of a sequence of X .*: 2 of them, X\[162\] the longest"
+    of_y = r"first 60 steps of a sequence of y .*: 2 of them, y\[161\] the longest"
+    with pytest.warns(UserWarning, match=of_X), pytest.warns(UserWarning, match=of_y):
+        cut = in_windows(dataset)
+    batches = TrainingBatches(cut, 8, make_generator(0))
+    parts = [part for batch in batches for part in batch]
+    assert batches.n_targets == sum(part.n_targets for part in parts) == 3 * 61 + 2 * 60
+    read = {}
+    for part in parts:
+        for i, row in zip(part.indices.tolist(), part.inputs["features"], strict=True):
+            read[i] = row[:, 0].tolist(), part
+    for i, n_steps, n_targets in [(60, 40, 3), (61, 2, 60), (62, 40, 60), (0, 2, 3)]:
+        steps, part = read[i]
+        row = part.indices.tolist().index(i)
+        assert part.inputs["lengths"][row] == n_steps
+        assert part.inputs["target_lengths"][row] == n_targets
+        assert steps[:n_steps] == list(range(n_steps))
+        assert part.targets[row, :n_targets].tolist() == list(range(n_targets))
+    usual = replace(dataset, sequences=dataset.sequences.take(np.arange(30)))
+    usual = replace(usual, targets=dataset.targets.take(np.arange(30)), origin=None)
+    assert in_windows(usual) is usual
 
 
 def test_an_epoch_reads_one_stretch_of_a_long_sequence_with_its_targets():
@@ -162,6 +202,16 @@ def test_a_tagger_learns_from_windows_of_a_long_sequence(crf):
         model.set_params(random_state=0).fit(X, y)
     assert model.score(X, y) == 1.0
     assert [len(tags) for tags in model.predict(X)] == lengths
+
+
+def test_a_translator_trains_on_the_beginning_of_a_long_pair():
+    X = [["a", "b"]] * 20 + [["b", "a"]] * 20
+    long_X, long_y = [*X, ["a", "b"] * 5_000], [*X, ["b"] * 5_000]
+    model = Seq2SeqTransformer(**SMALL)
+    with pytest.warns(UserWarning, match="Training reads the first") as caught:
+        model.fit(long_X, long_y)
+    assert len(caught) == 2
+    assert len(model.log_likelihood(long_X[-2:], long_y[-2:])) == 2
 
 
 def test_a_feed_forward_network_reads_no_windows():
