@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import MultiLabelBinarizer, StandardScaler
 
+import skrnn
 from skrnn.metrics import bleu_score, entity_f1_score, exact_match_score
 from skrnn.preprocessing import LogMelFrames, StepwiseTransformer, sliding_windows
 
@@ -272,6 +273,16 @@ class Evidence:
     simple: Callable | None = None
     folds: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def validation_score(evidence, train, valid, seed, quick=False, **parameters):
+    """Return the score on validation data of a fit with some parameters changed."""
+    short = {"max_epochs": 1} if quick else {}
+    given = {**evidence.parameters, **short, "random_state": seed, **parameters}
+    model = getattr(skrnn, evidence.estimator)(**given).fit(*train)
+    X, y = valid
+    predicted = model.score(X) if y is None else model.predict(X)
+    return evidence.measure.score(y, predicted)
 
 
 def _numbers(name, load, n_seeds=5, simple=_time_warping):

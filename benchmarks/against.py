@@ -80,30 +80,39 @@ def workloads(quick, seeds, revision=FORMER):
 def default_fits(quick, seeds, revision=FORMER):
     """Time fits by default parameters on real data, and score them on validation data."""
     rounds = _compare(revision, "_default_fits.py", quick, seeds)
-    rows, ratios, differences = [], [], []
+    rows, ratios, differences, errors = [], [], [], []
     for name in rounds[0][0]:
         pairs = [(before[name], now[name]) for before, now in rounds]
         ratio = statistics.median(before["fit"] / now["fit"] for before, now in pairs)
         there, here = (
             statistics.median(pair[side]["fit"] for pair in pairs) for side in (0, 1)
         )
+        gains = [now["score"] - before["score"] for before, now in pairs]
+        ratios.append(ratio)
+        differences.append(statistics.fmean(gains))
+        shown = f"{differences[-1]:+.4f}"
+        if len(gains) > 1:
+            error = statistics.stdev(gains) / len(gains) ** 0.5
+            errors.append(differences[-1] / max(error, 1e-9))
+            shown += f" ± {error:.4f}"
         before, now = (
             statistics.fmean(pair[side]["score"] for pair in pairs) for side in (0, 1)
         )
-        ratios.append(ratio)
-        differences.append(now - before)
         seconds = f"{there:.1f}", f"{here:.1f}", f"{ratio:.2f}"
-        rows.append([name, *seconds, f"{before:.4f}", f"{now:.4f}"])
+        rows.append([name, *seconds, f"{before:.4f}", f"{now:.4f}", shown])
     print_table(
         f"Fits by default parameters: {revision}, and here",
-        ("data", "fit there (s)", "here (s)", "ratio", "validation there", "here"),
+        (
+            *("data", "fit there (s)", "here (s)", "ratio", "validation there", "here"),
+            "difference ± its error",
+        ),
         rows,
-        f"Medians of {len(rounds)} rounds, of another seed each; the scores are means: "
-        "accuracy, entity F1 of slots.",
+        f"Medians of {len(rounds)} rounds, of another seed each; the scores are means "
+        "(accuracy, entity F1 of slots), with the standard error of the paired differences.",
     )
     if revision != FORMER:
         return []
-    return [
+    goals = [
         at_least("default fits: ratio, mean", statistics.fmean(ratios), 2.5, 2),
         at_least("default fits: ratio, smallest", min(ratios), 1.5, 2),
         at_least(
@@ -113,6 +122,10 @@ def default_fits(quick, seeds, revision=FORMER):
             4,
         ),
     ]
+    if errors:
+        claim = "default fits: validation score, worst difference in standard errors"
+        goals.append(at_least(claim, min(errors), -2.0, 1))
+    return goals
 
 
 def evidence(quick, seeds, revision=FORMER, sets=tuple(SETS)):

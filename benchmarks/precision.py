@@ -9,12 +9,11 @@ from functools import partial
 
 from sklearn.base import clone
 
-import skrnn
 from skrnn import SequenceRegressor
 from skrnn.datasets import make_adding_problem
 from skrnn.modules.products import has_bfloat16_units
 
-from ._evidence import SETS
+from ._evidence import SETS, validation_score
 from ._report import (
     PeerAbsent,
     mean_and_sd,
@@ -117,7 +116,10 @@ def _evidence_row(name, n_seeds, quick, seeds):
         train, valid = evidence.load(seed)
         for precision, of_set in found.items():
             progress(f"{name}, {precision}, seed {seed}")
-            of_set.append(_score(evidence, precision, seed, train, valid, quick))
+            score = validation_score(
+                evidence, train, valid, seed, quick, precision=precision
+            )
+            of_set.append(score)
     sign = 1 if evidence.measure.higher_is_better else -1
     measure = str(evidence.measure), evidence.measure.digits
     return _row(evidence.name, *measure, found, sign)
@@ -157,17 +159,6 @@ def _score_sums(precision, seed, quick):
         **RECURRENT,
     )
     return model.fit(X, y).score(X_valid, y_valid)
-
-
-def _score(evidence, precision, seed, train, valid, quick):
-    """Return the score on validation data."""
-    parameters = evidence.parameters | ({"max_epochs": 1} if quick else {})
-    estimator = getattr(skrnn, evidence.estimator)
-    model = estimator(**parameters, precision=precision, random_state=seed)
-    model.fit(*train)
-    X, y = valid
-    predicted = model.score(X) if y is None else model.predict(X)
-    return evidence.measure.score(y, predicted)
 
 
 def _require_units():
