@@ -24,6 +24,7 @@ from ._data import (
     load_tunes,
     shorten,
 )
+from ._evidence import SETS, validation_score
 from ._report import print_table, progress, run_program, timed_call
 from .quality_generation import PIANO, SHAKESPEARE, TUNES
 
@@ -66,6 +67,16 @@ OF_CHORDS = (
     {"augment": "transpose", "hidden_size": 512, "max_epochs": 200},
     {"augment": "transpose", "n_estimators": 3, "n_jobs": 2},
 )
+#: Changes from the defaults, and sets of the evidence with the most seeds of each.
+OF_DEFAULTS = (
+    {},
+    {"weight_averaging": "ema"},
+    {"weight_averaging": "swa"},
+    {"weight_dropout": 0.2},
+    {"word_dropout": 0.1},
+    {"dropout_mask": "sequence"},
+)
+OF_SETS = {"clinc150": 2, "ewt": 1, "names_generated": 1, "chorales": 1}
 #: Semitones by which a piece is moved down and up at most.
 KEYS = (5, 6)
 
@@ -130,6 +141,36 @@ def masks(quick, seeds):
         rows,
         "Default parameters; validation files, and of JapaneseVowels 30 % of the training "
         "file.",
+    )
+    return []
+
+
+def each(quick, seeds):
+    """Each parameter alone, beside the defaults, on four sets."""
+    columns, names = [], []
+    for name, n_seeds in OF_SETS.items():
+        evidence, found = SETS[name], {i: [] for i in range(len(OF_DEFAULTS))}
+        for seed in seeds[: 1 if quick else n_seeds]:
+            train, valid = evidence.load(seed)
+            for i, change in enumerate(OF_DEFAULTS):
+                if "word_dropout" in change and name == "chorales":
+                    continue  # no words
+                progress(f"{name}, {_described(change)}, seed {seed}")
+                found[i].append(
+                    validation_score(evidence, train, valid, seed, quick, **change)
+                )
+        digits = evidence.measure.digits
+        columns.append([f"{np.mean(v):.{digits}f}" if v else "" for v in found.values()])
+        names.append(f"{evidence.name}, {evidence.measure}")
+    print_table(
+        "Each parameter alone, default training otherwise: validation data",
+        ("changed", *names),
+        [
+            [_described(change), *scores]
+            for change, *scores in zip(OF_DEFAULTS, *columns, strict=True)
+        ],
+        "The sets and measures of the evidence (see `against`); means of two seeds for CLINC150, "
+        "one seed for the others.",
     )
     return []
 
@@ -240,7 +281,7 @@ def _described(change):
     return ", ".join(f"{key}={value!r}" for key, value in change.items()) or "nothing"
 
 
-PARTS = (masks, rates, book, tunes, chords)
+PARTS = (masks, each, rates, book, tunes, chords)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
