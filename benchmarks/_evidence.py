@@ -404,13 +404,13 @@ def make_row(data, there, here, quick, seeds):
     return [
         *(data.name, data.estimator, data.measure, len(seeds)),
         *(mean_and_sd(values, digits) for values in scores),
-        _difference(*scores, digits),
+        difference(*scores, digits),
         *_simple(data, parts),
         " / ".join(f"{statistics.median(values):.1f}" for values in seconds),
     ]
 
 
-def _difference(before, now, digits):
+def difference(before, now, digits):
     """Return the mean difference of pairs, of several with its standard error."""
     differences = [b - a for a, b in zip(before, now, strict=True)]
     mean = f"{statistics.fmean(differences):+.{digits}f}"

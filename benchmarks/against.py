@@ -24,7 +24,7 @@ from functools import partial, update_wrapper
 from pathlib import Path
 
 from ._data import DataAbsent
-from ._evidence import HEADER, NOTE, SETS, make_row
+from ._evidence import HEADER, NOTE, SETS, difference, make_row
 from ._report import (
     PeerAbsent,
     at_least,
@@ -80,26 +80,26 @@ def workloads(quick, seeds, revision=FORMER):
 def default_fits(quick, seeds, revision=FORMER):
     """Time fits by default parameters on real data, and score them on validation data."""
     rounds = _compare(revision, "_default_fits.py", quick, seeds)
-    rows, ratios, differences, errors = [], [], [], []
+    rows, ratios, differences, in_errors = [], [], [], []
     for name in rounds[0][0]:
         pairs = [(before[name], now[name]) for before, now in rounds]
         ratio = statistics.median(before["fit"] / now["fit"] for before, now in pairs)
         there, here = (
             statistics.median(pair[side]["fit"] for pair in pairs) for side in (0, 1)
         )
-        gains = [now["score"] - before["score"] for before, now in pairs]
+        before, now = ([pair[side]["score"] for pair in pairs] for side in (0, 1))
+        gains = [b - a for a, b in zip(before, now, strict=True)]
         ratios.append(ratio)
         differences.append(statistics.fmean(gains))
-        shown = f"{differences[-1]:+.4f}"
-        if len(gains) > 1:
-            error = statistics.stdev(gains) / len(gains) ** 0.5
-            errors.append(differences[-1] / max(error, 1e-9))
-            shown += f" ± {error:.4f}"
-        before, now = (
-            statistics.fmean(pair[side]["score"] for pair in pairs) for side in (0, 1)
+        if len(gains) > 1 and (deviation := statistics.stdev(gains)):
+            in_errors.append(differences[-1] / deviation * len(gains) ** 0.5)
+        rows.append(
+            [
+                *(name, f"{there:.1f}", f"{here:.1f}", f"{ratio:.2f}"),
+                *(f"{statistics.fmean(scores):.4f}" for scores in (before, now)),
+                difference(before, now, 4),
+            ]
         )
-        seconds = f"{there:.1f}", f"{here:.1f}", f"{ratio:.2f}"
-        rows.append([name, *seconds, f"{before:.4f}", f"{now:.4f}", shown])
     print_table(
         f"Fits by default parameters: {revision}, and here",
         (
@@ -122,9 +122,9 @@ def default_fits(quick, seeds, revision=FORMER):
             4,
         ),
     ]
-    if errors:
+    if in_errors:
         claim = "default fits: validation score, worst difference in standard errors"
-        goals.append(at_least(claim, min(errors), -2.0, 1))
+        goals.append(at_least(claim, min(in_errors), -2.0, 1))
     return goals
 
 

@@ -147,7 +147,7 @@ def masks(quick, seeds):
 
 def each(quick, seeds):
     """Each parameter alone, beside the defaults, on four sets."""
-    columns, names = [], []
+    columns, names, counts = [], [], []
     for name, n_seeds in OF_SETS.items():
         evidence, found = SETS[name], {i: [] for i in range(len(OF_DEFAULTS))}
         for seed in seeds[: 1 if quick else n_seeds]:
@@ -162,6 +162,7 @@ def each(quick, seeds):
         digits = evidence.measure.digits
         columns.append([f"{np.mean(v):.{digits}f}" if v else "" for v in found.values()])
         names.append(f"{evidence.name}, {evidence.measure}")
+        counts.append(len(found[0]))
     print_table(
         "Each parameter alone, default training otherwise: validation data",
         ("changed", *names),
@@ -169,8 +170,9 @@ def each(quick, seeds):
             [_described(change), *scores]
             for change, *scores in zip(OF_DEFAULTS, *columns, strict=True)
         ],
-        "The sets and measures of the evidence (see `against`); means of two seeds for CLINC150, "
-        "one seed for the others.",
+        "The sets and measures of the evidence (see `against`); "
+        + ", ".join(f"{name}: {n}" for name, n in zip(names, counts, strict=True))
+        + " seed(s).",
     )
     return []
 

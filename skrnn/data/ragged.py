@@ -12,6 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: Steps that training reads of a sequence at most, in multiples of this quantile of the lengths.
+WINDOW_RATIO, QUANTILE = 20, 0.95
+
+
+def window_size(lengths: NDArray[np.int64]) -> int:
+    """Return the most steps that training reads of a sequence, by the lengths of all.
+
+    Of fewer than 20 sequences the quantile is the longest, and none is cut: each of them is
+    too large a share of the data.
+    """
+    return WINDOW_RATIO * int(np.quantile(lengths, QUANTILE, method="inverted_cdf"))
+
 
 @dataclass(frozen=True, eq=False)
 class RaggedArray:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn._warnings import warn
+from skrnn.data.ragged import QUANTILE, WINDOW_RATIO, window_size
 from skrnn.estimators._classifier import ClassificationTask
 from skrnn.estimators._parameters import (
     ClassWeightParameters,
@@ -34,7 +35,6 @@ from skrnn.estimators._regressor import RegressionTask
 from skrnn.estimators._rows import estimator
 from skrnn.estimators._tagger import TaggingTask
 from skrnn.modules.networks import empty_network
-from skrnn.training.windows import QUANTILE, WINDOW_RATIO, window_size
 
 
 def layer_sizes(given: int | Sequence[int]) -> tuple[int, ...]:

@@ -46,7 +46,7 @@ from skrnn.training.order import count_batches
 from skrnn.training.progress import progress
 from skrnn.training.seeding import Seeds, make_generator
 from skrnn.training.user_callbacks import prepare_callbacks
-from skrnn.training.windows import in_windows
+from skrnn.training.windows import in_windows, scaled
 
 if TYPE_CHECKING:
     from skrnn.training.checkpoint import Checkpoint
@@ -234,6 +234,8 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         n_steps = int(dataset.lengths.sum())
         held_out, n_held_out = plan.held_out, len(plan.held_out or ())
+        if held_out is not None and dataset.windows is not None:
+            held_out = scaled(held_out, dataset.windows.weight_scale)
         diagnosis = Diagnosis(
             counter,
             epochs,

@@ -8,18 +8,15 @@ whose steps belong together in no known way, training reads the beginnings.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from skrnn._warnings import warn
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import QUANTILE, WINDOW_RATIO, RaggedArray, window_size
 from skrnn.training.dataset import EncodedDataset
-
-#: Steps of a window, in multiples of this quantile of the lengths.
-WINDOW_RATIO, QUANTILE = 20, 0.95
 
 
 class Windows(NamedTuple):
@@ -35,12 +32,15 @@ class Windows(NamedTuple):
         The steps at which a window of each of them may begin.
     n_target_steps : int, optional
         The most steps of a target that the network reads (teacher forcing).
+    weight_scale : float
+        Factor of the loss's weights that makes them 1 in the mean of what is read.
     """
 
     n_steps: int
     indices: NDArray[np.int64]
     starts: list[NDArray[np.int64]]
     n_target_steps: int | None = None
+    weight_scale: float = 1.0
 
     def draw(self, n_sequences: int, generator: torch.Generator) -> NDArray[np.int64]:
         """Return where each sequence begins in this epoch, 0 for the short ones."""
@@ -49,15 +49,6 @@ class Windows(NamedTuple):
         for i, starts, value in zip(self.indices, self.starts, random, strict=True):
             drawn[i] = starts[int(value * len(starts))]
         return drawn
-
-
-def window_size(lengths: NDArray[np.int64]) -> int:
-    """Return the most steps that a training window has.
-
-    Of fewer than 20 sequences the quantile is the longest, and none is cut: each of them is
-    too large a share of the data.
-    """
-    return WINDOW_RATIO * int(np.quantile(lengths, QUANTILE, method="inverted_cdf"))
 
 
 def in_windows(
@@ -83,8 +74,9 @@ def in_windows(
     """
     lengths = dataset.lengths
     n_steps = window_size(lengths)
+    unit = "steps" if patch_size == 1 else f"patches of {patch_size} steps"
     if dataset.forced:
-        return _beginnings(dataset, n_steps, quiet)
+        return _beginnings(dataset, n_steps, unit, quiet)
     if dataset.bptt is not None or lengths.max() <= n_steps:
         return dataset
     indices = np.flatnonzero(lengths > n_steps)
@@ -93,31 +85,58 @@ def in_windows(
         labels = [dataset.targets[i] for i in indices.tolist()]
         starts = [_allowed(y, n_steps, *ends) for y in labels]
     if not quiet:
-        unit = "steps" if patch_size == 1 else f"patches of {patch_size} steps"
         _warn_of_windows(dataset, indices, n_steps, unit)
-    return replace(dataset, windows=Windows(n_steps, indices, starts))
+    return _read_in(dataset, Windows(n_steps, indices, starts))
 
 
-def _beginnings(dataset: EncodedDataset, n_steps: int, quiet: bool) -> EncodedDataset:
+def _beginnings(
+    dataset: EncodedDataset, n_steps: int, unit: str, quiet: bool
+) -> EncodedDataset:
     """Return pairs of which training reads the first steps of either side."""
-    sides = {"X": dataset.lengths, "y": dataset.target_lengths}
     most = {"X": n_steps, "y": window_size(dataset.target_lengths)}
-    longer = {name: lengths > most[name] for name, lengths in sides.items()}
-    if not any(some.any() for some in longer.values()):
+    sides = {"X": (dataset.lengths, unit), "y": (dataset.target_lengths, "tokens")}
+    found = {name: np.flatnonzero(n > most[name]) for name, (n, _) in sides.items()}
+    if not any(map(len, found.values())):
         return dataset
-    for name, some in longer.items():
-        if some.any() and not quiet:
-            longest = int(np.argmax(sides[name]))
+    for name, (lengths, of_side) in sides.items():
+        if len(found[name]) and not quiet:
+            longest = int(np.argmax(lengths))
             place = int(dataset.origin_of(np.array([longest]))[0])
             warn(
-                f"Training reads the first {most[name]:,} steps of a sequence of {name} that "
-                f"has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: "
-                f"{int(some.sum()):,} of them, {name}[{place}] the longest. Predictions read "
-                "all steps"
+                f"Training reads the first {most[name]:,} {of_side} of a sequence of {name} "
+                f"that has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: "
+                f"{len(found[name]):,} of them, {name}[{place}] the longest"
             )
-    indices = np.flatnonzero(longer["X"])
-    starts = [np.zeros(1, np.int64)] * len(indices)
-    return replace(dataset, windows=Windows(n_steps, indices, starts, most["y"]))
+    starts = [np.zeros(1, np.int64)] * len(found["X"])
+    return _read_in(dataset, Windows(n_steps, found["X"], starts, most["y"]))
+
+
+def _read_in(dataset: EncodedDataset, windows: Windows) -> EncodedDataset:
+    """Return a dataset that is read in windows; weights have a mean of 1 over what is."""
+    weights = dataset.weights
+    if weights is not None and isinstance(dataset.targets, RaggedArray):
+        means = weights
+        if isinstance(weights, RaggedArray):
+            sums = np.append(0.0, np.cumsum(weights.values, dtype=np.float64))
+            ends = weights.offsets
+            means = (sums[ends[1:]] - sums[ends[:-1]]) / weights.lengths
+        most = windows.n_target_steps or windows.n_steps
+        mean = np.average(means, weights=np.minimum(dataset.target_lengths, most))
+        if mean > 0:
+            windows = windows._replace(weight_scale=float(1 / mean))
+    return scaled(replace(dataset, windows=windows), windows.weight_scale)
+
+
+def scaled(dataset: EncodedDataset, factor: float) -> EncodedDataset:
+    """Return a dataset whose weights, if it has some, are multiplied by a factor."""
+    weights = dataset.weights
+    if weights is None:
+        return dataset
+    if isinstance(weights, RaggedArray):
+        new: Any = weights.with_values(weights.values * np.float32(factor))
+    else:
+        new = weights * np.float32(factor)
+    return replace(dataset, weights=new)
 
 
 def _allowed(

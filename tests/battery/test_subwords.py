@@ -459,10 +459,28 @@ def test_a_tagger_splits_strings_into_words_before_a_trained_tokenizer(cls, of_l
     if of_library:
         given = tokenizers.Tokenizer.from_str(given.document)
     model = make(cls, tokenizer=given).fit(texts, tags)
+    expected = learned.predict_proba(texts)
+    copies = [model, clone(model).fit(texts, tags), pickle.loads(pickle.dumps(model))]
+    for copy in copies:
+        for one, other in zip(copy.predict_proba(texts), expected, strict=True):
+            assert_array_equal(one, other)
+    model.set_params(warm_start=True).fit(texts, tags).partial_fit(texts, tags)
+    assert len(model.predict(texts[:1])[0]) == len(tags[0])
+
+
+def test_a_taggers_trained_tokenizer_is_exported_with_the_splitting_of_words(tmp_path):
+    texts = [" ".join(words) for words in WORDS]
+    tokenizer = TrainedTokenizer.train_bpe(texts)
+    model = make(SequenceTagger, tokenizer=tokenizer, char_encoder=None)
+    tags = [["x"] * len(WordTokenizer().split(text)) for text in texts]
+    tags[0][0] = "y"
+    model.fit(texts, tags)
+    to_onnx(model, tmp_path / "model.onnx")
+    predictor = load(tmp_path / "model.onnx")
     for one, other in zip(
-        model.predict_proba(texts), learned.predict_proba(texts), strict=True
+        predictor.predict_proba(texts), model.predict_proba(texts), strict=True
     ):
-        assert_array_equal(one, other)
+        assert_allclose(one, other, atol=1e-6)
 
 
 def test_a_tokenizer_that_is_not_trained_is_said_so():

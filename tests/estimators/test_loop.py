@@ -126,7 +126,7 @@ def words(n, n_classes=2):
         (SequenceClassifier, words, 600, (32, 6, 0.006)),
         (SequenceClassifier, numbers, 100, (32, 100, 0.003)),
         (FeedForwardClassifier, numbers, 40, (32, 100, 0.003)),
-        (SequenceRegressor, numbers, 100, (32, 300, 0.001)),
+        (SequenceRegressor, numbers, 250, (32, 250, 0.001)),
     ],
 )
 def test_fitted_attributes_say_what_was_chosen(make, data, n, expected):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from skrnn import (
     Seq2SeqTransformer,
@@ -15,11 +16,11 @@ from skrnn import (
     SequenceTagger,
 )
 from skrnn.data.codecs import EncodedSequences
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, window_size
 from skrnn.training.collate import TrainingBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.seeding import make_generator
-from skrnn.training.windows import in_windows, window_size
+from skrnn.training.windows import in_windows, scaled
 
 LENGTHS = np.array([2] * 60 + [70, 41])
 #: Two steps are usual, so a window has this many.
@@ -82,7 +83,7 @@ def test_of_pairs_the_beginnings_are_read():
         origin=np.arange(63) + 100,
     )
     of_X = r"first 40 steps of a sequence of X .*: 2 of them, X\[162\] the longest"
-    of_y = r"first 60 steps of a sequence of y .*: 2 of them, y\[161\] the longest"
+    of_y = r"first 60 tokens of a sequence of y .*: 2 of them, y\[161\] the longest"
     with pytest.warns(UserWarning, match=of_X), pytest.warns(UserWarning, match=of_y):
         cut = in_windows(dataset)
     batches = TrainingBatches(cut, 8, make_generator(0))
@@ -133,6 +134,44 @@ def test_target_steps_of_an_epoch_are_those_that_are_read():
     batches = TrainingBatches(dataset, 8, make_generator(0))
     assert batches.n_targets == 120 + 2 * N_STEPS
     assert batches.n_targets == sum(batch.n_targets for batch in batches)
+
+
+def mean_weight(dataset):
+    """Return the mean weight of the targets that an epoch reads."""
+    batches = TrainingBatches(dataset, 8, make_generator(0))
+    total = 0.0
+    for part in (part for batch in batches for part in batch):
+        if part.weights.shape[1] == 1:  # of sequences
+            total += float((part.weights[:, 0] * part.inputs["target_lengths"]).sum())
+        else:
+            n_steps = part.inputs["lengths"]
+            real = torch.arange(part.weights.shape[1]) < n_steps[:, None]
+            total += float(part.weights[real].sum())
+    return total / batches.n_targets
+
+
+def test_weights_of_pairs_are_1_in_the_mean_of_what_is_read():
+    lengths = np.array([6] * 60 + [5_000])
+    weights = np.ones(61, np.float32)
+    weights[-1] = 0.01
+    weights /= np.average(weights, weights=lengths)
+    dataset = numbered(lengths, forced=True, weights=weights)
+    with pytest.warns(UserWarning, match="Training reads the first"):
+        cut = in_windows(dataset)
+    assert mean_weight(cut) == pytest.approx(1, rel=1e-5)
+    factor = cut.windows.weight_scale
+    np.testing.assert_allclose(cut.weights, weights * np.float32(factor))
+    assert scaled(dataset, 2.0).weights[0] == 2 * weights[0]
+
+
+def test_weights_of_steps_are_1_in_the_mean_of_what_is_read():
+    dataset = numbered()
+    weights = np.repeat(np.r_[np.ones(60), 0.1, 3.0], LENGTHS).astype(np.float32)
+    dataset = replace(dataset, weights=dataset.targets.with_values(weights))
+    with pytest.warns(UserWarning, match="random window"):
+        cut = in_windows(dataset)
+    assert mean_weight(cut) == pytest.approx(1, rel=1e-5)
+    assert scaled(numbered(), 3.0).weights is None
 
 
 def test_without_long_sequences_nothing_is_drawn_for_windows():
@@ -212,6 +251,8 @@ def test_a_translator_trains_on_the_beginning_of_a_long_pair():
         model.fit(long_X, long_y)
     assert len(caught) == 2
     assert len(model.log_likelihood(long_X[-2:], long_y[-2:])) == 2
+    longest = max(map(len, model.predict(X[:2])))
+    assert longest <= 20 * 3  # of 20 pairs nearly all have two tokens and an end
 
 
 def test_a_feed_forward_network_reads_no_windows():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.containers import Advice, CheckedSequences, check_sequences
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, window_size
 from skrnn.data.steps import shown
 from skrnn.data.subwords import TrainedTokenizer, train_bpe, untrained, warn_if_untrained
 from skrnn.data.targets._base import (
@@ -77,7 +77,7 @@ class TokenTargets(Targets):
     Attributes
     ----------
     longest_source, longest_target : int
-        The most steps of X, and tokens of y, in training.
+        The most steps of X, and tokens of y, that training reads.
     may_be_empty : bool
         Whether training has a target without tokens.
     """
@@ -204,10 +204,12 @@ class TokenTargets(Targets):
         return list(map(split, y.texts)), list(map(split, texts))
 
     def observe(self, train: CheckedData) -> None:
-        """Widen the lengths that targets may have."""
-        targets = train.y.values.lengths
-        self.longest_source = max(self.longest_source, int(train.lengths.max()))
-        self.longest_target = max(self.longest_target, int(targets.max()))
+        """Widen the lengths that targets may have, to those that training reads."""
+        sources, targets = train.lengths, train.y.values.lengths
+        longest = min(int(sources.max()), window_size(np.maximum(sources, 1)))
+        self.longest_source = max(self.longest_source, longest)
+        longest = min(int(targets.max()), window_size(targets + 1))  # with their ends
+        self.longest_target = max(self.longest_target, longest)
         self.may_be_empty |= bool(targets.min() == 0)
 
     def encode(self, data: CheckedData) -> RaggedArray:
@@ -240,8 +242,8 @@ class TokenTargets(Targets):
     def max_lengths(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how many tokens sources of these lengths may get.
 
-        As many as the longest target of training; for a source longer than any there,
-        more in proportion.
+        As many as the longest target that training reads; for a source longer than any
+        there, more in proportion.
         """
         beyond = np.maximum(1.0, lengths / self.longest_source)
         return np.ceil(beyond * self.longest_target).astype(np.int64)

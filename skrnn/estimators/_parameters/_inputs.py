@@ -108,10 +108,10 @@ class TokenParameters:
         """How strings are split, and joined again where they are generated. "word" keeps
         apostrophes and hyphens inside words, ".", "," and ":" between digits, and makes
         every other mark a token; "char" keeps grapheme clusters whole; "bpe" learns
-        subwords in ``fit``, of which a tagger reads those of each word. A callable takes a
-        string and returns a list; an object has ``encode`` and ``decode``, such as a
-        trained ``tokenizers.Tokenizer``, or ``tokenize`` and ``detokenize``; ``fit`` copies
-        it.""",
+        subwords in ``fit``. A callable takes a string and returns a list; an object has
+        ``encode`` and ``decode``, such as a trained ``tokenizers.Tokenizer``, or
+        ``tokenize`` and ``detokenize``; ``fit`` copies it. A tagger reads the subwords of
+        each word, learned or of a ``tokenizers.Tokenizer``.""",
         kind=TOKENIZER_KIND,
         architecture=True,
     )
