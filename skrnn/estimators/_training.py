@@ -206,9 +206,11 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> None:
         """Train one network, which becomes the estimator's; ``of_many`` is a member."""
         self.net_ = net
-        dataset = plan.dataset
+        dataset, validation = plan.dataset, plan.validation
         if net.module_.cell is not None:
             dataset = self._in_windows(dataset)
+        if validation is not None and dataset.windows is not None:
+            validation = scaled(validation, dataset.windows.weight_scale)
         augment = None
         if self.augment is not None:
             check_augmentable(self.augment, plan.train.X)
@@ -234,8 +236,6 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             )
         n_steps = int(dataset.lengths.sum())
         held_out, n_held_out = plan.held_out, len(plan.held_out or ())
-        if held_out is not None and dataset.windows is not None:
-            held_out = scaled(held_out, dataset.windows.weight_scale)
         diagnosis = Diagnosis(
             counter,
             epochs,
@@ -275,7 +275,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         else:
             net.partial_fit(
                 dataset,
-                plan.validation,
+                validation,
                 epochs=epochs,
                 checkpoint=checkpoint,
                 interrupts=interrupts,

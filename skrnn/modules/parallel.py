@@ -10,13 +10,19 @@ after the other.
 
 Threads that torch split an operation between, by OpenMP, keep their cores busy for some
 milliseconds after it, in the hope of the next one. So a training uses either these or those
-that run pieces: a piece beside a waiting thread of OpenMP takes up to twice as long.
+that run pieces: a piece beside a waiting thread of OpenMP takes up to twice as long. They also
+wait for each other after every step of a recurrent layer: where another program has one of the
+cores, each time until the system takes it from that program, which made fits and predictions
+twenty to sixty times as long. So predictions use pieces or one thread, and trainings leave OpenMP
+when it is slow.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -71,14 +77,15 @@ def side_by_side(pieces: Sequence[Piece]) -> list[Any]:
     return _apply(_run_pieces, pieces)
 
 
-def with_all_threads(piece: Piece) -> Any:
+def with_all_threads(piece: Piece, work: float = 0.0) -> Any:
     """Return the result of a piece that torch splits between its threads.
 
     For a fused kernel whose results have the same bits however it is split: PyTorch's LSTM.
     Within ``one_thread_each`` it has the threads that torch had before, where no pieces of
-    the network run side by side.
+    the network run side by side, and unless they are slow: ``work``, which the time of the
+    piece is proportional to, tells.
     """
-    return _apply(_run_with_all_threads, [piece])[0]
+    return _apply(partial(_run_with_all_threads, work=work), [piece])[0]
 
 
 # --- gradients --------------------------------------------------------------------------
@@ -238,6 +245,38 @@ def one_thread_each() -> Iterator[None]:
             _set_threads(n_threads)
 
 
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """Run torch's operations in one thread; quick to enter, for little work.
+
+    An operation of MKL may still use those that were set by ``torch.set_num_threads``.
+    """
+    if torch.get_num_threads() == 1:
+        yield
+        return
+    with _openmp_threads(1):
+        yield
+
+
+@contextmanager
+def _openmp_threads(n_threads: int) -> Iterator[None]:
+    """Set the number in OpenMP, where it is that of this thread alone."""
+    libraries = _openmp()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        for library, number in zip(libraries, before, strict=True):
+            library.set_num_threads(number)
+
+
+def n_free_threads() -> int:
+    """Return how many calls run side by side at most."""
+    return _state.n_threads if _has_free_threads() else 1
+
+
 def _set_threads(n_threads: int) -> None:
     """Set torch's number of threads in this thread alone.
 
@@ -295,7 +334,8 @@ def run_parts(calls: Sequence[Callable[[], T]]) -> list[T]:
     They are parts of one operation. Where the network's layers use the threads of OpenMP,
     each call uses them, elsewhere the calls run side by side.
     """
-    if len(calls) > 1 and _state.used_openmp and not _state.used_pieces:
+    uses_openmp = _state.used_openmp and not _state.used_pieces
+    if len(calls) > 1 and uses_openmp and not _openmp_speed.rests:
         return _run_with_all_threads(calls)
     return run_side_by_side(calls)
 
@@ -311,23 +351,70 @@ def _run_pieces(calls: Sequence[Callable[[], T]]) -> list[T]:
     return run_side_by_side(calls)
 
 
-def _run_with_all_threads(calls: Sequence[Callable[[], T]]) -> list[T]:
+def _run_with_all_threads(calls: Sequence[Callable[[], T]], work: float = 0.0) -> list[T]:
     """Return the results of calls, one after the other, each with all threads.
 
-    The number is set in OpenMP, where it is that of this thread alone.
+    With ``work`` they are timed, and have one thread for a while after they were slow.
     """
     if _state.used_pieces or not _has_free_threads():
         return [call() for call in calls]
     _state.used_openmp = True
-    libraries = _openmp()
-    before = [library.get_num_threads() for library in libraries]
-    for library in libraries:
-        library.set_num_threads(_state.n_threads)
-    try:
-        return [call() for call in calls]
-    finally:
-        for library, n_threads in zip(libraries, before, strict=True):
-            library.set_num_threads(n_threads)
+    if not work:
+        with _openmp_threads(_state.n_threads):
+            return [call() for call in calls]
+    start = time.perf_counter()
+    if _openmp_speed.wants_one_thread():
+        results = [call() for call in calls]
+        _openmp_speed.saw_one_thread((time.perf_counter() - start) / work)
+        return results
+    with _openmp_threads(_state.n_threads):
+        results = [call() for call in calls]
+    _openmp_speed.saw_all_threads((time.perf_counter() - start) / work)
+    return results
+
+
+class _OpenMPSpeed:
+    """Whether OpenMP's threads are slower than one, as they are beside other programs.
+
+    Times are those of a unit of work. One is measured first; where all take ``SLOW`` times
+    as long, calls have one thread for a while, which grows each time that they are still slow.
+    Results have the same bits either way.
+    """
+
+    #: Backward takes about twice as long as forward, and shapes differ as much.
+    SLOW = 4.0
+    N_FIRST, FIRST_REST, LONGEST_REST = 3, 64, 4096
+
+    def __init__(self) -> None:
+        self.seconds = math.inf
+        self.n_timed = self.n_resting = 0
+        self.next_rest = self.FIRST_REST
+
+    @property
+    def rests(self) -> bool:
+        """Whether calls have one thread, since all were slow."""
+        return self.n_resting > 0
+
+    def wants_one_thread(self) -> bool:
+        """Return whether the next call has one thread."""
+        return self.rests or self.n_timed < self.N_FIRST
+
+    def saw_one_thread(self, seconds: float) -> None:
+        """Take the time of a call with one thread into account."""
+        self.seconds = min(self.seconds, seconds)
+        self.n_timed += 1
+        self.n_resting = max(0, self.n_resting - 1)
+
+    def saw_all_threads(self, seconds: float) -> None:
+        """Take the time of a call with all threads into account."""
+        if seconds < self.SLOW * self.seconds:
+            self.next_rest = self.FIRST_REST
+            return
+        self.n_resting = self.next_rest
+        self.next_rest = min(2 * self.next_rest, self.LONGEST_REST)
+
+
+_openmp_speed = _OpenMPSpeed()
 
 
 @cache

@@ -224,7 +224,7 @@ def sample_targets(
         scores, state = network.step(tokens, state)  # (B, 1, C)
         return scores[:, 0], state
 
-    with evaluation(net):
+    with evaluation(net, sources):
         for indices, inputs in network_inputs(net, sources):
             start, lengths = network.encode(inputs), inputs["lengths"]
             n_rows = _max_rows(net, n_outputs, int(lengths.max()))

@@ -7,9 +7,9 @@ user's order, and dropout is off, also where a callback predicts in the middle o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,18 +23,27 @@ from skrnn.generation.hypotheses import Hypotheses, joined
 from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.modes import usual_modes
 from skrnn.modules.outputs import State
-from skrnn.modules.parallel import one_thread_each, run_side_by_side
+from skrnn.modules.parallel import (
+    n_free_threads,
+    one_openmp_thread,
+    one_thread_each,
+    run_side_by_side,
+)
 from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import expected_work
 from skrnn.training.collate import Batch, Collator, MicroBatch, PredictionBatches
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.finite import check_finite_rows, raise_not_finite
-from skrnn.training.order import MAX_ROWS, max_steps
+from skrnn.training.order import MAX_ROWS, is_large, max_steps
 
 if TYPE_CHECKING:
     from skrnn.training.net import SequenceNet
 
 T = TypeVar("T")
+#: Words whose characters are encoded at once.
+WORDS_TOGETHER = 512
+#: Batches of a prediction that run side by side at most: each has its memory.
+MOST_TOGETHER = 8
 #: Steps after which a long sequence is cut where no gradient is wanted.
 CHUNK = 4096
 
@@ -69,7 +78,14 @@ def run_batch(net: SequenceNet, batch: Batch) -> Iterator[tuple[MicroBatch, Any]
 def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionBatches:
     """Return the batches of a prediction; distinct words are encoded once for all."""
     chunk = None if net.bptt is None else max(CHUNK, net.bptt)
-    encode = net.module_.encode_characters
+
+    def encode(characters: Tensor, field: int) -> Tensor:
+        encode = net.module_.encode_characters
+        if characters.device.type != "cpu":
+            return encode(characters, field)
+        parts = characters.split(WORDS_TOGETHER)
+        return torch.cat(run_side_by_side([partial(encode, p, field) for p in parts]))
+
     return PredictionBatches(dataset, net.device, chunk, encode)
 
 
@@ -94,6 +110,7 @@ def evaluation(net: SequenceNet, dataset: EncodedDataset | None = None) -> Itera
             usual_modes(),
             torch.inference_mode(),
             products_in("float32"),  # a result is the same in any batch, on any machine
+            _threads(net, dataset),
             _kernels(net, dataset),
         ):
             yield
@@ -104,21 +121,26 @@ def evaluation(net: SequenceNet, dataset: EncodedDataset | None = None) -> Itera
 
 @contextmanager
 def _kernels(net: SequenceNet, dataset: EncodedDataset | None) -> Iterator[None]:
-    """Announce the work, and run batches side by side where that gains.
-
-    torch splits a large batch well between its threads; a compiled kernel has one.
-    """
+    """Announce the work of cells that have compiled kernels."""
     kind, cells = net.module_.cell, []
     if kind is not None and kind.kernel is not None:  # to ask each cell takes longer
         cells = [cell for cell in net.module_.cells().values() if cell.kernel is not None]
     if not cells:
         yield
         return
-    like = next(cells[0].parameters())
     with expected_work(0.0 if dataset is None else recurrent_work(net, dataset)):
-        compiled = any(cell.reads_packed(like) for cell in cells)
-        with one_thread_each() if compiled else nullcontext():
-            yield
+        yield
+
+
+def _threads(
+    net: SequenceNet, dataset: EncodedDataset | None
+) -> AbstractContextManager[None]:
+    """Return the context in which batches run side by side; little work has one thread."""
+    if torch.device(net.device).type != "cpu":
+        return nullcontext()
+    if dataset is None or not is_large(dataset):
+        return one_openmp_thread()
+    return one_thread_each()
 
 
 def network_inputs(
@@ -133,11 +155,12 @@ def network_inputs(
 def computed(
     net: SequenceNet, dataset: EncodedDataset, compute: Callable[[Any, Any], T]
 ) -> Iterator[tuple[NDArray[np.int64], T]]:
-    """Yield each batch's indices and ``compute(indices, inputs)``, of two at a time."""
+    """Yield each batch's indices and ``compute(indices, inputs)``, of some at a time."""
     batches = network_inputs(net, dataset)
-    while pair := list(islice(batches, 2)):
-        found = run_side_by_side([partial(compute, *batch) for batch in pair])
-        yield from zip((indices for indices, _ in pair), found, strict=True)
+    n_together = min(n_free_threads(), MOST_TOGETHER)
+    while some := list(islice(batches, n_together)):
+        found = run_side_by_side([partial(compute, *batch) for batch in some])
+        yield from zip((indices for indices, _ in some), found, strict=True)
 
 
 # --- outputs ----------------------------------------------------------------------------
@@ -254,14 +277,24 @@ def score_targets(
     """
     result = np.zeros(len(dataset))
     with evaluation(net, dataset):
-        for batch in prediction_batches(net, dataset):
-            for micro_batch, outputs in run_batch(net, batch):
-                losses = net.criterion_(outputs, micro_batch.targets)
-                by_sequence = losses.double().reshape(len(losses), -1).sum(1)
-                result[micro_batch.indices] += by_sequence.cpu().numpy()
+        batches = iter(prediction_batches(net, dataset))
+        while some := list(islice(batches, min(n_free_threads(), MOST_TOGETHER))):
+            calls = [partial(_losses, net, batch) for batch in some]
+            for indices, losses in chain.from_iterable(run_side_by_side(calls)):
+                result[indices] += losses
     if check:
         raise_not_finite(net, dataset, np.flatnonzero(~np.isfinite(result)))
     return result
+
+
+def _losses(net: SequenceNet, batch: Batch) -> list[tuple[NDArray[np.int64], NDArray]]:
+    """Return the indices and summed losses of each micro-batch."""
+    found = []
+    for micro_batch, outputs in run_batch(net, batch):
+        losses = net.criterion_(outputs, micro_batch.targets).double()
+        by_sequence = losses.reshape(len(losses), -1).sum(1)
+        found.append((micro_batch.indices, by_sequence.cpu().numpy()))
+    return found
 
 
 # --- encoder and decoder ------------------------------------------------------------------
@@ -271,21 +304,20 @@ def attention_weights(
     net: SequenceNet, dataset: EncodedDataset
 ) -> list[NDArray[np.float32]]:
     """Return the attention ``(n_target_steps, n_steps)`` of each pair."""
+
+    def compute(
+        indices: NDArray[np.int64], inputs: dict[str, Tensor]
+    ) -> tuple[NDArray[np.float32], list[int], list[int]]:
+        weights, targets = net.module_.attention(inputs), inputs["target_lengths"]
+        check_finite_rows(net, dataset, indices, weights, targets)
+        return weights.cpu().numpy(), targets.tolist(), inputs["lengths"].tolist()
+
     result: list[Any] = [None] * len(dataset)
     with evaluation(net, dataset):
-        for indices, inputs in network_inputs(net, dataset):
-            computed_weights = net.module_.attention(inputs)
-            targets = inputs["target_lengths"]
-            check_finite_rows(net, dataset, indices, computed_weights, targets)
-            weights = computed_weights.cpu().numpy()
-            sizes = zip(
-                indices.tolist(),
-                inputs["target_lengths"].tolist(),
-                inputs["lengths"].tolist(),
-                strict=True,
-            )
-            for row, (i, n_targets, n_steps) in enumerate(sizes):
-                result[i] = weights[row, :n_targets, :n_steps].copy()
+        for indices, (found, n_targets, n_steps) in computed(net, dataset, compute):
+            sizes = zip(indices.tolist(), n_targets, n_steps, strict=True)
+            for row, (i, last_target, last_step) in enumerate(sizes):
+                result[i] = found[row, :last_target, :last_step].copy()
     return result
 
 

@@ -25,6 +25,8 @@ MAX_STEPS = {"cpu": 3200, "cuda": 1 << 17}
 MIN_ROWS, SLACK = 16, 8
 #: Sequences of one prediction call.
 MAX_ROWS = 256
+#: Steps of a prediction from which its batches run side by side, and the rows of each at least.
+MIN_LARGE, MIN_TOGETHER = 1024, 16
 
 
 def training_order(
@@ -157,16 +159,26 @@ def prediction_order(dataset: EncodedDataset, most: int) -> list[NDArray[np.int6
     lengths = dataset.read_lengths
     longer = np.maximum(lengths, dataset.target_lengths)
     order = np.lexsort((fingerprints(dataset.sequences), lengths, longer))
-    return list(_cut(order, longer, most))
+    n_rows = MAX_ROWS
+    if len(order) >= 2 * MIN_TOGETHER and is_large(dataset):
+        n_rows = min(MAX_ROWS, -(-len(order) // 2))  # two batches at least
+    return list(_cut(order, longer, most, n_rows))
+
+
+def is_large(dataset: EncodedDataset) -> bool:
+    """Return whether batches of a prediction run side by side."""
+    return (
+        int(np.maximum(dataset.read_lengths, dataset.target_lengths).sum()) >= MIN_LARGE
+    )
 
 
 def _cut(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], most: int
+    order: NDArray[np.int64], lengths: NDArray[np.int64], most: int, n_rows: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield runs of ``order`` of at most ``MAX_ROWS`` rows and ``most`` padded steps."""
+    """Yield runs of ``order`` of at most ``n_rows`` rows and ``most`` padded steps."""
     start = 0
     while start < len(order):
-        rows = MAX_ROWS
+        rows = n_rows
         while True:
             longest = int(lengths[order[min(start + rows, len(order)) - 1]])
             fitting = max(1, most // longest)

@@ -115,7 +115,7 @@ def _read_in(dataset: EncodedDataset, windows: Windows) -> EncodedDataset:
     """Return a dataset that is read in windows; weights have a mean of 1 over what is."""
     weights = dataset.weights
     if weights is not None and isinstance(dataset.targets, RaggedArray):
-        means = weights
+        means: Any = weights
         if isinstance(weights, RaggedArray):
             sums = np.append(0.0, np.cumsum(weights.values, dtype=np.float64))
             ends = weights.offsets

@@ -82,8 +82,8 @@ def writer(request):
 
 
 def assert_bounded(decode, at_most=1.4):
-    """Assert that five times the sources take little more of the tensors' memory."""
-    few, many = (peak_of(lambda n=n: decode(sources(n)))[0] for n in (300, 1500))
+    """Assert that four times the sources take little more of the tensors' memory."""
+    few, many = (peak_of(lambda n=n: decode(sources(n)))[0] for n in (512, 2048))
     assert many < at_most * few
 
 

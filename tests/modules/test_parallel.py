@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +15,7 @@ from torch import nn
 from skrnn.modules import parallel
 from skrnn.modules.parallel import (
     Piece,
+    one_openmp_thread,
     one_thread_each,
     run_parts,
     side_by_side,
@@ -230,7 +233,97 @@ def test_a_piece_with_all_threads_has_them_forward_and_backward():
     assert x.grad.item() == 1.0
 
 
+@pytest.fixture
+def speed(monkeypatch):
+    """Return what is known of OpenMP's speed: nothing yet."""
+    fresh = parallel._OpenMPSpeed()
+    monkeypatch.setattr(parallel, "_openmp_speed", fresh)
+    return fresh
+
+
 @pytest.mark.usefixtures("two_threads")
+def test_where_all_threads_are_slow_calls_have_one_for_a_while(monkeypatch, speed):
+    now, seconds = [0.0], {1: 1.0, 2: 0.6}
+    monkeypatch.setattr(parallel.time, "perf_counter", lambda: now[0])
+
+    def counted(x):
+        n_threads = torch.get_num_threads()
+        now[0] += seconds[n_threads]
+        return n_threads
+
+    def counts(n):
+        piece = Piece(counted, (torch.zeros(1),))
+        with one_thread_each():
+            return [with_all_threads(piece, work=5.0) for _ in range(n)]
+
+    assert counts(6) == [1, 1, 1, 2, 2, 2]  # one is measured first
+    seconds[2] = 30.0  # another program takes the second core
+    assert counts(66) == [2] + [1] * 64 + [2]
+    assert counts(130) == [1] * 128 + [2, 1]
+    seconds[2] = 0.6  # and ends
+    assert counts(258) == [1] * 255 + [2] * 3
+    seconds[2] = 30.0
+    assert counts(66) == [2] + [1] * 64 + [2]
+    assert speed.rests
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_parts_of_an_operation_run_side_by_side_while_all_threads_are_slow(speed):
+    me, x = threading.get_ident(), torch.zeros(1)
+    with one_thread_each():
+        with_all_threads(Piece(torch.sin, (x,)))
+        speed.n_resting = 1
+        found = run_parts([lambda: (torch.get_num_threads(), threading.get_ident())] * 2)
+    assert [n_threads for n_threads, _ in found] == [1, 1]
+    assert found[0][1] == me
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_one_thread_of_openmp_is_that_of_this_thread_alone():
+    with one_openmp_thread():
+        assert torch.get_num_threads() == 1
+        assert in_new_thread(torch.get_num_threads) == 2
+        with one_openmp_thread():
+            assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
+BESIDE_ANOTHER = """
+import os, subprocess, sys, time
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+import numpy as np, torch
+from skrnn import SequenceClassifier
+
+rng = np.random.default_rng(0)
+X = [rng.normal(size=(n, 4)).astype(np.float32) for n in rng.integers(10, 30, size=300)]
+y = np.arange(300) % 2
+model = SequenceClassifier(bidirectional=False, max_epochs=2, random_state=0)
+model.fit(X, y).predict(X)
+other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+try:
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        start = time.perf_counter()
+        model.fit(X, y).predict(X)
+        print(time.perf_counter() - start)
+finally:
+    other.kill()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="keeps to two cores by it"
+)
+def test_two_threads_beside_another_program_take_about_as_long_as_one():
+    """With OpenMP alone they took twenty to sixty times as long."""
+    command = [sys.executable, "-c", BESIDE_ANOTHER]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    one, two = map(float, done.stdout.split())
+    assert two < 6 * one
+
+
+@pytest.mark.usefixtures("two_threads", "speed")
 def test_parts_of_an_operation_run_in_the_threads_that_the_layers_use():
     def threads():
         return torch.get_num_threads(), threading.get_ident()

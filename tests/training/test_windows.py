@@ -247,9 +247,13 @@ def test_a_translator_trains_on_the_beginning_of_a_long_pair():
     X = [["a", "b"]] * 20 + [["b", "a"]] * 20
     long_X, long_y = [*X, ["a", "b"] * 5_000], [*X, ["b"] * 5_000]
     model = Seq2SeqTransformer(**SMALL)
+    weight = np.r_[np.ones(40), 0.01]
+    held_out = {"X_val": X, "y_val": X, "sample_weight_val": np.ones(40)}
     with pytest.warns(UserWarning, match="Training reads the first") as caught:
-        model.fit(long_X, long_y)
+        model.fit(long_X, long_y, sample_weight=weight, **held_out)
     assert len(caught) == 2
+    losses = model.history_[["train_loss", "valid_loss"]].to_numpy()
+    assert losses.max() < 1.5 * np.log(model._targets.n_outputs)
     assert len(model.log_likelihood(long_X[-2:], long_y[-2:])) == 2
     longest = max(map(len, model.predict(X[:2])))
     assert longest <= 20 * 3  # of 20 pairs nearly all have two tokens and an end

@@ -78,6 +78,8 @@ def read_rows(cell: Cell, function: Callable[..., Any], *rows: Tensor) -> Any:
         if isinstance(found[0], tuple):
             return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
         return torch.cat(found)
-    if cell.is_fused and multiplications(cell, rows[0]) >= ALL_THREADS:
-        return with_all_threads(Piece(function, rows, tuple(cell.parameters())))
+    size = multiplications(cell, rows[0]) if cell.is_fused else 0
+    if size >= ALL_THREADS:
+        piece = Piece(function, rows, tuple(cell.parameters()))
+        return with_all_threads(piece, float(size * rows[0].shape[1]))
     return function(*rows)
