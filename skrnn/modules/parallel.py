@@ -19,6 +19,7 @@ when it is slow.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import threading
@@ -28,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -210,6 +211,7 @@ class _State(threading.local):
 
     n_threads = 1
     used_pieces = used_openmp = False
+    openmp_speed: OpenMPSpeed
 
 
 _state = _State()
@@ -227,35 +229,59 @@ def one_thread_each() -> Iterator[None]:
     search, nothing changes.
     """
     global _n_callers
-    n_threads = torch.get_num_threads()
+    n_threads, counted = _n_torch_threads(), False
     if n_threads == 1:
         yield
         return
-    with _lock:
-        _set_threads(1)
-        _n_callers += 1
-    _state.n_threads = n_threads
-    _state.used_pieces = _state.used_openmp = False
     try:
+        with _lock:
+            _set_threads(1)
+            _n_callers += 1
+            counted = True
+        _state.n_threads = n_threads
+        _state.used_pieces = _state.used_openmp = False
+        _state.openmp_speed = OpenMPSpeed()
         yield
     finally:
         _state.n_threads = 1
         with _lock:
-            _n_callers -= 1
+            _n_callers -= counted
             _set_threads(n_threads)
+
+
+def _n_torch_threads() -> int:
+    """Return torch's number; a thread that torch has not met takes that of all now."""
+    with _lock:  # not while another thread changes it
+        return torch.get_num_threads()
 
 
 @contextmanager
 def one_openmp_thread() -> Iterator[None]:
-    """Run torch's operations in one thread; quick to enter, for little work.
-
-    An operation of MKL may still use those that were set by ``torch.set_num_threads``.
-    """
-    if torch.get_num_threads() == 1:
+    """Run torch's operations in one thread; quick to enter, for little work."""
+    if _n_torch_threads() == 1:
         yield
         return
-    with _openmp_threads(1):
-        yield
+    set_mkl = _mkl()
+    before = set_mkl(1)
+    try:
+        with _openmp_threads(1):
+            yield
+    finally:
+        set_mkl(before)
+
+
+@cache
+def _mkl() -> Callable[[int], int]:
+    """Return what sets MKL's threads, if torch has it, in this thread, and returns the former.
+
+    MKL asks OpenMP only where ``torch.set_num_threads`` has not told it a number.
+    """
+    try:
+        path = os.path.join(os.path.dirname(torch.__file__), "lib", "libtorch_cpu.so")
+        function = ctypes.CDLL(path).MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):
+        return lambda n_threads: n_threads
+    return cast("Callable[[int], int]", function)
 
 
 @contextmanager
@@ -263,9 +289,9 @@ def _openmp_threads(n_threads: int) -> Iterator[None]:
     """Set the number in OpenMP, where it is that of this thread alone."""
     libraries = _openmp()
     before = [library.get_num_threads() for library in libraries]
-    for library in libraries:
-        library.set_num_threads(n_threads)
     try:
+        for library in libraries:
+            library.set_num_threads(n_threads)
         yield
     finally:
         for library, number in zip(libraries, before, strict=True):
@@ -293,38 +319,53 @@ def _set_threads(n_threads: int) -> None:
         changed.wait()
         torch.set_num_threads(default)
 
-    thread = threading.Thread(target=keep_default)
+    thread = threading.Thread(target=keep_default, daemon=True)
     thread.start()
-    known.wait()
-    torch.set_num_threads(n_threads)
-    changed.set()
+    try:
+        known.wait()
+        torch.set_num_threads(n_threads)
+    finally:
+        changed.set()
     thread.join()
 
 
 def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     """Return the results of all calls, as many at once as there are threads for.
 
-    The first call runs in this thread, which never waits for a call that has not begun:
-    all workers may be taken by threads that wait for theirs.
+    This thread makes the first call, and takes others as long as some are left. It waits for
+    calls that have begun and no others: all workers may be taken by threads that wait for
+    theirs. After an error no call begins; where several fail, the first of them is raised.
     """
     if len(calls) < 2 or not _has_free_threads():
         return [call() for call in calls]
+    n_together = min(len(calls), _state.n_threads)
     share = max(1, _state.n_threads // len(calls))
     calls = [_like_here(call, share) for call in calls]
-    pool = _get_pool()
-    futures = [pool.submit(call) for call in calls[1:]]
     results: dict[int, T] = {}
-    try:
-        results[0] = calls[0]()
-        for i, future in reversed(list(enumerate(futures, 1))):  # workers begin in front
-            if future.cancel():
+    errors: dict[int, BaseException] = {}
+    left = iter(range(1, len(calls)))  # of which threads take one after the other
+
+    def run(i: int | None) -> None:
+        """Run a call, and those that are left."""
+        while i is not None and not errors:
+            try:
                 results[i] = calls[i]()
-    except BaseException:
-        wait([future for future in futures if not future.cancel()])
-        raise
-    for i, future in enumerate(futures, 1):
-        if i not in results:
-            results[i] = future.result()
+            except BaseException as error:
+                errors[i] = error
+            i = next(left, None)
+
+    pool = _get_pool()
+    others = [pool.submit(lambda: run(next(left, None))) for _ in range(n_together - 1)]
+    run(0)
+    begun = [future for future in others if not future.cancel()]
+    while True:
+        try:
+            wait(begun)
+            break
+        except KeyboardInterrupt as interrupt:
+            errors.setdefault(len(calls), interrupt)
+    if errors:
+        raise errors[min(errors)]
     return [results[i] for i in range(len(calls))]
 
 
@@ -335,7 +376,7 @@ def run_parts(calls: Sequence[Callable[[], T]]) -> list[T]:
     each call uses them, elsewhere the calls run side by side.
     """
     uses_openmp = _state.used_openmp and not _state.used_pieces
-    if len(calls) > 1 and uses_openmp and not _openmp_speed.rests:
+    if len(calls) > 1 and uses_openmp and not _state.openmp_speed.rests:
         return _run_with_all_threads(calls)
     return run_side_by_side(calls)
 
@@ -358,63 +399,60 @@ def _run_with_all_threads(calls: Sequence[Callable[[], T]], work: float = 0.0) -
     """
     if _state.used_pieces or not _has_free_threads():
         return [call() for call in calls]
-    _state.used_openmp = True
-    if not work:
-        with _openmp_threads(_state.n_threads):
-            return [call() for call in calls]
+    _state.used_openmp, speed = True, _state.openmp_speed
+    alone = bool(work) and speed.wants_one_thread()
     start = time.perf_counter()
-    if _openmp_speed.wants_one_thread():
+    with _openmp_threads(1 if alone else _state.n_threads):
         results = [call() for call in calls]
-        _openmp_speed.saw_one_thread((time.perf_counter() - start) / work)
-        return results
-    with _openmp_threads(_state.n_threads):
-        results = [call() for call in calls]
-    _openmp_speed.saw_all_threads((time.perf_counter() - start) / work)
+    if work:
+        speed.saw(time.perf_counter() - start, work, alone=alone)
     return results
 
 
-class _OpenMPSpeed:
+class OpenMPSpeed:
     """Whether OpenMP's threads are slower than one, as they are beside other programs.
 
-    Times are those of a unit of work. One is measured first; where all take ``SLOW`` times
-    as long, calls have one thread for a while, which grows each time that they are still slow.
-    Results have the same bits either way.
+    Calls with one thread are measured first. Where calls with all of them twice take
+    ``SLOW`` times as long for the same work, all have one thread for some time, and are
+    measured anew. Results have the same bits either way.
     """
 
-    #: Backward takes about twice as long as forward, and shapes differ as much.
-    SLOW = 4.0
-    N_FIRST, FIRST_REST, LONGEST_REST = 3, 64, 4096
+    #: Backward takes about twice as long as forward; beside other programs it is 20 or more.
+    SLOW = 6.0
+    N_MEASURED, N_SLOW = 3, 2
+    #: A rest, in multiples of the seconds of the slow call, and its seconds at most.
+    REST, LONGEST_REST = 30.0, 10.0
 
     def __init__(self) -> None:
-        self.seconds = math.inf
-        self.n_timed = self.n_resting = 0
-        self.next_rest = self.FIRST_REST
+        self._measure()
+        self.rests_until = -math.inf
+
+    def _measure(self) -> None:
+        self.seconds = math.inf  # of a unit of work with one thread
+        self.n_measured = self.n_slow = 0
 
     @property
     def rests(self) -> bool:
         """Whether calls have one thread, since all were slow."""
-        return self.n_resting > 0
+        return time.perf_counter() < self.rests_until
 
     def wants_one_thread(self) -> bool:
         """Return whether the next call has one thread."""
-        return self.rests or self.n_timed < self.N_FIRST
+        return self.rests or self.n_measured < self.N_MEASURED
 
-    def saw_one_thread(self, seconds: float) -> None:
-        """Take the time of a call with one thread into account."""
-        self.seconds = min(self.seconds, seconds)
-        self.n_timed += 1
-        self.n_resting = max(0, self.n_resting - 1)
-
-    def saw_all_threads(self, seconds: float) -> None:
-        """Take the time of a call with all threads into account."""
-        if seconds < self.SLOW * self.seconds:
-            self.next_rest = self.FIRST_REST
-            return
-        self.n_resting = self.next_rest
-        self.next_rest = min(2 * self.next_rest, self.LONGEST_REST)
-
-
-_openmp_speed = _OpenMPSpeed()
+    def saw(self, seconds: float, work: float, *, alone: bool) -> None:
+        """Take the time of a call into account, with one thread if ``alone``."""
+        if alone:
+            self.seconds = min(self.seconds, seconds / work)
+            self.n_measured += 1
+        elif seconds < self.SLOW * self.seconds * work:
+            self.n_slow = 0
+        else:
+            self.n_slow += 1
+        if self.n_slow == self.N_SLOW:
+            rest = min(self.REST * seconds, self.LONGEST_REST)
+            self._measure()
+            self.rests_until = time.perf_counter() + rest
 
 
 @cache
@@ -431,17 +469,18 @@ def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
     """
     grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
     context = copy_context()
-
-    used = _state.used_pieces, _state.used_openmp
+    here = {**vars(_state), "n_threads": n_threads}
 
     def run() -> T:
-        before = _state.n_threads, _state.used_pieces, _state.used_openmp
-        _state.n_threads, (_state.used_pieces, _state.used_openmp) = n_threads, used
+        mine = vars(_state)  # of the thread that calls
+        before = mine.copy()
+        mine.update(here)
         try:
             with torch.inference_mode(inference), torch.set_grad_enabled(grad):
                 return context.run(call)
         finally:
-            _state.n_threads, _state.used_pieces, _state.used_openmp = before
+            mine.clear()
+            mine.update(before)
 
     return run
 

@@ -147,7 +147,8 @@ class PredictionBatches:
     """The batches of a prediction, always the same for the same sequences.
 
     Sequences longer than ``chunk`` come in chunks that carry the state. ``encode_characters``
-    encodes all distinct words once, instead of each batch its own.
+    encodes all distinct words once, instead of each batch its own. ``halved`` makes two
+    batches at least, unless there is little to read.
 
     Attributes
     ----------
@@ -161,11 +162,13 @@ class PredictionBatches:
         device: torch.device | str = "cpu",
         chunk: int | None = None,
         encode_characters: Callable[[Tensor, int], Tensor] | None = None,
+        *,
+        halved: bool = False,
     ):
         self.encode_characters = encode_characters
         self.lengths = np.maximum(dataset.lengths, dataset.target_lengths)
         self.chunk = chunk
-        self.order = prediction_order(dataset, max_steps(device))
+        self.order = prediction_order(dataset, max_steps(device), halved=halved)
         self.collator = Collator(dataset, device)
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from skrnn.generation.sampling import (
 )
 from skrnn.modules.embedding import UNKNOWN
 from skrnn.modules.outputs import State
+from skrnn.modules.parallel import one_openmp_thread
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.finite import raise_not_finite
 from skrnn.training.inference import evaluation, network_inputs, read_prompts, step
@@ -30,6 +31,8 @@ from skrnn.training.net import SequenceNet
 #: as fast with many as with few.
 MAX_ROWS = {"cpu": 1024, "cuda": 1 << 14}
 MAX_LOGITS = {"cpu": 1 << 22, "cuda": 1 << 26}
+#: Logits of a step from which torch's threads gain more than they wait for each other.
+MIN_LOGITS = 1 << 18
 #: Steps of sources that they may attend to together: each has its source in memory.
 MAX_MEMORY_STEPS = {"cpu": 1 << 15, "cuda": 1 << 19}
 
@@ -118,9 +121,15 @@ def generate(
     found = _Steps()
     order = np.argsort(prompts.steps.lengths, kind="stable")  # similar lengths together
     for block in _blocks(order, config.n_samples, _max_rows(net, n_outputs)):
-        for some, chosen in generate_steps(net, prompts, block, config):
-            found.add(block[some.cpu().numpy()], chosen.cpu().numpy())
+        with _threads(len(block), n_outputs):
+            for some, chosen in generate_steps(net, prompts, block, config):
+                found.add(block[some.cpu().numpy()], chosen.cpu().numpy())
     return found.by_sample(len(prompts) * config.n_samples)
+
+
+def _threads(n_rows: int, n_outputs: int) -> AbstractContextManager[None]:
+    """Return the context of small steps, which run in one thread."""
+    return one_openmp_thread() if n_rows * n_outputs < MIN_LOGITS else nullcontext()
 
 
 def generate_steps(
@@ -224,7 +233,7 @@ def sample_targets(
         scores, state = network.step(tokens, state)  # (B, 1, C)
         return scores[:, 0], state
 
-    with evaluation(net, sources):
+    with evaluation(net), _threads(len(sources), n_outputs):
         for indices, inputs in network_inputs(net, sources):
             start, lengths = network.encode(inputs), inputs["lengths"]
             n_rows = _max_rows(net, n_outputs, int(lengths.max()))

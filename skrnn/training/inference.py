@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Words whose characters are encoded at once.
 WORDS_TOGETHER = 512
-#: Batches of a prediction that run side by side at most: each has its memory.
+#: Batches of a prediction that run side by side at most, with as many steps as usual ones.
 MOST_TOGETHER = 8
 #: Steps after which a long sequence is cut where no gradient is wanted.
 CHUNK = 4096
@@ -75,8 +75,13 @@ def run_batch(net: SequenceNet, batch: Batch) -> Iterator[tuple[MicroBatch, Any]
         yield micro_batch, outputs
 
 
-def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionBatches:
-    """Return the batches of a prediction; distinct words are encoded once for all."""
+def prediction_batches(
+    net: SequenceNet, dataset: EncodedDataset, *, halved: bool = False
+) -> PredictionBatches:
+    """Return the batches of a prediction; distinct words are encoded once for all.
+
+    With ``halved`` there are two at least for a CPU, unless there is little to read.
+    """
     chunk = None if net.bptt is None else max(CHUNK, net.bptt)
 
     def encode(characters: Tensor, field: int) -> Tensor:
@@ -86,7 +91,8 @@ def prediction_batches(net: SequenceNet, dataset: EncodedDataset) -> PredictionB
         parts = characters.split(WORDS_TOGETHER)
         return torch.cat(run_side_by_side([partial(encode, p, field) for p in parts]))
 
-    return PredictionBatches(dataset, net.device, chunk, encode)
+    halved = halved and torch.device(net.device).type == "cpu"
+    return PredictionBatches(dataset, net.device, chunk, encode, halved=halved)
 
 
 def recurrent_work(net: SequenceNet, dataset: EncodedDataset) -> float:
@@ -136,11 +142,9 @@ def _threads(
     net: SequenceNet, dataset: EncodedDataset | None
 ) -> AbstractContextManager[None]:
     """Return the context in which batches run side by side; little work has one thread."""
-    if torch.device(net.device).type != "cpu":
+    if dataset is None or torch.device(net.device).type != "cpu":
         return nullcontext()
-    if dataset is None or not is_large(dataset):
-        return one_openmp_thread()
-    return one_thread_each()
+    return one_thread_each() if is_large(dataset) else one_openmp_thread()
 
 
 def network_inputs(
@@ -156,11 +160,31 @@ def computed(
     net: SequenceNet, dataset: EncodedDataset, compute: Callable[[Any, Any], T]
 ) -> Iterator[tuple[NDArray[np.int64], T]]:
     """Yield each batch's indices and ``compute(indices, inputs)``, of some at a time."""
-    batches = network_inputs(net, dataset)
-    n_together = min(n_free_threads(), MOST_TOGETHER)
-    while some := list(islice(batches, n_together)):
-        found = run_side_by_side([partial(compute, *batch) for batch in some])
-        yield from zip((indices for indices, _ in some), found, strict=True)
+    batches = prediction_batches(net, dataset, halved=True)
+    inputs = (batch[0].inputs for batch in batches)
+    first = 0
+    for n_batches in _together(net, batches):
+        some = batches.order[first : first + n_batches]
+        pairs = zip(some, islice(inputs, n_batches), strict=True)
+        found = run_side_by_side([partial(compute, *pair) for pair in pairs])
+        yield from zip(some, found, strict=True)
+        first += n_batches
+
+
+def _together(net: SequenceNet, batches: PredictionBatches) -> Iterator[int]:
+    """Yield how many of the next batches run side by side: few, where they are long."""
+    most = min(n_free_threads(), MOST_TOGETHER)
+    if any(m._forward_hooks or m._forward_pre_hooks for m in net.module_.modules()):
+        most = 1  # a user's hooks may not bear other threads
+    limit = MOST_TOGETHER * max_steps(net.device)
+    n_batches = n_steps = 0
+    for indices in batches.order:
+        size = len(indices) * int(batches.lengths[indices].max())
+        if n_batches == most or (n_batches and n_steps + size > limit):
+            yield n_batches
+            n_batches = n_steps = 0
+        n_batches, n_steps = n_batches + 1, n_steps + size
+    yield n_batches
 
 
 # --- outputs ----------------------------------------------------------------------------
@@ -277,9 +301,10 @@ def score_targets(
     """
     result = np.zeros(len(dataset))
     with evaluation(net, dataset):
-        batches = iter(prediction_batches(net, dataset))
-        while some := list(islice(batches, min(n_free_threads(), MOST_TOGETHER))):
-            calls = [partial(_losses, net, batch) for batch in some]
+        batches = prediction_batches(net, dataset, halved=True)
+        rest = iter(batches)
+        for n_batches in _together(net, batches):
+            calls = [partial(_losses, net, batch) for batch in islice(rest, n_batches)]
             for indices, losses in chain.from_iterable(run_side_by_side(calls)):
                 result[indices] += losses
     if check:
@@ -358,21 +383,24 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
     lengths = prompts.steps.lengths
     dataset = EncodedDataset(prompts)
     collator = Collator(dataset, net.device)
-    order, logits, states = [], [], []
+
+    def read(rows: NDArray[np.int64]) -> tuple[Tensor, State]:
+        state: State | None = None
+        for chunk in collator.chunks(rows, CHUNK, CHUNK):
+            if state is None:
+                state = net.module_.start(chunk.inputs)
+            last, state = net.module_.read(chunk.inputs[collator.name], state)
+        assert state is not None  # each prompt has a step, its begin
+        return last, state
+
+    order: list[NDArray[np.int64]] = []
+    for length in np.unique(lengths):
+        same = np.flatnonzero(lengths == length)
+        n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))
+        order += np.split(same, np.arange(n_rows, len(same), n_rows))
     with evaluation(net, dataset):
-        for length in np.unique(lengths):
-            same = np.flatnonzero(lengths == length)
-            n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))
-            for rows in np.split(same, np.arange(n_rows, len(same), n_rows)):
-                state: State | None = None
-                for chunk in collator.chunks(rows, CHUNK, CHUNK):
-                    if state is None:
-                        state = net.module_.start(chunk.inputs)
-                    last, state = net.module_.read(chunk.inputs[collator.name], state)
-                assert state is not None  # each prompt has a step, its begin
-                order.append(rows)
-                logits.append(last)
-                states.append(state)
+        found = run_side_by_side([partial(read, rows) for rows in order])
+        logits, states = zip(*found, strict=True)
         back = torch.from_numpy(np.argsort(np.concatenate(order))).to(net.device)
         joined_states = zip(*states, strict=True)
         return torch.cat(logits)[back], tuple(

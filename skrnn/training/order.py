@@ -147,11 +147,14 @@ def cut_batch(
         start += rows
 
 
-def prediction_order(dataset: EncodedDataset, most: int) -> list[NDArray[np.int64]]:
+def prediction_order(
+    dataset: EncodedDataset, most: int, *, halved: bool = False
+) -> list[NDArray[np.int64]]:
     """Return the indices of each batch of a prediction, of ``most`` padded steps.
 
-    The batches depend on the lengths and contents of the sequences alone, and not on the
-    order in which they come: so does every bit of a prediction.
+    With ``halved`` there are two at least, unless the dataset is small. The batches depend on
+    the lengths and contents of the sequences alone, and not on the order in which they come:
+    so does every bit of a prediction.
     """
     if len(dataset) == 1:
         return [np.zeros(1, np.int64)]
@@ -160,7 +163,7 @@ def prediction_order(dataset: EncodedDataset, most: int) -> list[NDArray[np.int6
     longer = np.maximum(lengths, dataset.target_lengths)
     order = np.lexsort((fingerprints(dataset.sequences), lengths, longer))
     n_rows = MAX_ROWS
-    if len(order) >= 2 * MIN_TOGETHER and is_large(dataset):
+    if halved and len(order) >= 2 * MIN_TOGETHER and is_large(dataset):
         n_rows = min(MAX_ROWS, -(-len(order) // 2))  # two batches at least
     return list(_cut(order, longer, most, n_rows))
 

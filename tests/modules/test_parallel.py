@@ -233,16 +233,8 @@ def test_a_piece_with_all_threads_has_them_forward_and_backward():
     assert x.grad.item() == 1.0
 
 
-@pytest.fixture
-def speed(monkeypatch):
-    """Return what is known of OpenMP's speed: nothing yet."""
-    fresh = parallel._OpenMPSpeed()
-    monkeypatch.setattr(parallel, "_openmp_speed", fresh)
-    return fresh
-
-
 @pytest.mark.usefixtures("two_threads")
-def test_where_all_threads_are_slow_calls_have_one_for_a_while(monkeypatch, speed):
+def test_where_all_threads_are_slow_calls_have_one_for_a_while(monkeypatch):
     now, seconds = [0.0], {1: 1.0, 2: 0.6}
     monkeypatch.setattr(parallel.time, "perf_counter", lambda: now[0])
 
@@ -253,29 +245,74 @@ def test_where_all_threads_are_slow_calls_have_one_for_a_while(monkeypatch, spee
 
     def counts(n):
         piece = Piece(counted, (torch.zeros(1),))
-        with one_thread_each():
-            return [with_all_threads(piece, work=5.0) for _ in range(n)]
+        return [with_all_threads(piece, work=5.0) for _ in range(n)]
 
-    assert counts(6) == [1, 1, 1, 2, 2, 2]  # one is measured first
-    seconds[2] = 30.0  # another program takes the second core
-    assert counts(66) == [2] + [1] * 64 + [2]
-    assert counts(130) == [1] * 128 + [2, 1]
-    seconds[2] = 0.6  # and ends
-    assert counts(258) == [1] * 255 + [2] * 3
-    seconds[2] = 30.0
-    assert counts(66) == [2] + [1] * 64 + [2]
-    assert speed.rests
+    with one_thread_each():
+        assert counts(6) == [1, 1, 1, 2, 2, 2]  # one is measured first
+        seconds[2] = 5.0
+        assert counts(3) == [2, 2, 2]  # as slow as another shape may be
+        seconds[2] = 20.0  # another program takes the second core
+        found = counts(40)
+        n_rest = int(parallel.OpenMPSpeed.LONGEST_REST) + parallel.OpenMPSpeed.N_MEASURED
+        assert found[:2] == [2, 2]
+        assert found.index(2, 2) - 2 >= n_rest - 3
+        assert found.count(2) <= 8
+        seconds[2] = 0.6  # and ends
+        assert counts(40)[-5:] == [2] * 5
+    with one_thread_each():
+        assert counts(4) == [1, 1, 1, 2]  # each training measures anew
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_parts_of_an_operation_run_side_by_side_while_all_threads_are_slow(speed):
+def test_parts_of_an_operation_run_side_by_side_while_all_threads_are_slow():
     me, x = threading.get_ident(), torch.zeros(1)
     with one_thread_each():
         with_all_threads(Piece(torch.sin, (x,)))
-        speed.n_resting = 1
+        parallel._state.openmp_speed.rests_until = float("inf")
         found = run_parts([lambda: (torch.get_num_threads(), threading.get_ident())] * 2)
     assert [n_threads for n_threads, _ in found] == [1, 1]
     assert found[0][1] == me
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_the_first_error_is_raised_when_no_call_runs_any_more():
+    failed, running, begun = threading.Event(), [], []
+
+    def first():
+        begun.append(0)
+        assert failed.wait(10)
+        running.append("first")
+        raise ValueError("of the first call")
+
+    def second():
+        begun.append(1)
+        failed.set()
+        raise KeyError("of the second call")
+
+    with one_thread_each(), pytest.raises(ValueError, match="of the first call"):
+        parallel.run_side_by_side([first, second, *[lambda: begun.append(2)] * 5])
+    assert running == ["first"]
+    assert sorted(begun) == [0, 1]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_no_more_calls_run_at_once_than_torch_has_threads():
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def call():
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        threading.Event().wait(0.01)
+        with lock:
+            now[0] -= 1
+        return threading.get_ident()
+
+    with one_thread_each():
+        callers = parallel.run_side_by_side([call] * 12)
+    assert most == [2]
+    assert callers[0] == threading.get_ident()
+    assert len(set(callers)) == 2
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -323,7 +360,7 @@ def test_two_threads_beside_another_program_take_about_as_long_as_one():
     assert two < 6 * one
 
 
-@pytest.mark.usefixtures("two_threads", "speed")
+@pytest.mark.usefixtures("two_threads")
 def test_parts_of_an_operation_run_in_the_threads_that_the_layers_use():
     def threads():
         return torch.get_num_threads(), threading.get_ident()

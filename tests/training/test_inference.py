@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -13,15 +14,18 @@ from skrnn.data.codecs import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses
 from skrnn.modules.crf import best_path, best_path_log_likelihood, marginals
-from skrnn.training import order
+from skrnn.modules.parallel import one_thread_each
+from skrnn.training import inference, order
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import (
     attention_weights,
     predict_outputs,
     predict_steps,
+    prediction_batches,
     score_targets,
     search,
 )
+from skrnn.training.order import prediction_order
 
 
 def batch_of_one(x):
@@ -242,3 +246,56 @@ def test_a_prediction_in_the_middle_of_an_epoch_drops_nothing(make_net, make_exa
         np.testing.assert_array_equal(first, second)
     assert all(modes)
     assert_same_weights(state_of(net), state_of(twin))
+
+
+# --- batches side by side ----------------------------------------------------------------
+
+
+@pytest.fixture
+def four_threads():
+    """Run calls side by side in four threads, on any machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    with one_thread_each():
+        yield
+    torch.set_num_threads(before)
+
+
+def groups(net, lengths):
+    steps = RaggedArray.from_lengths(np.ones((sum(lengths), 2), np.float32), lengths)
+    batches = prediction_batches(
+        net, EncodedDataset(EncodedSequences(steps)), halved=True
+    )
+    assert len(batches) == sum(inference._together(net, batches))
+    return list(inference._together(net, batches))
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_few_batches_of_very_long_sequences_run_at_once(make_net):
+    most = order.MAX_STEPS["cpu"]
+    assert groups(make_net(), [100] * 320) == [4, 4, 2]
+    assert groups(make_net(), [6 * most] * 4) == [1, 1, 1, 1]
+    assert groups(make_net(), [3 * most] * 4) == [2, 2]
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_a_network_with_a_users_hook_is_called_by_one_thread(make_net, make_examples):
+    net, examples = make_net(), make_examples(n=400)
+    threads = set()
+    expected = predict_outputs(net, examples)
+    net.module_.register_forward_hook(lambda *_: threads.add(threading.get_ident()))
+    np.testing.assert_array_equal(predict_outputs(net, examples), expected)
+    assert threads == {threading.get_ident()}
+
+
+def test_a_prediction_has_two_batches_unless_it_is_small(make_net):
+    def sizes(lengths, **options):
+        steps = RaggedArray.from_lengths(np.ones((sum(lengths), 2), np.float32), lengths)
+        dataset = EncodedDataset(EncodedSequences(steps))
+        return [len(rows) for rows in prediction_order(dataset, 3200, **options)]
+
+    assert sizes([20] * 60) == [60]
+    assert sizes([20] * 60, halved=True) == [30, 30]
+    assert sizes([20] * 51, halved=True) == [51]
+    assert sizes([100] * 31, halved=True) == [31]
+    assert sizes([4] * 300, halved=True) == [150, 150]

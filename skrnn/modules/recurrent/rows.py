@@ -81,5 +81,6 @@ def read_rows(cell: Cell, function: Callable[..., Any], *rows: Tensor) -> Any:
     size = multiplications(cell, rows[0]) if cell.is_fused else 0
     if size >= ALL_THREADS:
         piece = Piece(function, rows, tuple(cell.parameters()))
-        return with_all_threads(piece, float(size * rows[0].shape[1]))
+        inputs = rows[0].numel() * cell.hidden_size
+        return with_all_threads(piece, float(size * rows[0].shape[1] + inputs))
     return function(*rows)
