@@ -272,9 +272,10 @@ def one_openmp_thread() -> Iterator[None]:
 
 @cache
 def _mkl() -> Callable[[int], int]:
-    """Return what sets MKL's threads, if torch has it, in this thread, and returns the former.
+    """Return the function that sets MKL's threads in this thread; it returns their number before.
 
-    MKL asks OpenMP only where ``torch.set_num_threads`` has not told it a number.
+    MKL asks OpenMP only where ``torch.set_num_threads`` has not told it a number. Without
+    MKL the function does nothing.
     """
     try:
         path = os.path.join(os.path.dirname(torch.__file__), "lib", "libtorch_cpu.so")
