@@ -12,8 +12,8 @@ Threads that torch split an operation between, by OpenMP, keep their cores busy 
 milliseconds after it, in the hope of the next one. So a training uses either these or those
 that run pieces: a piece beside a waiting thread of OpenMP takes up to twice as long. They also
 wait for each other after every step of a recurrent layer: where another program has one of the
-cores, each time until the system takes it from that program, which made fits and predictions
-twenty to sixty times as long. So predictions use pieces or one thread, and trainings leave OpenMP
+cores, each time until the system takes it from that program, which makes fits and predictions
+up to fifty times as long. So predictions use pieces or one thread, and trainings leave OpenMP
 when it is slow.
 """
 
@@ -418,7 +418,7 @@ class OpenMPSpeed:
     measured anew. Results have the same bits either way.
     """
 
-    #: Backward takes about twice as long as forward; beside other programs it is 20 or more.
+    #: Backward takes about twice as long as forward; beside other programs it is far more.
     SLOW = 6.0
     N_MEASURED, N_SLOW = 3, 2
     #: A rest, in multiples of the seconds of the slow call, and its seconds at most.

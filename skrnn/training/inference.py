@@ -173,8 +173,10 @@ def computed(
 
 def _together(net: SequenceNet, batches: PredictionBatches) -> Iterator[int]:
     """Yield how many of the next batches run side by side: few, where they are long."""
-    most = min(n_free_threads(), MOST_TOGETHER)
-    if any(m._forward_hooks or m._forward_pre_hooks for m in net.module_.modules()):
+    most = min(n_free_threads(), MOST_TOGETHER, len(batches))
+    if most > 1 and any(
+        m._forward_hooks or m._forward_pre_hooks for m in net.module_.modules()
+    ):
         most = 1  # a user's hooks may not bear other threads
     limit = MOST_TOGETHER * max_steps(net.device)
     n_batches = n_steps = 0
