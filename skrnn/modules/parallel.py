@@ -25,7 +25,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
@@ -261,13 +261,14 @@ def one_openmp_thread() -> Iterator[None]:
     if _n_torch_threads() == 1:
         yield
         return
-    set_mkl = _mkl()
-    before = set_mkl(1)
+    set_mkl, before = _mkl(), None
     try:
+        before = set_mkl(1)
         with _openmp_threads(1):
             yield
     finally:
-        set_mkl(before)
+        if before is not None:
+            set_mkl(before)
 
 
 @cache
@@ -335,7 +336,8 @@ def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
 
     This thread makes the first call, and takes others as long as some are left. It waits for
     calls that have begun and no others: all workers may be taken by threads that wait for
-    theirs. After an error no call begins; where several fail, the first of them is raised.
+    theirs. After an error no later call begins; the first that fails is raised, or an
+    interrupt, when no call runs any more.
     """
     if len(calls) < 2 or not _has_free_threads():
         return [call() for call in calls]
@@ -343,30 +345,37 @@ def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     share = max(1, _state.n_threads // len(calls))
     calls = [_like_here(call, share) for call in calls]
     results: dict[int, T] = {}
-    errors: dict[int, BaseException] = {}
+    errors: dict[int, BaseException] = {}  # by the call, -1 of an interrupt between calls
     left = iter(range(1, len(calls)))  # of which threads take one after the other
 
     def run(i: int | None) -> None:
-        """Run a call, and those that are left."""
-        while i is not None and not errors:
+        """Run a call, and those that are left; an earlier one than what failed is run."""
+        while i is not None and not (errors and min(errors) < i):
             try:
                 results[i] = calls[i]()
             except BaseException as error:
                 errors[i] = error
             i = next(left, None)
 
-    pool = _get_pool()
-    others = [pool.submit(lambda: run(next(left, None))) for _ in range(n_together - 1)]
-    run(0)
-    begun = [future for future in others if not future.cancel()]
+    others: list[Future[None]] = []
+    try:
+        pool = _get_pool()
+        for _ in range(n_together - 1):
+            others.append(pool.submit(lambda: run(next(left, None))))
+        run(0)
+    except BaseException as error:
+        errors[-1] = error
     while True:
         try:
-            wait(begun)
+            wait([future for future in others if not future.cancel()])
             break
-        except KeyboardInterrupt as interrupt:
-            errors.setdefault(len(calls), interrupt)
-    if errors:
-        raise errors[min(errors)]
+        except BaseException as error:
+            errors[-1] = error
+    try:
+        if errors:
+            raise errors[min(errors)]
+    finally:
+        errors.clear()  # its frames hold what the calls have computed
     return [results[i] for i in range(len(calls))]
 
 

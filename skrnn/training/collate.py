@@ -154,6 +154,8 @@ class PredictionBatches:
     ----------
     order : list of int64 ndarrays
         The sequences of each batch.
+    sizes : list of int
+        The padded steps of each batch.
     """
 
     def __init__(
@@ -169,6 +171,8 @@ class PredictionBatches:
         self.lengths = np.maximum(dataset.lengths, dataset.target_lengths)
         self.chunk = chunk
         self.order = prediction_order(dataset, max_steps(device), halved=halved)
+        longer = np.maximum(dataset.read_lengths, dataset.target_lengths)
+        self.sizes = [len(rows) * int(longer[rows].max()) for rows in self.order]
         self.collator = Collator(dataset, device)
 
     def __len__(self) -> int:

@@ -121,9 +121,8 @@ def generate(
     found = _Steps()
     order = np.argsort(prompts.steps.lengths, kind="stable")  # similar lengths together
     for block in _blocks(order, config.n_samples, _max_rows(net, n_outputs)):
-        with _threads(len(block), n_outputs):
-            for some, chosen in generate_steps(net, prompts, block, config):
-                found.add(block[some.cpu().numpy()], chosen.cpu().numpy())
+        for some, chosen in generate_steps(net, prompts, block, config):
+            found.add(block[some.cpu().numpy()], chosen.cpu().numpy())
     return found.by_sample(len(prompts) * config.n_samples)
 
 
@@ -167,14 +166,15 @@ def _generate_steps(
     of_prompt = samples // config.n_samples
     is_first = np.diff(of_prompt, prepend=-1) != 0
     logits, state = read_prompts(net, prompts.take(of_prompt[is_first]))
-    device = logits.device
+    device, n_outputs = logits.device, logits.shape[1]
     repeat = torch.from_numpy(np.cumsum(is_first) - 1).to(device)
     logits, state = logits[repeat], tuple(part[repeat] for part in state)
     if config.ends:
         limit = min(config.max_length, np.iinfo(np.int64).max)
 
         def next_tokens(tokens: torch.Tensor, state: _LanguageState):  # type: ignore[no-untyped-def]
-            logits, parts = step(net, tokens, state.parts)
+            with _threads(len(tokens), n_outputs):
+                logits, parts = step(net, tokens, state.parts)
             return logits, _LanguageState(parts)
 
         limits = torch.full((len(samples),), limit, device=device)
@@ -184,7 +184,8 @@ def _generate_steps(
         return
 
     def next_features(features: torch.Tensor, state: State):  # type: ignore[no-untyped-def]
-        return step(net, features, state)
+        with _threads(len(features), n_outputs):
+            return step(net, features, state)
 
     every = torch.arange(len(logits))
     for features in generate_features(
@@ -193,7 +194,7 @@ def _generate_steps(
         state,
         config.max_length,
         sampling=config.sampling,
-        random_streams=config.random_streams(samples, (logits.shape[1],), device),
+        random_streams=config.random_streams(samples, (n_outputs,), device),
     ):
         yield every, features
 
@@ -230,10 +231,11 @@ def sample_targets(
     network: Any = net.module_
 
     def next_tokens(tokens: torch.Tensor, state: Any):  # type: ignore[no-untyped-def]
-        scores, state = network.step(tokens, state)  # (B, 1, C)
+        with _threads(len(tokens), n_outputs):
+            scores, state = network.step(tokens, state)  # (B, 1, C)
         return scores[:, 0], state
 
-    with evaluation(net), _threads(len(sources), n_outputs):
+    with evaluation(net):
         for indices, inputs in network_inputs(net, sources):
             start, lengths = network.encode(inputs), inputs["lengths"]
             n_rows = _max_rows(net, n_outputs, int(lengths.max()))

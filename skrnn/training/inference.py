@@ -6,7 +6,7 @@ user's order, and dropout is off, also where a callback predicts in the middle o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from itertools import chain, islice
@@ -163,7 +163,7 @@ def computed(
     batches = prediction_batches(net, dataset, halved=True)
     inputs = (batch[0].inputs for batch in batches)
     first = 0
-    for n_batches in _together(net, batches):
+    for n_batches in _together(net, batches.sizes):
         some = batches.order[first : first + n_batches]
         pairs = zip(some, islice(inputs, n_batches), strict=True)
         found = run_side_by_side([partial(compute, *pair) for pair in pairs])
@@ -171,17 +171,16 @@ def computed(
         first += n_batches
 
 
-def _together(net: SequenceNet, batches: PredictionBatches) -> Iterator[int]:
-    """Yield how many of the next batches run side by side: few, where they are long."""
-    most = min(n_free_threads(), MOST_TOGETHER, len(batches))
-    if most > 1 and any(
-        m._forward_hooks or m._forward_pre_hooks for m in net.module_.modules()
-    ):
-        most = 1  # a user's hooks may not bear other threads
+def _together(net: SequenceNet, sizes: Sequence[int]) -> Iterator[int]:
+    """Yield how many of the next batches, of ``sizes`` padded steps, run side by side.
+
+    As many as there are threads, of large ones fewer; one on a GPU.
+    """
+    on_cpu = torch.device(net.device).type == "cpu"
+    most = min(n_free_threads(), MOST_TOGETHER) if on_cpu else 1
     limit = MOST_TOGETHER * max_steps(net.device)
     n_batches = n_steps = 0
-    for indices in batches.order:
-        size = len(indices) * int(batches.lengths[indices].max())
+    for size in sizes:
         if n_batches == most or (n_batches and n_steps + size > limit):
             yield n_batches
             n_batches = n_steps = 0
@@ -305,7 +304,7 @@ def score_targets(
     with evaluation(net, dataset):
         batches = prediction_batches(net, dataset, halved=True)
         rest = iter(batches)
-        for n_batches in _together(net, batches):
+        for n_batches in _together(net, batches.sizes):
             calls = [partial(_losses, net, batch) for batch in islice(rest, n_batches)]
             for indices, losses in chain.from_iterable(run_side_by_side(calls)):
                 result[indices] += losses
@@ -401,7 +400,13 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
         n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))
         order += np.split(same, np.arange(n_rows, len(same), n_rows))
     with evaluation(net, dataset):
-        found = run_side_by_side([partial(read, rows) for rows in order])
+        calls = iter([partial(read, rows) for rows in order])
+        sizes = [len(rows) * min(int(lengths[rows[0]]), CHUNK) for rows in order]
+        found = [
+            one
+            for n_calls in _together(net, sizes)
+            for one in run_side_by_side(list(islice(calls, n_calls)))
+        ]
         logits, states = zip(*found, strict=True)
         back = torch.from_numpy(np.argsort(np.concatenate(order))).to(net.device)
         joined_states = zip(*states, strict=True)

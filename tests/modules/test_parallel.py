@@ -253,9 +253,8 @@ def test_where_all_threads_are_slow_calls_have_one_for_a_while(monkeypatch):
         assert counts(3) == [2, 2, 2]  # as slow as another shape may be
         seconds[2] = 20.0  # another program takes the second core
         found = counts(40)
-        n_rest = int(parallel.OpenMPSpeed.LONGEST_REST) + parallel.OpenMPSpeed.N_MEASURED
         assert found[:2] == [2, 2]
-        assert found.index(2, 2) - 2 >= n_rest - 3
+        assert found.index(2, 2) - 2 >= parallel.OpenMPSpeed.LONGEST_REST
         assert found.count(2) <= 8
         seconds[2] = 0.6  # and ends
         assert counts(40)[-5:] == [2] * 5
@@ -289,10 +288,35 @@ def test_the_first_error_is_raised_when_no_call_runs_any_more():
         failed.set()
         raise KeyError("of the second call")
 
+    calls = [first, second, *[lambda: begun.append(2)] * 5]
     with one_thread_each(), pytest.raises(ValueError, match="of the first call"):
-        parallel.run_side_by_side([first, second, *[lambda: begun.append(2)] * 5])
+        parallel.run_side_by_side(calls)
     assert running == ["first"]
     assert sorted(begun) == [0, 1]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_an_interrupt_while_others_run_is_raised_when_they_have_ended(monkeypatch):
+    ended, waits = [], []
+
+    def wait(futures):
+        waits.append(len(futures))
+        if len(waits) == 1:
+            raise KeyboardInterrupt
+        return real(futures)
+
+    def slow():
+        threading.Event().wait(0.05)
+        ended.append(1)
+
+    real = parallel.wait
+    monkeypatch.setattr(parallel, "wait", wait)
+    meeting = threading.Barrier(2, timeout=10)
+    calls = [meeting.wait, lambda: (meeting.wait(), slow())]
+    with one_thread_each(), pytest.raises(KeyboardInterrupt):
+        parallel.run_side_by_side(calls)
+    assert ended == [1]
+    assert len(waits) == 2
 
 
 @pytest.mark.usefixtures("two_threads")
