@@ -171,7 +171,7 @@ class PredictionBatches:
         self.lengths = np.maximum(dataset.lengths, dataset.target_lengths)
         self.chunk = chunk
         self.order = prediction_order(dataset, max_steps(device), halved=halved)
-        longer = np.maximum(dataset.read_lengths, dataset.target_lengths)
+        longer = dataset.longer_lengths
         self.sizes = [len(rows) * int(longer[rows].max()) for rows in self.order]
         self.collator = Collator(dataset, device)
 
@@ -274,7 +274,7 @@ class Collator:
         if isinstance(targets, RaggedArray) and dataset.forced:
             self.forced = targets.offsets
         #: the most steps of a target that the network reads
-        self.most_forced = (
+        self.max_forced = (
             None if dataset.windows is None else dataset.windows.n_target_steps
         )
         self.targets = _optional(dataset.targets, device)
@@ -382,8 +382,8 @@ class Collator:
         assert self.targets is not None
         starts = self.forced[indices]
         lengths = self.forced[indices + 1] - starts
-        if self.most_forced is not None:
-            lengths = np.minimum(lengths, self.most_forced)
+        if self.max_forced is not None:
+            lengths = np.minimum(lengths, self.max_forced)
         steps = np.minimum(np.arange(int(lengths.max())), lengths[:, None] - 1)  # (B, U)
         flat = to_device((starts[:, None] + steps).reshape(-1), self.device)
         targets = self.targets.index_select(0, flat).view(steps.shape)  # (B, U)

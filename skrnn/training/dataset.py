@@ -69,6 +69,11 @@ class EncodedDataset:
         return self.lengths
 
     @property
+    def longer_lengths(self) -> NDArray[np.int64]:
+        """Steps that a call of the network needs for each: those it reads, or the target's."""
+        return np.maximum(self.read_lengths, self.target_lengths)
+
+    @property
     def n_rows(self) -> int:
         """Sequences, or chunks of long ones: what the size of a batch depends on."""
         if self.bptt is None:

@@ -126,11 +126,6 @@ def generate(
     return found.by_sample(len(prompts) * config.n_samples)
 
 
-def _threads(n_rows: int, n_outputs: int) -> AbstractContextManager[None]:
-    """Return the context of small steps, which run in one thread."""
-    return one_openmp_thread() if n_rows * n_outputs < MIN_LOGITS else nullcontext()
-
-
 def generate_steps(
     net: SequenceNet,
     prompts: EncodedSequences,
@@ -255,6 +250,11 @@ def sample_targets(
 
 
 # --- both ---------------------------------------------------------------------------------
+
+
+def _threads(n_rows: int, n_outputs: int) -> AbstractContextManager[None]:
+    """Return the context of small steps, which run in one thread."""
+    return one_openmp_thread() if n_rows * n_outputs < MIN_LOGITS else nullcontext()
 
 
 def _tokens(

@@ -6,7 +6,7 @@ user's order, and dropout is off, also where a callback predicts in the middle o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from itertools import chain, islice
@@ -43,7 +43,7 @@ T = TypeVar("T")
 #: Words whose characters are encoded at once.
 WORDS_TOGETHER = 512
 #: Batches of a prediction that run side by side at most, with as many steps as usual ones.
-MOST_TOGETHER = 8
+MAX_TOGETHER = 8
 #: Steps after which a long sequence is cut where no gradient is wanted.
 CHUNK = 4096
 
@@ -162,13 +162,18 @@ def computed(
     """Yield each batch's indices and ``compute(indices, inputs)``, of some at a time."""
     batches = prediction_batches(net, dataset, halved=True)
     inputs = (batch[0].inputs for batch in batches)
-    first = 0
-    for n_batches in _together(net, batches.sizes):
-        some = batches.order[first : first + n_batches]
-        pairs = zip(some, islice(inputs, n_batches), strict=True)
-        found = run_side_by_side([partial(compute, *pair) for pair in pairs])
-        yield from zip(some, found, strict=True)
-        first += n_batches
+    pairs = zip(batches.order, inputs, strict=True)
+    found = _side_by_side(net, (partial(compute, *pair) for pair in pairs), batches.sizes)
+    yield from zip(batches.order, found, strict=True)
+
+
+def _side_by_side(
+    net: SequenceNet, calls: Iterable[Callable[[], T]], sizes: Sequence[int]
+) -> Iterator[T]:
+    """Yield the results of calls, each for a batch of ``sizes`` padded steps."""
+    rest = iter(calls)
+    for n_calls in _together(net, sizes):
+        yield from run_side_by_side(list(islice(rest, n_calls)))
 
 
 def _together(net: SequenceNet, sizes: Sequence[int]) -> Iterator[int]:
@@ -177,8 +182,8 @@ def _together(net: SequenceNet, sizes: Sequence[int]) -> Iterator[int]:
     As many as there are threads, of large ones fewer; one on a GPU.
     """
     on_cpu = torch.device(net.device).type == "cpu"
-    most = min(n_free_threads(), MOST_TOGETHER) if on_cpu else 1
-    limit = MOST_TOGETHER * max_steps(net.device)
+    most = min(n_free_threads(), MAX_TOGETHER) if on_cpu else 1
+    limit = MAX_TOGETHER * max_steps(net.device)
     n_batches = n_steps = 0
     for size in sizes:
         if n_batches == most or (n_batches and n_steps + size > limit):
@@ -303,11 +308,10 @@ def score_targets(
     result = np.zeros(len(dataset))
     with evaluation(net, dataset):
         batches = prediction_batches(net, dataset, halved=True)
-        rest = iter(batches)
-        for n_batches in _together(net, batches.sizes):
-            calls = [partial(_losses, net, batch) for batch in islice(rest, n_batches)]
-            for indices, losses in chain.from_iterable(run_side_by_side(calls)):
-                result[indices] += losses
+        calls = (partial(_losses, net, batch) for batch in batches)
+        found = _side_by_side(net, calls, batches.sizes)
+        for indices, losses in chain.from_iterable(found):
+            result[indices] += losses
     if check:
         raise_not_finite(net, dataset, np.flatnonzero(~np.isfinite(result)))
     return result
@@ -400,13 +404,8 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
         n_rows = min(MAX_ROWS, max(1, max_steps(net.device) // int(length)))
         order += np.split(same, np.arange(n_rows, len(same), n_rows))
     with evaluation(net, dataset):
-        calls = iter([partial(read, rows) for rows in order])
         sizes = [len(rows) * min(int(lengths[rows[0]]), CHUNK) for rows in order]
-        found = [
-            one
-            for n_calls in _together(net, sizes)
-            for one in run_side_by_side(list(islice(calls, n_calls)))
-        ]
+        found = _side_by_side(net, (partial(read, rows) for rows in order), sizes)
         logits, states = zip(*found, strict=True)
         back = torch.from_numpy(np.argsort(np.concatenate(order))).to(net.device)
         joined_states = zip(*states, strict=True)

@@ -160,7 +160,7 @@ def prediction_order(
         return [np.zeros(1, np.int64)]
     # forced targets that are longer than their sources count in what fits
     lengths = dataset.read_lengths
-    longer = np.maximum(lengths, dataset.target_lengths)
+    longer = dataset.longer_lengths
     order = np.lexsort((fingerprints(dataset.sequences), lengths, longer))
     n_rows = MAX_ROWS
     if halved and len(order) >= 2 * MIN_TOGETHER and is_large(dataset):
@@ -170,9 +170,7 @@ def prediction_order(
 
 def is_large(dataset: EncodedDataset) -> bool:
     """Return whether batches of a prediction run side by side."""
-    return (
-        int(np.maximum(dataset.read_lengths, dataset.target_lengths).sum()) >= MIN_LARGE
-    )
+    return int(dataset.longer_lengths.sum()) >= MIN_LARGE
 
 
 def _cut(

@@ -374,7 +374,8 @@ finally:
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="keeps to two cores by it"
+    not hasattr(os, "sched_setaffinity"),
+    reason="Linux alone keeps a process to two cores by it",
 )
 def test_two_threads_beside_another_program_take_about_as_long_as_one():
     """With OpenMP alone they took twenty to sixty times as long."""
