@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import skrnn
-from skrnn.persistence import ESTIMATORS, load_model
+from skrnn.persistence import load_model
+from skrnn.persistence._models import ESTIMATORS
 
 FOLDER = Path(__file__).parents[1] / "models"
 spec = importlib.util.spec_from_file_location("make_models", FOLDER / "make.py")
