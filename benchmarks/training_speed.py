@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from skrnn import SequenceClassifier, SequenceTagger
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.training.collate import TrainingBatches, padding_share
 from skrnn.training.dataset import EncodedDataset

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
 from skrnn.data.autoregression import Autoregression
-from skrnn.data.codecs import FeatureCodec, StaticCodec, SubwordCodec, TokenCodec
 from skrnn.data.containers import Form
+from skrnn.data.feature_codecs import FeatureCodec, StaticCodec
 from skrnn.data.fields import FieldOptions
 from skrnn.data.forecasting import SeriesInputs
 from skrnn.data.inputs import Inputs
@@ -42,6 +42,7 @@ from skrnn.data.targets import (
     TokenTargets,
 )
 from skrnn.data.targets._tokens import TargetTokenCodec
+from skrnn.data.token_codecs import SubwordCodec, TokenCodec
 from skrnn.data.tokenizers import CharTokenizer, WordTokenizer
 from skrnn.data.vocabulary import CharacterFeatures, NgramFeatures, Vocabulary
 

@@ -16,15 +16,6 @@ from numpy.typing import NDArray
 
 from skrnn._sklearn import check_feature_names
 from skrnn._warnings import warn
-from skrnn.data.codecs import (
-    NO_TOKEN,
-    EncodedSequences,
-    EncodedStatic,
-    FeatureCodec,
-    StaticCodec,
-    SubwordCodec,
-    TokenCodec,
-)
 from skrnn.data.containers import (
     OF_X,
     CheckedSequences,
@@ -34,6 +25,8 @@ from skrnn.data.containers import (
     check_sequences,
 )
 from skrnn.data.embeddings import check_embeddings
+from skrnn.data.encoded import NO_TOKEN, EncodedSequences, EncodedStatic
+from skrnn.data.feature_codecs import FeatureCodec, StaticCodec
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import Split, SplitAll, StepShape, check_finite, shown
 from skrnn.data.subwords import (
@@ -43,6 +36,7 @@ from skrnn.data.subwords import (
     untrained,
     warn_if_untrained,
 )
+from skrnn.data.token_codecs import SubwordCodec, TokenCodec
 from skrnn.data.tokenizers import (
     WordTokenizer,
     check_tokenizer,

@@ -24,8 +24,8 @@ from skrnn._callbacks import (
 from skrnn._sklearn import check_feature_names
 from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
-from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences, check_same_form
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._warnings import warn
-from skrnn.data.codecs import EncodedSequences, EncodedStatic
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.encoded import EncodedSequences, EncodedStatic
 from skrnn.data.ragged import RaggedArray, in_groups
 from skrnn.data.targets import (
     CheckedData,

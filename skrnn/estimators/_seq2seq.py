@@ -13,8 +13,8 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._optional import import_optional
-from skrnn.data.codecs import NO_TOKEN, EncodedSequences
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.encoded import NO_TOKEN, EncodedSequences
 from skrnn.data.ragged import RaggedArray, in_groups, object_array
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, TokenTargets

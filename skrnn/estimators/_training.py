@@ -21,8 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skrnn._callbacks import FitTasks
 from skrnn._sklearn import check_scoring
 from skrnn._warnings import warn
-from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.targets import CheckedData, Targets, loss_weights
 from skrnn.estimators._augmentation import augmented, check_augmentable
 from skrnn.estimators._loop import Budget, resolve_optimizer

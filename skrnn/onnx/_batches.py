@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 
 #: Sequences, and padded steps, of one batch.

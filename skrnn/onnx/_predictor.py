@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from skrnn.data.codecs import EncodedSequences
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.onnx._batches import Batch, check_finite_outputs, flat_steps, make_batches
 from skrnn.onnx._format import MAIN

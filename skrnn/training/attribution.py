@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.modules.modes import in_usual_modes
 from skrnn.training.collate import Collator, to_device

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.generation.sampling import (
     NotFiniteLogits,

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from skrnn.data.codecs import EncodedSequences, TokenCodec
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.token_codecs import TokenCodec
 from skrnn.onnx import _batches
 from skrnn.onnx._batches import Batch, check_finite_outputs, flat_steps, make_batches
 

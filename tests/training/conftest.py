@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.modules.networks import build_network
 from skrnn.training.dataset import EncodedDataset

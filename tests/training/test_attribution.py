@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.training import attribution
 from skrnn.training.attribution import METHODS, attribute, chosen_output, log_odds
 from skrnn.training.dataset import EncodedDataset

@@ -9,7 +9,7 @@ import pytest
 import skorch.callbacks
 import torch
 
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.generation.hypotheses import Hypotheses
 from skrnn.modules.crf import best_path, best_path_log_likelihood, marginals

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from skrnn.data.codecs import EncodedSequences, TokenCodec
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, object_array
+from skrnn.data.token_codecs import TokenCodec
 from skrnn.training.order import count_batches, fingerprints, training_order
 from skrnn.training.seeding import make_generator
 

@@ -15,7 +15,7 @@ from skrnn import (
     SequenceRegressor,
     SequenceTagger,
 )
-from skrnn.data.codecs import EncodedSequences
+from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, window_size
 from skrnn.training.collate import TrainingBatches
 from skrnn.training.dataset import EncodedDataset
