@@ -26,15 +26,9 @@ from skrnn.data.columns import (
     is_foreign_frame,
     warn_of_long_frame,
 )
-from skrnn.data.fields import (
-    Field,
-    FieldOptions,
-    Fields,
-    Role,
-    StaticColumns,
-    is_of_fields,
-    read_fields,
-)
+from skrnn.data.field_roles import FieldOptions, Role, is_of_fields
+from skrnn.data.field_values import StaticColumns
+from skrnn.data.fields import Field, Fields, read_fields
 from skrnn.data.layouts import (
     is_packed,
     only_column,

@@ -22,7 +22,7 @@ from pandas.tseries.frequencies import to_offset
 from skrnn.data.autoregression import Autoregression
 from skrnn.data.containers import Form
 from skrnn.data.feature_codecs import FeatureCodec, StaticCodec
-from skrnn.data.fields import FieldOptions
+from skrnn.data.field_roles import FieldOptions
 from skrnn.data.forecasting import SeriesInputs
 from skrnn.data.inputs import Inputs
 from skrnn.data.scaling import Standardization

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.encoded import EncodedSequences, EncodedStatic
-from skrnn.data.fields import StaticColumns
+from skrnn.data.field_values import StaticColumns
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import BLOCK, Standardization
 from skrnn.data.steps import StepShape

@@ -18,7 +18,7 @@ from skrnn.data.autoregression import Autoregression, most_cautious
 from skrnn.data.containers import Form
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.feature_codecs import FeatureCodec, StaticCodec
-from skrnn.data.fields import StaticColumns
+from skrnn.data.field_values import StaticColumns
 from skrnn.data.normalization import level_and_spread, scale_of
 from skrnn.data.panels import Panel, read_panel
 from skrnn.data.ragged import RaggedArray, offsets_of

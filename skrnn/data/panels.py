@@ -17,7 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn.data.date_offsets import is_time_index
-from skrnn.data.fields import STATIC, StaticColumns, keep_times
+from skrnn.data.field_roles import STATIC, keep_times
+from skrnn.data.field_values import StaticColumns
 from skrnn.data.frequency import OF_INDEX, Remedies, Timeline, check_time_indexes
 from skrnn.data.layouts import open_frame
 from skrnn.data.ragged import offsets_of

@@ -21,17 +21,15 @@ from skrnn.data.columns import (
 )
 from skrnn.data.date_formats import dates_of_strings, is_date
 from skrnn.data.date_offsets import is_time_index
-from skrnn.data.fields import (
+from skrnn.data.field_roles import (
     FieldOptions,
     Role,
-    StaticColumns,
     check_kinds,
     in_order,
     is_frame,
-    read_features,
-    read_static,
     roles_of,
 )
+from skrnn.data.field_values import StaticColumns, read_features, read_static
 from skrnn.data.layouts import check_is_container, open_frame
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 
 from skrnn.data.containers import check_sequences
-from skrnn.data.fields import FieldOptions
+from skrnn.data.field_roles import FieldOptions
 from skrnn.data.tokenizers import check_tokenizer
 
 

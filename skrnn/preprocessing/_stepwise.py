@@ -36,13 +36,9 @@ from skrnn.data.containers import (
     check_same_form,
     rows_hold_tokens,
 )
-from skrnn.data.fields import (
-    FieldOptions,
-    check_equal_lengths,
-    in_order,
-    is_of_fields,
-    read_arrays,
-)
+from skrnn.data.field_roles import FieldOptions, in_order, is_of_fields
+from skrnn.data.field_values import read_arrays
+from skrnn.data.fields import check_equal_lengths
 from skrnn.data.layouts import open_column, open_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array, to_numbers

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from skrnn.data.feature_codecs import FeatureCodec, StaticCodec, blocks_of
-from skrnn.data.fields import StaticColumns
+from skrnn.data.field_values import StaticColumns
 from skrnn.data.ragged import RaggedArray
 
 

@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 
 from skrnn.data.containers import FieldOptions, check_sequences
-from skrnn.data.fields import is_of_fields
+from skrnn.data.field_roles import is_of_fields
 
 
 def column(*cells):
