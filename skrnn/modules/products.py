@@ -77,8 +77,8 @@ def has_bfloat16_units(device_type: str) -> bool:
 @cache
 def _has_matrix_units() -> bool:
     """Return whether oneDNN finds a processor's matrix units."""
-    limits = filter(None, map(os.environ.get, ISA_VARIABLES))
-    allowed = all("AMX" in limit.upper() for limit in limits)
+    limits = [os.environ.get(name, "").upper() for name in ISA_VARIABLES]
+    allowed = all("AMX" in limit or limit in ("", "DEFAULT") for limit in limits)
     if not allowed or not torch.backends.mkldnn.is_available():
         return False
     cpu: Any = torch.cpu

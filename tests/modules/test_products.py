@@ -244,6 +244,7 @@ def test_units_for_bfloat16_are_those_that_torch_and_onednn_use(monkeypatch):
     for limit, allowed in {
         "AVX512_CORE": False,
         "avx10_1_512_amx": True,
+        "DEFAULT": True,
         "": True,
     }.items():
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
