@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.field_roles import STATIC
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData
 
@@ -57,6 +59,14 @@ def augmented(
     return replace(data, X=X, y=estimator._targets.check(None, X, NAME))
 
 
+def copied(augment: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a copy, so that a fit leaves the user's object as it is, or itself if need be."""
+    try:
+        return deepcopy(augment)
+    except Exception:  # raised by the user's class
+        return augment
+
+
 def check_augmentable(augment: Callable[..., Any], X: CheckedSequences) -> None:
     """Check a function and what it is to read.
 
@@ -65,7 +75,7 @@ def check_augmentable(augment: Callable[..., Any], X: CheckedSequences) -> None:
     TypeError
         If the function does not take two arguments.
     ValueError
-        If X has more than one field of steps.
+        If X has more than one column of steps or their times.
     """
     try:
         signature = inspect.signature(augment)
@@ -78,12 +88,11 @@ def check_augmentable(augment: Callable[..., Any], X: CheckedSequences) -> None:
             raise TypeError(
                 f"augment={shown(augment)} is called as augment(X, random_state): {error}"
             ) from None
-    if X.beside or X.seconds is not None:
-        fields = [shown(field.name) for field in X.fields]
-        beside = "and their times" if X.seconds is not None else "of their own"
+    columns = [column for column, role in (X.roles or {}).items() if role not in STATIC]
+    if len(columns) > 1:
         raise ValueError(
-            "augment needs an X whose steps are one field, but X has the step fields "
-            f"{', '.join(fields)} {beside}"
+            "augment needs an X whose steps are one column, but X has "
+            f"{', '.join(map(shown, columns))}"
         )
 
 

@@ -153,9 +153,10 @@ def _trained(
     for number, result in zip(numbers, results, strict=False):
         if isinstance(result, Diverged):
             failures[number] = result
+        if result is None or isinstance(result, Diverged):
             if number in before:
                 yield before[number]
-        elif result is not None:
+        else:
             net, n_epochs = result
             net.keep_optimizer = bool(estimator.keep_optimizer)
             n_trained += 1
@@ -167,7 +168,10 @@ def _trained(
     if interrupts.requested and n_trained < len(jobs):
         warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
     if not n_trained:
-        raise next(iter(failures.values()))
+        number, error = next(iter(failures.items()))
+        raise Diverged(
+            f"no member is trained; {_name(estimator, number)}: {error}"
+        ) from error
     for number, error in failures.items():
         then = "keeps its former weights" if number in before else "is left out"
         name = _name(estimator, number)
@@ -219,7 +223,7 @@ def _name_what_does_not_pickle(estimator: Any) -> None:
 
 
 def _name(estimator: Any, number: int) -> str:
-    """Return how progress and warnings name a member."""
+    """Return the name of a member in progress and warnings."""
     return f"member {number} of {estimator.n_estimators}"
 
 
@@ -271,9 +275,12 @@ def _train_member(
     checkpoint: Checkpoint | None,
     interrupts: Interrupts,
 ) -> tuple[SequenceNet, int] | Diverged | None:
-    """Return the trained network of a member and its epochs, or why there is none."""
+    """Return the trained network of a member and its epochs, or why there is none.
+
+    None if training ends before it begins.
+    """
     if interrupts.requested or interrupts.aborted:
-        return None if isinstance(start, int) else (start, 0)
+        return None
     with interrupts.member():
         net = member._build_net(plan, start) if isinstance(start, int) else start
         before = net.snapshot() if plan.warm else None

@@ -24,7 +24,7 @@ from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.targets import CheckedData, Targets, loss_weights
-from skrnn.estimators._augmentation import augmented, check_augmentable
+from skrnn.estimators._augmentation import augmented, check_augmentable, copied
 from skrnn.estimators._loop import Budget, resolve_optimizer
 from skrnn.estimators._members import Member, TrainingPlan, train_members
 from skrnn.modules.networks import build_network
@@ -214,7 +214,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         augment = None
         if self.augment is not None:
             check_augmentable(self.augment, plan.train.X)
-            augment = partial(self._augmented, plan)
+            augment = partial(self._augmented, copied(self.augment), plan)
         net.set_loss(plan.loss, plan.loss_options)
         net.batch_size, net.bptt = plan.batch_size, dataset.bptt
         net.max_grad_norm = self.max_grad_norm
@@ -293,10 +293,10 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             tasks.finish()
 
     def _augmented(
-        self, plan: TrainingPlan, random_state: np.random.RandomState
+        self, augment: Any, plan: TrainingPlan, random_state: np.random.RandomState
     ) -> EncodedDataset:
-        """Return the training data of one pass, by the user's ``augment``."""
-        data = augmented(self.augment, plan.train, random_state, self)
+        """Return the training data of one pass, by the user's function."""
+        data = augmented(augment, plan.train, random_state, self)
         dataset = self._make_dataset(data, plan.weight, training=True)
         if self.net_.module_.cell is None:
             return dataset

@@ -235,7 +235,8 @@ def test_a_member_that_diverges_in_a_warm_start_keeps_its_weights(diverging, n_j
 def test_a_fit_whose_members_all_diverge_fails(diverging):
     diverging |= {net.seed for net in small(n_estimators=2).fit(TEXTS, LABELS).net_.nets}
     model = small(n_estimators=2)
-    with pytest.raises(ValueError, match="Training diverged"):
+    message = "no member is trained; member 1 of 2: Training diverged"
+    with pytest.raises(ValueError, match=message):
         model.fit(TEXTS, LABELS)
     assert not hasattr(model, "net_")
 
@@ -341,6 +342,29 @@ def test_ctrl_c_keeps_the_members_trained_so_far(member, n_epochs, warned, monke
     first, *texts = (str(one.message) for one in found)
     assert first.startswith("Ctrl-C ends training")
     assert texts == ([] if warned is None else [f"Ctrl-C: {warned} trained"])
+
+
+class PressInWarm(Callback):
+    """Presses Ctrl-C in the fifth epoch."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 5:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_in_a_warm_start_says_how_many_members_are_trained(monkeypatch):
+    model = small(n_estimators=3, on_interrupt="keep", warm_start=True).fit(TEXTS, LABELS)
+    before = [weights(net) for net in model.net_.nets]
+    monkeypatch.setattr(Interrupts, "last", -np.inf)
+    model.set_params(callbacks=[PressInWarm()])
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.fit(TEXTS, LABELS)
+    assert str(found[-1].message) == "Ctrl-C: 1 of 3 members are trained"
+    assert [len(net.history) for net in model.net_.nets] == [5, 3, 3]
+    for i in (1, 2):
+        for name, value in weights(model.net_.nets[i]).items():
+            assert_array_equal(value, before[i][name])
 
 
 def test_ctrl_c_before_the_first_update_of_an_ensemble_raises(monkeypatch):

@@ -41,6 +41,9 @@ class Recorder:
         self.calls.append((X, random_state.randint(1_000_000)))
         return X
 
+    def __deepcopy__(self, memo):
+        return self
+
 
 def unchanged(X, random_state):
     """Return the sequences as they are."""
@@ -255,8 +258,21 @@ def test_a_failure_leaves_a_fitted_estimator_as_it_was():
 
 def test_several_fields_of_steps_are_refused():
     frame = pd.DataFrame({"word": TOKENS, "tag": TAGS})
-    with pytest.raises(ValueError, match="augment needs an X whose steps are one field"):
+    with pytest.raises(ValueError, match="are one column, but X has 'word', 'tag'"):
         fit_with(unchanged, frame)
+    numbers = [np.zeros((len(tokens), 2)) for tokens in TOKENS]
+    frame = pd.DataFrame(
+        {"word": TOKENS, "pitch": numbers, "static": np.arange(len(TOKENS))}
+    )
+    with pytest.raises(ValueError, match="are one column, but X has 'word', 'pitch'"):
+        fit_with(unchanged, frame)
+    frame["word"] = numbers
+    with pytest.raises(ValueError, match="are one column, but X has 'word', 'pitch'"):
+        fit_with(unchanged, frame)
+    times = [np.arange(len(tokens)) for tokens in TOKENS]
+    frame = pd.DataFrame({"word": TOKENS, "when": times})
+    with pytest.raises(ValueError, match="are one column, but X has 'word', 'when'"):
+        fit_with(unchanged, frame, time="when")
 
 
 # --- the same training ----------------------------------------------------------------
@@ -289,6 +305,24 @@ def test_the_same_seed_gives_the_same_model_and_none_changes_nothing():
     assert_same(fit_with(in_place, ARRAYS), fit_with(in_place, ARRAYS))
     members = [fit_with(in_place, ARRAYS, n_estimators=2, n_jobs=n) for n in (1, 2)]
     assert_array_equal(*[one.predict_proba(ARRAYS) for one in members])
+
+
+class Counts:
+    """Leaves out a step in each pass after the first, by a count of its own."""
+
+    n_passes = 0
+
+    def __call__(self, X, random_state):
+        self.n_passes += 1
+        return [x[: max(1, len(x) - self.n_passes + 1)] for x in X]
+
+
+def test_a_fit_leaves_the_users_object_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SPACING", 0)
+    augment = Counts()
+    model = SequenceClassifier(augment=augment, **SMALL).fit(TOKENS, LABELS)
+    assert augment.n_passes == 0
+    assert_same(model, SequenceClassifier(augment=augment, **SMALL).fit(TOKENS, LABELS))
 
 
 def test_partial_fit_augments_each_pass():
