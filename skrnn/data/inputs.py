@@ -462,10 +462,21 @@ class Inputs:
                 char_encoder = None
         return TokenCodec(
             lowercase=lowercase,
-            min_count=self.min_count,
-            max_size=self.max_vocabulary,
             char_encoder=char_encoder,
+            **self._limits(of_subwords=of_texts and self._gives_subwords),
         )
+
+    def _limits(self, *, of_subwords: bool) -> dict[str, Any]:
+        """Return what a vocabulary leaves out; of subwords that were learned here nothing.
+
+        ``min_count`` and ``max_vocabulary`` said which of them are learned.
+        """
+        limits = {"min_count": self.min_count, "max_size": self.max_vocabulary}
+        if not of_subwords or not self._is_trained:
+            return limits
+        return ({} if self.trains_tokenizer else limits) | {
+            "unknown": self.tokenizer.unknown
+        }
 
     def _make_subword_codec(self, words: RaggedArray) -> SubwordCodec:
         """Return the codec that splits words, whose tokenizer is trained here, if it must be."""
@@ -476,9 +487,8 @@ class Inputs:
         return SubwordCodec(
             self.tokenizer,
             lowercase=lowercase,
-            min_count=self.min_count,
-            max_size=self.max_vocabulary,
             char_encoder=None if self.char_encoder == "auto" else self.char_encoder,
+            **self._limits(of_subwords=True),
         )
 
     def _choose_patch_size(

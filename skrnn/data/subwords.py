@@ -163,6 +163,14 @@ class TrainedTokenizer:
         """Tokens that the tokenizer knows."""
         return len(_load(self.document).names)
 
+    @property
+    def unknown(self) -> str | None:
+        """The token that stands for what the tokenizer does not know; None without one."""
+        model = json.loads(self.document)["model"]
+        if model.get("unk_id") is not None:  # of a unigram model
+            return str(model["vocab"][model["unk_id"]][0])
+        return model.get("unk_token")
+
     def is_readable(self) -> bool:
         """Return whether the library can read the document; True where it is not installed."""
         try:

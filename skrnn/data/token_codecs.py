@@ -30,7 +30,11 @@ class TokenCodec:
         As in ``Vocabulary.learn``.
     char_encoder : {None, "cnn", "ngrams"}
         Which character features words have, if any.
+    unknown : str, optional
+        A token that stands for unknown ones.
     """
+
+    unknown: str | None = None  # of files that lack it
 
     def __init__(
         self,
@@ -39,11 +43,13 @@ class TokenCodec:
         min_count: int = 1,
         max_size: int | None = None,
         char_encoder: str | None = None,
+        unknown: str | None = None,
     ):
         self.lowercase = lowercase
         self.min_count = min_count
         self.max_size = max_size
         self.char_encoder = char_encoder
+        self.unknown = unknown
         self.vector_size: int | None = None
         self.has_vectors = False
         #: of another field than the one that ``embeddings`` is about, such as tags
@@ -99,7 +105,11 @@ class TokenCodec:
         word_counts = np.bincount(codes, minlength=len(words))
         counts = np.bincount(form_of_word, word_counts, len(forms)).astype(np.int64)
         self.vocabulary = Vocabulary.learn(
-            forms, counts, min_count=self.min_count, max_size=self.max_size
+            forms,
+            counts,
+            min_count=self.min_count,
+            max_size=self.max_size,
+            unknown=self.unknown,
         )
         if self.char_encoder is not None:
             self.characters = CHAR_FEATURES[self.char_encoder](words)

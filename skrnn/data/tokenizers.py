@@ -457,6 +457,12 @@ def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
         return tokenizer
 
 
+def comparable_tokenizer(value: Any) -> Any:
+    """Return a copy, which compares equal to others, of a trained tokenizer; else the value."""
+    copied = _copy_of(value) if is_of_library(value) else None
+    return value if copied is None else copied
+
+
 def users_object(tokenizer: Tokenizer) -> Any:
     """Return the object of the user that a tokenizer calls, or itself."""
     if isinstance(tokenizer, FunctionTokenizer):

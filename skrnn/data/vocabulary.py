@@ -42,16 +42,17 @@ class Vocabulary:
         *,
         min_count: int = 1,
         max_size: int | None = None,
+        unknown: Hashable = None,
     ) -> Vocabulary:
         """Keep distinct ``tokens`` seen ``min_count`` times, at most ``max_size``.
 
         Ties are broken by the token's text, so that the order of the samples does not
-        count.
+        count. ``unknown`` is a token that stands for unknown ones, which is not kept.
         """
         kept = [
             (-int(count), str(token), i)
             for i, (token, count) in enumerate(zip(tokens, counts, strict=True))
-            if count >= min_count
+            if count >= min_count and token != unknown
         ]
         kept.sort()
         kept = kept[:max_size]

@@ -172,8 +172,9 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
 
     def _check_unchanged(self) -> None:
         """Raise a ValueError if the network was built with other parameters."""
+        now = architecture_of(self)
         for name, built_with in self._fitted_parameters.items():
-            value = getattr(self, name)
+            value = now[name]
             if not _equal(value, built_with):
                 raise ValueError(
                     f"{name} was {shown(built_with)} when the network was built and is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -523,6 +524,83 @@ def test_a_tagger_learns_from_parts_of_words():
     ).fit(words, labels)
     assert "ing" in model.vocabulary_
     assert model.score([["bdding", "kkled"], ["ttted"]], [["V", "P"], ["P"]]) == 1.0
+
+
+def trained_by_library(texts, special=(), unknown="[UNK]"):
+    """Return a tokenizer of whole words, which knows those of the texts."""
+    model = tokenizers.models.WordLevel(unk_token=unknown)
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    trainer = tokenizers.trainers.WordLevelTrainer(
+        special_tokens=[unknown, *special], show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def test_the_unknown_token_of_a_tokenizer_is_that_of_the_network():
+    words = [f"w{i}" for i in range(8)]
+    known = trained_by_library(words[:4])
+    texts = [f"{a} {b}" for a in words for b in words]
+    rest = {"max_epochs": 3, "lr": 0.01}
+    model = make(Seq2SeqTransformer, target_tokenizer=known, tokenizer=known, **rest)
+    model.fit(texts, texts)
+    for vocabulary in (model.vocabulary_, model.target_vocabulary_):
+        assert sorted(vocabulary) == words[:4]
+    assert not any("UNK" in text for text in model.set_params(beam_size=3).predict(texts))
+    writer = make(SequenceGenerator, tokenizer=known, **rest).fit(texts)
+    assert not any("UNK" in text for text in writer.sample(20, random_state=0))
+    assert (
+        sorted(
+            make(SequenceClassifier, tokenizer=known)
+            .fit(texts[:4], [0, 1] * 2)
+            .vocabulary_
+        )[0]
+        == "w0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "?"}, "?"),
+        ({"type": "Unigram", "vocab": [["x", 0.0], ["<u>", 0.0]], "unk_id": 1}, "<u>"),
+        ({"type": "BPE", "vocab": {"a": 0}, "merges": [], "unk_token": None}, None),
+    ],
+)
+def test_tokenizers_name_their_unknown_token(model, expected):
+    assert TrainedTokenizer(json.dumps({"model": model})).unknown == expected
+
+
+@pytest.mark.parametrize("cls", DATA)
+def test_rare_bytes_are_no_unknown_tokens(cls):
+    X, y = DATA[cls]
+    limits = {"min_count": 9}
+    if cls is Seq2SeqTransformer:
+        limits["target_min_count"] = 9
+    model = make(cls, **limits).fit(X, y)
+    words = [word for words in X for word in words] if cls in TAGGERS else X
+    seen = {piece for text in words for piece in model.tokenizer_.split(text)}
+    assert set(model.vocabulary_) == seen
+    if cls is Seq2SeqTransformer:
+        pieces = {piece for text in y for piece in model.target_tokenizer_.split(text)}
+        assert set(model.target_vocabulary_) == pieces
+
+
+@pytest.mark.parametrize("cls", [SequenceClassifier, SequenceTagger, SequenceGenerator])
+def test_training_continues_with_an_equal_tokenizer_and_no_other(cls):
+    X, y = DATA[cls]
+    words = [word for text in TEXTS for word in text.split()]
+    model = make(cls, tokenizer=trained_by_library(words), warm_start=True).fit(X, y)
+    model.set_params(tokenizer=trained_by_library(words)).fit(X, y)
+    assert len(model.history_) == 4
+    changed = model.tokenizer
+    changed.add_tokens(["more"])
+    with pytest.raises(ValueError, match="tokenizer was TrainedTokenizer"):
+        model.fit(X, y)
+    model.set_params(tokenizer=trained_by_library(words[:2]))
+    with pytest.raises(ValueError, match="tokenizer was TrainedTokenizer"):
+        model.partial_fit(X, y)
 
 
 def test_a_tagger_reads_one_field_of_words():

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from skrnn.data.containers import Advice, CheckedSequences, check_sequences
 from skrnn.data.ragged import RaggedArray, window_size
 from skrnn.data.steps import shown
-from skrnn.data.subwords import TrainedTokenizer, train_bpe, untrained, warn_if_untrained
+from skrnn.data.subwords import (
+    BPE,
+    TrainedTokenizer,
+    train_bpe,
+    untrained,
+    warn_if_untrained,
+)
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
@@ -97,7 +103,9 @@ class TokenTargets(Targets):
             self.tokenizer = check_tokenizer(self.tokenizer, "target_tokenizer")
         self.min_count = target_min_count
         self.max_size = target_max_vocabulary
-        self.trains_tokenizer = True
+        self.trains_tokenizer = (
+            isinstance(target_tokenizer, str) and target_tokenizer == BPE
+        )
         self.longest_source, self.longest_target = 0, 1
         self.may_be_empty = False
 
@@ -155,8 +163,7 @@ class TokenTargets(Targets):
         vocabulary = Vocabulary.learn(
             tokens,
             np.bincount(codes, minlength=len(tokens)),
-            min_count=self.min_count,
-            max_size=self.max_size,
+            **self._limits(train.y.texts),
         )
         if not vocabulary.ids:
             raise ValueError(
@@ -170,6 +177,15 @@ class TokenTargets(Targets):
         self.are_texts = texts is not None
         self.trains_tokenizer = False
         warn_if_untrained(self.tokenizer, "target_tokenizer", "y")
+
+    def _limits(self, texts: list[str] | None) -> dict[str, Any]:
+        """Return what the vocabulary leaves out; of subwords that were learned here nothing."""
+        limits = {"min_count": self.min_count, "max_size": self.max_size}
+        if texts is None or not isinstance(self.tokenizer, TrainedTokenizer):
+            return limits
+        return ({} if self.trains_tokenizer else limits) | {
+            "unknown": self.tokenizer.unknown
+        }
 
     @property
     def are_subwords(self) -> bool:
