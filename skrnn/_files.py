@@ -27,7 +27,12 @@ def replace_files(contents: Mapping[Any, bytes]) -> None:
         for given, content in contents.items():
             path = Path(os.path.realpath(given))
             beside[path] = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-            _write(beside[path], content, _mode_of(path))
+            try:
+                _write(beside[path], content, _mode_of(path))
+            except OSError as error:
+                if error.filename is not None:
+                    error.filename = os.fspath(given)  # and not the other name
+                raise
         for path, complete in beside.items():
             os.replace(complete, path)
     except BaseException:

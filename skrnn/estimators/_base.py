@@ -402,7 +402,7 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
             data = fresh._check_data(X, y, None, warm=False)
             fresh._fit_parts(data, data, None)
             fresh._targets.observe(data)
-        plan = fresh._plan(data, None, data)
+        plan = fresh._plan(data, None, data, quiet=True)
         fresh.net_ = fresh._build_net(plan, draw_seed(fresh.random_state))
         fresh.net_.bptt = plan.dataset.bptt
         return fresh, fresh._make_dataset(data, None, training=False)

@@ -213,7 +213,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             If n is no integer.
         """
         checked = self._check_X(X)
-        check_parameters(self, SEARCH)
+        self._check_search()
         if not isinstance(n, Integral) or isinstance(n, bool):
             raise TypeError(f"n must be an integer, got {shown(n)}")
         if not 1 <= n <= self.beam_size:
@@ -321,7 +321,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         if self._fitted_parameters["attention"] is None:
             raise ValueError("predict_attention needs a fit with an attention")
         checked = self._check_X(X)
-        check_parameters(self, SEARCH)
+        self._check_search()
         encoded = self._encode(checked)
         found = self._search(checked, EncodedDataset(encoded), 1)
         return object_array(self._attention(encoded, _ragged(found)))
@@ -400,7 +400,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
 
     def _predict_tokens(self, X: CheckedSequences) -> list[list[Any]]:
         """Return the tokens generated for each source, whatever y was."""
-        check_parameters(self, SEARCH)
+        self._check_search()
         encoded = self._encode(X)
         return self._tokens(self._search(X, EncodedDataset(encoded), 1), X, encoded)
 
@@ -464,6 +464,10 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
             return np.zeros(len(X.steps), dtype=bool)
         source = self._inputs.tokens_of(X)
         return np.logical_or.reduceat(source.values != NO_TOKEN, source.offsets[:-1])
+
+    def _check_search(self) -> None:
+        """Raise an InvalidParameterError for parameters of the search, which may be new."""
+        check_parameters(self, SEARCH)
 
     def _search(
         self, X: CheckedSequences, dataset: EncodedDataset, n_best: int

@@ -129,15 +129,22 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         warm: bool = False,
         stops: bool = False,
         in_parts: bool = False,
+        quiet: bool = False,
     ) -> TrainingPlan:
-        """Return the data and options that the trainings of all members share."""
+        """Return the data and options that the trainings of all members share.
+
+        ``quiet`` says that nobody is warned of sequences that are read in windows.
+        """
         weigh = partial(loss_weights, self._targets, self.class_weight)
         weight, scale = weigh(train, train, 1.0 if in_parts else None)
         dataset = self._make_dataset(train, weight, training=True)
+        dataset = self._in_windows(dataset, quiet=quiet)
         validation = None
         if held_out is not None:
             held_out_weight = weigh(held_out, train, scale)[0]
             validation = self._make_dataset(held_out, held_out_weight, training=False)
+            if dataset.windows is not None:
+                validation = scaled(validation, dataset.windows.weight_scale)
         budget = self._budget.for_inputs(self._inputs.n_tokens)
         schedule = "constant" if in_parts else self.lr_schedule
         batch_size = budget.batch_size(self.batch_size, dataset.n_rows)
@@ -207,10 +214,6 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         """Train one network, which becomes the estimator's; ``of_many`` is a member."""
         self.net_ = net
         dataset, validation = plan.dataset, plan.validation
-        if net.module_.cell is not None:
-            dataset = self._in_windows(dataset)
-        if validation is not None and dataset.windows is not None:
-            validation = scaled(validation, dataset.windows.weight_scale)
         augment = None
         if self.augment is not None:
             check_augmentable(self.augment, plan.train.X)
@@ -298,14 +301,17 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return the training data of one pass, by the user's function."""
         data = augmented(augment, plan.train, random_state, self)
         dataset = self._make_dataset(data, plan.weight, training=True)
-        if self.net_.module_.cell is None:
-            return dataset
         return self._in_windows(dataset, quiet=True)
 
     def _in_windows(
         self, dataset: EncodedDataset, *, quiet: bool = False
     ) -> EncodedDataset:
-        """Return a training dataset whose far longest sequences are read in windows."""
+        """Return a training dataset whose far longest sequences are read in windows.
+
+        Networks without recurrence read all.
+        """
+        if not hasattr(self, "cell"):
+            return dataset
         size = self._inputs.patch_size
         ends = self._targets.path_ends()
         return in_windows(dataset, ends, patch_size=size, quiet=quiet)

@@ -321,13 +321,19 @@ def _set_threads(n_threads: int) -> None:
         changed.wait()
         torch.set_num_threads(default)
 
-    thread = threading.Thread(target=keep_default, daemon=True)
-    thread.start()
-    try:
+    def change() -> None:
         known.wait()
-        torch.set_num_threads(n_threads)
-    finally:
-        changed.set()
+        if not changed.is_set():
+            torch.set_num_threads(n_threads)
+            changed.set()
+
+    thread = threading.Thread(target=keep_default, daemon=True)
+    try:
+        thread.start()
+        change()
+    except KeyboardInterrupt:  # it must not leave one thread for good
+        change()
+        raise
     thread.join()
 
 

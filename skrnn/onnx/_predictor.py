@@ -51,6 +51,38 @@ class Predictor(BaseEstimator):
         """
         return self
 
+    def set_params(self, **params: Any) -> Predictor:
+        """Change ``path`` or ``n_threads``, and open the file again.
+
+        Parameters
+        ----------
+        **params : dict
+            The parameters.
+
+        Returns
+        -------
+        predictor : Predictor
+            The same object.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or if the file holds an estimator of another kind.
+        """
+        before = self.path, self.n_threads
+        try:
+            super().set_params(**params)
+            again = _load_again(self.path, self.n_threads) if params else self
+            if type(again) is not type(self):
+                raise ValueError(
+                    f"{self.path!r} holds {type(again).__name__}, not {type(self).__name__}"
+                )
+        except BaseException:
+            self.path, self.n_threads = before
+            raise
+        self.__dict__.update(again.__dict__)
+        return self
+
     def _start(self, document: dict[str, Any], sessions: dict[str, Any]) -> None:
         """Take over what the files hold; ``sessions`` are of the parts of the network."""
         self._sessions = sessions

@@ -63,8 +63,8 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
         ``decision_function``, ``predict_quantiles``, ``predict_log_likelihood``,
         ``predict_n_best`` and ``transform``. It has the estimator's attributes
         ``classes_``, ``vocabulary_``, ``target_vocabulary_``, ``n_features_in_`` and
-        ``feature_names_in_``. ``fit`` leaves it as it is. A pickle of it holds the path
-        alone.
+        ``feature_names_in_``. ``fit`` leaves it as it is. A pickle of it holds the absolute
+        path alone: reading it opens the file that is there then. So does ``set_params``.
 
     Raises
     ------
@@ -105,7 +105,8 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
         sessions[part] = open_session(beside, n_threads)
         if digest_of(Path(beside).read_bytes()) != digest:
             raise ValueError(f"{beside!r} was not written together with {path!r}")
-    predictor = PREDICTORS[type(document["targets"])](path, n_threads)
+    kind = PREDICTORS[type(document["targets"])]
+    predictor = kind(os.path.abspath(path), n_threads)
     predictor._start(document, sessions)
     return predictor
 

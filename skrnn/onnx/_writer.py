@@ -159,8 +159,8 @@ def _arrays_of(network: Any) -> dict[str, NDArray]:
 def _check_portable(estimator: Any) -> None:
     """Raise a ValueError if predictions need more than the network and plain values."""
     parameters = estimator.get_params(deep=False)
-    for name in ("tokenizer", "target_tokenizer"):
-        tokenizer = parameters.get(name, "word")
+    tokenizers = estimator._inputs.users_objects | estimator._targets.users_objects
+    for name, tokenizer in tokenizers.items():
         if gives_subwords(tokenizer):
             continue
         if type(check_tokenizer(tokenizer)).__name__ not in CLASSES:
@@ -225,6 +225,7 @@ def _of_step_labels(estimator: Any) -> dict[str, Any]:
 
 
 def _of_translations(estimator: Any) -> dict[str, Any]:
+    estimator._check_search()
     names = ("beam_size", "max_length", "length_penalty", "no_repeat_ngram_size")
     return {name: getattr(estimator, name) for name in names}
 

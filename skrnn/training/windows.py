@@ -160,7 +160,7 @@ def _warn_of_windows(
     if len(indices) > 1:
         which = f"{len(indices):,} sequences have more (the longest, {which})"
     warn(
-        f"Each epoch trains on a random window of {n_steps:,} {unit} of a sequence that "
-        f"has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: {which}. "
-        "Predictions read all steps"
+        f"Training reads a random window of {n_steps:,} {unit} of a sequence that has more, "
+        f"another in each pass: {WINDOW_RATIO} times the {QUANTILE} quantile of the "
+        f"lengths; {which}. Predictions read all steps"
     )

@@ -118,7 +118,7 @@ def of_lengths(rng, lengths):
 def test_patches_are_as_long_as_most_sequences_ask(cls, lengths, size, rng):
     X, y = of_lengths(rng, lengths), np.arange(len(lengths)) % 2
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Each epoch trains on a random window")
+        warnings.filterwarnings("ignore", message="Training reads a random window")
         chosen = cls(**SMALL).fit(X, y)
         given = cls(patch_size=size, **SMALL).fit(X, y)
     assert chosen.patch_size_ == given.patch_size_ == size

@@ -423,6 +423,32 @@ def test_an_error_gives_the_threads_back():
     assert torch.get_num_threads() == 2
 
 
+class InterruptedEvent(threading.Event):
+    """An event at which one wait of the main thread is interrupted."""
+
+    n_before = 0
+
+    def wait(self, timeout=None):
+        if threading.current_thread() is threading.main_thread():
+            InterruptedEvent.n_before -= 1
+            if InterruptedEvent.n_before == -1:
+                raise KeyboardInterrupt
+        return super().wait(timeout)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_an_interrupt_on_the_way_out_gives_the_threads_back(n_before, monkeypatch):
+    monkeypatch.setattr(InterruptedEvent, "n_before", n_before)
+    with pytest.raises(KeyboardInterrupt), one_thread_each():
+        monkeypatch.setattr(threading, "Event", InterruptedEvent)
+    assert torch.get_num_threads() == 2
+    monkeypatch.undo()
+    with one_thread_each():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize(
     "mode",

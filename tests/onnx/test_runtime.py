@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skrnn import Seq2SeqTransformer, SequenceClassifier, _optional
+from skrnn import Seq2SeqTransformer, SequenceClassifier, SequenceRegressor, _optional
 from skrnn.onnx import load, to_onnx
 
 X, Y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
@@ -70,6 +70,39 @@ def test_the_predictor_is_an_estimator_of_scikit_learn(model, path):
     again = pickle.loads(pickle.dumps(predictor))
     assert again.n_threads == 1
     np.testing.assert_array_equal(again.predict_proba(X), predictor.predict_proba(X))
+
+
+def test_a_predictor_of_a_relative_path_is_copied_anywhere(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    predictor = load("model.onnx", n_threads=1)
+    expected = predictor.predict_proba(X)
+    monkeypatch.chdir(path.parent.parent)
+    again = pickle.loads(pickle.dumps(predictor))
+    np.testing.assert_array_equal(again.predict_proba(X), expected)
+
+
+def test_set_params_opens_the_file_again(path):
+    predictor = load(path, n_threads=1)
+    expected = predictor.predict_proba(X)
+    other = SequenceClassifier(hidden_size=4, max_epochs=1, random_state=1).fit(X, Y)
+    to_onnx(other, path.with_name("other.onnx"))
+    assert predictor.set_params(path=str(path.with_name("other.onnx"))) is predictor
+    np.testing.assert_allclose(
+        predictor.predict_proba(X), other.predict_proba(X), atol=1e-5
+    )
+    regressor = SequenceRegressor(hidden_size=4, max_epochs=1).fit(X, np.arange(16.0))
+    to_onnx(regressor, path.with_name("regressor.onnx"))
+    predictor.set_params(path=str(path))
+    for wrong, message in (
+        ({"path": str(path.with_name("regressor.onnx"))}, "holds OnnxRegressor, not Onnx"),
+        ({"path": "none.onnx"}, "there is no file"),
+        ({"n_threads": 0}, "n_threads must be"),
+        ({"threads": 1}, "Invalid parameter"),
+    ):
+        with pytest.raises((ValueError, OSError), match=message):
+            predictor.set_params(**wrong)
+        assert predictor.get_params() == {"path": str(path), "n_threads": 1}
+        np.testing.assert_array_equal(predictor.predict_proba(X), expected)
 
 
 def lowered(texts):

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skrnn import FeedForwardClassifier, Seq2SeqTransformer, SequenceClassifier
 from skrnn.modules.recurrent.cells import CELLS, GRU
-from skrnn.onnx import to_onnx
+from skrnn.onnx import load, to_onnx
 
 X, Y = ["not bad", "bad", "good", "not good"] * 4, ["+", "-", "+", "-"] * 4
 SMALL = {"hidden_size": 4, "embedding_dim": 3, "max_epochs": 1, "random_state": 0}
@@ -48,6 +48,34 @@ def test_a_tokenizer_that_is_a_function_is_refused(tmp_path):
     model = fitted(tokenizer=str.split)
     with pytest.raises(ValueError, match=r"tokenizer=<method 'split'.*holds no code"):
         to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_the_tokenizer_of_fit_decides(tmp_path):
+    X_spaced = [text.replace(" ", "  ") for text in X]
+    model = fitted().set_params(tokenizer=str.split)
+    to_onnx(model, tmp_path / "model.onnx")
+    found = load(tmp_path / "model.onnx").predict_proba(X_spaced)
+    np.testing.assert_allclose(found, model.predict_proba(X_spaced), atol=1e-5)
+    model = fitted(tokenizer=str.split).set_params(tokenizer="word")
+    with pytest.raises(ValueError, match=r"tokenizer=<method 'split'.*holds no code"):
+        to_onnx(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"beam_size": 0}, {"max_length": "x"}, {"no_repeat_ngram_size": -1}]
+)
+def test_parameters_of_the_search_are_checked(tmp_path, wrong):
+    model = Seq2SeqTransformer(**SMALL).fit(X, X).set_params(**wrong)
+    with pytest.raises(ValueError, match=f"The '{next(iter(wrong))}' parameter"):
+        to_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_named_with_the_users_path(tmp_path):
+    path = tmp_path / "none" / "model.onnx"
+    with pytest.raises(FileNotFoundError) as found:
+        to_onnx(fitted(), path)
+    assert found.value.filename == str(path)
 
 
 def test_vectors_of_words_outside_the_vocabulary_are_refused(tmp_path, exported):

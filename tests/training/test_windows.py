@@ -105,6 +105,18 @@ def test_of_pairs_the_beginnings_are_read():
     assert in_windows(usual) is usual
 
 
+def test_members_warn_once_and_a_part_of_training_once():
+    X = [np.zeros(5)] * 30 + [np.zeros(500)]
+    y = [0, 1] * 15 + [0]
+    options = {"hidden_size": 4, "max_epochs": 1, "n_estimators": 3, "random_state": 0}
+    for train in (SequenceClassifier.fit, SequenceClassifier.partial_fit):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            train(SequenceClassifier(**options), X, y)
+        texts = [str(one.message) for one in caught]
+        assert sum(text.startswith("Training reads a random window") for text in texts) == 1
+
+
 def test_an_epoch_reads_one_stretch_of_a_long_sequence_with_its_targets():
     with pytest.warns(UserWarning, match="random window of 40 steps"):
         dataset = in_windows(numbered())
