@@ -125,7 +125,7 @@ pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing pa
 bench: $(VENV)/.stamp-dev ## run the benchmarks of speed and print their tables
 	$(BIN)/python -m benchmarks
 
-bench-long: $(VENV)/.stamp-dev ## run every benchmark, those of quality included, for hours
+bench-long: $(VENV)/.stamp-dev ## run the benchmarks of quality, too, for hours
 	$(BIN)/python -m benchmarks --long
 
 constraints: $(VENV)/.stamp-dev ## pin what the environment holds now

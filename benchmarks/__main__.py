@@ -1,4 +1,4 @@
-"""Run the benchmarks of speed, or with --long every benchmark, and print their tables."""
+"""Run the benchmarks of speed, with --long those of quality, too, and print their tables."""
 
 from . import (
     against,

@@ -372,8 +372,16 @@ def check_same_form(
     if got != expected:
         raise ValueError(
             f"{name} has {got} features, but {type(estimator).__name__} is expecting "
-            f"{expected} features as input"
+            f"{expected} features as input" + _one_sequence(checked, expected, name)
         )
+
+
+def _one_sequence(checked: CheckedSequences, n_features: int | None, name: str) -> str:
+    """Return a remedy where X may be one sequence in place of a list of them."""
+    is_table = checked.form.container in ("columns", "nested")
+    if not is_table or checked.form.width != n_features:
+        return ""
+    return f". If {name} is one sequence of {n_features} features, pass [{name}]"
 
 
 def _kind_of(
@@ -431,6 +439,10 @@ def _not_a_sequence(first: object, name: str) -> str:
         return (
             f"{message}. Expected 2D array or a list of sequences, got 1D: Reshape your "
             "data, a single sequence x is passed as [x]"
+        )
+    if isinstance(first, Mapping):
+        return (
+            f"{message}; if each row is a dict of columns, pass pandas.DataFrame({name})"
         )
     return message + (remedy_for(first, f"{name}[0]") or "")
 

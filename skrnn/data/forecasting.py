@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from skrnn._warnings import warn
 from skrnn.data.autoregression import Autoregression, most_cautious
 from skrnn.data.containers import Form
 from skrnn.data.encoded import EncodedSequences
@@ -496,3 +497,20 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
     number = np.arange(most)
     golden = (np.sqrt(5) - 1) / 2
     return ((number + number * golden % 1) * (n / most)).astype(np.int64)
+
+
+def warn_of_few_errors(n_errors: int | None, levels: Sequence[float]) -> None:
+    """Warn of quantiles of fewer errors than the outermost level needs.
+
+    Of n errors the largest is exceeded with probability 1 / (n + 1).
+    """
+    if n_errors is None or not len(levels):
+        return
+    level = max(max(level, 1 - level) for level in levels)
+    needed = int(np.ceil(np.round(level / (1 - level), 6)))
+    if n_errors < needed:
+        warn(
+            f"quantiles are taken from {n_errors} forecast errors, measured in fit, but a "
+            f"level of {level:g} needs {needed}: they are too close together. Fit on more "
+            "or longer series"
+        )

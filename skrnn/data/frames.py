@@ -18,6 +18,12 @@ from skrnn.data.layouts import open_frame
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.steps import is_missing, shown, to_array
 
+#: What to do about a target that has a value a step.
+OF_STEPS = (
+    ". For a target a step name it among features (labels among tokens), and take its column "
+    "out of the result: y = X.pop({name!r})"
+)
+
 
 def sequences_from_frame(
     frame: Any,
@@ -232,9 +238,12 @@ def _shown(value: Any) -> str:
 def _check_numeric(columns: pd.DataFrame) -> None:
     for name, dtype in columns.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype):
+            remedy = f"tokens={name!r} to make token lists of it"
+            if pd.api.types.is_datetime64_any_dtype(dtype):
+                remedy = f"time={name!r} to put steps in its order"
             raise TypeError(
                 f"features: column {name!r} has dtype {dtype}, expected numbers. Pass "
-                f"tokens={name!r} to make token lists of it, or encode or leave it out"
+                f"{remedy}, or encode or leave it out"
             )
 
 
@@ -282,5 +291,6 @@ def _one_for_each(
             raise ValueError(
                 f"{parameter}={name!r} changes within the sequence "
                 f"{_shown(index[group])}: {shown(values[0])} and {shown(values[1])}"
+                + (OF_STEPS.format(name=name) if parameter == "target" else "")
             )
         yield name, columns[name].iloc[first].set_axis(index, axis=0)

@@ -43,6 +43,7 @@ from skrnn.data.tokenizers import (
     gives_subwords,
     prepare_tokenizer,
     splitter_of,
+    warn_of_numbers,
 )
 from skrnn.data.vocabulary import Vocabulary
 
@@ -420,9 +421,16 @@ class Inputs:
                         f"{place} has no tokens: all its sequences are empty"
                     )
                 codec = self._make_token_codec(field.steps, field.texts is not None)
+                if field.texts is not None:
+                    warn_of_numbers(field.texts, place)
             self.codecs.append(
                 codec.fit(field.steps, embeddings, real.seconds, real_weight)
             )
+            if isinstance(codec, TokenCodec) and codec.reads_nothing:
+                raise ValueError(
+                    f"no token of {X.name} is seen min_count={self.min_count} times: there "
+                    "is nothing to learn from"
+                )
         if self._features is None and self.instance_norm is not None:
             raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
         if check_embeddings(embeddings) is not None:

@@ -9,6 +9,7 @@ those of X in ``containers``, those of y in ``targets``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from enum import Enum
 from numbers import Number
 from typing import Any, Literal, NamedTuple
 
@@ -104,8 +105,14 @@ def check_is_container(X: Any, name: str, entries: str = "sequences") -> None:
         raise TypeError(
             f"{name} is one string; pass a list of strings, one for each sequence"
         )
-    if hasattr(X, "tocsr"):  # sparse: let scikit-learn say so in its own words
-        check_array(X, accept_sparse=False, input_name=name)
+    if hasattr(X, "tocsr"):
+        try:  # scikit-learn's words
+            check_array(X, accept_sparse=False, input_name=name)
+        except TypeError as error:
+            raise TypeError(
+                f"{error} In a Pipeline: FunctionTransformer(lambda X: X.toarray(), "
+                "accept_sparse=True), or ColumnTransformer(..., sparse_threshold=0)"
+            ) from None
     if (remedy := remedy_for(X, name)) is not None:
         raise TypeError(
             f"{name} must be a list of {entries}, an array, a Series or a DataFrame, "
@@ -132,7 +139,10 @@ def remedy_for(X: Any, name: str) -> str | None:
     if kind == "LazyFrame":
         return f"; pass {name}.collect()"
     if isinstance(X, Mapping):
-        return f"; pass its sequences as list({name}.values())"
+        return (
+            f"; pass list({name}.values()) if each of its values is an entry, or "
+            f"pandas.DataFrame({name}) if each is a column"
+        )
     if isinstance(X, Set):
         return f"; a set has no order, pass list({name})"
     if is_foreign_frame(X) or hasattr(X, "__array__") or hasattr(X, "iloc"):
@@ -346,13 +356,23 @@ def _column_array(values: Any, name: str) -> NDArray:
             return array
         objects = np.asarray(values, dtype=object)  # NaN among strings became "nan"
         strings = set(objects.ravel().tolist())
-        kept = all(isinstance(s, str) and not s.endswith("\0") for s in strings)
-        return array if kept else objects  # numpy drops a NUL at the end of a string
+        kept = all(_survives(value) for value in strings)
+        return array if kept else objects
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{name} must have one entry a sequence, or rows of one length"
             f"{_unequal_rows(values, name)}: {str(error)[:200]}"
         ) from error
+
+
+def _survives(value: Any) -> bool:
+    """Return whether numpy makes an equal string of a value.
+
+    It drops a NUL at the end, and writes the name of a member of an Enum, cut to the length
+    of its value.
+    """
+    is_text = isinstance(value, str) and not isinstance(value, Enum)
+    return is_text and not value.endswith("\0")
 
 
 def _unequal_rows(values: Any, name: str) -> str:

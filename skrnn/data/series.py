@@ -33,7 +33,7 @@ from skrnn.data.field_values import StaticColumns, read_features, read_static
 from skrnn.data.layouts import check_is_container, open_frame
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of
-from skrnn.data.steps import is_sequence, shown, to_array
+from skrnn.data.steps import is_missing, is_sequence, shown, to_array
 
 #: How the user gave the series, and so how forecasts are returned.
 Container = Literal["series", "array", "columns", "table", "arrays", "list", "fields"]
@@ -163,7 +163,12 @@ def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     if values.dtype.kind in "mM":
         raise TypeError(f"{name} holds dates or times, expected real numbers")
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {values.dtype}")
+        cells = values.ravel().tolist()
+        first = next((value for value in cells if not is_missing(value)), None)
+        raise TypeError(
+            f"{name} must hold real numbers, got {shown(first)}; pandas.to_numeric({name}) "
+            "makes numbers of strings and Decimals"
+        )
     return values, columns
 
 
@@ -301,12 +306,23 @@ def check_columns_of_series(
             features = [c for c in (time, options.target) if c is not None]
             shown_features = "".join(f"{shown(c)}, " for c in features)
             at = "" if time is None else f"time={shown(time)}, "
-            raise TypeError(
+            place = f"{name}[{shown(column)}]"
+            message = (
                 f"{name} holds strings in column {shown(column)}, such as "
-                f"{shown(next(iter(frame[column].dropna())))}; expected numbers. If they "
+                f"{shown(next(iter(frame[column].dropna())))}; expected numbers. "
+            )
+            if column == options.target:
+                raise TypeError(
+                    f"{message}If they are numbers, read them by pandas.to_numeric({place}), "
+                    'or by pandas.read_csv(..., thousands=",", decimal=".")'
+                )
+            raise TypeError(
+                f"{message}If they "
                 "name several series, make one row a series by skrnn.preprocessing."
                 f"sequences_from_frame(frame, by={shown(column)}, {at}"
-                f"features=[{shown_features}...]), else leave that column out"
+                f"features=[{shown_features}...]); if they are categories, make numbers of "
+                f"them, as by pandas.get_dummies(frame, columns=[{shown(column)}], "
+                "dtype=float); else leave that column out"
             )
 
 

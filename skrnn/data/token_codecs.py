@@ -56,6 +56,11 @@ class TokenCodec:
         self.lacks_vectors = False
         self.cased: dict[Hashable, Hashable] = {}
 
+    @property
+    def reads_nothing(self) -> bool:
+        """Whether every token is the unknown one, without characters or a vector."""
+        return not (self.vocabulary.ids or self.char_encoder or self.has_vectors)
+
     def layer_config(
         self, *, embedding_dim: int, frozen: bool, char_dim: int, word_dropout: float
     ) -> dict[str, Any]:

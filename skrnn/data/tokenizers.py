@@ -18,6 +18,7 @@ from itertools import pairwise
 from numbers import Integral
 from typing import Any, Protocol
 
+from skrnn._warnings import warn
 from skrnn.data.spacing import (
     APART,
     Boundaries,
@@ -31,6 +32,13 @@ from skrnn.data.steps import Split, SplitAll, shown
 from skrnn.data.subwords import BPE, TrainedTokenizer, is_of_library
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+#: Texts that are looked at for lists of numbers: in brackets, or with a decimal point.
+N_LOOKED_AT = 20
+NUMBERS = re.compile(
+    r"\s*\[(?=.*\d)[\[\],\s\d.eE+-]*\]\s*"
+    r"|\s*[+-]?\d*\.\d+([eE][+-]?\d+)?([\s,;]+[+-]?\d*\.?\d+([eE][+-]?\d+)?)+\s*",
+    re.DOTALL,
+)
 
 
 class Tokenizer(Protocol):
@@ -455,6 +463,19 @@ def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
         return deepcopy(tokenizer)
     except Exception:  # whatever a user's class raises
         return tokenizer
+
+
+def warn_of_numbers(texts: Sequence[str], name: str) -> None:
+    """Warn of texts that are lists of numbers, as a CSV file stores lists."""
+    first = [text for text in texts[:N_LOOKED_AT] if text.strip()]
+    if first and all(NUMBERS.fullmatch(text) for text in first):
+        is_json = "[" in first[0] and "," in first[0]
+        reader = "json.loads(text)" if is_json else 'text.strip("[] ").split()'
+        warn(
+            f"{name} holds lists of numbers as strings, such as {shown(first[0])}, which are "
+            "read as words. To learn from the numbers, make arrays of them, as "
+            f"[numpy.array({reader}, float) for text in {name}]"
+        )
 
 
 def comparable_tokenizer(value: Any) -> Any:

@@ -7,6 +7,7 @@ error that names its place. The values of X are checked in ``steps``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from numbers import Number
 from typing import Any
 
@@ -17,6 +18,17 @@ from skrnn.data.steps import DATES, is_missing, shown
 
 #: Kinds of dtypes that hold real numbers.
 REAL = "biuf"
+
+
+def label_array(labels: Sequence[Any]) -> NDArray:
+    """Return labels as an array; members of an Enum stay what they are.
+
+    numpy writes the name of a member that is a string, cut to the length of its value.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind == "U" and any(isinstance(label, Enum) for label in labels):
+        return np.asarray(labels, dtype=object)
+    return array
 
 
 def place_of(name: str, shape: tuple[int, ...], index: tuple[int, ...]) -> str:

@@ -30,6 +30,7 @@ from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, check_weights, listed
+from skrnn.data.values import label_array
 from skrnn.estimators._loop import history_frame
 from skrnn.estimators._pickling import state_from_pickle, state_to_pickle
 from skrnn.estimators._resuming import draw_from, open_checkpoints
@@ -327,7 +328,7 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
         if classes is None or not self.__sklearn_is_fitted__():
             return
         fitted = self._targets.classes
-        if not np.array_equal(np.unique(classes), np.unique(fitted)):
+        if not np.array_equal(np.unique(label_array(classes)), np.unique(fitted)):
             raise ValueError(
                 f"classes={listed(np.asarray(classes).tolist())} is not the same as on "
                 f"the last call, {listed(fitted.tolist())}"

@@ -34,10 +34,13 @@ class Calibration(NamedTuple):
         From 0 to 1: how much of the network's correction of the autoregression is kept.
     offsets : float64 ndarray of shape (horizon, n_levels)
         Quantiles of the errors, in units of the scale of a window.
+    n_errors : int, optional
+        From how many of them each is taken; None of files that lack it.
     """
 
     trust: float
     offsets: NDArray[np.float64]
+    n_errors: int | None = None
 
 
 def split_ends(span: Span, fraction: float, horizon: int) -> tuple[Span, Span | None]:
@@ -91,7 +94,9 @@ def calibrate(
     kept = reduced(relative, trust)
     # outputs of the network that is kept have another unit
     errors = (true[..., None] - levels_of(kept, len(levels))) * unit
-    return Calibration(trust, error_quantiles(errors, levels))
+    counts = (~np.isnan(true)).sum(axis=0)
+    n_errors = counts.min() if counts.min() >= MIN_ERRORS else counts.sum()
+    return Calibration(trust, error_quantiles(errors, levels), int(n_errors))
 
 
 def trust_of(

@@ -16,7 +16,13 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 from skrnn._warnings import warn
 from skrnn.data.autoregression import window_weights
 from skrnn.data.backtests import scaled_error, windows_before
-from skrnn.data.forecasting import MAX_WINDOWS, CheckedWindows, SeriesInputs, Span
+from skrnn.data.forecasting import (
+    MAX_WINDOWS,
+    CheckedWindows,
+    SeriesInputs,
+    Span,
+    warn_of_few_errors,
+)
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
 from skrnn.estimators._backtest import Backtest, make_backtest
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
@@ -185,6 +191,11 @@ class ForecastingTask(BaseSequenceEstimator):
             ``partial_fit`` alone or because the series were too short, and ``loss`` is not
             "quantile".
 
+        Warns
+        -----
+        UserWarning
+            If fewer errors were measured than the outermost quantile needs.
+
         References
         ----------
         Lei, G'Sell, Rinaldo, Tibshirani, Wasserman (2018). Distribution-free predictive
@@ -193,6 +204,10 @@ class ForecastingTask(BaseSequenceEstimator):
         """
         check_is_fitted(self)
         self._check_has_quantiles()
+        if self._calibration is not None:
+            warn_of_few_errors(
+                self._calibration.n_errors, self._fitted_parameters["quantiles"]
+            )
         windows = self._check_ends(X)
         return self._quantiles(windows, self._relative(windows))
 
@@ -220,6 +235,7 @@ class ForecastingTask(BaseSequenceEstimator):
         Hyndman, Koehler (2006). Another look at measures of forecast accuracy. IJF 22(4).
         """
         check_is_fitted(self)
+        self._warn_of_y(y)
         windows = windows_before(self._inputs, X, n_windows=1, step=1)
         point = self._point(windows, self._relative(windows))
         return -scaled_error(windows, point, self._inputs.season)
@@ -384,7 +400,7 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _warn_of_y(self, y: Any) -> None:
         if y is not None:
-            warn(f"y is ignored: {type(self).__name__} learns what follows in X itself")
+            warn(f"y is ignored: what follows is in X itself, for {type(self).__name__}")
 
     # --- hooks -----------------------------------------------------------------------
 

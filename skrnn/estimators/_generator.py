@@ -145,9 +145,7 @@ class GenerationTask(BaseSequenceEstimator):
 
     def _warn_of(self, y: Any) -> None:
         if y is not None:
-            warn(
-                f"y is ignored: {type(self).__name__} learns what follows in X itself",
-            )
+            warn(f"y is ignored: what follows is in X itself, for {type(self).__name__}")
 
     # --- scores ----------------------------------------------------------------------
 
@@ -183,6 +181,7 @@ class GenerationTask(BaseSequenceEstimator):
         score : float
             In nats; of tokens the ends are counted as steps.
         """
+        self._warn_of(y)
         log_likelihood, n_steps = self._score_steps(X)
         if not n_steps.sum():
             raise ValueError("X has no steps to score")

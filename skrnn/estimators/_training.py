@@ -23,6 +23,7 @@ from skrnn._sklearn import check_scoring
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.encoded import EncodedSequences
+from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, loss_weights
 from skrnn.estimators._augmentation import augmented, check_augmentable, copied
 from skrnn.estimators._loop import Budget, resolve_optimizer
@@ -218,19 +219,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         if self.augment is not None:
             check_augmentable(self.augment, plan.train.X)
             augment = partial(self._augmented, copied(self.augment), plan)
-        net.set_loss(plan.loss, plan.loss_options)
-        net.batch_size, net.bptt = plan.batch_size, dataset.bptt
-        net.max_grad_norm = self.max_grad_norm
-        net.weight_averaging = None if plan.in_parts else self.weight_averaging
-        net.keep_optimizer = bool(self.keep_optimizer)
-        net.verbose = int(self.verbose)
-        n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
-        epochs = 1
-        if not plan.in_parts:
-            budget = self._budget.for_inputs(self._inputs.n_tokens)
-            epochs = budget.epochs(
-                self.max_epochs, dataset.n_rows, n_batches, self._targets.n_outputs
-            )
+        n_batches, epochs = self._set_up(net, plan)
         counter = EpochCounter()
         tasks = None
         if not of_many:
@@ -294,6 +283,23 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             checkpoint.finish(net, self.n_iter_)
         if tasks is not None:
             tasks.finish()
+
+    def _set_up(self, net: SequenceNet, plan: TrainingPlan) -> tuple[int, int]:
+        """Give a net the settings of its training; return the batches of an epoch, and epochs."""
+        dataset = plan.dataset
+        net.set_loss(plan.loss, plan.loss_options)
+        net.batch_size, net.bptt = plan.batch_size, dataset.bptt
+        net.max_grad_norm = self.max_grad_norm
+        net.weight_averaging = None if plan.in_parts else self.weight_averaging
+        net.keep_optimizer = bool(self.keep_optimizer)
+        net.verbose = int(self.verbose)
+        n_batches = count_batches(dataset.lengths, net.batch_size, dataset.bptt)
+        if plan.in_parts:
+            return n_batches, 1
+        budget = self._budget.for_inputs(self._inputs.n_tokens)
+        n_outputs = self._targets.n_outputs
+        epochs = budget.epochs(self.max_epochs, dataset.n_rows, n_batches, n_outputs)
+        return n_batches, epochs
 
     def _augmented(
         self, augment: Any, plan: TrainingPlan, random_state: np.random.RandomState
@@ -379,7 +385,15 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         def score(net: SequenceNet) -> float:
             scored = copy(self)
             scored._scored = (held_out.raw[0], held_out.X, encoded)
-            return float(scorer(scored, *held_out.raw))
+            try:
+                return float(scorer(scored, *held_out.raw))
+            except NotFiniteOutput:
+                raise
+            except Exception as error:  # of any scorer
+                raise ValueError(
+                    f"scoring={shown(self.scoring)} cannot score the held-out sequences of "
+                    f"{type(self).__name__}: {str(error)[:500]}"
+                ) from error
 
         return score
 

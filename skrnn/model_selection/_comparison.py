@@ -269,6 +269,8 @@ def format_p(p_value: float) -> str:
     >>> format_p(0.0432), format_p(0.00004)
     ('p = 0.043', 'p < 0.001')
     """
+    if np.isnan(p_value):
+        return "p undefined"
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 

@@ -11,7 +11,11 @@ from scipy import stats
 
 
 class Difference(NamedTuple):
-    """The mean of paired differences, its standard error and the two-sided p-value."""
+    """The mean of paired differences, its standard error and the two-sided p-value.
+
+    NaN where they are undefined: of one fold, and the p-value where all folds differ by the
+    same.
+    """
 
     mean: float
     standard_error: float
@@ -46,7 +50,7 @@ def corrected_t_test(differences: ArrayLike, ratio: float) -> Difference:
     mean = float(values.mean())
     error = corrected_error(values, ratio)
     if error == 0:
-        return Difference(mean, 0.0, 1.0 if mean == 0 else 0.0)
+        return Difference(mean, 0.0, 1.0 if mean == 0 else np.nan)
     p_value = 2 * float(stats.t.sf(abs(mean) / error, n_folds - 1))
     return Difference(mean, error, p_value)
 

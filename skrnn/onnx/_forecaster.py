@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.backtests import scaled_error, windows_before
-from skrnn.data.forecasting import CheckedWindows
+from skrnn.data.forecasting import CheckedWindows, warn_of_few_errors
 from skrnn.onnx._predictor import Predictor
 
 
@@ -48,12 +48,19 @@ class OnnxForecaster(Predictor):
         ------
         ValueError
             If the estimator has no quantiles.
+
+        Warns
+        -----
+        UserWarning
+            If ``fit`` measured fewer errors than the outermost quantile needs.
         """
         if self._options["offsets"] is None and not self._options["levels"]:
             raise ValueError(
                 "predict_quantiles needs an estimator that has quantiles: errors that were "
                 'measured in fit, or loss="quantile"'
             )
+        levels = self._options["every_level"][: self._options["n_levels"]]
+        warn_of_few_errors(self._options.get("n_errors"), levels)
         windows: Any = self._check_X(X)
         every = self._every_quantile(windows, self._relative(windows))
         return every[..., : self._options["n_levels"]]

@@ -238,6 +238,7 @@ def _of_series(estimator: Any) -> dict[str, Any]:
         "n_levels": len(estimator._fitted_parameters["quantiles"]),
         "trust": 1.0 if calibration is None else calibration.trust,
         "offsets": None if calibration is None else calibration.offsets,
+        "n_errors": None if calibration is None else calibration.n_errors,
     }
 
 

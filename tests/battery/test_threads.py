@@ -106,7 +106,7 @@ def test_the_same_bits_for_every_cell_and_direction(
 
 
 @pytest.mark.usefixtures("compiled")
-@pytest.mark.parametrize("cell", ["gru", "mingru"])
+@pytest.mark.parametrize("cell", ["gru", "mingru", "rnn_tanh", "rnn_relu"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_same_bits_by_compiled_kernels(with_threads, rng, cell, bidirectional):
     assert_same_bits_with_two_threads(

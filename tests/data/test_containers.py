@@ -558,3 +558,23 @@ def test_other_tokens_cause_no_warning(X, options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_sequences(X, **({"split": str.split} | options))
+
+
+def test_rows_that_are_dicts_and_one_sequence_have_remedies():
+    rows = [{"t": "a b", "n": 1}]
+    with pytest.raises(
+        ValueError, match=r"if each row is a dict of columns, pass pandas.D"
+    ):
+        check_sequences(rows)
+    with pytest.raises(
+        TypeError, match=r"list\(X.values\(\)\) .* or pandas.DataFrame\(X\)"
+    ):
+        check_sequences({"t": ["a b"], "n": [1]})
+    sparse = scipy.sparse.eye_array(3).tocsr()
+    with pytest.raises(TypeError, match=r"Sparse data was passed.*sparse_threshold=0"):
+        check_sequences(sparse)
+    fitted = check_sequences([np.zeros((3, 2)), np.zeros((4, 2))]).form
+    with pytest.raises(
+        ValueError, match=r"If X is one sequence of 2 features, pass \[X\]"
+    ):
+        check_same_form(check_sequences(np.zeros((3, 2))), fitted, estimator=fitted)

@@ -276,3 +276,20 @@ def test_columns_may_be_an_index_or_an_array():
     for features in (frame.columns[1:], np.array(["a", "b"], dtype=object)):
         X = sequences_from_frame(frame, by="id", features=features)
         assert rows_of(X) == rows_of(expected)
+
+
+def test_a_target_a_step_has_a_remedy():
+    frame = pd.DataFrame({"id": [0, 0, 1], "a": [1.0, 2.0, 3.0], "state": [0, 1, 0]})
+    with pytest.raises(
+        ValueError, match=r"target='state' changes .*y = X.pop\('state'\)"
+    ):
+        sequences_from_frame(frame, by="id", features=["a"], target="state")
+    X = sequences_from_frame(frame, by="id", features=["a", "state"])
+    y = X.pop("state")
+    assert [labels.tolist() for labels in y] == [[0, 1], [0]]
+
+
+def test_dates_among_the_features_name_the_parameter_time():
+    frame = pd.DataFrame({"id": [0, 0], "t": pd.date_range("2024", periods=2, tz="UTC")})
+    with pytest.raises(TypeError, match="Pass time='t' to put steps in its order"):
+        sequences_from_frame(frame, by="id")

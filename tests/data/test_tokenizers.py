@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import unicodedata
+import warnings
 from itertools import pairwise
 from threading import Lock
 from types import SimpleNamespace
@@ -18,7 +19,12 @@ from sklearn.base import clone
 import skrnn.data.tokenizers as module
 from skrnn import SequenceClassifier
 from skrnn.data.spacing import name_quotes
-from skrnn.data.tokenizers import CharTokenizer, WordTokenizer, check_tokenizer
+from skrnn.data.tokenizers import (
+    CharTokenizer,
+    WordTokenizer,
+    check_tokenizer,
+    warn_of_numbers,
+)
 
 DETERMINISTIC = settings(derandomize=True, deadline=None, database=None, max_examples=200)
 #: Pieces from which hypothesis builds texts of one script or of several.
@@ -581,3 +587,27 @@ def test_a_kept_object_is_a_copy_where_it_can_be_copied(give):
 @pytest.mark.parametrize("tokenizer", [str.split, list, len, "word", "bpe"])
 def test_functions_types_and_names_are_kept_themselves(tokenizer):
     assert module.prepare_tokenizer(tokenizer) is tokenizer
+
+
+@pytest.mark.parametrize(
+    ("texts", "warned"),
+    [
+        (["[0.5, 1.5, -2.0]", "[1, 0.25]"], "json.loads"),
+        (["[0.5 1.5\n -2.0]", "", "[1.]"], "split"),
+        (["0.5 1.5 -2.0", "1.0, 2"], "split"),
+        (["[[0.1, 2e-3], [1, 2]]"], "json.loads"),
+        (["123", "456"], None),
+        (["(1+2)", "(3+4)"], None),
+        (["[a] 1.5", "[0.5]"], None),
+        (["[]", "[1]"], None),
+        (["1.5"], None),
+        (["", " "], None),
+    ],
+)
+def test_texts_that_are_lists_of_numbers_are_noticed(texts, warned):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        warn_of_numbers(texts, "X")
+    assert len(found) == (warned is not None)
+    for one in found:
+        assert warned in str(one.message)

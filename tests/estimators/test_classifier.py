@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 
-from skrnn import FeedForwardClassifier, SequenceClassifier
+from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceTagger
 from skrnn.datasets import (
     load_japanese_vowels,
     make_delayed_recall,
@@ -316,3 +318,59 @@ def test_the_defaults_recognise_japanese_speakers():
     X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
     model = SequenceClassifier(hidden_size=32, max_epochs=40, random_state=0)
     assert model.fit(X, y).score(X_test, y_test) > 0.95
+
+
+# --- labels ------------------------------------------------------------------------------
+
+
+class Mood(str, enum.Enum):  # noqa: UP042 - not StrEnum, whose members numpy writes as values
+    """Labels that are strings and members of an Enum."""
+
+    GOOD = "good"
+    BAD = "bad!"
+
+
+@pytest.mark.parametrize("container", [list, pd.Series, lambda y: np.array(y, object)])
+def test_members_of_an_enum_are_labels_in_every_container(container):
+    X, y = ["fine", "awful"] * 8, [Mood.GOOD, Mood.BAD] * 8
+    model = SequenceClassifier(hidden_size=4, max_epochs=20, random_state=0)
+    model.fit(X, container(y))
+    assert set(model.classes_) == {Mood.GOOD, Mood.BAD}
+    assert model.score(X, container(y)) == 1
+    model = SequenceClassifier(hidden_size=4)
+    model.partial_fit(X, container(y), classes=container([Mood.GOOD, Mood.BAD]))
+    assert len(model.classes_) == 2
+    tags = [[label] for label in y]
+    tagger = SequenceTagger(hidden_size=4, max_epochs=20, random_state=0)
+    assert tagger.fit(X, tags).predict(X).tolist() == tags
+
+
+def test_a_single_class_is_warned_of():
+    with pytest.warns(UserWarning, match="y has a single class, 'a': there is nothing"):
+        SequenceClassifier(hidden_size=4, max_epochs=1).fit(["x", "y"] * 4, ["a"] * 8)
+
+
+# --- parameters --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", [SequenceClassifier, FeedForwardClassifier])
+def test_a_min_count_that_leaves_no_token_is_refused(cls):
+    X, y = ["good", "bad"] * 4, [1, 0] * 4
+    model = cls(min_count=9, max_epochs=1, char_encoder=None)
+    with pytest.raises(ValueError, match="no token of X is seen min_count=9 times"):
+        model.fit(X, y)
+    model.set_params(embeddings={"good": [1.0, 2.0]}).fit(X, y)
+    model.set_params(embeddings=None, char_encoder="cnn").fit(X, y)
+    assert model.vocabulary_ == {}
+
+
+@pytest.mark.parametrize(
+    ("scoring", "message"),
+    [("f1", "pos_label=1 is not a valid label"), (lambda a, b: 1, "takes 2 positional")],
+)
+def test_a_scorer_that_does_not_fit_is_named(scoring, message):
+    X, y = ["good", "bad"] * 8, ["g", "b"] * 8
+    model = SequenceClassifier(hidden_size=4, scoring=scoring, early_stopping=True)
+    with pytest.raises(ValueError, match=f"scoring=.* cannot score .*{message}"):
+        model.fit(X, y)
+    assert not hasattr(model, "net_")

@@ -2,6 +2,8 @@
 
 import pickle
 import sys
+import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 
 from skrnn import FeedForwardForecaster, SequenceForecaster
 from skrnn.estimators._base import BaseSequenceEstimator
+from skrnn.onnx import load, to_onnx
 
 QUICK = {"max_epochs": 2, "random_state": 0}
 FORECASTERS = [
@@ -801,3 +804,43 @@ def test_many_long_series_are_forecast():
     panel = [wave(2000, phase) for phase in np.linspace(0, 6, 500)]
     model = make(horizon=4, max_epochs=1, calibration_fraction=None).fit(panel)
     assert model.predict(panel).shape == (500, 4)
+
+
+def test_a_future_passed_as_y_is_ignored_with_a_warning():
+    model = make(horizon=3).fit(SALES)
+    expected = model.score(SALES)
+    with pytest.warns(UserWarning, match="y is ignored: what follows is in X itself"):
+        assert model.score(SALES, SALES[-3:]) == expected
+
+
+@pytest.mark.parametrize(("n_steps", "warned"), [(24, True), (140, False)])
+def test_quantiles_of_too_few_errors_are_warned_of(n_steps, warned, tmp_path):
+    series = wave(n_steps)
+    model = make(horizon=1, window=4).fit(series)
+    to_onnx(
+        make(SequenceForecaster, horizon=1, window=4).fit(series), tmp_path / "m.onnx"
+    )
+    for forecaster in (model, load(tmp_path / "m.onnx")):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            forecaster.predict_quantiles(series)
+        texts = [str(one.message) for one in found]
+        assert [text.startswith("quantiles are taken from") for text in texts] == [
+            True
+        ] * warned
+
+
+@pytest.mark.parametrize("value", ["1,000", Decimal("1.5")])
+def test_numbers_of_another_type_have_a_remedy(value):
+    column = pd.Series([value] * 30, months(30), name="sales", dtype=object)
+    with pytest.raises(TypeError, match=r"to_numeric\(X.*\) makes numbers of strings"):
+        make().fit(column)
+    frame = pd.DataFrame({"sales": ["1,000"] * 30, "rain": np.arange(30.0)}, months(30))
+    with pytest.raises(
+        TypeError, match=r"read them by pandas.to_numeric\(X\['sales'\]\)"
+    ):
+        make(target="sales").fit(frame)
+    with pytest.raises(
+        TypeError, match=r"pandas.get_dummies\(frame, columns=\['sales'\]"
+    ):
+        make(target="rain").fit(frame)

@@ -55,7 +55,7 @@ def test_noise_is_seldom_called_a_difference(rng):
     ("differences", "expected"),
     [
         ([0.0, 0.0, 0.0], (0, 0, 1)),
-        ([0.1, 0.1, 0.1], (0.1, 0, 0)),
+        ([0.1, 0.1, 0.1], (0.1, 0, np.nan)),
         ([0.1], (0.1, np.nan, np.nan)),
         ([0.1, np.nan], (0.1, np.nan, np.nan)),
         ([np.nan], (np.nan, np.nan, np.nan)),

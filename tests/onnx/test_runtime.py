@@ -94,7 +94,10 @@ def test_set_params_opens_the_file_again(path):
     to_onnx(regressor, path.with_name("regressor.onnx"))
     predictor.set_params(path=str(path))
     for wrong, message in (
-        ({"path": str(path.with_name("regressor.onnx"))}, "holds OnnxRegressor, not Onnx"),
+        (
+            {"path": str(path.with_name("regressor.onnx"))},
+            "holds OnnxRegressor, not Onnx",
+        ),
         ({"path": "none.onnx"}, "there is no file"),
         ({"n_threads": 0}, "n_threads must be"),
         ({"threads": 1}, "Invalid parameter"),

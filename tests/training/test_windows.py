@@ -114,7 +114,9 @@ def test_members_warn_once_and_a_part_of_training_once():
             warnings.simplefilter("always")
             train(SequenceClassifier(**options), X, y)
         texts = [str(one.message) for one in caught]
-        assert sum(text.startswith("Training reads a random window") for text in texts) == 1
+        assert (
+            sum(text.startswith("Training reads a random window") for text in texts) == 1
+        )
 
 
 def test_an_epoch_reads_one_stretch_of_a_long_sequence_with_its_targets():

@@ -22,7 +22,7 @@ from skrnn.data.targets._base import (
     open_targets,
     weight_by_class,
 )
-from skrnn.data.values import check_label_column
+from skrnn.data.values import check_label_column, label_array
 
 
 def make_class_targets(y: Any) -> ClassTargets | MultilabelTargets:
@@ -76,7 +76,14 @@ class ClassTargets(Targets):
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
         """Learn the sorted classes of all of y, or take the given ones."""
-        self.classes = np.unique(every.y.values if classes is None else classes)
+        self.classes = np.unique(
+            every.y.values if classes is None else label_array(classes)
+        )
+        if len(self.classes) == 1:
+            warn(
+                f"y has a single class, {shown(self.classes.tolist()[0])}: there is nothing "
+                "to learn"
+            )
 
     def encode(self, data: CheckedData) -> NDArray[np.int64]:
         """Return each label's position in ``classes``; a new label is a ValueError."""

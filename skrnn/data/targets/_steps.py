@@ -23,7 +23,7 @@ from skrnn.data.targets._base import (
     weight_by_class,
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer, gives_subwords
-from skrnn.data.values import check_labels
+from skrnn.data.values import check_labels, label_array
 
 #: Sequences, and steps of them, that a trained network is tried on, and the least share of
 #: them whose label is not the most common one.
@@ -148,7 +148,7 @@ class StepTargets(Targets):
         if classes is not None and self.scheme is not None:
             check_tags(self.scheme, np.asarray(classes).tolist(), "classes")
         seen = sorted(set(every.y.values.values)) if classes is None else classes
-        self.classes = np.unique(np.asarray(seen))
+        self.classes = np.unique(label_array(seen))
         self.are_texts = every.y.texts is not None
 
     def encode(self, data: CheckedData) -> RaggedArray:

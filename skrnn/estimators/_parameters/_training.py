@@ -75,8 +75,8 @@ class RegressionLossParameters:
     quantiles: Sequence[float] = parameter(
         (0.1, 0.5, 0.9),
         [SequenceOf(SHARE, distinct=True)],
-        """Levels of ``predict_quantiles`` with ``loss="quantile"``; ``predict`` is the
-        median.""",
+        """Levels of ``predict_quantiles``; a regressor has it with ``loss="quantile"``, by
+        which ``predict`` is the median.""",
         kind="sequence of float in (0, 1)",
         architecture=True,
     )
