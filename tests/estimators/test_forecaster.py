@@ -844,3 +844,12 @@ def test_numbers_of_another_type_have_a_remedy(value):
         TypeError, match=r"pandas.get_dummies\(frame, columns=\['sales'\]"
     ):
         make(target="rain").fit(frame)
+
+
+def test_a_column_that_counts_the_rows_is_warned_of():
+    frame = pd.DataFrame({"year": np.arange(1900.0, 1960.0), "spots": wave(60)})
+    with pytest.warns(UserWarning, match="column 'year' of X grows by 1 in each row"):
+        make().fit(frame)
+    make(time="year").fit(frame)
+    make(target="spots").fit(frame)
+    make().fit(frame[["spots"]])
