@@ -102,7 +102,7 @@ def check_scoring(estimator: object, scoring: Any, more: Collection[str] = ()) -
     TypeError
         If it is of no kind that scikit-learn takes, or if a metric of a dict is not.
     ValueError
-        If it holds a name that is no metric; the message names similar ones.
+        If it holds a name that is not a metric; the message names similar ones.
     """
     kinds = "a metric's name or a callable"
     if isinstance(scoring, Mapping | list | tuple | set) and not scoring:
@@ -139,7 +139,7 @@ def _check_metric(place: str, name: str, more: Collection[str]) -> None:
     got = "" if repr(name) in place else f"={name[:80]!r}"
     beside = f" beside {' and '.join(map(repr, more))}" if more else ""
     raise ValueError(
-        f"{place}{got} is no metric of scikit-learn{meant} "
+        f"{place}{got} is not a metric of scikit-learn{meant} "
         f"sklearn.metrics.get_scorer_names() lists all{beside}"
     )
 

@@ -1,4 +1,4 @@
-"""What skrnn adds to scikit-learn's private parts: short messages about scoring."""
+"""Additions to scikit-learn's private parts: short messages about scoring."""
 
 from __future__ import annotations
 
@@ -41,14 +41,17 @@ def test_every_metric_is_known(name):
 @pytest.mark.parametrize(
     ("scoring", "message"),
     [
-        ("zz", r"^scoring='zz' is no metric of scikit-learn; sklearn\.metrics\.get_scor"),
-        ("acuracy", r"^scoring='acuracy' is no metric .* did you mean 'accuracy' or "),
+        (
+            "zz",
+            r"^scoring='zz' is not a metric of scikit-learn; sklearn\.metrics\.get_scor",
+        ),
+        ("acuracy", r"^scoring='acuracy' is not a metric .* did you mean 'accuracy' or "),
         ("F1", r"did you mean 'f1'\?"),
         ("mse", r"'neg_mean_squared_error'"),
         ("RMSE", r"did you mean 'neg_root_mean_squared_error'\?"),
-        (["accuracy", "f2"], r"^'f2' in scoring is no metric .*'f1'"),
-        ({"mine": "f2"}, r"^scoring\['mine'\]='f2' is no metric"),
-        ("", "^scoring='' is no metric"),
+        (["accuracy", "f2"], r"^'f2' in scoring is not a metric .*'f1'"),
+        ({"mine": "f2"}, r"^scoring\['mine'\]='f2' is not a metric"),
+        ("", "^scoring='' is not a metric"),
         ([], "^scoring is empty"),
         ({}, "^scoring is empty"),
     ],

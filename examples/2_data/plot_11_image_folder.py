@@ -45,7 +45,7 @@ print(*(path.relative_to(folder.name) for path in files[:3]), sep="\n")
 # `read_image_folder` gives one array ``(n_steps, height, width)`` a video, and the names of the
 # folders as labels. Frames are in the order of the numbers in their names, so that "frame10" comes after
 # "frame9", and `size` makes them small. What systems add to folders, such as "Thumbs.db", is
-# ignored; another file that is no image is an error that names it.
+# ignored; another file that is not an image is an error that names it.
 from skrnn.datasets import read_image_folder
 
 X_train, y_train = read_image_folder(Path(folder.name, "train"), size=(16, 16))

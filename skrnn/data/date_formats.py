@@ -79,7 +79,7 @@ def dates_of_strings(values: Any, place: str, *, utc: bool = False) -> pd.Dateti
     Raises
     ------
     ValueError
-        If a string is in another format, or is no date.
+        If a string is in another format, or is not a date.
     """
     # of strings of NumPy some releases of pandas read no dates
     index = pd.Index([str(v) if isinstance(v, str) else v for v in values])

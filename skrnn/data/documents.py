@@ -109,7 +109,7 @@ def read_document(text: str, classes: Mapping[str, type] = CLASSES) -> dict[str,
     Raises
     ------
     ValueError
-        If the text is no such document.
+        If the text is not such a document.
     """
     try:
         plain = json.loads(text, parse_constant=_refuse_constant)

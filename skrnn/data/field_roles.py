@@ -1,4 +1,4 @@
-"""What each column of a frame of fields is: steps of a kind, or static."""
+"""The role of each column of a frame of fields: steps of a kind, or static."""
 
 from __future__ import annotations
 

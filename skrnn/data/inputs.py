@@ -388,7 +388,7 @@ class Inputs:
         self.codecs = []
         filled = np.flatnonzero(X.steps.lengths)
         real, real_weight = X, weight
-        if len(filled) < len(X.steps):  # an empty sequence is no step, and no gap
+        if len(filled) < len(X.steps):  # an empty sequence is neither a step nor a gap
             real = X.take(filled)
             real_weight = None if weight is None else weight[filled]
         if self.labels_words and self._gives_subwords and len(real.fields) > 1:
@@ -475,7 +475,7 @@ class Inputs:
         )
 
     def _limits(self, *, of_subwords: bool) -> dict[str, Any]:
-        """Return what a vocabulary leaves out; of subwords that were learned here nothing.
+        """Return the limits of a vocabulary; subwords that were learned here have none.
 
         ``min_count`` and ``max_vocabulary`` said which of them are learned.
         """

@@ -112,8 +112,7 @@ class TrainedTokenizer:
         ImportError
             If the library is not installed: ``pip install "skrnn[subwords]"``.
         TypeError
-            If ``texts`` is one string, or holds what is no string; if a number is no whole
-            one.
+            If ``texts`` is one string, or holds another object; if a number is not whole.
         ValueError
             If ``vocabulary_size`` is less than 256, or ``min_count`` less than 1.
 
@@ -350,7 +349,7 @@ def _checked(texts: Iterable[str]) -> Iterator[str]:
     Raises
     ------
     TypeError
-        If they are one string or no iterable, and in turn for each that is no string.
+        If they are one string or not an iterable, and in turn for each that is not one.
     """
     if isinstance(texts, str | bytes):
         raise TypeError(f"texts is one string, {shown(texts)}; pass a list of strings")
@@ -386,7 +385,7 @@ def _load(document: str) -> _Loaded:
     tokenizers = import_library()
     try:
         library = tokenizers.Tokenizer.from_str(document)
-    except BaseException as error:  # a panic of the library is no Exception
+    except BaseException as error:  # a panic of the library is not an Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         raise ValueError(

@@ -452,7 +452,7 @@ def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
     Raises
     ------
     ValueError
-        If it is no tokenizer.
+        If it is not a tokenizer.
     """
     if isinstance(tokenizer, str) and tokenizer == BPE:
         return tokenizer

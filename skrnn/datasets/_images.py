@@ -49,7 +49,7 @@ def read_image_folder(
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a file is no image, is not where a frame belongs, or differs from the first
+        If a file is not an image, is not where a frame belongs, or differs from the first
         frame in size; if a folder is empty. The message names it.
 
     Notes
@@ -144,7 +144,9 @@ def _read_image(
                 image = image_module.fromarray(pixels.round().astype(np.uint8))
             image = image.convert("RGB" if color else "L")
     except (OSError, SyntaxError, image_module.DecompressionBombError) as error:
-        raise ValueError(f"{file} is no image that Pillow can read: {error}") from error
+        raise ValueError(
+            f"{file} is not an image that Pillow can read: {error}"
+        ) from error
     if size is not None:
         image = image.resize(size[::-1])
     return np.asarray(image, np.float32) / np.float32(255)

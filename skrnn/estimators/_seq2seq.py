@@ -210,7 +210,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         ValueError
             If n is larger than the beam.
         TypeError
-            If n is no integer.
+            If n is not an integer.
         """
         checked = self._check_X(X)
         self._check_search()

@@ -110,7 +110,7 @@ def check_index(index: Any, n_sequences: int) -> int:
     IndexError
         If there is no such sequence.
     TypeError
-        If it is no integer.
+        If it is not an integer.
     """
     if not isinstance(index, Integral) or isinstance(index, bool):
         raise TypeError(f"index must be an integer, got {index!r}")

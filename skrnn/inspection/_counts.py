@@ -57,7 +57,7 @@ def count_parameters(estimator: Any, by: str = "part") -> pd.Series:
     NotFittedError
         If the estimator is not fitted.
     TypeError
-        If it is no estimator of skrnn.
+        If it is not an estimator of skrnn.
     ValueError
         If ``by`` is neither "part" nor "layer".
 

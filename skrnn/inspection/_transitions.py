@@ -39,7 +39,7 @@ def transition_scores(estimator: Any) -> pd.DataFrame:
     NotFittedError
         If the tagger is not fitted.
     TypeError
-        If the estimator is no tagger.
+        If the estimator is not a tagger.
     ValueError
         If the fit was without a conditional random field.
 
@@ -157,7 +157,7 @@ class TransitionDisplay:
         NotFittedError
             If the tagger is not fitted.
         TypeError
-            If the estimator is no tagger.
+            If the estimator is not a tagger.
         ValueError
             If the fit was without a conditional random field.
         """

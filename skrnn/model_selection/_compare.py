@@ -106,7 +106,7 @@ def compare_estimators(
     Raises
     ------
     TypeError
-        If ``estimators`` is no dict of names to estimators.
+        If ``estimators`` is not a dict of names to estimators.
     ValueError
         If it is empty, if the estimators are of different tasks, if X and y differ in
         length, or if an argument is out of its range.

@@ -333,7 +333,7 @@ class Memory(NamedTuple):
 def remember(
     graph: Graph, config: Mapping[str, Any], weights: Weights, outputs: str, lengths: str
 ) -> Memory | None:
-    """Return what a decoder's attention reads of outputs ``(T, B, M)``, if it has one."""
+    """Return the memory of a decoder's attention, from outputs ``(T, B, M)``, if it has one."""
     if config["attention"] is None:
         return None
     keys_of, _ = from_table(ATTENTIONS, config["attention"], "attention")

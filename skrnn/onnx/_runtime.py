@@ -75,7 +75,7 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
     TypeError
         If ``n_threads`` is neither an integer nor None.
     ValueError
-        If the file is no ONNX model, is incomplete, or was not written by
+        If the file is not an ONNX model, is incomplete, or was not written by
         :func:`to_onnx`; if ``n_threads`` is less than 1.
 
     See Also
@@ -153,7 +153,7 @@ def open_session(path: str, n_threads: int | None) -> Any:
         return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types derive from Exception alone
         raise ValueError(
-            f"{path!r} is no ONNX model, or not all of one: {error}"
+            f"{path!r} is not an ONNX model, or not all of one: {error}"
         ) from error
 
 

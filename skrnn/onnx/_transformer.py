@@ -80,7 +80,7 @@ class OnnxTransformer(Predictor):
         ValueError
             If n is larger than the beam.
         TypeError
-            If n is no integer.
+            If n is not an integer.
         """
         width = self._options["beam_size"]
         if not isinstance(n, Integral) or isinstance(n, bool):

@@ -132,7 +132,7 @@ def check_parts(estimator: Any, kind: Any, config: Any) -> None:
     expect(
         not isinstance(tokenizer, FunctionTokenizer)
         or isinstance(tokenizer.function, Removed),
-        "its tokenizer is no function",
+        "its tokenizer is not a function",
     )
     for one in (tokenizer, getattr(inputs, "tokenizer", None)):
         if isinstance(one, TrainedTokenizer):

@@ -49,7 +49,7 @@ def as_data(name: str, value: Any) -> Any:
 
 
 def remedy(name: str) -> str:
-    """Return what to do about a parameter that is code."""
+    """Return the remedy for a parameter that is code."""
     if name.endswith("tokenizer"):
         return "split texts before fit and before predict, and pass token lists"
     if name == "optimizer":

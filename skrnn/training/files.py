@@ -90,7 +90,7 @@ def read_file(path: str | os.PathLike[str]) -> tuple[str, dict[str, NDArray]]:
     Raises
     ------
     ModelFileError
-        If the file is no such file, of a later format, or damaged.
+        If the file is not such a file, of a later format, or damaged.
     OSError
         If it cannot be opened.
     """

@@ -54,7 +54,7 @@ def rows(encoded):
 def test_a_sequence_without_tokens_is_one_unknown_token(X, empties, char_encoder):
     inputs = fit(X, char_encoder=char_encoder)
     a, b = inputs.token_ids["a"], inputs.token_ids["b"]
-    assert set(inputs.token_ids) == {"a", "b"}  # it is no token of the vocabulary
+    assert set(inputs.token_ids) == {"a", "b"}  # it is not a token of the vocabulary
     encoded = encode(inputs, X)
     assert rows(encoded) == [[a, b], [UNKNOWN], [a], [UNKNOWN]]
     only = encode(inputs, empties)  # at predict a batch may hold nothing else

@@ -1,4 +1,4 @@
-"""The first value of y, or weight, that is no number or no label is named by its place."""
+"""The first value of y, or weight, that is not a number or no label is named by its place."""
 
 import datetime as dt
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Folders of image files become videos, and a file that is no frame is named."""
+"""Folders of image files become videos, and a file that is not a frame is named."""
 
 import sys
 
@@ -67,14 +67,18 @@ def test_frames_of_unequal_size_are_named(folder):
 
 def test_a_file_that_is_no_image_is_named(folder):
     (folder / "walk/b/notes.txt").write_text("no image")
-    with pytest.raises(ValueError, match=r"walk.b.notes\.txt is no image that Pillow"):
+    with pytest.raises(
+        ValueError, match=r"walk.b.notes\.txt is not an image that Pillow"
+    ):
         read_image_folder(folder)
 
 
 def test_an_image_that_is_cut_off_is_named(folder):
     file = folder / "walk/b/frame1.png"
     file.write_bytes(file.read_bytes()[:60])
-    with pytest.raises(ValueError, match=r"frame1\.png is no image that Pillow can read"):
+    with pytest.raises(
+        ValueError, match=r"frame1\.png is not an image that Pillow can read"
+    ):
         read_image_folder(folder)
 
 
@@ -121,7 +125,7 @@ def test_files_of_the_system_are_ignored_in_every_folder(folder):
     assert [len(frames) for frames in X] == [12, 2, 3]
     assert y.tolist() == ["run", "run", "walk"]
     (folder / "walk/b/thumbs.txt").touch()
-    with pytest.raises(ValueError, match=r"thumbs\.txt is no image"):
+    with pytest.raises(ValueError, match=r"thumbs\.txt is not an image"):
         read_image_folder(folder)
 
 

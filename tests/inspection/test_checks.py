@@ -1,4 +1,4 @@
-"""What functions and displays share: the same estimators, Pipelines and errors."""
+"""Checks that functions and displays share: the same estimators, Pipelines and errors."""
 
 from __future__ import annotations
 

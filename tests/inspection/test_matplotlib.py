@@ -1,4 +1,4 @@
-"""What displays share: matplotlib is optional, and they draw on given axes."""
+"""Rules that displays share: matplotlib is optional, and they draw on given axes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tagger():
 
 @pytest.fixture(scope="module")
 def draw(model, tagger):
-    """Return what each display draws."""
+    """Return a function that draws, for each display."""
     return {
         AttentionDisplay: lambda **ax: AttentionDisplay.from_estimator(model, X, **ax),
         GradientFlowDisplay: lambda **ax: GradientFlowDisplay.from_estimator(

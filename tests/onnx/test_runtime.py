@@ -155,13 +155,15 @@ def test_a_number_of_threads_that_cannot_be_is_an_error(path, n_threads, kind):
 def test_a_truncated_file_is_an_error(path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"model\.onnx' is no ONNX model, or not all of"):
+    with pytest.raises(
+        ValueError, match=r"model\.onnx' is not an ONNX model, or not all of"
+    ):
         load(path)
 
 
 def test_a_file_of_another_kind_is_an_error(path):
     path.write_text("not a model")
-    with pytest.raises(ValueError, match="is no ONNX model"):
+    with pytest.raises(ValueError, match="is not an ONNX model"):
         load(path)
 
 

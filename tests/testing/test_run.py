@@ -66,7 +66,7 @@ class NearestMean(ClassifierMixin, BaseEstimator):
         try:
             steps = np.asarray(row, dtype=float)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"X[{i}] is no array of numbers") from error
+            raise ValueError(f"X[{i}] is not an array of numbers") from error
         if steps.ndim != 2 or steps.shape[1] != getattr(self, "n_features_in_", 2):
             raise ValueError(
                 f"X[{i}] has shape {steps.shape}, expected (n_steps, 2), not 4"
@@ -254,7 +254,7 @@ def test_strict_checks_require_every_container():
 
 
 def test_a_kind_that_is_named_must_be_accepted():
-    with pytest.raises(ValueError, match=r"X\[0\] is no array of numbers"):
+    with pytest.raises(ValueError, match=r"X\[0\] is not an array of numbers"):
         check_sequence_estimator(NearestMean(), inputs=["tokens"])
 
 

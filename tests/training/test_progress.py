@@ -1,4 +1,4 @@
-"""What ``verbose`` prints."""
+"""Lines that ``verbose`` prints."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def open_step_numbers(y: Any, name: str) -> RaggedArray:
     Raises
     ------
     TypeError, ValueError
-        If a sequence is no array of real, finite numbers, or if they differ in their
+        If a sequence is not an array of real, finite numbers, or if they differ in their
         outputs; the message names the place.
     """
     rows = [

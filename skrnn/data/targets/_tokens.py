@@ -179,7 +179,7 @@ class TokenTargets(Targets):
         warn_if_untrained(self.tokenizer, "target_tokenizer", "y")
 
     def _limits(self, texts: list[str] | None) -> dict[str, Any]:
-        """Return what the vocabulary leaves out; of subwords that were learned here nothing."""
+        """Return the vocabulary's limits; subwords that were learned here have none."""
         limits = {"min_count": self.min_count, "max_size": self.max_size}
         if texts is None or not isinstance(self.tokenizer, TrainedTokenizer):
             return limits

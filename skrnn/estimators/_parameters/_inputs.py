@@ -218,7 +218,7 @@ class StaticGapParameters:
     missing: str = parameter(
         "raise",
         [OneOf(("raise", "indicator"))],
-        """What a missing value in a static column means: an error that names its place
+        """Meaning of a missing value in a static column: an error that names its place
         ("raise"), or ("indicator") the training mean of a number, with a feature beside it
         that marks the gaps, and of a category one of its own. Steps have no gaps.""",
         architecture=True,
@@ -241,7 +241,7 @@ class NumberParameters:
     missing: str = parameter(
         "raise",
         [OneOf(("raise", "indicator"))],
-        """What NaN in numbers, and a missing static category, means: an error that names
+        """Meaning of NaN in numbers, and of a missing static category: an error that names
         its place ("raise"), or the training mean ("indicator"). Each feature that has gaps
         in training gets its last value of the sequence instead, which decays to the mean,
         and a feature beside it that marks the gaps.""",

@@ -43,7 +43,7 @@ Kernels = Mapping[str, Kernel]
 
 
 class Gradients(NamedTuple):
-    """What the backward pass over the steps finds.
+    """Gradients that the backward pass over the steps finds.
 
     Attributes
     ----------
