@@ -53,6 +53,7 @@ OF_WHAT_WAS_LEARNED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:y has a single class")  # a check of that
 @parametrize_with_checks(
     BASELINES, expected_failed_checks=expected_to_fail, xfail_strict=False
 )
@@ -61,6 +62,7 @@ def test_scikit_learn_accepts_the_baselines(estimator, check):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:y has a single class")  # a check of that
 @parametrize_with_checks(
     RECURRENT, expected_failed_checks=expected_to_fail, xfail_strict=False
 )
