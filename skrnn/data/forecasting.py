@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from skrnn._warnings import warn
 from skrnn.data.autoregression import Autoregression, most_cautious
 from skrnn.data.containers import Form
+from skrnn.data.date_offsets import is_time_index
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.feature_codecs import FeatureCodec, StaticCodec
 from skrnn.data.field_values import StaticColumns
@@ -34,6 +35,8 @@ AUTO_SEASONS = (2, 4, 8)
 WITHOUT_SEASON = 12
 #: The longest window that it chooses beyond the first, and how often it fits into a series.
 MAX_AUTO_WINDOW, MIN_FITS = 200, 4
+#: Rows from which equal steps are no chance.
+MIN_COUNTED = 8
 #: Windows on which they are compared.
 MAX_COMPARED = 4096
 
@@ -200,7 +203,13 @@ class SeriesInputs:
         ValueError
             If a series is shorter than an integer window and the horizon, or than one
             step and the horizon.
+
+        Warns
+        -----
+        UserWarning
+            If a column of a frame without dates counts its rows.
         """
+        _warn_of_counters(panel)
         horizon = self.options.horizon
         window, auto = self.window, isinstance(self.window, str)
         needed = horizon + (1 if isinstance(window, str) else window)
@@ -497,6 +506,22 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
     number = np.arange(most)
     golden = (np.sqrt(5) - 1) / 2
     return ((number + number * golden % 1) * (n / most)).astype(np.int64)
+
+
+def _warn_of_counters(panel: Panel) -> None:
+    """Warn of a column of a frame that grows by 1 a row, beside others: it may be the time."""
+    if panel.container != "columns" or len(panel.ends) < 2:
+        return
+    if is_time_index(panel.indexes[0]) or panel.ends[0] < MIN_COUNTED:
+        return
+    for i, start in enumerate(panel.offsets[:-1].tolist()):
+        column = panel.target[start : start + panel.ends[i]]
+        if np.isfinite(column).all() and (np.diff(column) == 1).all():
+            warn(
+                f"{panel.names[i]} grows by 1 a row, and is forecast like the other columns. If "
+                f"it is the time, pass time={shown(panel.labels[i])}, or make it the index; if "
+                "it numbers the rows, leave it out"
+            )
 
 
 def warn_of_few_errors(n_errors: int | None, levels: Sequence[float]) -> None:

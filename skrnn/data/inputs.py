@@ -38,6 +38,7 @@ from skrnn.data.subwords import (
 )
 from skrnn.data.token_codecs import SubwordCodec, TokenCodec
 from skrnn.data.tokenizers import (
+    CharTokenizer,
     WordTokenizer,
     check_tokenizer,
     gives_subwords,
@@ -192,6 +193,11 @@ class Inputs:
     @property
     def _gives_subwords(self) -> bool:
         return gives_subwords(self.tokenizer)
+
+    @property
+    def _reads_characters(self) -> bool:
+        named = isinstance(self.tokenizer, str) and self.tokenizer == "char"
+        return named or isinstance(self.tokenizer, CharTokenizer)
 
     @property
     def _is_trained(self) -> bool:
@@ -421,16 +427,12 @@ class Inputs:
                         f"{place} has no tokens: all its sequences are empty"
                     )
                 codec = self._make_token_codec(field.steps, field.texts is not None)
-                if field.texts is not None:
+                if field.texts is not None and not self._reads_characters:
                     warn_of_numbers(field.texts, place)
             self.codecs.append(
                 codec.fit(field.steps, embeddings, real.seconds, real_weight)
             )
-            if isinstance(codec, TokenCodec) and codec.reads_nothing:
-                raise ValueError(
-                    f"no token of {X.name} is seen min_count={self.min_count} times: there "
-                    "is nothing to learn from"
-                )
+        self._check_tokens_are_read(real)
         if self._features is None and self.instance_norm is not None:
             raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
         if check_embeddings(embeddings) is not None:
@@ -451,6 +453,33 @@ class Inputs:
         self.trains_tokenizer = False
         warn_if_untrained(self.tokenizer, "tokenizer", X.name)
         return self
+
+    @property
+    def why_unknown(self) -> str:
+        """The reason why no token is in a vocabulary, for a message."""
+        if self.min_count == 1:
+            return "is known to the tokenizer"
+        return f"is seen min_count={self.min_count} times"
+
+    def _check_tokens_are_read(self, X: CheckedSequences) -> None:
+        """Raise an error if all tokens are the unknown one and nothing else is read.
+
+        Where only some step fields are so, it is a warning.
+        """
+        empty = [codec for codec in self._token_codecs if codec.reads_nothing]
+        if not empty:
+            return
+        names = [
+            X.name if field.name is None else f"{X.name}[{field.name!r}]"
+            for field, codec in zip(X.fields, self.codecs, strict=True)
+            if codec in empty
+        ]
+        of = " or ".join(names)
+        message = f"no token of {of} {self.why_unknown}: there is nothing to learn from"
+        if len(empty) < len(self.codecs) or X.static is not None:
+            warn(f"{message} there")
+        else:
+            raise ValueError(message)
 
     def _make_token_codec(self, steps: RaggedArray, of_texts: bool) -> TokenCodec:
         tokens = set(steps.values)

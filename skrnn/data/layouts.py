@@ -9,7 +9,6 @@ those of X in ``containers``, those of y in ``targets``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from enum import Enum
 from numbers import Number
 from typing import Any, Literal, NamedTuple
 
@@ -26,7 +25,7 @@ from skrnn.data.columns import (
 )
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_missing, is_sequence, shown, to_array, unreadable_tensor
-from skrnn.data.values import place_of
+from skrnn.data.values import place_of, plain_label
 
 Layout = Literal["list", "columns", "array", "fields"]
 
@@ -336,6 +335,8 @@ def open_column(values: Any, name: str) -> NDArray:
         raise ValueError(f"Input {name} contains NaN or a missing value: {place}")
     if column.dtype == object and _are_numbers(column):
         return np.array(column.tolist())  # nullable columns, or objects
+    if column.dtype == object and column.ndim == 1:
+        return object_array([plain_label(value) for value in column])
     return column
 
 
@@ -350,29 +351,19 @@ def _column_array(values: Any, name: str) -> NDArray:
     try:
         if not isinstance(values, list | tuple):
             return to_array(values)
-        values = [_without_masks(value) for value in values]
+        values = [_without_masks(plain_label(value)) for value in values]
         array = to_array(values)
         if array.dtype.kind not in "US":
             return array
         objects = np.asarray(values, dtype=object)  # NaN among strings became "nan"
         strings = set(objects.ravel().tolist())
-        kept = all(_survives(value) for value in strings)
-        return array if kept else objects
+        kept = all(isinstance(s, str) and not s.endswith("\0") for s in strings)
+        return array if kept else objects  # numpy drops a NUL at the end of a string
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"{name} must have one entry a sequence, or rows of one length"
             f"{_unequal_rows(values, name)}: {str(error)[:200]}"
         ) from error
-
-
-def _survives(value: Any) -> bool:
-    """Return whether numpy makes an equal string of a value.
-
-    It drops a NUL at the end, and writes the name of a member of an Enum, cut to the length
-    of its value.
-    """
-    is_text = isinstance(value, str) and not isinstance(value, Enum)
-    return is_text and not value.endswith("\0")
 
 
 def _unequal_rows(values: Any, name: str) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn._warnings import warn
 from skrnn.data.columns import (
     check_number_columns,
     column_kind,
@@ -36,8 +35,6 @@ from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of
 from skrnn.data.steps import is_missing, is_sequence, shown, to_array
 
-#: Rows from which equal steps are no chance.
-MIN_COUNTED = 8
 #: How the user gave the series, and so how forecasts are returned.
 Container = Literal["series", "array", "columns", "table", "arrays", "list", "fields"]
 
@@ -166,13 +163,21 @@ def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     if values.dtype.kind in "mM":
         raise TypeError(f"{name} holds dates or times, expected real numbers")
     if values.dtype.kind not in "biuf":
-        cells = values.ravel().tolist()
-        first = next((value for value in cells if not is_missing(value)), None)
-        raise TypeError(
-            f"{name} must hold real numbers, got {shown(first)}; pandas.to_numeric({name}) "
-            "makes numbers of strings and Decimals"
-        )
+        raise TypeError(f"{name} must hold real numbers, got {_not_real(values, name)}")
     return values, columns
+
+
+def _not_real(values: NDArray, name: str) -> str:
+    """Return the first value that is not a real number, or the dtype, and the remedy."""
+    for value in values.ravel().tolist():
+        if isinstance(value, complex):
+            return f"dtype {values.dtype}"
+        if not is_missing(value) and not isinstance(value, float | int):
+            return (
+                f"{shown(value)}; pandas.to_numeric({name}) makes numbers of strings and "
+                "Decimals"
+            )
+    return f"dtype {values.dtype}; pass {name}.astype(float)"
 
 
 def index_of(entry: Any, n_steps: int, name: str) -> pd.Index:
@@ -229,8 +234,6 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         if options.target is None:
             X = _with_times(X, options, name)
             check_columns_of_series(X, options, name)
-            if not is_time_index(X.index):
-                _warn_of_counters(X, name)
             return _read_columns(X, name)
         return _read_list([X], ["series"], [name], options)
     if isinstance(X, pd.Series):
@@ -268,23 +271,6 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         entries = list(X)
         return _read_list(entries, None, _numbered(len(entries), name), options)
     return _read_list([open_series(X, name)[0]], ["array"], [name], options)
-
-
-def _warn_of_counters(frame: pd.DataFrame, name: str) -> None:
-    """Warn of a column that grows by equal steps beside others: it may be the time."""
-    if frame.shape[1] < 2 or len(frame) < MIN_COUNTED:
-        return
-    for column in frame:
-        values = to_array(frame[column])
-        if values.dtype.kind not in "biuf":
-            continue
-        steps = np.diff(values.astype(np.float64))
-        if steps[0] > 0 and (steps == steps[0]).all():
-            warn(
-                f"column {shown(column)} of {name} grows by {steps[0]:g} in each row, and is "
-                f"forecast like the others. If it is the time, pass time={shown(column)}, or "
-                "make it the index; if it numbers the rows, leave it out"
-            )
 
 
 def _column_of_lists(X: Any) -> Any:

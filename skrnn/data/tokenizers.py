@@ -32,13 +32,9 @@ from skrnn.data.steps import Split, SplitAll, shown
 from skrnn.data.subwords import BPE, TrainedTokenizer, is_of_library
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
-#: Texts that are looked at for lists of numbers: in brackets, or with a decimal point.
-N_LOOKED_AT = 20
-NUMBERS = re.compile(
-    r"\s*\[(?=.*\d)[\[\],\s\d.eE+-]*\]\s*"
-    r"|\s*[+-]?\d*\.\d+([eE][+-]?\d+)?([\s,;]+[+-]?\d*\.?\d+([eE][+-]?\d+)?)+\s*",
-    re.DOTALL,
-)
+#: Texts, and characters of each, that are looked at for lists of numbers.
+N_LOOKED_AT, N_CHARACTERS = 20, 500
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class Tokenizer(Protocol):
@@ -468,14 +464,25 @@ def prepare_tokenizer(tokenizer: object, name: str = "tokenizer") -> Any:
 def warn_of_numbers(texts: Sequence[str], name: str) -> None:
     """Warn of texts that are lists of numbers, as a CSV file stores lists."""
     first = [text for text in texts[:N_LOOKED_AT] if text.strip()]
-    if first and all(NUMBERS.fullmatch(text) for text in first):
-        is_json = "[" in first[0] and "," in first[0]
-        reader = "json.loads(text)" if is_json else 'text.strip("[] ").split()'
+    if first and all(map(_lists_numbers, first)):
         warn(
-            f"{name} holds lists of numbers as strings, such as {shown(first[0])}, which are "
-            "read as words. To learn from the numbers, make arrays of them, as "
-            f"[numpy.array({reader}, float) for text in {name}]"
+            f"{name} holds lists of numbers as strings, such as {shown(first[0])}, whose "
+            "numbers are read as tokens. To learn from their values, make an array of each "
+            "string first: json.loads reads lists of JSON, str.split separates plain numbers"
         )
+
+
+def _lists_numbers(text: str) -> bool:
+    """Return whether a text is two or more numbers, in brackets or with a decimal point."""
+    parts = re.split(r"[\s,;\[\]]+", text[:N_CHARACTERS])
+    if len(text) > N_CHARACTERS:
+        parts.pop()  # it may be cut
+    numbers = [part for part in parts if part]
+    return (
+        len(numbers) > 1
+        and all(map(NUMBER.fullmatch, numbers))
+        and (text.lstrip().startswith("[") or any("." in number for number in numbers))
+    )
 
 
 def comparable_tokenizer(value: Any) -> Any:

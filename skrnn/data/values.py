@@ -21,14 +21,16 @@ REAL = "biuf"
 
 
 def label_array(labels: Sequence[Any]) -> NDArray:
-    """Return labels as an array; members of an Enum stay what they are.
+    """Return labels as an array; a member of an Enum that is a string is its value.
 
-    numpy writes the name of a member that is a string, cut to the length of its value.
+    numpy would write the member's name, cut to the length of its value.
     """
-    array = np.asarray(labels)
-    if array.dtype.kind == "U" and any(isinstance(label, Enum) for label in labels):
-        return np.asarray(labels, dtype=object)
-    return array
+    return np.asarray([plain_label(label) for label in labels])
+
+
+def plain_label(label: Any) -> Any:
+    """Return the value of a member of an Enum that is a string, and others as they are."""
+    return label.value if isinstance(label, Enum) and isinstance(label, str) else label
 
 
 def place_of(name: str, shape: tuple[int, ...], index: tuple[int, ...]) -> str:

@@ -30,6 +30,7 @@ from skrnn.data.holdout import draw_held_out, keep_groups
 from skrnn.data.inputs import Inputs
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, check_weights, listed
+from skrnn.data.tokenizers import comparable_tokenizer
 from skrnn.data.values import label_array
 from skrnn.estimators._loop import history_frame
 from skrnn.estimators._pickling import state_from_pickle, state_to_pickle
@@ -173,9 +174,8 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
 
     def _check_unchanged(self) -> None:
         """Raise a ValueError if the network was built with other parameters."""
-        now = architecture_of(self)
         for name, built_with in self._fitted_parameters.items():
-            value = now[name]
+            value = getattr(self, name)
             if not _equal(value, built_with):
                 raise ValueError(
                     f"{name} was {shown(built_with)} when the network was built and is "
@@ -471,4 +471,4 @@ def _equal(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return bool(np.array_equal(a, b))
-    return bool(a == b)
+    return bool(comparable_tokenizer(a) == comparable_tokenizer(b))

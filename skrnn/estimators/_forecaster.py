@@ -400,7 +400,7 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _warn_of_y(self, y: Any) -> None:
         if y is not None:
-            warn(f"y is ignored: what follows is in X itself, for {type(self).__name__}")
+            warn(f"y is ignored: {type(self).__name__} learns from X alone")
 
     # --- hooks -----------------------------------------------------------------------
 

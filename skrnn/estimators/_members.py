@@ -147,7 +147,7 @@ def _trained(
 ) -> Iterator[Member]:
     """Yield the members that are trained, and those ``before`` a warm start that are not."""
     failures: dict[int, Diverged] = {}
-    n_trained = 0
+    n_trained = n_kept = 0
     in_turn = effective_n_jobs(estimator.n_jobs) == 1
     results = _results(estimator, jobs, interrupts, in_turn=in_turn)
     for number, result in zip(numbers, results, strict=False):
@@ -155,6 +155,7 @@ def _trained(
             failures[number] = result
         if result is None or isinstance(result, Diverged):
             if number in before:
+                n_kept += result is None
                 yield before[number]
         else:
             net, n_epochs = result
@@ -167,7 +168,7 @@ def _trained(
                 break
     if interrupts.requested and n_trained < len(jobs):
         warn(f"Ctrl-C: {n_trained} of {len(jobs)} members are trained")
-    if not n_trained:
+    if failures and not n_trained + n_kept:
         number, error = next(iter(failures.items()))
         raise Diverged(
             f"no member is trained; {_name(estimator, number)}: {error}"

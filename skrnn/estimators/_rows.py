@@ -25,7 +25,6 @@ from skrnn._sklearn import (
     StrOptions,
     validate_parameter_constraints,
 )
-from skrnn.data.tokenizers import comparable_tokenizer
 
 #: The groups of a docstring's Parameters section, in their order.
 GROUPS = ("network", "inputs", "training", "stopping", "other")
@@ -122,13 +121,9 @@ def groups_of(cls: type) -> dict[str, list[str]]:
 
 
 def architecture_of(estimator: Any) -> dict[str, Any]:
-    """Return the parameters that a network is built from, by name.
-
-    Trained tokenizers of the library are copied, so that equal ones compare equal, and a
-    changed one does not.
-    """
+    """Return the parameters that a network is built from, by name."""
     return {
-        name: comparable_tokenizer(getattr(estimator, name))
+        name: getattr(estimator, name)
         for name, row in rows_of(type(estimator)).items()
         if row.architecture
     }

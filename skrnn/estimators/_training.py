@@ -28,6 +28,7 @@ from skrnn.data.targets import CheckedData, Targets, loss_weights
 from skrnn.estimators._augmentation import augmented, check_augmentable, copied
 from skrnn.estimators._loop import Budget, resolve_optimizer
 from skrnn.estimators._members import Member, TrainingPlan, train_members
+from skrnn.estimators._rows import rows_of
 from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
@@ -218,7 +219,9 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         augment = None
         if self.augment is not None:
             check_augmentable(self.augment, plan.train.X)
-            augment = partial(self._augmented, copied(self.augment), plan)
+            begins = not (of_many or plan.warm or plan.in_parts)
+            function = copied(self.augment) if begins else self.augment
+            augment = partial(self._augmented, function, plan)
         n_batches, epochs = self._set_up(net, plan)
         counter = EpochCounter()
         tasks = None
@@ -316,7 +319,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
 
         Networks without recurrence read all.
         """
-        if not hasattr(self, "cell"):
+        if "cell" not in rows_of(type(self)):
             return dataset
         size = self._inputs.patch_size
         ends = self._targets.path_ends()
@@ -387,9 +390,9 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             scored._scored = (held_out.raw[0], held_out.X, encoded)
             try:
                 return float(scorer(scored, *held_out.raw))
-            except NotFiniteOutput:
-                raise
-            except Exception as error:  # of any scorer
+            except (ValueError, TypeError) as error:
+                if isinstance(error, NotFiniteOutput):
+                    raise
                 raise ValueError(
                     f"scoring={shown(self.scoring)} cannot score the held-out sequences of "
                     f"{type(self).__name__}: {str(error)[:500]}"

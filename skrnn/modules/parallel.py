@@ -37,6 +37,9 @@ from torch import Tensor
 
 T = TypeVar("T")
 
+#: Seconds that a thread has to answer after an interrupt; it may not have started.
+MAX_WAIT = 5.0
+
 
 class Piece(NamedTuple):
     """Work that depends on its tensors only.
@@ -321,9 +324,8 @@ def _set_threads(n_threads: int) -> None:
         changed.wait()
         torch.set_num_threads(default)
 
-    def change() -> None:
-        known.wait()
-        if not changed.is_set():
+    def change(timeout: float | None = None) -> None:
+        if known.wait(timeout) and not changed.is_set():
             torch.set_num_threads(n_threads)
             changed.set()
 
@@ -331,8 +333,8 @@ def _set_threads(n_threads: int) -> None:
     try:
         thread.start()
         change()
-    except KeyboardInterrupt:  # it must not leave one thread for good
-        change()
+    except BaseException:  # of a signal: it must not leave one thread for good
+        change(MAX_WAIT)
         raise
     thread.join()
 

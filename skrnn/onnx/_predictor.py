@@ -80,7 +80,7 @@ class Predictor(BaseEstimator):
         except BaseException:
             self.path, self.n_threads = before
             raise
-        self.__dict__.update(again.__dict__)
+        self.__dict__ = again.__dict__
         return self
 
     def _start(self, document: dict[str, Any], sessions: dict[str, Any]) -> None:

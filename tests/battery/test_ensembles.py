@@ -344,6 +344,24 @@ def test_ctrl_c_keeps_the_members_trained_so_far(member, n_epochs, warned, monke
     assert texts == ([] if warned is None else [f"Ctrl-C: {warned} trained"])
 
 
+def test_members_stay_if_the_only_one_that_trains_before_ctrl_c_diverges(
+    monkeypatch, diverging
+):
+    model = small(n_estimators=3, on_interrupt="keep", warm_start=True).fit(TEXTS, LABELS)
+    diverging.add(model.net_.nets[0].seed)
+    before = [weights(net) for net in model.net_.nets]
+    monkeypatch.setattr(Interrupts, "last", -np.inf)
+    model.set_params(callbacks=[PressInWarm()])
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.fit(TEXTS, LABELS)
+    texts = [str(one.message) for one in found]
+    assert any(t.startswith("member 1 of 3 keeps its former weights") for t in texts)
+    for net, kept in zip(model.net_.nets, before, strict=True):
+        for name, value in weights(net).items():
+            assert_array_equal(value, kept[name])
+
+
 class PressInWarm(Callback):
     """Presses Ctrl-C in the fifth epoch."""
 
@@ -360,7 +378,7 @@ def test_ctrl_c_in_a_warm_start_says_how_many_members_are_trained(monkeypatch):
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         model.fit(TEXTS, LABELS)
-    assert str(found[-1].message) == "Ctrl-C: 1 of 3 members are trained"
+    assert "Ctrl-C: 1 of 3 members are trained" in [str(one.message) for one in found]
     assert [len(net.history) for net in model.net_.nets] == [5, 3, 3]
     for i in (1, 2):
         for name, value in weights(model.net_.nets[i]).items():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from skorch.callbacks import Callback
 
 from skrnn import (
     FeedForwardClassifier,
@@ -317,12 +318,44 @@ class Counts:
         return [x[: max(1, len(x) - self.n_passes + 1)] for x in X]
 
 
-def test_a_fit_leaves_the_users_object_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SPACING", 0)
+def test_a_fit_leaves_the_users_object_as_it_is():
     augment = Counts()
     model = SequenceClassifier(augment=augment, **SMALL).fit(TOKENS, LABELS)
     assert augment.n_passes == 0
     assert_same(model, SequenceClassifier(augment=augment, **SMALL).fit(TOKENS, LABELS))
+
+
+def test_an_interrupted_fit_resumes_with_the_same_object(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoint, "SPACING", 0)
+    path, augment = tmp_path / "fit.checkpoint", Counts()
+    model = SequenceClassifier(augment=augment, checkpoint=path, **SMALL)
+    model.set_params(callbacks=[StopsOnce()])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(TOKENS, LABELS)
+    assert path.exists()
+    model.fit(TOKENS, LABELS)
+    assert not path.exists()
+
+
+class StopsOnce(Callback):
+    """Ends the first training in its third epoch."""
+
+    n_begun = 0
+
+    def on_epoch_begin(self, net, **kwargs):
+        StopsOnce.n_begun += 1
+        if StopsOnce.n_begun == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("way", ["partial_fit", "fit"])
+def test_parts_and_warm_starts_carry_the_state_of_the_object(way):
+    augment = Counts()
+    model = SequenceClassifier(augment=augment, warm_start=True, **SMALL)
+    model.fit(TOKENS, LABELS)
+    for _ in range(2):
+        getattr(model, way)(TOKENS, LABELS)
+    assert augment.n_passes == 2 * (1 if way == "partial_fit" else model.n_iter_)
 
 
 def test_partial_fit_augments_each_pass():

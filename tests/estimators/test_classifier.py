@@ -21,6 +21,7 @@ from skrnn.datasets import (
     make_sentences,
     make_waves,
 )
+from skrnn.persistence import save_model
 
 # --- outputs -------------------------------------------------------------------------
 
@@ -331,18 +332,21 @@ class Mood(str, enum.Enum):  # noqa: UP042 - not StrEnum, whose members numpy wr
 
 
 @pytest.mark.parametrize("container", [list, pd.Series, lambda y: np.array(y, object)])
-def test_members_of_an_enum_are_labels_in_every_container(container):
+def test_members_of_an_enum_are_labels_in_every_container(container, tmp_path):
     X, y = ["fine", "awful"] * 8, [Mood.GOOD, Mood.BAD] * 8
     model = SequenceClassifier(hidden_size=4, max_epochs=20, random_state=0)
     model.fit(X, container(y))
-    assert set(model.classes_) == {Mood.GOOD, Mood.BAD}
+    assert model.classes_.tolist() == ["bad!", "good"]
+    assert set(map(type, model.classes_.tolist())) == {str}
     assert model.score(X, container(y)) == 1
+    save_model(model, tmp_path / "model")
     model = SequenceClassifier(hidden_size=4)
     model.partial_fit(X, container(y), classes=container([Mood.GOOD, Mood.BAD]))
     assert len(model.classes_) == 2
     tags = [[label] for label in y]
     tagger = SequenceTagger(hidden_size=4, max_epochs=20, random_state=0)
     assert tagger.fit(X, tags).predict(X).tolist() == tags
+    assert set(map(type, tagger.classes_.tolist())) == {str}
 
 
 def test_a_single_class_is_warned_of():
@@ -359,6 +363,9 @@ def test_a_min_count_that_leaves_no_token_is_refused(cls):
     model = cls(min_count=9, max_epochs=1, char_encoder=None)
     with pytest.raises(ValueError, match="no token of X is seen min_count=9 times"):
         model.fit(X, y)
+    frame = pd.DataFrame({"text": X, "size": np.arange(8.0)})
+    with pytest.warns(UserWarning, match=r"no token of X\['text'\] is seen min_count=9"):
+        model.fit(frame, y)
     model.set_params(embeddings={"good": [1.0, 2.0]}).fit(X, y)
     model.set_params(embeddings=None, char_encoder="cnn").fit(X, y)
     assert model.vocabulary_ == {}
@@ -367,6 +374,7 @@ def test_a_min_count_that_leaves_no_token_is_refused(cls):
 @pytest.mark.parametrize(
     ("scoring", "message"),
     [("f1", "pos_label=1 is not a valid label"), (lambda a, b: 1, "takes 2 positional")],
+    ids=["labels", "arguments"],
 )
 def test_a_scorer_that_does_not_fit_is_named(scoring, message):
     X, y = ["good", "bad"] * 8, ["g", "b"] * 8
@@ -374,3 +382,15 @@ def test_a_scorer_that_does_not_fit_is_named(scoring, message):
     with pytest.raises(ValueError, match=f"scoring=.* cannot score .*{message}"):
         model.fit(X, y)
     assert not hasattr(model, "net_")
+
+
+def test_an_error_of_the_users_own_passes_through_a_scorer():
+    class Pruned(Exception):
+        """Ends a trial of a search."""
+
+    def score(model, X, y):
+        raise Pruned
+
+    model = SequenceClassifier(hidden_size=4, scoring=score, early_stopping=True)
+    with pytest.raises(Pruned):
+        model.fit(["good", "bad"] * 8, [0, 1] * 8)

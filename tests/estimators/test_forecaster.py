@@ -809,7 +809,7 @@ def test_many_long_series_are_forecast():
 def test_a_future_passed_as_y_is_ignored_with_a_warning():
     model = make(horizon=3).fit(SALES)
     expected = model.score(SALES)
-    with pytest.warns(UserWarning, match="y is ignored: what follows is in X itself"):
+    with pytest.warns(UserWarning, match="y is ignored: \w+ learns from X alone"):
         assert model.score(SALES, SALES[-3:]) == expected
 
 
@@ -848,8 +848,23 @@ def test_numbers_of_another_type_have_a_remedy(value):
 
 def test_a_column_that_counts_the_rows_is_warned_of():
     frame = pd.DataFrame({"year": np.arange(1900.0, 1960.0), "spots": wave(60)})
-    with pytest.warns(UserWarning, match="column 'year' of X grows by 1 in each row"):
-        make().fit(frame)
+    with pytest.warns(UserWarning, match=r"X\['year'\] grows by 1 a row.*time='year'"):
+        model = make().fit(frame)
+    model.predict(frame)
     make(time="year").fit(frame)
     make(target="spots").fit(frame)
     make().fit(frame[["spots"]])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, None] * 15, "got dtype object; pass .*astype"),
+        ([1j] * 30, "got dtype complex128"),
+    ],
+)
+def test_objects_that_are_numbers_are_named_by_their_dtype(values, message):
+    with pytest.raises(TypeError, match=message):
+        make().fit(
+            pd.Series(values, months(30), dtype=None if values[0] == 1j else object)
+        )

@@ -90,6 +90,10 @@ def test_set_params_opens_the_file_again(path):
     np.testing.assert_allclose(
         predictor.predict_proba(X), other.predict_proba(X), atol=1e-5
     )
+    numbers = SequenceClassifier(hidden_size=4, max_epochs=1).fit(np.zeros((16, 3)), Y)
+    to_onnx(numbers, path.with_name("numbers.onnx"))
+    predictor.set_params(path=str(path.with_name("numbers.onnx")))
+    assert not hasattr(predictor, "vocabulary_")
     regressor = SequenceRegressor(hidden_size=4, max_epochs=1).fit(X, np.arange(16.0))
     to_onnx(regressor, path.with_name("regressor.onnx"))
     predictor.set_params(path=str(path))

@@ -96,8 +96,7 @@ class TokenContinuations(Continuations):
         assert vocabulary is not None
         if not vocabulary.ids:
             raise ValueError(
-                f"no token of X is seen min_count={self.inputs.min_count} times: there is "
-                "nothing to generate"
+                f"no token of X {self.inputs.why_unknown}: there is nothing to generate"
             )
         self.codec = TargetTokenCodec(vocabulary)
         self.names = list(vocabulary.ids)

@@ -167,8 +167,7 @@ class TokenTargets(Targets):
         )
         if not vocabulary.ids:
             raise ValueError(
-                f"no token of y is seen target_min_count={self.min_count} times: "
-                "there is nothing to generate"
+                f"no token of y {self._why_unknown}: there is nothing to generate"
             )
         self.codec = TargetTokenCodec(vocabulary)
         self.vocabulary = vocabulary.ids
@@ -177,6 +176,12 @@ class TokenTargets(Targets):
         self.are_texts = texts is not None
         self.trains_tokenizer = False
         warn_if_untrained(self.tokenizer, "target_tokenizer", "y")
+
+    @property
+    def _why_unknown(self) -> str:
+        if self.min_count == 1:
+            return "is known to the tokenizer"
+        return f"is seen target_min_count={self.min_count} times"
 
     def _limits(self, texts: list[str] | None) -> dict[str, Any]:
         """Return the vocabulary's limits; subwords that were learned here have none."""
