@@ -809,7 +809,7 @@ def test_many_long_series_are_forecast():
 def test_a_future_passed_as_y_is_ignored_with_a_warning():
     model = make(horizon=3).fit(SALES)
     expected = model.score(SALES)
-    with pytest.warns(UserWarning, match="y is ignored: \w+ learns from X alone"):
+    with pytest.warns(UserWarning, match=r"y is ignored: \w+ learns from X alone"):
         assert model.score(SALES, SALES[-3:]) == expected
 
 

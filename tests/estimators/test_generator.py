@@ -478,9 +478,9 @@ def test_what_is_written_has_the_form_of_x(make_generator, chords):
 
 def test_y_is_ignored(make_generator):
     first = make_generator().fit(TEXTS)
-    with pytest.warns(UserWarning, match="y is ignored: \w+ learns from X alone"):
+    with pytest.warns(UserWarning, match=r"y is ignored: \w+ learns from X alone"):
         second = make_generator().fit(TEXTS, np.zeros(3))
-    with pytest.warns(UserWarning, match="y is ignored: \w+ learns from X alone"):
+    with pytest.warns(UserWarning, match=r"y is ignored: \w+ learns from X alone"):
         assert first.score(TEXTS) == second.score(TEXTS, "anything")
 
 
