@@ -554,7 +554,7 @@ def test_a_backtest_without_matplotlib_names_itself_and_the_extra(monkeypatch):
         (["a", "b"], {}, TypeError, "must hold real numbers|series of numbers"),
         ("text", {}, TypeError, "X must be a series of numbers"),
         (3.0, {}, TypeError, "X must be a list of series"),
-        ({"a": wave(40)}, {}, TypeError, r"pass its sequences as list\(X.values\(\)\)"),
+        ({"a": wave(40)}, {}, TypeError, r"pass list\(X.values\(\)\) if each"),
         (np.array([1.0, "x"], dtype=object), {}, TypeError, "X must hold numbers"),
         ([], {}, ValueError, "X holds no series"),
         (np.array([], dtype=object), {}, ValueError, "X holds no series"),
