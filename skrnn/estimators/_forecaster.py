@@ -235,7 +235,8 @@ class ForecastingTask(BaseSequenceEstimator):
         Hyndman, Koehler (2006). Another look at measures of forecast accuracy. IJF 22(4).
         """
         check_is_fitted(self)
-        self._warn_of_y(y)
+        if y is not X:  # as callbacks of scikit-learn pass it
+            self._warn_of_y(y)
         windows = windows_before(self._inputs, X, n_windows=1, step=1)
         point = self._point(windows, self._relative(windows))
         return -scaled_error(windows, point, self._inputs.season)

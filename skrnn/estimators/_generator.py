@@ -181,7 +181,8 @@ class GenerationTask(BaseSequenceEstimator):
         score : float
             In nats; of tokens the ends are counted as steps.
         """
-        self._warn_of(y)
+        if y is not X:  # as callbacks of scikit-learn pass it
+            self._warn_of(y)
         log_likelihood, n_steps = self._score_steps(X)
         if not n_steps.sum():
             raise ValueError("X has no steps to score")

@@ -79,7 +79,7 @@ class ClassTargets(Targets):
         self.classes = np.unique(
             every.y.values if classes is None else label_array(classes)
         )
-        if len(self.classes) == 1:
+        if len(self.classes) == 1 < len(every):
             warn(
                 f"y has a single class, {shown(self.classes.tolist()[0])}: there is nothing "
                 "to learn"
