@@ -40,6 +40,8 @@ from .quality_classification import PATCHES, load_plaid_samples
 N_MEMBERS = 5
 HEADER = ("", "one member", "two", "three", "five", "fewer errors (%)", "fit (s)")
 SIZES = (1, 2, 3, 5)
+#: Chosen on the validation file (see `regularization`).
+WORD_DROPOUT = {"word_dropout": 0.1}
 
 
 class Task(NamedTuple):
@@ -73,6 +75,7 @@ CLASSIFICATION = {
     "PLAID": Task(load_plaid_samples, SCORES["PLAID"], PATCHES),
 }
 SETS = CLASSIFICATION | {
+    "CLINC150, word dropout": Task(load_clinc150, SCORES["CLINC150"], WORD_DROPOUT),
     "SNIPS slots, F1": Task(load_snips_slots, SCORES["SNIPS slots"], **ENTITIES),
     "EWT": Task(load_ewt, SCORES["EWT"], kind=SequenceTagger),
     "W-NUT 2017, F1": Task(load_wnut17, SCORES["W-NUT 2017"], **ENTITIES),

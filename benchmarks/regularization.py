@@ -77,6 +77,9 @@ OF_DEFAULTS = (
     {"dropout_mask": "sequence"},
 )
 OF_SETS = {"clinc150": 2, "ewt": 1, "names_generated": 1, "chorales": 1}
+#: Rates of word dropout, and sets of the evidence with tokens.
+WORD_RATES = (0.0, 0.1, 0.2)
+OF_TOKENS = ("snips", "clinc150", "names")
 #: Semitones by which a piece is moved down and up at most.
 KEYS = (5, 6)
 
@@ -173,6 +176,33 @@ def each(quick, seeds):
         "The sets and measures of the evidence (see `against`); "
         + ", ".join(f"{name}: {n}" for name, n in zip(names, counts, strict=True))
         + " seed(s).",
+    )
+    return []
+
+
+def words(quick, seeds):
+    """Word dropout of classifiers at several rates."""
+    rows = []
+    for name in OF_TOKENS:
+        evidence, scores = SETS[name], []
+        for seed in seeds[:1] if quick else seeds:
+            progress(f"{name}, seed {seed}")
+            train, valid = evidence.load(seed)
+            scores.append(
+                [
+                    validation_score(evidence, train, valid, seed, quick, word_dropout=r)
+                    for r in WORD_RATES
+                ]
+            )
+        means = [f"{mean:.4f}" for mean in np.mean(scores, axis=0)]
+        gains = np.subtract(scores, np.array(scores)[:, :1])[:, 1]
+        rows.append([evidence.name, *means, ", ".join(f"{gain:+.4f}" for gain in gains)])
+    rates = [f"word_dropout={rate}" for rate in WORD_RATES]
+    print_table(
+        "Word dropout of classifiers: accuracy on validation data",
+        ("data", *rates, f"gain of {WORD_RATES[1]} by seed"),
+        rows,
+        f"Default parameters otherwise; means of {len(seeds)} seed(s).",
     )
     return []
 
@@ -283,7 +313,7 @@ def _described(change):
     return ", ".join(f"{key}={value!r}" for key, value in change.items()) or "nothing"
 
 
-PARTS = (masks, each, rates, book, tunes, chords)
+PARTS = (masks, each, words, rates, book, tunes, chords)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
