@@ -27,6 +27,7 @@ from skrnn.data.containers import (
 from skrnn.data.embeddings import check_embeddings
 from skrnn.data.encoded import NO_TOKEN, EncodedSequences, EncodedStatic
 from skrnn.data.feature_codecs import FeatureCodec, StaticCodec
+from skrnn.data.fields import Field
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import Split, SplitAll, StepShape, check_finite, shown
 from skrnn.data.subwords import (
@@ -34,7 +35,9 @@ from skrnn.data.subwords import (
     TrainedTokenizer,
     train_bpe,
     untrained,
+    vocabulary_limits,
     warn_if_untrained,
+    why_unknown,
 )
 from skrnn.data.token_codecs import SubwordCodec, TokenCodec
 from skrnn.data.tokenizers import (
@@ -416,7 +419,7 @@ class Inputs:
                     image,
                 )
             else:
-                place = X.name if field.name is None else f"{X.name}[{field.name!r}]"
+                place = _place(X, field)
                 if self.patch_size > 1:
                     raise ValueError(
                         f"patch_size={self.patch_size} needs numeric steps, but {place} "
@@ -457,29 +460,27 @@ class Inputs:
     @property
     def why_unknown(self) -> str:
         """The reason why no token is in a vocabulary, for a message."""
-        if self.min_count == 1:
-            return "is known to the tokenizer"
-        return f"is seen min_count={self.min_count} times"
+        return why_unknown(self.min_count, "min_count")
 
     def _check_tokens_are_read(self, X: CheckedSequences) -> None:
         """Raise an error if all tokens are the unknown one and nothing else is read.
 
         Where only some step fields are so, it is a warning.
         """
-        empty = [codec for codec in self._token_codecs if codec.reads_nothing]
+        empty = [
+            _place(X, field)
+            for field, codec in zip(X.fields, self.codecs, strict=True)
+            if isinstance(codec, TokenCodec) and codec.reads_nothing
+        ]
         if not empty:
             return
-        names = [
-            X.name if field.name is None else f"{X.name}[{field.name!r}]"
-            for field, codec in zip(X.fields, self.codecs, strict=True)
-            if codec in empty
-        ]
-        of = " or ".join(names)
-        message = f"no token of {of} {self.why_unknown}: there is nothing to learn from"
-        if len(empty) < len(self.codecs) or X.static is not None:
-            warn(f"{message} there")
-        else:
+        message = (
+            f"no token of {' or '.join(empty)} {self.why_unknown}: there is nothing to "
+            "learn from"
+        )
+        if len(empty) == len(self.codecs) and X.static is None:
             raise ValueError(message)
+        warn(f"{message} there")
 
     def _make_token_codec(self, steps: RaggedArray, of_texts: bool) -> TokenCodec:
         tokens = set(steps.values)
@@ -504,16 +505,13 @@ class Inputs:
         )
 
     def _limits(self, *, of_subwords: bool) -> dict[str, Any]:
-        """Return the limits of a vocabulary; subwords that were learned here have none.
-
-        ``min_count`` and ``max_vocabulary`` said which of them are learned.
-        """
-        limits = {"min_count": self.min_count, "max_size": self.max_vocabulary}
-        if not of_subwords or not self._is_trained:
-            return limits
-        return ({} if self.trains_tokenizer else limits) | {
-            "unknown": self.tokenizer.unknown
-        }
+        """Return the limits of a vocabulary of subwords, or of other tokens."""
+        return vocabulary_limits(
+            self.tokenizer if of_subwords else None,
+            self.min_count,
+            self.max_vocabulary,
+            learned=self.trains_tokenizer,
+        )
 
     def _make_subword_codec(self, words: RaggedArray) -> SubwordCodec:
         """Return the codec that splits words, whose tokenizer is trained here, if it must be."""
@@ -688,6 +686,11 @@ class Inputs:
                 for name, codec in zip(names, codecs, strict=True)
             }
         return codecs[0].vocabulary.ids if codecs else None
+
+
+def _place(X: CheckedSequences, field: Field) -> str:
+    """Return the name of a step field in messages."""
+    return X.name if field.name is None else f"{X.name}[{field.name!r}]"
 
 
 def _fill_empty(X: CheckedSequences, token: str) -> CheckedSequences:

@@ -311,6 +311,27 @@ def check_size(size: int | None, name: str) -> None:
         )
 
 
+def vocabulary_limits(
+    tokenizer: object, min_count: int, max_size: int | None, *, learned: bool
+) -> dict[str, Any]:
+    """Return the limits of a vocabulary of a tokenizer's tokens, for ``Vocabulary.learn``.
+
+    Subwords that were ``learned`` from the same texts have none: the limits said which of
+    them there are.
+    """
+    limits = {"min_count": min_count, "max_size": max_size}
+    if not isinstance(tokenizer, TrainedTokenizer):
+        return limits
+    return ({} if learned else limits) | {"unknown": tokenizer.unknown}
+
+
+def why_unknown(min_count: int, parameter: str) -> str:
+    """Return the reason why a vocabulary has no token, for a message."""
+    if min_count == 1:
+        return "is known to the tokenizer"
+    return f"is seen {parameter}={min_count} times"
+
+
 def untrained(parameter: str, name: str) -> str:
     """Return the message about strings after a fit on token lists."""
     return (

@@ -105,7 +105,7 @@ def test_the_same_bits_for_every_cell_and_direction(
     )
 
 
-@pytest.mark.filterwarnings("ignore:Gradients explode")
+@pytest.mark.filterwarnings("ignore:Gradients explode")  # with ReLU
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("cell", ["gru", "mingru", "rnn_tanh", "rnn_relu"])
 @pytest.mark.parametrize("bidirectional", [False, True])

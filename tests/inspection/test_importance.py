@@ -441,7 +441,7 @@ def test_numbers_for_each_step_are_refused(signals):
         step_importance(model, signals)
 
 
-@pytest.mark.filterwarnings("ignore:y has a single class")
+@pytest.mark.filterwarnings("ignore:y has a single class")  # as it must be here
 def test_one_class_decides_nothing(signals):
     model = SequenceClassifier(**SMALL).fit(signals, ["a"] * 24)
     with pytest.raises(ValueError, match="knows one class, 'a', and decides nothing"):

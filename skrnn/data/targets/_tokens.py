@@ -16,7 +16,9 @@ from skrnn.data.subwords import (
     TrainedTokenizer,
     train_bpe,
     untrained,
+    vocabulary_limits,
     warn_if_untrained,
+    why_unknown,
 )
 from skrnn.data.targets._base import (
     CheckedData,
@@ -160,15 +162,17 @@ class TokenTargets(Targets):
         """
         steps = train.y.values
         codes, tokens = distinct_tokens(steps.values)
-        vocabulary = Vocabulary.learn(
-            tokens,
-            np.bincount(codes, minlength=len(tokens)),
-            **self._limits(train.y.texts),
+        limits = vocabulary_limits(
+            self.tokenizer if train.y.texts is not None else None,
+            self.min_count,
+            self.max_size,
+            learned=self.trains_tokenizer,
         )
+        counts = np.bincount(codes, minlength=len(tokens))
+        vocabulary = Vocabulary.learn(tokens, counts, **limits)
         if not vocabulary.ids:
-            raise ValueError(
-                f"no token of y {self._why_unknown}: there is nothing to generate"
-            )
+            reason = why_unknown(self.min_count, "target_min_count")
+            raise ValueError(f"no token of y {reason}: there is nothing to generate")
         self.codec = TargetTokenCodec(vocabulary)
         self.vocabulary = vocabulary.ids
         texts = train.y.texts
@@ -176,21 +180,6 @@ class TokenTargets(Targets):
         self.are_texts = texts is not None
         self.trains_tokenizer = False
         warn_if_untrained(self.tokenizer, "target_tokenizer", "y")
-
-    @property
-    def _why_unknown(self) -> str:
-        if self.min_count == 1:
-            return "is known to the tokenizer"
-        return f"is seen target_min_count={self.min_count} times"
-
-    def _limits(self, texts: list[str] | None) -> dict[str, Any]:
-        """Return the vocabulary's limits; subwords that were learned here have none."""
-        limits = {"min_count": self.min_count, "max_size": self.max_size}
-        if texts is None or not isinstance(self.tokenizer, TrainedTokenizer):
-            return limits
-        return ({} if self.trains_tokenizer else limits) | {
-            "unknown": self.tokenizer.unknown
-        }
 
     @property
     def are_subwords(self) -> bool:
