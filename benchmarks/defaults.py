@@ -4,6 +4,7 @@ Run `python -m benchmarks.defaults [--quick] [--seeds ...]`. Test files are not 
 """
 
 import statistics
+from functools import partial
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, cross_validate
@@ -11,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold, cross_validate
 from skrnn import Seq2SeqTransformer, SequenceClassifier
 from skrnn.metrics import bleu_score, exact_match_score
 from skrnn.modules.attention import ATTENTIONS
+from skrnn.modules.char_encoder import CHAR_ENCODERS
 
 from ._data import (
     load_clinc150,
@@ -19,6 +21,7 @@ from ._data import (
     load_names,
     load_tatoeba,
 )
+from ._evidence import SETS, validation_score
 from ._report import (
     fit_over_seeds,
     import_peer,
@@ -52,6 +55,8 @@ CHANGES = (
 #: With so many words a run takes minutes; other changes are tried on smaller data.
 OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
 ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
+#: Sets of the evidence of which the tokens are words.
+OF_WORDS = ("snips", "wnut17", "slots", "ewt")
 #: Of translators, from the settings of each task below.
 OF_PAIRS = (
     {},
@@ -133,6 +138,44 @@ def translations(quick, seeds):
     import_peer("sacrebleu.metrics", "sacrebleu")
     splits = load_tatoeba(every_pair=True)
     _translate("Tatoeba", splits, SENTENCES, bleu_score, quick, seeds)
+    return []
+
+
+def characters(quick, seeds):
+    """Words: what reads their characters, of taggers and of intents."""
+    encoders = (*CHAR_ENCODERS, None)
+    rows = []
+    for name in OF_WORDS:
+        evidence = SETS[name]
+        scores, seconds = [], []
+        for seed in seeds[:1] if quick else seeds:
+            train, valid = evidence.load(seed)
+            found = []
+            for encoder in encoders:
+                progress(f"{evidence.name}: char_encoder={encoder!r}, seed {seed}")
+                score = partial(
+                    validation_score,
+                    *(evidence, train, valid, seed, quick),
+                    char_encoder=encoder,
+                )
+                found.append(timed_call(score))
+            scores.append([score for score, _ in found])
+            seconds.append([elapsed / found[0][1] for _, elapsed in found])
+            progress(" ".join(f"{score:.4f}" for score in scores[-1]))
+        for encoder, of_seeds, ratios in zip(
+            encoders, np.transpose(scores), np.transpose(seconds), strict=True
+        ):
+            each = ", ".join(f"{score:.4f}" for score in of_seeds)
+            mean, ratio = np.mean(of_seeds), statistics.median(ratios)
+            rows.append(
+                [evidence.name, repr(encoder), f"{mean:.4f}", each, f"{ratio:.2f}"]
+            )
+    print_table(
+        "What reads the characters of words: validation data",
+        ("data", "char_encoder", "mean", "by seed", "seconds ÷ those of the first"),
+        rows,
+        "Default parameters otherwise; the sets and measures of the evidence (see `against`).",
+    )
     return []
 
 
@@ -228,7 +271,15 @@ def _table(name, splits, changes, quick, seeds, **always):
     )
 
 
-PARTS = (clinc150, names, japanese_vowels, pronunciations, translations, attentions)
+PARTS = (
+    clinc150,
+    names,
+    japanese_vowels,
+    characters,
+    pronunciations,
+    translations,
+    attentions,
+)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)

@@ -182,4 +182,8 @@ def pad_rows(rows: list[list[int]]) -> NDArray[np.int64]:
     return table
 
 
-CHAR_FEATURES = {"cnn": CharacterFeatures, "ngrams": NgramFeatures}
+CHAR_FEATURES = {
+    "cnn": CharacterFeatures,
+    "ngrams": NgramFeatures,
+    "lstm": CharacterFeatures,
+}

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from skrnn.modules.dense import concatenate_windows
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.products import Linear
+from skrnn.modules.recurrent.encoder import RecurrentEncoder
 
 UNKNOWN = 1  # the id of a character outside the training data; 0 pads
 
@@ -108,4 +109,43 @@ class NgramBag(CharEncoder):
         return self.embedding(characters)  # (W, F)
 
 
-CHAR_ENCODERS: dict[str, type[CharEncoder]] = {"cnn": CharacterCNN, "ngrams": NgramBag}
+class CharacterLSTM(CharEncoder):
+    """The last states of two LSTMs that read a word's characters, one from its end.
+
+    Half of the vector comes from each direction; an odd ``output_size`` leaves out the last
+    unit of the backward one.
+
+    References
+    ----------
+    Lample, Ballesteros, Subramanian, Kawakami, Dyer (2016). Neural architectures for named
+    entity recognition. NAACL, section 4.1.
+    """
+
+    def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
+        super().__init__(n_ids, output_size)
+        self.output_size = output_size
+        self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
+        hidden_size = -(-output_size // 2)
+        self.encoder = RecurrentEncoder(character_dim, hidden_size, bidirectional=True)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the characters' vectors; the LSTMs draw their own weights."""
+        small_normal_(self.embedding.weight, generator, scale=0.3)
+
+    @torch.no_grad()
+    def zero_untrained(self) -> None:
+        """Zero the vector of the unknown character, which no training word has."""
+        self.embedding.weight[UNKNOWN] = 0.0
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""
+        lengths = (characters != 0).sum(1)
+        _, state = self.encoder(self.embedding(characters), lengths)  # (W, 2 H)
+        return state[:, : self.output_size]
+
+
+CHAR_ENCODERS: dict[str, type[CharEncoder]] = {
+    "cnn": CharacterCNN,
+    "ngrams": NgramBag,
+    "lstm": CharacterLSTM,
+}
