@@ -112,8 +112,12 @@ class NgramBag(CharEncoder):
 class CharacterLSTM(CharEncoder):
     """The last states of two LSTMs that read a word's characters, one from its end.
 
-    Half of the vector comes from each direction; an odd ``output_size`` leaves out the last
-    unit of the backward one.
+    Half of the vector comes from each direction.
+
+    Raises
+    ------
+    ValueError
+        If ``output_size`` is odd.
 
     References
     ----------
@@ -123,10 +127,15 @@ class CharacterLSTM(CharEncoder):
 
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
         super().__init__(n_ids, output_size)
-        self.output_size = output_size
+        if output_size % 2:
+            raise ValueError(
+                "two directions share the vector of a word, so its size must be even; got "
+                f"{output_size}"
+            )
         self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
-        hidden_size = -(-output_size // 2)
-        self.encoder = RecurrentEncoder(character_dim, hidden_size, bidirectional=True)
+        self.encoder = RecurrentEncoder(
+            character_dim, output_size // 2, bidirectional=True
+        )
 
     def initialize(self, generator: Generator) -> None:
         """Draw the characters' vectors; the LSTMs draw their own weights."""
@@ -140,8 +149,7 @@ class CharacterLSTM(CharEncoder):
     def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""
         lengths = (characters != 0).sum(1)
-        _, state = self.encoder(self.embedding(characters), lengths)  # (W, 2 H)
-        return state[:, : self.output_size]
+        return self.encoder(self.embedding(characters), lengths)[1]  # (W, F)
 
 
 CHAR_ENCODERS: dict[str, type[CharEncoder]] = {

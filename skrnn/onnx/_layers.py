@@ -121,9 +121,21 @@ def ngram_bag(graph: Graph, characters: str, weights: Weights) -> str:
     return graph.node("Div", total, count)
 
 
+def character_lstm(graph: Graph, characters: str, weights: Weights) -> str:
+    """Return the last states ``(W, F)`` of two LSTMs, one of each direction."""
+    padding = graph.constant(PADDING, np.int64)
+    real = graph.node("Not", graph.node("Equal", characters, padding))
+    lengths = graph.sum(graph.cast(real, np.int64), 1)
+    table = graph.constant(weights("embedding.weight"))
+    x = graph.node("Gather", table, graph.transpose(characters, 1, 0))  # (C, W, D)
+    config = {"cell": "lstm", "num_layers": 1, "bidirectional": True}
+    return encode(graph, config, weights.at("encoder"), x, lengths)[1]
+
+
 CHAR_ENCODERS: dict[str, Callable[[Graph, str, Weights], str]] = {
     "cnn": character_cnn,
     "ngrams": ngram_bag,
+    "lstm": character_lstm,
 }
 
 

@@ -12,7 +12,7 @@ from skrnn.data.ragged import object_array
 SURROGATE = "a\ud800"
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", None])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm", None])
 def test_a_single_surrogate_is_a_character(make_reader, char_encoder):
     X = [["ab", "b"], ["b"], [SURROGATE], [SURROGATE, "b"]]
     model = make_reader.fit(X, char_encoder=char_encoder, max_epochs=1)

@@ -23,7 +23,7 @@ REFUSED = {
     "calibration_fraction": [0.0, 1.0, "auto"],
     "callbacks": ["log", 3, [3], [object], [("log", print)]],
     "cell": ["LSTM", "transformer", None],
-    "char_encoder": ["lstm", True],
+    "char_encoder": ["gru", True],
     "checkpoint": [3, True, [".ckpt"]],
     "class_weight": ["auto", 3],
     "context": [-1, 1.5],

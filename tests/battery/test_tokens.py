@@ -20,7 +20,7 @@ def test_unseen_tokens_are_no_error(make_estimator, words, y, outputs, answers, 
     assert len(answers(model, X)) == 4
 
 
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 def test_unseen_characters_are_no_error(make_reader, words, y, outputs, char_encoder):
     model = make_reader(char_encoder=char_encoder).fit(words, y)
     X = [["§ẞ", "日本"], ["sequoia"], ["oak", "🌳"], [""]]
@@ -39,7 +39,7 @@ def test_a_generator_has_one_unknown_token(make_generator, words):
     assert first == second
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_with_a_char_encoder_unseen_words_differ(
     make_reader, words, y, outputs, char_encoder
 ):
@@ -65,7 +65,7 @@ def test_an_empty_text_is_read_as_one_unknown_token(
     assert_array_equal(found[0], found[-1])
 
 
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 def test_blank_texts_cost_no_other_text_its_answer(make_unaligned, outputs, char_encoder):
     X = ["oak elm", "", "ash", "  ", "Yew"] * 3
     model = make_unaligned(char_encoder=char_encoder)
@@ -211,7 +211,7 @@ def test_characters_are_encoded_for_words_only_by_default(make_reader):
     assert char_encoder_of(model) is None
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_case_is_seen_though_words_are_lower_cased(make_labeller, char_encoder):
     X = [["may"], ["May"], ["oak"], ["Oak"]] * 8
     y = ["m", "M", "t", "T"] * 8

@@ -50,7 +50,7 @@ def rows(encoded):
     ],
     ids=["texts", "lists", "series", "frame"],
 )
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 def test_a_sequence_without_tokens_is_one_unknown_token(X, empties, char_encoder):
     inputs = fit(X, char_encoder=char_encoder)
     a, b = inputs.token_ids["a"], inputs.token_ids["b"]
@@ -314,7 +314,7 @@ def test_auto_depends_on_the_tokens(X, options, char_encoder, lowercase):
 
 
 @pytest.mark.parametrize("tokenizer", ["word", "char"])
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_what_is_given_is_taken(tokenizer, char_encoder, lowercase):
     options = {"char_encoder": char_encoder, "lowercase": lowercase}
@@ -373,7 +373,7 @@ def test_embeddings_give_vectors_to_tokens_that_training_lacks():
 # --- the baseline --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 def test_the_baseline_of_tokens_is_one_without_tokens_at_each_step(char_encoder):
     inputs = fit([["a", "b", ""], ["b"]], char_encoder=char_encoder)
     baseline = inputs.encode_baseline(like_fit(inputs, [["a", "c"], [], ["b"]]))

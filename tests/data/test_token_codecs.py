@@ -50,7 +50,7 @@ def test_tokens_that_are_no_strings_are_not_lower_cased():
     assert codec.encode(X).steps.values.tolist() == [2, 3, 2]
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_an_unknown_word_keeps_its_characters(char_encoder):
     codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["cat", "dog"]]))
     encoded = codec.encode(tokens([["cog", "dot"]]))
@@ -78,7 +78,7 @@ def test_encoding_does_not_change_the_vocabulary():
     assert (codec.vocabulary.ids, codec.characters.n_ids) == before
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_the_input_layer_of_tokens_knows_its_tables(char_encoder):
     codec = TokenCodec(char_encoder=char_encoder).fit(tokens([["a", "b", "b"]]))
     config = codec.layer_config(

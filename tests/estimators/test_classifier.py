@@ -230,7 +230,7 @@ def test_the_cpu_can_be_asked_for(make_classifier, X, labels):
 # --- tokens --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 def test_every_kind_of_spelling_can_be_learned_from(make_classifier, words, char_encoder):
     y = ["e" in "".join(sequence[:1]) for sequence in words]
     model = make_classifier(
@@ -240,7 +240,7 @@ def test_every_kind_of_spelling_can_be_learned_from(make_classifier, words, char
     assert losses.iloc[-1] < 0.8 * losses.iloc[0]
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_spelling_tells_unseen_words_apart(char_encoder):
     rng = np.random.default_rng(0)
     stems = ["".join(rng.choice(list("bcdfgklmnprst"), size=4)) for _ in range(200)]

@@ -80,7 +80,7 @@ def test_of_a_linear_classifier_it_is_the_weight_of_each_word(method, texts):
         np.testing.assert_allclose(values, change, atol=1e-5)
 
 
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 @pytest.mark.parametrize("pooling", ["last", "attention"])
 def test_importance_adds_up_to_the_change_of_the_log_odds(pooling, char_encoder, texts):
     model = SequenceClassifier(

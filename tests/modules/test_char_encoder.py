@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from skrnn.data.vocabulary import CHAR_FEATURES, CharacterFeatures
 from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
 from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.initialization import materialize
 
-N_IDS, SIZE = 9, 7
+N_IDS, SIZE = 9, 6
 WORDS = [[2, 4, 3], [2, 5, 6, 7, 8, 4, 3], [2, 3], [2, 4, 4, 5, 3]]
 
 
@@ -80,10 +81,32 @@ def test_the_cnn_takes_each_filters_maximum_over_the_word():
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["cnn", "lstm"])
 @torch.no_grad()
-def test_the_cnn_depends_on_the_order_of_characters():
-    first, second = make("cnn")(torch.tensor([[2, 4, 5, 3], [2, 5, 4, 3]]))
+def test_characters_in_another_order_are_another_word(kind):
+    first, second = make(kind)(torch.tensor([[2, 4, 5, 3], [2, 5, 4, 3]]))
     assert not torch.allclose(first, second)
+
+
+@torch.no_grad()
+def test_the_lstm_gives_the_last_states_of_torchs_on_packed_words():
+    char_encoder = make("lstm")
+    oracle = nn.LSTM(24, SIZE // 2, batch_first=True, bidirectional=True)
+    stacks = (char_encoder.encoder.forward_layers, char_encoder.encoder.backward_layers)
+    for suffix, (cell,) in zip(("", "_reverse"), stacks, strict=True):
+        for name, weight in cell.rnn.named_parameters():
+            getattr(oracle, name + suffix).copy_(weight)
+    lengths = torch.tensor([len(word) for word in WORDS])
+    x = char_encoder.embedding(table(WORDS, 9))
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    _, (states, _) = oracle(packed)  # (2, W, F / 2)
+    expected = torch.cat([states[0], states[1]], dim=1)
+    torch.testing.assert_close(char_encoder(table(WORDS, 9)), expected)
+
+
+def test_the_lstm_refuses_a_vector_that_two_directions_cannot_share():
+    with pytest.raises(ValueError, match="its size must be even; got 7"):
+        CHAR_ENCODERS["lstm"](N_IDS, 7)
 
 
 @torch.no_grad()
@@ -130,15 +153,15 @@ def test_every_char_encoder_has_a_row_for_the_features_that_it_reads():
     assert CHAR_ENCODERS.keys() == CHAR_FEATURES.keys()
 
 
+@pytest.mark.parametrize("kind", CHAR_ENCODERS)
 @torch.no_grad()
-def test_untrained_characters_are_zeros_and_ngrams_stay():
-    cnn, ngrams = make("cnn"), make("ngrams")
-    before = [module.embedding.weight.clone() for module in (cnn, ngrams)]
-    cnn.zero_untrained()
-    ngrams.zero_untrained()
-    before[0][1] = 0.0  # the unknown character
-    assert torch.equal(cnn.embedding.weight, before[0])
-    assert torch.equal(ngrams.embedding.weight, before[1])
+def test_untrained_characters_are_zeros_and_ngrams_stay(kind):
+    char_encoder = make(kind)
+    expected = char_encoder.embedding.weight.clone()
+    char_encoder.zero_untrained()
+    if kind != "ngrams":
+        expected[1] = 0.0  # the unknown character
+    assert torch.equal(char_encoder.embedding.weight, expected)
 
 
 @torch.no_grad()

@@ -41,14 +41,14 @@ def test_tokens_become_their_vectors_and_padding_zeros():
     assert not x[1, 2].any()
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 @torch.no_grad()
 def test_character_features_follow_the_token_vector(char_encoder):
-    module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=3)
+    module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=2)
     characters = torch.tensor([[2, 4, 3, 0], [2, 5, 6, 3]])
     words = torch.tensor([[0, 1, 0], [1, 1, 0]])
     x = module({"tokens": IDS, "words": words, "characters": characters})
-    assert x.shape == (2, 3, module.output_size) == (2, 3, 7)
+    assert x.shape == (2, 3, module.output_size) == (2, 3, 6)
     assert torch.equal(x[..., :4], module.embedding.weight[IDS])
     assert torch.equal(x[..., 4:], module.char_encoder(characters)[words])
 
@@ -212,10 +212,10 @@ def test_the_unknown_vector_is_zeroed_where_no_token_trains_it(has_singletons):
     assert module.char_encoder.embedding.weight[UNKNOWN + 1 :].any(1).all()
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 @torch.no_grad()
 def test_characters_encoded_beforehand_give_the_same_vectors(char_encoder):
-    module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=3)
+    module = make(char_encoder=char_encoder, n_char_ids=9, char_dim=2)
     characters = torch.tensor([[2, 5, 6, 3], [2, 4, 3, 0], [2, 4, 8, 3]])
     inputs = {"tokens": IDS, "words": torch.tensor([[0, 1, 0], [2, 1, 0]])}
     at_once = module(inputs | {"characters": characters})

@@ -88,6 +88,7 @@ def test_a_sequence_that_is_longer_than_a_batch(exported, shaken, rng):
         {"char_encoder": None},
         {"char_encoder": "cnn"},
         {"char_encoder": "ngrams"},
+        {"char_encoder": "lstm"},
         {"tokenizer": "char"},
         {"lowercase": False, "min_count": 3, "max_vocabulary": 5},
     ],

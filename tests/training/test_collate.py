@@ -126,7 +126,7 @@ def test_batches_of_tokens_equal_a_padding_loop():
             assert_padded(part, [sequences.steps[i] for i in part.targets.tolist()])
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_a_batch_holds_the_characters_of_its_own_words(char_encoder):
     X = token_lists(log_normal_lengths(40))
     sequences = encode_tokens(X, char_encoder)
@@ -349,7 +349,7 @@ def prediction(X):
     )
 
 
-@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", [None, "cnn", "ngrams", "lstm"])
 def test_prediction_batches_of_words_do_not_depend_on_the_users_order(char_encoder):
     X = token_lists(np.random.default_rng(0).integers(1, 4, size=900))
     expected = content(PredictionBatches(EncodedDataset(encode_tokens(X, char_encoder))))

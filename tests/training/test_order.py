@@ -110,7 +110,7 @@ def test_equal_sequences_have_equal_fingerprints():
     assert numbers[0] == numbers[2] != numbers[1]
 
 
-@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams"])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
 def test_fingerprints_distinguish_words_of_one_id_by_their_characters(char_encoder):
     X = [["be", "a"], ["Be", "a"], ["a", "be"], ["rare", "a"], ["odd", "a"], ["be", "a"]]
     sequences = encode_tokens(X, char_encoder)

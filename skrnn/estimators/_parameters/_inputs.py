@@ -186,9 +186,10 @@ class WordParameters:
         "auto",
         [OneOf(CHAR_ENCODERS, ("auto",)), None],
         """How a token's characters are read beside its vector, so that an unknown word is
-        not without features: convolutions over its characters ("cnn"), the mean of its
-        hashed character n-grams ("ngrams"), or not at all. "auto": "cnn" for words, None
-        for single characters, for subwords, and for tokens that are no strings.""",
+        not without features: convolutions over its characters ("cnn"), the last states of
+        two LSTMs, one from its end ("lstm"), the mean of its hashed character n-grams
+        ("ngrams"), or not at all. "auto": "cnn" for words, None for single characters, for
+        subwords, and for tokens that are no strings.""",
         architecture=True,
     )
 
