@@ -1,7 +1,7 @@
 """Do gradients vanish or explode, by cell, scale of the inputs and initialization?
 
 Run `python -m benchmarks.gradient_flow [--quick] [--seeds ...] [--parts ...]`. Norms are those
-of the gradient of the loss by the state h_t, the root of the mean square over sequences, and
+of the gradient of the loss with respect to the state h_t, the root of the mean square over sequences, and
 of these the geometric mean over seeds. Test files are not read.
 """
 

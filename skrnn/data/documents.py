@@ -1,4 +1,4 @@
-"""Fitted state as JSON: the text in a model file, beside its arrays or graph.
+"""Fitted state as JSON: the text in a model file or an ONNX file, beside its arrays or graph.
 
 A document holds plain values, arrays, and instances of the classes in ``CLASSES``, whose
 attributes are such values again. Reading one makes nothing else and runs no code.
@@ -161,7 +161,7 @@ class _Writer:
         if type(value) is tuple:
             return _tagged("tuple", [self.write(item, name) for item in value])
         raise TypeError(
-            f"{name}={shown(value)} cannot be stored in a model file, which holds plain "
+            f"{name}={shown(value)} cannot be stored in a file, which holds plain "
             "values and no code"
         )
 
@@ -182,7 +182,7 @@ class _Writer:
         except ValueError:  # pandas has no name for it
             pass
         raise TypeError(
-            f"{name}={offset!r} cannot be stored in a model file, which knows frequencies "
+            f"{name}={offset!r} cannot be stored in a file, which knows frequencies "
             "that have a name in pandas"
         )
 

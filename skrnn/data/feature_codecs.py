@@ -24,7 +24,7 @@ class FeatureCodec:
     Parameters
     ----------
     scale : {"standard", None}
-        "standard" gives each feature mean 0 and deviation 1 over the training sequences'
+        "standard" gives each feature mean 0 and standard deviation 1 over the training sequences'
         steps; None leaves values as they are.
     missing : {"raise", "indicator"}
         With "indicator" a missing value becomes the training mean. Each feature with gaps

@@ -1,4 +1,4 @@
-"""Standardization of columns: mean 0 and deviation 1, whatever their unit and size.
+"""Standardization of columns: mean 0 and standard deviation 1, whatever their unit and size.
 
 Values are read in float64 and cast to float32 last: seconds since 1970, or readings of
 1e-13, keep their differences.
@@ -20,7 +20,7 @@ CONSTANT = 1e-12
 
 
 class Standardization:
-    """Mean and deviation of each column; missing values do not count.
+    """Mean and standard deviation of each column; missing values do not count.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Standardization:
         """Learn from ``(n_rows, n_columns)``, NaN where a value is missing.
 
         ``weights`` ``(n_rows,)`` say how often each row counts. Columns of one group, of
-        ``groups`` ``(n_columns,)`` from 0 on, share their mean and deviation.
+        ``groups`` ``(n_columns,)`` from 0 on, share their mean and standard deviation.
         """
         if weights is not None:
             values, weights = values[weights > 0], weights[weights > 0]
@@ -120,7 +120,7 @@ def center_and_deviation(
     unit: str = "deviation",
     centered: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean and deviation of each column, or what outliers do not change.
+    """Return the mean and standard deviation of each column, or what outliers do not change.
 
     Parameters
     ----------

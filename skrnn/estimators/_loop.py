@@ -92,9 +92,8 @@ class Budget(NamedTuple):
         least, most = self.min_epochs
         passes = f"{least}"
         if most > least:
-            passes += (
-                f" (for 4 classes or fewer) to {most} (for {_classes_of(most)} or more)"
-            )
+            few, many = _classes_of(least + 1) - 1, _classes_of(most)
+            passes += f" (for {few} classes or fewer) to {most} (for {many} or more)"
         updates = f"as many as make {self.updates:,} updates"
         if self.of_a_class:
             updates += f" and read {self.of_a_class} sequences of each class"
@@ -138,12 +137,12 @@ class Budget(NamedTuple):
 
 
 def _passes_for(n_classes: int) -> int:
-    """Return the passes that so many classes take."""
+    """Return the passes that ``n_classes`` take."""
     return int(3 * math.log2(max(1, n_classes))) - 3
 
 
 def _classes_of(passes: int) -> int:
-    """Return the fewest classes that take so many passes."""
+    """Return the fewest classes that take ``passes``."""
     return next(n for n in range(1, 10_000) if _passes_for(n) >= passes)
 
 

@@ -1,4 +1,4 @@
-"""Gradients by the states: whether they vanish or explode on the way back."""
+"""Gradients with respect to the states: whether they vanish or explode on the way back."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ class GradientFlowDisplay:
         ax.set_yscale("log")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("distance from the last step (steps)")
-        ax.set_ylabel("norm of the gradient of the loss\nby the state $h_t$")
+        ax.set_ylabel("norm of the gradient of the loss\nwith respect to the state $h_t$")
         ax.grid(alpha=0.3)
         if len(columns) > 1 or not self.trained or used:
             beside = len(ax.get_lines()) > MAX_INSIDE

@@ -1,4 +1,4 @@
-"""The format that writer and reader of model files share."""
+"""The format that writer and reader of ONNX files share."""
 
 #: The key of the document among a file's strings, and the version of its form.
 KEY, FORMAT = "skrnn", 1

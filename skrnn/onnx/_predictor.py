@@ -1,4 +1,4 @@
-"""The base of all predictors: fitted estimators that a model file holds."""
+"""The base of all predictors: fitted estimators that an ONNX file holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Decode = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray]
 
 
 class Predictor(BaseEstimator):
-    """Abstract base: a fitted estimator that a model file holds.
+    """Abstract base: a fitted estimator that an ONNX file holds.
 
     Parameters
     ----------

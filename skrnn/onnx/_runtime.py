@@ -1,4 +1,4 @@
-"""Reading model files: checks of the file, and a predictor of it."""
+"""Reading ONNX files: checks of the file, and a predictor of it."""
 
 from __future__ import annotations
 

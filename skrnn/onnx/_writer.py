@@ -1,4 +1,4 @@
-"""Writing model files: the graphs of a fitted estimator, and its state beside them."""
+"""Writing ONNX files: the graphs of a fitted estimator, and its state beside them."""
 
 from __future__ import annotations
 
@@ -165,18 +165,18 @@ def _check_portable(estimator: Any) -> None:
             continue
         if type(check_tokenizer(tokenizer)).__name__ not in CLASSES:
             raise ValueError(
-                f"{name}={shown(tokenizer)} cannot be stored in a model file, which holds "
+                f"{name}={shown(tokenizer)} cannot be stored in an ONNX file, which holds "
                 f'no code; "word", "char" and "bpe" can, and trained tokenizers. Or split texts '
                 "before fit and before predict, and pass token lists"
             )
     if parameters.get("replace_unknown"):
         raise ValueError(
-            "replace_unknown=True cannot be stored in a model file, whose decoder gives no "
+            "replace_unknown=True cannot be stored in an ONNX file, whose decoder gives no "
             "attention; set it to False"
         )
     if parameters.get("embeddings") is not None:
         raise ValueError(
-            "embeddings has vectors of words outside the vocabulary, and a model file does "
+            "embeddings has vectors of words outside the vocabulary, and an ONNX file does "
             "not hold these; after set_params(embeddings=None) such words are unknown, in "
             "the estimator and in the file"
         )

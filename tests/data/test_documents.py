@@ -74,7 +74,7 @@ def test_objects_that_are_one_stay_one():
 
 @pytest.mark.parametrize("value", [print, object(), 1j, {1, 2}, b"bytes"])
 def test_what_is_not_plain_is_refused_by_name(value):
-    with pytest.raises(TypeError, match=r"^value=.* cannot be stored in a model file"):
+    with pytest.raises(TypeError, match=r"^value=.* cannot be stored in a file"):
         write_document({"value": value})
 
 

@@ -78,7 +78,7 @@ class NumberTargets(Targets):
         return CheckedTargets(values)
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
-        """Learn the (weighted) mean and deviation of each output, or what is robust.
+        """Learn the (weighted) mean and standard deviation of each output, or what is robust.
 
         Relative to a sequence's level the mean stays 0: an untrained network then
         predicts the level.

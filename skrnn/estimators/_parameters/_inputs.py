@@ -75,8 +75,8 @@ class SeriesParameters:
     scale: str | None = parameter(
         "standard",
         [OneOf(("standard",)), None],
-        """"standard" gives each covariate and each static number mean 0 and deviation 1;
-        None leaves them as they are. The target is always relative to its window.""",
+        """"standard" gives each covariate and each static number mean 0 and standard
+        deviation 1; None leaves them as they are. The target is always relative to its window.""",
         architecture=True,
     )
     missing: str = parameter(
@@ -118,8 +118,8 @@ class TokenParameters:
     min_count: int = parameter(
         1,
         [POSITIVE_INT],
-        """Tokens seen less often in training become the unknown token, unless
-        ``embeddings`` has a vector.""",
+        """Tokens seen less often in training become the unknown token, but for those with a
+        vector in ``embeddings``, where an estimator has it.""",
         kind="int",
         architecture=True,
     )
@@ -134,16 +134,16 @@ class TokenParameters:
     embedding_dim: int = parameter(
         100,
         [POSITIVE_INT],
-        """Size of a token's vector, set by ``embeddings`` where given, and of an image's with
-        ``step_encoder``.""",
+        """Size of a token's vector. Where an estimator has these parameters, ``embeddings``
+        sets it, and images read by ``step_encoder`` have vectors of this size, too.""",
         kind="int",
         architecture=True,
     )
     word_dropout: float = parameter(
         0.0,
         [RATE],
-        """Rate at which tokens are read as the unknown one in training, anew in each pass;
-        the characters of a word are still read. More makes a network rely less on single
+        """Rate at which tokens are read as the unknown one in training, anew in each pass; a
+        char encoder still reads their characters. More makes a network rely less on single
         words, and trains the vector of the unknown token. Without tokens it is not used,
         and ``fit`` warns.""",
         kind="float in [0, 1)",
@@ -235,7 +235,7 @@ class NumberParameters:
     scale: str | None = parameter(
         "standard",
         [OneOf(("standard",)), None],
-        """"standard" gives each feature, and each static number, mean 0 and deviation 1
+        """"standard" gives each feature, and each static number, mean 0 and standard deviation 1
         over the training data; None leaves them as they are.""",
         architecture=True,
     )

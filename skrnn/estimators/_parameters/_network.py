@@ -169,7 +169,7 @@ class StepEncoderParameters:
         height, width, n_channels)``, are read: by convolutions with pooling, trained with
         the network, that make a vector of size ``embedding_dim`` of each ("cnn"), or as one
         feature a pixel (None). Channels are last; frames that seem to have them first are
-        warned of. With it all pixels of a channel have one mean and deviation
+        warned of. With it all pixels of a channel have one mean and standard deviation
         under ``scale="standard"``.""",
         architecture=True,
     )

@@ -47,7 +47,8 @@ class StoppingParameters:
         [None, str, callable],
         """scikit-learn scorer of the held-out data; None watches the loss. ``Seq2SeqTransformer``
         also takes "bleu" and "chrf", by sacrebleu (``skrnn[metrics]``), and scores at most
-        500 held-out pairs after each epoch, or a fiftieth of the number of training pairs.""",
+        500 held-out pairs after each epoch, or a fiftieth of the number of training pairs where
+        that is more.""",
         kind="str, callable or None",
     )
 

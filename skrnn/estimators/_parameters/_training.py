@@ -67,7 +67,7 @@ class RegressionLossParameters:
     loss: str = parameter(
         "squared_error",
         [OneOf(LOSSES)],
-        """Training minimizes it over y scaled by mean and deviation. Those of "huber",
+        """Training minimizes it over y scaled by mean and standard deviation. Those of "huber",
         "absolute_error" and "quantile" come from the median and the quartiles, which
         outliers hardly change.""",
         architecture=True,
