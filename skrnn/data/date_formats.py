@@ -91,9 +91,13 @@ def dates_of_strings(values: Any, place: str, *, utc: bool = False) -> pd.Dateti
                 "error", "In a future version of pandas, parsing datetimes with mixed"
             )
             return pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601", utc=utc))
-    except FutureWarning:
-        raise ValueError(f"{place} holds no dates: Mixed timezones") from None
-    except (ValueError, TypeError) as error:
+    except (FutureWarning, ValueError, TypeError) as error:
+        if isinstance(error, FutureWarning) or "Mixed timezones" in str(error):
+            raise ValueError(
+                f"{place} holds dates with several offsets from UTC; bring them to their time "
+                'zone, as by pd.to_datetime(times, utc=True).tz_convert("Europe/Berlin"), of '
+                "a Series by .dt.tz_convert"
+            ) from None
         raise ValueError(f"{place} holds no dates: {str(error)[:200]}") from error
 
 

@@ -80,15 +80,15 @@ def number_steps(
         return np.arange(len(index))
     elif (found := _infer(index)) is not None and found[0] == offset:
         return found[1]
-    elif isinstance(offset, offsets.Tick):
+    elif is_duration(offset):
         times = _utc(index)
         step = pd.Timedelta(offset).to_timedelta64()
         steps = (times - times[0]) // step
         remainders = times - times[0] - steps * step != np.timedelta64(0)
     else:
-        stamps = _stamps(index)
-        expected = pd.date_range(stamps[0], stamps[-1], freq=offset)
-        steps = expected.get_indexer(stamps)
+        clock = clock_times(index)
+        expected = pd.date_range(clock[0], clock[-1], freq=offset)
+        steps = expected.get_indexer(clock)
         remainders = steps < 0
     between = np.flatnonzero(remainders)
     if len(between):
@@ -118,11 +118,17 @@ def infer_offset(index: pd.Index, name: str) -> Any:
     distances = np.diff(numbers_of(index))
     step = most_common(distances)
     row = int(np.flatnonzero(distances % step)[0])
+    remedy = "Set freq, resample the series, "
+    if _are_local_days(index, distances):
+        remedy = (
+            "If these are days of another time zone, bring them to it by tz_convert; else set "
+            "freq, resample the series, "
+        )
     raise ValueError(
         f"{name} has no regular frequency: row {row + 1} ({shown_time(index[row + 1])}) comes "
         f"{shown_time(index[row + 1] - index[row])} after row {row} ({shown_time(index[row])}), but "
-        f"the most common distance is {shown_time(_distance(step, index))}. Set freq, resample the series, "
-        'or set freq="steps" to count rows'
+        f"the most common distance is {shown_time(_distance(step, index))}. {remedy}or set "
+        'freq="steps" to count rows'
     )
 
 
@@ -130,9 +136,9 @@ def _infer(index: pd.Index) -> tuple[Any, NDArray[np.int64]] | None:
     """Return the offset and each time's step, or None without a regular frequency."""
     if len(index) < 2:
         return None
-    wall = _stamps(index).tz_localize(None).to_numpy()
-    days = wall.astype("datetime64[D]")
-    if ((wall - days) == (wall - days)[0]).all():  # one time of the day
+    clock = clock_times(index).to_numpy()
+    days = clock.astype("datetime64[D]")
+    if ((clock - days) == (clock - days)[0]).all():  # one time of the day
         for infer in (_infer_months, _infer_business_days, _infer_days):
             if (found := infer(days)) is not None:
                 return found
@@ -216,6 +222,45 @@ def most_common(distances: NDArray[np.int64]) -> int:
 def _stamps(index: pd.Index) -> pd.DatetimeIndex:
     """Return the starts of periods, and dates as they are."""
     return index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+
+
+def is_duration(offset: Any) -> bool:
+    """Return whether an offset is a time that passes, as hours are, and no calendar's."""
+    return isinstance(offset, offsets.Tick) and not isinstance(offset, offsets.Day)
+
+
+def clock_times(index: pd.Index) -> pd.DatetimeIndex:
+    """Return what a local clock shows at each date, without time zones.
+
+    Where the clock is put forward over the usual time of the day, that time is given: the
+    day has it in no other form than the next one that there is.
+    """
+    stamps = _stamps(index)
+    if stamps.tz is None or not len(stamps):
+        return stamps.tz_localize(None)
+    clock = stamps.tz_localize(None)
+    days = clock.normalize()
+    usual = days + (clock - days).value_counts().index[0]
+    moved = (usual != clock) & (local_times(usual, stamps.tz) == stamps)
+    return clock.where(~moved, usual)
+
+
+def local_times(clock: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
+    """Return the dates in a time zone at which a local clock shows these times.
+
+    A time that the clock leaves out becomes the next one that there is; of two with the same
+    time the first is taken.
+    """
+    first = np.ones(len(clock), dtype=bool)
+    return clock.tz_localize(zone, nonexistent="shift_forward", ambiguous=first)
+
+
+def _are_local_days(index: pd.Index, distances: NDArray[np.int64]) -> bool:
+    """Return whether dates in UTC lie whole days apart, but for changes of a clock."""
+    if not isinstance(index, pd.DatetimeIndex) or str(index.tz) != "UTC":
+        return False
+    hours = distances * (_distance(1, index) / pd.Timedelta(hours=1))
+    return bool(((hours + 1) % 24 <= 2).all())
 
 
 def _utc(index: pd.Index) -> NDArray:

@@ -16,9 +16,12 @@ from pandas import offsets
 
 from skrnn.data.date_formats import format_of_integers, is_date
 from skrnn.data.date_offsets import (
+    clock_times,
     infer_offset,
+    is_duration,
     is_number_index,
     is_time_index,
+    local_times,
     most_common,
     name_of,
     number_steps,
@@ -98,7 +101,7 @@ class Timeline(NamedTuple):
         offset = self.offset
         if isinstance(offset, offsets.Week):  # the same, without a call a step
             offset = offsets.Day(7 * offset.n)
-        return self._extend(self.index[0], int(self.steps[-1]) + 1, offset)
+        return self._extend(0, int(self.steps[-1]) + 1, offset)
 
     def future(self, horizon: int) -> pd.Index:
         """Return the ``horizon`` times that follow the last row.
@@ -107,23 +110,29 @@ class Timeline(NamedTuple):
         other indexes are followed by row numbers.
         """
         if self.offset is not None:
-            return self._extend(self.index[-1], horizon + 1, self.offset)[1:]
+            return self._extend(-1, horizon + 1, self.offset)[1:]
         n = len(self.index)
         if n > 1 and self.index.dtype.kind in "iu":
             distances = _distances_of(self.index)
             if (distances == distances[0]).all():
-                return self._extend(self.index[-1], horizon + 1, int(distances[0]))[1:]
+                return self._extend(-1, horizon + 1, int(distances[0]))[1:]
         return pd.RangeIndex(n, n + horizon)
 
-    def _extend(self, start: Any, n_times: int, offset: Any) -> pd.Index:
-        name = self.index.name
+    def _extend(self, row: int, n_times: int, offset: Any) -> pd.Index:
+        """Return the times from that of a row on."""
+        start, name = self.index[row], self.index.name
         if isinstance(offset, int):
             stop = int(start) + offset * n_times
             return pd.RangeIndex(int(start), stop, offset, name=name)
         if isinstance(offset, float | pd.Timedelta):
             return pd.Index(start + offset * np.arange(n_times), name=name)
         if not isinstance(self.index, pd.PeriodIndex):
-            return pd.date_range(start, periods=n_times, freq=offset, name=name)
+            zone = self.index.tz
+            if zone is None or is_duration(offset):
+                return pd.date_range(start, periods=n_times, freq=offset, name=name)
+            start = clock_times(self.index)[row]
+            clock = pd.date_range(start, periods=n_times, freq=offset, name=name)
+            return local_times(clock, zone)
         if offset == self.index.freq:
             return pd.period_range(start, periods=n_times, name=name)
         stamps = pd.date_range(start.to_timestamp(), periods=n_times, freq=offset)

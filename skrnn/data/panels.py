@@ -55,8 +55,8 @@ class Panel:
     layout : Layout
     container : str
         How the user gave the series.
-    labels : list
-        The name of each series.
+    labels : list or Index
+        The name of each series; the columns of a frame that has one series a column.
     names : list of str
         What messages call each series.
     frame : DataFrame, optional
@@ -101,7 +101,9 @@ class Panel:
             ends=self.ends[series],
             static=None if self.static is None else self.static.take(series),
             indexes=[self.indexes[i] for i in series],
-            labels=[self.labels[i] for i in series],
+            labels=self.labels[series]
+            if isinstance(self.labels, pd.Index)
+            else [self.labels[i] for i in series],
             names=[self.names[i] for i in series],
         )
 
@@ -115,10 +117,11 @@ class Panel:
 
     def times(self, series: NDArray[np.int64], steps: NDArray[np.int64]) -> pd.Index:
         """Return the time of a step of each of some series."""
-        if len(self) == 1:
-            return self.indexes[0][steps]
-        every = self.indexes[0].append(self.indexes[1:])
-        return every[self.offsets[series] + steps]
+        every = self.indexes[0]
+        if len(self) > 1:
+            every = every.append(self.indexes[1:])
+            steps = self.offsets[series] + steps
+        return every[steps].infer_objects()  # row numbers may follow dates
 
     def as_user(self, values: NDArray[np.float64]) -> Any:
         """Return forecasts ``(n_series, horizon)`` in the form of the user's series."""
@@ -130,7 +133,7 @@ class Panel:
         if self.container == "table":
             return values.T
         future = [
-            index[end : end + horizon]
+            index[end : end + horizon].infer_objects()
             for index, end in zip(self.indexes, self.ends.tolist(), strict=True)
         ]
         if self.container == "columns":
@@ -306,6 +309,12 @@ def _frequency_of_periods(index: pd.Index) -> str | None:
 
 def _remedies(entries: Entries, options: SeriesOptions) -> Remedies:
     """Return how times are repaired where they are: in the index, a column or cells."""
+    if options.time is None and entries.container == "fields":
+        return Remedies(
+            "sort the Series in the cells of that row, by .sort_index()",
+            "keep one step a time in the cells of that row",
+            "leave that step out of the cells of that row",
+        )
     if options.time is None:
         return OF_INDEX
     time = shown(options.time)

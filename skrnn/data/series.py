@@ -70,7 +70,7 @@ class SeriesOptions:
     @property
     def known(self) -> list[Hashable]:
         """Columns that are known ahead."""
-        return list(self.known_future or [])
+        return [] if self.known_future is None else list(self.known_future)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Entries:
     covariates: list[NDArray]
     indexes: list[pd.Index]
     container: Container
-    labels: list[Any]
+    labels: list[Any] | pd.Index
     names: list[str]
     columns: list[Hashable] = field(default_factory=list)
     static: StaticColumns | None = None
@@ -357,7 +357,7 @@ def _read_columns(
         [np.empty((len(values), 0))] * n,
         [index_of(frame, len(values), name)] * n,
         container,
-        columns,
+        frame.columns,
         [f"{name}[{shown(column)}]" for column in columns],
     )
 
@@ -487,17 +487,22 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
                 "expected one number"
             )
     names = [f"row {shown(label)} of {name}" for label in frame.index]
-    indexes = None
     if options.time is not None:
         indexes = [
             _stamps_of(cell, f"{row}, column {shown(options.time)}").rename(options.time)
             for cell, row in zip(frame[options.time], names, strict=True)
         ]
+    else:
+        cells = (frame[column] for column in numeric)
+        indexes = [
+            _dates_of_cells(dict(zip(numeric, of_row, strict=True)), row)
+            for of_row, row in zip(zip(*cells, strict=True), names, strict=True)
+        ]
     targets, covariates = [], []
     for i, row in enumerate(names):
         columns = {column: steps[column][i][:, 0] for column in numeric}
         lengths = {column: len(values) for column, values in columns.items()}
-        if indexes is not None:
+        if options.time is not None:
             lengths[options.time] = len(indexes[i])
         longest = _length_of_row(lengths, target, options, row)
         targets.append(_padded(columns[target], longest))
@@ -505,8 +510,13 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
         for j, column in enumerate(rest):
             table[:, j] = _padded(columns[column], longest)
         covariates.append(table)
-    if indexes is None:
-        indexes = [pd.RangeIndex(len(values)) for values in targets]
+        if indexes[i] is None:
+            indexes[i] = pd.RangeIndex(longest)
+        elif len(indexes[i]) < longest:
+            raise ValueError(
+                f"{row} has {longest} steps, but its Series have {len(indexes[i])} dates; give "
+                "the columns that are known ahead as Series with dates, too"
+            )
     return Entries(
         targets,
         covariates,
@@ -520,6 +530,34 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
         frame,
         frame.columns.tolist(),
     )
+
+
+def _dates_of_cells(cells: dict[Hashable, Any], row: str) -> pd.Index | None:
+    """Return the dates that the Series in the cells of one row have, if they have any.
+
+    Those of columns that are known ahead may go on after the others'.
+
+    Raises
+    ------
+    ValueError
+        If the cells of two columns have different dates.
+    """
+    dated = {
+        column: cell.index
+        for column, cell in cells.items()
+        if isinstance(cell, pd.Series | pd.DataFrame) and is_time_index(cell.index)
+    }
+    if not dated:
+        return None
+    longest = max(dated, key=lambda column: len(dated[column]))
+    index = dated[longest]
+    for column, other in dated.items():
+        if not other.equals(index[: len(other)]):
+            raise ValueError(
+                f"{row}: columns {shown(longest)} and {shown(column)} have different dates; "
+                "give all Series of a row the same index"
+            )
+    return index
 
 
 def _length_of_row(

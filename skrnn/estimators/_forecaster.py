@@ -106,6 +106,8 @@ class ForecastingTask(BaseSequenceEstimator):
         self._warn_of_y(y)
         check_parameters(self)
         warm = self.__sklearn_is_fitted__() and self.warm_start
+        if warm:
+            self._check_unchanged()  # what is read below depends on the parameters
         inputs = self._inputs if warm else self._make_inputs()
         span = inputs.training_span(inputs.read(X))
         calibration = self._calibrate(span, self._stops_early(X_val is not None))

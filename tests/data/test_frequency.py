@@ -121,6 +121,61 @@ def test_days_keep_their_clock_when_summer_time_begins():
     assert [time.hour for time in timeline.future(3)] == [8, 8, 8]
 
 
+SANTIAGO = "America/Santiago"  # on 2024-09-08 the clock goes from 0 to 1
+
+
+def midnights(n, start="2024-09-05"):
+    days = dates("D", n, start)
+    return days.tz_localize(SANTIAGO, nonexistent="shift_forward")
+
+
+def test_days_go_on_where_the_clock_leaves_out_their_time():
+    timeline = check_time_index(midnights(3))
+    assert timeline.future(4).equals(midnights(7)[3:])
+    assert timeline.future(4)[0] == pd.Timestamp("2024-09-08 01:00", tz=SANTIAGO)
+
+
+@pytest.mark.parametrize("freq", [None, "D"])
+@pytest.mark.parametrize(
+    "kept", [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 5], [1, 2, 3], [3, 4, 5]]
+)
+def test_a_time_that_the_clock_left_out_is_that_of_its_day(freq, kept):
+    timeline = check_time_index(midnights(6)[kept], freq)
+    assert timeline.offset == pd.offsets.Day()
+    assert timeline.steps.tolist() == [number - kept[0] for number in kept]
+    whole = midnights(10)[kept[0] :]
+    assert timeline.without_gaps().equals(whole[: len(timeline.without_gaps())])
+    assert timeline.future(4).equals(midnights(kept[-1] + 5)[-4:])
+
+
+def test_of_a_time_that_comes_twice_the_first_follows():
+    before = dates("D", 3, "2024-10-24 02:30", tz="Europe/Berlin")
+    future = check_time_index(before).future(3)
+    assert [time.hour for time in future] == [2, 2, 2]
+    assert future[0].utcoffset() == datetime.timedelta(hours=2)
+    assert future[1].utcoffset() == datetime.timedelta(hours=1)
+
+
+@pytest.mark.parametrize("freq", ["B", "2D", "W-SUN"])
+def test_days_that_are_left_out_are_gaps_also_where_the_clock_changes(freq):
+    times = dates(freq, 40, "2024-02-04", tz="Europe/Berlin")
+    whole = dates("D", 400, "2024-02-04", tz="Europe/Berlin")
+    expected = whole.get_indexer(times) - whole.get_indexer(times[:1])
+    assert check_time_index(times, "D").steps.tolist() == expected.tolist()
+
+
+def test_local_days_in_utc_are_told_from_irregular_times():
+    times = dates("D", 60, "2024-03-01", tz="Europe/Berlin").tz_convert("UTC")
+    with pytest.raises(
+        ValueError, match="days of another time zone, bring them to it by t"
+    ):
+        check_time_index(times)
+    with pytest.raises(
+        ValueError, match=r"most common distance is 1 days\. Set freq, res"
+    ):
+        check_time_index(times.tz_localize(None))
+
+
 def test_steps_counts_rows_whatever_their_dates():
     timeline = check_time_index(trading_days(), "steps")
     assert timeline.offset is None

@@ -68,3 +68,97 @@ def test_a_frame_of_many_series_in_one_column_is_refused():
     frame = pd.DataFrame({"sales": np.arange(60.0)}, index)
     with pytest.raises(ValueError, match=r"X has a MultiIndex; pass a list of series"):
         FeedForwardForecaster(horizon=2).fit(frame)
+
+
+# --- dates of Series in the cells of a frame ----------------------------------------------
+
+
+def in_cells(*columns):
+    """Return a frame of which each column is a list of Series."""
+    made = {}
+    for name, series in zip("yk", columns, strict=False):
+        made[name] = np.empty(len(series), object)
+        made[name][:] = series
+    return pd.DataFrame(made)
+
+
+def dated(n, start=0):
+    return pd.Series(np.arange(float(n)), days(start + n)[start:])
+
+
+def test_series_in_cells_have_their_dates_and_gaps():
+    gap = dated(5).drop(days(5)[2])
+    options = SeriesOptions(2, missing="indicator")
+    panel = read_panel(in_cells([gap, dated(3, 4)]), options)
+    np.testing.assert_array_equal(panel.target[:5], [0, 1, np.nan, 3, 4])
+    assert panel.indexes[0].equals(days(7))
+    assert panel.indexes[1].equals(days(9)[4:])
+    forecasts = panel.as_user(np.ones((2, 2)))
+    assert forecasts[1].index.equals(days(9)[7:])
+
+
+def test_columns_known_ahead_have_the_dates_that_follow():
+    frame = in_cells([dated(3), dated(4)], [dated(5), dated(6)])
+    panel = read_panel(frame, SeriesOptions(2, target="y", known_future=["k"]))
+    assert panel.ends.tolist() == [3, 4]
+    assert panel.indexes[1].equals(days(6))
+    arrays = in_cells([dated(3)], [np.arange(5.0)])
+    with pytest.raises(
+        ValueError, match="row 0 of X has 5 steps, but its Series have 3 d"
+    ):
+        read_panel(arrays, SeriesOptions(2, target="y", known_future=["k"]))
+
+
+def test_arrays_beside_series_are_read_by_position():
+    frame = in_cells([dated(3)], [np.arange(3.0)])
+    panel = read_panel(frame, SeriesOptions(1, target="y"))
+    assert panel.indexes[0].equals(days(4))
+
+
+@pytest.mark.parametrize(
+    ("columns", "match"),
+    [
+        (
+            [[dated(5).iloc[::-1]]],
+            r"row 0 of X is not sorted .* sort the Series in the cell",
+        ),
+        (
+            [[dated(3)], [dated(3, 1)]],
+            "row 0 of X: columns 'y' and 'k' have different dates",
+        ),
+        ([[dated(3), np.arange(3.0)]], "row 1 of X has an index without dates, expected"),
+    ],
+)
+def test_dates_in_cells_that_are_not_those_of_the_steps_are_named(columns, match):
+    with pytest.raises(ValueError, match=match):
+        read_panel(in_cells(*columns), SeriesOptions(1, target="y"))
+
+
+# --- the form of the user's series -------------------------------------------------------
+
+
+def test_forecasts_have_the_columns_of_the_frame():
+    for columns in (
+        pd.Index(["NY", "LA"], name="city"),
+        pd.MultiIndex.from_product([["NY", "LA"], ["y"]], names=["city", None]),
+    ):
+        frame = pd.DataFrame(np.ones((5, 2)), days(5), columns)
+        panel = read_panel(frame, SeriesOptions(2))
+        assert panel.as_user(np.ones((2, 2))).columns.identical(columns)
+        one = panel.take(np.array([1]))
+        assert one.as_user(np.ones((1, 2))).columns.identical(columns[[1]])
+
+
+def test_times_that_are_all_dates_or_all_rows_are_no_objects():
+    panel = read_panel(pd.Series(np.arange(5.0), days(5)), SeriesOptions(2, freq="steps"))
+    past = panel.times(np.array([0, 0]), np.array([1, 3]))
+    assert past.equals(days(5)[[1, 3]])
+    assert panel.as_user(np.ones((1, 2))).index.tolist() == [5, 6]
+    assert panel.as_user(np.ones((1, 2))).index.dtype == np.int64
+
+
+@pytest.mark.parametrize("hold", [tuple, np.array, pd.Index, pd.Series])
+def test_columns_known_ahead_are_named_by_any_sequence(hold):
+    frame = pd.DataFrame({"y": [1.0, 2, np.nan], "k": range(3), "l": range(3)}, days(3))
+    options = SeriesOptions(1, target="y", known_future=hold(["k", "l"]))
+    assert read_panel(frame, options).ends.tolist() == [2]

@@ -430,6 +430,19 @@ def test_without_calibration_there_are_no_intervals():
     assert learned.predict_quantiles(wave(60)).shape == (1, 1, 3)
 
 
+@pytest.mark.parametrize("cls", [SequenceForecaster, FeedForwardForecaster])
+def test_a_warm_start_refuses_other_parameters_before_it_reads_or_calibrates(
+    cls, monkeypatch
+):
+    series = wave(60)
+    model = cls(horizon=2, warm_start=True, max_epochs=1, random_state=0).fit(series)
+    monkeypatch.setattr(cls, "_calibrate", None)
+    with pytest.raises(
+        ValueError, match="horizon was 2 when the network was built and is"
+    ):
+        model.set_params(horizon=5).fit(series)
+
+
 def test_partial_fit_and_warm_start_continue():
     model = make(horizon=2).partial_fit([wave(40)]).partial_fit([wave(50, 1.0)])
     assert len(model.history_) == 2
