@@ -128,7 +128,8 @@ class _Digest:
         elif named:
             cells = value.__closure__ or ()
             self.add(value.__code__)
-            self._add_list([value.__defaults__, *(cell.cell_contents for cell in cells)])
+            defaults = value.__defaults__, value.__kwdefaults__
+            self._add_list([*defaults, *(cell.cell_contents for cell in cells)])
         else:
             self._add_state(value)
 

@@ -66,6 +66,8 @@ UNEQUAL = {
     "dataclasses": (Scorer("a"), Scorer("b"), Scorer("a", 1)),
     "named tuples": (Pair("a", 0), Pair("b", 0), Pair("a", 1), ("a", 0)),
     "functions": (len, str.split, make_splitter, make_splitter(" "), make_splitter("-")),
+    "defaults": (lambda x, n=1: x, lambda x, n=2: x),
+    "keyword-only defaults": (lambda x, *, n=1: x, lambda x, *, n=2: x),
     "code": (lambda x: x + 1, lambda x: x + 2, lambda x: x.a, lambda x: x.b),
     "objects": (WordTokenizer(), CharTokenizer(), Plain(), Plain(a=1)),
     "generators": (np.random.RandomState(3), np.random.RandomState(4)),
