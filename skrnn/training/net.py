@@ -467,8 +467,11 @@ class SequenceNet(NeuralNet):
             del self.history[-1]
 
     def snapshot(self) -> dict[str, Any]:
-        """Return copies of what training changes, for ``restore``."""
+        """Return copies of what training and its settings change, for ``restore``."""
         return {
+            "settings": self._settings("criterion__"),
+            "criterion": self.criterion_,
+            "callbacks": (self.callbacks, self.callbacks_, self.listeners_),
             "module": {k: v.clone() for k, v in self.module_.state_dict().items()},
             "optimizer": copy.deepcopy(self.optimizer_.state_dict()),
             "order": self.order_generator_.get_state(),
@@ -478,6 +481,11 @@ class SequenceNet(NeuralNet):
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go back to a ``snapshot``."""
+        for name in self._settings("criterion__"):
+            del self.__dict__[name]
+        self.__dict__.update(snapshot["settings"])
+        self.criterion_ = snapshot["criterion"]
+        self.callbacks, self.callbacks_, self.listeners_ = snapshot["callbacks"]
         self.module_.load_state_dict(snapshot["module"])
         self.optimizer_.load_state_dict(snapshot["optimizer"])
         self.order_generator_.set_state(snapshot["order"])
@@ -530,11 +538,7 @@ class SequenceNet(NeuralNet):
             name: value.detach().cpu().numpy().copy()
             for name, value in self.module_.state_dict().items()
         }
-        settings = {
-            name: value
-            for name, value in vars(self).items()
-            if name in KEPT or name.startswith(("criterion__", "optimizer__"))
-        }
+        settings = self._settings("criterion__", "optimizer__")
         return {
             "network": (self.module_.kind, self.module_.config),
             "weights": weights,
@@ -543,6 +547,14 @@ class SequenceNet(NeuralNet):
             "dropout_seed": self.seed + 1 + len(self.history),
             "history": [dict(row) for row in self.history],
             **(self._kept_state() if self.keep_optimizer else {}),
+        }
+
+    def _settings(self, *prefixes: str) -> dict[str, Any]:
+        """Return the settings of ``KEPT``, and those whose names begin so."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name in KEPT or name.startswith(prefixes)
         }
 
     def _kept_state(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from skorch.callbacks import Callback, LRScheduler
 
-from skrnn import Seq2SeqTransformer, SequenceGenerator
+from skrnn import Seq2SeqTransformer, SequenceGenerator, SequenceTagger
 from skrnn.datasets import make_delayed_recall
 
 STEADY = {"lr_schedule": "constant", "lr": 0.01}
@@ -308,3 +308,23 @@ def test_failing_resumed_training_leaves_what_targets_had_learned():
             model.partial_fit(*data)
     assert generator.score(["zzz"]) == score
     assert translator.transform(X).tolist() == predicted
+
+
+def test_failing_resumed_training_puts_back_the_settings_of_the_net():
+    X, y = [["a", "b"], ["b", "c"], ["c"]] * 4, [["u", "v"], ["v", "v"], ["u"]] * 4
+    params = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "warm_start": True}
+    model = SequenceTagger(crf=False, class_weight={"u": 2.0, "v": 1.0}, **params).fit(
+        X, y
+    )
+    net = model.net_
+    before, criterion, callbacks = vars(net).copy(), net.criterion_, net.callbacks_
+    model.set_params(class_weight={"u": 5.0, "v": 1.0})
+    model.set_params(batch_size=4, max_grad_norm=0.5, verbose=1, callbacks=[Fails()])
+    with pytest.raises(RuntimeError, match="a callback failed"):
+        model.fit(X, y)
+    assert model.net_ is net
+    assert net.criterion_ is criterion
+    assert net.callbacks_ is callbacks
+    settings = net._settings("criterion__")
+    assert settings == {name: before[name] for name in settings}
+    assert {n for n in before if n.startswith("criterion__")} <= settings.keys()
