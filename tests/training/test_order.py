@@ -9,7 +9,14 @@ import torch
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.token_codecs import TokenCodec
-from skrnn.training.order import count_batches, fingerprints, training_order
+from skrnn.training.order import (
+    MIN_ROWS,
+    SLACK,
+    count_batches,
+    cut_batch,
+    fingerprints,
+    training_order,
+)
 from skrnn.training.seeding import make_generator
 
 
@@ -204,3 +211,25 @@ def test_the_count_does_not_depend_on_the_order_of_the_sequences(rng):
     lengths = rng.lognormal(4.6, 0.6, 5_000).astype(int) + 1
     expected = count_batches(lengths, 32, 16)
     assert count_batches(rng.permutation(lengths), 32, 16) == expected
+
+
+# --- parts of a batch -----------------------------------------------------------------
+
+
+def test_sequences_of_similar_lengths_share_the_parts_of_a_batch():
+    lengths = np.random.default_rng(0).integers(20, 100, size=300)
+    most = 4_000
+    parts = list(cut_batch(np.arange(300), lengths, most))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(300))
+    assert min(map(len, parts)) >= MIN_ROWS
+    assert len(parts) <= 2 * lengths.sum() / most
+    assert max(len(part) * lengths[part].max() for part in parts) <= most
+
+
+def test_one_long_sequence_does_not_pad_the_others():
+    lengths = np.full(40, 10)
+    lengths[7] = 10 * SLACK + 1
+    long, *others = cut_batch(np.arange(40), lengths, 200)
+    assert long.tolist() == [7]
+    assert sorted(np.concatenate(others).tolist()) == sorted({*range(40)} - {7})
+    assert min(map(len, others)) > 1

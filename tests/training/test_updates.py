@@ -12,7 +12,12 @@ import skorch.callbacks
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from skrnn import FeedForwardRegressor, SequenceClassifier, SequenceGenerator
+from skrnn import (
+    FeedForwardRegressor,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceTagger,
+)
 from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.modules.recurrent import CELLS
 from skrnn.training import order, updates
@@ -103,6 +108,42 @@ def test_gradients_are_clipped_before_callbacks_and_the_update(make_net, make_ex
     net.use_callbacks([gradients])
     net.partial_fit(make_examples(), epochs=1)
     assert gradients.norms == pytest.approx([1e-3] * 4, rel=1e-4)
+
+
+# --- weights of steps ---------------------------------------------------------------------
+
+
+class Sums(skorch.callbacks.Callback):
+    """Adds the gradients of an epoch."""
+
+    total: torch.Tensor | int = 0
+
+    def on_grad_computed(self, net, **kwargs):
+        grads = [p.grad.flatten() for p in net.module_.parameters() if p.grad is not None]
+        self.total = self.total + torch.cat(grads)
+
+
+def test_steps_of_short_sequences_count_no_more_than_others():
+    X = [["a"], ["b"], ["a", "c"] * 10, ["b", "a"] * 10]
+    y = [["u"], ["v"], ["v", "u"] * 10, ["v", "v"] * 10]
+    found = []
+    for batch_size in (4, 2):
+        sums = Sums()
+        SequenceTagger(
+            crf=False,
+            char_encoder=None,
+            hidden_size=4,
+            dropout=0.0,
+            optimizer="sgd",
+            lr=1e-12,
+            max_grad_norm=None,
+            batch_size=batch_size,
+            max_epochs=1,
+            random_state=0,
+            callbacks=[sums],
+        ).fit(X, y)
+        found.append(sums.total * batch_size / 4)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-7)
 
 
 # --- gradients that are not finite ---------------------------------------------------
