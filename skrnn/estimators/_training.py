@@ -33,6 +33,7 @@ from skrnn.modules.networks import build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
+    EndTraining,
     EpochCounter,
     LearningRate,
     ValidationScore,
@@ -41,7 +42,7 @@ from skrnn.training.dataset import EncodedDataset
 from skrnn.training.diagnosis import Diagnosis
 from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.finite import NotFiniteOutput, warn_of_overflow
-from skrnn.training.fit_tasks import EpochTasks, StopAsked
+from skrnn.training.fit_tasks import EpochTasks
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.net import SequenceNet, resolve_device, resolve_precision
 from skrnn.training.order import count_batches
@@ -238,6 +239,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             n_validation=n_held_out,
             name=self._name_in_ensemble,
         )
+        stopping = self._stopping_callbacks(held_out, plan.schedule, plan.stops)
         callbacks: list[Any] = [
             ("epoch_counter", counter),
             ("lr_schedule", LearningRate(plan.schedule, epochs * n_batches)),
@@ -252,7 +254,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 n_steps,
                 self._name_in_ensemble,
             ),
-            *self._stopping_callbacks(held_out, plan.schedule, plan.stops),
+            *stopping,
             *prepare_callbacks(
                 self.callbacks or [],
                 schedule=plan.schedule,
@@ -260,7 +262,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 scoring=self.scoring is not None,
                 of_many=of_many,
             ),
-            *([] if tasks is None else [("stop_asked", StopAsked(tasks))]),
+            ("end", EndTraining([*dict(stopping).values(), *([tasks] if tasks else [])])),
         ]
         net.use_callbacks(callbacks)
         net.set_learning_rate(plan.lr)

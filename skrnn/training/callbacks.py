@@ -157,26 +157,32 @@ class ValidationScore(Callback):
     Parameters
     ----------
     score : callable
-        ``score(net)`` → float, higher is better.
+        ``score(net)`` → float, higher is better. It holds the data, and is let go at the
+        end of training.
     name : str
         Where it is recorded.
     """
 
     def __init__(self, score: Callable[[Any], float], name: str = "valid_score"):
-        self.score = score
+        self.score: Callable[[Any], float] | None = score
         self.name = name
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Score the net; NaN where an output is not finite."""
+        assert self.score is not None
         try:
             value = float(self.score(net))
         except NotFiniteOutput:
             value = math.nan
         net.record_score(self.name, value, lower_is_better=False)
 
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Let the data go."""
+        self.score = None
+
 
 class EarlyStopping(Callback):
-    """Keeps the best epoch's weights and stops when nothing improves.
+    """Keeps the best epoch's weights, and asks ``EndTraining`` for the end.
 
     Parameters
     ----------
@@ -186,6 +192,11 @@ class EarlyStopping(Callback):
     monitor : {"valid_loss", "valid_score"}
         What improves: the loss falls, or the score of ``ValidationScore``, which must
         come before this callback, rises.
+
+    Attributes
+    ----------
+    stop : bool
+        Whether nothing has improved for so long.
     """
 
     def __init__(self, patience: int | None, monitor: str = "valid_loss"):
@@ -194,7 +205,7 @@ class EarlyStopping(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget earlier runs."""
-        self.best_, self.weights_ = -math.inf, None
+        self.best_, self.weights_, self.stop = -math.inf, None, False
         self.best_epoch_ = len(net.history)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
@@ -209,8 +220,8 @@ class EarlyStopping(Callback):
         if value > self.best_:
             self.best_, self.best_epoch_ = value, epoch
             self.weights_ = copy.deepcopy(net.module_.state_dict())
-        elif self.patience is not None and epoch - self.best_epoch_ >= self.patience:
-            raise StopTraining
+        elif self.patience is not None:
+            self.stop = epoch - self.best_epoch_ >= self.patience
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Restore the best epoch's weights."""
@@ -230,3 +241,21 @@ class EarlyStopping(Callback):
         """Continue from an epoch and weights."""
         self.best_, self.best_epoch_ = state["best_"], state["best_epoch_"]
         self.weights_ = state["weights_"]
+
+
+class EndTraining(Callback):
+    """Ends training where another asked for it; as the last, so that all see the epoch's end.
+
+    Parameters
+    ----------
+    askers : list
+        Objects whose attribute ``stop`` asks.
+    """
+
+    def __init__(self, askers: list[Any]):
+        self.askers = askers
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """End training."""
+        if any(asker.stop for asker in self.askers):
+            raise StopTraining

@@ -1,4 +1,4 @@
-"""Calls scikit-learn's callbacks for each epoch, and ends training when one asks for it."""
+"""Calls scikit-learn's callbacks for each epoch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 from skorch.callbacks import Callback
 
 from skrnn._callbacks import FitTasks
-from skrnn.training.callbacks import StopTraining
 
 
 class EpochTasks(Callback):
-    """Runs the subtask of each epoch; it comes before a callback that ends training."""
+    """Runs the subtask of each epoch; it comes before callbacks that end training."""
 
     def __init__(self, tasks: FitTasks):
         self.tasks = tasks
@@ -23,15 +22,3 @@ class EpochTasks(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """End it."""
         self.tasks.end_epoch()
-
-
-class StopAsked(Callback):
-    """Ends training where ``EpochTasks`` was asked to; all others see the epoch's end."""
-
-    def __init__(self, tasks: FitTasks):
-        self.tasks = tasks
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """End training."""
-        if self.tasks.stop:
-            raise StopTraining

@@ -30,6 +30,14 @@ def test_callbacks_are_called(make_estimator, words, y, named):
     assert (count.epochs, count.batches) == (3, 9)
 
 
+def test_callbacks_see_the_epoch_after_which_nothing_improves(make_many_to_one, words, y):
+    count = Count()
+    params = {"lr_schedule": "constant", "lr": 1e-12, "n_iter_no_change": 2}
+    model = make_many_to_one(callbacks=[count], max_epochs=9, **params)
+    model.set_params(early_stopping=True, scoring=lambda model, X, y: 0.5).fit(words, y)
+    assert model.n_iter_ == count.epochs == 3
+
+
 def test_skorchs_early_stopping_may_stop_training(make_estimator, words, y):
     stopper = EarlyStopping(monitor="train_loss", patience=2, threshold=100.0)
     stopper.set_params(sink=lambda text: None)

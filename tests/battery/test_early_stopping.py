@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -367,3 +370,17 @@ def test_early_stopping_keeps_a_better_network_than_the_last(make_classifier):
     last = make_classifier(**params).fit(X[:30], y[:30])
     losses = [log_loss(y_val, model.predict_proba(X_val)) for model in (kept, last)]
     assert losses[0] < losses[1]
+
+
+def test_a_fitted_estimator_does_not_keep_the_data_that_were_scored(make_classifier):
+    X = [np.arange(float(n % 3 + 2)) for n in range(12)]
+    X_val = [x + 0.5 for x in X]
+    y = ["a", "b", "c"] * 4
+    given = {"X_val": X_val, "y_val": y}
+    model = make_classifier(scoring="accuracy", max_epochs=2).fit(X, y, **given)
+    held = [weakref.ref(x) for x in (*X, *X_val)]
+    given.clear()
+    del X, X_val
+    gc.collect()
+    assert not any(one() is not None for one in held)
+    assert model.history_["valid_score"].notna().all()

@@ -13,6 +13,7 @@ import torch
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
+    EndTraining,
     LearningRate,
     ValidationScore,
     cosine,
@@ -151,9 +152,10 @@ def test_training_stops_when_nothing_improves_and_keeps_the_best(
 ):
     net, recorder = make_net(), Recorder()
     losses = Losses([5.0, 3.0, 4.0, 3.5, 3.0, 6.0, 7.0, 8.0, 9.0])
-    callbacks = [losses, recorder, EarlyStopping(patience)]
+    stopping = EarlyStopping(patience)
+    callbacks = [losses, stopping, recorder, EndTraining([stopping])]
     train(net, callbacks, make_examples(), make_examples(9, seed=1), epochs=9)
-    assert len(net.history) == 2 + patience
+    assert len(net.history) == len(recorder.weights) == 2 + patience
     assert_same_weights(net.module_.state_dict(), recorder.weights[1])
 
 
@@ -175,13 +177,14 @@ def test_a_score_counts_instead_of_the_loss_where_given(make_net, make_examples)
     stopping = EarlyStopping(2, "valid_score")
     train(
         net,
-        [recorder, score, stopping],
+        [recorder, score, stopping, EndTraining([stopping])],
         make_examples(),
         make_examples(9, seed=1),
         epochs=9,
     )
     assert net.history[:, "valid_score"] == [0.1, 0.9, 0.5, 0.2]
     assert net.history[:, "valid_score_best"] == [True, True, False, False]
+    assert score.score is None  # it holds the data
     assert_same_weights(net.module_.state_dict(), recorder.weights[1])
 
 
