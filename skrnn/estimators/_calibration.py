@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skrnn.data.autoregression import most_cautious
 from skrnn.data.forecasting import Span
+from skrnn.data.quantiles import levels_of, reduced
 
 #: Forecasts of a step ahead from which its quantiles are taken; of fewer, all steps share
 #: theirs, in units of each step's own error.
@@ -117,25 +118,10 @@ def trust_of(
     return float(SHARES[chosen])
 
 
-def reduced(relative: NDArray, trust: float) -> NDArray[np.float64]:
-    """Return outputs with the share ``trust`` of the point forecast's correction."""
-    return relative - (1 - trust) * relative[..., :1]
-
-
 def all_levels(quantiles: Sequence[float], learned: bool) -> list[float]:
     """Return the user's levels, and the median after them where levels are learned."""
     levels = list(map(float, quantiles))
     return [*levels, 0.5] if learned and 0.5 not in levels else levels
-
-
-def levels_of(relative: NDArray, n_levels: int) -> NDArray[np.float64]:
-    """Return the forecast that each quantile starts from, ``(n, horizon, n_levels)``.
-
-    Those that the network has not learned start from its point forecast, the first column.
-    """
-    learned = relative[..., 1:]
-    others = np.repeat(relative[..., :1], n_levels - learned.shape[-1], axis=-1)
-    return np.concatenate([learned, others], axis=-1)
 
 
 def error_quantiles(

@@ -23,6 +23,7 @@ from skrnn.data.forecasting import (
     Span,
     warn_of_few_errors,
 )
+from skrnn.data.quantiles import quantile_forecasts, reduced
 from skrnn.data.targets import CheckedData, SeriesTargets, Targets
 from skrnn.estimators._backtest import Backtest, make_backtest
 from skrnn.estimators._base import BaseSequenceEstimator, Validation
@@ -31,8 +32,6 @@ from skrnn.estimators._calibration import (
     all_levels,
     calibrate,
     complete,
-    levels_of,
-    reduced,
     split_ends,
 )
 from skrnn.estimators._feedforward import layer_sizes
@@ -339,12 +338,11 @@ class ForecastingTask(BaseSequenceEstimator):
     def _every_quantile(
         self, X: CheckedWindows, relative: NDArray
     ) -> NDArray[np.float64]:
-        levels = levels_of(relative, len(self._fitted_levels))
-        if self._calibration is not None:
-            levels = levels + self._calibration.offsets / self._targets.scale[0]
-        order = np.argsort(self._fitted_levels, kind="stable")
-        levels[..., order] = np.sort(levels, axis=-1)
-        return self._targets.decode(levels, X)
+        offsets = None if self._calibration is None else self._calibration.offsets
+        forecasts = quantile_forecasts(
+            relative, self._fitted_levels, offsets, self._targets.scale[0]
+        )
+        return self._targets.decode(forecasts, X)
 
     def _check_has_quantiles(self) -> None:
         if self._calibration is None and not self.net_.criterion_.levels:

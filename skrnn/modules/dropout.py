@@ -81,7 +81,7 @@ class Dropout(nn.Module):
 def set_mask(module: nn.Module, mask: str) -> None:
     """Make the steps of every dropout in ``module`` share masks as ``mask`` says.
 
-    Weights have masks of their own.
+    Where x has two axes, as matrices of weights have, each value is drawn by itself anyhow.
     """
     for part in module.modules():
         if isinstance(part, Dropout):

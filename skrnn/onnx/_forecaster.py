@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skrnn.data.backtests import scaled_error, windows_before
 from skrnn.data.forecasting import CheckedWindows, warn_of_few_errors
+from skrnn.data.quantiles import quantile_forecasts, reduced
 from skrnn.onnx._predictor import Predictor
 
 
@@ -112,18 +113,13 @@ class OnnxForecaster(Predictor):
             quantiles = np.sort(outputs.reshape(len(outputs), -1, len(learned)), axis=2)
             columns = [learned.index(level) for level in (0.5, *levels)]
             relative = quantiles[..., columns].astype(np.float64)
-        return relative - (1 - self._options["trust"]) * relative[..., :1]
+        return reduced(relative, self._options["trust"])
 
     def _every_quantile(
         self, X: CheckedWindows, relative: NDArray
     ) -> NDArray[np.float64]:
         every, offsets = self._options["every_level"], self._options["offsets"]
-        learned = relative[..., 1:]
-        n_others = len(every) - learned.shape[-1]  # they start from the point forecast
-        others = np.repeat(relative[..., :1], n_others, axis=-1)
-        levels = np.concatenate([learned, others], axis=-1)
-        if offsets is not None:
-            levels = levels + offsets / self._targets.scale[0]
-        order = np.argsort(every, kind="stable")
-        levels[..., order] = np.sort(levels, axis=-1)
-        return self._targets.decode(levels, X)
+        scale = self._targets.scale[0]
+        return self._targets.decode(
+            quantile_forecasts(relative, every, offsets, scale), X
+        )

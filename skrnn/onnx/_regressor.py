@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from skrnn.data.containers import CheckedSequences
+from skrnn.data.quantiles import uncrossed
 from skrnn.data.targets import check_weights
 from skrnn.onnx._predictor import Predictor
 
@@ -34,8 +35,8 @@ class OnnxRegressor(RegressorMixin, Predictor):
         checked = self._check_X(X)
         outputs = self._outputs(checked)
         if self._options["levels"]:
-            median = self._options["sorted_levels"].index(0.5)
-            outputs = self._uncrossed(outputs)[:, median]
+            learned = self._options["sorted_levels"]
+            outputs = uncrossed(outputs, len(learned))[:, learned.index(0.5)]
         return self._targets.decode(outputs, checked)
 
     def predict_quantiles(self, X: Any) -> NDArray:
@@ -62,7 +63,7 @@ class OnnxRegressor(RegressorMixin, Predictor):
             raise ValueError('predict_quantiles needs a fit with loss="quantile"')
         checked = self._check_X(X)
         columns = [learned.index(level) for level in self._options["levels"]]
-        quantiles = self._uncrossed(self._outputs(checked))[:, columns]
+        quantiles = uncrossed(self._outputs(checked), len(learned))[:, columns]
         return self._targets.decode(quantiles, checked)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -92,12 +93,6 @@ class OnnxRegressor(RegressorMixin, Predictor):
             weight = np.repeat(weight, true.lengths)
         pred = np.concatenate(list(self.predict(X)))
         return float(r2_score(true.values, pred, sample_weight=weight))
-
-    def _uncrossed(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return all quantiles ``(n, n_quantiles, K)``, none above a higher one."""
-        n, width = outputs.shape  # n may be 0
-        n_levels = len(self._options["sorted_levels"])
-        return np.sort(outputs.reshape(n, n_levels, width // n_levels), axis=1)
 
     def _outputs(self, X: CheckedSequences) -> NDArray[np.float32]:
         """Return the outputs ``(n, n_outputs)`` of all sequences, or of all steps."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from skrnn.data.quantiles import uncrossed
 from skrnn.modules.crf import log_likelihood
 from skrnn.modules.masking import length_mask
 from skrnn.modules.outputs import LanguageScores, PathScores, StepScores
@@ -285,18 +286,12 @@ class Quantile(RegressionLoss):
 
     def predict(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the median ``(n, K)``."""
-        return self._uncrossed(outputs)[:, self.sorted.index(0.5)]
+        return uncrossed(outputs, len(self.sorted))[:, self.sorted.index(0.5)]
 
     def predict_quantiles(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the quantiles ``(n, n_levels, K)`` in the order of ``quantiles``."""
         columns = [self.sorted.index(level) for level in self.levels]
-        return self._uncrossed(outputs)[:, columns]
-
-    def _uncrossed(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return all quantiles ``(n, Q, K)``, none above a higher one."""
-        n, width = outputs.shape  # n may be 0
-        n_levels = len(self.sorted)
-        return np.sort(outputs.reshape(n, n_levels, width // n_levels), axis=1)
+        return uncrossed(outputs, len(self.sorted))[:, columns]
 
 
 #: The regressors' ``loss`` parameter.

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from skrnn.modules.decoder import Decoder, DecoderState
 from skrnn.modules.dense import hidden_layers
 from skrnn.modules.embedding import Inputs
 from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import last_steps
+from skrnn.modules.networks.encoder_decoder import EncoderDecoder
 from skrnn.modules.networks.encoding import EncodingNetwork
-from skrnn.modules.networks.network import InputNetwork
+from skrnn.modules.networks.network import InputNetwork, join_static
 from skrnn.modules.products import Linear
 
 
-class HorizonNetwork(EncodingNetwork):
+class HorizonNetwork(EncoderDecoder):
     """Decodes ``horizon`` steps of numbers, one after the other.
 
     The decoder's input is a learned vector for each step ahead instead of its own last
@@ -32,17 +32,11 @@ class HorizonNetwork(EncodingNetwork):
         Steps ahead.
     target_dim : int
         Size of a step's vector.
-    attention : str or None
-        As in ``Decoder``.
     n_known : int
         Features of a step ahead that are known, which the decoder reads.
-    **encoding : dict
-        Arguments of ``EncodingNetwork``; the decoder has the same cell, hidden size and
-        number of layers, in one direction.
+    **config : dict
+        Arguments of ``EncoderDecoder`` other than the decoder's sizes.
     """
-
-    shape = "many to many, unaligned"
-    recurrent_parts = ("encoder", "decoder.layers")
 
     def __init__(
         self,
@@ -50,23 +44,11 @@ class HorizonNetwork(EncodingNetwork):
         n_outputs: int,
         horizon: int,
         target_dim: int,
-        attention: str | None,
         n_known: int = 0,
-        **encoding: Any,
+        **config: Any,
     ):
-        super().__init__(**encoding)
-        size = encoding["hidden_size"]
-        self.decoder = Decoder(
-            target_dim + n_known + self.static_size,
-            size,
-            self.encoder.output_size,
-            size,
-            cell=encoding["cell"],
-            num_layers=encoding["num_layers"],
-            attention=attention,
-            dropout=encoding["dropout"],
-            weight_dropout=encoding.get("weight_dropout", 0.0),
-        )
+        size = config["hidden_size"]
+        super().__init__(input_size=target_dim + n_known, output_size=size, **config)
         self.n_known = n_known
         self.ahead = nn.Parameter(torch.empty(horizon, target_dim))
         self.head = Linear(size, n_outputs // horizon)
@@ -75,11 +57,6 @@ class HorizonNetwork(EncodingNetwork):
         """Draw the vectors of the steps ahead."""
         xavier_(self.ahead, generator)
 
-    def encode(self, inputs: Inputs) -> DecoderState:
-        """Return the state from which the decoder starts."""
-        outputs, state = self.encode_steps(inputs)  # (B, T, M), (B, M)
-        return self.decoder.start(self.dropout(outputs), state, inputs["lengths"])
-
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
         start = self.encode(inputs)
@@ -87,7 +64,8 @@ class HorizonNetwork(EncodingNetwork):
         steps = self.ahead.expand(n_sequences, *self.ahead.shape)  # (B, horizon, E)
         if self.n_known:
             steps = torch.cat([steps, inputs["future"]], dim=-1)  # (B, horizon, E + K)
-        steps = self.with_static(steps, inputs)
+        if start.memory.static is not None:
+            steps = join_static(steps, start.memory.static)
         decoded = self.decoder(steps, start)  # (B, horizon, H)
         return self.head(self.dropout(decoded)).flatten(1)
 
