@@ -93,7 +93,13 @@ TUNES = Task(
     },
 )
 #: Chords; chosen on the validation file.
-CHORALES = {"dropout": 0.2, "lr": 0.01, "n_estimators": 8, "weight_dropout": 0.2}
+CHORALES = {
+    "dropout": 0.2,
+    "lr": 0.01,
+    "n_estimators": 8,
+    "weight_dropout": 0.4,
+    "batch_size": 16,
+}
 
 
 def shakespeare(quick, seeds):
