@@ -66,6 +66,10 @@ OF_CHORDS = (
     {"augment": "transpose", "weight_dropout": 0.3},
     {"augment": "transpose", "hidden_size": 512, "max_epochs": 200},
     {"augment": "transpose", "n_estimators": 3, "n_jobs": 2},
+    {"weight_dropout": 0.3},
+    {"batch_size": 16},
+    {"batch_size": 16, "weight_dropout": 0.3},
+    {"batch_size": 16, "weight_dropout": 0.4},
 )
 #: Changes from the defaults, and sets of the evidence with the most seeds of each.
 OF_DEFAULTS = (
