@@ -36,7 +36,7 @@ def make_words(n_words, seed):
     """Return words, lists of letters, and phones, lists of strings.
 
     Lengths are uniform from 3 to 14 letters. Each letter has its phone, another one at the
-    beginning of a word; a vowel behind a vowel is silent.
+    beginning of a word; a vowel after a vowel is silent.
     """
     generator = np.random.default_rng(seed)
     words, phones = [], []

@@ -32,8 +32,8 @@ from skrnn.data.fields import Field, Fields, read_fields
 from skrnn.data.layouts import (
     is_packed,
     only_column,
-    open_frame,
-    open_rows,
+    parse_frame,
+    parse_rows,
     read_container,
     remedy_for,
 )
@@ -69,7 +69,7 @@ __all__ = [
     "check_sequences",
     "is_missing",
     "is_sequence",
-    "open_rows",
+    "parse_rows",
     "rows_hold_tokens",
 ]
 
@@ -284,7 +284,7 @@ def _frame_of_fields(X: Any, content: Any, options: FieldOptions) -> pd.DataFram
         return content if is_of_fields(content, options) and not is_column else None
     if not needs_frame:
         return None  # a frame of one column of sequences is that column
-    frame = open_frame(X, "X")
+    frame = parse_frame(X, "X")
     return frame if isinstance(frame, pd.DataFrame) else None
 
 

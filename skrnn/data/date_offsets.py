@@ -225,22 +225,22 @@ def _stamps(index: pd.Index) -> pd.DatetimeIndex:
 
 
 def is_duration(offset: Any) -> bool:
-    """Return whether an offset is a time that passes, as hours are, and no calendar's."""
+    """Return whether an offset is an elapsed time, such as hours, not a calendar's."""
     return isinstance(offset, offsets.Tick) and not isinstance(offset, offsets.Day)
 
 
 def clock_times(index: pd.Index) -> pd.DatetimeIndex:
     """Return what a local clock shows at each date, without time zones.
 
-    Where the clock is put forward over the usual time of the day, that time is given: the
-    day has it in no other form than the next one that there is.
+    A day whose clock skips the usual time of day has a later one; the usual one is returned
+    for it.
     """
     stamps = _stamps(index)
     if stamps.tz is None or not len(stamps):
         return stamps.tz_localize(None)
     clock = stamps.tz_localize(None)
     days = clock.normalize()
-    usual = days + (clock - days).value_counts().index[0]
+    usual = days + (clock - days).to_series().mode()[0]  # the smallest of several
     moved = (usual != clock) & (local_times(usual, stamps.tz) == stamps)
     return clock.where(~moved, usual)
 
@@ -248,8 +248,8 @@ def clock_times(index: pd.Index) -> pd.DatetimeIndex:
 def local_times(clock: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
     """Return the dates in a time zone at which a local clock shows these times.
 
-    A time that the clock leaves out becomes the next one that there is; of two with the same
-    time the first is taken.
+    A time that the clock skips becomes the next that exists; of two with the same time the
+    first is taken.
     """
     first = np.ones(len(clock), dtype=bool)
     return clock.tz_localize(zone, nonexistent="shift_forward", ambiguous=first)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn.data.date_formats import rank_times
-from skrnn.data.layouts import open_frame
+from skrnn.data.layouts import parse_frame
 from skrnn.data.ragged import RaggedArray, object_array, offsets_of
 from skrnn.data.steps import is_missing, shown, to_array
 
@@ -107,7 +107,7 @@ def sequences_from_frame(
     >>> y.to_dict()
     {'b': 'no', 'a': 'yes'}
     """
-    frame = open_frame(frame, "frame")
+    frame = parse_frame(frame, "frame")
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"frame must be a DataFrame, got {type(frame).__name__}")
     if not frame.columns.is_unique:

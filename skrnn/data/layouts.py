@@ -1,8 +1,8 @@
 """Containers of users as rows, tables, arrays or fields, and their rebuild.
 
 ``read_container`` brings a container into one of four layouts and knows how to rebuild
-it; ``open_rows`` gives the rows of y, ``open_column`` its numbers or labels where each
-sequence has as many. Series are opened in ``series``. The values are checked elsewhere:
+it; ``parse_rows`` gives the rows of y, ``parse_column`` its numbers or labels where each
+sequence has as many. Series are parsed in ``series``. The values are checked elsewhere:
 those of X in ``containers``, those of y in ``targets``.
 """
 
@@ -266,7 +266,7 @@ def _fields_of(
 # --- rows and columns -----------------------------------------------------------------
 
 
-def open_rows(container: Any, name: str) -> list[Any]:
+def parse_rows(container: Any, name: str) -> list[Any]:
     """Return the rows of any container, for y and for metrics.
 
     Parameters
@@ -301,7 +301,7 @@ def open_rows(container: Any, name: str) -> list[Any]:
     return list(read.content)
 
 
-def open_column(values: Any, name: str) -> NDArray:
+def parse_column(values: Any, name: str) -> NDArray:
     """Return one number or label a sequence, or as many for each, as an array.
 
     Parameters
@@ -413,7 +413,7 @@ def _are_numbers(array: NDArray) -> bool:
     return all(issubclass(kind, Number | np.number | np.bool_) for kind in kinds)
 
 
-def open_frame(frame: Any, name: str) -> Any:
+def parse_frame(frame: Any, name: str) -> Any:
     """Return a frame of any library as a pandas DataFrame, anything else as it is.
 
     Raises

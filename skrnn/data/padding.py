@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
 from skrnn.data.columns import column_kind, is_category
-from skrnn.data.layouts import open_frame, open_rows
+from skrnn.data.layouts import parse_frame, parse_rows
 from skrnn.data.ragged import object_array
 from skrnn.data.steps import is_missing, is_sequence, to_array
 
@@ -69,7 +69,7 @@ def trim_padding(X: Any, value: float = np.nan) -> Any:
     [[70.0, 72.0], ['x', 'y'], 'A']
     """
     check_scalar(value, "value", Real)
-    frame = open_frame(X, "X")
+    frame = parse_frame(X, "X")
     if isinstance(frame, pd.DataFrame) and frame.shape[1] > 1:
         columns = [
             j
@@ -78,7 +78,7 @@ def trim_padding(X: Any, value: float = np.nan) -> Any:
         ]
         if columns:
             return _trim_fields(frame, columns, value)
-    sequences = [_sequence(row, i) for i, row in enumerate(open_rows(X, "X"))]
+    sequences = [_sequence(row, i) for i, row in enumerate(parse_rows(X, "X"))]
     lengths = [_length(sequence, value) for sequence in sequences]
     _check_any(lengths)
     return [

@@ -20,7 +20,7 @@ from skrnn.data.date_offsets import is_time_index
 from skrnn.data.field_roles import STATIC, keep_times
 from skrnn.data.field_values import StaticColumns
 from skrnn.data.frequency import OF_INDEX, Remedies, Timeline, check_time_indexes
-from skrnn.data.layouts import open_frame
+from skrnn.data.layouts import parse_frame
 from skrnn.data.ragged import offsets_of
 from skrnn.data.seasons import calendar_cycles, calendar_features
 from skrnn.data.series import Container, Entries, Layout, SeriesOptions, read_entries
@@ -170,7 +170,7 @@ def read_panel(X: Any, options: SeriesOptions, name: str = "X") -> Panel:
         regular, if values are missing and may not be, or if a series has no value.
     """
     entries = read_entries(
-        open_frame(X, name) if not isinstance(X, list) else X, options, name
+        parse_frame(X, name) if not isinstance(X, list) else X, options, name
     )
     if not entries.targets:
         raise ValueError(f"{name} holds no series")

@@ -1,6 +1,6 @@
 """Series in the user's containers: one or many, their covariates and their times.
 
-``open_series`` and ``index_of`` read one series, ``read_entries`` the many of a
+``parse_series`` and ``index_of`` read one series, ``read_entries`` the many of a
 forecaster. ``panels`` brings these to flat arrays, ``windows`` cuts one itself.
 """
 
@@ -30,7 +30,7 @@ from skrnn.data.field_roles import (
     roles_of,
 )
 from skrnn.data.field_values import StaticColumns, read_features, read_static
-from skrnn.data.layouts import check_is_container, open_frame
+from skrnn.data.layouts import check_is_container, parse_frame
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of
 from skrnn.data.steps import is_missing, is_sequence, shown, to_array
@@ -128,7 +128,7 @@ class Entries:
 # --- one series ----------------------------------------------------------------------
 
 
-def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
+def parse_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     """Return the numbers of one series, and the names of its columns.
 
     Parameters
@@ -149,7 +149,7 @@ def open_series(series: Any, name: str) -> tuple[NDArray, list | None]:
     TypeError
         If the series holds no real numbers.
     """
-    series = open_frame(series, name)
+    series = parse_frame(series, name)
     columns = None
     if isinstance(series, pd.DataFrame):
         columns = series.columns.tolist()
@@ -222,7 +222,7 @@ def listed(
 
 
 def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
-    """Read one or many series; frames of other libraries have been opened before."""
+    """Read one or many series; frames of other libraries have been parsed before."""
     if isinstance(X, pd.DataFrame):
         check_unique_columns(X, name)
         kinds = {column_kind(X.iloc[:, j]) for j in range(X.shape[1])}
@@ -261,7 +261,7 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     first = next(iter(X), None)
     is_list = isinstance(X, list | tuple) or np.dtype(object) == getattr(X, "dtype", None)
     if not is_list:
-        array, _ = open_series(X, name)
+        array, _ = parse_series(X, name)
         if array.ndim == 2 and options.target is None:
             return _read_columns(pd.DataFrame(array), name, "table")
         if array.ndim <= 2:
@@ -270,7 +270,7 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     if first is None or is_sequence(first):
         entries = list(X)
         return _read_list(entries, None, _numbered(len(entries), name), options)
-    return _read_list([open_series(X, name)[0]], ["array"], [name], options)
+    return _read_list([parse_series(X, name)[0]], ["array"], [name], options)
 
 
 def _column_of_lists(X: Any) -> Any:
@@ -349,7 +349,7 @@ def _read_columns(
     frame: pd.DataFrame, name: str, container: Container = "columns"
 ) -> Entries:
     """Read a frame of numbers, one series a column."""
-    values, columns = open_series(frame, name)
+    values, columns = parse_series(frame, name)
     columns = list(columns or [])
     n = len(columns)
     return Entries(
@@ -371,13 +371,13 @@ def _read_list(
     feature_names: list[Hashable] | None = None
     frame = None
     for entry, name in zip(entries, names, strict=True):
-        entry = open_frame(entry, name)
+        entry = parse_frame(entry, name)
         if isinstance(entry, pd.DataFrame):
             check_unique_columns(entry, name)
             entry = _with_times(entry, options, name)
             check_columns_of_series(entry, options, name)
             frame = entry if frame is None else frame
-        values, its_columns = open_series(entry, name)
+        values, its_columns = parse_series(entry, name)
         if values.ndim not in (1, 2):
             raise ValueError(
                 f"{name} has {values.ndim} dimensions, expected (n_steps,) or "
@@ -535,7 +535,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
 def _dates_of_cells(cells: dict[Hashable, Any], row: str) -> pd.Index | None:
     """Return the dates that the Series in the cells of one row have, if they have any.
 
-    Those of columns that are known ahead may go on after the others'.
+    Those of columns that are known ahead may continue after the others'.
 
     Raises
     ------

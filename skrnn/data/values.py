@@ -57,7 +57,7 @@ def read_numbers(column: NDArray, name: str) -> NDArray[np.float64]:
     Parameters
     ----------
     column : ndarray of shape (n_sequences, ...)
-        As ``open_column`` returns it.
+        As ``parse_column`` returns it.
     name : str
         Name of the values in messages.
 

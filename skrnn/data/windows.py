@@ -21,7 +21,7 @@ from skrnn.data.series import (
     check_unique_columns,
     index_of,
     listed,
-    open_series,
+    parse_series,
 )
 from skrnn.data.steps import is_sequence, shown
 
@@ -311,7 +311,7 @@ def _read_series(
             check_no_dates(entry, name)
             if not is_time_index(entry.index):
                 warn_of_long_frame(entry, name, "all rows are read as one series")
-        array, its_columns = open_series(entry, name)
+        array, its_columns = parse_series(entry, name)
         if array.ndim not in (1, 2):
             remedy = f"; pass several series as list({name})" if array.ndim == 3 else ""
             raise ValueError(

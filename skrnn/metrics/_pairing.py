@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skrnn.data.containers import is_missing, is_sequence, open_rows
+from skrnn.data.containers import is_missing, is_sequence, parse_rows
 from skrnn.data.steps import shown
 from skrnn.data.tokenizers import check_tokenizer
 
@@ -36,8 +36,8 @@ def check_split(tokenizer: object) -> Split:
 
 def check_rows(y_true: Any, y_pred: Any) -> tuple[Rows, Rows]:
     """Return the sequences of both, as many in each, and of one kind."""
-    true = _check_sequences(open_rows(y_true, "y_true"), "y_true")
-    pred = _check_sequences(open_rows(y_pred, "y_pred"), "y_pred")
+    true = _check_sequences(parse_rows(y_true, "y_true"), "y_true")
+    pred = _check_sequences(parse_rows(y_pred, "y_pred"), "y_pred")
     _check_number(true.sequences, pred.sequences)
     _check_same_kind(true, pred, "")
     return true, pred
@@ -60,9 +60,9 @@ def check_references(
     y_true: Any, y_pred: Any, multiple_references: bool
 ) -> tuple[list[list[Any]], list[Any]]:
     """Return each sequence's references and its prediction, all strings or all lists."""
-    rows = open_rows(y_true, "y_true")
+    rows = parse_rows(y_true, "y_true")
     true = None if multiple_references else _check_sequences(rows, "y_true", SEVERAL)
-    pred = _check_sequences(open_rows(y_pred, "y_pred"), "y_pred")
+    pred = _check_sequences(parse_rows(y_pred, "y_pred"), "y_pred")
     _check_number(rows, pred.sequences)
     if true is not None:
         _check_same_kind(true, pred, SEVERAL)

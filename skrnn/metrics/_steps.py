@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import r2_score
 
-from skrnn.data.targets import check_weights, open_step_numbers
+from skrnn.data.targets import check_weights, parse_step_numbers
 from skrnn.metrics._pairing import check_rows, check_same_steps, check_split, split_pair
 
 
@@ -99,7 +99,8 @@ def step_r2_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> flo
     0.5
     """
     true, pred = (
-        open_step_numbers(y, name) for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+        parse_step_numbers(y, name)
+        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
     )
     if len(true) != len(pred):
         raise ValueError(f"y_true has {len(true)} sequences, y_pred has {len(pred)}")

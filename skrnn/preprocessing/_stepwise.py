@@ -39,10 +39,10 @@ from skrnn.data.containers import (
 from skrnn.data.field_roles import FieldOptions, in_order, is_of_fields
 from skrnn.data.field_values import read_arrays
 from skrnn.data.fields import check_equal_lengths
-from skrnn.data.layouts import open_column, open_rows, read_container
+from skrnn.data.layouts import parse_column, parse_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import is_sequence, shown, to_array, to_numbers
-from skrnn.data.targets import check_weights, open_targets
+from skrnn.data.targets import check_weights, parse_targets
 from skrnn.preprocessing._same_container import SameContainerMixin
 
 
@@ -291,7 +291,7 @@ class StepwiseTransformer(SameContainerMixin, BaseEstimator):
         arguments: dict[str, Any] = {}
         labels = None
         if y is not None:
-            labels = _one_dimensional(open_targets(y, read.checked, "y", open_rows))
+            labels = _one_dimensional(parse_targets(y, read.checked, "y", parse_rows))
         if labels is not None:
             arguments["y"] = np.repeat(labels, lengths, axis=0)
         elif get_tags(self.transformer_).target_tags.required:
@@ -396,7 +396,7 @@ def _one_dimensional(rows: list[Any]) -> NDArray | None:
     """Return y as a 1-D array if it has one label or number for each sequence."""
     if any(hasattr(label, "__len__") and not isinstance(label, str) for label in rows):
         return None
-    return open_column(rows, "y")
+    return parse_column(rows, "y")
 
 
 # --- steps as the inner transformer takes them ---------------------------------------
@@ -456,7 +456,7 @@ def _read_steps(
     if layout == "fields":
         if not as_list:
             return _steps_of_fields(content, rebuild, names)
-        content = open_rows(content, "X")
+        content = parse_rows(content, "X")
     return _steps_of_list(content, rebuild, as_list=as_list, may_be_empty=may_be_empty)
 
 

@@ -16,9 +16,9 @@ from sklearn.impute import SimpleImputer
 from torch.nn.utils.rnn import pack_sequence
 
 from skrnn.data.containers import FieldOptions, check_sequences
-from skrnn.data.layouts import open_rows, read_container
+from skrnn.data.layouts import parse_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.series import open_series
+from skrnn.data.series import parse_series
 
 QUICK = settings(derandomize=True, max_examples=50, deadline=None, database=None)
 TEXTS = ["a good film", "a bad plot", "good"]
@@ -164,7 +164,7 @@ def test_a_table_of_one_column_of_texts_is_that_column(X):
     checked = check(X)
     assert [tokens.tolist() for tokens in checked.steps] == [t.split() for t in TEXTS]
     assert checked.texts == TEXTS
-    assert open_rows(X, "y") == TEXTS
+    assert parse_rows(X, "y") == TEXTS
     assert check(X, split=list).steps.lengths.tolist() == list(map(len, TEXTS))
     assert check(X, input_type="tokens").texts == TEXTS
 
@@ -213,7 +213,7 @@ LONG = pd.DataFrame({"id": [1, 1, 2], "x": [1.0, 2.0, 3.0]})
 )
 def test_other_objects_are_refused_with_a_remedy(X, remedy):
     message = "X must be a list of sequences, an array, a Series or a DataFrame, got "
-    for read in (check, lambda X: open_rows(X, "X")):
+    for read in (check, lambda X: parse_rows(X, "X")):
         with pytest.raises(TypeError, match=message + remedy):
             read(X)
 
@@ -229,7 +229,7 @@ def test_a_nested_tensor_is_refused_with_a_remedy():
 
 def test_a_lazy_frame_is_refused_with_a_remedy():
     X = polars.LazyFrame({"a": [1]})
-    for read in (check, lambda X: open_series(X, "X")):
+    for read in (check, lambda X: parse_series(X, "X")):
         with pytest.raises(TypeError, match=r"got LazyFrame; pass X.collect\(\)"):
             read(X)
 
@@ -308,15 +308,15 @@ def test_dates_and_structured_arrays_are_refused():
     ids=lambda y: type(y).__name__,
 )
 def test_rows_of_scalars_are_pythons_own(y):
-    rows = open_rows(y, "y")
+    rows = parse_rows(y, "y")
     assert rows == [1, 2]
     assert {type(row) for row in rows} == {int}
 
 
 @EACH_CONTAINER
 def test_rows_of_tokens_and_texts_are_the_same_in_every_container(make):
-    assert [list(row) for row in open_rows(make(TOKENS), "y")] == TOKENS
-    assert open_rows(make(TEXTS), "y") == TEXTS
+    assert [list(row) for row in parse_rows(make(TOKENS), "y")] == TOKENS
+    assert parse_rows(make(TEXTS), "y") == TEXTS
 
 
 def test_rows_of_tables_are_arrays():
@@ -325,26 +325,26 @@ def test_rows_of_tables_are_arrays():
         pd.DataFrame(np.eye(2)),
         polars.DataFrame({"a": [1, 0], "b": [0, 1]}),
     ):
-        assert [row.tolist() for row in open_rows(y, "y")] == [[1, 0], [0, 1]]
-    assert [row.shape for row in open_rows(np.ones((2, 3, 4)), "y")] == [(3, 4)] * 2
+        assert [row.tolist() for row in parse_rows(y, "y")] == [[1, 0], [0, 1]]
+    assert [row.shape for row in parse_rows(np.ones((2, 3, 4)), "y")] == [(3, 4)] * 2
 
 
 def test_a_masked_row_is_missing():
-    rows = open_rows(np.ma.array([1, 2], mask=[False, True]), "y")
+    rows = parse_rows(np.ma.array([1, 2], mask=[False, True]), "y")
     assert rows[0] == 1
     assert np.isnan(rows[1])
-    assert open_rows(np.ma.array(["a", "b"], mask=[False, True]), "y") == ["a", None]
+    assert parse_rows(np.ma.array(["a", "b"], mask=[False, True]), "y") == ["a", None]
 
 
 def test_one_string_has_no_rows():
     with pytest.raises(TypeError, match="y_true is one string; pass a list of strings"):
-        open_rows("a b", "y_true")
+        parse_rows("a b", "y_true")
 
 
 def test_two_columns_of_sequences_are_refused_as_rows():
     y = pd.DataFrame({"a": TOKENS, "b": TOKENS})
     with pytest.raises(TypeError, match=r"y has 2 columns of sequences.*y\['a'\]"):
-        open_rows(y, "y")
+        parse_rows(y, "y")
 
 
 # --- frames of fields ----------------------------------------------------------------
@@ -440,7 +440,7 @@ def test_a_row_without_steps_is_named(fields):
 
 def test_several_columns_of_sequences_are_no_rows_of_y(fields):
     with pytest.raises(TypeError, match="y has 3 columns of sequences, expected one"):
-        open_rows(fields, "y")
+        parse_rows(fields, "y")
     one = pd.DataFrame({"ids": [[3, 1], [3]]})
     assert check(one, input_type="tokens").steps.values.tolist() == [3, 1, 3]
 

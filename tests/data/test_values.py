@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from skrnn.data.layouts import open_column
+from skrnn.data.layouts import parse_column
 from skrnn.data.values import check_label_column, read_numbers
 
 NO_NUMBERS = {
@@ -39,7 +39,7 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("values", NO_NUMBERS.values(), ids=NO_NUMBERS)
 def test_what_is_no_number_is_named_by_its_place(values):
     with pytest.raises((TypeError, ValueError), match=r"y\[0\] is .") as error:
-        read_numbers(open_column(values, "y"), "y")
+        read_numbers(parse_column(values, "y"), "y")
     assert len(str(error.value)) < 200
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_number_is_named_by_its_place(values):
 )
 def test_the_place_of_a_value_among_numbers_is_named(values, message):
     with pytest.raises(TypeError, match=message):
-        read_numbers(open_column(values, "y"), "y")
+        read_numbers(parse_column(values, "y"), "y")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_place_of_a_value_among_numbers_is_named(values, message):
 @pytest.mark.parametrize("make", [list, pd.Series, lambda y: np.array(y, dtype=object)])
 def test_a_missing_value_is_named(missing, make):
     with pytest.raises(ValueError, match=r"missing value: y\[1\]"):
-        open_column(make([1, missing]), "y")
+        parse_column(make([1, missing]), "y")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_missing_value_is_named(missing, make):
 )
 def test_rows_of_unequal_length_are_named(values, message):
     with pytest.raises(ValueError, match=message):
-        open_column(values, "y")
+        parse_column(values, "y")
 
 
 def test_numbers_of_any_kind_are_read():
@@ -92,10 +92,10 @@ def test_numbers_of_any_kind_are_read():
         pd.Series([1.5, 0.5], dtype="Float64"),
         pd.array([1.5, 0.5], dtype="Float64"),
     ):
-        numbers = read_numbers(open_column(values, "y"), "y")
+        numbers = read_numbers(parse_column(values, "y"), "y")
         assert numbers.dtype == np.float64
         assert numbers.tolist() == [1.5, 0.5]
-    assert read_numbers(open_column([True, False], "y"), "y").tolist() == [1, 0]
+    assert read_numbers(parse_column([True, False], "y"), "y").tolist() == [1, 0]
 
 
 NO_LABELS = {
@@ -114,7 +114,7 @@ del NO_LABELS["a categorical"]
 @pytest.mark.parametrize("values", NO_LABELS.values(), ids=NO_LABELS)
 def test_what_is_no_label_is_named_by_its_place(values):
     with pytest.raises((TypeError, ValueError), match=r"y\[0\] is .") as error:
-        check_label_column(open_column(values, "y"), "y")
+        check_label_column(parse_column(values, "y"), "y")
     assert len(str(error.value)) < 200
 
 
@@ -134,9 +134,9 @@ def test_what_is_no_label_is_named_by_its_place(values):
 )
 def test_the_place_of_a_label_of_another_kind_is_named(values, message):
     with pytest.raises(TypeError, match=message):
-        check_label_column(open_column(values, "y"), "y")
+        check_label_column(parse_column(values, "y"), "y")
 
 
 def test_labels_of_one_kind_are_accepted():
     for values in (["a", "\0b"], [1, 2], [True, False], [1.0, 2.0], np.array(["1", "2"])):
-        check_label_column(open_column(values, "y"), "y")
+        check_label_column(parse_column(values, "y"), "y")

@@ -6,7 +6,7 @@ from skrnn.data.targets._base import (
     Targets,
     check_weights,
     listed,
-    open_targets,
+    parse_targets,
     scale_to_mean_1,
 )
 from skrnn.data.targets._classes import (
@@ -20,7 +20,7 @@ from skrnn.data.targets._numbers import HorizonTargets, NumberTargets
 from skrnn.data.targets._step_numbers import (
     StepNumberTargets,
     has_step_numbers,
-    open_step_numbers,
+    parse_step_numbers,
 )
 from skrnn.data.targets._steps import StepTargets
 from skrnn.data.targets._tokens import TokenTargets
@@ -45,7 +45,7 @@ __all__ = [
     "listed",
     "loss_weights",
     "make_class_targets",
-    "open_step_numbers",
-    "open_targets",
+    "parse_step_numbers",
+    "parse_targets",
     "scale_to_mean_1",
 ]

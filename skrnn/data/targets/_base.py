@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from skrnn._sklearn import safe_indexing
 from skrnn.data.containers import CheckedSequences
-from skrnn.data.layouts import open_column
+from skrnn.data.layouts import parse_column
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.steps import shown
 from skrnn.data.values import read_numbers
@@ -294,7 +294,7 @@ def weight_by_class(
 # --- containers of y -----------------------------------------------------------------
 
 
-def open_targets(
+def parse_targets(
     y: Any, X: CheckedSequences, name: str, read: Callable[[Any, str], Any]
 ) -> Any:
     """Return ``read(y, name)``, which has one entry for each sequence of X.
@@ -346,7 +346,7 @@ def check_weights(
         return None
     if isinstance(sample_weight, Number):
         sample_weight = [sample_weight] * n_sequences
-    column = open_column(sample_weight, name)
+    column = parse_column(sample_weight, name)
     weight = read_numbers(column, name)
     if weight.shape != (n_sequences,):
         raise ValueError(

@@ -11,7 +11,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences, is_sequence
-from skrnn.data.layouts import open_column
+from skrnn.data.layouts import parse_column
 from skrnn.data.steps import shown
 from skrnn.data.targets._base import (
     CheckedData,
@@ -19,7 +19,7 @@ from skrnn.data.targets._base import (
     Targets,
     encode_labels,
     listed,
-    open_targets,
+    parse_targets,
     weight_by_class,
 )
 from skrnn.data.values import check_label_column, label_array
@@ -59,7 +59,7 @@ class ClassTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return labels of shape (n_sequences,)."""
-        labels = open_targets(y, X, name, open_column)
+        labels = parse_targets(y, X, name, parse_column)
         if labels.ndim == 2 and labels.shape[1] != 1 and self.classes is not None:
             raise ValueError(
                 f"{name} has {labels.shape[1]} columns, but y had one label a sequence "
@@ -132,7 +132,7 @@ class MultilabelTargets(Targets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return an int64 indicator matrix of shape (n_sequences, n_labels)."""
-        matrix = open_targets(y, X, name, open_column)
+        matrix = parse_targets(y, X, name, parse_column)
         n_labels = None if self.classes is None else len(self.classes)
         if matrix.ndim != 2 or (n_labels is not None and matrix.shape[1] != n_labels):
             expected = "" if n_labels is None else f" with {n_labels} labels, as in fit"

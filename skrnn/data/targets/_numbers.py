@@ -10,14 +10,14 @@ from sklearn.utils.validation import column_or_1d
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.inputs import Inputs
-from skrnn.data.layouts import open_column
+from skrnn.data.layouts import parse_column
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.scaling import center_and_deviation
 from skrnn.data.targets._base import (
     CheckedData,
     CheckedTargets,
     Targets,
-    open_targets,
+    parse_targets,
     scale_to_mean_1,
 )
 from skrnn.data.values import read_numbers
@@ -208,4 +208,4 @@ def _check_rows_are_outputs(y: Any, name: str) -> None:
 
 def _open_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:
     """Return finite numbers, one entry a sequence of X."""
-    return read_numbers(open_targets(y, X, name, open_column), name)
+    return read_numbers(parse_targets(y, X, name, parse_column), name)

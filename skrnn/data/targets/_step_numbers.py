@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.data.containers import CheckedSequences, is_missing, is_sequence, open_rows
-from skrnn.data.layouts import open_column, read_container
+from skrnn.data.containers import CheckedSequences, is_missing, is_sequence, parse_rows
+from skrnn.data.layouts import parse_column, read_container
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.targets._base import CheckedData, CheckedTargets, open_targets
+from skrnn.data.targets._base import CheckedData, CheckedTargets, parse_targets
 from skrnn.data.targets._numbers import NumberTargets
 from skrnn.data.targets._steps import shown_tokens
 from skrnn.data.values import REAL, read_numbers
@@ -37,7 +37,7 @@ def has_step_numbers(y: Any) -> bool:
     return is_sequence(first) and not isinstance(first, str | bytes) and not of_lists
 
 
-def open_step_numbers(y: Any, name: str) -> RaggedArray:
+def parse_step_numbers(y: Any, name: str) -> RaggedArray:
     """Return the numbers of each step, of y or of predictions.
 
     Parameters
@@ -59,7 +59,7 @@ def open_step_numbers(y: Any, name: str) -> RaggedArray:
     """
     rows = [
         _read_row(row, f"{name}[{i}]", f"sequence {i}")
-        for i, row in enumerate(open_rows(y, name))
+        for i, row in enumerate(parse_rows(y, name))
     ]
     steps = RaggedArray.from_lengths(_join(rows, name, None), list(map(len, rows)))
     _check_finite(steps, name)
@@ -95,7 +95,7 @@ class StepNumberTargets(NumberTargets):
         lengths = X.steps.lengths
         rows = [
             _read_row(row, f"{name}[{i}]", f"{X.name}[{i}]")
-            for i, row in enumerate(open_targets(y, X, name, open_rows))
+            for i, row in enumerate(parse_targets(y, X, name, parse_rows))
         ]
         got = np.fromiter(map(len, rows), np.int64, len(rows))
         if (got != lengths).any():
@@ -157,7 +157,7 @@ def _read_row(row: Any, place: str, of: str) -> NDArray:
                 f"{place} is {type(row).__name__}, expected an array of numbers, one for "
                 f"each step of {of}"
             )
-        row = open_column(row, place)
+        row = parse_column(row, place)
         if row.dtype.kind not in REAL:
             row = read_numbers(row, place)
     return row

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrnn.data.containers import CheckedSequences, is_sequence, open_rows
+from skrnn.data.containers import CheckedSequences, is_sequence, parse_rows
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.schemes import allowed_moves, check_tags, first_violation, repair
 from skrnn.data.steps import shown
@@ -19,7 +19,7 @@ from skrnn.data.targets._base import (
     decode_labels,
     encode_labels,
     listed,
-    open_targets,
+    parse_targets,
     weight_by_class,
 )
 from skrnn.data.tokenizers import CharTokenizer, check_tokenizer, gives_subwords
@@ -104,7 +104,7 @@ class StepTargets(Targets):
             Name of y in messages.
         """
         lengths = X.steps.lengths
-        rows = open_targets(y, X, name, open_rows)
+        rows = parse_targets(y, X, name, parse_rows)
         are_texts = isinstance(rows[0], str)
         labels: list[Any] = []
         for i, row in enumerate(rows):

@@ -12,7 +12,7 @@ import torch
 from torch.nn.utils.rnn import pack_sequence
 
 from skrnn.data.containers import check_sequences
-from skrnn.data.layouts import open_column
+from skrnn.data.layouts import parse_column
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.targets import (
     CheckedData,
@@ -22,7 +22,7 @@ from skrnn.data.targets import (
     Targets,
     TokenTargets,
     check_weights,
-    open_targets,
+    parse_targets,
     scale_to_mean_1,
 )
 from skrnn.data.targets._base import (
@@ -37,7 +37,7 @@ from skrnn.data.targets._base import (
 
 def test_y_has_one_entry_for_each_sequence():
     X = check_sequences([[1.0], [2.0]])
-    assert open_targets([1, 2], X, "y", open_column).tolist() == [1, 2]
+    assert parse_targets([1, 2], X, "y", parse_column).tolist() == [1, 2]
     for y, name, message in (
         ([1, 2, 3], "y", "y has 3 entries, but X has 2 sequences$"),
         ([1], "y_val", "y_val has 1 entries, but X has 2"),
@@ -45,11 +45,11 @@ def test_y_has_one_entry_for_each_sequence():
         (np.array(5), "y", "y is one value, expected one for each sequence"),
     ):
         with pytest.raises(ValueError, match=message):
-            open_targets(y, X, name, open_column)
+            parse_targets(y, X, name, parse_column)
     with pytest.raises(TypeError, match=r"y is sparse.* y.toarray"):
-        open_targets(scipy.sparse.eye_array(2).tocsr(), X, "y", open_column)
+        parse_targets(scipy.sparse.eye_array(2).tocsr(), X, "y", parse_column)
     with pytest.raises(TypeError, match=r"y must be a list of values.*, got int$"):
-        open_targets(5, X, "y", open_column)
+        parse_targets(5, X, "y", parse_column)
 
 
 def test_too_few_entries_for_the_rows_of_a_frame_name_sequences_from_frame():

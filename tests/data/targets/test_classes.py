@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from skrnn.data.layouts import open_column
+from skrnn.data.layouts import parse_column
 from skrnn.data.ragged import object_array
 from skrnn.data.targets import ClassTargets, MultilabelTargets, make_class_targets
 
@@ -162,9 +162,9 @@ def test_y_is_opened_once(check_data, monkeypatch):
 
     def count(y, name):
         calls.append(name)
-        return open_column(y, name)
+        return parse_column(y, name)
 
-    monkeypatch.setattr("skrnn.data.targets._classes.open_column", count)
+    monkeypatch.setattr("skrnn.data.targets._classes.parse_column", count)
     for y in (["a", "b", "a"], INDICATORS):
         check_data(make_class_targets(y), y)
     assert calls == ["y", "y"]
