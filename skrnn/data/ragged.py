@@ -91,6 +91,29 @@ class RaggedArray:
         """Return the same partition over other values, one for each step."""
         return RaggedArray(values, self.offsets)
 
+    def rows_of(
+        self, indices: NDArray[np.int64], n_steps: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the rows of some sequences' steps, and where a padded batch has them.
+
+        Parameters
+        ----------
+        indices : int64 ndarray of shape (B,)
+        n_steps : int
+            Steps of the padded batch.
+
+        Returns
+        -------
+        rows : int64 ndarray of shape (n_real,)
+            Rows of ``values``.
+        real : bool ndarray of shape (B, n_steps)
+            Where the batch has these steps.
+        """
+        places = np.arange(n_steps)
+        starts = self.offsets[indices]
+        real = places < (self.offsets[indices + 1] - starts)[:, None]
+        return (starts[:, None] + places)[real], real
+
     def step_of(self, position: int) -> tuple[int, int]:
         """Return ``(sequence, step)`` of a row of ``values``."""
         sequence = int(np.searchsorted(self.offsets, position, side="right")) - 1
@@ -102,6 +125,26 @@ def offsets_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     lengths.cumsum(out=offsets[1:])
     return offsets
+
+
+def cut_runs(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], max_rows: int, max_steps: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield runs of ``order`` of at most ``max_rows`` rows and ``max_steps`` padded steps.
+
+    ``order`` is that of rising ``lengths``; a sequence that is longer stands alone.
+    """
+    start = 0
+    while start < len(order):
+        rows = max_rows
+        while True:
+            longest = int(lengths[order[min(start + rows, len(order)) - 1]])
+            fitting = max(1, max_steps // longest)
+            if rows <= fitting:
+                break
+            rows = max(fitting, rows // 2)
+        yield order[start : start + rows]
+        start += rows
 
 
 def object_array(elements: Sequence) -> NDArray[np.object_]:

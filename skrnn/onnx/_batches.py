@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrnn.data.encoded import EncodedSequences
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import cut_runs
 
 #: Sequences, and padded steps, of one batch.
 MAX_ROWS, MAX_STEPS = 128, 3200
@@ -43,17 +43,8 @@ def make_batches(sequences: EncodedSequences, names: Collection[str]) -> Iterato
     """
     lengths = sequences.read.lengths
     order = np.argsort(lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        rows = MAX_ROWS
-        while True:
-            longest = lengths[order[min(start + rows, len(order)) - 1]]
-            fitting = max(1, MAX_STEPS // int(longest))
-            if rows <= fitting:
-                break
-            rows = max(fitting, rows // 2)
-        yield make_batch(sequences, order[start : start + rows], names)
-        start += rows
+    for indices in cut_runs(order, lengths, MAX_ROWS, MAX_STEPS):
+        yield make_batch(sequences, indices, names)
 
 
 def make_batch(
@@ -142,12 +133,3 @@ def raise_not_finite(batch: Batch, rows: NDArray[np.int64]) -> None:
         f"({n_steps:,} step{'s' * (n_steps != 1)}){more}: it overflows float32. Pass "
         "sequences of lengths and values like those of training"
     )
-
-
-def flat_steps(
-    steps: RaggedArray, indices: NDArray[np.int64], lengths: NDArray[np.int64], n: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the rows of a batch's real steps in the flat array, and their mask ``(B, n)``."""
-    place = np.arange(n)
-    real = place < lengths[:, None]
-    return (steps.offsets[indices][:, None] + place)[real], real

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
-from skrnn.onnx._batches import Batch, check_finite_outputs, flat_steps, make_batches
+from skrnn.onnx._batches import Batch, check_finite_outputs, make_batches
 from skrnn.onnx._format import MAIN
 
 #: ``decode(outputs, lengths)`` of a batch.
@@ -126,7 +126,7 @@ class Predictor(BaseEstimator):
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
                 values = np.empty(shape, decoded.dtype)
-            rows, real = flat_steps(steps, batch.indices, batch.lengths, decoded.shape[1])
+            rows, real = steps.rows_of(batch.indices, decoded.shape[1])
             values[rows] = decoded[real]
         assert values is not None  # input validation refuses empty X
         return steps.with_values(values)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skrnn.data.encoded import EncodedSequences
-from skrnn.data.ragged import RaggedArray, offsets_of
+from skrnn.data.ragged import RaggedArray
 from skrnn.modules.modes import in_usual_modes
 from skrnn.training.collate import Collator, to_device
 from skrnn.training.dataset import EncodedDataset
@@ -349,8 +349,7 @@ def attribute(
     patch_size : int
         The user's steps in each encoded one.
     """
-    offsets = offsets_of(lengths)
-    values = np.zeros(int(offsets[-1]))
+    found = RaggedArray.from_lengths(np.zeros(int(lengths.sum())), lengths)
     scores, of_baseline = np.zeros((2, len(dataset)))
     with _frozen(net):
         for indices, batch in _embedded_batches(net, dataset, baseline, columns, score):
@@ -358,10 +357,9 @@ def attribute(
             of_baseline[indices] = batch.absent.cpu().numpy()
             parts = _parts(batch.x.shape[2], patch_size, batch.x.device)
             shares = METHODS[method](batch, n_points, parts).flatten(1).cpu().numpy()
-            place = np.arange(shares.shape[1])
-            real = place < lengths[indices][:, None]  # (B, T * P)
-            values[(offsets[indices][:, None] + place)[real]] = shares[real]
-    return Attribution(RaggedArray(values, offsets), scores, of_baseline)
+            rows, real = found.rows_of(indices, shares.shape[1])
+            found.values[rows] = shares[real]
+    return Attribution(found, scores, of_baseline)
 
 
 def _parts(n_features: int, patch_size: int, device: Any) -> Tensor:

@@ -289,10 +289,7 @@ def _row_by_step(
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
                 values = np.empty(shape, decoded.dtype)
-            lengths = steps.lengths[indices]
-            place = np.arange(decoded.shape[1])
-            real = place < lengths[:, None]  # (B, T)
-            rows = (steps.offsets[indices][:, None] + place)[real]
+            rows, real = steps.rows_of(indices, decoded.shape[1])
             values[rows] = decoded[real]
     assert values is not None  # input validation refuses empty X
     return steps.with_values(values)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn.data.encoded import EncodedSequences
-from skrnn.data.ragged import RaggedArray
+from skrnn.data.ragged import RaggedArray, cut_runs
 from skrnn.training.dataset import EncodedDataset
 
 #: Batches whose sequences are sorted by length together.
@@ -165,29 +165,12 @@ def prediction_order(
     n_rows = MAX_ROWS
     if halved and len(order) >= 2 * MIN_TOGETHER and is_large(dataset):
         n_rows = min(MAX_ROWS, -(-len(order) // 2))  # two batches at least
-    return list(_cut(order, longer, most, n_rows))
+    return list(cut_runs(order, longer, n_rows, most))
 
 
 def is_large(dataset: EncodedDataset) -> bool:
     """Return whether batches of a prediction run side by side."""
     return int(dataset.longer_lengths.sum()) >= MIN_LARGE
-
-
-def _cut(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], most: int, n_rows: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yield runs of ``order`` of at most ``n_rows`` rows and ``most`` padded steps."""
-    start = 0
-    while start < len(order):
-        rows = n_rows
-        while True:
-            longest = int(lengths[order[min(start + rows, len(order)) - 1]])
-            fitting = max(1, most // longest)
-            if rows <= fitting:
-                break
-            rows = max(fitting, rows // 2)
-        yield order[start : start + rows]
-        start += rows
 
 
 def max_steps(device: torch.device | str) -> int:

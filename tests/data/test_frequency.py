@@ -136,9 +136,7 @@ def test_days_continue_where_the_clock_leaves_out_their_time():
 
 
 @pytest.mark.parametrize("freq", [None, "D"])
-@pytest.mark.parametrize(
-    "kept", [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 5], [2, 3], [3, 4, 5]]
-)
+@pytest.mark.parametrize("kept", [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 5], [2, 3], [3, 4, 5]])
 def test_a_time_that_the_clock_left_out_is_that_of_its_day(freq, kept):
     timeline = check_time_index(midnights(6)[kept], freq)
     assert timeline.offset == pd.offsets.Day()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skrnn.data.ragged import RaggedArray, in_groups, object_array, offsets_of
+from skrnn.data.ragged import (
+    RaggedArray,
+    cut_runs,
+    in_groups,
+    object_array,
+    offsets_of,
+)
 
 QUICK = settings(derandomize=True, max_examples=50, deadline=None, database=None)
 SEQUENCES = st.sampled_from([(), (3,), (2, 2)]).flatmap(
@@ -108,3 +116,32 @@ def test_groups_are_lists_even_of_one_element():
     assert pairs.shape == (2,)
     assert pairs.tolist() == [["a", [1, 2]], ["c", "d"]]
     assert single.tolist() == [["a"], [[1, 2]], ["c"], ["d"]]
+
+
+def test_rows_are_those_of_a_padded_batch(rng):
+    array = RaggedArray.from_lengths(rng.normal(size=10), [3, 0, 5, 2])
+    rows, real = array.rows_of(np.array([2, 0]), 6)
+    assert rows.tolist() == [3, 4, 5, 6, 7, 0, 1, 2]
+    assert real.sum(axis=1).tolist() == [5, 3]
+    padded = np.zeros((2, 6))
+    padded[real] = array.values[rows]
+    assert padded[1, :3].tolist() == array[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("max_rows", "max_steps"), [(4, 50), (100, 30), (7, 10_000), (1, 1)]
+)
+def test_runs_hold_all_and_neither_too_many_rows_nor_steps(max_rows, max_steps, rng):
+    lengths = rng.integers(1, 40, size=60)
+    order = np.argsort(lengths, kind="stable")
+    runs = list(cut_runs(order, lengths, max_rows, max_steps))
+    assert np.concatenate(runs).tolist() == order.tolist()
+    for run in runs:
+        assert len(run) <= max_rows
+        assert len(run) == 1 or len(run) * lengths[run].max() <= max_steps
+    # two runs beside each other would not have fitted into one
+    pairs = [np.concatenate(pair) for pair in itertools.pairwise(runs)]
+    assert all(
+        len(pair) > max_rows or len(pair) * lengths[pair].max() > max_steps
+        for pair in pairs
+    )

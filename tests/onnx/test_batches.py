@@ -7,7 +7,7 @@ from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, object_array
 from skrnn.data.token_codecs import TokenCodec
 from skrnn.onnx import _batches
-from skrnn.onnx._batches import Batch, check_finite_outputs, flat_steps, make_batches
+from skrnn.onnx._batches import Batch, check_finite_outputs, make_batches
 
 
 @pytest.mark.parametrize("most", [1, 10, 1 << 13])
@@ -20,7 +20,7 @@ def test_batches_hold_each_step_once(rng, monkeypatch, most):
     for batch in make_batches(EncodedSequences(steps), ["features", "lengths"]):
         features = batch.inputs["features"]
         assert len(batch.indices) == 1 or features[..., 0].size <= most
-        rows, real = flat_steps(steps, batch.indices, batch.lengths, features.shape[1])
+        rows, real = steps.rows_of(batch.indices, features.shape[1])
         assert (features[~real] == 0).all()
         seen[rows] += features[real]
     np.testing.assert_array_equal(seen, steps.values)
