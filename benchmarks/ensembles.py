@@ -42,6 +42,8 @@ HEADER = ("", "one member", "two", "three", "five", "fewer errors (%)", "fit (s)
 SIZES = (1, 2, 3, 5)
 #: Chosen on the validation file (see `regularization`).
 WORD_DROPOUT = {"word_dropout": 0.1}
+#: Chosen on the validation file (see `defaults`).
+CHARACTER_LSTM = {"char_encoder": "lstm"}
 
 
 class Task(NamedTuple):
@@ -84,6 +86,9 @@ SETS = CLASSIFICATION | {
         load_snips_slots,
         SCORES["SNIPS slots"],
         **(ENTITIES | {"parameters": {"scheme": "IOB2", "num_layers": 2}}),
+    ),
+    "EWT, LSTMs over characters": Task(
+        load_ewt, SCORES["EWT"], CHARACTER_LSTM, SequenceTagger
     ),
     "EWT, two layers": Task(load_ewt, SCORES["EWT"], {"num_layers": 2}, SequenceTagger),
 }
