@@ -101,7 +101,14 @@ class Timeline(NamedTuple):
         offset = self.offset
         if isinstance(offset, offsets.Week):  # the same, without a call a step
             offset = offsets.Day(7 * offset.n)
-        return self._extend(0, int(self.steps[-1]) + 1, offset)
+        times = self._extend(0, int(self.steps[-1]) + 1, offset)
+        if (
+            getattr(times, "tz", None) is not None
+        ):  # of two equal local times the given one
+            times = times.to_series(index=range(len(times)))
+            times.iloc[self.steps] = self.index
+            times = pd.DatetimeIndex(times, name=self.index.name)
+        return times
 
     def future(self, horizon: int) -> pd.Index:
         """Return the ``horizon`` times that follow the last row.
@@ -132,7 +139,16 @@ class Timeline(NamedTuple):
                 return pd.date_range(start, periods=n_times, freq=offset, name=name)
             start = clock_times(self.index)[row]
             clock = pd.date_range(start, periods=n_times, freq=offset, name=name)
-            return local_times(clock, zone)
+            times = local_times(clock, zone)
+            if not times.is_monotonic_increasing:
+                raise ValueError(
+                    f"in {zone} the clock skips a whole day after {shown_time(self.index[row])}; "
+                    'remove the time zone by tz_localize(None), or set freq="steps"'
+                )
+            try:
+                return pd.DatetimeIndex(times, freq=offset, name=name)
+            except ValueError:  # the clock skips or repeats one of them
+                return times
         if offset == self.index.freq:
             return pd.period_range(start, periods=n_times, name=name)
         stamps = pd.date_range(start.to_timestamp(), periods=n_times, freq=offset)

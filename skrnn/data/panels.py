@@ -311,7 +311,8 @@ def _remedies(entries: Entries, options: SeriesOptions) -> Remedies:
     """Return how times are repaired where they are: in the index, a column or cells."""
     if options.time is None and entries.container == "fields":
         return Remedies(
-            "sort the Series in the cells of that row, by .sort_index()",
+            "sort the Series in the cells of that row, by .sort_index(), or drop an index that "
+            "holds no times, by .reset_index(drop=True)",
             "keep one step a time in the cells of that row",
             "leave that step out of the cells of that row",
         )

@@ -495,7 +495,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
     else:
         cells = (frame[column] for column in numeric)
         indexes = [
-            _dates_of_cells(dict(zip(numeric, of_row, strict=True)), row)
+            _times_of_cells(dict(zip(numeric, of_row, strict=True)), row)
             for of_row, row in zip(zip(*cells, strict=True), names, strict=True)
         ]
     targets, covariates = [], []
@@ -514,8 +514,8 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
             indexes[i] = pd.RangeIndex(longest)
         elif len(indexes[i]) < longest:
             raise ValueError(
-                f"{row} has {longest} steps, but its Series have {len(indexes[i])} dates; give "
-                "the columns that are known ahead as Series with dates, too"
+                f"{row} has {longest} steps, but its Series have {len(indexes[i])} times; give "
+                "the columns that are known ahead as Series with times, too"
             )
     return Entries(
         targets,
@@ -532,29 +532,30 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
     )
 
 
-def _dates_of_cells(cells: dict[Hashable, Any], row: str) -> pd.Index | None:
-    """Return the dates that the Series in the cells of one row have, if they have any.
+def _times_of_cells(cells: dict[Hashable, Any], row: str) -> pd.Index | None:
+    """Return the index that the Series in the cells of one row have, if they have one.
 
     Those of columns that are known ahead may continue after the others'.
 
     Raises
     ------
     ValueError
-        If the cells of two columns have different dates.
+        If the cells of two columns have different ones.
     """
-    dated = {
-        column: cell.index
+    indexes = {
+        column: index_of(cell, len(cell), f"{row}, column {shown(column)},")
         for column, cell in cells.items()
-        if isinstance(cell, pd.Series | pd.DataFrame) and is_time_index(cell.index)
+        if isinstance(cell, pd.Series | pd.DataFrame)
     }
-    if not dated:
+    timed = {c: i for c, i in indexes.items() if not i.equals(pd.RangeIndex(len(i)))}
+    if not timed:
         return None
-    longest = max(dated, key=lambda column: len(dated[column]))
-    index = dated[longest]
-    for column, other in dated.items():
+    longest = max(timed, key=lambda column: len(timed[column]))
+    index = timed[longest]
+    for column, other in timed.items():
         if not other.equals(index[: len(other)]):
             raise ValueError(
-                f"{row}: columns {shown(longest)} and {shown(column)} have different dates; "
+                f"{row}: columns {shown(longest)} and {shown(column)} have different times; "
                 "give all Series of a row the same index"
             )
     return index

@@ -28,7 +28,7 @@ class TokenCodec:
         Whether ``"The"`` and ``"the"`` share an id; character features keep the case.
     min_count, max_size :
         As in ``Vocabulary.learn``.
-    char_encoder : {None, "cnn", "ngrams"}
+    char_encoder : {None, "cnn", "lstm", "ngrams"}
         Which character features words have, if any.
     unknown : str, optional
         A token that stands for unknown ones.

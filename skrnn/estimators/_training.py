@@ -262,12 +262,18 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 scoring=self.scoring is not None,
                 of_many=of_many,
             ),
-            ("end", EndTraining([*dict(stopping).values(), *([tasks] if tasks else [])])),
+            (
+                "end_training",
+                EndTraining([*dict(stopping).values(), *([tasks] if tasks else [])]),
+            ),
         ]
         net.use_callbacks(callbacks)
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
             counter.n_epochs_ = checkpoint.restore(net)
+            for _, callback in net.callbacks_:
+                if isinstance(callback, ValidationScore):
+                    callback.on_train_end(net)  # lets the data go
             interrupts.n_updates += counter.n_epochs_
         else:
             net.partial_fit(

@@ -372,14 +372,19 @@ def test_early_stopping_keeps_a_better_network_than_the_last(make_classifier):
     assert losses[0] < losses[1]
 
 
-def test_a_fitted_estimator_does_not_keep_the_data_that_were_scored(make_classifier):
-    X = [np.arange(float(n % 3 + 2)) for n in range(12)]
-    X_val = [x + 0.5 for x in X]
-    y = ["a", "b", "c"] * 4
-    given = {"X_val": X_val, "y_val": y}
-    model = make_classifier(scoring="accuracy", max_epochs=2).fit(X, y, **given)
+@pytest.mark.parametrize("n_fits", [1, 2])
+def test_a_fitted_estimator_does_not_keep_the_data_that_were_scored(
+    make_classifier, n_fits, tmp_path
+):
+    model = make_classifier(scoring="accuracy", max_epochs=2)
+    if n_fits == 2:  # the second takes what the first has trained
+        model.set_params(checkpoint=tmp_path / "fits")
+    for _ in range(n_fits):
+        X = [np.arange(float(n % 3 + 2)) for n in range(12)]
+        X_val = [x + 0.5 for x in X]
+        y = ["a", "b", "c"] * 4
+        model.fit(X, y, X_val=X_val, y_val=y)
     held = [weakref.ref(x) for x in (*X, *X_val)]
-    given.clear()
     del X, X_val
     gc.collect()
     assert not any(one() is not None for one in held)

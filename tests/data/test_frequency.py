@@ -146,6 +146,31 @@ def test_a_time_that_the_clock_left_out_is_that_of_its_day(freq, kept):
     assert timeline.future(4).equals(midnights(kept[-1] + 5)[-4:])
 
 
+@pytest.mark.parametrize("freq", ["D", "MS"])
+def test_the_future_of_local_dates_knows_its_frequency(freq):
+    times = dates(freq, 5, "2024-03-01", tz="Europe/Berlin")
+    assert check_time_index(times).future(3).freq == pd.tseries.frequencies.to_offset(
+        freq
+    )
+
+
+def test_a_day_that_does_not_exist_is_an_error():
+    days = pd.date_range("2011-12-26", periods=3, tz="Pacific/Apia")
+    with pytest.raises(
+        ValueError, match="in Pacific/Apia the clock skips a whole day after"
+    ):
+        check_time_index(days, "D").future(4)
+
+
+def test_rows_keep_the_second_of_two_equal_times():
+    days = pd.to_datetime(["2024-10-25 02:30", "2024-10-26 02:30", "2024-10-27 02:30"])
+    local = days.tz_localize("Europe/Berlin", ambiguous=np.array([True, True, False]))
+    times = local.append(pd.DatetimeIndex(["2024-10-29 02:30"]).tz_localize(local.tz))
+    whole = check_time_index(times.rename("when")).without_gaps()
+    assert whole[[0, 1, 2, 4]].equals(times)
+    assert whole.name == "when"
+
+
 def test_of_a_time_that_comes_twice_the_first_follows():
     before = dates("D", 3, "2024-10-24 02:30", tz="Europe/Berlin")
     future = check_time_index(before).future(3)

@@ -104,7 +104,7 @@ def test_columns_known_ahead_have_the_dates_that_follow():
     assert panel.indexes[1].equals(days(6))
     arrays = in_cells([dated(3)], [np.arange(5.0)])
     with pytest.raises(
-        ValueError, match="row 0 of X has 5 steps, but its Series have 3 d"
+        ValueError, match="row 0 of X has 5 steps, but its Series have 3 t"
     ):
         read_panel(arrays, SeriesOptions(2, target="y", known_future=["k"]))
 
@@ -124,7 +124,7 @@ def test_arrays_beside_series_are_read_by_position():
         ),
         (
             [[dated(3)], [dated(3, 1)]],
-            "row 0 of X: columns 'y' and 'k' have different dates",
+            "row 0 of X: columns 'y' and 'k' have different times",
         ),
         ([[dated(3), np.arange(3.0)]], "row 1 of X has an index without dates, expected"),
     ],
@@ -132,6 +132,34 @@ def test_arrays_beside_series_are_read_by_position():
 def test_dates_in_cells_that_are_not_those_of_the_steps_are_named(columns, match):
     with pytest.raises(ValueError, match=match):
         read_panel(in_cells(*columns), SeriesOptions(1, target="y"))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.RangeIndex(2000, 2005),
+        pd.to_timedelta(np.arange(5), unit="s"),
+        pd.Index([0.5, 1.0, 1.5, 2.0, 2.5]),
+    ],
+    ids=["years", "durations", "seconds"],
+)
+def test_numbers_in_the_index_of_cells_are_times(index):
+    series = pd.Series(np.arange(5.0), index)
+    panel = read_panel(in_cells([series]), SeriesOptions(2))
+    assert panel.indexes[0][:5].equals(index)
+    assert panel.indexes[0][5] - panel.indexes[0][4] == index[1] - index[0]
+    backwards = in_cells([series.iloc[::-1]])
+    with pytest.raises(
+        ValueError, match=r"not sorted .* drop an index that holds no times"
+    ):
+        read_panel(backwards, SeriesOptions(2))
+
+
+@pytest.mark.parametrize("change", [lambda d: d.strftime("%Y-%m-%d"), lambda d: d.date])
+def test_dates_in_cells_that_are_objects_are_refused(change):
+    series = pd.Series(np.arange(5.0), pd.Index(change(days(5))))
+    with pytest.raises(ValueError, match="row 0 of X has dates in its index that are"):
+        read_panel(in_cells([series]), SeriesOptions(2))
 
 
 # --- the form of the user's series -------------------------------------------------------

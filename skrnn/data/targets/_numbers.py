@@ -55,7 +55,7 @@ class NumberTargets(Targets):
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return float64 ``(n_sequences,)`` or ``(n_sequences, n_outputs)``."""
         _check_rows_are_outputs(y, name)
-        values = _open_numbers(y, X, name)
+        values = _parse_numbers(y, X, name)
         if values.ndim > 2:
             raise ValueError(
                 f"{name} has {values.ndim} dimensions, expected (n_sequences,) or "
@@ -168,7 +168,7 @@ class HorizonTargets(NumberTargets):
 
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return float64 ``(n_sequences, horizon)`` or (n_sequences, horizon, n_outputs)."""
-        values = _open_numbers(y, X, name)
+        values = _parse_numbers(y, X, name)
         if values.ndim not in (2, 3) or 0 in values.shape:
             raise ValueError(
                 f"{name} has shape {values.shape}, expected (n_sequences, horizon) or "
@@ -206,6 +206,6 @@ def _check_rows_are_outputs(y: Any, name: str) -> None:
         )
 
 
-def _open_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:
+def _parse_numbers(y: Any, X: CheckedSequences, name: str) -> NDArray[np.float64]:
     """Return finite numbers, one entry a sequence of X."""
     return read_numbers(parse_targets(y, X, name, parse_column), name)
