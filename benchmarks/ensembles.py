@@ -42,6 +42,8 @@ HEADER = ("", "one member", "two", "three", "five", "fewer errors (%)", "fit (s)
 SIZES = (1, 2, 3, 5)
 #: Chosen on the validation file (see `regularization`).
 WORD_DROPOUT = {"word_dropout": 0.1}
+#: Chosen on the validation file.
+LONG_NAMES = {"tokenizer": "char", "weight_dropout": 0.3, "max_epochs": 30}
 #: Chosen on the validation file (see `defaults`).
 CHARACTER_LSTM = {"char_encoder": "lstm"}
 
@@ -77,6 +79,7 @@ CLASSIFICATION = {
     "PLAID": Task(load_plaid_samples, SCORES["PLAID"], PATCHES),
 }
 SETS = CLASSIFICATION | {
+    "names, weight dropout": Task(load_names, SCORES["names"], LONG_NAMES),
     "CLINC150, word dropout": Task(load_clinc150, SCORES["CLINC150"], WORD_DROPOUT),
     "SNIPS slots, F1": Task(load_snips_slots, SCORES["SNIPS slots"], **ENTITIES),
     "EWT": Task(load_ewt, SCORES["EWT"], kind=SequenceTagger),
