@@ -293,7 +293,9 @@ class SequenceClassifier(
         min_epochs=(4, 9),
         batches=((512, 16), (4096, 32), (65536, 64)),
         lr=0.006,
-        of_features=Budget(updates=3000),  # few and hard series need all of these
+        of_features=Budget(  # few and hard series need all of these
+            updates=3000, batches=((128, 8), (16384, 32), (65536, 64))
+        ),
         of_few_tokens=Budget(
             updates=120,
             of_a_class=600,

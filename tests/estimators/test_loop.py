@@ -75,7 +75,7 @@ def test_docstrings_say_the_numbers():
         SequenceClassifier.__doc__.split()
     )
     assert BUDGET.epochs_text == (
-        "as many as make 100 updates and read 60 sequences of each class, at least 4 (for 4 "
+        "as many as make 100 updates and read 60 sequences of each class, at least 4 (for 6 "
         "classes or fewer) to 8 (for 13 or more) and at most 50"
     )
     assert BUDGET.batches_text == (
@@ -124,7 +124,8 @@ def words(n, n_classes=2):
         (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
         (SequenceClassifier, tokens, 600, (32, 12, 0.006)),
         (SequenceClassifier, words, 600, (32, 6, 0.006)),
-        (SequenceClassifier, numbers, 100, (32, 100, 0.003)),
+        (SequenceClassifier, numbers, 100, (8, 100, 0.003)),
+        (SequenceClassifier, numbers, 129, (32, 100, 0.003)),
         (FeedForwardClassifier, numbers, 40, (32, 100, 0.003)),
         (SequenceRegressor, numbers, 250, (32, 250, 0.001)),
     ],
