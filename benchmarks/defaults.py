@@ -57,6 +57,12 @@ OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
 ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
 #: Sets of the evidence of which the tokens are words.
 OF_WORDS = ("snips", "wnut17", "slots", "ewt")
+#: Sets of the evidence with few series, and after them one with more; and sizes of batches.
+OF_FEW_SERIES = (
+    *("arrow_heads", "gunpoint", "power_demand", "motions", "gestures"),
+    "japanese_vowels",
+)
+BATCHES = (32, 16, 8)
 #: Of translators, from the settings of each task below.
 OF_PAIRS = (
     {},
@@ -179,6 +185,35 @@ def characters(quick, seeds):
     return []
 
 
+def few_series(quick, seeds):
+    """Batches of several sizes on few series, on folds of the training files."""
+    rows = []
+    for name in OF_FEW_SERIES:
+        evidence, scores = SETS[name], []
+        for seed in seeds[:1] if quick else seeds:
+            progress(f"{evidence.name}, seed {seed}")
+            train, valid = evidence.load(seed)
+            scores.append(
+                [
+                    validation_score(evidence, train, valid, seed, quick, batch_size=size)
+                    for size in BATCHES
+                ]
+            )
+        means = np.mean(scores, axis=0)
+        rows.append([evidence.name, len(train[0]), *(f"{mean:.4f}" for mean in means)])
+    few = [[float(mean) for mean in row[2:]] for row in rows[:-1]]  # the last are more
+    rows.append(
+        ["mean without the last", "", *(f"{m:.4f}" for m in np.mean(few, axis=0))]
+    )
+    print_table(
+        "Batches for few series: accuracy on held-out folds of the training files",
+        ("data", "series to train", *(f"batch_size={size}" for size in BATCHES)),
+        rows,
+        f"Default parameters otherwise; {len(seeds)} seed(s), each with another fold.",
+    )
+    return []
+
+
 def attentions(quick, seeds):
     """Pairs: dates in ten languages and their ISO form; which attention aligns soon."""
     n_train, n_valid = (200, 50) if quick else (4_000, 1_000)
@@ -276,6 +311,7 @@ PARTS = (
     names,
     japanese_vowels,
     characters,
+    few_series,
     pronunciations,
     translations,
     attentions,
