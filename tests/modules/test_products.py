@@ -145,7 +145,7 @@ def test_factors_are_rounded_and_results_are_not(rounding, generator):
     assert got.dtype == torch.float32
     assert not torch.equal(got, x @ weight.T)
     torch.testing.assert_close(got.double(), rounded, rtol=1e-2, atol=1e-2)
-    assert torch.equal(multiply(x, weight), F.linear(x, weight))
+    torch.testing.assert_close(multiply(x, weight), F.linear(x, weight))  # of any library
 
 
 def test_gradients_of_rounded_factors_are_float32(rounding, generator):
