@@ -145,10 +145,9 @@ class Timeline(NamedTuple):
                     f"in {zone} the clock skips a whole day after {shown_time(self.index[row])}; "
                     'remove the time zone by tz_localize(None), or set freq="steps"'
                 )
-            try:
-                return pd.DatetimeIndex(times, freq=offset, name=name)
-            except ValueError:  # the clock skips or repeats one of them
-                return times
+            plain = clock.tz_localize(zone, nonexistent="NaT", ambiguous="NaT")
+            # a frequency has no times that the clock skips or repeats
+            return times if plain.hasnans else pd.DatetimeIndex(times, freq=offset)
         if offset == self.index.freq:
             return pd.period_range(start, periods=n_times, name=name)
         stamps = pd.date_range(start.to_timestamp(), periods=n_times, freq=offset)
