@@ -42,6 +42,8 @@ HEADER = ("", "one member", "two", "three", "five", "fewer errors (%)", "fit (s)
 SIZES = (1, 2, 3, 5)
 #: Chosen on the validation file (see `regularization`).
 WORD_DROPOUT = {"word_dropout": 0.1}
+#: Chosen on folds of the training file.
+WEIGHT_DROPOUT = {"weight_dropout": 0.3}
 #: Chosen on the validation file.
 LONG_NAMES = {"tokenizer": "char", "weight_dropout": 0.3, "max_epochs": 30}
 #: Chosen on the validation file (see `defaults`).
@@ -79,6 +81,9 @@ CLASSIFICATION = {
     "PLAID": Task(load_plaid_samples, SCORES["PLAID"], PATCHES),
 }
 SETS = CLASSIFICATION | {
+    "Japanese vowels, weight dropout": Task(
+        load_japanese_vowels, SCORES["Japanese vowels"], WEIGHT_DROPOUT
+    ),
     "names, weight dropout": Task(load_names, SCORES["names"], LONG_NAMES),
     "CLINC150, word dropout": Task(load_clinc150, SCORES["CLINC150"], WORD_DROPOUT),
     "SNIPS slots, F1": Task(load_snips_slots, SCORES["SNIPS slots"], **ENTITIES),
