@@ -285,6 +285,18 @@ def validation_score(evidence, train, valid, seed, quick=False, **parameters):
     return evidence.measure.score(y, predicted)
 
 
+def scores_of_changes(evidence, seeds, changes, quick=False):
+    """Return the validation scores of each seed, one of each change of the defaults."""
+    scores = []
+    for seed in seeds[:1] if quick else seeds:
+        progress(f"{evidence.name}, seed {seed}")
+        train, valid = evidence.load(seed)
+        scores.append(
+            [validation_score(evidence, train, valid, seed, quick, **c) for c in changes]
+        )
+    return scores
+
+
 def _numbers(name, load, n_seeds=5, simple=_time_warping):
     load = partial(_fold, load)
     return Evidence(

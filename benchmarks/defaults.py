@@ -21,7 +21,7 @@ from ._data import (
     load_names,
     load_tatoeba,
 )
-from ._evidence import SETS, validation_score
+from ._evidence import SETS, scores_of_changes, validation_score
 from ._report import (
     fit_over_seeds,
     import_peer,
@@ -187,27 +187,17 @@ def characters(quick, seeds):
 
 def few_series(quick, seeds):
     """Batches of several sizes on few series, on folds of the training files."""
-    rows = []
+    rows, means = [], []
     for name in OF_FEW_SERIES:
-        evidence, scores = SETS[name], []
-        for seed in seeds[:1] if quick else seeds:
-            progress(f"{evidence.name}, seed {seed}")
-            train, valid = evidence.load(seed)
-            scores.append(
-                [
-                    validation_score(evidence, train, valid, seed, quick, batch_size=size)
-                    for size in BATCHES
-                ]
-            )
-        means = np.mean(scores, axis=0)
-        rows.append([evidence.name, len(train[0]), *(f"{mean:.4f}" for mean in means)])
-    few = [[float(mean) for mean in row[2:]] for row in rows[:-1]]  # the last are more
-    rows.append(
-        ["mean without the last", "", *(f"{m:.4f}" for m in np.mean(few, axis=0))]
-    )
+        changes = [{"batch_size": size} for size in BATCHES]
+        scores = scores_of_changes(SETS[name], seeds, changes, quick)
+        means.append(np.mean(scores, axis=0))
+        rows.append([SETS[name].name, *(f"{mean:.4f}" for mean in means[-1])])
+    few = np.mean(means[:-1], axis=0)  # the last set has more
+    rows.append(["mean without the last", *(f"{mean:.4f}" for mean in few)])
     print_table(
         "Batches for few series: accuracy on held-out folds of the training files",
-        ("data", "series to train", *(f"batch_size={size}" for size in BATCHES)),
+        ("data", *(f"batch_size={size}" for size in BATCHES)),
         rows,
         f"Default parameters otherwise; {len(seeds)} seed(s), each with another fold.",
     )

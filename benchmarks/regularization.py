@@ -24,7 +24,7 @@ from ._data import (
     load_tunes,
     shorten,
 )
-from ._evidence import SETS, validation_score
+from ._evidence import SETS, scores_of_changes, validation_score
 from ._report import print_table, progress, run_program, timed_call
 from .quality_generation import PIANO, SHAKESPEARE, TUNES
 
@@ -188,16 +188,9 @@ def words(quick, seeds):
     """Word dropout of classifiers at several rates."""
     rows = []
     for name in OF_TOKENS:
-        evidence, scores = SETS[name], []
-        for seed in seeds[:1] if quick else seeds:
-            progress(f"{name}, seed {seed}")
-            train, valid = evidence.load(seed)
-            scores.append(
-                [
-                    validation_score(evidence, train, valid, seed, quick, word_dropout=r)
-                    for r in WORD_RATES
-                ]
-            )
+        evidence = SETS[name]
+        changes = [{"word_dropout": rate} for rate in WORD_RATES]
+        scores = scores_of_changes(evidence, seeds, changes, quick)
         means = [f"{mean:.4f}" for mean in np.mean(scores, axis=0)]
         gains = np.subtract(scores, np.array(scores)[:, :1])[:, 1]
         rows.append([evidence.name, *means, ", ".join(f"{gain:+.4f}" for gain in gains)])

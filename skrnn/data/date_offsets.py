@@ -230,7 +230,7 @@ def is_duration(offset: Any) -> bool:
 
 
 def clock_times(index: pd.Index) -> pd.DatetimeIndex:
-    """Return what a local clock shows at each date, without time zones.
+    """Return the times of a local clock at each date, without time zones.
 
     A day whose clock skips the usual time of day has a later one; the usual one is returned
     for it.
@@ -240,7 +240,9 @@ def clock_times(index: pd.Index) -> pd.DatetimeIndex:
         return stamps.tz_localize(None)
     clock = stamps.tz_localize(None)
     days = clock.normalize()
-    usual = days + (clock - days).to_series().mode()[0]  # the smallest of several
+    usual = (
+        days + (clock - days).to_series().mode()[0]
+    )  # the first of equally frequent ones
     moved = (usual != clock) & (local_times(usual, stamps.tz) == stamps)
     return clock.where(~moved, usual)
 

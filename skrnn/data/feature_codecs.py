@@ -24,8 +24,8 @@ class FeatureCodec:
     Parameters
     ----------
     scale : {"standard", None}
-        "standard" gives each feature mean 0 and standard deviation 1 over the training sequences'
-        steps; None leaves values as they are.
+        "standard" gives each feature mean 0 and standard deviation 1 over the training
+        sequences' steps; None leaves values as they are.
     missing : {"raise", "indicator"}
         With "indicator" a missing value becomes the training mean. Each feature with gaps
         in training is filled by its last value instead, which decays to the mean, and has

@@ -102,13 +102,11 @@ class Timeline(NamedTuple):
         if isinstance(offset, offsets.Week):  # the same, without a call a step
             offset = offsets.Day(7 * offset.n)
         times = self._extend(0, int(self.steps[-1]) + 1, offset)
-        if (
-            getattr(times, "tz", None) is not None
-        ):  # of two equal local times the given one
-            times = times.to_series(index=range(len(times)))
-            times.iloc[self.steps] = self.index
-            times = pd.DatetimeIndex(times, name=self.index.name)
-        return times
+        if getattr(times, "tz", None) is None:
+            return times
+        values = times.to_series(index=range(len(times)))
+        values.iloc[self.steps] = self.index  # of two equal local times the given one
+        return pd.DatetimeIndex(values, name=self.index.name)
 
     def future(self, horizon: int) -> pd.Index:
         """Return the ``horizon`` times that follow the last row.

@@ -240,6 +240,8 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             name=self._name_in_ensemble,
         )
         stopping = self._stopping_callbacks(held_out, plan.schedule, plan.stops)
+        askers = [callback for _, callback in stopping]
+        askers += [] if tasks is None else [tasks]
         callbacks: list[Any] = [
             ("epoch_counter", counter),
             ("lr_schedule", LearningRate(plan.schedule, epochs * n_batches)),
@@ -262,10 +264,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 scoring=self.scoring is not None,
                 of_many=of_many,
             ),
-            (
-                "end_training",
-                EndTraining([*dict(stopping).values(), *([tasks] if tasks else [])]),
-            ),
+            ("end_training", EndTraining(askers)),
         ]
         net.use_callbacks(callbacks)
         net.set_learning_rate(plan.lr)

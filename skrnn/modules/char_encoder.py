@@ -45,7 +45,32 @@ class CharEncoder(nn.Module):
         raise NotImplementedError
 
 
-class CharacterCNN(CharEncoder):
+class CharacterEncoder(CharEncoder):
+    """Abstract base: a vector for each character, which a network of its own reads.
+
+    Parameters
+    ----------
+    n_ids, output_size :
+        As in ``CharEncoder``.
+    character_dim : int
+        Size of a character's vector.
+    """
+
+    def __init__(self, n_ids: int, output_size: int, character_dim: int):
+        super().__init__(n_ids, output_size)
+        self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the characters' vectors; other layers draw their own weights."""
+        small_normal_(self.embedding.weight, generator, scale=0.3)
+
+    @torch.no_grad()
+    def zero_untrained(self) -> None:
+        """Zero the vector of the unknown character, which no training word has."""
+        self.embedding.weight[UNKNOWN] = 0.0
+
+
+class CharacterCNN(CharacterEncoder):
     """A convolution over a word's characters, each filter's maximum over the word.
 
     References
@@ -57,18 +82,8 @@ class CharacterCNN(CharEncoder):
     WIDTH = 3
 
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
-        super().__init__(n_ids, output_size)
-        self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
+        super().__init__(n_ids, output_size, character_dim)
         self.filters = Linear(self.WIDTH * character_dim, output_size)
-
-    def initialize(self, generator: Generator) -> None:
-        """Draw the characters' vectors; the filters are a Linear layer."""
-        small_normal_(self.embedding.weight, generator, scale=0.3)
-
-    @torch.no_grad()
-    def zero_untrained(self) -> None:
-        """Zero the vector of the unknown character, which no training word has."""
-        self.embedding.weight[UNKNOWN] = 0.0
 
     def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""
@@ -109,7 +124,7 @@ class NgramBag(CharEncoder):
         return self.embedding(characters)  # (W, F)
 
 
-class CharacterLSTM(CharEncoder):
+class CharacterLSTM(CharacterEncoder):
     """The last states of two LSTMs that read a word's characters, one from its end.
 
     Half of the vector comes from each direction.
@@ -126,25 +141,15 @@ class CharacterLSTM(CharEncoder):
     """
 
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
-        super().__init__(n_ids, output_size)
+        super().__init__(n_ids, output_size, character_dim)
         if output_size % 2:
             raise ValueError(
                 "two directions share the vector of a word, so its size must be even; got "
                 f"{output_size}"
             )
-        self.embedding = nn.Embedding(n_ids, character_dim, padding_idx=0)
         self.encoder = RecurrentEncoder(
             character_dim, output_size // 2, bidirectional=True
         )
-
-    def initialize(self, generator: Generator) -> None:
-        """Draw the characters' vectors; the LSTMs draw their own weights."""
-        small_normal_(self.embedding.weight, generator, scale=0.3)
-
-    @torch.no_grad()
-    def zero_untrained(self) -> None:
-        """Zero the vector of the unknown character, which no training word has."""
-        self.embedding.weight[UNKNOWN] = 0.0
 
     def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""

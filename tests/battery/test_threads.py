@@ -105,7 +105,8 @@ def test_the_same_bits_for_every_cell_and_direction(
     )
 
 
-@pytest.mark.filterwarnings("ignore:Gradients explode")  # with ReLU
+# Some networks are of ReLU cells, which may explode; their bits are compared all the same.
+@pytest.mark.filterwarnings("ignore:Gradients explode")
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("cell", ["gru", "mingru", "rnn_tanh", "rnn_relu"])
 @pytest.mark.parametrize("bidirectional", [False, True])
