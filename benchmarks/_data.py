@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from skrnn.datasets import read_abc, read_conll, read_lines, read_text
+from skrnn.preprocessing import WordShapes
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _STOCKS = ("AAPL", "GOOG", "IBM", "MSFT")
@@ -80,9 +81,17 @@ def load_ewt():
     return _load_conll("ud_english_ewt", tag_column=1)
 
 
-def load_wnut17():
-    """Return {split: (token lists, tag lists)} of W-NUT 2017: 6 types, IOB2 tags."""
-    return _load_conll("wnut17", tag_column=1)
+def load_wnut17(*, shapes=False):
+    """Return {split: (token lists, tag lists)} of W-NUT 2017: 6 types, IOB2 tags.
+
+    With shapes, frames of words and their shapes take the place of token lists.
+    """
+    splits = _load_conll("wnut17", tag_column=1)
+    if shapes:
+        splits = {
+            name: (WordShapes().fit_transform(X), y) for name, (X, y) in splits.items()
+        }
+    return splits
 
 
 def load_clinc150():

@@ -4,6 +4,7 @@ Run `python -m benchmarks.defaults [--quick] [--seeds ...]`. Test files are not 
 """
 
 import statistics
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from ._data import (
     load_japanese_vowels,
     load_names,
     load_tatoeba,
+    load_wnut17,
 )
 from ._evidence import SETS, scores_of_changes, validation_score
 from ._report import (
@@ -57,6 +59,9 @@ OF_CLINC150 = {"char_encoder", "pooling", "label_smoothing"}
 ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
 #: Sets of the evidence of which the tokens are words.
 OF_WORDS = ("snips", "wnut17", "slots", "ewt")
+OF_TAGS = ("wnut17", "slots", "ewt")
+SIZES = tuple({"hidden_size": size} for size in (128, 256))
+WEIGHTS = ({}, *({"class_weight": {"O": weight}} for weight in (0.7, 0.5, 0.25)))
 #: Sets of the evidence with few series, and after them one with more; and sizes of batches.
 OF_FEW_SERIES = (
     *("arrow_heads", "gunpoint", "power_demand", "motions", "gestures"),
@@ -149,40 +154,65 @@ def translations(quick, seeds):
 
 def characters(quick, seeds):
     """Words: what reads their characters, of taggers and of intents."""
-    encoders = (*CHAR_ENCODERS, None)
+    changes = [{"char_encoder": encoder} for encoder in (*CHAR_ENCODERS, None)]
+    sets = [SETS[name] for name in OF_WORDS]
+    _compare("What reads the characters of words", sets, changes, quick, seeds)
+    return []
+
+
+def units(quick, seeds):
+    """Taggers: units of the LSTM in each direction."""
+    sets = [SETS[name] for name in OF_TAGS]
+    _compare("Units of taggers", sets, SIZES, quick, seeds)
+    return []
+
+
+def outside(quick, seeds):
+    """Entities and slots: a weight of the tag "O" of less than one, which finds more of them."""
+    shapes = replace(
+        SETS["wnut17"],
+        name="W-NUT 2017, shapes",
+        load=lambda _: tuple(
+            load_wnut17(shapes=True)[part] for part in ("train", "valid")
+        ),
+    )
+    _compare(
+        'Weights of "O"', (SETS["slots"], SETS["wnut17"], shapes), WEIGHTS, quick, seeds
+    )
+    return []
+
+
+def _compare(title, sets, changes, quick, seeds):
+    """Print the scores of some sets of the evidence by several changes of the defaults."""
     rows = []
-    for name in OF_WORDS:
-        evidence = SETS[name]
+    for evidence in sets:
         scores, seconds = [], []
         for seed in seeds[:1] if quick else seeds:
             train, valid = evidence.load(seed)
             found = []
-            for encoder in encoders:
-                progress(f"{evidence.name}: char_encoder={encoder!r}, seed {seed}")
+            for change in changes:
+                progress(f"{evidence.name}: {_described(change)}, seed {seed}")
                 score = partial(
-                    validation_score,
-                    *(evidence, train, valid, seed, quick),
-                    char_encoder=encoder,
+                    validation_score, evidence, train, valid, seed, quick, **change
                 )
                 found.append(timed_call(score))
             scores.append([score for score, _ in found])
             seconds.append([elapsed / found[0][1] for _, elapsed in found])
             progress(" ".join(f"{score:.4f}" for score in scores[-1]))
-        for encoder, of_seeds, ratios in zip(
-            encoders, np.transpose(scores), np.transpose(seconds), strict=True
+        for change, of_seeds, ratios in zip(
+            changes, np.transpose(scores), np.transpose(seconds), strict=True
         ):
             each = ", ".join(f"{score:.4f}" for score in of_seeds)
             mean, ratio = np.mean(of_seeds), statistics.median(ratios)
             rows.append(
-                [evidence.name, repr(encoder), f"{mean:.4f}", each, f"{ratio:.2f}"]
+                [evidence.name, _described(change), f"{mean:.4f}", each, f"{ratio:.2f}"]
             )
     print_table(
-        "What reads the characters of words: validation data",
-        ("data", "char_encoder", "mean", "by seed", "seconds ÷ those of the first"),
+        f"{title}: validation data",
+        ("data", "changed", "mean", "by seed", "seconds ÷ those of the first"),
         rows,
         "Default parameters otherwise; the sets and measures of the evidence (see `against`).",
     )
-    return []
 
 
 def few_series(quick, seeds):
@@ -301,6 +331,8 @@ PARTS = (
     names,
     japanese_vowels,
     characters,
+    units,
+    outside,
     few_series,
     pronunciations,
     translations,

@@ -7,14 +7,13 @@ tasks name all parameters that are not the defaults.
 import re
 import statistics
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from skrnn import SequenceClassifier, SequenceTagger
 from skrnn.metrics import entity_f1_score
-from skrnn.preprocessing import WordShapes
 
 from ._data import (
     load_clinc150,
@@ -46,8 +45,10 @@ WORD_DROPOUT = {"word_dropout": 0.1}
 WEIGHT_DROPOUT = {"weight_dropout": 0.3}
 #: Chosen on the validation file.
 LONG_NAMES = {"tokenizer": "char", "weight_dropout": 0.3, "max_epochs": 30}
-#: Chosen on the validation file (see `defaults`).
+#: Chosen on validation files (see `defaults`).
 CHARACTER_LSTM = {"char_encoder": "lstm"}
+MORE_UNITS = {"hidden_size": 256}
+RARE_OUTSIDE = {"class_weight": {"O": 0.5}}
 
 
 class Task(NamedTuple):
@@ -60,19 +61,15 @@ class Task(NamedTuple):
     score: Callable | None = None
 
 
-def load_wnut17_shapes():
-    """Return W-NUT 2017 with the shape of each word beside it, {split: (frame, tag lists)}."""
+def _entities(**parameters):
+    """Return the fields of a task of entities."""
     return {
-        split: (WordShapes().fit_transform(X), y)
-        for split, (X, y) in load_wnut17().items()
+        "parameters": {"scheme": "IOB2", **parameters},
+        "kind": SequenceTagger,
+        "score": entity_f1_score,
     }
 
 
-ENTITIES = {
-    "parameters": {"scheme": "IOB2"},
-    "kind": SequenceTagger,
-    "score": entity_f1_score,
-}
 CLASSIFICATION = {
     "Japanese vowels": Task(load_japanese_vowels, SCORES["Japanese vowels"]),
     "SNIPS intents": Task(load_snips, SCORES["SNIPS intents"]),
@@ -86,14 +83,22 @@ SETS = CLASSIFICATION | {
     ),
     "names, weight dropout": Task(load_names, SCORES["names"], LONG_NAMES),
     "CLINC150, word dropout": Task(load_clinc150, SCORES["CLINC150"], WORD_DROPOUT),
-    "SNIPS slots, F1": Task(load_snips_slots, SCORES["SNIPS slots"], **ENTITIES),
+    "SNIPS slots, F1": Task(load_snips_slots, SCORES["SNIPS slots"], **_entities()),
     "EWT": Task(load_ewt, SCORES["EWT"], kind=SequenceTagger),
-    "W-NUT 2017, F1": Task(load_wnut17, SCORES["W-NUT 2017"], **ENTITIES),
-    "W-NUT 2017, shapes, F1": Task(load_wnut17_shapes, SCORES["W-NUT 2017"], **ENTITIES),
+    "W-NUT 2017, F1": Task(load_wnut17, SCORES["W-NUT 2017"], **_entities()),
+    "W-NUT 2017, shapes, F1": Task(
+        partial(load_wnut17, shapes=True), SCORES["W-NUT 2017"], **_entities()
+    ),
     "SNIPS slots, two layers, F1": Task(
-        load_snips_slots,
-        SCORES["SNIPS slots"],
-        **(ENTITIES | {"parameters": {"scheme": "IOB2", "num_layers": 2}}),
+        load_snips_slots, SCORES["SNIPS slots"], **_entities(num_layers=2)
+    ),
+    "SNIPS slots, 256 units, F1": Task(
+        load_snips_slots, SCORES["SNIPS slots"], **_entities(**MORE_UNITS)
+    ),
+    "W-NUT 2017, shapes and weight, F1": Task(
+        partial(load_wnut17, shapes=True),
+        SCORES["W-NUT 2017"],
+        **_entities(**RARE_OUTSIDE),
     ),
     "EWT, LSTMs over characters": Task(
         load_ewt, SCORES["EWT"], CHARACTER_LSTM, SequenceTagger
