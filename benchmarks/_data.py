@@ -66,32 +66,32 @@ def load_snips_slots():
     }
 
 
-def _load_conll(folder, tag_column):
-    """Return {split: (token lists, tag lists)} of files in columns, tabs between."""
-    return {
-        split: read_conll(
-            _data_file(folder, f"{split}.conll"), tag_column=tag_column, delimiter="\t"
-        )
-        for split in ("train", "valid", "test")
-    }
-
-
-def load_ewt():
-    """Return {split: (word lists, tag lists)} of UD English EWT: 17 parts of speech."""
-    return _load_conll("ud_english_ewt", tag_column=1)
-
-
-def load_wnut17(*, shapes=False):
-    """Return {split: (token lists, tag lists)} of W-NUT 2017: 6 types, IOB2 tags.
+def _load_conll(folder, shapes=False):
+    """Return {split: (token lists, tag lists)} of files in two columns, tabs between.
 
     With shapes, frames of words and their shapes take the place of token lists.
     """
-    splits = _load_conll("wnut17", tag_column=1)
+    splits = {
+        split: read_conll(
+            _data_file(folder, f"{split}.conll"), tag_column=1, delimiter="\t"
+        )
+        for split in ("train", "valid", "test")
+    }
     if shapes:
         splits = {
             name: (WordShapes().fit_transform(X), y) for name, (X, y) in splits.items()
         }
     return splits
+
+
+def load_ewt(*, shapes=False):
+    """Return {split: (word lists, tag lists)} of UD English EWT: 17 parts of speech."""
+    return _load_conll("ud_english_ewt", shapes)
+
+
+def load_wnut17(*, shapes=False):
+    """Return {split: (token lists, tag lists)} of W-NUT 2017: 6 types, IOB2 tags."""
+    return _load_conll("wnut17", shapes)
 
 
 def load_clinc150():

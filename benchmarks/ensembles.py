@@ -48,6 +48,7 @@ LONG_NAMES = {"tokenizer": "char", "weight_dropout": 0.3, "max_epochs": 30}
 #: Chosen on validation files (see `defaults`).
 CHARACTER_LSTM = {"char_encoder": "lstm"}
 MORE_UNITS = {"hidden_size": 256}
+SPELLED = {"char_encoder": "lstm", "hidden_size": 256, "word_dropout": 0.1}
 RARE_OUTSIDE = {"class_weight": {"O": 0.5}}
 
 
@@ -102,6 +103,9 @@ SETS = CLASSIFICATION | {
     ),
     "EWT, LSTMs over characters": Task(
         load_ewt, SCORES["EWT"], CHARACTER_LSTM, SequenceTagger
+    ),
+    "EWT, shapes and more": Task(
+        partial(load_ewt, shapes=True), SCORES["EWT"], SPELLED, SequenceTagger
     ),
     "EWT, two layers": Task(load_ewt, SCORES["EWT"], {"num_layers": 2}, SequenceTagger),
 }
