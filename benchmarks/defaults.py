@@ -18,6 +18,7 @@ from skrnn.modules.char_encoder import CHAR_ENCODERS
 from ._data import (
     load_clinc150,
     load_cmudict,
+    load_ewt,
     load_japanese_vowels,
     load_names,
     load_tatoeba,
@@ -61,6 +62,12 @@ ONLY_WORDS = {"char_encoder", "bidirectional", "hidden_size", "num_layers"}
 OF_WORDS = ("snips", "wnut17", "slots", "ewt")
 OF_TAGS = ("wnut17", "slots", "ewt")
 SIZES = tuple({"hidden_size": size} for size in (128, 256))
+OF_SPELLING = (
+    {},
+    {"hidden_size": 256},
+    {"hidden_size": 256, "char_encoder": "lstm"},
+    {"hidden_size": 256, "char_encoder": "lstm", "word_dropout": 0.1},
+)
 WEIGHTS = ({}, *({"class_weight": {"O": weight}} for weight in (0.7, 0.5, 0.25)))
 #: Sets of the evidence with few series, and after them one with more; and sizes of batches.
 OF_FEW_SERIES = (
@@ -169,17 +176,29 @@ def units(quick, seeds):
 
 def outside(quick, seeds):
     """Entities and slots: a weight of the tag "O" of less than one, which finds more of them."""
-    shapes = replace(
-        SETS["wnut17"],
-        name="W-NUT 2017, shapes",
-        load=lambda _: tuple(
-            load_wnut17(shapes=True)[part] for part in ("train", "valid")
-        ),
+    sets = (
+        *(SETS["slots"], SETS["wnut17"]),
+        _with_shapes(SETS["wnut17"], load_wnut17),
     )
-    _compare(
-        'Weights of "O"', (SETS["slots"], SETS["wnut17"], shapes), WEIGHTS, quick, seeds
-    )
+    _compare('Weights of "O"', sets, WEIGHTS, quick, seeds)
     return []
+
+
+def spelling(quick, seeds):
+    """Parts of speech with shapes: units, what reads characters, and word dropout."""
+    sets = [_with_shapes(SETS["ewt"], load_ewt)]
+    _compare("Parts of speech with shapes", sets, OF_SPELLING, quick, seeds)
+    return []
+
+
+def _with_shapes(evidence, load):
+    """Return a set of the evidence with the shape of each word beside it."""
+
+    def load_files(seed):
+        splits = load(shapes=True)
+        return splits["train"], splits["valid"]
+
+    return replace(evidence, name=f"{evidence.name}, shapes", load=load_files)
 
 
 def _compare(title, sets, changes, quick, seeds):
@@ -333,6 +352,7 @@ PARTS = (
     characters,
     units,
     outside,
+    spelling,
     few_series,
     pronunciations,
     translations,
