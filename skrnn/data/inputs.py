@@ -621,6 +621,11 @@ class Inputs:
         return self.holds_texts and self._gives_subwords
 
     @property
+    def reads_characters(self) -> bool:
+        """Whether the tokens of strings are characters."""
+        return self.holds_texts and self._reads_characters
+
+    @property
     def n_token_fields(self) -> int:
         """Step fields that hold tokens."""
         return len(self._token_codecs)

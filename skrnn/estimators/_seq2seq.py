@@ -457,6 +457,16 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
                 f'{shown(self.tokenizer)} splits further; pass tokenizer="word", or '
                 'target_tokenizer="bpe", with which no word is unknown'
             )
+        if (
+            self._inputs.reads_characters
+            and self._targets.are_texts
+            and not self._targets.are_characters
+        ):
+            raise ValueError(
+                "replace_unknown=True copies tokens of X, which are single characters by "
+                f"tokenizer={shown(self.tokenizer)}, and those of y are longer by "
+                f"target_tokenizer={shown(self.target_tokenizer)}; pass both the same"
+            )
 
     def _may_copy(self, X: CheckedSequences) -> NDArray[np.bool_]:
         """Return which sources have a token that can replace an unknown one."""

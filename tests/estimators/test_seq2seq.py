@@ -891,6 +891,11 @@ def test_words_are_copied_into_token_lists_and_by_ensembles():
             pd.DataFrame({"word": [["a"], ["b", "a"]], "tag": [["x"], ["y", "x"]]}),
             "must have one field of tokens, not 2",
         ),
+        (
+            {"tokenizer": "char"},
+            ["ab", "b"],
+            "single characters by tokenizer='char'.* target_tokenizer='word'",
+        ),
     ],
 )
 def test_what_cannot_be_copied_is_an_error(params, X, message):

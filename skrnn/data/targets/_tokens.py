@@ -29,6 +29,7 @@ from skrnn.data.targets._base import (
     decode_labels,
 )
 from skrnn.data.tokenizers import (
+    CharTokenizer,
     WordTokenizer,
     check_tokenizer,
     gives_subwords,
@@ -185,6 +186,11 @@ class TokenTargets(Targets):
     def are_subwords(self) -> bool:
         """Whether strings of y are generated in subwords."""
         return self.are_texts and gives_subwords(self.tokenizer)
+
+    @property
+    def are_characters(self) -> bool:
+        """Whether strings of y are generated in characters."""
+        return self.are_texts and isinstance(self.tokenizer, CharTokenizer)
 
     @property
     def end(self) -> int:
