@@ -75,6 +75,7 @@ OF_FEW_SERIES = (
     "japanese_vowels",
 )
 BATCHES = (32, 16, 8)
+RATES = tuple({"weight_dropout": rate} for rate in (0.0, 0.2, 0.4))
 #: Of translators, from the settings of each task below.
 OF_PAIRS = (
     {},
@@ -188,6 +189,13 @@ def spelling(quick, seeds):
     """Parts of speech with shapes: units, what reads characters, and word dropout."""
     sets = [_with_shapes(SETS["ewt"], load_ewt)]
     _compare("Parts of speech with shapes", sets, OF_SPELLING, quick, seeds)
+    return []
+
+
+def recurrent_weights(quick, seeds):
+    """Series: dropout of the recurrent weights, on folds of the training files."""
+    sets = [SETS[name] for name in OF_FEW_SERIES]
+    _compare("Dropout of the recurrent weights", sets, RATES, quick, seeds)
     return []
 
 
@@ -354,6 +362,7 @@ PARTS = (
     outside,
     spelling,
     few_series,
+    recurrent_weights,
     pronunciations,
     translations,
     attentions,
