@@ -7,6 +7,7 @@ import pickle
 import signal
 import time
 import warnings
+from functools import partial
 from pickle import PicklingError
 from threading import Lock
 
@@ -19,7 +20,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from skorch.callbacks import Callback, Checkpoint, TrainEndCheckpoint
 
-from skrnn import SequenceClassifier, SequenceRegressor, StopTraining
+from skrnn import (
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceRegressor,
+    StopTraining,
+)
 from skrnn.inspection import gradient_norms, hidden_states
 from skrnn.persistence import load_model, save_model
 from skrnn.training.interrupts import Interrupts
@@ -166,6 +172,28 @@ def test_probabilities_and_numbers_are_means_and_vectors_stand_side_by_side():
     many, singles = members(SequenceRegressor, np.arange(24.0))
     mean = np.mean([one.predict(TEXTS) for one in singles], axis=0)
     assert_allclose(many.predict(TEXTS), mean, rtol=1e-5)
+
+
+QUANTILES = {"loss": "quantile", "quantiles": (0.1, 0.5, 0.9), "random_state": 0}
+
+
+@pytest.mark.parametrize(
+    ("make", "data"),
+    [
+        (SequenceRegressor, (TEXTS, np.random.default_rng(0).normal(size=24))),
+        (
+            partial(SequenceForecaster, horizon=3, window=8),
+            (np.sin(np.arange(80.0)) + np.random.default_rng(0).normal(size=80),),
+        ),
+    ],
+)
+def test_quantiles_are_means_where_no_members_cross(make, data):
+    model = make(hidden_size=4, max_epochs=20, lr=0.05, n_estimators=3, **QUANTILES)
+    model.fit(*data)
+    quantiles = [one.predict_quantiles(data[0]) for one in model.estimators_]
+    assert min(np.diff(values).min() for values in quantiles) > 0
+    expected = np.mean(quantiles, axis=0)
+    assert_allclose(model.predict_quantiles(data[0]), expected, rtol=1e-5)
 
 
 def test_members_share_one_validation_split(monkeypatch):
