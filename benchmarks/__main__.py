@@ -2,6 +2,7 @@
 
 from . import (
     against,
+    beside_another,
     budgets,
     cold_start,
     crf_speed,
@@ -47,6 +48,7 @@ SPEED = _by_name(
 )
 PROGRAMS = SPEED | _by_name(
     against,
+    beside_another,
     budgets,
     scaling,
     quality_classification,
