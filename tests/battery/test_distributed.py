@@ -51,7 +51,11 @@ def results(callbacks):
     seeds = [(str(i), SequenceClassifier(hidden_size=4, max_epochs=3, random_state=i))
              for i in range(2)]
     vote = VotingClassifier(seeds, voting="soft", n_jobs=2).fit(X, y)
+    several = SequenceClassifier(
+        hidden_size=4, max_epochs=3, random_state=0, n_estimators=2, n_jobs=2
+    )
     return found | {
+        "members": several.fit(X, y).predict_proba(X).tolist(),
         "folds": cross_val_score(model, X, y, cv=3).tolist(),
         "vote": vote.predict_proba(X).tolist(),
     }
