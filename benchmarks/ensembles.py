@@ -44,6 +44,7 @@ SIZES = (1, 2, 3, 5)
 WORD_DROPOUT = {"word_dropout": 0.1}
 #: Chosen on folds of the training file.
 WEIGHT_DROPOUT = {"weight_dropout": 0.3}
+MINIMAL = {"cell": "mingru", "num_layers": 2}
 #: Chosen on the validation file.
 LONG_NAMES = {"tokenizer": "char", "weight_dropout": 0.3, "max_epochs": 30}
 #: Chosen on validation files (see `defaults`).
@@ -86,6 +87,9 @@ CLASSIFICATION = {
 SETS = CLASSIFICATION | {
     "Japanese vowels, weight dropout": Task(
         load_japanese_vowels, SCORES["Japanese vowels"], WEIGHT_DROPOUT
+    ),
+    "Japanese vowels, minGRU": Task(
+        load_japanese_vowels, SCORES["Japanese vowels"], MINIMAL
     ),
     "names, weight dropout": Task(load_names, SCORES["names"], LONG_NAMES),
     "CLINC150, word dropout": Task(load_clinc150, SCORES["CLINC150"], WORD_DROPOUT),
