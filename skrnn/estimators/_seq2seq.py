@@ -460,7 +460,7 @@ class TranslationTask(TransformerMixin, BaseSequenceEstimator):
         if (
             self._inputs.reads_characters
             and self._targets.are_texts
-            and not self._targets.are_characters
+            and not (self._targets.are_characters or self._targets.are_subwords)
         ):
             raise ValueError(
                 "replace_unknown=True copies tokens of X, which are single characters by "

@@ -933,6 +933,7 @@ def test_an_empty_token_is_predicted_but_never_copied():
 
 def test_words_are_not_copied_into_subwords():
     X = ["one tree", "one house", "two trees"] * 6
+    make(replace_unknown=True, tokenizer="char", target_tokenizer="bpe").fit(X, X)
     model = make(replace_unknown=True, target_tokenizer="bpe", max_epochs=1).fit(X, X)
     for _ in range(30):
         model.partial_fit(["x Zoe"] * 10, ["one Z"] * 10)
