@@ -177,10 +177,8 @@ def units(quick, seeds):
 
 def outside(quick, seeds):
     """Entities and slots: a weight of the tag "O" of less than one, which finds more of them."""
-    sets = (
-        *(SETS["slots"], SETS["wnut17"]),
-        _with_shapes(SETS["wnut17"], load_wnut17),
-    )
+    entities = SETS["wnut17"]
+    sets = (SETS["slots"], entities, _with_shapes(entities, load_wnut17))
     _compare('Weights of "O"', sets, WEIGHTS, quick, seeds)
     return []
 
