@@ -87,12 +87,13 @@ def workloads(scale):
     classes = [f"c{i % 10_000}" for i in np.random.default_rng(4).permutation(len(short))]
     return [
         ("classifier, BiLSTM", SequenceClassifier(**epochs), X, y, predict_all),
-        (
-            "classifier, BiGRU",
-            SequenceClassifier(cell="gru", **epochs),
-            X,
-            y,
-            predict_all,
+        *(
+            (name, SequenceClassifier(cell=cell, **epochs), X, y, predict_all)
+            for name, cell in (
+                ("classifier, BiGRU", "gru"),
+                ("classifier, tanh", "rnn_tanh"),
+                ("classifier, ReLU", "rnn_relu"),
+            )
         ),
         (
             "regressor, LSTM",

@@ -1,9 +1,10 @@
 """Time and scores of the budgets of training: the former defaults beside the new ones.
 
-Run `python -m benchmarks.budgets [--quick] [--seeds ...] [--sets ...]`. Scores are those of
-validation files, for numbers of folds of the training file; the noisy intents alone read
-the test file. Old and new fits alternate, both on today's engine; their times are those of this
-process's CPU. `against` compares with the former engine, too.
+Run `python -m benchmarks.budgets [--quick] [--seeds ...] [--sets ...] [--wrong SHARE]`. Scores are
+those of validation files, for numbers of folds of the training file; the noisy intents alone read
+the test file. With `--wrong 0.2` a fifth of the labels for training are wrong. Old and new fits
+alternate, both on today's engine; their times are those of this process's CPU. `against` compares
+with the former engine, too.
 """
 
 import statistics
@@ -99,15 +100,19 @@ def old_defaults(kind, n_sequences):
     }
 
 
-def parts_of(data, seed, quick):
-    """Return pairs of training and validation data, (X, y) each."""
+def parts_of(data, seed, quick, share=0.0):
+    """Return pairs of training and validation data, (X, y) each; wrong labels in training."""
     splits = data.load()
     if "valid" in splits:
         splits = shorten(splits, quick)
-        return [(splits["train"], splits["valid"])]
-    X, y = splits["train"]
-    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(X, y)
-    pairs = [tuple(_take(X, y, part) for part in fold) for fold in folds]
+        pairs = [(splits["train"], splits["valid"])]
+    else:
+        X, y = splits["train"]
+        folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(X, y)
+        pairs = [tuple(_take(X, y, part) for part in fold) for fold in folds]
+    random = np.random.default_rng(seed)
+    wrong = wrong_tags if data.estimator is SequenceTagger else wrong_labels
+    pairs = [((X, wrong(y, share, random)), valid) for (X, y), valid in pairs]
     return pairs[:1] if quick else pairs
 
 
@@ -125,11 +130,11 @@ def measure(data, model, train, valid):
     return data.measure(valid[1], model.predict(valid[0])), seconds, model.n_iter_
 
 
-def compare(data, seeds, quick):
+def compare(data, seeds, quick, share=0.0):
     """Return the rows (score, seconds, epochs) of old and new defaults, one a seed."""
     found = {"old": [], "new": []}
     for seed in seeds:
-        pairs = parts_of(data, seed, quick)
+        pairs = parts_of(data, seed, quick, share)
         new = data.estimator(**data.parameters, random_state=seed)
         measured = {"old": [], "new": []}
         for train, valid in pairs:
@@ -151,12 +156,12 @@ def former_budgets(quick, seeds):
     return tabulate(list(SETS), quick, seeds)
 
 
-def tabulate(names, quick, seeds):
-    """Print the table of the sets; return the goals."""
+def tabulate(names, quick, seeds, share=0.0):
+    """Print the table of the sets; return the goals, which concern right labels."""
     rows, ratios, losses = [], {}, {}
     for name in names:
         try:
-            found = compare(SETS[name], seeds, quick)
+            found = compare(SETS[name], seeds, quick, share)
         except DataAbsent as absent:
             print(f"\nskipped {name}: {absent}")
             continue
@@ -174,8 +179,9 @@ def tabulate(names, quick, seeds):
                 f"{ratios[name]:.2f}",
             ]
         )
+    wrong = f", {100 * share:.0f} % of the labels wrong" if share else ""
     print_table(
-        "Former defaults and new ones",
+        f"Former defaults and new ones{wrong}",
         (
             *("data", "old: validation", "new: validation", "difference ± its error"),
             *("old: s (epochs)", "new: s (epochs)", "old s ÷ new s"),
@@ -185,7 +191,7 @@ def tabulate(names, quick, seeds):
         "is the standard error of the paired differences over seeds.",
     )
     chosen = [name for name in OF_GOALS if name in ratios]
-    if not chosen:
+    if share or not chosen:
         return []
     worst = min(chosen, key=lambda name: losses[name].mean() + 2 * _error(losses[name]))
     bound = float(losses[worst].mean() + 2 * _error(losses[worst]))
@@ -252,13 +258,42 @@ def noisy_labels(quick, seeds):
 def draw_noisy(X, y, seed):
     """Return drawn sentences, of which a share has the label of another class."""
     random = np.random.default_rng(seed)
-    chosen = random.permutation(len(X))[:N_NOISY]
-    classes = sorted(set(y))
-    X, labels = [X[i] for i in chosen], [y[i] for i in chosen]
-    for i in np.flatnonzero(random.random(len(X)) < NOISE):
+    X, labels = _take(X, y, random.permutation(len(X))[:N_NOISY])
+    return X, wrong_labels(labels, NOISE, random)
+
+
+def wrong_labels(y, share, random):
+    """Return labels of which a share are those of other classes."""
+    classes, labels = sorted(set(y)), list(y)
+    for i in np.flatnonzero(random.random(len(labels)) < share):
         others = [label for label in classes if label != labels[i]]
         labels[i] = others[random.integers(len(others))]
-    return X, labels
+    return labels
+
+
+def wrong_tags(y, share, random):
+    """Return tags of which a share are others; those of an entity change together."""
+    first = [_kind(tag) for tags in y for tag in tags if _starts(tag)]
+    kinds, kind = iter(wrong_labels(first, share, random)), None
+    found = []
+    for tags in y:
+        found.append([])
+        for tag in tags:
+            if _starts(tag):
+                kind = next(kinds)
+            found[-1].append(
+                tag if tag == "O" else f"{tag.removesuffix(_kind(tag))}{kind}"
+            )
+    return found
+
+
+def _starts(tag):
+    """Say whether the tag is of one token, or the first of an entity."""
+    return tag != "O" and not tag.startswith("I-")
+
+
+def _kind(tag):
+    return tag.rpartition("-")[2]
 
 
 def main():
@@ -273,13 +308,20 @@ def main():
         metavar="NAME",
         help=f"data sets: {', '.join(names)}",
     )
+    parser.add_argument(
+        "--wrong",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the labels for training; all sets but the noisy intents",
+    )
     arguments = parser.parse_args()
     seeds = arguments.seeds or ([0] if arguments.quick else [0, 1, 2, 3, 4])
     print(f"\n*{machine_line()}*")
     goals = []
     compared = [name for name in arguments.sets if name in SETS]
     if compared:
-        goals += tabulate(compared, arguments.quick, seeds)
+        goals += tabulate(compared, arguments.quick, seeds, arguments.wrong)
     if "noisy" in arguments.sets:
         goals += run_parts([noisy_labels], arguments.quick, seeds)
     print_goals(goals, arguments.quick)

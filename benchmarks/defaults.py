@@ -4,6 +4,7 @@ Run `python -m benchmarks.defaults [--quick] [--seeds ...]`. Test files are not 
 """
 
 import statistics
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
@@ -84,7 +85,11 @@ OF_PAIRS = (
     {"attention": "additive"},
     {"hidden_size": 192},
     {"num_layers": 2},
+    {"label_smoothing": 0.0},
 )
+#: Of the search, by the first of these translators; and by one that reads and writes words.
+OF_SEARCH = ({"length_penalty": 0.0}, {"no_repeat_ngram_size": 3})
+OF_UNKNOWN = ({"replace_unknown": True},)
 #: Some of the pairs: with all of them a fit takes half an hour.
 N_PAIRS, N_VALID = 12_000, 2_000
 WORDS = {"hidden_size": 128, "dropout": 0.2, "max_epochs": 15, "batch_size": 64}
@@ -94,6 +99,7 @@ SENTENCES = WORDS | {
     "max_vocabulary": 2000,
     "target_max_vocabulary": 2000,
 }
+OF_MANY_WORDS = WORDS | {"max_vocabulary": 2000, "target_max_vocabulary": 2000}
 DATES = {
     "tokenizer": "char",
     "target_tokenizer": "char",
@@ -157,6 +163,11 @@ def translations(quick, seeds):
     import_peer("sacrebleu.metrics", "sacrebleu")
     splits = load_tatoeba(every_pair=True)
     _translate("Tatoeba", splits, SENTENCES, bleu_score, quick, seeds)
+    _translate(
+        *("Tatoeba, words", splits, OF_MANY_WORDS, bleu_score, quick, seeds),
+        changes=({},),
+        searches=OF_UNKNOWN,
+    )
     return []
 
 
@@ -295,24 +306,41 @@ def attentions(quick, seeds):
     return []
 
 
-def _translate(name, splits, settings, measure, quick, seeds):
-    """Print the validation score of a translator of some pairs, change by change."""
+def _translate(
+    name,
+    splits,
+    settings,
+    measure,
+    quick,
+    seeds,
+    changes=OF_PAIRS,
+    searches=OF_SEARCH,
+):
+    """Print the validation score of a translator of some pairs, change by change.
+
+    The first translator is measured by other searches, too.
+    """
     X, y = splits["train"]
     some = np.random.default_rng(0).permutation(len(X))[: 400 if quick else N_PAIRS]
     train = [X[i] for i in some], [y[i] for i in some]
     X, references = (part[: 100 if quick else N_VALID] for part in splits["valid"])
     rows = []
-    for change in OF_PAIRS:
+    for change in changes:
         progress(f"{name}: {_described(change)}")
         given = {**settings, **change, **({"max_epochs": 1} if quick else {})}
         model = Seq2SeqTransformer(**given, random_state=seeds[0])
         _, seconds = timed_call(lambda model=model: model.fit(*train))
-        scores = []
-        for beam_size in (1, 5):
-            y_pred = model.set_params(beam_size=beam_size).transform(X).tolist()
-            scores.append(f"{measure(references, y_pred, multiple_references=True):.4f}")
-        rows.append([_described(change), *scores, f"{seconds:.0f}"])
-        progress(" ".join(rows[-1]))
+        for search in ({}, *searches) if change == changes[0] else ({},):
+            searching = deepcopy(model).set_params(**search)
+            scores = []
+            for beam_size in (1, 5):
+                y_pred = searching.set_params(beam_size=beam_size).transform(X).tolist()
+                scores.append(
+                    f"{measure(references, y_pred, multiple_references=True):.4f}"
+                )
+            fitted = "" if search else f"{seconds:.0f}"
+            rows.append([_described(change | search), *scores, fitted])
+            progress(" ".join(rows[-1]))
     print_table(
         f"{name}: {measure.__name__} of {len(X):,} pairs for validation",
         ("changed", "greedy", "beam 5", "fit (s)"),
