@@ -225,16 +225,18 @@ class SequenceNet(NeuralNet):
         X: EncodedDataset,
         y: EncodedDataset | None = None,
         classes: None = None,
+        epochs: int | None = None,
         **kwargs: Any,
     ) -> SequenceNet:
-        """Train on ``X`` for ``max_epochs`` epochs, validating on ``y``.
+        """Train on ``X`` for ``epochs``, else ``max_epochs`` epochs, validating on ``y``.
 
-        ``epochs``, a ``checkpoint``, ``interrupts`` and ``augment`` may be passed, a function
-        that makes the training data of an epoch from a RandomState.
+        A ``checkpoint``, ``interrupts`` and ``augment`` may be passed, a function that makes
+        the training data of an epoch from a RandomState.
         """
         keep_freed_memory()
+        epochs = self.max_epochs if epochs is None else epochs
         n_before = len(self.history)
-        n_epochs = n_before + self.max_epochs  # of the whole training
+        n_epochs = n_before + epochs  # of the whole training
         try:
             try:
                 self.notify("on_train_begin", X=X, y=y)
@@ -244,7 +246,7 @@ class SequenceNet(NeuralNet):
                     expected_work(work),
                     products_in(self.precision),
                 ):
-                    self.fit_loop(X, y, **kwargs)
+                    self.fit_loop(X, y, epochs=epochs, **kwargs)
             except StopTraining:
                 pass  # a callback ends training
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from skrnn.training import collate, order
 from skrnn.training.callbacks import EarlyStopping
 from skrnn.training.collate import Batch, Collator, TrainingBatches
 from skrnn.training.dataset import EncodedDataset
-from skrnn.training.inference import predict_outputs, score_targets
+from skrnn.training.inference import predict_outputs, recurrent_work, score_targets
 from skrnn.training.losses import CrossEntropy, Quantile, SquaredError
 from skrnn.training.net import SequenceNet, resolve_device, resolve_precision
 
@@ -53,6 +54,25 @@ def test_training_lowers_the_loss(make_net, make_examples):
     net = make_net().partial_fit(make_examples(64), epochs=15)
     losses = net.history[:, "train_loss"]
     assert losses[-1] < 0.3 * losses[0]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 25])
+def test_kernels_are_chosen_by_the_epochs_that_are_trained(
+    epochs, monkeypatch, make_net, make_examples
+):
+    announced = []
+
+    def remember(work):
+        announced.append(work)
+        return nullcontext()
+
+    net, examples = make_net(), make_examples()
+    with monkeypatch.context() as patch:
+        patch.setattr("skrnn.training.net.expected_work", remember)
+        net.partial_fit(examples, epochs=epochs)
+        net.partial_fit(examples, epochs=2)  # a warm start
+    once = recurrent_work(net, examples)
+    assert announced == [epochs * once, (epochs + 2) * once]
 
 
 def test_an_epoch_is_plain_pytorch_over_the_same_batches(make_net, make_examples):
