@@ -1,7 +1,8 @@
 """Workloads of `benchmarks.against`: run as a file, it imports skrnn from PYTHONPATH alone.
 
 It prints one JSON object: seconds by workload, and a training score that must not fall. Only
-names that every compared revision knows are used.
+names that every compared revision knows are used. With "plain" as the last argument it runs the
+cells that have compiled kernels, without numba.
 """
 
 import json
@@ -19,6 +20,12 @@ from skrnn import (
     SequenceTagger,
 )
 
+#: Cells that have compiled kernels, by the names of their work.
+COMPILED = {
+    "classifier, BiGRU": "gru",
+    "classifier, tanh": "rnn_tanh",
+    "classifier, ReLU": "rnn_relu",
+}
 #: What every revision has.
 GENERAL = {"attention": "general"}
 
@@ -89,11 +96,7 @@ def workloads(scale):
         ("classifier, BiLSTM", SequenceClassifier(**epochs), X, y, predict_all),
         *(
             (name, SequenceClassifier(cell=cell, **epochs), X, y, predict_all)
-            for name, cell in (
-                ("classifier, BiGRU", "gru"),
-                ("classifier, tanh", "rnn_tanh"),
-                ("classifier, ReLU", "rnn_relu"),
-            )
+            for name, cell in COMPILED.items()
         ),
         (
             "regressor, LSTM",
@@ -150,8 +153,12 @@ def workloads(scale):
 def main():
     """Time `fit` and prediction of each workload."""
     warnings.simplefilter("ignore")  # as many classes as sequences
+    chosen = workloads(sys.argv[1])
+    if sys.argv[-1] == "plain":
+        sys.modules["numba"] = None  # cannot be imported
+        chosen = [work for work in chosen if work[0] in COMPILED]
     found = {}
-    for name, model, X, y, predict in workloads(sys.argv[1]):
+    for name, model, X, y, predict in chosen:
         start = time.perf_counter()
         model.fit(X, y) if y is not None else model.fit(X)
         fitted = time.perf_counter()

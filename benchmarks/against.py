@@ -4,8 +4,8 @@ Both trees run the same work in processes of their own, in turn (A, B, A, B, ...
 taken within each round. The revision is checked out into a temporary folder; without one it is
 the last that had the former engine and the former defaults, which the goals are about.
 
-python -m benchmarks.against [REV] [--quick] [--seeds ...] [--parts workloads default_fits evidence]
-                             [--sets ...]
+python -m benchmarks.against [REV] [--quick] [--seeds ...] [--sets ...]
+                             [--parts workloads without_numba default_fits evidence]
 
 Each of the seeds is a round; of `evidence`, whose sets `--sets` chooses, the larger ones have the
 first of the seeds alone. All its sets take hours.
@@ -45,7 +45,17 @@ GOALS = {
 
 def workloads(quick, seeds, revision=FORMER):
     """Time made-up work of every estimator."""
-    rounds = _compare(revision, "_workloads.py", quick, seeds)
+    return _time_workloads(revision, "here", quick, seeds)
+
+
+def without_numba(quick, seeds, revision=FORMER):
+    """Time the cells that have compiled kernels, in plain operations of torch."""
+    return _time_workloads(revision, "here without numba", quick, seeds, "plain")
+
+
+def _time_workloads(revision, here, quick, seeds, *which):
+    """Print the table of workloads; return the goals."""
+    rounds = _compare(revision, "_workloads.py", quick, seeds, *which)
     rows, goals = [], []
     for name in rounds[0][0]:
         row = [name]
@@ -61,7 +71,7 @@ def workloads(quick, seeds, revision=FORMER):
         before, now = rounds[0]
         rows.append([*row, f"{before[name]['loss']:.4f}", f"{now[name]['loss']:.4f}"])
     print_table(
-        f"Seconds of {revision} ÷ seconds here (above 1: here is faster)",
+        f"Seconds of {revision} ÷ seconds {here} (above 1: here is faster)",
         (
             "workload",
             "fit s",
@@ -177,14 +187,15 @@ def _worker(tree, file):
         yield run
 
 
-def _compare(revision, file, quick, seeds):
+def _compare(revision, file, quick, seeds, *which):
     """Run a file of work there and here; return a pair of results for each seed."""
     scale = "quick" if quick else "full"
     rounds = []
     with _checked_out(revision) as other:
         for i, seed in enumerate(seeds, 1):
             progress(f"round {i} of {len(seeds)}")
-            rounds.append([_run(tree, file, scale, seed) for tree in (other, ROOT)])
+            found = [_run(tree, file, scale, seed, *which) for tree in (other, ROOT)]
+            rounds.append(found)
     return rounds
 
 
@@ -228,7 +239,7 @@ def _environment(tree):
     return environment
 
 
-PARTS = (workloads, default_fits, evidence)
+PARTS = (workloads, without_numba, default_fits, evidence)
 
 
 def main():
@@ -240,7 +251,7 @@ def main():
     chosen, argv = parser.parse_known_args(argv)
     parts = [
         update_wrapper(partial(part, revision=revision, **options), part)  # for its name
-        for part, options in zip(PARTS, ({}, {}, {"sets": chosen.sets}), strict=True)
+        for part, options in zip(PARTS, ({}, {}, {}, {"sets": chosen.sets}), strict=True)
     ]
     run_program(__doc__, parts, argv)
 
