@@ -43,6 +43,24 @@ def test_a_column_vector_of_numbers_warns(make_regressor, numbers, amounts):
     assert model.predict(numbers).shape == (24,)
 
 
+@pytest.mark.parametrize(("n_outputs", "n_held_out"), [(1, 2), (2, 1), (3, 2)])
+@pytest.mark.parametrize("by_step", [False, True])
+def test_held_out_numbers_of_another_shape_are_refused(
+    make_regressor, numbers, rng, n_outputs, n_held_out, by_step
+):
+    def draw(n):
+        shape = () if n == 1 else (n,)
+        if by_step:
+            return [rng.normal(size=(len(x), *shape)) for x in numbers]
+        return rng.normal(size=(len(numbers), *shape))
+
+    model = make_regressor()
+    message = f"y_val has {n_held_out} outputs, expected {n_outputs}: y had shape"
+    with pytest.raises(ValueError, match=message):
+        model.fit(numbers, draw(n_outputs), X_val=numbers, y_val=draw(n_held_out))
+    assert not hasattr(model, "net_")
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_another_unit_of_y_changes_the_unit_of_the_prediction_only(
     make_regressor, X, amounts, loss

@@ -69,13 +69,19 @@ class NumberTargets(Targets):
         return self._like_fit(values, name)
 
     def _like_fit(self, values: NDArray[np.float64], name: str) -> CheckedTargets:
-        if self.shape is not None and values.shape[1:] != self.shape:
-            n_outputs = int(np.prod(values.shape[1:], dtype=np.int64))
-            raise ValueError(
-                f"{name} has {n_outputs} outputs, expected {self.n_outputs}: y had shape "
-                f"{('n_sequences', *self.shape)} in fit".replace("'", "")
-            )
+        self._check_shape(values, name)
         return CheckedTargets(values)
+
+    def _check_shape(self, values: NDArray[np.float64], name: str) -> None:
+        """Raise a ValueError for rows of another shape than in ``fit``."""
+        if self.shape is None or values.shape[1:] == self.shape:
+            return
+        n_outputs = int(np.prod(values.shape[1:], dtype=np.int64))
+        rows = "n_steps" if self.by_step else "n_sequences"
+        raise ValueError(
+            f"{name} has {n_outputs} outputs, expected {self.n_outputs}: y had shape "
+            f"{(rows, *self.shape)} in fit".replace("'", "")
+        )
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
         """Learn the (weighted) mean and standard deviation of each output, or what is robust.
@@ -116,6 +122,9 @@ class NumberTargets(Targets):
         return self._standardised(data)
 
     def _standardised(self, data: CheckedData) -> NDArray[np.float32]:
+        values = self._values(data)
+        if len(values):  # those held out of a first fit were read before it
+            self._check_shape(values, data.name)
         scaled = (self._relative(data) - self.mean) / self.scale
         return np.clip(scaled, -MAX_OUTLIER, MAX_OUTLIER).astype(np.float32)
 
