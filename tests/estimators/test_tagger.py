@@ -401,6 +401,18 @@ def test_broken_tags_are_repaired_where_asked(make_tagger):
     assert broken[0] == ["I-x", "I-x", "O"]  # the user's own stay as they are
 
 
+def test_how_broken_tags_are_met_may_change_after_a_fit(make_tagger):
+    broken = [["I-x", "I-x", "O"], ["I-y"], ["O", "I-y", "I-y", "I-x"]] * 6
+    model = make_tagger(scheme="IOB2", warm_start=True).fit(PLACES, ENTITIES)
+    score = model.score(PLACES, ENTITIES)
+    assert model.set_params(invalid_tags="repair").score(PLACES, broken) == score
+    model.partial_fit(PLACES, broken).fit(PLACES, broken)
+    model.set_params(invalid_tags="raise")
+    for method in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=r"y\[0\], step 0: 'I-x' after the start"):
+            method(PLACES, broken)
+
+
 @needs_seqeval
 @pytest.mark.parametrize("crf", [True, False])
 def test_tags_need_no_type(make_tagger, crf):
