@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +50,11 @@ def augmented(
     if n_made != len(data):
         what = f"{n_made} sequences" if n_made is not None else shown(made)
         raise ValueError(f"augment returned {what} for {len(data)} sequences")
-    checked = estimator._inputs.check(made, estimator=estimator, name=NAME)
+    inputs = copy(estimator._inputs)
+    inputs.fields = replace(
+        inputs.fields, static=None, time=None, roles=None, details=None
+    )
+    checked = inputs.check(made, estimator=estimator, name=NAME)
     _check_kind(checked, data.X)
     _check_lengths(checked, data, by_step=estimator._targets.by_step)
     X = replace(data.X, steps=checked.steps, texts=checked.texts, name=NAME)

@@ -129,6 +129,18 @@ def test_static_columns_stay_with_their_sequences():
     )
 
 
+@pytest.mark.parametrize("column", ["country", "n"])
+def test_named_static_columns_stay_with_their_sequences(column):
+    frame = pd.DataFrame(
+        {"word": TEXTS, "country": ["fr", "de"] * 6, "n": np.arange(12.0)}
+    ).drop(columns={"country": "n", "n": "country"}[column])
+    recorder, given = Recorder(), {"static_features": [column]}
+    model = fit_with(recorder, frame, LABELS, **given)
+    assert recorder.calls[0][0] == TEXTS
+    plain = fit_with(unchanged, frame, LABELS, **given)
+    assert_array_equal(model.predict_proba(frame), plain.predict_proba(frame))
+
+
 def test_held_out_sequences_are_not_augmented():
     recorder = Recorder()
     model = fit_with(recorder, X=ARRAYS, early_stopping=True, validation_fraction=0.25)
