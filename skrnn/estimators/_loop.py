@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -155,7 +156,8 @@ def resolve_optimizer(
     if isinstance(optimizer, str):
         kind, fixed = OPTIMIZERS[optimizer]
         return kind, {"weight_decay": weight_decay, **fixed}
-    return optimizer, {"weight_decay": weight_decay} if weight_decay else {}
+    takes = "weight_decay" in inspect.signature(optimizer).parameters
+    return optimizer, {"weight_decay": weight_decay} if takes or weight_decay else {}
 
 
 #: The columns of ``history_``; those of callbacks come after them.

@@ -90,12 +90,13 @@ def test_every_optimizer_lowers_the_loss(make_estimator, optimizer):
 def test_automatic_weight_decay_is_for_the_optimizer_that_it_was_chosen_for(
     make_estimator, words, y
 ):
-    adamw, adam, given = (
+    adamw, adam, given, none = (
         weight_decay_of(make_estimator(**params, max_epochs=1).fit(words, y))
         for params in (
             {"optimizer": "adamw", "weight_decay": "auto"},
             {"optimizer": "adam", "weight_decay": "auto"},
             {"optimizer": "adam", "weight_decay": 0.2},
+            {"optimizer": torch.optim.AdamW, "weight_decay": 0.0},  # whose own is 0.01
         )
     )
-    assert (adamw, adam, given) == (0.3, 0.0, 0.2)
+    assert (adamw, adam, given, none) == (0.3, 0.0, 0.2, 0.0)
