@@ -98,7 +98,7 @@ def prediction_batches(
 def recurrent_work(net: SequenceNet, dataset: EncodedDataset) -> float:
     """Return the work of the recurrent layers over a dataset: steps times units."""
     units = sum(cell.hidden_size for cell in net.module_.cells().values())
-    return float(units * np.maximum(dataset.lengths, dataset.target_lengths).sum())
+    return float(units * dataset.longer_lengths.sum())
 
 
 @contextmanager

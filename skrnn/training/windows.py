@@ -112,7 +112,7 @@ def _beginnings(
 
 
 def _read_in(dataset: EncodedDataset, windows: Windows) -> EncodedDataset:
-    """Return a dataset that is read in windows; weights have a mean of 1 over what is."""
+    """Return a dataset that is read in windows; the mean of weights is that over all."""
     weights = dataset.weights
     if weights is not None and isinstance(dataset.targets, RaggedArray):
         means: Any = weights
@@ -121,9 +121,11 @@ def _read_in(dataset: EncodedDataset, windows: Windows) -> EncodedDataset:
             ends = weights.offsets
             means = (sums[ends[1:]] - sums[ends[:-1]]) / weights.lengths
         most = windows.n_target_steps or windows.n_steps
-        mean = np.average(means, weights=np.minimum(dataset.target_lengths, most))
+        lengths = dataset.target_lengths
+        mean = np.average(means, weights=np.minimum(lengths, most))
         if mean > 0:
-            windows = windows._replace(weight_scale=float(1 / mean))
+            scale = float(np.average(means, weights=lengths) / mean)
+            windows = windows._replace(weight_scale=scale)
     return scaled(replace(dataset, windows=windows), windows.weight_scale)
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray, window_size
 from skrnn.training.collate import TrainingBatches
 from skrnn.training.dataset import EncodedDataset
+from skrnn.training.inference import recurrent_work
 from skrnn.training.seeding import make_generator
 from skrnn.training.windows import in_windows, scaled
 
@@ -181,11 +183,33 @@ def test_weights_of_pairs_are_1_in_the_mean_of_what_is_read():
 def test_weights_of_steps_are_1_in_the_mean_of_what_is_read():
     dataset = numbered()
     weights = np.repeat(np.r_[np.ones(60), 0.1, 3.0], LENGTHS).astype(np.float32)
+    weights /= weights.mean()
     dataset = replace(dataset, weights=dataset.targets.with_values(weights))
     with pytest.warns(UserWarning, match="random window"):
         cut = in_windows(dataset)
     assert mean_weight(cut) == pytest.approx(1, rel=1e-5)
     assert scaled(numbered(), 3.0).weights is None
+
+
+def test_of_a_part_of_training_windows_leave_the_scale_of_weights():
+    dataset = numbered()
+    fives = dataset.targets.with_values(np.full(LENGTHS.sum(), 5.0, np.float32))
+    with pytest.warns(UserWarning, match="random window"):
+        cut = in_windows(replace(dataset, weights=fives))
+    assert mean_weight(cut) == pytest.approx(5, rel=1e-5)
+
+
+def test_batches_and_work_are_those_of_the_subwords_that_are_read():
+    steps = RaggedArray.from_lengths(np.zeros(LENGTHS.sum(), np.int64), LENGTHS)
+    each = np.full(LENGTHS.sum(), 3)
+    subwords = RaggedArray.from_lengths(np.zeros(each.sum(), np.int64), each)
+    dataset = EncodedDataset(EncodedSequences(steps, subwords=subwords), steps)
+    with pytest.warns(UserWarning, match="random window"):
+        batches = TrainingBatches(in_windows(dataset), 8, make_generator(0))
+    assert batches.lengths.tolist() == (3 * np.minimum(LENGTHS, N_STEPS)).tolist()
+    module = SimpleNamespace(cells=lambda: {"encoder": SimpleNamespace(hidden_size=2)})
+    net = SimpleNamespace(module_=module)
+    assert recurrent_work(net, dataset) == 2 * 3 * LENGTHS.sum()
 
 
 def test_without_long_sequences_nothing_is_drawn_for_windows():
