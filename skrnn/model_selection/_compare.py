@@ -340,11 +340,12 @@ def _jobs(
 ) -> Iterator[Job]:
     """Yield every fit, fold by fold, so that a failing estimator is noticed early."""
     random = check_random_state(random_state)
+    smallest = min(len(train) for train, _ in folds)
     for fold, (train, test) in enumerate(folds):
         parts = [(train, True)]
         if sizes:
             order = train[nested_order(labels, train, random)]
-            parts += [(order[:size], False) for size in sizes if size < len(train)]
+            parts += [(order[:size], False) for size in sizes if size < smallest]
         for part, whole in parts:
             for name in estimators:
                 yield Job(name, fold, part, test, whole)

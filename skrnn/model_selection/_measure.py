@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skrnn._sklearn import (
     InvalidParameterError,
@@ -174,7 +176,11 @@ def measure(
     by_bin = {}
     if bin_of is not None:
         y_test = None if y is None else safe_indexing(y, test)
-        by_bin = _scores_by_bin(scorer, fitted, X_test, y_test, bin_of, list(scores))
+        routed = _routed(scorer, params, X)
+        of_test = {key: safe_indexing(value, test) for key, value in routed.items()}
+        by_bin = _scores_by_bin(
+            scorer, fitted, X_test, y_test, bin_of, list(scores), of_test
+        )
     return Fit(
         scores,
         by_bin,
@@ -204,6 +210,20 @@ def seconds_of(function: Callable | None, X: Any) -> float:
     return time.perf_counter() - start
 
 
+def _routed(scorer: Scoring, params: Mapping[str, Any] | None, X: Any) -> dict[str, Any]:
+    """Return the parameters, one value a sequence, that routing gives a scorer."""
+    if not params or not get_config()["enable_metadata_routing"]:
+        return {}
+    to_scorer = MethodMapping().add(caller="fit", callee="score")
+    router = MetadataRouter(owner="measure").add(scorer=scorer, method_mapping=to_scorer)
+    routed = router.route_params(caller="fit", params=dict(params))["scorer"]["score"]
+    return {
+        key: value
+        for key, value in routed.items()
+        if hasattr(value, "__len__") and len(value) == len(X)
+    }
+
+
 def _scores_by_bin(
     scorer: Scoring,
     fitted: Any,
@@ -211,6 +231,7 @@ def _scores_by_bin(
     y: Any,
     bin_of: NDArray[np.int64],
     metrics: list[str],
+    params: Mapping[str, Any],
 ) -> dict[int, dict[str, float]]:
     """Return the scores of each bin; NaN where a metric is undefined for so few."""
     result = {}
@@ -220,7 +241,8 @@ def _scores_by_bin(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             try:
-                result[i] = scorer(fitted, safe_indexing(X, rows), y_bin)
+                chosen = {k: safe_indexing(v, rows) for k, v in params.items()}
+                result[i] = scorer(fitted, safe_indexing(X, rows), y_bin, **chosen)
             except (TypeError, ValueError):  # of all test sequences it was defined
                 result[i] = dict.fromkeys(metrics, np.nan)
     return result

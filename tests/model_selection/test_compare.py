@@ -125,8 +125,12 @@ def test_metadata_is_routed_to_estimators_and_scorers():
             Y,
             scoring=scorer.set_score_request(sample_weight=True),
             params={"sample_weight": weight},
+            by_length=2,
+            lengths=np.arange(len(Y)) % 5 + 1,
         )
     assert result.scores["score"].tolist() == [1.0] * 5  # the first class is easy
+    by_length = result.scores_by_length["score"]
+    assert by_length.dropna().tolist() == [1.0] * by_length.count()
 
 
 def test_the_first_fit_of_each_estimator_in_its_process_is_marked(comparison):
@@ -275,6 +279,14 @@ def test_training_sets_of_a_curve_are_nested_and_equal_for_all(seen):
         assert small < middle < whole
         assert [fold[i][0] for i in (0, 2, 4)] == [fold[i][0] for i in (1, 3, 5)]
         assert [len(small), len(middle)] == [3, 6]
+
+
+def test_a_curve_ends_with_the_whole_set_of_every_fold(seen):
+    numbers = np.arange(21.0)[:, None]  # folds of 10 and 11
+    compare_estimators(
+        {"a": Recorder()}, numbers, cv=2, train_sizes=[0.5, 1.0], random_state=0
+    )
+    assert sorted(len(train) for train, *_ in seen) == [5, 5, 10, 11]
 
 
 def test_every_beginning_of_an_order_is_stratified():
