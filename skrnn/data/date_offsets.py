@@ -28,6 +28,13 @@ def is_time_index(index: pd.Index) -> bool:
     return isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)
 
 
+def plain_times(index: pd.Index) -> pd.Index:
+    """Return an index, of which pandas keeps the dates as Arrow's, with pandas' own."""
+    if index.dtype.kind == "M" and not is_time_index(index):
+        return pd.DatetimeIndex(index)
+    return index
+
+
 def is_number_index(index: pd.Index) -> bool:
     """Return whether an index holds real numbers, or durations."""
     return index.dtype.kind in "iufm"

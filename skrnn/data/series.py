@@ -20,7 +20,7 @@ from skrnn.data.columns import (
     warn_of_long_frame,
 )
 from skrnn.data.date_formats import dates_of_strings, is_date
-from skrnn.data.date_offsets import is_time_index
+from skrnn.data.date_offsets import is_time_index, plain_times
 from skrnn.data.field_roles import (
     FieldOptions,
     Role,
@@ -189,7 +189,7 @@ def index_of(entry: Any, n_steps: int, name: str) -> pd.Index:
             f"{name} has a MultiIndex; pass a list of series, as [part.droplevel(0) for _, "
             f"part in {name}.groupby(level=0)]"
         )
-    return entry.index
+    return plain_times(entry.index)
 
 
 def check_unique_columns(frame: pd.DataFrame, name: str) -> None:
@@ -228,7 +228,7 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         kinds = {column_kind(X.iloc[:, j]) for j in range(X.shape[1])}
         if "sequences" in kinds:
             return _read_fields(X, options, name)
-        if options.time is None and not is_time_index(X.index):
+        if options.time is None and not is_time_index(plain_times(X.index)):
             each = "all rows are" if options.target is not None else "each column is"
             warn_of_long_frame(X, name, f"{each} read as one series")
         if options.target is None:
@@ -606,10 +606,10 @@ def _stamps_of(cell: Any, place: str) -> pd.Index:
     if isinstance(cell, str) or not is_sequence(cell) or is_frame(cell):
         raise TypeError(f"{place} must hold time stamps, one a step, got {shown(cell)}")
     if isinstance(cell, pd.Index):
-        return cell
+        return plain_times(cell)
     if isinstance(cell, np.ndarray) and cell.dtype.kind in "biuf":
         return pd.Index(cell)
-    index = pd.Index(cell if isinstance(cell, np.ndarray) else list(cell))
+    index = plain_times(pd.Index(cell if isinstance(cell, np.ndarray) else list(cell)))
     if is_time_index(index) or pd.api.types.is_numeric_dtype(index.dtype):
         return index
     if any(isinstance(time, str) for time in index):

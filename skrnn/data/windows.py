@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
 from skrnn.data.columns import warn_of_long_frame
-from skrnn.data.date_offsets import is_time_index
+from skrnn.data.date_offsets import is_time_index, plain_times
 from skrnn.data.frequency import Timeline, check_time_indexes
 from skrnn.data.ragged import offsets_of
 from skrnn.data.series import (
@@ -309,7 +309,7 @@ def _read_series(
         if isinstance(entry, pd.DataFrame):
             check_unique_columns(entry, name)
             check_no_dates(entry, name)
-            if not is_time_index(entry.index):
+            if not is_time_index(plain_times(entry.index)):
                 warn_of_long_frame(entry, name, "all rows are read as one series")
         array, its_columns = parse_series(entry, name)
         if array.ndim not in (1, 2):

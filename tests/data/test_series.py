@@ -1,12 +1,22 @@
 """Series in the containers of users."""
 
 import numpy as np
+import pandas as pd
 import polars
 import pyarrow
 import pytest
 
 from skrnn.data.ragged import RaggedArray
-from skrnn.data.series import SeriesOptions, parse_series, read_entries
+from skrnn.data.series import SeriesOptions, index_of, parse_series, read_entries
+
+
+@pytest.mark.parametrize("dtype", ["timestamp[us][pyarrow]", "date32[pyarrow]"])
+def test_dates_of_arrow_are_dates(dtype):
+    dates = pd.date_range("2024-01-31", periods=3, freq="ME")
+    index = pd.Index(dates.date, dtype=dtype)
+    found = index_of(pd.Series(range(3), index), 3, "X")
+    assert isinstance(found, pd.DatetimeIndex)
+    assert found.tolist() == dates.tolist()
 
 
 def test_a_series_is_read_by_column_and_keeps_its_memory():
