@@ -364,16 +364,17 @@ def _flatten(
     target = np.full(offsets[-1], np.nan)
     covariates = np.full((offsets[-1], n_covariates + 2 * len(cycles)), np.nan)
     indexes = []
-    extended: dict[int, pd.Index] = {}
+    extended: dict[tuple[int, int], pd.Index] = {}  # the last one
     for i, (timeline, start) in enumerate(zip(timelines, offsets.tolist(), strict=False)):
         target[start + timeline.steps] = entries.targets[i]
         covariates[start + timeline.steps, :n_covariates] = entries.covariates[i]
-        if id(timeline) not in extended:
+        more = int(rows[i] - lengths[i])
+        key = id(timeline), more
+        if key not in extended:
             index = timeline.without_gaps()
-            more = int(rows[i] - lengths[i])
             index = index.append(timeline.future(more)) if more else index
-            extended = {id(timeline): index}
-        index = extended[id(timeline)]
+            extended = {key: index}
+        index = extended[key]
         indexes.append(index)
         if cycles and not is_time_index(index):
             raise ValueError(

@@ -30,6 +30,22 @@ def test_trailing_rows_are_the_future_only_with_known_columns():
     assert read_panel(frame, options).ends.tolist() == [5]
 
 
+def test_series_that_share_an_index_have_each_as_many_dates_as_rows():
+    index = days(9)
+    frames = [pd.DataFrame({"y": np.arange(9.0), "k": np.arange(9.0)}, index)] * 3
+    frames[1] = frames[1].assign(y=frames[1]["y"].where(np.arange(9) < 7))
+    options = SeriesOptions(3, target="y", known_future=["k"], calendar=True)
+    for order in ([0, 1, 2], [0, 2, 1]):
+        panel = read_panel([frames[i] for i in order], options)
+        lengths = [len(each) for each in panel.indexes]
+        assert (
+            lengths == np.diff(panel.offsets).tolist() == [[12, 10, 12][i] for i in order]
+        )
+        last = panel.times(np.arange(3), panel.ends - 1)
+        expected = [index[[8, 6, 8][i]] for i in order]
+        assert last.tolist() == expected
+
+
 def test_gaps_between_dates_become_rows_without_values():
     series = pd.Series([1.0, 2, 4, 5], days(6)[[0, 1, 3, 4]])
     panel = read_panel(series, SeriesOptions(2, missing="indicator"))
