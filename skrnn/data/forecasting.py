@@ -245,6 +245,8 @@ class SeriesInputs:
         last = panel.ends - self.options.horizon
         span = Span(panel, np.minimum(sizes[-1], last), last, sizes[-1])
         windows = self.cut(span, most=MAX_COMPARED, complete=True)
+        if not len(windows.steps):  # of the largest size
+            return sizes[0]
         errors: list[NDArray[np.float64]] = []
         unit = np.empty(0)
         for size in sizes:
@@ -295,6 +297,10 @@ class SeriesInputs:
             chosen = _spread(len(series), most)
             series, origins = series[chosen], origins[chosen]
         return self._gather(panel, series, origins, span.window, name)
+
+    def has_windows(self, span: Span) -> bool:
+        """Return whether a window has a value, and one that follows."""
+        return bool(len(self.cut(span, most=1, complete=True).steps))
 
     def last_windows(self, panel: Panel, name: str = "X") -> CheckedWindows:
         """Return the window at the end of each series."""

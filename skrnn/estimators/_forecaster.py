@@ -109,13 +109,15 @@ class ForecastingTask(BaseSequenceEstimator):
             self._check_unchanged()  # what is read below depends on the parameters
         inputs = self._inputs if warm else self._make_inputs()
         span = inputs.training_span(inputs.read(X))
-        calibration = self._calibrate(span, self._stops_early(X_val is not None))
+        stops = self._stops_early(X_val is not None)
+        calibration = self._calibrate(span, inputs, stops)
         validation = Validation(X_val, may_be_drawn=False)
         if self.early_stopping is True and X_val is None:
-            span, validation = self._hold_out_ends(span)
+            span, validation = self._hold_out_ends(span, inputs)
             if validation.X is None:
                 warn(
-                    "early_stopping is ignored: the series are too short to hold some out"
+                    "early_stopping is ignored: the series are too short, or have too few "
+                    "values, to hold some out"
                 )
         self._fit(span, None, None, validation, user_X=X)
         self._calibration = calibration
@@ -354,13 +356,15 @@ class ForecastingTask(BaseSequenceEstimator):
 
     # --- calibration -----------------------------------------------------------------
 
-    def _hold_out_ends(self, span: Span) -> tuple[Span, Validation]:
+    def _hold_out_ends(self, span: Span, inputs: Any) -> tuple[Span, Validation]:
         """Return the windows of training, and those that early stopping watches."""
         train, held_out = split_ends(span, self.validation_fraction, self.horizon)
         ends = None if held_out is None else complete(held_out, self.horizon)
+        if ends is not None and not all(map(inputs.has_windows, (train, ends))):
+            train, ends = span, None
         return train, Validation(ends, may_be_drawn=False)
 
-    def _calibrate(self, span: Span, stops: bool) -> Calibration | None:
+    def _calibrate(self, span: Span, inputs: Any, stops: bool) -> Calibration | None:
         """Train on the series without their ends, and measure the errors there.
 
         Where training ``stops`` early, it does so here, by the end of what remains.
@@ -368,7 +372,7 @@ class ForecastingTask(BaseSequenceEstimator):
         if self.calibration_fraction is None:
             return None
         train, held_out = split_ends(span, self.calibration_fraction, self.horizon)
-        if held_out is None:
+        if held_out is None or not inputs.has_windows(train):
             return None
         bare = copy(self)
         # callbacks see the training on everything; some cannot be copied
@@ -384,7 +388,7 @@ class ForecastingTask(BaseSequenceEstimator):
         )
         validation = Validation(may_be_drawn=False)
         if stops:
-            train, validation = self._hold_out_ends(train)
+            train, validation = self._hold_out_ends(train, inputs)
         first._diagnoses = False
         first._fit(train, None, None, validation, stage="calibration")
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)

@@ -656,6 +656,28 @@ def test_a_known_column_that_ends_early_is_an_error(missing):
         model.predict(frame)
 
 
+def test_windows_are_not_compared_where_long_ones_see_no_value():
+    values = np.r_[wave(20), np.full(180, np.nan)]
+    model = make(horizon=2, missing="indicator", window="auto").fit(values)
+    assert np.isfinite(model.predict(wave(20))).all()
+
+
+def test_ends_without_values_are_not_held_out():
+    series = pd.Series(np.r_[wave(54), np.full(6, np.nan)], months(60))
+    given = {"horizon": 6, "missing": "indicator", "early_stopping": True}
+    with pytest.warns(UserWarning, match="early_stopping is ignored: .* too few values"):
+        model = make(**given).fit(series)
+    assert np.isfinite(model.predict(series)).all()
+
+
+def test_series_whose_beginning_has_no_values_are_not_calibrated():
+    values = np.r_[np.full(81, np.nan), wave(19)]
+    model = make(horizon=2, missing="indicator", calibration_fraction=0.2, window=6).fit(
+        values
+    )
+    assert model._calibration is None
+
+
 def test_a_known_column_may_have_gaps_before_its_end():
     frame = pd.DataFrame({"y": wave(60), "holiday": wave(60) > 10}, months(60)).astype(
         float
