@@ -99,7 +99,7 @@ def count_parameters(estimator: Any, by: str = "part") -> pd.Series:
         path = MEMBER.sub("", path)
         name, places[name] = name_of(path)
         counts[name] = counts.get(name, 0) + count
-    if not any("input_layer" in path for path in weights):
+    if not any("decoder" in path for path in weights):  # which reads targets
         _rename_own_embedding(counts, places)
     order = sorted(counts, key=places.__getitem__)  # equal places keep their order
     index = pd.Index(order, name=by)

@@ -82,6 +82,14 @@ def test_a_language_model_reads_by_its_own_embedding():
     assert names[-1] == "output"
 
 
+def test_the_targets_of_a_translator_of_numbers_have_an_embedding_of_their_own(rng):
+    X = [rng.normal(size=(n, 2)) for n in (3, 4, 5, 6)]
+    model = Seq2SeqTransformer(hidden_size=4, max_epochs=1).fit(X, ["a b", "b"] * 2)
+    names = list(count_parameters(model).index)
+    assert "target embedding" in names
+    assert "embedding" not in names
+
+
 @pytest.mark.parametrize("by", ["part", "layer"])
 @pytest.mark.parametrize("name", [n for n in skrnn.__all__ if n != "StopTraining"])
 def test_they_add_up_to_all_trained_numbers(name, by):
