@@ -196,7 +196,8 @@ def write_midi(
     track.append(mido.Message("program_change", program=int(program)))
     # ends before beginnings, so that a repeated note is struck again
     events = [(start, True, pitch) for start, _, pitch in notes]
-    events += [(end, False, pitch) for _, end, pitch in notes]
+    # a note shorter than a tick lasts one, or it would end before it begins
+    events += [(max(end, start + 1), False, pitch) for start, end, pitch in notes]
     now = 0
     for tick, begins, pitch in sorted(events):
         kind = "note_on" if begins else "note_off"

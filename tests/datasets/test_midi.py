@@ -40,6 +40,14 @@ def test_tokens_come_back(path):
     assert read_midi(path) == TOKENS
 
 
+def test_a_note_shorter_than_a_tick_ends(path):
+    piece = pd.DataFrame({"onset": [0, 0], "beats": [0.001, 8.0], "pitch": [60, 64]})
+    write_midi(path, piece)
+    notes = read_midi(path, form="notes", steps_per_beat=480)
+    beats = notes.set_index("pitch")["beats"]
+    assert beats.to_dict() == {60: 1 / 480, 64: 8.0}
+
+
 def test_notes_of_a_file_by_mido_are_read_as_all_forms(path):
     save(
         path,
