@@ -58,8 +58,7 @@ class WindowMixin(DropoutParameters, WindowParameters, DenseParameters):
         window = self.window
         if window is None:
             window = self._usual_window(lengths, config)
-        self.window_ = int(window)
-        return {"window": self.window_, **config}
+        return {"window": int(window), **config}
 
     def _usual_window(self, lengths: NDArray[np.int64], config: dict[str, Any]) -> int:
         """Return the longest sequence, or fewer steps where its network would be huge."""

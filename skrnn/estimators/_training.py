@@ -29,7 +29,7 @@ from skrnn.estimators._augmentation import augmented, check_augmentable, copied
 from skrnn.estimators._loop import Budget, resolve_optimizer
 from skrnn.estimators._members import Member, TrainingPlan, train_members
 from skrnn.estimators._rows import rows_of
-from skrnn.modules.networks import build_network
+from skrnn.modules.networks import FeedForwardNetwork, build_network
 from skrnn.training.callbacks import (
     SCHEDULES,
     EarlyStopping,
@@ -492,13 +492,17 @@ def _trained(
     net: SequenceNet | EnsembleNet, n_epochs: int, plan: TrainingPlan
 ) -> dict[str, Any]:
     """Return the attributes that a training of ``n_epochs`` sets."""
-    return {
+    found = {
         "net_": net,
         "n_iter_": n_epochs,
         "batch_size_": plan.batch_size,
         "lr_": plan.lr,
         "n_parameters_": net.n_parameters,
     }
+    network: Any = (net.nets[0] if isinstance(net, EnsembleNet) else net).module_
+    if isinstance(network, FeedForwardNetwork):
+        found["window_"] = network.window
+    return found
 
 
 def _as_tensors(state: Any) -> Any:

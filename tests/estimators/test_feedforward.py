@@ -72,6 +72,14 @@ def test_the_window_is_the_longest_training_sequence(numbers, labels):
     assert model.set_params(window=2).fit(numbers, labels).window_ == 2
 
 
+@pytest.mark.parametrize("cls", [FeedForwardClassifier, FeedForwardRegressor])
+def test_an_ensemble_and_its_members_say_their_window(cls, numbers, labels):
+    model = cls(hidden_layer_sizes=4, max_epochs=1, n_estimators=2).fit(
+        numbers, np.unique(labels, return_inverse=True)[1]
+    )
+    assert [one.window_ for one in (model, *model.estimators_)] == [6, 6, 6]
+
+
 def test_one_far_longer_sequence_does_not_decide_the_window(rng):
     X = [rng.normal(size=n) for n in [*rng.integers(5, 20, size=40), 50_000]]
     y = np.arange(41) % 2
