@@ -270,6 +270,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
             counter.n_epochs_ = checkpoint.restore(net)
+            net._set_training(False)  # as training leaves it
             for _, callback in net.callbacks_:
                 if isinstance(callback, ValidationScore):
                     callback.on_train_end(net)  # lets the data go

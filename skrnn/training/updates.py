@@ -146,8 +146,10 @@ class Updates:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the state of an earlier training of the same network."""
+        device = self.norms.device
         for name in KEPT:
-            setattr(self, name, state[name])
+            value = state[name]  # tensors of a file are the CPU's
+            setattr(self, name, value.to(device) if isinstance(value, Tensor) else value)
 
     def end_training(self) -> None:
         """Raise a ValueError if the last update was too large.

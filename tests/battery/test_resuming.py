@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skrnn.persistence import load_model, save_model
 from skrnn.training import checkpoint, optimizers
+from skrnn.training.ensemble import EnsembleNet
 from skrnn.training.interrupts import Interrupts
 from skrnn.training.updates import Updates
 
@@ -132,6 +133,8 @@ def test_a_finished_fit_in_a_directory_is_not_repeated(
     model = make_any(checkpoint=str(tmp_path)).fit(X, y)
     assert updates.n == 0
     assert_same(model, expected, X, outputs)
+    if not isinstance(model.net_, EnsembleNet):
+        assert not model.net_.module_.training  # dropout is off after every fit
     for one in (model, expected):
         one.partial_fit(X, y)  # the optimizer's state is in the file, too
     assert_array_equal(outputs(model, X), outputs(expected, X))
