@@ -6,6 +6,7 @@ are made here too, with messages that fit on a line.
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from sklearn import metrics
@@ -34,6 +35,7 @@ __all__ = [
     "get_feature_names",
     "safe_indexing",
     "scorer_name",
+    "takes_weights",
     "validate_parameter_constraints",
 ]
 
@@ -121,6 +123,15 @@ def check_scoring(estimator: object, scoring: Any, more: Collection[str] = ()) -
         elif not callable(metric):
             raise TypeError(f"{place} must be {kinds}, got {type(metric).__name__}")
     return metrics.check_scoring(estimator, scoring)
+
+
+def takes_weights(scorer: Any) -> bool:
+    """Whether a scorer takes ``sample_weight``: its metric, or a function of the user's."""
+    try:
+        parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
+    except ValueError:  # some of C
+        return False
+    return "sample_weight" in parameters
 
 
 def _check_metric(place: str, name: str, more: Collection[str]) -> None:

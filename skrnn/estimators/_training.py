@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from skrnn._callbacks import FitTasks
-from skrnn._sklearn import check_scoring
+from skrnn._sklearn import check_scoring, takes_weights
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.encoded import EncodedSequences
@@ -392,12 +392,15 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
         scorer = self._scorer()
+        weights = {}
+        if held_out.weight is not None and takes_weights(scorer):
+            weights["sample_weight"] = held_out.weight
 
         def score(net: SequenceNet) -> float:
             scored = copy(self)
             scored._scored = (held_out.raw[0], held_out.X, encoded)
             try:
-                return float(scorer(scored, *held_out.raw))
+                return float(scorer(scored, *held_out.raw, **weights))
             except (ValueError, TypeError) as error:
                 if isinstance(error, NotFiniteOutput):
                     raise

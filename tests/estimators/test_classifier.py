@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import recall_score
+from sklearn.metrics import accuracy_score, recall_score
 from sklearn.pipeline import make_pipeline
 
 from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceTagger
@@ -382,6 +382,33 @@ def test_a_scorer_that_does_not_fit_is_named(scoring, message):
     with pytest.raises(ValueError, match=f"scoring=.* cannot score .*{message}"):
         model.fit(X, y)
     assert not hasattr(model, "net_")
+
+
+def plain_accuracy(model, X, y):
+    """A scorer that takes no weights."""
+    return accuracy_score(y, model.predict(X))
+
+
+def weighted_accuracy(model, X, y, sample_weight=None):
+    """A scorer that takes some."""
+    return accuracy_score(y, model.predict(X), sample_weight=sample_weight)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "weighted"),
+    [("accuracy", True), (plain_accuracy, False), (weighted_accuracy, True)],
+)
+def test_scores_of_held_out_sequences_are_weighted_where_the_scorer_can(
+    scoring, weighted
+):
+    X, y = ["good", "bad", "so so"] * 8, np.array([0, 1, 1] * 8)
+    weight = np.array([1.0, 2.0, 9.0, 5.0])
+    held_out = X[:4], np.array([0, 0, 1, 1])
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, scoring=scoring)
+    model.fit(X, y, X_val=held_out[0], y_val=held_out[1], sample_weight_val=weight)
+    right = model.predict(held_out[0]) == held_out[1]
+    expected = np.average(right, weights=weight if weighted else None)
+    assert model.history_["valid_score"].tolist() == [pytest.approx(expected)]
 
 
 def test_an_error_of_the_users_own_passes_through_a_scorer():
