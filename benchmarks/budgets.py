@@ -15,12 +15,20 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.datasets import make_blobs, make_regression
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
-from skrnn import SequenceClassifier, SequenceTagger
+from skrnn import (
+    FeedForwardClassifier,
+    FeedForwardRegressor,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+)
 from skrnn.metrics import entity_f1_score
 
 from ._data import (
@@ -255,6 +263,47 @@ def noisy_labels(quick, seeds):
     ]
 
 
+def small_tasks(quick, seeds):
+    """Print the scores of two tasks of scikit-learn's checks; return the goals."""
+    X, y = make_blobs(n_samples=300, random_state=0)
+    blobs = StandardScaler().fit_transform(X), y
+    X, y = make_regression(
+        n_samples=200,
+        n_features=10,
+        n_informative=1,
+        bias=5.0,
+        noise=20,
+        random_state=42,
+    )
+    numbers = StandardScaler().fit_transform(X), scale(y)
+    rows, goals = [], []
+    for estimator, task, (X, y), bound in (
+        (SequenceClassifier, "blobs, accuracy", blobs, 0.83),
+        (FeedForwardClassifier, "blobs, accuracy", blobs, 0.83),
+        (SequenceRegressor, "numbers, R²", numbers, 0.5),
+        (FeedForwardRegressor, "numbers, R²", numbers, 0.5),
+    ):
+        name, scores = f"{estimator.__name__}: {task}", []
+        seconds, epochs = 0.0, 0
+        for seed in seeds:
+            progress(f"{name}, seed {seed}")
+            model = estimator(random_state=seed)
+            if quick:
+                model.set_params(max_epochs=20)
+            score, seconds, epochs = measure(SETS["snips"], model, (X, y), (X, y))
+            scores.append(score)
+        rows.append([name, mean_and_sd(scores), f"{bound}", f"{seconds:.1f} ({epochs})"])
+        goals.append(at_least(name, min(scores), bound, 2))
+    print_table(
+        "Tasks of scikit-learn's checks, by defaults",
+        ("estimator and task", "training score", "the check asks for", "s (epochs)"),
+        rows,
+        "Of `check_classifiers_train` and `check_regressors_train`: 300 points of three "
+        "classes, and 200 of ten features, one of which counts. Each is one step.",
+    )
+    return goals
+
+
 def draw_noisy(X, y, seed):
     """Return drawn sentences, of which a share has the label of another class."""
     random = np.random.default_rng(seed)
@@ -299,7 +348,7 @@ def _kind(tag):
 def main():
     """Run the chosen sets."""
     parser = make_parser(__doc__)
-    names = [*SETS, "noisy"]
+    names = [*SETS, "noisy", "checks"]
     parser.add_argument(
         "--sets",
         nargs="+",
@@ -324,10 +373,12 @@ def main():
         goals += tabulate(compared, arguments.quick, seeds, arguments.wrong)
     if "noisy" in arguments.sets:
         goals += run_parts([noisy_labels], arguments.quick, seeds)
+    if "checks" in arguments.sets:
+        goals += run_parts([small_tasks], arguments.quick, seeds)
     print_goals(goals, arguments.quick)
 
 
-PARTS = (former_budgets, noisy_labels)
+PARTS = (former_budgets, noisy_labels, small_tasks)
 
 if __name__ == "__main__":
     main()
