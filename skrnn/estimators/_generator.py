@@ -25,8 +25,7 @@ from skrnn.estimators._base import BaseSequenceEstimator, Validation
 from skrnn.estimators._feedforward import layer_sizes
 from skrnn.estimators._loop import Budget
 from skrnn.estimators._parameters import (
-    AUTO_DROPOUT,
-    MIN_STEPS_PER_SQUARED_UNIT,
+    AUTO_DROPOUTS,
     AugmentParameters,
     CellParameters,
     DenseParameters,
@@ -519,8 +518,8 @@ class GenerationTask(BaseSequenceEstimator):
 
 def choose_dropout(n_steps: int, hidden_size: int, num_layers: int) -> float:
     """Return the rate of ``dropout="auto"`` for so many training steps."""
-    squared_units = num_layers * hidden_size**2
-    return 0.0 if n_steps >= MIN_STEPS_PER_SQUARED_UNIT * squared_units else AUTO_DROPOUT
+    ratio = n_steps / (num_layers * hidden_size**2)
+    return next(rate for least, rate in AUTO_DROPOUTS.items() if ratio >= least)
 
 
 @estimator

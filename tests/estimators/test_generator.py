@@ -191,9 +191,11 @@ def test_a_book_is_read_in_streams_that_hold_all_its_steps(make_generator):
     ("n_steps", "params", "rate"),
     [
         (1599, {}, 0.0),  # and the end: 50 steps for each of 2 * 4 * 4 weights
-        (1598, {}, 0.3),
+        (1598, {}, 0.1),
+        (319, {}, 0.1),  # 10 steps for each
+        (318, {}, 0.3),
         (99, {"hidden_size": np.int16(256)}, 0.3),
-        (1599, {"hidden_size": 5}, 0.3),
+        (1599, {"hidden_size": 5}, 0.1),
         (1599, {"dropout": 0.1}, 0.1),
         (1, {"dropout": 0.0}, 0.0),
     ],
@@ -209,14 +211,14 @@ def test_auto_dropout_depends_on_steps_and_weights(n_steps, params, rate):
 def test_auto_dropout_counts_steps_of_numbers_too(n_steps):
     X = [np.ones((n_steps, 2))]
     model = SequenceGenerator(hidden_size=4, max_epochs=1, early_stopping=False).fit(X)
-    assert model.net_.module_.dropout.p == (0.3 if n_steps < 800 else 0.0)
+    assert model.net_.module_.dropout.p == (0.1 if n_steps < 800 else 0.0)
 
 
 def test_auto_dropout_is_that_of_the_first_call_and_of_all_members():
     model = SequenceGenerator(
         hidden_size=4, max_epochs=1, early_stopping=False, n_estimators=2
     )
-    for n_steps in (700, 5000):
+    for n_steps in (100, 5000):
         model.partial_fit(["a" * n_steps])
         for member in model.net_.module_.members:
             assert member.dropout.p == member.layers.dropout.p == 0.3

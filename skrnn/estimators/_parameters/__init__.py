@@ -27,8 +27,7 @@ from skrnn.estimators._parameters._inputs import (
     WordParameters,
 )
 from skrnn.estimators._parameters._network import (
-    AUTO_DROPOUT,
-    MIN_STEPS_PER_SQUARED_UNIT,
+    AUTO_DROPOUTS,
     AttentionParameters,
     AutoPatchParameters,
     CellParameters,
@@ -68,7 +67,7 @@ from skrnn.estimators._parameters._training import (
 )
 
 __all__ = [
-    "AUTO_DROPOUT",
+    "AUTO_DROPOUTS",
     "AUTO_WEIGHT_DECAY",
     "AttentionParameters",
     "AugmentParameters",
@@ -93,7 +92,6 @@ __all__ = [
     "LabelSmoothingParameters",
     "LanguageDropoutParameters",
     "LoopParameters",
-    "MIN_STEPS_PER_SQUARED_UNIT",
     "NON_NEGATIVE",
     "NON_NEGATIVE_INT",
     "NumberParameters",

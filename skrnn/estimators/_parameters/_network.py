@@ -20,9 +20,9 @@ from skrnn.modules.step_encoder import STEP_ENCODERS
 PATCHES = """Numeric steps that are read as one, their values side by side; the last patch of
         a sequence is filled with zeros, and marked. Shortens long signals by that factor,
         and makes training as much faster. Not for tokens, nor for a number for each step."""
-#: What ``dropout="auto"`` means for few data, and from how many training steps, for each of
-#: ``num_layers * hidden_size**2``, it is 0.
-AUTO_DROPOUT, MIN_STEPS_PER_SQUARED_UNIT = 0.3, 50
+#: What ``dropout="auto"`` means from so many training steps on, for each of
+#: ``num_layers * hidden_size**2``.
+AUTO_DROPOUTS = {50: 0.0, 10: 0.1, 0: 0.3}
 
 
 @parameters
@@ -93,10 +93,10 @@ class AutoDropoutParameters:
     dropout: float | str = parameter(
         "auto",
         [RATE, OneOf(("auto",))],
-        f"""Rate at which values are dropped in training, on embeddings, between layers and
+        """Rate at which values are dropped in training, on embeddings, between layers and
         before the output layer; more regularizes more. "auto": 0 if the training data have at
-        least ``{MIN_STEPS_PER_SQUARED_UNIT} * num_layers * hidden_size**2`` steps, else
-        {AUTO_DROPOUT}; chosen at the first call of ``fit`` or ``partial_fit``, and kept. The
+        least ``50 * num_layers * hidden_size**2`` steps, 0.1 from 10 times that product on,
+        else 0.3; chosen at the first call of ``fit`` or ``partial_fit``, and kept. The
         choice is ``net_.module_.first_member.dropout.p``.""",
         kind='float in [0, 1) or "auto"',
         architecture=True,
