@@ -203,10 +203,16 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
             self._targets = self._make_targets(checked, y)
         return self._check_targets(checked, X, y, sample_weight)
 
+    def _renew_targets(self) -> None:
+        """Give the targets the parameters that may change after a fit."""
+        for name in self._targets.changeable:
+            setattr(self._targets, name, getattr(self, name))
+
     def _check_targets(
         self, checked: CheckedSequences, X: Any, y: Any, weight: Any, suffix: str = ""
     ) -> CheckedData:
         """Validate y and weights of validated sequences; ``suffix`` ends their names."""
+        self._renew_targets()
         data = CheckedData(
             checked,
             self._targets.check(y, checked, f"y{suffix}"),

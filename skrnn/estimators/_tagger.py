@@ -219,7 +219,7 @@ class TaggingTask(BaseSequenceEstimator):
             Between 0 and 1. For entities, see ``skrnn.metrics.entity_f1_score``.
         """
         checked = self._check_X(X)
-        self._targets.invalid_tags = self.invalid_tags
+        self._renew_targets()
         true = self._targets.check_true(y, checked)
         pred = self._targets.decode_lists(self._best_ids(checked))
         return step_accuracy_score(list(true), pred, sample_weight=sample_weight)
@@ -286,10 +286,6 @@ class TaggingTask(BaseSequenceEstimator):
             invalid_tags=self.invalid_tags,
             whole_paths=self.crf,
         )
-
-    def _check_targets(self, *args: Any, **kwargs: Any) -> CheckedData:
-        self._targets.invalid_tags = self.invalid_tags  # may be changed after a fit
-        return super()._check_targets(*args, **kwargs)
 
     def _make_loss(
         self, train: CheckedData

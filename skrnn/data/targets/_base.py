@@ -130,6 +130,8 @@ class Targets(ABC):
     by_step : bool
         Whether y has one entry for each step of X: sequences without steps, which have
         none, are left out of training.
+    changeable : tuple of str
+        Attributes that are parameters of the estimator, and follow them after a fit.
     classes : ndarray of shape (n_classes,) or None
         The labels, as in ``classes_``.
     vocabulary : dict or None
@@ -139,6 +141,7 @@ class Targets(ABC):
     teacher_forcing: ClassVar[bool] = False
     reads_late: ClassVar[bool] = False
     by_step: ClassVar[bool] = False
+    changeable: ClassVar[tuple[str, ...]] = ()
     classes: Any = None
     vocabulary: dict[Hashable, int] | None = None
 

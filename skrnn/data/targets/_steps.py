@@ -47,6 +47,7 @@ class StepTargets(Targets):
     """
 
     by_step = True
+    changeable = ("invalid_tags",)
 
     def __init__(
         self,
