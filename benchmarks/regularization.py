@@ -34,7 +34,7 @@ HELD_OUT = 50_000
 #: Tokenizer, characters and units.
 SIZES = (
     ("char", 50_000, 256),
-    ("word", 900_000, 48),
+    ("word", 225_000, 48),
     ("char", 225_000, 128),
     ("char", 900_000, 64),
     ("char", 900_000, 128),
