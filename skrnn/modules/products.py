@@ -157,7 +157,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     products : tensor of shape (N, M)
         It may be the first rows of a larger tensor.
     """
-    if rounds(x, weight) or not _is_faster(x, weight):
+    if rounds(x, weight) or not _is_faster(x, weight) or _is_mkl_better(x):
         return _linear(x, weight, bias)
     bias = None if bias is None else bias.contiguous()  # oneDNN reads it as if it were
     n_rows, n_terms = x.shape
@@ -192,13 +192,22 @@ def multiply_rows(left: Tensor, right: Tensor) -> Tensor:
     dense = left.is_contiguous() and right.is_contiguous()
     by_mkl = min(left.shape[1], right.shape[1]) < MIN_WIDTH or _has_mkl_full_width()
     if by_mkl or not dense or not n_rows or not _is_faster(left.T, right.T):
-        if left.shape[1] < right.shape[1]:
+        is_short = len(left) <= FEW_ROWS and right.shape[1] >= MIN_WIDTH
+        if is_short or left.shape[1] < right.shape[1]:
             return left.T @ right
         return (right.T @ left).T.contiguous()  # six times as fast where K is small
     products = _LINEAR(left[:n_rows].T, right[:n_rows].T, None, "none", [], "")
     if n_rows < len(left):
         products.addmm_(left[n_rows:].T, right[n_rows:])
     return products
+
+
+def add_rows(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``multiply_rows(left, right)`` to a total of the same shape, in place."""
+    if _has_mkl_full_width() and not rounds(left.T, right.T):
+        total.addmm_(left.T, right)
+    else:
+        total += multiply_rows(left, right)
 
 
 def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -220,20 +229,19 @@ def multiply_large(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
 
 def _multiply_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return ``multiply(x, weight, bias)`` from halves of the outputs, or of the terms."""
-    product = F.linear if _is_mkl_better(x, weight) else multiply
     if weight.is_contiguous():
         biases = (None, None) if bias is None else bias.tensor_split(2)
         outputs = zip(weight.tensor_split(2), biases, strict=True)
-        return torch.cat(run_side_by_side([partial(product, x, *h) for h in outputs]), 1)
+        return torch.cat(run_side_by_side([partial(multiply, x, *h) for h in outputs]), 1)
     terms = zip(x.tensor_split(2, 1), weight.tensor_split(2, 1), strict=True)
-    one, other = run_side_by_side([partial(product, *half) for half in terms])
+    one, other = run_side_by_side([partial(multiply, *half) for half in terms])
     total = one + other
     return total if bias is None else total.add_(bias)
 
 
-def _is_mkl_better(x: Tensor, weight: Tensor) -> bool:
-    """Return whether MKL has ``x @ weight.T`` of few rows sooner: it rearranges less."""
-    return _has_mkl_full_width() and not rounds(x, weight)
+def _is_mkl_better(x: Tensor) -> bool:
+    """Return whether MKL multiplies few rows sooner than oneDNN: it rearranges less."""
+    return len(x) < FEW_ROWS // 2 and _has_mkl_full_width()
 
 
 @cache
@@ -256,7 +264,7 @@ def multiply_large_rows(left: Tensor, right: Tensor) -> Tensor:
         return multiply_rows(left, right)
     if len(left) < FEW_ROWS:
         products = left.new_empty((left.shape[1], right.shape[1]))
-        by_mkl = _is_mkl_better(left.T, right.T)
+        by_mkl = _has_mkl_full_width() and not rounds(left.T, right.T)
 
         def compute(part: Tensor, columns: Tensor) -> None:
             if by_mkl:

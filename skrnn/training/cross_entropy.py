@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from skrnn.modules.parallel import run_side_by_side
-from skrnn.modules.products import multiply, multiply_rows
+from skrnn.modules.products import add_rows, multiply
 
 #: Scores that are computed at a time, of at least ``MIN_ROWS`` rows: on a CPU they stay in its
 #: cache, on a GPU many keep it busy.
 MAX_SCORES = {"cpu": 1 << 20, "cuda": 1 << 25}
-MIN_ROWS = 64
+MIN_ROWS = 128
 #: Multiplications of one product from which two halves gain on two cores; a loss has three such
 #: products.
 MIN_LOSS_SPLIT = 1 << 24
@@ -117,7 +117,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 at_target = scores.new_full(chosen.shape, smoothing - 1.0)
                 scores.scatter_add_(1, chosen, at_target)
                 torch.mul(multiply(scores, weight.T), share, out=of_features[rows])
-                of_weight += multiply_rows(scores, x * share)  # (C, H)
+                add_rows(of_weight, scores, x * share)  # (C, H)
                 of_bias.addmv_(scores.T, share[:, 0])
             return of_weight, of_bias
 

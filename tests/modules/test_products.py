@@ -10,6 +10,7 @@ from skrnn.modules import products
 from skrnn.modules.parallel import Piece, one_thread_each, with_all_threads
 from skrnn.modules.products import (
     FEW_ROWS,
+    add_rows,
     affine,
     multiply,
     multiply_large,
@@ -35,9 +36,11 @@ def sizes(request, monkeypatch):
 @pytest.mark.parametrize("change_x", [torch.clone, transposed])
 @pytest.mark.parametrize("change_weight", [torch.clone, transposed])
 @pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("by_mkl", [True, False])
 def test_products_equal_those_of_torch(
-    sizes, change_x, change_weight, with_bias, generator
+    sizes, change_x, change_weight, with_bias, by_mkl, generator, monkeypatch
 ):
+    monkeypatch.setattr(products, "_has_mkl_full_width", lambda: by_mkl)
     n, k, m = sizes
     x, weight = torch.randn(n, k, generator=generator), torch.randn(m, k)
     bias = torch.randn(m, generator=generator) if with_bias else None
@@ -156,6 +159,26 @@ def test_gradients_of_rounded_factors_are_float32(rounding, generator):
     assert x.grad.dtype == weight.grad.dtype == torch.float32
     torch.testing.assert_close(x.grad, weight.sum(0).expand(3, 40), rtol=0, atol=0.1)
     torch.testing.assert_close(weight.grad, x.sum(0).expand(5, 40), rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("n_rows", [1, 64, FEW_ROWS + 44])
+@pytest.mark.parametrize("by_mkl", [True, False])
+def test_sums_over_rows_are_added_in_place(n_rows, by_mkl, generator, monkeypatch):
+    monkeypatch.setattr(products, "_has_mkl_full_width", lambda: by_mkl)
+    left, right = (torch.randn(n_rows, n, generator=generator) for n in (50, 40))
+    total = torch.randn(50, 40, generator=generator)
+    expected = total + left.T @ right
+    add_rows(total, left, right)
+    torch.testing.assert_close(total, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_sums_that_are_added_have_rounded_factors(rounding, generator, monkeypatch):
+    monkeypatch.setattr(products, "_has_mkl_full_width", lambda: True)
+    left, right = (torch.randn(50, n, generator=generator) for n in (3, 4))
+    total = torch.zeros(3, 4)
+    with products_in("bfloat16"):
+        add_rows(total, left, right)
+        assert torch.equal(total, multiply_rows(left, right))
 
 
 def test_sums_over_rows_have_rounded_factors(rounding, generator):

@@ -156,6 +156,7 @@ def test_memory_does_not_grow_with_the_scores(monkeypatch):
 
     monkeypatch.setattr(cross_entropy, "multiply", watched)
     monkeypatch.setitem(cross_entropy.MAX_SCORES, "cpu", 1 << 12)
+    monkeypatch.setattr(cross_entropy, "MIN_ROWS", 64)
     weight = torch.randn(60, 4, requires_grad=True)
     features = torch.randn(1000, 4, requires_grad=True)
     targets = torch.zeros(1000, dtype=torch.int64)
