@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,7 +57,11 @@ def test_held_out_numbers_of_another_shape_are_refused(
         return rng.normal(size=(len(numbers), *shape))
 
     model = make_regressor()
-    message = f"y_val has {n_held_out} outputs, expected {n_outputs}: y had shape"
+    rows = "n_steps" if by_step else "n_sequences"
+    got, expected = (
+        f"({rows},{f' {n}' if n > 1 else ''})" for n in (n_held_out, n_outputs)
+    )
+    message = re.escape(f"y_val has shape {got}, expected {expected} as in fit")
     with pytest.raises(ValueError, match=message):
         model.fit(numbers, draw(n_outputs), X_val=numbers, y_val=draw(n_held_out))
     assert not hasattr(model, "net_")

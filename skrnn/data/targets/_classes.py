@@ -60,10 +60,10 @@ class ClassTargets(Targets):
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return labels of shape (n_sequences,)."""
         labels = parse_targets(y, X, name, parse_column)
-        if labels.ndim == 2 and labels.shape[1] != 1 and self.classes is not None:
+        if labels.ndim == 2 and labels.shape[1] != 1:
             raise ValueError(
-                f"{name} has {labels.shape[1]} columns, but y had one label a sequence "
-                "in fit"
+                f"{name} has {labels.shape[1]} columns, expected one label a sequence"
+                f"{'' if self.classes is None else ', as in fit'}"
             )
         if labels.ndim > 2:
             raise ValueError(
@@ -133,12 +133,7 @@ class MultilabelTargets(Targets):
     def check(self, y: Any, X: CheckedSequences, name: str = "y") -> CheckedTargets:
         """Return an int64 indicator matrix of shape (n_sequences, n_labels)."""
         matrix = parse_targets(y, X, name, parse_column)
-        n_labels = None if self.classes is None else len(self.classes)
-        if matrix.ndim != 2 or (n_labels is not None and matrix.shape[1] != n_labels):
-            expected = "" if n_labels is None else f" with {n_labels} labels, as in fit"
-            raise ValueError(
-                f"{name} has shape {matrix.shape}, expected an indicator matrix{expected}"
-            )
+        self._check_shape(matrix, name)
         wrong = np.argwhere((matrix != 0) & (matrix != 1))
         if len(wrong):
             i, j = wrong[0]
@@ -147,6 +142,21 @@ class MultilabelTargets(Targets):
                 f"holds 0 and 1. With one label a sequence, {name} should be a 1d array"
             )
         return CheckedTargets(matrix.astype(np.int64))
+
+    def _check_shape(self, matrix: NDArray, name: str) -> None:
+        """Raise a ValueError for another shape than (n_sequences, n_labels)."""
+        n_labels = None if self.classes is None else len(self.classes)
+        if matrix.ndim == 2 and n_labels in (None, matrix.shape[1]):
+            return
+        expected = "" if n_labels is None else f" with {n_labels} labels"
+        raise ValueError(
+            f"{name} has shape {matrix.shape}, expected an indicator matrix{expected}"
+        )
+
+    def _matrix(self, data: CheckedData) -> NDArray[np.int64]:
+        """Return the indicator matrix, of as many labels as there are classes."""
+        self._check_shape(data.y.values, data.name)
+        return data.y.values
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
         """Learn the number of labels; warn where each row has exactly one."""
@@ -164,7 +174,7 @@ class MultilabelTargets(Targets):
 
     def encode(self, data: CheckedData) -> NDArray[np.float32]:
         """Return the matrix as float32."""
-        return data.y.values.astype(np.float32)
+        return self._matrix(data).astype(np.float32)
 
     def decode(
         self, outputs: NDArray[np.float32], X: CheckedSequences
@@ -187,7 +197,7 @@ class MultilabelTargets(Targets):
                 f'class_weight for {n_labels} labels must be "balanced" or a list of '
                 f"{n_labels} dicts, got {shown(class_weight)}"
             )
-        y, of_train = data.y.values, train.y.values
+        y, of_train = self._matrix(data), train.y.values
         weight = np.ones(len(y)) if data.weight is None else data.weight
         for i, one in enumerate(by_label):
             weight = weight * weight_by_class(one, np.arange(2), y[:, i], of_train[:, i])

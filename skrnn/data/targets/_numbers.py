@@ -76,11 +76,10 @@ class NumberTargets(Targets):
         """Raise a ValueError for rows of another shape than in ``fit``."""
         if self.shape is None or values.shape[1:] == self.shape:
             return
-        n_outputs = int(np.prod(values.shape[1:], dtype=np.int64))
         rows = "n_steps" if self.by_step else "n_sequences"
+        got, expected = (rows, *values.shape[1:]), (rows, *self.shape)
         raise ValueError(
-            f"{name} has {n_outputs} outputs, expected {self.n_outputs}: y had shape "
-            f"{(rows, *self.shape)} in fit".replace("'", "")
+            f"{name} has shape {got}, expected {expected} as in fit".replace("'", "")
         )
 
     def fit(self, train: CheckedData, every: CheckedData, classes: Any = None) -> None:
@@ -123,7 +122,7 @@ class NumberTargets(Targets):
 
     def _standardised(self, data: CheckedData) -> NDArray[np.float32]:
         values = self._values(data)
-        if len(values):  # those held out of a first fit were read before it
+        if len(values):  # before a first fit y_val was parsed without y's shape
             self._check_shape(values, data.name)
         scaled = (self._relative(data) - self.mean) / self.scale
         return np.clip(scaled, -MAX_OUTLIER, MAX_OUTLIER).astype(np.float32)

@@ -180,9 +180,8 @@ def test_labels_of_several_kinds_are_refused(check_data):
 
 def test_after_fit_a_matrix_is_no_list_of_labels(fitted, check_data):
     targets = fitted(ClassTargets(), ["a", "b"])
-    with pytest.raises(
-        ValueError, match="y_val has 2 columns, but y had one label a seq"
-    ):
+    message = "y_val has 2 columns, expected one label a sequence, as in fit"
+    with pytest.raises(ValueError, match=message):
         check_data(targets, [[0, 1], [1, 0]], name="y_val")
 
 
