@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from skrnn._sklearn import (
     InvalidParameterError,
+    check_method_params,
     check_scoring,
     safe_indexing,
     scorer_name,
@@ -176,8 +177,7 @@ def measure(
     by_bin = {}
     if bin_of is not None:
         y_test = None if y is None else safe_indexing(y, test)
-        routed = _routed(scorer, params, X)
-        of_test = {key: safe_indexing(value, test) for key, value in routed.items()}
+        of_test = check_method_params(X, _routed(scorer, params), test)
         by_bin = _scores_by_bin(
             scorer, fitted, X_test, y_test, bin_of, list(scores), of_test
         )
@@ -210,18 +210,13 @@ def seconds_of(function: Callable | None, X: Any) -> float:
     return time.perf_counter() - start
 
 
-def _routed(scorer: Scoring, params: Mapping[str, Any] | None, X: Any) -> dict[str, Any]:
-    """Return the parameters, one value a sequence, that routing gives a scorer."""
+def _routed(scorer: Scoring, params: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the parameters that routing gives a scorer."""
     if not params or not get_config()["enable_metadata_routing"]:
         return {}
     to_scorer = MethodMapping().add(caller="fit", callee="score")
     router = MetadataRouter(owner="measure").add(scorer=scorer, method_mapping=to_scorer)
-    routed = router.route_params(caller="fit", params=dict(params))["scorer"]["score"]
-    return {
-        key: value
-        for key, value in routed.items()
-        if hasattr(value, "__len__") and len(value) == len(X)
-    }
+    return router.route_params(caller="fit", params=dict(params))["scorer"]["score"]
 
 
 def _scores_by_bin(
@@ -241,7 +236,7 @@ def _scores_by_bin(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
             try:
-                chosen = {k: safe_indexing(v, rows) for k, v in params.items()}
+                chosen = check_method_params(X, params, rows)
                 result[i] = scorer(fitted, safe_indexing(X, rows), y_bin, **chosen)
             except (TypeError, ValueError):  # of all test sequences it was defined
                 result[i] = dict.fromkeys(metrics, np.nan)

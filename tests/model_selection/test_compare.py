@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, fbeta_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -130,7 +130,23 @@ def test_metadata_is_routed_to_estimators_and_scorers():
         )
     assert result.scores["score"].tolist() == [1.0] * 5  # the first class is easy
     by_length = result.scores_by_length["score"]
-    assert by_length.dropna().tolist() == [1.0] * by_length.count()
+    assert by_length.count() == 10
+    assert (by_length == 1.0).all()
+
+
+def test_single_parameters_of_a_scorer_reach_every_bin():
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = make_scorer(fbeta_score, average="macro").set_score_request(beta=True)
+        result = compare_estimators(
+            {"a": DummyClassifier()},
+            X,
+            Y,
+            scoring=scorer,
+            params={"beta": 2.0},
+            by_length=2,
+            lengths=np.arange(len(Y)) % 5 + 1,
+        )
+    assert result.scores_by_length["score"].notna().all()
 
 
 def test_the_first_fit_of_each_estimator_in_its_process_is_marked(comparison):
