@@ -205,6 +205,7 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
 
     def _renew_targets(self) -> None:
         """Give the targets the parameters that may change after a fit."""
+        check_parameters(self, self._targets.changeable)
         for name in self._targets.changeable:
             setattr(self._targets, name, getattr(self, name))
 

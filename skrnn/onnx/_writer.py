@@ -115,6 +115,7 @@ def to_onnx(
             f"Seq2SeqTransformer or SequenceForecaster, got {type(estimator).__name__}"
         )
     _check_portable(estimator)
+    estimator._renew_targets()
     _check_quantize(quantize, network.config)
     weights = Weights(_arrays_of(network))
     weights.unread -= {name for name in weights.unread if OUTSIDE in name.split(".")}

@@ -401,7 +401,7 @@ def test_broken_tags_are_repaired_where_asked(make_tagger):
     assert broken[0] == ["I-x", "I-x", "O"]  # the user's own stay as they are
 
 
-def test_how_broken_tags_are_met_may_change_after_a_fit(make_tagger):
+def test_invalid_tags_may_change_after_a_fit(make_tagger):
     broken = [["I-x", "I-x", "O"], ["I-y"], ["O", "I-y", "I-y", "I-x"]] * 6
     model = make_tagger(scheme="IOB2", warm_start=True).fit(PLACES, ENTITIES)
     score = model.score(PLACES, ENTITIES)
@@ -411,6 +411,8 @@ def test_how_broken_tags_are_met_may_change_after_a_fit(make_tagger):
     for method in (model.fit, model.partial_fit):
         with pytest.raises(ValueError, match=r"y\[0\], step 0: 'I-x' after the start"):
             method(PLACES, broken)
+    with pytest.raises(ValueError, match="'invalid_tags' parameter of"):
+        model.set_params(invalid_tags="mend").score(PLACES, broken)
 
 
 @needs_seqeval

@@ -6,7 +6,12 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from skrnn import FeedForwardClassifier, Seq2SeqTransformer, SequenceClassifier
+from skrnn import (
+    FeedForwardClassifier,
+    Seq2SeqTransformer,
+    SequenceClassifier,
+    SequenceTagger,
+)
 from skrnn.modules.recurrent.cells import CELLS, GRU
 from skrnn.onnx import load, to_onnx
 
@@ -48,6 +53,14 @@ def test_a_tokenizer_that_is_a_function_is_refused(tmp_path):
     model = fitted(tokenizer=str.split)
     with pytest.raises(ValueError, match=r"tokenizer=<method 'split'.*holds no code"):
         to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_the_last_invalid_tags_are_written(tmp_path):
+    sequences, broken = [["Paris", "is", "big"]] * 4, [["I-x", "O", "O"]] * 4
+    model = SequenceTagger(**SMALL, scheme="IOB2").fit(sequences, [["B-x", "O", "O"]] * 4)
+    to_onnx(model.set_params(invalid_tags="repair"), tmp_path / "model.onnx")
+    scores = [m.score(sequences, broken) for m in (load(tmp_path / "model.onnx"), model)]
+    assert scores[0] == scores[1]
 
 
 def test_the_tokenizer_of_fit_decides(tmp_path):
