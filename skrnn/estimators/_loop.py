@@ -156,8 +156,18 @@ def resolve_optimizer(
     if isinstance(optimizer, str):
         kind, fixed = OPTIMIZERS[optimizer]
         return kind, {"weight_decay": weight_decay, **fixed}
-    takes = "weight_decay" in inspect.signature(optimizer).parameters
+    takes = _takes_weight_decay(optimizer)
     return optimizer, {"weight_decay": weight_decay} if takes or weight_decay else {}
+
+
+def _takes_weight_decay(optimizer: type[Optimizer]) -> bool:
+    """Return whether an optimizer has that argument, or hands it on to its base."""
+    parameters = inspect.signature(optimizer).parameters
+    if "weight_decay" in parameters:
+        return True
+    hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    bases = (base for base in optimizer.__bases__ if issubclass(base, Optimizer))
+    return hands_on and any(map(_takes_weight_decay, bases))
 
 
 #: The columns of ``history_``; those of callbacks come after them.

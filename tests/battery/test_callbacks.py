@@ -72,6 +72,18 @@ def test_an_optimizer_without_weight_decay_can_be_used(make_estimator, words, y)
     assert np.isfinite(model.history_["train_loss"]).all()
 
 
+class HandingOn(torch.optim.AdamW):
+    """An optimizer whose own signature does not name its weight decay."""
+
+    def __init__(self, params, **options):
+        super().__init__(params, **options)
+
+
+def test_weight_decay_reaches_a_base_of_the_optimizer(make_estimator, words, y):
+    model = make_estimator(optimizer=HandingOn, weight_decay=0.0).fit(words, y)
+    assert weight_decay_of(model) == 0.0
+
+
 @pytest.mark.parametrize(
     "optimizer", ["adam", "adamw", "sgd", "rmsprop", torch.optim.NAdam]
 )
