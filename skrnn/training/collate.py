@@ -102,13 +102,6 @@ class TrainingBatches:
         self.target_lengths = dataset.target_lengths
         self.n_targets = dataset.n_targets
         self.windows = dataset.windows
-        if self.windows is not None:
-            share = np.minimum(1.0, self.windows.n_steps / np.maximum(dataset.lengths, 1))
-            self.lengths = np.ceil(share * dataset.read_lengths).astype(np.int64)
-            most = self.windows.n_target_steps or self.windows.n_steps
-            self.target_lengths = np.minimum(self.target_lengths, most)
-            if self.n_targets is not None:
-                self.n_targets = int(self.target_lengths.sum())
         self.collator = Collator(dataset, self.device)
 
     def __len__(self) -> int:

@@ -58,15 +58,23 @@ class EncodedDataset:
 
     @property
     def read_lengths(self) -> NDArray[np.int64]:
-        """Steps that the network reads of each sequence, where these are subwords."""
-        return self.sequences.read.lengths
+        """Steps, or subwords, that the network reads of each sequence, or a window of it."""
+        read = self.sequences.read.lengths
+        if self.windows is None:
+            return read
+        lengths = np.maximum(self.lengths, 1)
+        share = np.minimum(lengths, self.windows.n_steps)  # of lengths, rounded up
+        return -(-share * read // lengths)
 
     @property
     def target_lengths(self) -> NDArray[np.int64]:
-        """Steps of each target; those of the sequences unless ``forced``."""
+        """Steps of each target, or a window of it; the sequences' unless ``forced``."""
+        lengths = self.lengths
         if self.forced and isinstance(self.targets, RaggedArray):
-            return self.targets.lengths
-        return self.lengths
+            lengths = self.targets.lengths
+        if self.windows is None:
+            return lengths
+        return np.minimum(lengths, self.windows.n_target_steps or self.windows.n_steps)
 
     @property
     def longer_lengths(self) -> NDArray[np.int64]:
@@ -82,10 +90,12 @@ class EncodedDataset:
 
     @property
     def n_targets(self) -> int | None:
-        """Number of target steps; None where each sequence has one target."""
-        if isinstance(self.targets, RaggedArray):
+        """Target steps that are read; None where each sequence has one target."""
+        if not isinstance(self.targets, RaggedArray):
+            return None
+        if self.windows is None:
             return len(self.targets.values)
-        return None
+        return int(self.target_lengths.sum())
 
     def origin_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the indices in the user's X of the sequences at ``indices``."""

@@ -33,7 +33,7 @@ class Windows(NamedTuple):
     n_target_steps : int, optional
         The most steps of a target that the network reads (teacher forcing).
     weight_scale : float
-        Factor of the loss's weights that makes them 1 in the mean of what is read.
+        Factor of the loss's weights: their mean over what is read is that over all.
     """
 
     n_steps: int
@@ -112,7 +112,8 @@ def _beginnings(
 
 
 def _read_in(dataset: EncodedDataset, windows: Windows) -> EncodedDataset:
-    """Return a dataset that is read in windows; the mean of weights is that over all."""
+    """Return the dataset as it is read in windows, with weights of the mean over all steps."""
+    cut = replace(dataset, windows=windows)
     weights = dataset.weights
     if weights is not None and isinstance(dataset.targets, RaggedArray):
         means: Any = weights
@@ -120,13 +121,12 @@ def _read_in(dataset: EncodedDataset, windows: Windows) -> EncodedDataset:
             sums = np.append(0.0, np.cumsum(weights.values, dtype=np.float64))
             ends = weights.offsets
             means = (sums[ends[1:]] - sums[ends[:-1]]) / weights.lengths
-        most = windows.n_target_steps or windows.n_steps
-        lengths = dataset.target_lengths
-        mean = np.average(means, weights=np.minimum(lengths, most))
+        mean = np.average(means, weights=cut.target_lengths)
         if mean > 0:
-            scale = float(np.average(means, weights=lengths) / mean)
-            windows = windows._replace(weight_scale=scale)
-    return scaled(replace(dataset, windows=windows), windows.weight_scale)
+            scale = float(np.average(means, weights=dataset.target_lengths) / mean)
+            cut = scaled(cut, scale)
+            return replace(cut, windows=windows._replace(weight_scale=scale))
+    return cut
 
 
 def scaled(dataset: EncodedDataset, factor: float) -> EncodedDataset:

@@ -166,7 +166,7 @@ def mean_weight(dataset):
     return total / batches.n_targets
 
 
-def test_weights_of_pairs_are_1_in_the_mean_of_what_is_read():
+def test_windows_of_pairs_keep_the_mean_of_weights():
     lengths = np.array([6] * 60 + [5_000])
     weights = np.ones(61, np.float32)
     weights[-1] = 0.01
@@ -180,7 +180,7 @@ def test_weights_of_pairs_are_1_in_the_mean_of_what_is_read():
     assert scaled(dataset, 2.0).weights[0] == 2 * weights[0]
 
 
-def test_weights_of_steps_are_1_in_the_mean_of_what_is_read():
+def test_windows_of_steps_keep_the_mean_of_weights():
     dataset = numbered()
     weights = np.repeat(np.r_[np.ones(60), 0.1, 3.0], LENGTHS).astype(np.float32)
     weights /= weights.mean()
@@ -191,7 +191,7 @@ def test_weights_of_steps_are_1_in_the_mean_of_what_is_read():
     assert scaled(numbered(), 3.0).weights is None
 
 
-def test_of_a_part_of_training_windows_leave_the_scale_of_weights():
+def test_windows_of_a_part_leave_the_scale_of_weights():
     dataset = numbered()
     fives = dataset.targets.with_values(np.full(LENGTHS.sum(), 5.0, np.float32))
     with pytest.warns(UserWarning, match="random window"):
@@ -205,11 +205,13 @@ def test_batches_and_work_are_those_of_the_subwords_that_are_read():
     subwords = RaggedArray.from_lengths(np.zeros(each.sum(), np.int64), each)
     dataset = EncodedDataset(EncodedSequences(steps, subwords=subwords), steps)
     with pytest.warns(UserWarning, match="random window"):
-        batches = TrainingBatches(in_windows(dataset), 8, make_generator(0))
+        cut = in_windows(dataset)
+    batches = TrainingBatches(cut, 8, make_generator(0))
     assert batches.lengths.tolist() == (3 * np.minimum(LENGTHS, N_STEPS)).tolist()
     module = SimpleNamespace(cells=lambda: {"encoder": SimpleNamespace(hidden_size=2)})
     net = SimpleNamespace(module_=module)
     assert recurrent_work(net, dataset) == 2 * 3 * LENGTHS.sum()
+    assert recurrent_work(net, cut) == 2 * 3 * np.minimum(LENGTHS, N_STEPS).sum()
 
 
 def test_without_long_sequences_nothing_is_drawn_for_windows():
