@@ -299,7 +299,7 @@ class SeriesInputs:
         return self._gather(panel, series, origins, span.window, name)
 
     def has_windows(self, span: Span) -> bool:
-        """Return whether a window has a value, and one that follows."""
+        """Return whether the span has a window with a value that is followed by one."""
         return bool(len(self.cut(span, most=1, complete=True).steps))
 
     def last_windows(self, panel: Panel, name: str = "X") -> CheckedWindows:

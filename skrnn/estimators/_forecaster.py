@@ -350,7 +350,8 @@ class ForecastingTask(BaseSequenceEstimator):
         if self._calibration is None and not self.net_.criterion_.levels:
             raise ValueError(
                 "predict_quantiles needs errors that were measured in fit, on the share "
-                "calibration_fraction of series that are long enough for it, or "
+                "calibration_fraction of series that are long enough and have values at "
+                "their ends, or "
                 'loss="quantile"'
             )
 
@@ -372,7 +373,10 @@ class ForecastingTask(BaseSequenceEstimator):
         if self.calibration_fraction is None:
             return None
         train, held_out = split_ends(span, self.calibration_fraction, self.horizon)
-        if held_out is None or not inputs.has_windows(train):
+        if held_out is None:
+            return None
+        ends = complete(held_out, self.horizon)
+        if not all(map(inputs.has_windows, (train, ends))):
             return None
         bare = copy(self)
         # callbacks see the training on everything; some cannot be copied
@@ -392,8 +396,6 @@ class ForecastingTask(BaseSequenceEstimator):
         first._diagnoses = False
         first._fit(train, None, None, validation, stage="calibration")
         windows = first._inputs.cut(held_out, most=MAX_WINDOWS, complete=True)
-        if not len(windows.steps):
-            return None
         scale = first._inputs.level_and_scale(windows)[1]
         return calibrate(
             first._targets.outputs_of(windows),

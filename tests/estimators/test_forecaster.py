@@ -670,6 +670,22 @@ def test_ends_without_values_are_not_held_out():
     assert np.isfinite(model.predict(series)).all()
 
 
+def test_nothing_is_trained_for_a_calibration_without_values(monkeypatch):
+    stages, fit = [], FeedForwardForecaster._fit
+
+    def watched(self, *arguments, stage=None, **options):
+        stages.append(stage)
+        return fit(self, *arguments, **options | ({"stage": stage} if stage else {}))
+
+    monkeypatch.setattr(FeedForwardForecaster, "_fit", watched)
+    values = np.r_[wave(80), np.full(20, np.nan)]
+    model = make(horizon=2, missing="indicator", calibration_fraction=0.2, window=6).fit(
+        values
+    )
+    assert model._calibration is None
+    assert stages == [None]
+
+
 def test_series_whose_beginning_has_no_values_are_not_calibrated():
     values = np.r_[np.full(81, np.nan), wave(19)]
     model = make(horizon=2, missing="indicator", calibration_fraction=0.2, window=6).fit(
