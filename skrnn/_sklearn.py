@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
-from sklearn import metrics
+from sklearn import get_config, metrics
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
+    "check_method_params",
     "check_scoring",
     "get_feature_names",
     "safe_indexing",
@@ -126,12 +128,20 @@ def check_scoring(estimator: object, scoring: Any, more: Collection[str] = ()) -
 
 
 def takes_weights(scorer: Any) -> bool:
-    """Whether a scorer takes ``sample_weight``: its metric, or a function of the user's."""
+    """Whether a scorer takes ``sample_weight``: its metric, or a function of the user's.
+
+    A scorer whose metadata request refuses them does not.
+    """
     try:
         parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     except ValueError:  # some of C
         return False
-    return "sample_weight" in parameters
+    if getattr(scorer, "_kwargs", {}).get("multi_class") == "ovo":
+        return False  # roc_auc_score has the parameter, and raises
+    if not get_config()["enable_metadata_routing"] or not hasattr(scorer, "_score_func"):
+        return "sample_weight" in parameters
+    refused = scorer.get_metadata_routing().score.requests.get("sample_weight") is False
+    return "sample_weight" in parameters and not refused
 
 
 def _check_metric(place: str, name: str, more: Collection[str]) -> None:

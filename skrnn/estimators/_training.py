@@ -392,9 +392,9 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     def _epoch_scorer(self, held_out: CheckedData, encoded: EncodedSequences) -> Any:
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
         scorer = self._scorer()
-        weights = {}
-        if held_out.weight is not None and takes_weights(scorer):
-            weights["sample_weight"] = held_out.weight
+        weights, weight = {}, held_out.weight
+        if weight is not None and weight.any() and takes_weights(scorer):
+            weights["sample_weight"] = weight
 
         def score(net: SequenceNet) -> float:
             scored = copy(self)

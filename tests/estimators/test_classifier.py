@@ -7,11 +7,12 @@ import enum
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, recall_score
+from sklearn.metrics import accuracy_score, make_scorer, recall_score
 from sklearn.pipeline import make_pipeline
 
 from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceTagger
@@ -409,6 +410,57 @@ def test_scores_of_held_out_sequences_are_weighted_where_the_scorer_can(
     right = model.predict(held_out[0]) == held_out[1]
     expected = np.average(right, weights=weight if weighted else None)
     assert model.history_["valid_score"].tolist() == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize(("scoring", "n"), [("accuracy", 1), ("roc_auc_ovo", 24)])
+def test_weights_that_a_metric_cannot_use_are_left_out(scoring, n):
+    X, y = ["good", "bad", "so so"] * 8, np.array([0, 1, 2] * 8)
+    weight = [0.0] * 3 + [1.0, 2.0, 3.0] * 7  # the first sequence alone is scored, or all
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, scoring=scoring)
+    model.fit(
+        X,
+        y,
+        sample_weight=weight,
+        X_val=X[:n],
+        y_val=y[:n],
+        sample_weight_val=weight[-n:],
+    )
+    assert model.history_[["train_score", "valid_score"]].notna().all(axis=None)
+
+
+def test_a_scorer_that_refuses_weights_gets_none():
+    X, y = ["good", "bad", "so so"] * 8, np.array([0, 1, 1] * 8)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = make_scorer(accuracy_score).set_score_request(sample_weight=False)
+        model = SequenceClassifier(hidden_size=4, max_epochs=1, scoring=scorer)
+        model.set_fit_request(sample_weight_val=True)
+        model.fit(X, y, X_val=X[:2], y_val=y[:2], sample_weight_val=[1.0, 3.0])
+    score = (model.predict(X[:2]) == y[:2]).mean()
+    assert model.history_["valid_score"].tolist() == [score]
+
+
+@pytest.mark.parametrize(
+    ("y", "y_val", "message"),
+    [
+        (
+            np.eye(3, dtype=int)[[0, 1, 2] * 4] + [[1, 0, 0]] * 12 > 0,
+            np.zeros((12, 2), int),
+            r"y_val has shape \(12, 2\), expected an indicator matrix with 3 labels",
+        ),
+        (
+            [0, 1] * 6,
+            np.zeros((12, 2), int),
+            "y_val has 2 columns, expected one label a sequence",
+        ),
+    ],
+)
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_held_out_labels_have_the_form_of_y(y, y_val, message, class_weight):
+    X = ["good", "bad", "so so"] * 4
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, class_weight=class_weight)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, np.asarray(y, int), X_val=X, y_val=y_val)
+    assert not hasattr(model, "net_")
 
 
 def test_an_error_of_the_users_own_passes_through_a_scorer():
