@@ -29,7 +29,7 @@ def is_time_index(index: pd.Index) -> bool:
 
 
 def plain_times(index: pd.Index) -> pd.Index:
-    """Return an index, of which pandas keeps the dates as Arrow's, with pandas' own."""
+    """Return an index of Arrow's dates as a DatetimeIndex, and any other as it is."""
     if index.dtype.kind == "M" and not is_time_index(index):
         return pd.DatetimeIndex(index)
     return index

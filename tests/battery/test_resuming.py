@@ -133,8 +133,8 @@ def test_a_finished_fit_in_a_directory_is_not_repeated(
     model = make_any(checkpoint=str(tmp_path)).fit(X, y)
     assert updates.n == 0
     assert_same(model, expected, X, outputs)
-    if not isinstance(model.net_, EnsembleNet):
-        assert not model.net_.module_.training  # dropout is off after every fit
+    nets = model.net_.nets if isinstance(model.net_, EnsembleNet) else [model.net_]
+    assert not any(net.module_.training for net in nets)  # dropout is off after fits
     for one in (model, expected):
         one.partial_fit(X, y)  # the optimizer's state is in the file, too
     assert_array_equal(outputs(model, X), outputs(expected, X))

@@ -95,9 +95,9 @@ class AutoDropoutParameters:
         [RATE, OneOf(("auto",))],
         """Rate at which values are dropped in training, on embeddings, between layers and
         before the output layer; more regularizes more. "auto": 0 if the training data have at
-        least ``50 * num_layers * hidden_size**2`` steps, 0.1 from 10 times that product on,
-        else 0.3; chosen at the first call of ``fit`` or ``partial_fit``, and kept. The
-        choice is ``net_.module_.first_member.dropout.p``.""",
+        least ``50 * num_layers * hidden_size**2`` steps, 0.1 if they have at least
+        ``10 * num_layers * hidden_size**2``, else 0.3; chosen at the first call of ``fit`` or
+        ``partial_fit``, and kept. The choice is ``net_.module_.first_member.dropout.p``.""",
         kind='float in [0, 1) or "auto"',
         architecture=True,
     )

@@ -45,10 +45,10 @@ class StoppingParameters:
     scoring: Any = parameter(
         None,
         [None, str, callable],
-        """scikit-learn scorer of the held-out data; None watches the loss. ``Seq2SeqTransformer``
-        also takes "bleu" and "chrf", by sacrebleu (``skrnn[metrics]``), and scores at most
-        500 held-out pairs after each epoch, or a fiftieth of the number of training pairs where
-        that is more.""",
+        """scikit-learn scorer of the held-out data, with their weights if its metric takes
+        ``sample_weight``; None watches the loss. ``Seq2SeqTransformer`` also takes "bleu" and
+        "chrf", by sacrebleu (``skrnn[metrics]``), and scores at most 500 held-out pairs after
+        each epoch, or a fiftieth of the number of training pairs where that is more.""",
         kind="str, callable or None",
     )
 
