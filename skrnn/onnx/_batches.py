@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from skrnn.data.ragged import cut_runs
 
 #: Sequences, and padded steps, of one batch.
 MAX_ROWS, MAX_STEPS = 128, 3200
+#: Numbers of a batch's steps: images have many in one.
+MAX_NUMBERS = 1 << 22
 
 
 class Batch(NamedTuple):
@@ -43,7 +46,9 @@ def make_batches(sequences: EncodedSequences, names: Collection[str]) -> Iterato
     """
     lengths = sequences.read.lengths
     order = np.argsort(lengths, kind="stable")
-    for indices in cut_runs(order, lengths, MAX_ROWS, MAX_STEPS):
+    widest = max(math.prod(field.read.values.shape[1:]) for field in sequences.fields)
+    max_steps = min(MAX_STEPS, max(1, MAX_NUMBERS // max(1, widest)))
+    for indices in cut_runs(order, lengths, MAX_ROWS, max_steps):
         yield make_batch(sequences, indices, names)
 
 
@@ -105,9 +110,14 @@ def _distinct_words(
     return of_step.reshape(positions.shape), characters[:, :longest]
 
 
-def check_finite_outputs(outputs: NDArray[np.float32], batch: Batch) -> None:
+def check_finite_outputs(
+    outputs: NDArray[np.float32],
+    batch: Batch,
+    places: NDArray[np.int64] | None = None,
+) -> None:
     """Raise a ValueError that names a sequence whose outputs are not finite.
 
+    ``places`` are those of all sequences in the user's X, if some were left out.
     ``outputs`` are ``(B, n_outputs)``, or ``(B, T, n_outputs)`` of steps, of which the
     padded ones may hold anything.
     """
@@ -118,6 +128,8 @@ def check_finite_outputs(outputs: NDArray[np.float32], batch: Batch) -> None:
     if outputs.ndim == 3:
         real = np.arange(outputs.shape[1]) < batch.lengths[:, None]  # (B, T)
         wrong &= np.repeat(real, outputs.shape[2], axis=1)
+    if places is not None:
+        batch = batch._replace(indices=places[batch.indices])
     raise_not_finite(batch, np.flatnonzero(wrong.any(1)))
 
 

@@ -75,7 +75,9 @@ def _read_tokens(
     if encoder is None:
         return vectors
     words = graph.input(field_key("words", field), np.int64, ["B", "T"])
-    characters = graph.input(field_key("characters", field), np.int64, ["W", "C"])
+    # equal names of sizes stand for equal sizes, and fields differ in theirs
+    sizes: list[str | int] = [field_key("W", field), field_key("C", field)]
+    characters = graph.input(field_key("characters", field), np.int64, sizes)
     encode = from_table(CHAR_ENCODERS, encoder, "char_encoder")
     of_words = encode(graph, characters, weights.at("char_encoder"))  # (W, C)
     by_step = graph.node("Gather", of_words, graph.transpose(words, 1, 0))  # (T, B, C)

@@ -105,11 +105,17 @@ class Predictor(BaseEstimator):
         return self._inputs.check_new(X, estimator=self)
 
     def _by_sequence(
-        self, encoded: EncodedSequences, decode: Decode | None = None
+        self,
+        encoded: EncodedSequences,
+        decode: Decode | None = None,
+        places: NDArray[np.int64] | None = None,
     ) -> NDArray:
-        """Return ``decode(outputs, lengths)`` of each batch, ``(n_sequences, ...)``."""
+        """Return ``decode(outputs, lengths)`` of each batch, ``(n_sequences, ...)``.
+
+        ``places`` are those of the sequences in the user's X, if some were left out.
+        """
         result: NDArray | None = None
-        for batch, decoded in self._decoded(encoded, decode):
+        for batch, decoded in self._decoded(encoded, decode, places):
             if result is None:
                 result = np.empty((len(encoded), *decoded.shape[1:]), decoded.dtype)
             result[batch.indices] = decoded
@@ -117,12 +123,15 @@ class Predictor(BaseEstimator):
         return result
 
     def _by_step(
-        self, encoded: EncodedSequences, decode: Decode | None = None
+        self,
+        encoded: EncodedSequences,
+        decode: Decode | None = None,
+        places: NDArray[np.int64] | None = None,
     ) -> RaggedArray:
         """Return ``decode(outputs (B, T, n_outputs), lengths)`` at each real step."""
         steps = encoded.steps
         values: NDArray | None = None
-        for batch, decoded in self._decoded(encoded, decode):
+        for batch, decoded in self._decoded(encoded, decode, places):
             if values is None:
                 shape = (len(steps.values), *decoded.shape[2:])
                 values = np.empty(shape, decoded.dtype)
@@ -132,12 +141,15 @@ class Predictor(BaseEstimator):
         return steps.with_values(values)
 
     def _decoded(
-        self, encoded: EncodedSequences, decode: Decode | None
+        self,
+        encoded: EncodedSequences,
+        decode: Decode | None,
+        places: NDArray[np.int64] | None,
     ) -> Iterator[tuple[Batch, NDArray]]:
         """Yield each batch, and its outputs or what ``decode`` makes of them."""
         for batch in make_batches(encoded, self._names):
             (outputs,) = self._session.run(None, batch.inputs)
-            check_finite_outputs(outputs, batch)
+            check_finite_outputs(outputs, batch, places)
             yield batch, outputs if decode is None else decode(outputs, batch.lengths)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -98,7 +98,7 @@ class OnnxRegressor(RegressorMixin, Predictor):
         """Return the outputs ``(n, n_outputs)`` of all sequences, or of all steps."""
         if not self._targets.by_step:
             return self._by_sequence(self._inputs.encode(X))
-        real = X.filled()[1]
+        filled, real = X.filled()
         if not len(real.steps):
             return np.empty((0, self._options["n_outputs"]), np.float32)
-        return self._by_step(self._inputs.encode(real)).values
+        return self._by_step(self._inputs.encode(real), places=filled).values

@@ -96,6 +96,7 @@ class OnnxTagger(Predictor):
                     if transitions is None
                     else best_path_log_likelihood(logits, lengths, transitions)
                 ),
+                filled,
             )
         return result
 
@@ -146,7 +147,7 @@ class OnnxTagger(Predictor):
         filled, real = X.filled()
         if not len(filled):
             return X.steps.with_values(nothing)
-        steps = self._by_step(self._inputs.encode(real), decode)
+        steps = self._by_step(self._inputs.encode(real), decode, filled)
         return X.steps.with_values(steps.values)
 
 

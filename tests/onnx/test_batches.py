@@ -26,6 +26,17 @@ def test_batches_hold_each_step_once(rng, monkeypatch, most):
     np.testing.assert_array_equal(seen, steps.values)
 
 
+def test_batches_of_wide_steps_have_fewer(rng, monkeypatch):
+    monkeypatch.setattr(_batches, "MAX_NUMBERS", 100)
+    steps = RaggedArray.from_lengths(rng.random((40, 20)), [3, 1, 9, 2, 9, 9, 7])
+    batches = list(make_batches(EncodedSequences(steps), ["features", "lengths"]))
+    sizes = [batch.inputs["features"].size for batch in batches]
+    assert all(
+        s <= 100 for s, b in zip(sizes, batches, strict=True) if len(b.indices) > 1
+    )
+    assert sorted(np.concatenate([b.indices for b in batches])) == list(range(7))
+
+
 def test_a_batch_holds_the_characters_of_its_own_words(monkeypatch):
     monkeypatch.setattr(_batches, "MAX_ROWS", 2)
     words = object_array(["a", "b", "a", "longer", "ab", "b", "a", "b"])

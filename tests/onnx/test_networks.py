@@ -214,6 +214,16 @@ def test_fields_and_static_columns(exported, shaken, frame, columns):
     assert predictor.feature_names_in_.tolist() == columns
 
 
+@pytest.mark.parametrize("columns", [["words", "parts"], ["parts", "words"]])
+@pytest.mark.parametrize("char_encoder", ["cnn", "ngrams", "lstm"])
+def test_two_fields_have_words_of_their_own_lengths(exported, columns, char_encoder):
+    words = [["Ada", "met", "Bob"], ["we", "understood", "everything"]] * 6
+    parts = [["NNP", "VBD", "NNP"], ["PRP", "VBD", "NN"]] * 6
+    X = pd.DataFrame({"words": words, "parts": parts})[columns]
+    model = SequenceClassifier(**SMALL | {"char_encoder": char_encoder})
+    assert_same(model.fit(X, [0, 1] * 6), exported(model), X)
+
+
 def test_static_columns_with_gaps(exported, shaken, frame):
     X = frame[["words", "age", "city"]].copy()
     X.loc[::3, "age"] = np.nan
@@ -325,6 +335,18 @@ def test_outputs_that_are_not_finite_are_an_error(exported, rng, estimator):
         with pytest.raises(ValueError, match=r"not finite for sequence 1 \(300 steps\):"):
             side.predict(X)
         assert len(side.predict(X[::2])) == 2
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_log_likelihood"])
+def test_a_sequence_after_empty_ones_is_named_by_its_place(exported, method):
+    X = [["a", "b"], ["b"], ["a", "a", "b"]]
+    model = SequenceTagger(cell="rnn_relu", crf=False, **SMALL).fit(X, X)
+    with torch.no_grad():
+        for name, weight in model.net_.module_.encoder.named_parameters():
+            weight.fill_(30.0 if "weight" in name else 1.0)
+    for side in (model, exported(model)):
+        with pytest.raises(ValueError, match="not finite for sequence 2 "):
+            getattr(side, method)([[], ["a"], ["a"] * 300])
 
 
 def test_labels_of_steps_with_static_columns(exported, shaken, frame):
