@@ -351,24 +351,27 @@ def attribute(
     """
     found = RaggedArray.from_lengths(np.zeros(int(lengths.sum())), lengths)
     scores, of_baseline = np.zeros((2, len(dataset)))
+    n_members = net.module_.config.get("n_members", 1)
     with _frozen(net):
         for indices, batch in _embedded_batches(net, dataset, baseline, columns, score):
             scores[indices] = batch.whole.cpu().numpy()
             of_baseline[indices] = batch.absent.cpu().numpy()
-            parts = _parts(batch.x.shape[2], patch_size, batch.x.device)
+            parts = _parts(batch.x.shape[2], patch_size, n_members, batch.x.device)
             shares = METHODS[method](batch, n_points, parts).flatten(1).cpu().numpy()
             rows, real = found.rows_of(indices, shares.shape[1])
             found.values[rows] = shares[real]
     return Attribution(found, scores, of_baseline)
 
 
-def _parts(n_features: int, patch_size: int, device: Any) -> Tensor:
+def _parts(n_features: int, patch_size: int, n_members: int, device: Any) -> Tensor:
     """Return the mask ``(P, F)`` of the features that belong to each step of a patch.
 
-    A share of padding, which may follow them, belongs to none.
+    Members' features stand side by side. A share of padding, which may follow a member's,
+    belongs to no step.
     """
-    width = n_features // patch_size if patch_size > 1 else n_features
-    feature = torch.arange(n_features, device=device)
+    own = n_features // n_members
+    width = own // patch_size if patch_size > 1 else own
+    feature = torch.arange(n_features, device=device) % own
     return feature // max(1, width) == torch.arange(patch_size, device=device)[:, None]
 
 

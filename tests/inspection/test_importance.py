@@ -118,10 +118,13 @@ def test_the_baseline_of_words_is_a_sequence_of_unknown_ones(texts):
 
 @pytest.mark.parametrize("scale", ["standard", None])
 @pytest.mark.parametrize("patch_size", [1, 3])
+@pytest.mark.parametrize("n_estimators", [1, 2])
 def test_without_a_reading_the_prediction_falls_by_its_importance(
-    patch_size, scale, signals, rng
+    patch_size, n_estimators, scale, signals, rng
 ):
-    model = SequenceRegressor(patch_size=patch_size, scale=scale, **SMALL)
+    model = SequenceRegressor(
+        patch_size=patch_size, scale=scale, n_estimators=n_estimators, **SMALL
+    )
     model.fit(signals, 100 * rng.normal(size=24))
     importance = step_importance(model, signals, "occlusion")
     mean = training_mean(signals)
@@ -135,11 +138,13 @@ def test_without_a_reading_the_prediction_falls_by_its_importance(
 
 
 @pytest.mark.parametrize("patch_size", [1, 3])
+@pytest.mark.parametrize("n_estimators", [1, 2])
 def test_of_signals_it_adds_up_to_the_distance_from_the_mean_signal(
-    patch_size, signals, rng
+    patch_size, n_estimators, signals, rng
 ):
     y = 100 * rng.normal(size=24)
-    model = SequenceRegressor(patch_size=patch_size, **SMALL).fit(signals, y)
+    model = SequenceRegressor(patch_size=patch_size, n_estimators=n_estimators, **SMALL)
+    model.fit(signals, y)
     importance = step_importance(model, signals, n_points=32)
     means = [np.tile(training_mean(signals), (len(x), 1)) for x in signals]
     change = model.predict(signals) - model.predict(means)
