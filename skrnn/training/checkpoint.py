@@ -303,12 +303,7 @@ class Checkpoint:
         except TypeError as error:
             if n_epochs == 1:
                 raise
-            self.given_up = True
-            self._remove_own()
-            warn(
-                f"checkpoint={str(self.path)!r} is removed, and training continues without "
-                f"it: {error}"
-            )
+            self._give_up(error)
             return
         if not is_due:
             return
@@ -326,7 +321,7 @@ class Checkpoint:
         """Keep the end of the training in a directory; remove the file elsewhere."""
         self._remove_remains()
         if self.in_directory or self.is_part:
-            if not self.finished:
+            if not (self.finished or self.given_up):
                 started = time.perf_counter()
                 self._write(
                     lambda: {"net": net.training_state()},
@@ -337,6 +332,15 @@ class Checkpoint:
             return
         self._remove_own()
         self.remove_parts()
+
+    def _give_up(self, error: Exception) -> None:
+        """Train on without the file: the state of training holds what none can store."""
+        self.given_up = True
+        self._remove_own()
+        warn(
+            f"checkpoint={str(self.path)!r} is removed, and training continues without "
+            f"it: {error}"
+        )
 
     def _remove_own(self) -> None:
         """Remove the file unless another process has written it since."""
@@ -393,6 +397,8 @@ class Checkpoint:
                 return
             write_file(self.path, text, arrays)
             self.written = _signature(self.path)
+        except TypeError as error:  # a callback's value in the history
+            self._give_up(error)
         except (OSError, MemoryError) as error:
             if not self.warned:
                 self.warned = True

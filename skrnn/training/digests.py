@@ -69,11 +69,17 @@ class _Digest:
             self._add_array(value)
         elif isinstance(value, Tensor):
             self._add_array(value.detach().cpu().numpy())
-        elif isinstance(value, pd.Index | pd.Series):
+        elif isinstance(value, pd.Index):
+            self.write(type(value).__name__)
+            self._add_array(value.to_numpy())
+        elif isinstance(value, pd.Series):
+            self.add(value.index)
             self.write(type(value).__name__)
             self._add_array(value.to_numpy())
         elif isinstance(value, pd.DataFrame):
-            self._add_items({column: value[column] for column in value.columns})
+            self.add(value.index)
+            columns = {column: value[column].to_numpy() for column in value.columns}
+            self._add_items(columns)
         elif isinstance(value, Mapping):
             self._add_items(value)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -569,6 +569,18 @@ def test_a_state_that_appears_later_costs_the_checkpoint_and_not_the_training(
     assert_array_equal(model.predict_proba(WORDS), expected.predict_proba(WORDS))
 
 
+def test_a_value_of_the_history_that_cannot_be_stored_costs_the_file(make, path):
+    class Stamp(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("when", object())
+
+    with pytest.warns(UserWarning, match="is removed, .* when=") as found:
+        model = make(callbacks=[Stamp()]).fit(WORDS, LABELS)
+    assert len(found) == 1
+    assert model.n_iter_ == model.max_epochs
+    assert not list(path.parent.iterdir())
+
+
 def test_a_state_that_cannot_be_stored_is_refused_by_the_callback_s_name(make, path):
     message = r"state_dict\(\) of LateSet \(LateSet\) returns cannot be stored"
     with pytest.raises(TypeError, match=message):

@@ -71,7 +71,11 @@ UNEQUAL = {
     "code": (lambda x: x + 1, lambda x: x + 2, lambda x: x.a, lambda x: x.b),
     "objects": (WordTokenizer(), CharTokenizer(), Plain(), Plain(a=1)),
     "generators": (np.random.RandomState(3), np.random.RandomState(4)),
-    "frames": (pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]}), pd.Series([1])),
+    "frames": (
+        *(pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]}), pd.Series([1])),
+        *(pd.DataFrame({"a": [1]}, ["x"]), pd.DataFrame({"a": [1]}, ["y"])),
+        *(pd.Series([1], ["x"]), pd.Series([1], ["y"])),
+    ),
     "times": tuple(pd.Timestamp(year, 1, 1) for year in (2020, 2021)),
 }
 
