@@ -13,7 +13,7 @@ import torch
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import EpochTimer, LRScheduler
 
 import skrnn
 from skrnn import (
@@ -66,6 +66,30 @@ def test_a_parameter_that_is_code_is_named_and_nothing_written(
     with pytest.raises(TypeError, match=message):
         save_model(fitted, tmp_path / "model.skrnn")
     assert not list(tmp_path.iterdir())
+
+
+def test_options_that_a_schedule_adds_are_left_out(tmp_path):
+    schedule = LRScheduler(
+        torch.optim.lr_scheduler.OneCycleLR,
+        max_lr=0.01,
+        total_steps=99,
+        step_every="batch",
+    )
+    own = {"lr_schedule": "constant", "callbacks": [schedule]}
+    model = SequenceClassifier(**QUICK, **own, keep_optimizer=True)
+    save_model(model.fit(X, Y).set_params(callbacks=None), tmp_path / "model")
+    load_model(tmp_path / "model").partial_fit(X, Y)
+
+
+def test_images_may_have_more_numbers_than_the_network(tmp_path, rng):
+    frames = [rng.random((1, 400, 600)) for _ in range(4)]
+    model = SequenceClassifier(**QUICK | {"embedding_dim": 2}, step_encoder="cnn")
+    model.fit(frames, [0, 1] * 2)
+    n_weights = sum(w.numel() for w in model.net_.module_.state_dict().values())
+    assert n_weights < 400 * 600
+    save_model(model, tmp_path / "model")
+    back = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(back.predict(frames), model.predict(frames))
 
 
 def test_code_that_is_no_longer_a_parameter_is_left_out(tmp_path):

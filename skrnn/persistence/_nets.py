@@ -34,6 +34,14 @@ KEPT_BY = {
     "sgd": {"momentum_buffer"},
     "rmsprop": {"step", "square_avg"},
 }
+#: The options of an optimizer that a file keeps, and those that a schedule adds.
+OPTIONS = {
+    name: {"params", *kind([torch.zeros(1)], **{"lr": 0.1, **fixed}).defaults}
+    for name, (kind, fixed) in OPTIMIZERS.items()
+}
+OF_SCHEDULES = {"initial_lr"}
+#: The sizes of images, which may be more than the weights that read them.
+OF_IMAGES = {"n_features", "first", "shape"}
 #: What the members of an ensemble have in common.
 ALIKE = ("kind", "config", "criterion")
 #: Numbers in the configuration of a network that no array of its own bounds.
@@ -110,7 +118,11 @@ def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
     arrays = {WEIGHTS + name: value for name, value in state["weights"].items()}
     if "optimizer_state" in state and optimizer in OPTIMIZERS:
         kept = state["optimizer_state"]
-        data["optimizer_groups"] = kept["param_groups"]
+        options = OPTIONS[optimizer] | OF_SCHEDULES
+        data["optimizer_groups"] = [
+            {k: v for k, v in group.items() if k in options}
+            for group in kept["param_groups"]
+        ]
         data["dropout"] = state["dropout"]
         for i, moments in kept["state"].items():
             arrays |= {f"{MOMENTS}{i}.{name}": value for name, value in moments.items()}
@@ -225,7 +237,7 @@ def _same_kinds(given: Any, fresh: dict[str, Any]) -> bool:
     more = given.keys() - fresh.keys()
     numbers = [v for name, v in given.items() if name != "params"]
     return (
-        more <= {"initial_lr"}
+        more <= OF_SCHEDULES
         and given["params"] == fresh["params"]
         and all(_is_option(value) for value in numbers)
         and all(
@@ -245,6 +257,8 @@ def _is_option(value: Any) -> bool:
 def _check_sizes(config: Any, n_values: int) -> None:
     """Refuse sizes that the weights of the file cannot have, before anything is built."""
     if isinstance(config, Mapping):
+        if "step_encoder" in config:
+            config = {k: v for k, v in config.items() if k not in OF_IMAGES}
         layers = config.get("num_layers", 1)
         expect(isinstance(layers, int) and layers <= MAX_LAYERS, "it has too many layers")
         config = list(config.values())
