@@ -208,6 +208,11 @@ class Inputs:
         return isinstance(self.tokenizer, TrainedTokenizer)
 
     @property
+    def has_new_tokenizer(self) -> bool:
+        """Whether the tokenizer was trained on what ``check`` has read."""
+        return self.trains_tokenizer and self._is_trained
+
+    @property
     def string_tokenizer(self) -> Any:
         """The tokenizer of strings after ``fit``; None where X held no tokens.
 
@@ -237,6 +242,11 @@ class Inputs:
         """Return the tokenizer that "bpe" stands for, which is kept."""
         if not self.trains_tokenizer:
             raise ValueError(untrained("tokenizer", "X"))
+        if self._is_trained:
+            raise ValueError(
+                'tokenizer="bpe" is trained on one column of texts, but X has several; pass '
+                "a TrainedTokenizer.train_bpe(texts) of all of them"
+            )
         trained = train_bpe(
             texts, self.max_vocabulary, min_count=self.min_count, name="max_vocabulary"
         )
@@ -439,7 +449,7 @@ class Inputs:
         if self._features is None and self.instance_norm is not None:
             raise ValueError(f"instance_norm={self.instance_norm!r} needs a numeric X")
         if check_embeddings(embeddings) is not None:
-            if self.trains_tokenizer and self._is_trained:
+            if self.has_new_tokenizer:
                 raise ValueError(
                     f'embeddings has no vectors of the subwords that tokenizer="{BPE}" '
                     "learns in fit; pass a trained tokenizer and vectors of its tokens, or "

@@ -7,6 +7,7 @@ Nothing here knows a kind of X, of y or of network.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy, deepcopy
@@ -21,7 +22,7 @@ from skrnn._callbacks import (
     CallbackSupportMixin,
     callback_management_context,
 )
-from skrnn._sklearn import check_feature_names
+from skrnn._sklearn import check_feature_names, safe_indexing
 from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences, check_same_form
@@ -51,7 +52,7 @@ MIN_SEQUENCES_TO_SPLIT = 10
 #: Attributes that a fit sets only for some kinds of X and y.
 OPTIONAL_ATTRIBUTES = (
     *("n_features_in_", "field_roles_", "vocabulary_", "target_vocabulary_"),
-    *("classes_", "window_"),
+    *("classes_", "window_", "_calibration"),
 )
 
 
@@ -122,6 +123,9 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
             stops = self._stops_early(held_out is not None) and not in_parts
             if stops and held_out is None and validation.may_be_drawn:
                 train, held_out = self._hold_out(train, seeds)
+                if held_out is not None and self._has_new_tokenizer():
+                    parts = every, train, held_out
+                    every, train, held_out = self._tokenize_again(X, y, *parts)
             if self.scoring is not None and held_out is None and not in_parts:
                 warn(
                     f"scoring={shown(self.scoring)} is not used: nothing is held out. Pass "
@@ -274,6 +278,42 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
         scored = self.scoring is not None
         validation = replace(data.take(held_out, with_raw=scored), split_off=True)
         return data.take(train, with_raw=False), validation
+
+    def _has_new_tokenizer(self) -> bool:
+        """Return whether a tokenizer was trained on X or y, held-out texts among them."""
+        parts = self._inputs, self._targets
+        return any(getattr(part, "has_new_tokenizer", False) for part in parts)
+
+    def _tokenize_again(
+        self,
+        X: Any,
+        y: Any,
+        every: CheckedData,
+        train: CheckedData,
+        held_out: CheckedData,
+    ) -> tuple[CheckedData, CheckedData, CheckedData]:
+        """Return the data, its training part and the held-out one, read anew.
+
+        The tokenizers are trained on the training part alone.
+        """
+        origins = np.arange(len(every)) if every.origin is None else every.origin
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # all was said when they were read first
+            rows: Any = train.origin
+            self._inputs = self._make_inputs()
+            part = safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
+            self._check_data(*part, None, warm=False)
+            checked = self._inputs.check(X, estimator=self)
+            data = self._check_targets(checked, X, y, None)
+        data = replace(data, weight=every.weight)
+        found = []
+        for one in (train, held_out):
+            places: Any = one.origin
+            taken = data.take(
+                np.searchsorted(origins, places), with_raw=one.raw[0] is not None
+            )
+            found.append(replace(taken, name=one.name, split_off=one.split_off))
+        return data, found[0], found[1]
 
     def _fit_parts(self, train: CheckedData, every: CheckedData, classes: Any) -> None:
         self._fitted_parameters = architecture_of(self)

@@ -632,3 +632,46 @@ def test_other_tokenizers_warn_of_nothing_new():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted(SequenceClassifier, tokenizer="word", max_vocabulary=3)
+
+
+# --- held-out texts ------------------------------------------------------------------
+
+UNSEEN = ["the cat runs", "a dog sleeps"] * 18 + ["kubernetes rocks kubernetes"] * 4
+
+
+@pytest.mark.parametrize(
+    "cls", [SequenceClassifier, SequenceRegressor, SequenceGenerator, Seq2SeqTransformer]
+)
+@pytest.mark.parametrize(
+    "hold", [list, pd.Series, lambda texts: pd.DataFrame({"x": texts})]
+)
+def test_held_out_texts_do_not_train_the_tokenizer(cls, hold):
+    texts = hold([*UNSEEN[:3], "", *UNSEEN[3:]])  # generators leave out empty ones
+    y = {
+        SequenceClassifier: ["a", "b"] * 20 + ["a"],
+        SequenceRegressor: np.arange(41.0),
+        Seq2SeqTransformer: [*UNSEEN[:3], "", *UNSEEN[3:]],
+    }.get(cls)
+    held_out = {"validation_strategy": "last", "validation_fraction": 0.1}
+    model = make(cls, early_stopping=True, **held_out)
+    if cls is SequenceGenerator:
+        model.fit(texts)
+    else:
+        model.fit(texts, y)
+    apart = TrainedTokenizer.train_bpe(UNSEEN[:36])
+    assert model.tokenizer_.split("kubernetes") == apart.split("kubernetes")
+    assert len(model.tokenizer_.split("kubernetes")) == 10
+    assert set(model.tokenizer_.split(UNSEEN[0])) <= set(model.vocabulary_)
+    if cls is Seq2SeqTransformer:
+        assert len(model.target_tokenizer_.split("kubernetes")) == 10
+
+
+def test_a_tokenizer_is_trained_on_one_column():
+    frame = pd.DataFrame({"color": ["red", "blue"] * 9, "size": ["big", "small"] * 9})
+    with pytest.raises(ValueError, match='tokenizer="bpe" is trained on one column'):
+        make(SequenceClassifier, tokenizer="bpe").fit(frame, LABELS)
+    trained = TrainedTokenizer.train_bpe([*frame["color"], *frame["size"]])
+    with pytest.raises(ValueError, match=r"has .* steps, but column"):
+        make(SequenceClassifier, tokenizer=trained).fit(
+            frame.replace("big", "bigger than small"), LABELS
+        )

@@ -10,6 +10,7 @@ import pandas as pd
 import polars
 import pytest
 from sklearn.base import clone
+from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -668,6 +669,13 @@ def test_ends_without_values_are_not_held_out():
     with pytest.warns(UserWarning, match="early_stopping is ignored: .* too few values"):
         model = make(**given).fit(series)
     assert np.isfinite(model.predict(series)).all()
+
+
+def test_callbacks_of_another_fit_do_not_see_its_calibration():
+    monitor = ScoringMonitor(scoring={"score": lambda model, X, y: model.score(X)})
+    model = make(horizon=3, window=8, loss="quantile").fit(wave(60))
+    model.set_params(horizon=4).set_callbacks(monitor).fit(wave(60))
+    assert model.predict_quantiles(wave(60)).shape == (1, 4, 3)
 
 
 def test_nothing_is_trained_for_a_calibration_without_values(monkeypatch):

@@ -147,6 +147,11 @@ class TokenTargets(Targets):
             )
         return CheckedTargets(checked.steps, checked.texts)
 
+    @property
+    def has_new_tokenizer(self) -> bool:
+        """Whether the tokenizer was trained on what ``check`` has read."""
+        return self.trains_tokenizer and isinstance(self.tokenizer, TrainedTokenizer)
+
     def _train_tokenizer(self, texts: Sequence[str]) -> TrainedTokenizer:
         """Return the tokenizer that "bpe" stands for, which is kept."""
         if not self.trains_tokenizer:
