@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from skrnn._warnings import warn
@@ -51,9 +52,18 @@ def _as_column(column: Any) -> Any:
     if dtype.startswith(CATEGORICAL):  # numpy gives arrow's missing ones a category
         read = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
         return pd.Categorical(read())
-    array = np.asarray(column)
+    array = to_array(column)
+    if array.dtype.kind == "M":
+        kind: Any = getattr(column, "dtype", None) or getattr(column, "type", None)
+        zone = getattr(kind, "time_zone", None) or getattr(kind, "tz", None)
+        return array if zone is None else _in_zone(array, zone)
     is_list = array.dtype == object or array.ndim > 1
     return object_array(list(array)) if is_list else array
+
+
+def _in_zone(array: NDArray, zone: str) -> pd.DatetimeIndex:
+    """Return times in UTC as times of a zone."""
+    return pd.DatetimeIndex(array).tz_localize("UTC").tz_convert(zone)
 
 
 def is_category(dtype: Any) -> bool:

@@ -167,9 +167,10 @@ def _role_of(column: pd.Series, static: bool, place: str, input_type: str) -> Ro
             f"{place} is static, one value a sequence, but row {row} holds "
             f"{shown(column.iloc[row])}"
         )
+    remedy = f'; pass {place}.astype(str).astype("category")' if categorical else ""
     raise TypeError(
         f"{place} holds values other than numbers, texts and sequences, such as "
-        f"{shown(column.iloc[0])}"
+        f"{shown(column.iloc[0])}{remedy}"
     )
 
 

@@ -155,6 +155,8 @@ def _sequence(row: Any, i: int) -> NDArray:
 
 def _length(sequence: NDArray, value: float) -> int:
     """Return the steps up to the last that is not padding."""
+    if not len(sequence):
+        return 0
     is_padding = np.isnan(sequence) if is_missing(value) else sequence == value
     steps = np.flatnonzero(~is_padding.reshape(len(sequence), -1).all(axis=1))
     return int(steps[-1]) + 1 if len(steps) else 0

@@ -237,7 +237,8 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
             return _read_columns(X, name)
         return _read_list([X], ["series"], [name], options)
     if isinstance(X, pd.Series):
-        if X.dtype == object and is_sequence(next(iter(X), None)):
+        first = next(iter(X), None)
+        if is_sequence(first) and not isinstance(first, str | bytes):
             labels = X.index.tolist()
             return _read_list(list(X), labels, _numbered(len(X), name), options)
         return _read_list([X], ["series"], [name], options)
@@ -250,8 +251,7 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
         )
     if isinstance(X, RaggedArray):
         X = list(X)
-    elif not isinstance(X, list | tuple | np.ndarray):
-        X = _column_of_lists(X)
+    X = column_of_lists(X)
     of_objects = isinstance(X, np.ndarray) and X.dtype == object and X.size
     if of_objects and not is_sequence(X.flat[0]):
         try:
@@ -273,13 +273,17 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     return _read_list([parse_series(X, name)[0]], ["array"], [name], options)
 
 
-def _column_of_lists(X: Any) -> Any:
-    """Return a column of lists, such as Arrow's, as an array of them; others as they are."""
+def column_of_lists(X: Any) -> Any:
+    """Return a column of lists, such as Arrow's, as a list of them; others as they are."""
+    if isinstance(X, list | tuple | np.ndarray | pd.Series):
+        return X
     try:
         array = to_array(X)
     except (ValueError, TypeError):
         return X
-    return array if array.dtype == object else X
+    if array.dtype == object:
+        return array
+    return list(array) if array.ndim > 1 else X  # cells of one length
 
 
 def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.DataFrame:

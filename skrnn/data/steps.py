@@ -134,6 +134,8 @@ def to_array(values: Any) -> NDArray:
         return _from_tensor(values)
     if isinstance(values, pd.DataFrame | pd.Series | pd.api.extensions.ExtensionArray):
         return _to_array_from_pandas(values)
+    if type(values).__module__.startswith("polars"):
+        return values.to_numpy()  # numpy's way makes all texts as long as the longest
     if type(values) in PLAIN and any(map(_needs_care, set(map(type, values)))):
         return np.stack([to_array(step) for step in values])
     try:

@@ -12,13 +12,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_scalar
 
-from skrnn.data.columns import warn_of_long_frame
+from skrnn.data.columns import as_frame, is_foreign_frame, warn_of_long_frame
 from skrnn.data.date_offsets import is_time_index, plain_times
 from skrnn.data.frequency import Timeline, check_time_indexes
 from skrnn.data.ragged import offsets_of
 from skrnn.data.series import (
     check_no_dates,
     check_unique_columns,
+    column_of_lists,
     index_of,
     listed,
     parse_series,
@@ -188,8 +189,11 @@ or list of them
     """
     for name, value in (("window", window), ("horizon", horizon), ("stride", stride)):
         check_scalar(value, name, Integral, min_val=1)
+    if not isinstance(series, pd.DataFrame) and not is_foreign_frame(series):
+        series = column_of_lists(series)
     several = _holds_series(series)
     entries = list(series) if several else [series]
+    entries = [as_frame(each) if is_foreign_frame(each) else each for each in entries]
     names = [f"series[{i}]" for i in range(len(entries))] if several else ["series"]
     arrays, columns = _read_series(entries, names)
     column = _target_column(columns, target, arrays[0].shape)
@@ -271,16 +275,17 @@ def _by_series(groups: NDArray[np.int64], times: pd.Index) -> pd.MultiIndex:
 def _holds_series(series: Any) -> bool:
     """Return whether this is a list of series: of arrays, Series or DataFrames.
 
-    A Series or array of objects, such as ``sequences_from_frame`` makes, is a list.
+    A column of sequences or array of objects, such as ``sequences_from_frame`` makes, is
+    a list.
     """
+    is_column = isinstance(series, pd.Series)
     is_list = isinstance(series, list | tuple) or (
-        isinstance(series, pd.Series | np.ndarray)
-        and series.dtype == object
-        and series.ndim == 1
+        isinstance(series, np.ndarray) and series.dtype == object and series.ndim == 1
     )
-    first = next(iter(series), None) if is_list else None
-    if not isinstance(first, list | tuple):
-        return is_sequence(first) and not isinstance(first, str | bytes)
+    first = next(iter(series), None) if is_list or is_column else None
+    if is_column or not isinstance(first, list | tuple):
+        is_text = isinstance(first, str | bytes)
+        return is_foreign_frame(first) or (is_sequence(first) and not is_text)
     sizes = [len(step) if isinstance(step, list | tuple) else 1 for step in series]
     if len(set(sizes)) > 1:
         unequal = next(i for i, size in enumerate(sizes) if size != sizes[0])

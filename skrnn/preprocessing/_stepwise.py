@@ -30,6 +30,7 @@ from skrnn._sklearn import (
     check_feature_names_in,
     get_feature_names,
 )
+from skrnn.data.columns import as_frame, is_foreign_frame
 from skrnn.data.containers import (
     CheckedSequences,
     Form,
@@ -529,6 +530,7 @@ def _steps_of_list(
     """Sequences of any length, one by one."""
     if not sequences:
         raise ValueError("X has 0 sequences, at least 1 is required")
+    sequences = [as_frame(one) if is_foreign_frame(one) else one for one in sequences]
     for i, sequence in enumerate(sequences):
         if isinstance(sequence, str | bytes) or not is_sequence(sequence):
             raise TypeError(

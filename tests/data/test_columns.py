@@ -89,6 +89,16 @@ def test_categories_of_other_libraries_stay_categories(foreign):
     assert check(texts).roles == {"x": "category", "text": "tokens"}
 
 
+@pytest.mark.parametrize("convert", [lambda frame: frame, polars.DataFrame.to_arrow])
+def test_times_of_other_libraries_keep_their_zone(convert):
+    days = pd.date_range("2024-03-30", periods=3, tz="Europe/Berlin")
+    column = as_frame(convert(polars.from_pandas(pd.DataFrame({"t": days}))))["t"]
+    assert str(column.dt.tz) == "Europe/Berlin"
+    assert column.tolist() == days.tolist()
+    plain = polars.from_pandas(pd.DataFrame({"t": days.tz_localize(None)}))
+    assert as_frame(convert(plain))["t"].dt.tz is None
+
+
 @pytest.mark.parametrize(
     "other", [[["u", "v"], ["w"]], ["u v", "w"], [[1.0, 2.0], [3.0]]], ids=str
 )

@@ -64,6 +64,7 @@ def test_what_is_not_padding_at_the_end_stays():
     [
         ([[NAN, NAN], [1.0]], ValueError, r"^X\[0\] has no other steps .*1 of 2"),
         (np.full((7, 2), NAN), ValueError, r"X\[3\], X\[4\], \.\.\. have no .*7 of 7"),
+        ([np.array([1.0, NAN]), []], ValueError, r"^X\[1\] has no other steps .*1 of 2"),
         ([["a", "b"]], TypeError, r"X\[0\] must hold numbers"),
         ([1.0, 2.0], TypeError, r"X\[0\] is float, expected a sequence of numbers"),
         ({"a": [1.0]}, TypeError, r"X must be a list .* list\(X.values\(\)\)"),
@@ -72,6 +73,12 @@ def test_what_is_not_padding_at_the_end_stays():
 def test_sequences_without_steps_and_without_numbers_are_named(X, error, message):
     with pytest.raises(error, match=message):
         trim_padding(X)
+
+
+def test_rows_of_a_frame_without_steps_stay_where_tokens_may_lack():
+    frame = pd.DataFrame({"pulse": [[70.0, NAN], []], "drug": [["x", None], []]})
+    trimmed = trim_padding(frame)
+    assert trimmed.map(list).to_numpy().tolist() == [[[70.0], ["x"]], [[], []]]
 
 
 @pytest.mark.parametrize("shape", [(), (2,)])

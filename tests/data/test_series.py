@@ -8,6 +8,7 @@ import pytest
 
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.series import SeriesOptions, index_of, parse_series, read_entries
+from skrnn.preprocessing import sliding_windows
 
 
 @pytest.mark.parametrize("dtype", ["timestamp[us][pyarrow]", "date32[pyarrow]"])
@@ -45,6 +46,26 @@ def test_a_column_of_lists_has_a_series_a_row(hold):
         [1, 2, 3],
         [4, 5],
     ]
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda rows: polars.Series(rows, dtype=polars.Array(polars.Float64, 3)),
+        lambda rows: pd.Series(
+            rows, dtype=pd.ArrowDtype(pyarrow.list_(pyarrow.float64()))
+        ),
+        pd.Series,
+    ],
+    ids=["polars Array", "pandas by Arrow", "pandas"],
+)
+def test_cells_of_one_length_are_series_too(hold):
+    rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    entries = read_entries(hold(rows), SeriesOptions(1), "X")
+    assert [np.ravel(target).tolist() for target in entries.targets] == rows
+    windows = sliding_windows(hold(rows), window=2)
+    assert windows.y.tolist() == [3.0, 6.0]
+    assert windows.groups.tolist() == [0, 1]
 
 
 def test_a_ragged_array_has_a_series_a_sequence():

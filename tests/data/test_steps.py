@@ -6,6 +6,7 @@ import datetime
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 import torch
 
@@ -324,3 +325,9 @@ def test_tensors_that_require_gradients_are_read(dtype):
         checked = check(given)
         assert checked.steps.values.tolist() == [[1, 1, 1]] * 2
     assert X[0].requires_grad
+
+
+def test_texts_of_polars_are_no_longer_than_they_are():
+    array = to_array(polars.Series(["a", "b" * 1000]))
+    assert array.dtype == object
+    assert array.tolist() == ["a", "b" * 1000]

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -486,3 +487,15 @@ def test_columns_of_several_frames_come_in_any_order():
 def test_series_that_do_not_fit_together_are_named(series, target, message):
     with pytest.raises(ValueError, match=message):
         sliding_windows(series, window=3, horizon=2, target=target)
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, polars.DataFrame.to_arrow])
+def test_columns_of_frames_of_other_libraries_are_found_by_name(convert):
+    first = polars.DataFrame({"price": [1.0, 2.0, 3.0], "volume": [10.0, 20.0, 30.0]})
+    second = first.select("volume", "price")
+    windows = sliding_windows([convert(first), convert(second)], window=2, target="price")
+    assert windows.y.tolist() == [3.0, 3.0]
+    np.testing.assert_array_equal(windows.X[0], windows.X[1])
+    other = second.rename({"volume": "amount"})
+    with pytest.raises(ValueError, match=r"series\[1\] has the columns .*'amount'"):
+        sliding_windows([convert(first), convert(other)], window=2, target="price")

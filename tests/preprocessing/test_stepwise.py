@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -771,3 +772,15 @@ def test_a_column_transformer_reaches_columns_of_a_table(table, inner, names):
 def test_a_table_as_a_whole_is_refused_with_the_way_to_choose_columns(table):
     with pytest.raises(TypeError, match=r"columns of several kinds.*ColumnTransformer"):
         StepwiseTransformer(StandardScaler()).fit(table)
+
+
+@pytest.mark.parametrize("convert", [lambda frame: frame, polars.DataFrame.to_arrow])
+def test_frames_of_other_libraries_keep_the_names_of_columns(convert):
+    frame = polars.DataFrame({"price": [1.0, 2.0, 3.0], "volume": [10.0, 20.0, 40.0]})
+    scaler = StepwiseTransformer(StandardScaler()).fit([convert(frame)] * 2)
+    assert scaler.feature_names_in_.tolist() == ["price", "volume"]
+    expected = StandardScaler().fit_transform(frame.to_numpy())
+    for found in scaler.transform([convert(frame)] * 2):
+        np.testing.assert_allclose(np.asarray(found), expected)
+    with pytest.raises(ValueError, match="feature names should match"):
+        scaler.transform([convert(frame.select("volume", "price"))])
