@@ -131,7 +131,10 @@ class _Recurrence(torch.autograd.Function):
         ctx: Any, by_outputs: Tensor | None, by_last: Tensor | None
     ) -> tuple[Any, ...]:
         x, state, weight_ih, weight_hh, *saved = ctx.saved_tensors
-        by_last = torch.zeros_like(state) if by_last is None else by_last.clone()
+        by_last = torch.zeros_like(state) if by_last is None else by_last
+        by_last = by_last.clone(
+            memory_format=torch.contiguous_format
+        )  # kernels rely on it
         found = ctx.kernel.backward(
             by_outputs, by_last, ctx.steps, state, weight_hh, saved
         )
