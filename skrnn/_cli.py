@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             compare(options)
-    except (UsageError, ValueError, TypeError, ImportError) as error:
+    except (UsageError, ValueError, TypeError, ImportError, OSError) as error:
         parser.exit(2, f"{parser.prog} {options.command}: error: {error}\n")
     for message in dict.fromkeys(str(each.message) for each in caught):
         sys.stderr.write(f"warning: {message}\n")

@@ -317,6 +317,15 @@ def test_a_picture_that_cannot_be_saved_is_refused_before_training(
     assert "there is no folder" in fails(capsys, path, "--plot", picture)
 
 
+def test_a_picture_that_fails_to_be_saved_is_an_error_without_a_traceback(
+    frame, save, capsys, tmp_path
+):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "picture.png").mkdir()
+    picture = str(tmp_path / "picture.png")
+    assert "picture.png" in fails(capsys, save(frame), "--cv", "2", "--plot", picture)
+
+
 def test_an_unknown_metric_is_an_error_without_a_traceback(frame, save, capsys):
     message = fails(capsys, save(frame), "--scoring", "acuracy")
     assert message.splitlines()[-1].startswith("python -m skrnn compare: error: ")
