@@ -164,7 +164,7 @@ class LoopParameters:
         "one_cycle",
         [OneOf(SCHEDULES)],
         """Course of the learning rate over the updates; "plateau" halves it when the loss
-        has not improved for two epochs.""",
+        has not improved for more than two epochs.""",
     )
     max_grad_norm: float | None = parameter(
         1.0,

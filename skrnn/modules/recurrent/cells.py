@@ -51,7 +51,7 @@ class Cell(nn.Module):
         The gates that ``step`` returns, which have values from 0 to 1.
     is_bounded : bool
         Whether the state stays finite however many steps follow. Such a cell may read
-        padding after the real steps; any other is called on real steps only.
+        padding after the real steps; encoders call any other on real steps only.
     is_splittable : bool
         Whether several calls may read the sequences of a batch.
     is_fused : bool
