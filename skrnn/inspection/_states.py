@@ -78,7 +78,8 @@ def gate_values(estimator: Any, X: Any, *, layer: int = -1) -> NDArray[np.object
     gates : ndarray of object of shape (n_sequences,)
         Dicts of float32 arrays of shape (n_steps_i, n_units), from 0 to 1. LSTM: "input",
         "forget" (1 keeps the cell's value) and "output". GRU: "reset" and "update" (1 keeps
-        the state). minGRU: "update" (1 replaces the state). Plain cells have none. Steps that are read as one have one row.
+        the state). minGRU: "update" (1 replaces the state). Plain cells have none. Steps that
+        are read as one have one row.
 
     Raises
     ------
