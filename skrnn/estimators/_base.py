@@ -245,6 +245,10 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
             check_same_form(X, train.X.form, estimator=self, name="X_val")
         return self._check_targets(X, given.X, given.y, given.weight, "_val")
 
+    @property
+    def _always_stops_early(self) -> bool:
+        return self.early_stopping != "auto" and bool(self.early_stopping)
+
     def _stops_early(self, validation_given: bool) -> bool:
         if self.early_stopping == "auto":
             return validation_given
@@ -253,27 +257,36 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
     def _hold_out(
         self, data: CheckedData, seeds: Seeds
     ) -> tuple[CheckedData, CheckedData | None]:
-        """Split a validation part off; of each label something stays in training."""
-        n_held_out = max(1, round(self.validation_fraction * len(data)))
-        if n_held_out >= len(data) >= MIN_SEQUENCES_TO_SPLIT:
+        """Split a validation part off; of each label something stays in training.
+
+        Sequences of weight 0 stay there, too: they cost nothing, and measure nothing.
+        """
+        places, y = np.arange(len(data)), data.y
+        if data.weight is not None and not data.weight.all():
+            places = np.flatnonzero(data.weight)
+            y = y.take(places)
+        n, weighted = len(places), "" if y is data.y else " of some weight"
+        n_held_out = max(1, round(self.validation_fraction * n))
+        if n_held_out >= n >= MIN_SEQUENCES_TO_SPLIT:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} holds out all of "
-                f"{len(data)} sequences"
+                f"{n} sequences{weighted}"
             )
-        if len(data) < MIN_SEQUENCES_TO_SPLIT:
+        if n < MIN_SEQUENCES_TO_SPLIT:
             warn(
-                f"early_stopping is ignored: {len(data)} sequences are too few to hold "
+                f"early_stopping is ignored: {n} sequences{weighted} are too few to hold "
                 "some out"
             )
             return data, None
-        groups, strata = self._targets.groups(data.y), self._targets.strata(data.y)
+        groups, strata = self._targets.groups(y), self._targets.strata(y)
         if self.validation_strategy == "last":
-            held_out = keep_groups(np.arange(len(data))[-n_held_out:], groups)
+            held_out = keep_groups(np.arange(n)[-n_held_out:], groups)
         else:
             random = np.random.RandomState(seeds.draw())
-            held_out = draw_held_out(groups, strata, len(data), n_held_out, random)
+            held_out = draw_held_out(groups, strata, n, n_held_out, random)
         if not len(held_out):
             return data, None
+        held_out = places[held_out]
         train = np.setdiff1d(np.arange(len(data)), held_out)
         scored = self.scoring is not None
         validation = replace(data.take(held_out, with_raw=scored), split_off=True)
@@ -385,7 +398,7 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
         self, X: Any, y: Any, sample_weight: Any, classes: Any = None
     ) -> None:
         """Train one pass at a constant rate; the first call fixes what is learned."""
-        if self.early_stopping is True:
+        if self._always_stops_early:
             raise ValueError("early_stopping=True has no effect in partial_fit")
         if self.weight_averaging is not None:
             raise ValueError(

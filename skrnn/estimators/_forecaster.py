@@ -112,7 +112,7 @@ class ForecastingTask(BaseSequenceEstimator):
         stops = self._stops_early(X_val is not None)
         calibration = self._calibrate(span, inputs, stops)
         validation = Validation(X_val, may_be_drawn=False)
-        if self.early_stopping is True and X_val is None:
+        if self._always_stops_early and X_val is None:
             span, validation = self._hold_out_ends(span, inputs)
             if validation.X is None:
                 warn(

@@ -174,6 +174,35 @@ def test_the_last_sequences_are_held_out_where_asked(make_estimator, signed):
     assert held_out_of(model) == [36, 37, 38, 39]
 
 
+@pytest.mark.parametrize("strategy", ["last", "random"])
+def test_sequences_of_weight_0_are_not_held_out(make_classifier, signed, strategy):
+    y, weight = ["a", "b"] * 20, np.arange(40) % 10 < 5
+    given = {"early_stopping": True, "validation_strategy": strategy}
+    model = make_classifier(**given).fit(signed, y, sample_weight=weight.astype(float))
+    held_out = held_out_of(model)
+    assert len(held_out) == 2
+    assert weight[held_out].all()
+    assert strategy == "random" or held_out == [33, 34]
+    few = weight & (np.arange(40) < 14)
+    with pytest.warns(UserWarning, match="9 sequences of some weight are too few"):
+        make_classifier(**given).fit(signed, y, sample_weight=few.astype(float))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_held_out_sequences_that_do_not_count_are_an_error(
+    make_classifier, signed, given
+):
+    model = make_classifier(class_weight={"a": 0.0, "b": 1.0})
+    y = ["b", "a"] * 10 + ["a"] * 20
+    held_out = {"X_val": signed[:2], "y_val": ["a", "a"]}
+    if not given:
+        model.set_params(early_stopping=True, validation_strategy="last")
+        held_out = {}
+    with pytest.raises(ValueError, match="every held-out sequence has weight 0"):
+        model.fit(signed, y, **held_out)
+    assert not hasattr(model, "net_")
+
+
 def test_another_random_state_holds_out_others(make_estimator, signed):
     splits = [
         held_out_of(make_estimator.fit(signed, early_stopping=True, random_state=seed))

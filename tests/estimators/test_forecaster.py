@@ -663,6 +663,15 @@ def test_windows_are_not_compared_where_long_ones_see_no_value():
     assert np.isfinite(model.predict(wave(20))).all()
 
 
+def test_early_stopping_may_be_numpys():
+    models = [make(early_stopping=stops).fit(wave(80)) for stops in (True, np.True_)]
+    assert all("valid_loss" in model.history_ for model in models)
+    assert models[0].history_["valid_loss"].notna().all()
+    assert models[1].history_["valid_loss"].equals(models[0].history_["valid_loss"])
+    with pytest.raises(ValueError, match="early_stopping=True has no effect"):
+        make(early_stopping=np.True_).partial_fit(wave(80))
+
+
 def test_ends_without_values_are_not_held_out():
     series = pd.Series(np.r_[wave(54), np.full(6, np.nan)], months(60))
     given = {"horizon": 6, "missing": "indicator", "early_stopping": True}
