@@ -23,6 +23,7 @@ from skrnn._sklearn import check_scoring, takes_weights
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.encoded import EncodedSequences
+from skrnn.data.ragged import RaggedArray
 from skrnn.data.steps import shown
 from skrnn.data.targets import CheckedData, Targets, loss_weights
 from skrnn.estimators._augmentation import augmented, check_augmentable, copied
@@ -145,6 +146,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         validation = None
         if held_out is not None:
             held_out_weight = weigh(held_out, train, scale)[0]
+            _check_some_count(held_out_weight)
             validation = self._make_dataset(held_out, held_out_weight, training=False)
             if dataset.windows is not None:
                 validation = scaled(validation, dataset.windows.weight_scale)
@@ -242,7 +244,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         stopping = self._stopping_callbacks(held_out, plan.schedule, plan.stops)
         askers = [callback for _, callback in stopping]
         askers += [] if tasks is None else [tasks]
-        callbacks: list[Any] = [
+        own: list[tuple[str, Any]] = [
             ("epoch_counter", counter),
             ("lr_schedule", LearningRate(plan.schedule, epochs * n_batches)),
             *self._score_callbacks(plan.train, held_out, plan.every, plan.validation),
@@ -257,16 +259,18 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                 self._name_in_ensemble,
             ),
             *stopping,
-            *prepare_callbacks(
-                self.callbacks or [],
-                schedule=plan.schedule,
-                validation=plan.validation is not None,
-                scoring=self.scoring is not None,
-                of_many=of_many,
-            ),
-            ("end_training", EndTraining(askers)),
         ]
-        net.use_callbacks(callbacks)
+        users = prepare_callbacks(
+            self.callbacks or [],
+            schedule=plan.schedule,
+            validation=plan.validation is not None,
+            scoring=self.scoring is not None,
+            of_many=of_many,
+        )
+        last = ("end_training", EndTraining(askers))
+        # the user's may have the same names
+        named = [(f"skrnn_{name}", callback) for name, callback in (*own, last)]
+        net.use_callbacks([*named[:-1], *users, named[-1]])
         net.set_learning_rate(plan.lr)
         if checkpoint is not None and checkpoint.finished:
             counter.n_epochs_ = checkpoint.restore(net)
@@ -490,6 +494,16 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
             word_dropout=given["word_dropout"],
         )
         return {"n_outputs": self._targets.n_outputs, **config, **inputs}
+
+
+def _check_some_count(weights: Any) -> None:
+    """Raise a ValueError if no held-out sequence would count in the loss."""
+    values = weights.values if isinstance(weights, RaggedArray) else weights
+    if values is not None and not values.any():
+        raise ValueError(
+            "every held-out sequence has weight 0, by its sample weight, class_weight or "
+            "both together: no epoch is better than another"
+        )
 
 
 def _trained(

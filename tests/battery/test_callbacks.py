@@ -72,6 +72,14 @@ def test_an_optimizer_without_weight_decay_can_be_used(make_estimator, words, y)
     assert np.isfinite(model.history_["train_loss"]).all()
 
 
+def test_callbacks_may_have_any_names(make_estimator, words, y):
+    names = ["early_stopping", "lr_schedule", "train_score", "progress", "end_training"]
+    callbacks = [(name, Count()) for name in names]
+    model = make_estimator(callbacks=callbacks, verbose=1, early_stopping=True)
+    model.fit(words, y)
+    assert set(names) <= set(dict(model.net_.callbacks_))
+
+
 class HandingOn(torch.optim.AdamW):
     """An optimizer whose own signature does not name its weight decay."""
 

@@ -249,7 +249,7 @@ def test_one_count_of_updates_serves_epochs_and_schedule():
     books = ["abcde" * 300, "edcba" * 290, "ab" * 400]
     model = make(SequenceGenerator, bptt=16, batch_size=8, max_epochs=1)
     net = model.fit(books).net_
-    schedule = dict(net.callbacks_)["lr_schedule"]
+    schedule = dict(net.callbacks_)["skrnn_lr_schedule"]
     assert abs(schedule.n_updates - net.history[0]["train_batch_count"]) <= 2
 
 
