@@ -53,7 +53,7 @@ def _as_column(column: Any) -> Any:
         read = column.to_pylist if hasattr(column, "to_pylist") else column.to_list
         return pd.Categorical(read())
     array = to_array(column)
-    if array.dtype.kind == "M":
+    if array.dtype.kind == "M" and array.ndim == 1:
         kind: Any = getattr(column, "dtype", None) or getattr(column, "type", None)
         zone = getattr(kind, "time_zone", None) or getattr(kind, "tz", None)
         return array if zone is None else _in_zone(array, zone)

@@ -283,7 +283,8 @@ def column_of_lists(X: Any) -> Any:
         return X
     if array.dtype == object:
         return array
-    return list(array) if array.ndim > 1 else X  # cells of one length
+    is_column = len(getattr(X, "shape", ())) < 2  # of cells of one length
+    return list(array) if is_column and array.ndim > 1 else X
 
 
 def _with_times(frame: pd.DataFrame, options: SeriesOptions, name: str) -> pd.DataFrame:

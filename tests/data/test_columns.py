@@ -99,6 +99,14 @@ def test_times_of_other_libraries_keep_their_zone(convert):
     assert as_frame(convert(plain))["t"].dt.tz is None
 
 
+def test_cells_of_equally_many_times_are_sequences():
+    at = datetime.datetime
+    rows = [[at(2024, 1, day), at(2024, 2, day)] for day in (1, 2, 3)]
+    times = polars.Series(rows, dtype=polars.Array(polars.Datetime("us"), 2))
+    column = as_frame(polars.DataFrame({"t": times}))["t"]
+    assert [list(pd.DatetimeIndex(cell)) for cell in column] == rows
+
+
 @pytest.mark.parametrize(
     "other", [[["u", "v"], ["w"]], ["u v", "w"], [[1.0, 2.0], [3.0]]], ids=str
 )

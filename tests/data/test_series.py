@@ -5,6 +5,7 @@ import pandas as pd
 import polars
 import pyarrow
 import pytest
+import torch
 
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.series import SeriesOptions, index_of, parse_series, read_entries
@@ -66,6 +67,18 @@ def test_cells_of_one_length_are_series_too(hold):
     windows = sliding_windows(hold(rows), window=2)
     assert windows.y.tolist() == [3.0, 6.0]
     assert windows.groups.tolist() == [0, 1]
+
+
+def test_a_tensor_of_two_dimensions_has_a_series_a_column():
+    tensor = torch.arange(6.0).reshape(3, 2)
+    entries = read_entries(tensor, SeriesOptions(1), "X")
+    assert [np.ravel(target).tolist() for target in entries.targets] == [
+        [0, 2, 4],
+        [1, 3, 5],
+    ]
+    windows = sliding_windows(tensor, window=2, target=1)
+    assert windows.X.shape == (1, 2, 2)
+    assert windows.y.tolist() == [5]
 
 
 def test_a_ragged_array_has_a_series_a_sequence():
