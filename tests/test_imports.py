@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 LINT = """
 import sys
@@ -90,6 +92,17 @@ pickle.loads(pickle.dumps(model)).predict(X)
 assert not {"torch._dynamo", "sympy"} & sys.modules.keys()
 print(*sorted({name.split(".")[0] for name in sys.modules.keys() - before}))
 """
+
+
+@pytest.mark.parametrize("module", ["persistence", "onnx", "inspection"])
+def test_no_part_loads_torchs_compiler(module):
+    code = f"""
+import sys
+import skrnn.{module}
+assert not {{"torch._dynamo", "sympy"}} & sys.modules.keys()
+"""
+    result = run_python(code, ROOT)
+    assert result.returncode == 0, result.stderr
 
 
 def test_import_and_fit_load_nothing_that_torch_does_not_load_itself():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -34,14 +35,11 @@ KEPT_BY = {
     "sgd": {"momentum_buffer"},
     "rmsprop": {"step", "square_avg"},
 }
-#: The options of an optimizer that a file keeps, and those that a schedule adds.
-OPTIONS = {
-    name: {"params", *kind([torch.zeros(1)], **{"lr": 0.1, **fixed}).defaults}
-    for name, (kind, fixed) in OPTIMIZERS.items()
-}
+#: The options that a schedule adds to those of an optimizer, which a file keeps.
 OF_SCHEDULES = {"initial_lr"}
-#: The sizes of images, which may be more than the weights that read them.
+#: The sizes of images, whose numbers may be more than the weights that read them.
 OF_IMAGES = {"n_features", "first", "shape"}
+MAX_SIDE = 1 << 16
 #: What the members of an ensemble have in common.
 ALIKE = ("kind", "config", "criterion")
 #: Numbers in the configuration of a network that no array of its own bounds.
@@ -118,7 +116,7 @@ def _net_as_data(net: SequenceNet) -> tuple[dict[str, Any], dict[str, NDArray]]:
     arrays = {WEIGHTS + name: value for name, value in state["weights"].items()}
     if "optimizer_state" in state and optimizer in OPTIMIZERS:
         kept = state["optimizer_state"]
-        options = OPTIONS[optimizer] | OF_SCHEDULES
+        options = {"params", *net.optimizer_.defaults} | OF_SCHEDULES
         data["optimizer_groups"] = [
             {k: v for k, v in group.items() if k in options}
             for group in kept["param_groups"]
@@ -254,10 +252,25 @@ def _is_option(value: Any) -> bool:
     return value is None or (isinstance(value, bool | int | float) and value >= 0)
 
 
+def _check_images(config: Mapping[str, Any], n_values: int) -> None:
+    """Refuse images of impossible sizes, or with more beside them than is read."""
+    sides = config["shape"]
+    expect(
+        isinstance(sides, tuple | list)
+        and all(type(side) is int and 0 < side <= MAX_SIDE for side in sides)
+        and all(
+            type(config[name]) is int and config[name] <= math.prod(sides) + n_values
+            for name in ("n_features", "first")
+        ),
+        "its images have impossible sizes",
+    )
+
+
 def _check_sizes(config: Any, n_values: int) -> None:
     """Refuse sizes that the weights of the file cannot have, before anything is built."""
     if isinstance(config, Mapping):
         if "step_encoder" in config:
+            _check_images(config, n_values)
             config = {k: v for k, v in config.items() if k not in OF_IMAGES}
         layers = config.get("num_layers", 1)
         expect(isinstance(layers, int) and layers <= MAX_LAYERS, "it has too many layers")
