@@ -127,8 +127,8 @@ def check_scoring(estimator: object, scoring: Any, more: Collection[str] = ()) -
     return metrics.check_scoring(estimator, scoring)
 
 
-def takes_weights(scorer: Any) -> bool:
-    """Whether a scorer takes ``sample_weight``: its metric, or a function of the user's.
+def takes_weights(scorer: Any, n_classes: int = 0) -> bool:
+    """Return whether a scorer takes ``sample_weight``: its metric, or the user's function.
 
     A scorer whose metadata request refuses them does not.
     """
@@ -136,7 +136,7 @@ def takes_weights(scorer: Any) -> bool:
         parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     except ValueError:  # some of C
         return False
-    if getattr(scorer, "_kwargs", {}).get("multi_class") == "ovo":
+    if getattr(scorer, "_kwargs", {}).get("multi_class") == "ovo" and n_classes > 2:
         return False  # roc_auc_score has the parameter, and raises
     if not get_config()["enable_metadata_routing"] or not hasattr(scorer, "_score_func"):
         return "sample_weight" in parameters

@@ -247,6 +247,7 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
 
     @property
     def _always_stops_early(self) -> bool:
+        """Whether early stopping was asked for, whatever is held out."""
         return self.early_stopping != "auto" and bool(self.early_stopping)
 
     def _stops_early(self, validation_given: bool) -> bool:
@@ -310,14 +311,17 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
         The tokenizers are trained on the training part alone.
         """
         origins = np.arange(len(every)) if every.origin is None else every.origin
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # all was said when they were read first
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             rows: Any = train.origin
             self._inputs = self._make_inputs()
             part = safe_indexing(X, rows), None if y is None else safe_indexing(y, rows)
             self._check_data(*part, None, warm=False)
             checked = self._inputs.check(X, estimator=self)
             data = self._check_targets(checked, X, y, None)
+        for each in caught:  # all else was said when they were read first
+            if "subwords were asked for" in str(each.message):
+                warn(str(each.message))
         data = replace(data, weight=every.weight)
         found = []
         for one in (train, held_out):

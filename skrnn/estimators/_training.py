@@ -146,7 +146,10 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         validation = None
         if held_out is not None:
             held_out_weight = weigh(held_out, train, scale)[0]
-            _check_some_count(held_out_weight)
+            if not _some_count(held_out_weight):
+                _leave_out(held_out)
+                held_out = None
+        if held_out is not None:
             validation = self._make_dataset(held_out, held_out_weight, training=False)
             if dataset.windows is not None:
                 validation = scaled(validation, dataset.windows.weight_scale)
@@ -397,7 +400,8 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         """Return ``score(net)`` on the validation data by the ``scoring`` parameter."""
         scorer = self._scorer()
         weights, weight = {}, held_out.weight
-        if weight is not None and weight.any() and takes_weights(scorer):
+        n_classes = len(self._targets.classes) if self._targets.classes is not None else 0
+        if weight is not None and weight.any() and takes_weights(scorer, n_classes):
             weights["sample_weight"] = weight
 
         def score(net: SequenceNet) -> float:
@@ -496,14 +500,21 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         return {"n_outputs": self._targets.n_outputs, **config, **inputs}
 
 
-def _check_some_count(weights: Any) -> None:
-    """Raise a ValueError if no held-out sequence would count in the loss."""
+def _some_count(weights: Any) -> bool:
+    """Return whether any sequence or step counts in the loss."""
     values = weights.values if isinstance(weights, RaggedArray) else weights
-    if values is not None and not values.any():
-        raise ValueError(
-            "every held-out sequence has weight 0, by its sample weight, class_weight or "
-            "both together: no epoch is better than another"
-        )
+    return values is None or bool(values.any())
+
+
+def _leave_out(held_out: CheckedData) -> None:
+    """Warn that held-out sequences do not count; a ValueError if the user passed them."""
+    reason = (
+        "every held-out sequence has weight 0, by its sample weight, class_weight or both "
+        "together: no epoch is better than another"
+    )
+    if not held_out.split_off:
+        raise ValueError(reason)
+    warn(f"early_stopping is ignored: {reason}")
 
 
 def _trained(

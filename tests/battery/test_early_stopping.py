@@ -188,19 +188,16 @@ def test_sequences_of_weight_0_are_not_held_out(make_classifier, signed, strateg
         make_classifier(**given).fit(signed, y, sample_weight=few.astype(float))
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_held_out_sequences_that_do_not_count_are_an_error(
-    make_classifier, signed, given
-):
+def test_held_out_sequences_that_do_not_count_are_an_error(make_classifier, signed):
     model = make_classifier(class_weight={"a": 0.0, "b": 1.0})
     y = ["b", "a"] * 10 + ["a"] * 20
-    held_out = {"X_val": signed[:2], "y_val": ["a", "a"]}
-    if not given:
-        model.set_params(early_stopping=True, validation_strategy="last")
-        held_out = {}
     with pytest.raises(ValueError, match="every held-out sequence has weight 0"):
-        model.fit(signed, y, **held_out)
+        model.fit(signed, y, X_val=signed[:2], y_val=["a", "a"])
     assert not hasattr(model, "net_")
+    last = {"early_stopping": True, "validation_strategy": "last"}
+    with pytest.warns(UserWarning, match="early_stopping is ignored: every held-out"):
+        model.set_params(**last).fit(signed, y)
+    assert model.history_["valid_loss"].isna().all()
 
 
 def test_another_random_state_holds_out_others(make_estimator, signed):

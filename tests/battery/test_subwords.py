@@ -666,6 +666,16 @@ def test_held_out_texts_do_not_train_the_tokenizer(cls, hold):
         assert len(model.target_tokenizer_.split("kubernetes")) == 10
 
 
+def test_subwords_that_the_training_part_lacks_are_warned_of():
+    model = make(SequenceClassifier, early_stopping=True, validation_strategy="last")
+    model.set_params(max_vocabulary=280)  # all texts have more
+    TrainedTokenizer.train_bpe(UNSEEN, 280)
+    with pytest.warns(
+        UserWarning, match=r"max_vocabulary=280 .* the training texts give"
+    ):
+        model.fit(UNSEEN, ["a", "b"] * 20)
+
+
 def test_a_tokenizer_is_trained_on_one_column():
     frame = pd.DataFrame({"color": ["red", "blue"] * 9, "size": ["big", "small"] * 9})
     with pytest.raises(ValueError, match='tokenizer="bpe" is trained on one column'):

@@ -12,7 +12,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, make_scorer, recall_score
+from sklearn.metrics import accuracy_score, make_scorer, recall_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from skrnn import FeedForwardClassifier, SequenceClassifier, SequenceTagger
@@ -426,6 +426,17 @@ def test_weights_that_a_metric_cannot_use_are_left_out(scoring, n):
         sample_weight_val=weight[-n:],
     )
     assert model.history_[["train_score", "valid_score"]].notna().all(axis=None)
+
+
+def test_of_two_classes_pairs_are_weighted():
+    X, y = ["good", "bad", "so so", "fine"] * 6, np.array([0, 1, 1, 0] * 6)
+    held_out, true = X[:5], [0, 1, 0, 1, 1]
+    weight = np.array([1.0, 2.0, 9.0, 5.0, 3.0])
+    model = SequenceClassifier(hidden_size=4, max_epochs=1, scoring="roc_auc_ovo")
+    model.fit(X, y, X_val=held_out, y_val=true, sample_weight_val=weight)
+    scores = model.predict_proba(held_out)[:, 1]
+    expected = roc_auc_score(true, scores, sample_weight=weight)
+    assert model.history_["valid_score"].tolist() == [pytest.approx(expected)]
 
 
 def test_a_scorer_that_refuses_weights_gets_none():
