@@ -73,11 +73,11 @@ class _Digest:
             self.write(type(value).__name__)
             self._add_array(value.to_numpy())
         elif isinstance(value, pd.Series):
-            self.add(value.index)
+            self._add_array(value.index.to_numpy())
             self.write(type(value).__name__)
             self._add_array(value.to_numpy())
         elif isinstance(value, pd.DataFrame):
-            self.add(value.index)
+            self._add_array(value.index.to_numpy())
             columns = {column: value[column].to_numpy() for column in value.columns}
             self._add_items(columns)
         elif isinstance(value, Mapping):

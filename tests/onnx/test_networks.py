@@ -337,10 +337,19 @@ def test_outputs_that_are_not_finite_are_an_error(exported, rng, estimator):
         assert len(side.predict(X[::2])) == 2
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_log_likelihood"])
-def test_a_sequence_after_empty_ones_is_named_by_its_place(exported, method):
+@pytest.mark.parametrize(
+    ("estimator", "method"),
+    [
+        (SequenceTagger, "predict"),
+        (SequenceTagger, "predict_log_likelihood"),
+        (SequenceRegressor, "predict"),
+    ],
+)
+def test_a_sequence_after_empty_ones_is_named_by_its_place(exported, estimator, method):
     X = [["a", "b"], ["b"], ["a", "a", "b"]]
-    model = SequenceTagger(cell="rnn_relu", crf=False, **SMALL).fit(X, X)
+    y = X if estimator is SequenceTagger else [np.arange(len(x)) for x in X]
+    own = {"crf": False} if estimator is SequenceTagger else {}
+    model = estimator(cell="rnn_relu", **own, **SMALL).fit(X, y)
     with torch.no_grad():
         for name, weight in model.net_.module_.encoder.named_parameters():
             weight.fill_(30.0 if "weight" in name else 1.0)

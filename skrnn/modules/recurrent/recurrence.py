@@ -132,9 +132,8 @@ class _Recurrence(torch.autograd.Function):
     ) -> tuple[Any, ...]:
         x, state, weight_ih, weight_hh, *saved = ctx.saved_tensors
         by_last = torch.zeros_like(state) if by_last is None else by_last
-        by_last = by_last.clone(
-            memory_format=torch.contiguous_format
-        )  # kernels rely on it
+        # kernels overwrite it, and read it by rows
+        by_last = by_last.clone(memory_format=torch.contiguous_format)
         found = ctx.kernel.backward(
             by_outputs, by_last, ctx.steps, state, weight_hh, saved
         )
