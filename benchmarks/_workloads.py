@@ -2,7 +2,7 @@
 
 It prints one JSON object: seconds by workload, and a training score that must not fall. Only
 names that every compared revision knows are used. With "plain" as the last argument it runs the
-cells that have compiled kernels, without numba.
+cells that have compiled kernels, without numba; with "profile" it says of what fits consist.
 """
 
 import json
@@ -11,6 +11,7 @@ import time
 import warnings
 
 import numpy as np
+import torch
 
 from skrnn import (
     Seq2SeqTransformer,
@@ -25,6 +26,16 @@ COMPILED = {
     "classifier, BiGRU": "gru",
     "classifier, tanh": "rnn_tanh",
     "classifier, ReLU": "rnn_relu",
+}
+#: Work on tokens that is profiled, and kinds of operations by the names of torch's.
+PROFILED = ("classifier, BiLSTM", "tagger, CRF", "translator, 8,000 words")
+OPERATIONS = {
+    "recurrent layers": {"aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward"},
+    "products": {
+        *("aten::mm", "aten::addmm", "aten::addmm_", "aten::bmm"),
+        "mkldnn::_linear_pointwise",
+    },
+    "optimizer": {"aten::_fused_adam_", "aten::_fused_adamw_"},
 }
 #: What every revision has.
 GENERAL = {"attention": "general"}
@@ -150,10 +161,34 @@ def workloads(scale):
     ]
 
 
+def profile(model, X, y):
+    """Return the seconds of a second `fit` in one thread, and of what it consists."""
+    torch.set_num_threads(1)
+    model.fit(X, y)
+    start = time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - start
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as run:
+        start = time.perf_counter()
+        model.fit(X, y)
+        profiled = time.perf_counter() - start
+    found = dict.fromkeys([*OPERATIONS, "other operations"], 0.0)
+    for event in run.key_averages():
+        if event.key.startswith(("aten::", "mkldnn::")):
+            kinds = (k for k, names in OPERATIONS.items() if names & {event.key})
+            found[next(kinds, "other operations")] += event.self_cpu_time_total / 1e6
+    found["Python"] = profiled - sum(found.values())
+    return {"fit": seconds, **{kind: part / profiled for kind, part in found.items()}}
+
+
 def main():
     """Time `fit` and prediction of each workload."""
     warnings.simplefilter("ignore")  # as many classes as sequences
     chosen = workloads(sys.argv[1])
+    if sys.argv[-1] == "profile":
+        chosen = [work[:4] for work in chosen if work[0] in PROFILED]
+        print(json.dumps({name: profile(*work) for name, *work in chosen}))
+        return
     if sys.argv[-1] == "plain":
         sys.modules["numba"] = None  # cannot be imported
         chosen = [work for work in chosen if work[0] in COMPILED]

@@ -5,7 +5,7 @@ taken within each round. The revision is checked out into a temporary folder; wi
 the last that had the former engine and the former defaults, which the goals are about.
 
 python -m benchmarks.against [REV] [--quick] [--seeds ...] [--sets ...]
-                             [--parts workloads without_numba default_fits evidence]
+                             [--parts workloads without_numba profiles default_fits evidence]
 
 Each of the seeds is a round; of `evidence`, whose sets `--sets` chooses, the larger ones have the
 first of the seeds alone. All its sets take hours.
@@ -51,6 +51,30 @@ def workloads(quick, seeds, revision=FORMER):
 def without_numba(quick, seeds, revision=FORMER):
     """Time the cells that have compiled kernels, in plain operations of torch."""
     return _time_workloads(revision, "here without numba", quick, seeds, "plain")
+
+
+def profiles(quick, seeds, revision=FORMER):
+    """Show of what the time of a fit on tokens consists, before and now."""
+    before, now = _compare(revision, "_workloads.py", quick, seeds[:1], "profile")[0]
+    parts = [part for part in next(iter(now.values())) if part != "fit"]
+    rows = [
+        [
+            name,
+            side,
+            f"{found[name]['fit']:.2f}",
+            *(f"{100 * found[name][part]:.0f}" for part in parts),
+        ]
+        for name in now
+        for side, found in ((revision, before), ("here", now))
+    ]
+    print_table(
+        "What a fit on tokens consists of, per cent of one thread's time",
+        ("workload", "revision", "fit s", *parts),
+        rows,
+        "Shares are those of a fit under torch's profiler, which makes small operations and "
+        "Python slower; the seconds are of one without it.",
+    )
+    return []
 
 
 def _time_workloads(revision, here, quick, seeds, *which):
@@ -239,7 +263,7 @@ def _environment(tree):
     return environment
 
 
-PARTS = (workloads, without_numba, default_fits, evidence)
+PARTS = (workloads, without_numba, profiles, default_fits, evidence)
 
 
 def main():
@@ -251,7 +275,7 @@ def main():
     chosen, argv = parser.parse_known_args(argv)
     parts = [
         update_wrapper(partial(part, revision=revision, **options), part)  # for its name
-        for part, options in zip(PARTS, ({}, {}, {}, {"sets": chosen.sets}), strict=True)
+        for part, options in zip(PARTS, ({}, {}, {}, {}, {"sets": chosen.sets}), strict=True)
     ]
     run_program(__doc__, parts, argv)
 
