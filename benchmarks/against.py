@@ -275,7 +275,9 @@ def main():
     chosen, argv = parser.parse_known_args(argv)
     parts = [
         update_wrapper(partial(part, revision=revision, **options), part)  # for its name
-        for part, options in zip(PARTS, ({}, {}, {}, {}, {"sets": chosen.sets}), strict=True)
+        for part, options in zip(
+            PARTS, ({}, {}, {}, {}, {"sets": chosen.sets}), strict=True
+        )
     ]
     run_program(__doc__, parts, argv)
 

@@ -72,7 +72,7 @@ def compiled(monkeypatch):
     pytest.importorskip("numba")
     monkeypatch.setattr(recurrence, "MIN_WORK", 0)
     monkeypatch.setattr(plain_kernels, "KERNELS", {})  # no other may run
-    for name in ("TWO_PACKED", "MIN_VALUES"):
+    for name in ("TWO_PACKED", "MIN_VALUES", "MIN_PLAIN"):
         monkeypatch.setattr(rows, name, 1)
 
 

@@ -21,7 +21,12 @@ from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.recurrent.cells import CELLS
 from skrnn.modules.recurrent.packing import Packing
 from skrnn.modules.recurrent.recurrence import current_kernels
-from skrnn.modules.recurrent.rows import count_parts, read_rows, split_rows
+from skrnn.modules.recurrent.rows import (
+    count_parts,
+    gains_from_threads,
+    read_rows,
+    split_rows,
+)
 from skrnn.modules.recurrent.unrolled import UnrolledCell
 from skrnn.modules.recurrent.weight_dropout import WeightDropout
 
@@ -131,6 +136,7 @@ class RecurrentEncoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the result of ``forward``; rows stay packed from layer to layer."""
         n_parts = max(1, count_parts(stacks[0][0], x) // len(stacks))
+        together = gains_from_threads(stacks[0][0], x)
         packings = [Packing(part, x.shape[1]) for part in lengths.tensor_split(n_parts)]
         parts = zip(packings, x.tensor_split(n_parts), strict=True)
         rows = [packing.pack(part) for packing, part in parts]  # (N, F) each
@@ -152,7 +158,10 @@ class RecurrentEncoder(nn.Module):
                     stacks, (packing.forward, packing.backward), strict=False
                 )
             ]
-            found = side_by_side(pieces) if len(pieces) > 1 else [pieces[0]()]
+            if together and len(pieces) > 1:
+                found = side_by_side(pieces)
+            else:
+                found = [piece() for piece in pieces]
             directions = [
                 found[start : start + len(stacks)]
                 for start in range(0, len(found), len(stacks))

@@ -14,18 +14,32 @@ from torch import Tensor
 
 from skrnn.modules.parallel import Piece, side_by_side, with_all_threads
 from skrnn.modules.recurrent.cells import Cell
+from skrnn.modules.recurrent.recurrence import runs_compiled
 
 #: Rows times squared units, the multiplications of a step, from which torch's LSTM gains from
 #: two threads.
 ALL_THREADS = 1 << 18
 #: The same, from which two parts gain more on two cores: in torch's LSTM, in other kernels.
 TWO_PARTS, TWO_PACKED = 1 << 20, 1 << 19
-#: The same, from which four parts lose little on two cores and gain on more.
+#: Multiplications of a step, of all gates, from which plain operations gain from two threads.
+MIN_PLAIN = 1_500_000
+#: The same as of two parts, from which four parts lose little on two cores and gain on more.
 FOUR_PARTS = 1 << 23
 #: Multiplications in bfloat16 that take as long as one.
 AS_ONE = 4
 #: Rows times units of all steps below which a second thread does not pay for its call.
 MIN_VALUES = 1 << 14
+
+
+def gains_from_threads(cell: Cell, x: Tensor) -> bool:
+    """Return whether pieces of packed steps like x ``(B, T, F)`` gain from two threads.
+
+    Small plain operations do not: Python calls one at a time.
+    """
+    if runs_compiled(x):
+        return True
+    weight = cell.weights()[1]
+    return weight is not None and len(x) * weight.numel() >= MIN_PLAIN
 
 
 def multiplications(cell: Cell, x: Tensor) -> int:
@@ -44,6 +58,8 @@ def count_parts(cell: Cell, x: Tensor) -> int:
     Parts of a rounded call are rounded, too.
     """
     size = multiplications(cell, x)
+    if cell.reads_packed(x) and not gains_from_threads(cell, x):
+        return 1
     if size < (TWO_PACKED if cell.reads_packed(x) else TWO_PARTS):
         return 1
     n_parts = 2 if size < FOUR_PARTS else min(4, len(x))

@@ -10,6 +10,7 @@ from skrnn.modules.initialization import materialize
 from skrnn.modules.parallel import one_thread_each
 from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import CELLS, RecurrentEncoder, RecurrentLayers, rows
+from skrnn.modules.recurrent import encoder as encoders
 
 LENGTHS = torch.tensor([3, 1, 6, 2, 6])
 
@@ -19,7 +20,8 @@ def cut(monkeypatch):
     """Return a function after which every call counts as large."""
 
     def cut(n_parts):
-        for name in ("ALL_THREADS", "MIN_VALUES", "TWO_PARTS", "TWO_PACKED"):
+        least = "ALL_THREADS", "MIN_VALUES", "MIN_PLAIN", "TWO_PARTS", "TWO_PACKED"
+        for name in least:
             monkeypatch.setattr(rows, name, 1)
         monkeypatch.setattr(rows, "FOUR_PARTS", 1 if n_parts == 4 else 1 << 40)
         if n_parts == 1:
@@ -165,3 +167,30 @@ def test_one_thread_and_two_give_the_same_bits(
             found.append(gradients(module, x, lengths))
     torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("cell", "n_rows", "hidden_size", "expected"),
+    [
+        ("gru", 32, 64, False),
+        ("gru", 32, 128, True),
+        ("rnn_tanh", 32, 128, False),
+        ("rnn_tanh", 32, 256, True),
+        ("mingru", 128, 128, False),
+    ],
+)
+def test_small_plain_steps_are_read_one_after_the_other(
+    cell, n_rows, hidden_size, expected, monkeypatch, generator
+):
+    calls = []
+    run = rows.side_by_side
+    monkeypatch.setattr(encoders, "side_by_side", lambda p: calls.append(1) or run(p))
+    module = encoder(cell, hidden_size=hidden_size, bidirectional=True)
+    x = torch.randn(n_rows, 4, 3, generator=generator)
+    lengths = torch.full((n_rows,), 4)
+    outputs = module(x, lengths)[0]
+    assert bool(calls) == expected
+    monkeypatch.setattr(rows, "MIN_PLAIN", 1)
+    assert torch.equal(module(x, lengths)[0], outputs)
+    monkeypatch.setattr(rows, "runs_compiled", lambda like: True)
+    assert rows.gains_from_threads(module.forward_layers[0], x)

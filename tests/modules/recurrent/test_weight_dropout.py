@@ -93,7 +93,7 @@ def test_an_encoder_equals_one_with_masked_weights(
     if engine == "compiled":
         pytest.importorskip("numba")
     if engine == "in parts":
-        for name in ("TWO_PARTS", "TWO_PACKED", "MIN_VALUES"):
+        for name in ("TWO_PARTS", "TWO_PACKED", "MIN_VALUES", "MIN_PLAIN"):
             monkeypatch.setattr(rows_of_batches, name, 1)
     encoder = make_encoder(cell, bidirectional=bidirectional)
     stacks = ["forward_layers", "backward_layers"][: 1 + bidirectional]
