@@ -136,12 +136,14 @@ def takes_weights(scorer: Any, n_classes: int = 0) -> bool:
         parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     except ValueError:  # some of C
         return False
+    if "sample_weight" not in parameters:
+        return False
     if getattr(scorer, "_kwargs", {}).get("multi_class") == "ovo" and n_classes > 2:
         return False  # roc_auc_score has the parameter, and raises
     if not get_config()["enable_metadata_routing"] or not hasattr(scorer, "_score_func"):
-        return "sample_weight" in parameters
-    refused = scorer.get_metadata_routing().score.requests.get("sample_weight") is False
-    return "sample_weight" in parameters and not refused
+        return True
+    requests = scorer.get_metadata_routing().score.requests
+    return requests.get("sample_weight") is not False
 
 
 def _check_metric(place: str, name: str, more: Collection[str]) -> None:

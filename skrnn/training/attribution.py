@@ -370,7 +370,7 @@ def _parts(n_features: int, patch_size: int, n_members: int, device: Any) -> Ten
     belongs to no step.
     """
     own = n_features // n_members
-    width = own // patch_size if patch_size > 1 else own
+    width = own // patch_size
     feature = torch.arange(n_features, device=device) % own
     return feature // max(1, width) == torch.arange(patch_size, device=device)[:, None]
 

@@ -69,11 +69,9 @@ class _Digest:
             self._add_array(value)
         elif isinstance(value, Tensor):
             self._add_array(value.detach().cpu().numpy())
-        elif isinstance(value, pd.Index):
-            self.write(type(value).__name__)
-            self._add_array(value.to_numpy())
-        elif isinstance(value, pd.Series):
-            self._add_array(value.index.to_numpy())
+        elif isinstance(value, pd.Index | pd.Series):
+            if isinstance(value, pd.Series):
+                self._add_array(value.index.to_numpy())
             self.write(type(value).__name__)
             self._add_array(value.to_numpy())
         elif isinstance(value, pd.DataFrame):
