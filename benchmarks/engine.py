@@ -67,7 +67,7 @@ class Layer:
 
     def skrnn(self, kernels, name):
         """Run a kernel of skrnn's, packing and unpacking included."""
-        packing = Packing(self.lengths, self.x.shape[1])
+        packing = Packing(self.lengths.numpy(), self.x.shape[1])
         state = self.x.new_zeros(len(self.x), self.n_units)
         if name == "mingru":
             weights = [self.linear.weight, None, self.linear.bias, None]

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from skrnn.modules.masking import length_mask
 from skrnn.modules.outputs import PathScores
+from skrnn.modules.transfer import lengths_on_host, to_device
 
 #: Score of a forbidden transition; finite, so that no gradient becomes NaN.
 FORBIDDEN = -1e4
@@ -157,10 +160,16 @@ class Lattice:
     def __init__(self, scores: PathScores):
         logits, lengths, transitions, start, end = scores
         self.dtype = logits.dtype
-        self.lengths, self.order = lengths.sort(descending=True, stable=True)
+        known = lengths_on_host(lengths)
+        order = np.argsort(-known, kind="stable")
+        real = np.arange(logits.shape[1])[:, None] < known[order]  # (T, B)
+        self.n_rows = real.sum(1).tolist()
+        #: of the real steps but the first, in ``(T - 1) * B`` rows
+        self.moved = np.flatnonzero(real[1:])
+        self.order = to_device(order, lengths.device)
+        self.lengths = lengths.index_select(0, self.order)
         self.rows = torch.arange(len(lengths), device=lengths.device)
         self.real = length_mask(self.lengths, logits.shape[1]).T  # (T, B)
-        self.n_rows = self.real.sum(1).tolist()
         sorted_logits = logits.index_select(0, self.order).transpose(0, 1).double()
         highest = sorted_logits.amax(2, keepdim=True)  # (T, B, 1)
         self.emissions = (sorted_logits - highest).exp_()  # (T, B, C)
@@ -246,11 +255,11 @@ class Lattice:
 
     def _expected_moves(self, alpha: Tensor, beta: Tensor, grad: Tensor) -> Tensor:
         """Return ``(C, C)`` expected numbers of each transition, weighted by grad."""
-        real = self.real[1:]  # (T - 1, B)
-        before = alpha[:-1][real]  # (N, C)
-        after = (self.emissions[1:] * beta[1:])[real]  # (N, C)
+        moved = to_device(self.moved, grad.device)
+        before = alpha[:-1].flatten(0, 1).index_select(0, moved)  # (N, C)
+        after = (self.emissions[1:] * beta[1:]).flatten(0, 1).index_select(0, moved)
         total = ((before @ self.weights) * after).sum(1).clamp_min_(MIN_DIVISOR)  # (N,)
-        after.mul_((grad.expand_as(real)[real] / total)[:, None])
+        after.mul_((grad.index_select(0, moved % len(grad)) / total)[:, None])
         return torch.mm(before.T, after).mul_(self.weights)
 
 
@@ -283,16 +292,16 @@ def best_path(scores: PathScores) -> Tensor:
     scores = _without_forbidden(scores)  # not taken, however high a label scores
     n_labels = scores.logits.shape[2]
     n_together = max(MIN_SEQUENCES, MAX_PAIRS // (n_labels * n_labels))
-    order = scores.lengths.argsort(descending=True, stable=True)
-    paths = torch.zeros(
-        scores.logits.shape[:2], dtype=torch.int64, device=scores.logits.device
-    )
-    for part in order.split(n_together):
-        lengths = scores.lengths[part]
+    device = scores.logits.device
+    known = lengths_on_host(scores.lengths)
+    order = np.argsort(-known, kind="stable")
+    paths = torch.zeros(scores.logits.shape[:2], dtype=torch.int64, device=device)
+    for start in range(0, len(order), n_together):
+        part = order[start : start + n_together]
+        rows, lengths = to_device(part, device), known[part]
         n_steps = int(lengths[0])
-        logits = scores.logits[part, :n_steps]
-        scores_of_part = scores._replace(logits=logits, lengths=lengths)
-        paths[part, :n_steps] = _best_path_of_few(scores_of_part)
+        few = scores._replace(logits=scores.logits[rows, :n_steps])
+        paths[rows, :n_steps] = _best_path_of_few(few, lengths)
     return paths
 
 
@@ -320,11 +329,11 @@ def _without_forbidden(scores: PathScores) -> PathScores:
     return PathScores(logits, lengths, *masked)
 
 
-def _best_path_of_few(scores: PathScores) -> Tensor:
-    """Return the best paths of rows that are sorted by length, the longest first."""
-    logits, lengths, transitions, start, end = scores
+def _best_path_of_few(scores: PathScores, lengths: NDArray[np.int64]) -> Tensor:
+    """Return the best paths of rows of these lengths, the longest first."""
+    logits, _, transitions, start, end = scores
     n_sequences, n_steps, _ = logits.shape
-    n_rows = length_mask(lengths, n_steps).sum(0).tolist()
+    n_rows = (np.arange(n_steps)[:, None] < lengths).sum(1).tolist()
     # sequences are the last axis: a maximum over labels then runs over many at once
     best = logits.permute(1, 2, 0).contiguous()  # (T, C, B)
     best[0] += start[:, None]

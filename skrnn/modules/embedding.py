@@ -15,8 +15,8 @@ from torch import Generator, Tensor, nn
 from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.initialization import embedding_scale, indicators_, small_normal_
-from skrnn.modules.masking import length_mask
 from skrnn.modules.step_encoder import STEP_ENCODERS
+from skrnn.modules.transfer import real_rows
 
 #: A padded batch by name, as the collator makes it. ``"tokens"`` int64 ``(B, T)`` or
 #: ``"features"`` float32 ``(B, T, F)``, ``"lengths"`` int64 ``(B,)``; optional are
@@ -125,8 +125,7 @@ class ImageInput(InputLayer):
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, T, output_size)``; the padding has zeros for its images."""
         x = inputs["features"]  # (B, T, F)
-        real = length_mask(inputs["lengths"], x.shape[1]).flatten()
-        rows = real.nonzero()[:, 0]  # (N,)
+        rows = real_rows(inputs["lengths"], x.shape[1])  # (N,)
         flat = x.flatten(0, 1)  # (B * T, F)
         steps = flat if len(rows) == len(flat) else flat.index_select(0, rows)
         images = steps[:, self.first : self.stop].reshape(-1, *self.shape)

@@ -20,7 +20,8 @@ from torch import Tensor
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.modules.modes import in_usual_modes
-from skrnn.training.collate import Collator, to_device
+from skrnn.modules.transfer import to_device
+from skrnn.training.collate import Collator
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.inference import prediction_batches
 from skrnn.training.order import max_steps

@@ -8,7 +8,6 @@ order that ``order`` gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch.nn import functional as F
 from skrnn.data.encoded import EncodedSequences
 from skrnn.data.ragged import RaggedArray
 from skrnn.modules.embedding import field_key
+from skrnn.modules.transfer import lengths_to_device, to_device
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.order import (
     count_batches,
@@ -207,11 +207,8 @@ class StepField:
         self.vectors = _optional(field.vectors, device)
         if field.characters is not None:
             self.characters = to_device(field.characters, device)
-
-    @cached_property
-    def n_characters(self) -> NDArray[np.int64]:
-        """Characters of each distinct word."""
-        return (self.characters != 0).sum(1).cpu().numpy()
+            #: characters of each distinct word
+            self.n_characters = np.count_nonzero(field.characters, axis=1)
 
     def __call__(
         self, positions: NDArray[np.int64], flat: Tensor, padding: Tensor | None
@@ -320,7 +317,7 @@ class Collator:
         if int(lengths.min()) < n_steps:
             padding = to_device(steps >= lengths[:, None], self.device)
         if self.subwords is None:
-            batch = {"lengths": to_device(lengths, self.device)}
+            batch = {"lengths": lengths_to_device(lengths, self.device)}
             for field in self.fields:
                 batch |= field(positions, flat, padding)
         else:
@@ -362,9 +359,9 @@ class Collator:
         if int(lengths.min()) < len(places):
             padding = to_device(places >= lengths[:, None], self.device)
         return {
-            "lengths": to_device(lengths, self.device),
+            "lengths": lengths_to_device(lengths, self.device),
             "first_subwords": to_device(offsets[steps] - starts[:, None], self.device),
-            "n_steps": to_device(n_steps, self.device),
+            "n_steps": lengths_to_device(n_steps, self.device),
             **self.fields[0](positions, flat, padding),
         }
 
@@ -382,21 +379,11 @@ class Collator:
         flat = to_device((starts[:, None] + steps).reshape(-1), self.device)
         targets = self.targets.index_select(0, flat).view(steps.shape)  # (B, U)
         batch["previous"] = F.pad(targets[:, :-1], (1, 0))  # 0 begins a target
-        batch["target_lengths"] = to_device(lengths, self.device)
+        batch["target_lengths"] = lengths_to_device(lengths, self.device)
         weights = None
         if self.weights is not None:
             weights = self.weights.index_select(0, chosen)[:, None]  # (B, 1)
         return MicroBatch(batch, targets, weights, int(lengths.sum()), indices)
-
-
-def to_device(array: NDArray, device: torch.device | str) -> Tensor:
-    """Return an array as a tensor; copy what torch cannot share.
-
-    That is a read-only array (a memmap), or one with negative strides.
-    """
-    if not (array.flags.c_contiguous and array.flags.writeable):
-        array = np.array(array, order="C")
-    return torch.from_numpy(array).to(device)
 
 
 def _optional(

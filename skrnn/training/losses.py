@@ -20,6 +20,7 @@ from skrnn.data.quantiles import uncrossed
 from skrnn.modules.crf import log_likelihood
 from skrnn.modules.masking import length_mask
 from skrnn.modules.outputs import LanguageScores, PathScores, StepScores
+from skrnn.modules.transfer import real_rows
 from skrnn.training.cross_entropy import row_losses, total_loss
 
 
@@ -117,22 +118,18 @@ class StepCrossEntropy(Loss):
         weight, bias = outputs.weight, outputs.bias
         if weight is None or bias is None or not torch.is_grad_enabled():
             return super().total(outputs, targets, weights)
-        features = outputs.features
-        real = length_mask(outputs.lengths, targets.shape[1])  # (B, T)
-        shares = real.to(weight.dtype)  # (B, T)
-        if weights is not None:
-            shares = shares * weights
-        if features.device.type == "cpu":
-            features, targets, shares = features[real], targets[real], shares[real]
-        else:  # the number of real steps is not known there
-            features = features.masked_fill(~real[..., None], 0.0)
+        rows = real_rows(outputs.lengths, targets.shape[1])  # (N,)
+        if weights is None:
+            shares = weight.new_ones(len(rows))
+        else:
+            shares = weights.expand_as(targets).flatten().index_select(0, rows)
         smoothing = self.label_smoothing if self.training else 0.0
         return total_loss(
-            features.reshape(-1, features.shape[-1]),
+            outputs.features.flatten(0, 1).index_select(0, rows),
             weight,
             bias,
-            targets.flatten(),
-            shares.flatten(),
+            targets.flatten().index_select(0, rows),
+            shares.to(weight.dtype),
             smoothing,
         )
 

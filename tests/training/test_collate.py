@@ -17,7 +17,6 @@ from skrnn.training.collate import (
     PredictionBatches,
     TrainingBatches,
     padding_share,
-    to_device,
 )
 from skrnn.training.dataset import EncodedDataset
 from skrnn.training.order import MAX_ROWS, MIN_ROWS, max_steps
@@ -165,14 +164,6 @@ def test_padding_a_batch_leaves_the_data_alone():
     np.testing.assert_array_equal(sequences.steps.values, before)
 
 
-def test_read_only_arrays_are_copied():
-    array = np.arange(3.0)
-    array.flags.writeable = False
-    tensor = to_device(array, "cpu")
-    tensor += 1
-    assert array.tolist() == [0, 1, 2]
-
-
 # --- a target for every step ---------------------------------------------------------
 
 
@@ -291,10 +282,6 @@ def test_one_very_long_sequence_does_not_pad_the_others_to_its_length():
     )
     shapes = [steps_of(part).shape[:2] for batch in batches for part in batch]
     assert sorted(shapes) == [(1, 60_000), (31, 10)]
-
-
-def test_an_array_with_negative_strides_becomes_a_tensor():
-    assert to_device(np.arange(3.0)[::-1], "cpu").tolist() == [2, 1, 0]
 
 
 def test_a_batch_that_fits_is_one_micro_batch():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -21,6 +22,7 @@ from skrnn.modules.recurrent.recurrence import (
     recur,
     runs_compiled,
 )
+from skrnn.modules.transfer import lengths_on_host, to_device
 
 #: What torch's operation calls an LSTM.
 LSTM_MODE = 2
@@ -163,11 +165,12 @@ class Cell(nn.Module):
         NaN: sort the sequences by length, and drop each from the batch where it ends.
         """
         n_sequences, n_steps, _ = x.shape
-        order = lengths.argsort(descending=True, stable=True)
-        ends, counts = lengths.unique(return_counts=True)  # increasing
-        n_rows = n_sequences - counts.cumsum(0) + counts  # of at least each length
-        sizes = ends.diff(prepend=ends.new_zeros(1)).tolist()
-        x = x[:, : sum(sizes)].index_select(0, order)
+        known = lengths_on_host(lengths)
+        order = np.argsort(-known, kind="stable")
+        ends, counts = np.unique(known, return_counts=True)  # increasing
+        n_rows = n_sequences - counts.cumsum() + counts  # of at least each length
+        sizes = np.diff(ends, prepend=0).tolist()
+        x = x[:, : sum(sizes)].index_select(0, to_device(order, x.device))
         parts, state = [], None
         for steps, n in zip(x.split(sizes, dim=1), n_rows.tolist(), strict=True):
             if state is not None:
@@ -175,7 +178,7 @@ class Cell(nn.Module):
             outputs, state = self(steps[:n], state)
             parts.append(F.pad(outputs, (0, 0, 0, 0, 0, n_sequences - n)))
         padded = F.pad(torch.cat(parts, dim=1), (0, 0, 0, n_steps - sum(sizes)))
-        return padded.index_select(0, order.argsort())  # (B, T, H)
+        return padded.index_select(0, to_device(np.argsort(order), x.device))  # (B, T, H)
 
     def reads_packed(self, x: Tensor) -> bool:
         """Whether steps like x, a tensor ``(..., input_size)``, are best read packed."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,6 +30,7 @@ from skrnn.modules.recurrent.rows import (
 )
 from skrnn.modules.recurrent.unrolled import UnrolledCell
 from skrnn.modules.recurrent.weight_dropout import WeightDropout
+from skrnn.modules.transfer import lengths_on_host
 
 
 class RecurrentEncoder(nn.Module):
@@ -137,7 +139,8 @@ class RecurrentEncoder(nn.Module):
         """Return the result of ``forward``; rows stay packed from layer to layer."""
         n_parts = max(1, count_parts(stacks[0][0], x) // len(stacks))
         together = gains_from_threads(stacks[0][0], x)
-        packings = [Packing(part, x.shape[1]) for part in lengths.tensor_split(n_parts)]
+        of_parts = np.array_split(lengths_on_host(lengths), n_parts)
+        packings = [Packing(part, x.shape[1], x.device) for part in of_parts]
         parts = zip(packings, x.tensor_split(n_parts), strict=True)
         rows = [packing.pack(part) for packing, part in parts]  # (N, F) each
         kernels = current_kernels(x)

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skrnn.modules.transfer import to_device
+
 
 class Steps(NamedTuple):
     """The rows of each step, in the order in which a cell reads.
@@ -39,7 +41,7 @@ class Steps(NamedTuple):
         """Return the steps in the opposite order."""
         return Steps(self.starts[::-1].copy(), self.sizes[::-1].copy())
 
-    def previous(self) -> Tensor:
+    def previous(self) -> NDArray[np.int64]:
         """Return, for each row, the row that the cell read before it.
 
         Row 0 is the first of ``B`` initial states, row ``B`` the first packed row.
@@ -54,7 +56,7 @@ class Steps(NamedTuple):
             rows[: min(size, n_before)] += before
             found[start : start + size] = rows
             before, n_before = n_sequences + start, size
-        return torch.from_numpy(found)
+        return found
 
 
 class Packing:
@@ -62,33 +64,38 @@ class Packing:
 
     Parameters
     ----------
-    lengths : int64 tensor of shape (B,)
+    lengths : int64 ndarray of shape (B,)
         Real steps of each, at least 1.
     n_steps : int
         Steps of the padded sequences.
+    device : torch.device or str
+        Where these are.
     """
 
-    def __init__(self, lengths: Tensor, n_steps: int):
-        device = lengths.device
-        values = lengths.cpu().numpy()
-        self.shape = (len(values), n_steps)
+    def __init__(
+        self,
+        lengths: NDArray[np.int64],
+        n_steps: int,
+        device: torch.device | str = "cpu",
+    ):
+        self.shape = (len(lengths), n_steps)
         #: place of each packed row in the padded steps; None where all are of one length
         self.places: Tensor | None = None
-        if (values == n_steps).all():
-            self.forward = Steps.equal(len(values), n_steps)
+        if (lengths == n_steps).all():
+            self.forward = Steps.equal(len(lengths), n_steps)
             return
-        order = np.argsort(-values, kind="stable")
-        steps = np.arange(values.max())
-        alive = steps[:, None] < values[order]  # (T', B)
+        order = np.argsort(-lengths, kind="stable")
+        steps = np.arange(lengths.max())
+        alive = steps[:, None] < lengths[order]  # (T', B)
         sizes = alive.sum(axis=1)
         starts = np.cumsum(sizes) - sizes
         self.forward = Steps(starts, sizes)
         places = (order * n_steps + steps[:, None])[alive]  # (N,)
-        self.places = torch.from_numpy(places).to(device)
+        self.places = to_device(places, device)
         #: where each sequence is among the sorted ones
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        self.rank = torch.from_numpy(rank).to(device)
+        self.rank = to_device(rank, device)
 
     def sequences(self, device: torch.device) -> Tensor:
         """Return the sequence ``(N,)`` of each packed row."""

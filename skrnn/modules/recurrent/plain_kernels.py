@@ -27,6 +27,7 @@ from torch import Tensor
 
 from skrnn.modules.products import multiply, multiply_rows
 from skrnn.modules.recurrent.packing import Steps
+from skrnn.modules.transfer import to_device
 
 
 class Kernel(NamedTuple):
@@ -82,7 +83,7 @@ def _rows(state: Tensor, size: int, initial: Tensor) -> Tensor:
 
 
 def _before(state: Tensor, outputs: Tensor, steps: Steps) -> Tensor:
-    previous = steps.previous().to(outputs.device)
+    previous = to_device(steps.previous(), outputs.device)
     return torch.cat([state, outputs]).index_select(0, previous)
 
 

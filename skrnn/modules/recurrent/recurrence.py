@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from skrnn.modules.recurrent import plain_kernels
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernel, Kernels
+from skrnn.modules.transfer import to_device
 
 #: Steps times units from which numba pays: importing it takes 0.3 s.
 MIN_WORK = 2**23
@@ -101,7 +102,7 @@ def _last(outputs: Tensor, steps: Steps) -> Tensor:
     if sizes[-1] == n_sequences:
         return outputs[starts[-1] : starts[-1] + n_sequences].clone()
     last = (sizes[:, None] > range(n_sequences)).sum(axis=0) - 1  # step of each sequence
-    rows = torch.from_numpy(starts[last]).to(outputs.device)
+    rows = to_device(starts[last], outputs.device)
     return outputs.index_select(0, rows + torch.arange(n_sequences, device=rows.device))
 
 

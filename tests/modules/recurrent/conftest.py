@@ -37,7 +37,7 @@ class Case:
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
         self.weights = [layer.get_parameter(name + suffix) for name in names]
         self.n_steps = int(lengths.max())
-        self.packing = Packing(lengths, self.n_steps)
+        self.packing = Packing(lengths.numpy(), self.n_steps)
         self.steps = getattr(self.packing, direction)
         self.x = normal(len(lengths), self.n_steps, N_FEATURES).requires_grad_()
         states = normal(2, len(lengths), n_units).requires_grad_()

@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from skrnn.modules.masking import length_mask
 from skrnn.modules.recurrent.packing import Packing, Steps
 
-LENGTHS = torch.tensor([3, 1, 6, 2, 6])
-EQUAL = torch.full((5,), 6)
+LENGTHS = np.array([3, 1, 6, 2, 6])
+EQUAL = np.full(5, 6)
 
 
 @pytest.fixture(params=[LENGTHS, EQUAL], ids=["ragged", "equal"])
@@ -22,7 +22,9 @@ def lengths(request):
 def test_rows_are_those_of_torchs_packed_sequence(lengths, generator):
     x = torch.randn(5, 6, 3, generator=generator)
     packing = Packing(lengths, 6)
-    expected = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    expected = pack_padded_sequence(
+        x, torch.from_numpy(lengths), batch_first=True, enforce_sorted=False
+    )
     assert torch.equal(packing.pack(x), expected.data)
     assert packing.forward.sizes.tolist() == expected.batch_sizes.tolist()
     starts = expected.batch_sizes.cumsum(0) - expected.batch_sizes
@@ -32,7 +34,7 @@ def test_rows_are_those_of_torchs_packed_sequence(lengths, generator):
 def test_unpacking_is_the_inverse_with_zeros_in_the_padding(lengths, generator):
     x = torch.randn(5, 8, 3, generator=generator)  # wider than the longest needs
     packing = Packing(lengths, 8)
-    mask = length_mask(lengths, 8)[..., None]
+    mask = length_mask(torch.from_numpy(lengths), 8)[..., None]
     assert torch.equal(packing.unpack(packing.pack(x)), x * mask)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,7 +59,7 @@ def test_outputs_and_gradients_are_those_of_torchs_layer(
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_gradients_of_plain_kernels_equal_numeric_ones(kernel, direction, generator):
     n_blocks = {"gru": 3, "mingru": 2}.get(kernel, 1)
-    packing = Packing(torch.tensor([3, 1, 4]), 4)
+    packing = Packing(np.array([3, 1, 4]), 4)
 
     def normal(*shape):
         values = torch.randn(shape, dtype=torch.float64, generator=generator)
@@ -83,7 +84,7 @@ def test_compiled_kernels_equal_plain_ones(kernel, direction, use, generator):
     if compiled is None:
         pytest.skip("needs numba")
     n_blocks = {"gru": 3, "mingru": 2}.get(kernel, 1)
-    packing = Packing(torch.tensor([5, 1, 14, 2, 14, 9]), 14)
+    packing = Packing(np.array([5, 1, 14, 2, 14, 9]), 14)
     steps = getattr(packing, direction)
 
     def normal(*shape):
@@ -121,7 +122,7 @@ def test_one_row_leaves_the_weights_as_they_are(kernels, kernel, generator):
     if kernel == "mingru":
         weights[1] = weights[3] = None
     before = [None if w is None else w.clone() for w in weights]
-    steps = Packing(torch.tensor([1]), 1).forward
+    steps = Packing(np.array([1]), 1).forward
     recur(kernels[kernel], steps, torch.randn(1, 4), torch.zeros(1, 5), *weights)
     for weight, former in zip(weights, before, strict=True):
         assert weight is None or torch.equal(weight, former)
@@ -131,7 +132,7 @@ def test_one_row_leaves_the_weights_as_they_are(kernels, kernel, generator):
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_values_that_are_not_finite_pass(kernels, kernel, value, generator):
     n_blocks = {"gru": 3, "mingru": 2}.get(kernel, 1)
-    packing = Packing(torch.tensor([6, 6, 3]), 6)
+    packing = Packing(np.array([6, 6, 3]), 6)
     x = torch.randn(3, 6, 4, generator=generator)
     x[1, 2] = value
     weights = [torch.randn(n_blocks * 20, 4), torch.randn(n_blocks * 20, 20)]
@@ -163,7 +164,7 @@ def test_states_that_are_not_finite_pass(kernel, value, generator):
     if compiled is None:
         pytest.skip("needs numba")
     n_blocks = {"gru": 3, "mingru": 2}.get(kernel, 1)
-    packing = Packing(torch.tensor([3, 2, 2]), 3)
+    packing = Packing(np.array([3, 2, 2]), 3)
     rows = torch.randn(7, 4, generator=generator)
     state = torch.randn(3, 18, generator=generator)
     state[1, 5] = value
@@ -199,7 +200,7 @@ def test_a_sequence_has_the_same_bits_alone_and_in_any_batch(generator):
     weight, bias = cell.rnn.weight_hh_l0.detach(), cell.rnn.bias_hh_l0.detach()
 
     def run(part):
-        packing = Packing(torch.full((len(part),), 7), 7)
+        packing = Packing(np.full(len(part), 7), 7)
         state = torch.zeros(len(part), 40)
         outputs, _ = forward(
             packing.pack(part).clone(), packing.forward, state, weight, bias, False
