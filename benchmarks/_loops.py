@@ -4,7 +4,8 @@
 Dataset, a DataLoader that pads each batch, packed sequences, Adam, gradient clipping; with
 `PackedTagger` and `collate_steps` it learns a label for every step.
 `PackedSeries` in the place of the classifier reads features instead of token ids, and a
-`Padded` network reads the padding of a batch as if it were steps.
+`Padded` network reads the padding of a batch as if it were steps. `WindowClassifier`, `WindowSeries`,
+`WindowTagger` and `WindowModel` are networks without recurrence in its place.
 `TranslatorLoop` is the same for pairs of sequences, with a decoder of single steps.
 `LanguageLoop` is the bare loop over prepared streams of a book, with a carried state.
 These three loops run on any device.
@@ -115,12 +116,68 @@ class PaddedTagger(PackedClassifier):
         return self.head(outputs).transpose(1, 2)  # (B, C, T)
 
 
+class WindowClassifier(nn.Module):
+    """The last steps of each sequence through one hidden layer, zeros before a short one."""
+
+    def __init__(self, n_tokens, n_classes, embedding_dim, hidden_size, window):
+        super().__init__()
+        self.window = window
+        self.embedding = nn.Embedding(n_tokens, embedding_dim, padding_idx=0)
+        self.layers = nn.Sequential(
+            nn.Linear(window * embedding_dim, hidden_size),
+            nn.ReLU(),
+            nn.Linear(hidden_size, n_classes),
+        )
+
+    def forward(self, inputs, lengths):
+        x = self.embedding(inputs)  # (B, T, E)
+        lengths = lengths.to(x.device)
+        places = (
+            lengths[:, None] - self.window + torch.arange(self.window, device=x.device)
+        )
+        last = x.take_along_dim(places.clamp(min=0)[..., None], dim=1)  # (B, W, E)
+        return self.layers(last.masked_fill((places < 0)[..., None], 0.0).flatten(1))
+
+
+class WindowSeries(WindowClassifier):
+    """The same layers over features, without an embedding."""
+
+    def __init__(self, n_features, n_classes, _, hidden_size, window):
+        super().__init__(1, n_classes, n_features, hidden_size, window)
+        self.embedding = nn.Identity()
+
+
+class WindowTagger(WindowClassifier):
+    """The same layers over each step and its neighbours on both sides."""
+
+    @property
+    def before(self):
+        """The steps of a window before the one that it is for."""
+        return self.window // 2
+
+    def forward(self, inputs, lengths):
+        x = self.embedding(inputs)  # (B, T, E)
+        ends = (self.before, self.window - 1 - self.before)
+        x = nn.functional.pad(x, (0, 0, *ends))
+        windows = x.unfold(1, self.window, 1).transpose(2, 3)  # (B, T, W, E)
+        return self.layers(windows.flatten(2)).transpose(1, 2)  # (B, C, T)
+
+
+class WindowModel(WindowTagger):
+    """The same layers over each step and those before it."""
+
+    @property
+    def before(self):
+        return self.window - 1
+
+
 class PackedLoop:
     """The usual training and prediction loop over a `PackedClassifier`.
 
     `network=PackedTagger, collate=collate_steps` make it one for labels of steps,
     `network=PackedSeries` one for sequences of features, and `loss=mse_loss` one for
-    numbers. Batches are moved to `device` one by one.
+    numbers. Batches are moved to `device` one by one. A `window` makes it one for a network
+    over so many steps, which has no cell.
     """
 
     def __init__(
@@ -136,11 +193,16 @@ class PackedLoop:
         batch_size=32,
         fused=None,
         hidden_size=128,
+        window=None,
         device="cpu",
     ):
         torch.manual_seed(0)
         self.device = device
-        self.model = network(cell, n_tokens, n_classes, 64, hidden_size, bidirectional)
+        sizes = n_tokens, n_classes, 64, hidden_size
+        if window is None:
+            self.model = network(cell, *sizes, bidirectional)
+        else:
+            self.model = network(*sizes, window)
         self.model.to(device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=fused)
         self.collate = collate

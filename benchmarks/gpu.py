@@ -47,6 +47,10 @@ from ._loops import (
     PaddedTagger,
     PaddedTranslator,
     TranslatorLoop,
+    WindowClassifier,
+    WindowModel,
+    WindowSeries,
+    WindowTagger,
     collate_steps,
 )
 from ._report import (
@@ -75,6 +79,8 @@ LAST_START = 420
 N_TAGS, N_FEATURES, N_SCORED = 9, 8, 256
 MAX_PAIR_STEPS = 12
 HORIZON, WINDOW, SERIES_STEPS = 3, 12, 60
+#: Neighbours that a feed-forward tagger reads on each side.
+CONTEXT = 2
 #: Sizes of a quick run.
 QUICK = {
     "n_sequences": 200,
@@ -121,6 +127,11 @@ class Run:
     def recurrent(self):
         """The parameters of recurrent estimators."""
         return self.plain | {"hidden_size": self.hidden_size}
+
+    @property
+    def dense(self):
+        """The parameters of feed-forward estimators whose network a loop has."""
+        return self.plain | {"hidden_layer_sizes": (self.hidden_size,)}
 
     @property
     def of_words(self):
@@ -320,8 +331,14 @@ def packed_loops(run, networks, n_inputs, n_outputs, cell="lstm", **settings):
     }
 
 
+def window_loop(run, network, n_inputs, n_outputs, window, **settings):
+    """Return the loop of a network without recurrence, which reads padded batches."""
+    settings |= {"network": network, "window": window}
+    return {PADDED: PackedLoop(None, n_inputs, n_outputs, **run.of_loops, **settings)}
+
+
 def classifiers(run):
-    """Yield classifiers of token lists, and the feed-forward one."""
+    """Yield classifiers of token lists."""
     sequences, labels = make_ragged_tokens(run.n_sequences, run.seed)
     data = as_words(sequences), labels
     prepared = as_ids(sequences), torch.from_numpy(labels)
@@ -331,19 +348,22 @@ def classifiers(run):
         model = SequenceClassifier(cell=cell, **plain, **run.recurrent)
         loops = packed_loops(run, networks, N_TOKENS + 2, N_CLASSES, cell)
         yield Case(f"classifier, {cell.upper()}", model, data, loops, prepared, True)
-    sizes = {"hidden_layer_sizes": (run.hidden_size,)} | run.of_words
-    model = FeedForwardClassifier(**sizes, **run.plain)
-    yield Case("feed-forward classifier", model, data)
+    model = FeedForwardClassifier(window=WINDOW, **run.of_words, **run.dense)
+    loops = window_loop(run, WindowClassifier, N_TOKENS + 2, N_CLASSES, WINDOW)
+    yield Case("feed-forward classifier", model, data, loops, prepared, True)
 
 
-def regressor(run):
-    """Yield a regressor of series."""
+def regressors(run):
+    """Yield regressors of series."""
     X, y = make_numbers(run.n_sequences // 2, run.seed)
     prepared = [torch.from_numpy(x) for x in X], torch.from_numpy(y).float()[:, None]
     networks, loss = (PackedSeries, PaddedSeries), torch.nn.functional.mse_loss
     loops = packed_loops(run, networks, N_FEATURES, 1, loss=loss)
     model = SequenceRegressor(patch_size=1, **run.recurrent)
     yield Case("regressor", model, (X, y), loops, prepared, True)
+    model = FeedForwardRegressor(window=WINDOW, **run.dense)
+    loops = window_loop(run, WindowSeries, N_FEATURES, 1, WINDOW, loss=loss)
+    yield Case("feed-forward regressor", model, (X, y), loops, prepared, True)
 
 
 def taggers(run):
@@ -356,6 +376,10 @@ def taggers(run):
     model = SequenceTagger(crf=False, **run.of_words, **run.recurrent)
     yield Case("tagger", model, data, loops, prepared, True)
     yield Case("tagger, CRF", clone(model).set_params(crf=True), data, predicts=True)
+    model = FeedForwardTagger(crf=False, context=CONTEXT, **run.of_words, **run.dense)
+    width = 2 * CONTEXT + 1
+    loops = window_loop(run, WindowTagger, N_TOKENS + 2, N_TAGS, width, **kind)
+    yield Case("feed-forward tagger", model, data, loops, prepared, True)
 
 
 def translator(run):
@@ -395,6 +419,10 @@ def generators(run):
     model = SequenceGenerator(**sizes)
     data = make_sentences(run.n_sequences, run.seed)
     yield Case("generator, sentences", model, data, loops, prepared)
+    words = {"embedding_dim": run.embedding_dim, "window": WINDOW, "bptt": BPTT}
+    model = FeedForwardGenerator(**words, **run.dense)
+    loops = window_loop(run, WindowModel, N_TOKENS + 3, N_TOKENS + 3, WINDOW, **kind)
+    yield Case("feed-forward generator", model, data, loops, prepared)
 
     n_steps = BPTT * run.n_chunks
     text = make_text(N_STREAMS * n_steps, run.seed)
@@ -406,8 +434,8 @@ def generators(run):
     yield Case("generator, long texts", model, (texts,), {PADDED: loop}, streams)
 
 
-def forecaster(run):
-    """Yield a forecaster of many series."""
+def forecasters(run):
+    """Yield forecasters of many series."""
     (series,) = make_series(max(20, run.n_sequences * 3 // 100), run.seed)
     inputs, targets = [], []
     for values in torch.tensor(np.array(series), dtype=torch.float32):
@@ -421,6 +449,9 @@ def forecaster(run):
     model = SequenceForecaster(decoder="direct", **ahead, **run.recurrent)
     prepared = inputs, torch.stack(targets)
     yield Case("forecaster", model, (series,), loops, prepared)
+    model = FeedForwardForecaster(**ahead, **run.dense)
+    loops = window_loop(run, WindowSeries, 1, HORIZON, WINDOW, loss=loss)
+    yield Case("feed-forward forecaster", model, (series,), loops, prepared)
 
 
 def awaited(task, device):
@@ -510,7 +541,7 @@ def speed(run, began):
         with_reduced = False
         print(f"\nskipped the table of bfloat16: {refused}")
     rows, reduced, speed_goals, goals = [], [], [], []
-    for make in (classifiers, regressor, taggers, translator, generators, forecaster):
+    for make in (classifiers, regressors, taggers, translator, generators, forecasters):
         for case in make(run):
             if time.perf_counter() - began > LAST_START:
                 print(f"\nskipped {case.name}: {LAST_START} seconds have passed")
@@ -538,8 +569,8 @@ def speed(run, began):
         rows,
         "Seconds. A and B: the layers of C, trained by the usual loop of PyTorch on prepared "
         "tensors, each batch moved to the device; B reads padding as if it were steps. C is "
-        "the whole fit on lists. No loop has the networks of the empty cells. Series and pairs "
-        "are half as many. The long texts, "
+        "the whole fit on lists. A network without recurrence has nothing to pack, and no loop has "
+        "a conditional random field. Series and pairs are half as many. The long texts, "
         f"{N_STREAMS} of {BPTT * run.n_chunks:,} characters in one batch, need no padding: B is "
         "a bare loop over chunks. Every side runs once before; clocks are read when the device "
         f"has finished. Medians; ratios: median (lowest–highest) of the rounds ({run.n_rounds}).",
