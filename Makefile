@@ -16,6 +16,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Python compiles what it imports; compiling all of it takes longer.
 INSTALL := install --quiet --no-compile
 
+# Most processes that tests start import torch: what it compiled is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The networks of tests, examples and docs are small: a second thread each would only get in the way
 # of the other worker. Benchmarks choose their own threads.
 ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg

@@ -227,7 +227,7 @@ def test_a_validation_curve_is_drawn_over_a_parameter(make_estimator):
 def test_a_grid_search_finds_the_rate_that_learns(make_estimator):
     X, y = make_estimator.learnable
     search = GridSearchCV(
-        make_estimator(max_epochs=15, dropout=0.0),
+        make_estimator(max_epochs=10, dropout=0.0),
         {"lr": [1e-7, 0.05]},
         cv=2,
         error_score="raise",

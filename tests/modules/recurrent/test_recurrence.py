@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import numpy as np
@@ -245,17 +244,3 @@ def test_without_numba_large_work_runs_plain_kernels(monkeypatch):
             assert current_kernels(torch.zeros(1, 2)) is plain_kernels.KERNELS
     finally:
         compiled_kernels.cache_clear()
-
-
-def test_a_small_fit_does_not_import_numba():
-    code = """
-import sys
-from skrnn import SequenceClassifier
-model = SequenceClassifier(cell="gru", max_epochs=3, random_state=0)
-model.fit([["a"], ["b", "a"]] * 5, [0, 1] * 5).predict([["a"]])
-print("numba" in sys.modules)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "False"
