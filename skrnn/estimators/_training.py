@@ -146,8 +146,9 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         validation = None
         if held_out is not None:
             held_out_weight = weigh(held_out, train, scale)[0]
-            if not _some_count(held_out_weight):
-                _leave_out(held_out)
+            counted = held_out_weight if self.scoring is None else held_out.weight
+            if not _some_count(counted):
+                _report_none_count(held_out)
                 held_out = None
         if held_out is not None:
             validation = self._make_dataset(held_out, held_out_weight, training=False)
@@ -506,7 +507,7 @@ def _some_count(weights: Any) -> bool:
     return values is None or bool(values.any())
 
 
-def _leave_out(held_out: CheckedData) -> None:
+def _report_none_count(held_out: CheckedData) -> None:
     """Warn that held-out sequences do not count; a ValueError if the user passed them."""
     reason = (
         "every held-out sequence has weight 0, by its sample weight, class_weight or both "

@@ -198,6 +198,17 @@ def test_held_out_sequences_that_do_not_count_are_an_error(make_classifier, sign
     with pytest.warns(UserWarning, match="early_stopping is ignored: every held-out"):
         model.set_params(**last).fit(signed, y)
     assert model.history_["valid_loss"].isna().all()
+    model.set_params(scoring="accuracy").fit(signed, y)  # knows no weights of classes
+    assert model.history_["valid_score"].notna().all()
+
+
+def test_weights_of_held_out_sequences_alone_do_not_blame_the_others(
+    make_classifier, signed
+):
+    model = make_classifier(class_weight={"a": 0.0, "b": 1.0})
+    held_out = {"X_val": signed[:2], "y_val": ["a", "a"], "sample_weight_val": [1.0, 2.0]}
+    with pytest.raises(ValueError, match="every held-out sequence has weight 0"):
+        model.fit(signed, ["b", "a"] * 20, **held_out)
 
 
 def test_another_random_state_holds_out_others(make_estimator, signed):

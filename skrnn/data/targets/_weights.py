@@ -41,6 +41,8 @@ def loss_weights(
     if weights is None:
         return None, 1.0
     values = weights.values if isinstance(weights, RaggedArray) else weights
+    if scale is None and data is not train and not values.any():
+        scale = 1.0  # held-out data none of which count
     if scale is None:
         by_step = isinstance(weights, RaggedArray)
         scale = scale_to_mean_1(values, None if by_step else targets.counts(data))
