@@ -44,7 +44,9 @@ class Dropout(nn.Module):
         self.mask = MASKS[0]
         self.generator: Generator | None = None
 
-    def forward(self, x: Tensor, sequences: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, sequences: Tensor | None = None, n_sequences: int = 0
+    ) -> Tensor:
         """Return x ``(B, ..., F)`` with values dropped in training.
 
         Parameters
@@ -53,6 +55,8 @@ class Dropout(nn.Module):
             Of two axes, one vector a sequence; of three, steps are the second.
         sequences : int64 tensor of shape (N,), optional
             The sequence of each row of x ``(N, F)``, where rows are steps.
+        n_sequences : int
+            Their number, needed with ``sequences``.
         """
         if not self.training or self.p == 0.0:
             return x
@@ -60,7 +64,7 @@ class Dropout(nn.Module):
             return x * self._draw(x.shape, x)
         if sequences is None:
             return x * self._draw((len(x), *[1] * (x.dim() - 2), x.shape[-1]), x)
-        factors = self._draw((int(sequences.max()) + 1, x.shape[1]), x)
+        factors = self._draw((n_sequences, x.shape[1]), x)
         return x * factors.index_select(0, sequences)
 
     def _draw(self, shape: Sequence[int], like: Tensor) -> Tensor:

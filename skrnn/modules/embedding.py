@@ -132,7 +132,7 @@ class ImageInput(InputLayer):
         at_once = N_PIXELS.get(x.device.type, N_PIXELS["cuda"])
         parts = images.split(max(1, at_once // (self.stop - self.first)))
         encoded = torch.cat([self.encoder(part) for part in parts])
-        vectors = self.dropout(torch.relu(encoded), rows // x.shape[1])  # (N, E)
+        vectors = self.dropout(torch.relu(encoded), rows // x.shape[1], len(x))
         if len(rows) < len(flat):
             vectors = vectors.new_zeros(len(flat), vectors.shape[1]).index_copy(
                 0, rows, vectors
@@ -272,7 +272,8 @@ class TokenEmbedding(InputLayer):
             ids = self._forget_singletons(ids)
         x = self.embedding(ids)  # (B, T, E)
         if vectors is not None:
-            x[outside] = vectors[tokens[outside] - self.embedding.num_embeddings]
+            rows = (tokens - self.embedding.num_embeddings).clamp(min=0)
+            x = torch.where(outside[..., None], vectors[rows], x)
         if self.char_encoder is not None:
             words, characters = inputs["words"], inputs["characters"]
             if not characters.is_floating_point():

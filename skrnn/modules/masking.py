@@ -5,6 +5,8 @@ A *mask* is a bool tensor ``(B, T)``, True at real steps.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -39,6 +41,26 @@ def gather_steps(x: Tensor, indices: Tensor) -> Tensor:
     flat = (indices + rows).reshape(-1)
     picked = x.reshape(n_sequences * n_steps, n_features).index_select(0, flat)
     return picked.view(n_sequences, indices.shape[1], n_features)  # (B, T', F)
+
+
+def select_rows(x: Tensor, rows: Tensor) -> Tensor:
+    """Return the rows ``(N, F)`` of x ``(R, F)``, each of them at most once."""
+    return _SelectRows.apply(x, rows)
+
+
+class _SelectRows(torch.autograd.Function):
+    """``index_select`` of different rows, whose gradient is a copy and not a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.shape = x.shape
+        return x.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return gradient.new_zeros(ctx.shape).index_copy_(0, rows, gradient), None
 
 
 def last_step(x: Tensor, lengths: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Copies to the device, none of which waits for it.
+"""Copies to the device that do not wait for it.
 
 A copy from the device waits until all work before it is done, and nothing is queued
 meanwhile. The lengths of a batch come from the host, so they need not be copied back:
@@ -14,16 +14,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+#: Bytes of an array: CUDA reads fewer before the call ends, without waiting, and more than
+#: a batch has need not be pinned.
+MIN_PINNED, MAX_PINNED = 1 << 16, 1 << 26
+
 
 def to_device(array: NDArray, device: torch.device | str) -> Tensor:
     """Return an array as a tensor; copy what torch cannot share.
 
     That is a read-only array (a memmap), or one with negative strides. The host does not
-    wait for the device: CUDA has read what is not pinned before the call ends.
+    wait for a GPU of CUDA, which reads a large array out of pinned memory, held by torch
+    until it was read.
     """
     if not (array.flags.c_contiguous and array.flags.writeable):
         array = np.array(array, order="C")
-    return torch.from_numpy(array).to(device, non_blocking=True)
+    tensor = torch.from_numpy(array)
+    if torch.device(device).type != "cuda":  # others may read it when it is gone
+        return tensor.to(device)
+    if MIN_PINNED <= array.nbytes <= MAX_PINNED:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def lengths_to_device(lengths: NDArray[np.int64], device: torch.device | str) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from skrnn.data.quantiles import uncrossed
 from skrnn.modules.crf import log_likelihood
-from skrnn.modules.masking import length_mask
+from skrnn.modules.masking import length_mask, select_rows
 from skrnn.modules.outputs import LanguageScores, PathScores, StepScores
 from skrnn.modules.transfer import real_rows
 from skrnn.training.cross_entropy import row_losses, total_loss
@@ -118,20 +118,15 @@ class StepCrossEntropy(Loss):
         weight, bias = outputs.weight, outputs.bias
         if weight is None or bias is None or not torch.is_grad_enabled():
             return super().total(outputs, targets, weights)
+        features = outputs.features.flatten(0, 1)  # (B * T, H)
+        shares = weight.new_ones(()) if weights is None else weights.to(weight.dtype)
+        shares, chosen = shares.expand_as(targets).flatten(), targets.flatten()
         rows = real_rows(outputs.lengths, targets.shape[1])  # (N,)
-        if weights is None:
-            shares = weight.new_ones(len(rows))
-        else:
-            shares = weights.expand_as(targets).flatten().index_select(0, rows)
+        if len(rows) < len(features):
+            features = select_rows(features, rows)
+            shares, chosen = (part.index_select(0, rows) for part in (shares, chosen))
         smoothing = self.label_smoothing if self.training else 0.0
-        return total_loss(
-            outputs.features.flatten(0, 1).index_select(0, rows),
-            weight,
-            bias,
-            targets.flatten().index_select(0, rows),
-            shares.to(weight.dtype),
-            smoothing,
-        )
+        return total_loss(features, weight, bias, chosen, shares, smoothing)
 
 
 class StepBernoulli(Loss):

@@ -114,6 +114,27 @@ def test_a_memory_map_means_the_same_as_its_values(make_estimator, cube, tmp_pat
     check_container(make_estimator, cube, np.load(tmp_path / "X.npy", mmap_mode="r"))
 
 
+@pytest.mark.parametrize("n_batches", [1, 3])
+def test_a_mapped_arrow_column_means_the_same_as_its_lists(
+    make_estimator, rng, n_batches, tmp_path
+):
+    arrow = pytest.importorskip("pyarrow")
+    rows = [rng.normal(size=(n, 3)).astype(np.float32) for n in rng.integers(1, 7, 24)]
+    rows = make_estimator.numeric(rows)
+    flat = arrow.FixedSizeListArray.from_arrays(np.concatenate(rows).ravel(), 3)
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    table = arrow.table({"x": arrow.ListArray.from_arrays(offsets, flat)})
+    path = str(tmp_path / "X.arrow")
+    with (
+        arrow.OSFile(path, "wb") as file,
+        arrow.ipc.new_file(file, table.schema) as writer,
+    ):
+        writer.write_table(table, max_chunksize=-(-24 // n_batches))
+    column = arrow.ipc.open_file(arrow.memory_map(path)).read_all()["x"]
+    assert column.num_chunks == n_batches
+    check_container(make_estimator, rows, column)
+
+
 def test_a_frame_with_names_means_the_same_as_its_values(make_estimator, cube, outputs):
     square = cube[:, :, 0].copy()
     frame = pd.DataFrame(square, columns=list("abcde"))

@@ -20,46 +20,49 @@ from skrnn import (
     SequenceTagger,
 )
 from skrnn.modules.crf import best_path, marginals
-from skrnn.modules.dropout import set_generator
+from skrnn.modules.dropout import MASKS, set_generator
 from skrnn.modules.embedding import CHAR_ENCODERS
 from skrnn.modules.outputs import PathScores
 from skrnn.modules.pooling import POOLINGS
 from skrnn.modules.recurrent.cells import CELLS
 from skrnn.modules.transfer import lengths_to_device
-from skrnn.training.collate import Batch, Collator
-from skrnn.training.net import SequenceNet
-from skrnn.training.updates import Updates
+from skrnn.training.collate import Collator, TrainingBatches
+from skrnn.training.updates import Updates, dense_part, joint_norm
 
 SMALL = {"hidden_size": 4, "max_epochs": 1, "batch_size": 12, "random_state": 0}
 
 
 class Computed(Exception):
-    """The gradients of an update were computed."""
+    """The gradients of two updates were computed."""
 
 
 @pytest.fixture(autouse=True)
-def first_update(monkeypatch):
-    """Compute the gradients of the first update without values, and raise Computed."""
-    compute, read = SequenceNet.add_gradients, Updates.read
-    datasets = []
+def without_values(monkeypatch):
+    """Compute the gradients of two updates without values, and raise Computed."""
+    read, updates = TrainingBatches.read, []
 
-    def remember(updates, dataset):
-        datasets.append(dataset)
-        read(updates, dataset)
+    def read_to_device(batches, dataset):
+        read(batches, dataset)
+        batches.collator = Collator(dataset, "meta")
 
-    def add_gradients(net, batch, n_targets, state):
-        collator = Collator(datasets[-1], "meta")
-        net.device = "meta"
-        net.module_ = copy.deepcopy(net.module_).to("meta")
-        net.criterion_ = copy.deepcopy(net.criterion_).to("meta")
-        set_generator(net.module_, None)
-        compute(net, Batch(collator(part.indices) for part in batch), n_targets, state)
-        weights = [w for w in net.module_.parameters() if w.requires_grad]
-        assert any(w.grad is not None and w.grad.is_meta for w in weights)
-        raise Computed
+    def compute(self, batch, state, *, check):
+        net = self.net
+        if not updates:
+            net.device = "meta"
+            net.module_ = copy.deepcopy(net.module_).to("meta")
+            net.criterion_ = copy.deepcopy(net.criterion_).to("meta")
+            set_generator(net.module_, None)
+        loss, self.state = net.add_gradients(batch, batch.n_targets, state)
+        weights = [w for w in net.module_.parameters() if w.grad is not None]
+        assert joint_norm([dense_part(w) for w in weights], loss).is_meta
+        updates.append(batch)
+        if len(updates) == 2:
+            raise Computed
+        return loss, 0.0
 
-    monkeypatch.setattr(Updates, "read", remember)
-    monkeypatch.setattr(SequenceNet, "add_gradients", add_gradients)
+    monkeypatch.setattr(TrainingBatches, "read", read_to_device)
+    monkeypatch.setattr(Updates, "_compute_gradient", compute)
+    return updates
 
 
 def words(n=24):
@@ -79,10 +82,10 @@ def test_no_update_waits_for_the_device(make_any, X, y):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_no_cell_waits(cell, bidirectional):
-    model = SequenceClassifier(
-        cell=cell, bidirectional=bidirectional, num_layers=2, dropout=0.2, **SMALL
-    )
+@pytest.mark.parametrize("mask", MASKS)
+def test_no_cell_waits(cell, bidirectional, mask):
+    model = SequenceClassifier(cell=cell, bidirectional=bidirectional, **SMALL)
+    model.set_params(num_layers=2, dropout=0.2, dropout_mask=mask)
     with pytest.raises(Computed):
         model.fit(series(), ["a", "b"] * 12)
 
@@ -94,9 +97,13 @@ def test_no_decoder_waits(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_no_chunk_of_a_long_text_waits(cell):
+def test_no_chunk_of_a_long_text_waits(cell, without_values):
     with pytest.raises(Computed):
         SequenceGenerator(cell=cell, bptt=4, **SMALL).fit(["a long text" * 9] * 20)
+    assert [part.carries_state for batch in without_values for part in batch] == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("char_encoder", CHAR_ENCODERS)
@@ -104,6 +111,19 @@ def test_no_encoder_of_characters_waits(char_encoder):
     model = SequenceTagger(char_encoder=char_encoder, word_dropout=0.1, **SMALL)
     with pytest.raises(Computed):
         model.fit(words(), words())
+
+
+def test_windows_of_long_sequences_do_not_wait():
+    X = [["oak", "elm"]] * 23 + [["oak"] * 900]
+    with pytest.raises(Computed), pytest.warns(UserWarning, match="window"):
+        SequenceTagger(**SMALL).fit(X, X)
+
+
+def test_vectors_of_words_outside_the_vocabulary_do_not_wait():
+    table = dict(zip(["oak", "elm", "Yew"], np.eye(3, 4), strict=True))
+    model = SequenceClassifier(embeddings=table, max_vocabulary=1, **SMALL)
+    with pytest.raises(Computed):
+        model.fit(words(), ["a", "b"] * 12)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)

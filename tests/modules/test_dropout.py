@@ -99,7 +99,7 @@ def test_all_steps_of_a_sequence_lose_the_same_features():
 
 def test_rows_that_are_steps_lose_the_features_of_their_sequence():
     sequences = torch.tensor([0, 1, 2, 0, 2, 2])
-    x = shared()(torch.ones(6, 20), sequences)
+    x = shared()(torch.ones(6, 20), sequences, 3)
     by_sequence = shared()(torch.ones(3, 1, 20))[:, 0]
     assert torch.equal(x, by_sequence[sequences])
     rows = shared()(torch.ones(6, 20))  # vectors of sequences

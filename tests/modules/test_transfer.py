@@ -32,6 +32,23 @@ def test_an_array_that_torch_cannot_share_is_copied():
         assert array.tolist() == before
 
 
+@pytest.mark.parametrize("device", ["cuda:1", "mps"])
+@pytest.mark.parametrize("n_bytes", [64, 1 << 17])
+def test_only_a_gpu_of_cuda_reads_while_the_host_goes_on(monkeypatch, device, n_bytes):
+    found = {"pinned": False}
+
+    def pin_memory(tensor):
+        found["pinned"] = True
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin_memory)
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_, **how: found.update(how))
+    to_device(np.zeros(n_bytes, np.uint8), device)
+    is_cuda = device == "cuda:1"
+    assert found.get("non_blocking", False) == is_cuda
+    assert found["pinned"] == (is_cuda and n_bytes > 64)
+
+
 def test_known_lengths_are_not_copied_back():
     tensor = lengths_to_device(LENGTHS, "meta")  # which has no values
     assert tensor.is_meta

@@ -147,7 +147,7 @@ class RecurrentEncoder(nn.Module):
         for i in range(len(stacks[0])):
             if i:
                 rows = [
-                    self.dropout(part, packing.sequences(part.device))
+                    self.dropout(part, packing.sequences(part.device), packing.shape[0])
                     for part, packing in zip(rows, packings, strict=True)
                 ]
             pieces = [

@@ -7,13 +7,14 @@ sequences that are alive at a step are then the first rows of the step before.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skrnn.modules.masking import select_rows
 from skrnn.modules.transfer import to_device
 
 
@@ -113,7 +114,7 @@ class Packing:
         """Return the rows ``(N, F)`` of the real steps of x ``(B, T, F)``."""
         if self.places is None:
             return x.transpose(0, 1).reshape(-1, x.shape[2])
-        return _Pack.apply(x, self.places)
+        return select_rows(x.reshape(-1, x.shape[2]), self.places)
 
     def unpack(self, rows: Tensor) -> Tensor:
         """Return ``(B, T, F)`` of rows ``(N, F)``, zeros in the padding."""
@@ -127,20 +128,3 @@ class Packing:
     def unsort(self, states: Tensor) -> Tensor:
         """Return states ``(B, H)`` of the sorted sequences in the order of the batch."""
         return states if self.places is None else states.index_select(0, self.rank)
-
-
-class _Pack(torch.autograd.Function):
-    """``index_select`` of different rows, whose gradient is a copy and not a sum."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
-        ctx.save_for_backward(places)
-        ctx.shape = x.shape
-        return x.reshape(-1, x.shape[2]).index_select(0, places)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (places,) = ctx.saved_tensors
-        n_sequences, n_steps, size = ctx.shape
-        padded = gradient.new_zeros((n_sequences * n_steps, size))
-        return padded.index_copy_(0, places, gradient).view(ctx.shape), None

@@ -73,7 +73,7 @@ def split_rows(
 ) -> list[Piece]:
     """Return the pieces that call ``function`` on parts of the rows."""
     weights = tuple(cell.parameters()) if torch.is_grad_enabled() else ()
-    if n_parts == 1:
+    if n_parts == 1:  # a view of lengths would not know those on the host
         return [Piece(function, rows, weights)]
     parts = zip(*(part.tensor_split(n_parts) for part in rows), strict=True)
     return [Piece(function, part, weights) for part in parts]

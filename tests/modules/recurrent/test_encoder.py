@@ -114,10 +114,10 @@ def test_outputs_and_gradients_equal_torchs_on_packed_sequences(
     w_state = torch.randn(state.shape, generator=generator)
     ((outputs * w_outputs).sum() + (state * w_state).sum()).backward()
     ((expected_outputs * w_outputs).sum() + (expected_state * w_state).sum()).backward()
-    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-5)
     for name, weight in names.items():
         expected = getattr(twin, name).grad
-        torch.testing.assert_close(weight.grad, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(weight.grad, expected, rtol=1e-5, atol=1e-5)
 
 
 @ARCHITECTURES
