@@ -1,7 +1,7 @@
 """Large calls of a cell, cut into parts of a batch that run side by side.
 
-The number of parts depends on the shape of a call and its precision alone, so results have
-the same bits with any number of threads.
+The number of parts depends on the shape of a call, its precision and its kernel, so results
+have the same bits with any number of threads.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from skrnn.modules.recurrent.recurrence import runs_compiled
 ALL_THREADS = 1 << 18
 #: The same, from which two parts gain more on two cores: in torch's LSTM, in other kernels.
 TWO_PARTS, TWO_PACKED = 1 << 20, 1 << 19
-#: Multiplications of a step, of all gates, from which plain operations gain from two threads.
-MIN_PLAIN = 1_500_000
+#: Multiplications of a step, by the weights of input and state, from which a piece of plain
+#: operations gains from a thread of its own.
+MIN_PLAIN = 3_000_000
 #: The same as of two parts, from which four parts lose little on two cores and gain on more.
 FOUR_PARTS = 1 << 23
 #: Multiplications in bfloat16 that take as long as one.
@@ -31,15 +32,16 @@ AS_ONE = 4
 MIN_VALUES = 1 << 14
 
 
-def gains_from_threads(cell: Cell, x: Tensor) -> bool:
-    """Return whether pieces of packed steps like x ``(B, T, F)`` gain from two threads.
+def gains_from_threads(cell: Cell, x: Tensor, n_parts: int = 1) -> bool:
+    """Return whether ``n_parts`` of packed steps ``(B, T, F)`` gain from a thread each.
 
     Small plain operations do not: Python calls one at a time.
     """
     if runs_compiled(x):
         return True
-    weight = cell.weights()[1]
-    return weight is not None and len(x) * weight.numel() >= MIN_PLAIN
+    weights = cell.weights()[:2]
+    size = sum(weight.numel() for weight in weights if weight is not None)
+    return len(x) // n_parts * size >= MIN_PLAIN
 
 
 def multiplications(cell: Cell, x: Tensor) -> int:
@@ -58,7 +60,7 @@ def count_parts(cell: Cell, x: Tensor) -> int:
     Parts of a rounded call are rounded, too.
     """
     size = multiplications(cell, x)
-    if cell.reads_packed(x) and not gains_from_threads(cell, x):
+    if cell.reads_packed(x) and not gains_from_threads(cell, x, 2):
         return 1
     if size < (TWO_PACKED if cell.reads_packed(x) else TWO_PARTS):
         return 1

@@ -170,23 +170,26 @@ def test_one_thread_and_two_give_the_same_bits(
 
 
 @pytest.mark.parametrize(
-    ("cell", "n_rows", "hidden_size", "expected"),
+    ("cell", "n_rows", "input_size", "hidden_size", "expected"),
     [
-        ("gru", 32, 64, False),
-        ("gru", 32, 128, True),
-        ("rnn_tanh", 32, 128, False),
-        ("rnn_tanh", 32, 256, True),
-        ("mingru", 128, 128, False),
+        ("gru", 32, 3, 128, False),
+        ("gru", 64, 3, 128, True),
+        ("gru", 64, 128, 64, False),
+        ("gru", 64, 256, 64, True),
+        ("rnn_tanh", 32, 3, 256, False),
+        ("rnn_tanh", 64, 3, 256, True),
+        ("mingru", 128, 3, 128, False),
+        ("mingru", 32, 256, 256, True),
     ],
 )
 def test_small_plain_steps_are_read_one_after_the_other(
-    cell, n_rows, hidden_size, expected, monkeypatch, generator
+    cell, n_rows, input_size, hidden_size, expected, monkeypatch, generator
 ):
     calls = []
     run = rows.side_by_side
     monkeypatch.setattr(encoders, "side_by_side", lambda p: calls.append(1) or run(p))
-    module = encoder(cell, hidden_size=hidden_size, bidirectional=True)
-    x = torch.randn(n_rows, 4, 3, generator=generator)
+    module = encoder(cell, input_size, hidden_size, bidirectional=True)
+    x = torch.randn(n_rows, 4, input_size, generator=generator)
     lengths = torch.full((n_rows,), 4)
     outputs = module(x, lengths)[0]
     assert bool(calls) == expected
