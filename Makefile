@@ -97,11 +97,15 @@ dist: $(VENV)/.stamp-run ## build wheel and source archive twice, and compare
 # From the folder of the environment the tests read the wheel, not the sources.
 SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check $(INSTALL)
 
-smoke: dist ## try the wheel alone at the oldest releases, then run the tests of data with it
+.smoke/.stamp: $(VENV)/.stamp-run constraints-oldest.txt $(shell find skrnn -name '*.py')
 	rm -rf .smoke
+	$(MAKE) --no-print-directory dist
 	$(PYTHON) -m venv .smoke
 	$(SMOKE_PIP) -c constraints.txt torch
 	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
+	@touch $@
+
+smoke: .smoke/.stamp ## try the wheel alone at the oldest releases, then run the tests of data with it
 	cd .smoke && $(ONE_THREAD) bin/python ../tests/smoke.py
 	$(SMOKE_PIP) -c constraints-oldest.txt pytest hypothesis polars pyarrow
 	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -m 'not slow' \

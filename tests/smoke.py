@@ -54,7 +54,7 @@ def main():
     kinds = set()
     with tempfile.TemporaryDirectory() as folder:
         for name in FITS:
-            model, data = make(name)
+            model, data = make(name, max_epochs=3)
             model.fit(*data)
             expected = model.predict(data[0])
             path = Path(folder, "model")
