@@ -241,6 +241,15 @@ def peak_memory():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def child_environment(**variables):
+    """Return the environment of a new process, with `variables` beside those of this one.
+
+    It keeps what Python compiles of modules, as processes of users do.
+    """
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | variables
+
+
 def run_in_child(module, *arguments, **environment):
     """Run `python -m module arguments`; return the JSON object on its last line.
 
@@ -252,7 +261,7 @@ def run_in_child(module, *arguments, **environment):
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        env=os.environ | environment,
+        env=child_environment(**environment),
     )
     return json.loads(finished.stdout.splitlines()[-1])
 

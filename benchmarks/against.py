@@ -13,7 +13,6 @@ first of the seeds alone. All its sets take hours.
 
 import argparse
 import json
-import os
 import pickle
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ from ._evidence import HEADER, NOTE, SETS, difference, make_row
 from ._report import (
     PeerAbsent,
     at_least,
+    child_environment,
     print_table,
     progress,
     run_program,
@@ -258,7 +258,7 @@ def _command(file, *arguments):
 
 def _environment(tree):
     """Return variables with which a file imports skrnn from `tree`, and finds the data."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    environment = child_environment(PYTHONPATH=str(tree), PYTHONSAFEPATH="1")
     environment.setdefault("SKRNN_DATA", str(ROOT.parent / "shared" / "data"))
     return environment
 

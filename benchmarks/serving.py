@@ -21,6 +21,7 @@ from ._report import (
     Spread,
     at_least,
     at_most,
+    child_environment,
     import_peer,
     mean_and_sd,
     print_table,
@@ -210,7 +211,10 @@ def start(quick, seeds):
     arguments = [str(files[TORCH]), str(files[ONNX]), _text(splits)]
     tasks = {
         side: partial(
-            subprocess.run, [sys.executable, "-c", code, *arguments], check=True
+            subprocess.run,
+            [sys.executable, "-c", code, *arguments],
+            check=True,
+            env=child_environment(),
         )
         for side, code in START.items()
     }
