@@ -8,6 +8,7 @@ import string
 
 import numpy as np
 import torch
+from torch.profiler import profile
 
 from skrnn import Seq2SeqTransformer
 from skrnn.metrics import exact_match_score
@@ -21,6 +22,7 @@ from ._report import (
     run_program,
     time_alternately,
 )
+from ._workloads import OPERATIONS
 
 LETTERS = string.ascii_lowercase
 MIN_LETTERS, MAX_LETTERS, MAX_PHONES = 3, 14, 20
@@ -111,6 +113,70 @@ def training(quick, seeds):
         f"within a round: median (lowest–highest) of {repeats} alternated rounds.",
     )
     return bars
+
+
+def limit(quick, seeds):
+    """Show what two cores could reach if they divided a fit of one thread evenly."""
+    n_words, repeats = (200, 1) if quick else (2_000, 3)
+    X, y = make_words(n_words, seeds[0])
+    sources, n_letters = _as_ids(X)
+    targets, n_phones = _as_ids([[*phones, "end"] for phones in y])
+    n_threads, rows = torch.get_num_threads(), []
+    for size, (embedding_dim, hidden_size, batch_size) in SIZES.items():
+        progress(f"limit of the training of pairs, {size}")
+
+        def loop(sizes=(embedding_dim, hidden_size), batch_size=batch_size):
+            sides = TranslatorLoop(n_letters, n_phones, sizes, batch_size=batch_size)
+            return sides.fit(sources, targets, 1)
+
+        def fit(size=size):
+            return translator(size, 1).fit(X, y)
+
+        def fit_alone(fit=fit):
+            torch.set_num_threads(1)
+            try:
+                return fit()
+            finally:
+                torch.set_num_threads(n_threads)
+
+        tasks = {LOOP: loop, SKRNN: fit, "one thread": fit_alone}
+        seconds = time_alternately(tasks, repeats)
+        with profile() as found:
+            fit_alone()
+        of_kernel = 1e-6 * sum(
+            event.self_cpu_time_total
+            for event in found.key_averages()
+            if event.key in OPERATIONS["recurrent layers"]
+        )
+        medians = {name: np.median(values) for name, values in seconds.items()}
+        rows.append(
+            [
+                f"{hidden_size} units, batch {batch_size}",
+                *(f"{value:.2f}" for value in medians.values()),
+                f"{of_kernel:.2f}",
+                f"{medians[LOOP] / medians[SKRNN]:.2f}",
+                f"{2 * medians[LOOP] / medians['one thread']:.2f}",
+                f"{2 * medians[LOOP] / of_kernel:.2f}",
+            ]
+        )
+    print_table(
+        "The limit of this machine: seconds of the same training",
+        (
+            "sizes",
+            LOOP,
+            SKRNN,
+            "B, one thread",
+            "of it torch's LSTM",
+            "B / A",
+            "B / A, all work in halves",
+            "B / A, the LSTM alone, in halves",
+        ),
+        rows,
+        "The last columns would be reached if two cores divided the work of one thread evenly, at "
+        "no loss: all of it, or torch's LSTM kernel as if there were nothing else. Medians of "
+        f"{repeats} alternated rounds.",
+    )
+    return []
 
 
 def beam(quick, seeds):
@@ -213,7 +279,7 @@ def _as_ids(sequences):
     return rows, len(ids) + 1
 
 
-PARTS = (training, beam)
+PARTS = (training, limit, beam)
 
 if __name__ == "__main__":
     run_program(__doc__, PARTS)
