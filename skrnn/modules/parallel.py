@@ -55,11 +55,14 @@ class Piece(NamedTuple):
         Its arguments.
     weights : tuple of Tensor
         Leaves that the function reads besides; they get gradients, too.
+    graph : type, optional
+        The subclass of ``Graph`` that computes result and gradients, where they are wanted.
     """
 
     function: Callable[..., Any]
     inputs: tuple[Tensor, ...]
     weights: tuple[Tensor, ...] = ()
+    graph: type[Graph] | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -105,18 +108,26 @@ def _apply(run: Runner, pieces: Sequence[Piece]) -> list[Any]:
         return [piece() for piece in pieces]  # a GPU has threads of its own
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
         return run([piece.__call__ for piece in pieces])
-    graphs = [_Graph(piece) for piece in pieces]
+    graphs = [(piece.graph or Graph)(piece) for piece in pieces]
     outputs = iter(_Fork.apply(run, graphs, *tensors))
     return [
         graph.result([next(outputs) for _ in range(graph.n_outputs)]) for graph in graphs
     ]
 
 
-class _Graph:
-    """The graph of one piece, apart from that of the network."""
+class Graph:
+    """The graph of one piece, apart from that of the network.
+
+    A subclass that knows the gradient implements ``run`` and ``differentiate``.
+
+    Attributes
+    ----------
+    outputs : list of Tensor
+        What ``run`` has found; ``differentiate`` empties it.
+    """
 
     def __init__(self, piece: Piece):
-        self.function, inputs, self.weights = piece
+        self.function, inputs, self.weights, _ = piece
         self.inputs = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
         self.outputs: list[Tensor] = []
         self.n_outputs = 0
@@ -182,7 +193,7 @@ class _Fork(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, run: Runner, graphs: list[_Graph], *tensors: Tensor
+        ctx: Any, run: Runner, graphs: list[Graph], *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         """Return the outputs of all pieces."""
         run([graph.run for graph in graphs])

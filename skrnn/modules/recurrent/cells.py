@@ -6,6 +6,7 @@ and the language models ask the cell for everything else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from skrnn.modules.initialization import orthogonal_, xavier_
+from skrnn.modules.parallel import Graph
 from skrnn.modules.products import MIN_MULTIPLICATIONS, may_round
 from skrnn.modules.recurrent.packing import Steps
 from skrnn.modules.recurrent.plain_kernels import Kernels
@@ -188,6 +190,14 @@ class Cell(nn.Module):
         """Whether ``forward`` of x ``(B, T, input_size)`` computes all of it in bfloat16."""
         return False
 
+    def graph(self, x: Tensor) -> type[Graph] | None:
+        """Return what differentiates ``forward`` of x ``(B, T, input_size)``; None is torch.
+
+        Its piece has the steps as the first input, and perhaps lengths or the state after
+        them, and ``weights`` as its weights.
+        """
+        return None
+
     def weights(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
         """Return the weights of input and state, then the biases, for the kernel."""
         raise NotImplementedError
@@ -354,6 +364,18 @@ class LSTM(TorchCell):
         )
         return outputs.transpose(0, 1).float(), tuple(part[0].float() for part in after)
 
+    def graph(self, x: Tensor) -> type[Graph] | None:
+        """Return ``LSTMGraph`` where ``forward`` is one call of torch's kernel for float32."""
+        is_kernel = (
+            x.dtype == torch.float32
+            and x.device.type == "cpu"
+            and bool(torch.backends.mkldnn.enabled)
+            and torch.backends.mkldnn.is_available()
+            and type(self).forward is LSTM.forward
+            and not self.is_rounded(x)
+        )
+        return LSTMGraph if is_kernel else None
+
     def is_rounded(self, x: Tensor) -> bool:
         """Whether ``forward`` computes in bfloat16; on a GPU it does not."""
         n_rows, n_steps, size = x.shape
@@ -375,6 +397,65 @@ class LSTM(TorchCell):
         i, f, o = i.sigmoid(), f.sigmoid(), o.sigmoid()
         value = f * state[1] + i * g.tanh()
         return (o * value.tanh(), value), (i, f, o)
+
+
+class LSTMGraph(Graph):
+    """An LSTM's kernel and its gradient, each called without a graph of torch's.
+
+    Threads that run pieces then hold Python's lock for a moment only, and results have the
+    bits of ``nn.LSTM``.
+    """
+
+    def run(self) -> None:
+        """Call the kernel."""
+        x, *others = (part.detach() for part in self.inputs)
+        weights = [weight.detach() for weight in self.weights]
+        size = weights[1].shape[1]
+        states = [part[None] for part in others if part.is_floating_point()]  # (1, B, H)
+        self.returns_tuple = bool(states)
+        steps = x.transpose(0, 1).contiguous()  # (T, B, F)
+        before = states or [x.new_zeros(1, len(x), size)] * 2
+        with torch.enable_grad():  # else it keeps nothing for the gradient
+            found = torch.ops.aten.mkldnn_rnn_layer.default(
+                *(steps, *weights, *before, False, [], LSTM_MODE, size),
+                *(1, True, False, False, True),
+            )
+        self.kept = steps, weights, before, found
+        self.outputs = [found[0].transpose(0, 1)]  # (B, T, H)
+        if states:
+            self.outputs += [part[0] for part in found[1:3]]
+        self.n_outputs = len(self.outputs)
+
+    def differentiate(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Return the gradients by inputs and weights, from those by the outputs."""
+        if not self.outputs:
+            self.run()
+        self.outputs = []
+        leaves = (*self.inputs, *self.weights)
+        by_outputs, *by_states = gradients
+        if all(gradient is None for gradient in gradients):
+            return [None] * len(leaves)
+        steps, weights, before, (outputs, hidden, value, workspace) = self.kept
+        del self.kept
+        if by_outputs is not None:
+            by_outputs = by_outputs.transpose(0, 1).contiguous()
+        by_hidden, by_value = (
+            None if part is None else part[None].contiguous()
+            for part in by_states or (None, None)
+        )
+        by_x, *by_weights, by_hidden, by_value = (
+            torch.ops.aten.mkldnn_rnn_layer_backward.default(
+                *(steps, *weights, *before, outputs, hidden, value),
+                *(by_outputs, by_hidden, by_value, False, LSTM_MODE, outputs.shape[2]),
+                *(1, True, True, False, [], False, workspace),
+            )
+        )
+        by_inputs = [by_x.transpose(0, 1)]
+        if self.returns_tuple:
+            by_inputs += [by_hidden[0], by_value[0]]
+        by_inputs += [None] * (len(self.inputs) - len(by_inputs))
+        found = zip(leaves, [*by_inputs, *by_weights], strict=True)
+        return [gradient if leaf.requires_grad else None for leaf, gradient in found]
 
 
 class GRU(TorchCell):

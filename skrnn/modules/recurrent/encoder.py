@@ -184,25 +184,21 @@ class RecurrentEncoder(nn.Module):
         self, cells: tuple[Any, ...], x: Tensor, lengths: Tensor, mirror: Tensor
     ) -> Tensor:
         """Return the outputs ``(B, T, 2H)`` of both directions of a layer, side by side."""
-        forward, backward = cells
 
-        def read_backward(x: Tensor, lengths: Tensor, mirror: Tensor) -> Tensor:
-            if is_whole(lengths, x.shape[1]):
-                return backward.read(x.flip(1), lengths).flip(1)
-            outputs = backward.read(gather_steps(x, mirror), lengths)
-            return gather_steps(outputs, mirror)  # (B, T, H)
+        def mirrored(steps: Tensor) -> Tensor:
+            whole = is_whole(lengths, steps.shape[1])
+            return steps.flip(1) if whole else gather_steps(steps, mirror)
 
-        n_parts = max(1, count_parts(forward, x) // 2)
+        n_parts = max(1, count_parts(cells[0], x) // 2)
         pieces = [
-            *split_rows(forward, forward.read, (x, lengths), n_parts),
-            *split_rows(backward, read_backward, (x, lengths, mirror), n_parts),
+            piece
+            for cell, steps in zip(cells, (x, mirrored(x)), strict=True)
+            for piece in split_rows(cell, cell.read, (steps, lengths), n_parts)
         ]
-        if self.is_unrolled:
-            return torch.cat([piece() for piece in pieces], dim=-1)
-        found = side_by_side(pieces)
+        found = [p() for p in pieces] if self.is_unrolled else side_by_side(pieces)
         if n_parts > 1:
             found = [torch.cat(found[:n_parts]), torch.cat(found[n_parts:])]
-        return torch.cat(found, dim=-1)
+        return torch.cat([found[0], mirrored(found[1])], dim=-1)
 
 
 def _joined(directions: list[Tensor]) -> Tensor:

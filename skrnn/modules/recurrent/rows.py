@@ -74,11 +74,21 @@ def split_rows(
     cell: Cell, function: Callable[..., Any], rows: tuple[Tensor, ...], n_parts: int
 ) -> list[Piece]:
     """Return the pieces that call ``function`` on parts of the rows."""
-    weights = tuple(cell.parameters()) if torch.is_grad_enabled() else ()
     if n_parts == 1:  # a view of lengths would not know those on the host
-        return [Piece(function, rows, weights)]
+        return [_piece(cell, function, rows)]
     parts = zip(*(part.tensor_split(n_parts) for part in rows), strict=True)
-    return [Piece(function, part, weights) for part in parts]
+    return [_piece(cell, function, part) for part in parts]
+
+
+def _piece(cell: Cell, function: Callable[..., Any], rows: tuple[Tensor, ...]) -> Piece:
+    """Return the piece that calls ``function``, or the cell's own gradient."""
+    if not torch.is_grad_enabled():
+        return Piece(function, rows)
+    graph = cell.graph(rows[0])
+    if graph is None:
+        return Piece(function, rows, tuple(cell.parameters()))
+    weights = tuple(weight for weight in cell.weights() if weight is not None)
+    return Piece(function, rows, weights, graph)
 
 
 def read_rows(cell: Cell, function: Callable[..., Any], *rows: Tensor) -> Any:
@@ -100,7 +110,7 @@ def read_rows(cell: Cell, function: Callable[..., Any], *rows: Tensor) -> Any:
         return torch.cat(found)
     size = multiplications(cell, rows[0]) if cell.is_fused else 0
     if size >= ALL_THREADS:
-        piece = Piece(function, rows, tuple(cell.parameters()))
+        piece = _piece(cell, function, rows)
         inputs = rows[0].numel() * cell.hidden_size
         return with_all_threads(piece, float(size * rows[0].shape[1] + inputs))
     return function(*rows)

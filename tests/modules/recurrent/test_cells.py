@@ -12,8 +12,10 @@ from torch import nn
 from skrnn.modules import products
 from skrnn.modules.initialization import materialize
 from skrnn.modules.networks import build_network
+from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.products import products_in
 from skrnn.modules.recurrent import CELLS, Cell, cells
+from skrnn.modules.recurrent.cells import LSTM, LSTMGraph
 
 N_FEATURES, HIDDEN = 3, 4
 N_GATES = {"lstm": 4, "gru": 3, "mingru": 2, "rnn_tanh": 1, "rnn_relu": 1}
@@ -389,3 +391,79 @@ def test_an_added_cells_sequences_do_not_depend_on_the_batch(scan, generator):
         for i, n in enumerate(lengths.tolist()):
             inputs = {"tokens": tokens[i : i + 1, :n], "lengths": lengths[i : i + 1]}
             torch.testing.assert_close(network(inputs).logits[0], together[i, :n])
+
+
+# --- the LSTM's own gradient ----------------------------------------------------------
+
+
+@pytest.fixture
+def lstm_and_x(generator):
+    cell = materialize(LSTM(N_FEATURES, HIDDEN), generator)
+    return cell, torch.randn(5, 7, N_FEATURES, generator=generator)
+
+
+def differentiated(cell, graph, inputs, used):
+    """Return the outputs that are used, and the gradients by inputs and weights, twice."""
+    inputs = [part.clone().requires_grad_(part.is_floating_point()) for part in inputs]
+
+    def function(x, *others):
+        states = tuple(part for part in others if part.is_floating_point())
+        outputs, after = cell(x, states or None)
+        return (outputs, *after) if states else outputs
+
+    (found,) = side_by_side([Piece(function, tuple(inputs), cell.weights(), graph)])
+    found = found if isinstance(found, tuple) else (found,)
+    chosen = [found[i] for i in used]
+    leaves = [part for part in inputs if part.requires_grad] + list(cell.weights())
+    loss = sum((part.sin() * (i + 1)).sum() for i, part in enumerate(chosen))
+    both = [
+        torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
+        for _ in range(2)
+    ]
+    return [*chosen, *both[0], *both[1]]
+
+
+@pytest.mark.parametrize("used", [(0,), (1,), (2,), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("n_steps", [1, 7])
+def test_an_lstm_that_continues_has_the_gradients_of_torchs(lstm_and_x, used, n_steps):
+    cell, x = lstm_and_x
+    inputs = x[:, :n_steps], *torch.randn(2, 5, HIDDEN).unbind()
+    assert cell.graph(x) is LSTMGraph
+    ours, theirs = (differentiated(cell, g, inputs, used) for g in (LSTMGraph, None))
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("others", [(), (torch.tensor([7, 3, 1, 7, 2]),)])
+def test_an_lstm_that_begins_has_the_gradients_of_torchs(lstm_and_x, others):
+    cell, x = lstm_and_x
+    ours, theirs = (
+        differentiated(cell, g, (x, *others), (0,)) for g in (LSTMGraph, None)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_an_lstm_whose_outputs_nobody_uses_has_no_gradient(lstm_and_x):
+    cell, x = lstm_and_x
+    piece = Piece(lambda x: cell(x)[0], (x,), cell.weights(), cell.graph(x))
+    used, _ = side_by_side([piece, piece])
+    used.sum().backward()
+    (expected,) = torch.autograd.grad(cell(x)[0].sum(), cell.weights()[:1])
+    assert torch.equal(cell.weights()[0].grad, expected)
+
+
+def test_only_torchs_kernel_for_float32_has_a_gradient_of_its_own(
+    lstm_and_x, monkeypatch
+):
+    class Doubled(LSTM):
+        def forward(self, x, state=None):
+            return super().forward(2 * x, state)
+
+    cell, x = lstm_and_x
+    assert cell.graph(x.double()) is None
+    assert cell.graph(x.to("meta")) is None
+    assert Doubled(N_FEATURES, HIDDEN).graph(x) is None
+    assert CELLS["gru"](N_FEATURES, HIDDEN).graph(x) is None
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    assert cell.graph(x) is None
