@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Python compiles what it imports; compiling all of it takes longer.
 INSTALL := install --quiet --no-compile
 
-# Most processes that tests start import torch: what it compiled is kept, whatever the environment says.
+# Most processes that tests start import torch: Python keeps its bytecode, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
 # The networks of tests, examples and docs are small: a second thread each would only get in the way
@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-quick test-oldest fuzz soak smoke dist lint format docs pictures bench
-.PHONY: bench-long constraints clean
+.PHONY: bench-long constraints clean environments
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -97,7 +97,7 @@ dist: $(VENV)/.stamp-run ## build wheel and source archive twice, and compare
 # From the folder of the environment the tests read the wheel, not the sources.
 SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check $(INSTALL)
 
-.smoke/.stamp: $(VENV)/.stamp-run constraints-oldest.txt $(shell find skrnn -name '*.py')
+.smoke/.stamp: $(VENV)/.stamp-run constraints-oldest.txt $(shell find skrnn -type f -not -path '*__pycache__*') *.md LICENSE
 	rm -rf .smoke
 	$(MAKE) --no-print-directory dist
 	$(PYTHON) -m venv .smoke
@@ -105,7 +105,11 @@ SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check $(INSTALL)
 	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
 	@touch $@
 
+environments: $(VENV)/.stamp-dev .smoke/.stamp
+
+# What is installed below is not part of an environment of the wheel alone: the next run makes it anew.
 smoke: .smoke/.stamp ## try the wheel alone at the oldest releases, then run the tests of data with it
+	rm .smoke/.stamp
 	cd .smoke && $(ONE_THREAD) bin/python ../tests/smoke.py
 	$(SMOKE_PIP) -c constraints-oldest.txt pytest hypothesis polars pyarrow
 	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -m 'not slow' \

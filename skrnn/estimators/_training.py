@@ -146,8 +146,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
         validation = None
         if held_out is not None:
             held_out_weight = weigh(held_out, train, scale)[0]
-            counted = held_out_weight if self.scoring is None else held_out.weight
-            if not _some_count(counted):
+            if not _some_count(held_out_weight):
                 _report_none_count(held_out)
                 held_out = None
         if held_out is not None:
@@ -511,7 +510,7 @@ def _report_none_count(held_out: CheckedData) -> None:
     """Warn that held-out sequences do not count; a ValueError if the user passed them."""
     reason = (
         "every held-out sequence has weight 0, by its sample weight, class_weight or both "
-        "together: no epoch is better than another"
+        "together: their loss tells no epochs apart"
     )
     if not held_out.split_off:
         raise ValueError(reason)

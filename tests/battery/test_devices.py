@@ -75,7 +75,7 @@ def series(n=24, shape=(3,)):
     return [rng.normal(size=(k, *shape)) for k in rng.integers(1, 7, n)]
 
 
-def test_no_update_waits_for_the_device(make_any, X, y):
+def test_no_gradient_waits_for_the_device(make_any, X, y):
     with pytest.raises(Computed):
         make_any().fit(X, y)
 

@@ -198,8 +198,6 @@ def test_held_out_sequences_that_do_not_count_are_an_error(make_classifier, sign
     with pytest.warns(UserWarning, match="early_stopping is ignored: every held-out"):
         model.set_params(**last).fit(signed, y)
     assert model.history_["valid_loss"].isna().all()
-    model.set_params(scoring="accuracy").fit(signed, y)  # knows no weights of classes
-    assert model.history_["valid_score"].notna().all()
 
 
 def test_weights_of_held_out_sequences_alone_do_not_blame_the_others(

@@ -371,8 +371,10 @@ class LSTM(TorchCell):
             and x.device.type == "cpu"
             and bool(torch.backends.mkldnn.enabled)
             and torch.backends.mkldnn.is_available()
-            and type(self).forward is LSTM.forward
             and not self.is_rounded(x)
+            and type(self) is LSTM
+            and _is_plain(self.rnn)
+            and not any(map(_has_hooks, (self, self.rnn)))
         )
         return LSTMGraph if is_kernel else None
 
@@ -399,6 +401,23 @@ class LSTM(TorchCell):
         return (o * value.tanh(), value), (i, f, o)
 
 
+def _is_plain(rnn: nn.RNNBase) -> bool:
+    """Whether a layer is as ``LSTM`` makes it."""
+    is_single = rnn.num_layers == 1 and not rnn.bidirectional and not rnn.proj_size
+    return type(rnn) is nn.LSTM and rnn.bias and is_single
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Whether somebody wants to know of the module's calls, or changes its weights there."""
+    hooks: Any = module
+    return bool(
+        hooks._forward_hooks
+        or hooks._forward_pre_hooks
+        or hooks._backward_hooks
+        or hooks._backward_pre_hooks
+    )
+
+
 class LSTMGraph(Graph):
     """An LSTM's kernel and its gradient, each called without a graph of torch's.
 
@@ -411,7 +430,8 @@ class LSTMGraph(Graph):
         x, *others = (part.detach() for part in self.inputs)
         weights = [weight.detach() for weight in self.weights]
         size = weights[1].shape[1]
-        states = [part[None] for part in others if part.is_floating_point()]  # (1, B, H)
+        floats = [part for part in others if part.is_floating_point()]
+        states = [part[None].contiguous() for part in floats]  # (1, B, H)
         self.returns_tuple = bool(states)
         steps = x.transpose(0, 1).contiguous()  # (T, B, F)
         before = states or [x.new_zeros(1, len(x), size)] * 2
@@ -421,6 +441,7 @@ class LSTMGraph(Graph):
                 *(1, True, False, False, True),
             )
         self.kept = steps, weights, before, found
+        self.versions = [part._version for part in found[:3]]
         self.outputs = [found[0].transpose(0, 1)]  # (B, T, H)
         if states:
             self.outputs += [part[0] for part in found[1:3]]
@@ -430,13 +451,20 @@ class LSTMGraph(Graph):
         """Return the gradients by inputs and weights, from those by the outputs."""
         if not self.outputs:
             self.run()
+        steps, weights, before, found = self.kept
+        del self.kept
         self.outputs = []
         leaves = (*self.inputs, *self.weights)
         by_outputs, *by_states = gradients
-        if all(gradient is None for gradient in gradients):
+        is_wanted = any(leaf.requires_grad for leaf in leaves)
+        if not is_wanted or all(gradient is None for gradient in gradients):
             return [None] * len(leaves)
-        steps, weights, before, (outputs, hidden, value, workspace) = self.kept
-        del self.kept
+        if self.versions != [part._version for part in found[:3]]:
+            raise RuntimeError(
+                "an LSTM's outputs have been modified by an inplace operation, and its "
+                "gradient needs them"
+            )
+        outputs, hidden, value, workspace = found
         if by_outputs is not None:
             by_outputs = by_outputs.transpose(0, 1).contiguous()
         by_hidden, by_value = (
@@ -454,8 +482,8 @@ class LSTMGraph(Graph):
         if self.returns_tuple:
             by_inputs += [by_hidden[0], by_value[0]]
         by_inputs += [None] * (len(self.inputs) - len(by_inputs))
-        found = zip(leaves, [*by_inputs, *by_weights], strict=True)
-        return [gradient if leaf.requires_grad else None for leaf, gradient in found]
+        pairs = zip(leaves, [*by_inputs, *by_weights], strict=True)
+        return [gradient if leaf.requires_grad else None for leaf, gradient in pairs]
 
 
 class GRU(TorchCell):

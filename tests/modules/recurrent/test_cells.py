@@ -14,7 +14,14 @@ from skrnn.modules.initialization import materialize
 from skrnn.modules.networks import build_network
 from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.products import products_in
-from skrnn.modules.recurrent import CELLS, Cell, cells
+from skrnn.modules.recurrent import (
+    CELLS,
+    Cell,
+    RecurrentEncoder,
+    RecurrentLayers,
+    cells,
+    rows,
+)
 from skrnn.modules.recurrent.cells import LSTM, LSTMGraph
 
 N_FEATURES, HIDDEN = 3, 4
@@ -453,17 +460,81 @@ def test_an_lstm_whose_outputs_nobody_uses_has_no_gradient(lstm_and_x):
     assert torch.equal(cell.weights()[0].grad, expected)
 
 
+def test_an_lstm_starts_from_states_that_lie_apart(lstm_and_x):
+    cell, x = lstm_and_x
+    states = torch.randn(2, HIDDEN, 5).transpose(1, 2).unbind()
+    learned = torch.randn(1, HIDDEN).expand(5, HIDDEN)
+    for inputs in ((x, *states), (x, learned, learned)):
+        piece = Piece(cell, inputs, cell.weights(), LSTMGraph)
+        (found,) = side_by_side([piece])
+        outputs, after = cell(x, inputs[1:])
+        for one, other in zip(found, (outputs, *after), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_outputs_of_an_lstm_that_change_before_the_gradient_are_noticed(lstm_and_x):
+    cell, x = lstm_and_x
+    (outputs,) = side_by_side([Piece(cell, (x,), cell.weights(), LSTMGraph)])
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        outputs.mul_(2.0).sum().backward()
+
+
+def test_frozen_weights_of_an_lstm_get_no_gradient(lstm_and_x):
+    cell, x = lstm_and_x
+    cell.rnn.weight_hh_l0.requires_grad_(False)
+    (outputs,) = side_by_side([Piece(cell, (x,), cell.weights(), LSTMGraph)])
+    outputs.sum().backward()
+    assert [weight.grad is None for weight in cell.weights()] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_encoders_and_layers_call_the_kernel_itself(monkeypatch, generator):
+    calls = []
+    run = LSTMGraph.run
+    monkeypatch.setattr(LSTMGraph, "run", lambda self: calls.append(1) or run(self))
+    x, lengths = torch.randn(5, 7, 3, generator=generator), torch.tensor([7, 3, 1, 7, 2])
+    encoder = RecurrentEncoder(3, 4, bidirectional=True)
+    encoder(x, lengths)
+    assert len(calls) == 2
+    with torch.no_grad():
+        encoder(x, lengths)
+    assert len(calls) == 2
+    monkeypatch.setattr(rows, "ALL_THREADS", 1)
+    monkeypatch.setattr(rows, "MIN_VALUES", 1)
+    layers = RecurrentLayers(3, 4, cell="lstm", num_layers=2, dropout=0.0)
+    layers(x, layers.zeros(5, x))
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("of", ["cell", "rnn"])
+def test_hooks_on_an_lstm_are_called_in_training(of, lstm_and_x):
+    cell, x = lstm_and_x
+    calls = []
+    module = cell if of == "cell" else cell.rnn
+    handle = module.register_forward_hook(lambda *_: calls.append(1))
+    assert cell.graph(x) is None
+    handle.remove()
+    assert cell.graph(x) is LSTMGraph
+
+
 def test_only_torchs_kernel_for_float32_has_a_gradient_of_its_own(
     lstm_and_x, monkeypatch
 ):
     class Doubled(LSTM):
-        def forward(self, x, state=None):
-            return super().forward(2 * x, state)
+        def read(self, x, lengths):
+            return super().read(2 * x, lengths)
 
     cell, x = lstm_and_x
     assert cell.graph(x.double()) is None
     assert cell.graph(x.to("meta")) is None
     assert Doubled(N_FEATURES, HIDDEN).graph(x) is None
+    deep = LSTM(N_FEATURES, HIDDEN)
+    deep.rnn = nn.LSTM(N_FEATURES, HIDDEN, num_layers=2, batch_first=True)
+    assert deep.graph(x) is None
     assert CELLS["gru"](N_FEATURES, HIDDEN).graph(x) is None
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     assert cell.graph(x) is None
