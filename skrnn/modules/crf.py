@@ -169,7 +169,7 @@ class Lattice:
         self.order = to_device(order, lengths.device)
         self.lengths = lengths.index_select(0, self.order)
         self.rows = torch.arange(len(lengths), device=lengths.device)
-        self.real = length_mask(self.lengths, logits.shape[1]).T  # (T, B)
+        self.real = to_device(real, lengths.device)
         sorted_logits = logits.index_select(0, self.order).transpose(0, 1).double()
         highest = sorted_logits.amax(2, keepdim=True)  # (T, B, 1)
         self.emissions = (sorted_logits - highest).exp_()  # (T, B, C)

@@ -8,6 +8,7 @@ order that ``order`` gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -207,8 +208,13 @@ class StepField:
         self.vectors = _optional(field.vectors, device)
         if field.characters is not None:
             self.characters = to_device(field.characters, device)
-            #: characters of each distinct word
-            self.n_characters = np.count_nonzero(field.characters, axis=1)
+        self.character_ids = field.characters
+
+    @cached_property
+    def n_characters(self) -> NDArray[np.int64]:
+        """Characters of each distinct word."""
+        assert self.character_ids is not None
+        return np.count_nonzero(self.character_ids, axis=1)
 
     def __call__(
         self, positions: NDArray[np.int64], flat: Tensor, padding: Tensor | None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -118,7 +119,6 @@ def test_a_memory_map_means_the_same_as_its_values(make_estimator, cube, tmp_pat
 def test_a_mapped_arrow_column_means_the_same_as_its_lists(
     make_estimator, rng, n_batches, tmp_path
 ):
-    arrow = pytest.importorskip("pyarrow")
     rows = [rng.normal(size=(n, 3)).astype(np.float32) for n in rng.integers(1, 7, 24)]
     rows = make_estimator.numeric(rows)
     flat = arrow.FixedSizeListArray.from_arrays(np.concatenate(rows).ravel(), 3)

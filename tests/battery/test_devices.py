@@ -1,4 +1,4 @@
-"""What a GPU would compute, without one: tensors of torch's "meta" device have no values.
+"""Gradients on a GPU, without one: tensors of torch's "meta" device have no values.
 
 Asking for a value of theirs fails, where on a GPU the host would wait for the device.
 """

@@ -47,7 +47,7 @@ print(json.dumps(digests()))
 """
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # epochs are few
 def test_another_process_hash_seed_and_global_seeds_give_the_same_bits(monkeypatch):
     monkeypatch.syspath_prepend(SOAK)
     from fits import digests

@@ -34,7 +34,7 @@ def test_an_array_that_torch_cannot_share_is_copied():
 
 @pytest.mark.parametrize("device", ["cuda:1", "mps"])
 @pytest.mark.parametrize("n_bytes", [64, 1 << 17])
-def test_only_a_gpu_of_cuda_reads_while_the_host_goes_on(monkeypatch, device, n_bytes):
+def test_the_host_waits_for_all_devices_but_cuda(monkeypatch, device, n_bytes):
     found = {"pinned": False}
 
     def pin_memory(tensor):

@@ -191,10 +191,10 @@ class Cell(nn.Module):
         return False
 
     def graph(self, x: Tensor) -> type[Graph] | None:
-        """Return what differentiates ``forward`` of x ``(B, T, input_size)``; None is torch.
+        """Return the gradient of ``forward`` of x ``(B, T, input_size)``; None is torch's.
 
         Its piece has the steps as the first input, and perhaps lengths or the state after
-        them, and ``weights`` as its weights.
+        them, and the cell's parameters as its weights.
         """
         return None
 
@@ -347,21 +347,8 @@ class LSTM(TorchCell):
         output, value = (part[None] for part in state)  # (1, B, H)
         steps = x.transpose(0, 1).bfloat16().contiguous()  # (T, B, F)
         weights = [weight.bfloat16() for weight in self.weights()]
-        outputs, *after, _ = torch.ops.aten.mkldnn_rnn_layer(
-            steps,
-            *weights,
-            output.bfloat16(),
-            value,  # it stays float32: a sum of many steps needs all digits
-            reverse=False,
-            batch_sizes=[],
-            mode=LSTM_MODE,
-            hidden_size=self.hidden_size,
-            num_layers=1,
-            has_biases=True,
-            bidirectional=False,
-            batch_first=False,
-            train=torch.is_grad_enabled(),
-        )
+        # the value stays float32: a sum of many steps needs all digits
+        outputs, *after, _ = _run_lstm(steps, weights, (output.bfloat16(), value))
         return outputs.transpose(0, 1).float(), tuple(part[0].float() for part in after)
 
     def graph(self, x: Tensor) -> type[Graph] | None:
@@ -401,6 +388,29 @@ class LSTM(TorchCell):
         return (o * value.tanh(), value), (i, f, o)
 
 
+def _run_lstm(
+    steps: Tensor, weights: Sequence[Tensor], before: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """Return the outputs of torch's kernel, both states, and numbers for its gradient.
+
+    Steps and outputs are ``(T, B, ...)``, states ``(1, B, H)``.
+    """
+    return torch.ops.aten.mkldnn_rnn_layer(
+        steps,
+        *weights,
+        *before,
+        reverse=False,
+        batch_sizes=[],
+        mode=LSTM_MODE,
+        hidden_size=weights[1].shape[1],
+        num_layers=1,
+        has_biases=True,
+        bidirectional=False,
+        batch_first=False,
+        train=torch.is_grad_enabled(),
+    )
+
+
 def _is_plain(rnn: nn.RNNBase) -> bool:
     """Whether a layer is as ``LSTM`` makes it."""
     is_single = rnn.num_layers == 1 and not rnn.bidirectional and not rnn.proj_size
@@ -436,10 +446,7 @@ class LSTMGraph(Graph):
         steps = x.transpose(0, 1).contiguous()  # (T, B, F)
         before = states or [x.new_zeros(1, len(x), size)] * 2
         with torch.enable_grad():  # else it keeps nothing for the gradient
-            found = torch.ops.aten.mkldnn_rnn_layer.default(
-                *(steps, *weights, *before, False, [], LSTM_MODE, size),
-                *(1, True, False, False, True),
-            )
+            found = _run_lstm(steps, weights, before)
         self.kept = steps, weights, before, found
         self.versions = [part._version for part in found[:3]]
         self.outputs = [found[0].transpose(0, 1)]  # (B, T, H)

@@ -84,11 +84,7 @@ def _piece(cell: Cell, function: Callable[..., Any], rows: tuple[Tensor, ...]) -
     """Return the piece that calls ``function``, or the cell's own gradient."""
     if not torch.is_grad_enabled():
         return Piece(function, rows)
-    graph = cell.graph(rows[0])
-    if graph is None:
-        return Piece(function, rows, tuple(cell.parameters()))
-    weights = tuple(weight for weight in cell.weights() if weight is not None)
-    return Piece(function, rows, weights, graph)
+    return Piece(function, rows, tuple(cell.parameters()), cell.graph(rows[0]))
 
 
 def read_rows(cell: Cell, function: Callable[..., Any], *rows: Tensor) -> Any:
