@@ -8,11 +8,13 @@ to the steps. The ids that it reads are made by the class of the same name in
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from skrnn.modules.dense import concatenate_windows
 from skrnn.modules.initialization import embedding_scale, small_normal_
 from skrnn.modules.products import Linear
 from skrnn.modules.recurrent.encoder import RecurrentEncoder
@@ -80,6 +82,8 @@ class CharacterCNN(CharacterEncoder):
     """
 
     WIDTH = 3
+    #: Ids from which only those of a batch are multiplied by the filters.
+    MANY_IDS = 1000
 
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
         super().__init__(n_ids, output_size, character_dim)
@@ -87,16 +91,65 @@ class CharacterCNN(CharacterEncoder):
 
     def forward(self, characters: Tensor) -> Tensor:
         """Return ``(n_words, output_size)`` from ids ``(n_words, n_characters)``."""
-        # A matrix product over windows: oneDNN compiles and caches a convolution for each
-        # new shape, and shapes differ from batch to batch.
-        x = self.embedding(characters)  # (W, C, D)
-        x = F.pad(x, (0, 0, self.WIDTH // 2, self.WIDTH // 2))  # (W, C + 2, D)
-        windows = concatenate_windows(x, self.WIDTH)  # (W, C, 3 D)
-        y = self.filters(windows)  # (W, C, F)
-        y = y.masked_fill((characters == 0)[..., None], -torch.inf)
-        # without a gradient, which of several maxima is taken does not count
-        largest = y.max(1).values if torch.is_grad_enabled() else y.amax(1)
-        return torch.relu(largest)  # (W, F)
+        beside = self.WIDTH // 2
+        ids = F.pad(characters.t(), (0, 0, beside, beside))  # (C + 2, W)
+        n_ids = self.embedding.num_embeddings
+        if n_ids > max(ids.numel(), self.MANY_IDS) and ids.device.type == "cpu":
+            used, ids = ids.unique(return_inverse=True)  # padding stays 0
+        else:
+            used = torch.arange(n_ids, device=ids.device)
+        # What a character adds to a filter depends on its place in the window alone: it is
+        # multiplied once, and not in each word that has it.
+        filters = self.filters.weight.view(len(self.filters.weight), self.WIDTH, -1)
+        shares = self.embedding(used) @ filters.permute(1, 2, 0)  # (3, n_ids, F)
+        largest = _LargestSum.apply(shares, ids.contiguous())  # (W, F)
+        return torch.relu(largest + self.filters.bias)
+
+
+class _LargestSum(torch.autograd.Function):
+    """The maximum over the characters of words of what all in a window add up to.
+
+    Parameters
+    ----------
+    shares : float tensor of shape (K, n_ids, F)
+        What a character adds, by its place in a window.
+    ids : int64 tensor of shape (C + K - 1, W)
+        Characters of each word, zeros before and after them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, shares: Tensor, ids: Tensor) -> Tensor:
+        width, _, n_filters = shares.shape
+        n_words, n_windows = ids.shape[1], len(ids) - width + 1
+        shares = shares.clone()
+        shares[width // 2, 0] = -torch.inf  # windows around padding
+        sums = None
+        for place, by_id in enumerate(shares):
+            added = by_id.index_select(0, ids[place : place + n_windows].view(-1))
+            sums = added if sums is None else sums.add_(added)  # (C * W, F)
+        assert sums is not None
+        sums = sums.view(n_windows, n_words * n_filters)
+        largest = sums.amax(0)
+        if ctx.needs_input_grad[0]:
+            left = torch.arange(n_windows, 0, -1, dtype=sums.dtype, device=sums.device)
+            after = (
+                sums.eq_(largest).mul_(left[:, None]).amax(0)
+            )  # from the first maximum
+            first = (
+                (n_windows - after).long().clamp_(max=n_windows - 1)
+            )  # NaN equals none
+            ctx.save_for_backward(ids, first.view(n_words, n_filters))
+            ctx.shape = shares.shape
+        return largest.view(n_words, n_filters)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        ids, first = ctx.saved_tensors  # first: (W, F)
+        width = ctx.shape[0]
+        rows = torch.stack([ids.t().gather(1, first + place) for place in range(width)])
+        found = gradient.new_zeros(ctx.shape)
+        return found.scatter_add_(1, rows, gradient.expand(rows.shape)), None
 
 
 class NgramBag(CharEncoder):

@@ -37,10 +37,36 @@ def reversal(lengths: Tensor, n_steps: int) -> Tensor:
 def gather_steps(x: Tensor, indices: Tensor) -> Tensor:
     """Return ``x[b, indices[b, t]]`` as ``(B, T', F)`` for x of ``(B, T, F)``."""
     n_sequences, n_steps, n_features = x.shape
-    rows = torch.arange(n_sequences, device=x.device)[:, None] * n_steps
-    flat = (indices + rows).reshape(-1)
-    picked = x.reshape(n_sequences * n_steps, n_features).index_select(0, flat)
+    picked = x.reshape(-1, n_features).index_select(0, flat_indices(indices, n_steps))
     return picked.view(n_sequences, indices.shape[1], n_features)  # (B, T', F)
+
+
+def flat_indices(indices: Tensor, n_steps: int) -> Tensor:
+    """Return steps ``(B, T')`` of sequences as rows ``(B * T',)`` of all steps ``(B * T,)``."""
+    first = torch.arange(len(indices), device=indices.device)[:, None] * n_steps
+    return (indices + first).reshape(-1)
+
+
+def reverse_steps(x: Tensor, mirror: Tensor) -> Tensor:
+    """Return x ``(B, T, F)`` with each sequence reversed in its length.
+
+    ``mirror`` are the ``flat_indices`` of its ``reversal``.
+    """
+    return _ReverseSteps.apply(x, mirror)
+
+
+class _ReverseSteps(torch.autograd.Function):
+    """Steps in another order, whose gradient is reversed, too, and not a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mirror: Tensor) -> Tensor:
+        ctx.save_for_backward(mirror)
+        return x.reshape(-1, x.shape[-1]).index_select(0, mirror).view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (mirror,) = ctx.saved_tensors
+        return _ReverseSteps.apply(gradient, mirror), None
 
 
 def select_rows(x: Tensor, rows: Tensor) -> Tensor:

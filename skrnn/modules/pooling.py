@@ -5,8 +5,11 @@ A new pooling is one subclass of ``Pooling`` and one row in ``POOLINGS``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from skrnn.modules.initialization import xavier_
 from skrnn.modules.masking import is_whole, length_mask
@@ -137,9 +140,31 @@ def _mean(outputs: Tensor, lengths: Tensor, mask: Tensor | None) -> Tensor:
 
 def _max(outputs: Tensor, mask: Tensor | None) -> Tensor:
     """Return the maxima ``(B, F)`` over the real steps of outputs ``(B, T, F)``."""
-    if mask is None:
-        return outputs.amax(1)
-    return outputs.masked_fill(~mask[..., None], -torch.inf).amax(1)
+    return outputs.amax(1) if mask is None else _Max.apply(outputs, mask)
+
+
+class _Max(torch.autograd.Function):
+    """The maximum over real steps; those that share it share its gradient, as in ``amax``.
+
+    A boolean mask of each value, which torch's own gradient makes several of, takes longer than
+    all the rest.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, mask: Tensor) -> Tensor:
+        bounds = outputs.new_full(mask.shape, torch.inf).masked_fill_(~mask, -torch.inf)
+        real = torch.minimum(outputs, bounds[..., None])  # (B, T, F), -inf in the padding
+        largest = real.amax(1)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(real, largest)
+        return largest
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        real, largest = ctx.saved_tensors
+        hits = torch.eq(real, largest[:, None], out=torch.empty_like(real))  # 1 or 0
+        return hits.mul_((gradient / hits.sum(1))[:, None]), None
 
 
 POOLINGS: dict[str, type[Pooling]] = {

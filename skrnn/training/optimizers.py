@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer, RMSprop
 
-from skrnn.modules.parallel import run_parts
+from skrnn.modules.parallel import n_free_threads, run_parts
 
 #: Numbers of an embedding from which its rows are updated one by one.
 MIN_TABLE = 1 << 19
@@ -160,18 +160,26 @@ class Table:
 
 
 def _parts_of(updates: list[Update]) -> list[list[Update]]:
-    """Return all updates as one, or those of many weights on a CPU as two of like size."""
+    """Return all updates as one, or those of many weights on a CPU as two of like size.
+
+    One weight is cut for it, at most.
+    """
+    sizes = [weight.numel() for weight, *_ in updates]
     on_cpu = all(weight.device.type == "cpu" for weight, *_ in updates)
-    if not on_cpu or sum(weight.numel() for weight, *_ in updates) < MIN_SHARED:
+    if not on_cpu or sum(sizes) < MIN_SHARED or n_free_threads() == 1:
         return [updates]
-    first, second = [], []
-    for *values, step in updates:
-        if values[0].numel() < MIN_CUT or not all(x.is_contiguous() for x in values):
+    first, second, room = [], [], sum(sizes) // 2
+    for (*values, step), size in zip(updates, sizes, strict=True):
+        cut = min(size, room // ALIGNED * ALIGNED)
+        if size <= room:
+            first.append((*values, step))
+        elif cut < MIN_CUT or not all(x.is_contiguous() for x in values):
             second.append((*values, step))
             continue
-        cut = values[0].numel() // 2 // ALIGNED * ALIGNED
-        first.append((*(x.view(-1)[:cut] for x in values), step))
-        second.append((*(x.view(-1)[cut:] for x in values), step))
+        else:
+            first.append((*(x.view(-1)[:cut] for x in values), step))
+            second.append((*(x.view(-1)[cut:] for x in values), step))
+        room -= cut if size > room else size
     return [part for part in (first, second) if part]
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from skrnn.data.vocabulary import CHAR_FEATURES, CharacterFeatures
-from skrnn.modules.char_encoder import CHAR_ENCODERS, CharEncoder
+from skrnn.modules.char_encoder import CHAR_ENCODERS, CharacterCNN, CharEncoder
 from skrnn.modules.embedding import TokenEmbedding
 from skrnn.modules.initialization import materialize
 
@@ -79,6 +79,57 @@ def test_the_cnn_takes_each_filters_maximum_over_the_word():
         expected = convolved.relu().amax(-1)
         got = char_encoder(torch.tensor([word]))
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def by_convolution(char_encoder, words):
+    """Return the vectors of the CNN's words from torch's convolution."""
+    width = char_encoder.WIDTH
+    weight = char_encoder.filters.weight.view(SIZE, width, -1).transpose(1, 2)
+    x = char_encoder.embedding(words).transpose(1, 2)  # (W, D, C)
+    y = F.conv1d(x, weight, char_encoder.filters.bias, padding=width // 2)
+    y = y.masked_fill((words == 0)[:, None], -torch.inf)
+    return y.max(2).values.relu()  # (W, F)
+
+
+@pytest.mark.parametrize("many", [1000, 0])
+def test_the_cnns_gradients_are_those_of_a_convolution(many, monkeypatch):
+    monkeypatch.setattr(CharacterCNN, "MANY_IDS", many)
+    char_encoder = CharacterCNN(500, SIZE)
+    materialize(char_encoder, torch.Generator().manual_seed(0))
+    words = table([*WORDS, [499], []], 9)
+    factors = torch.randn(6, SIZE, generator=torch.Generator().manual_seed(1))
+    weights = list(char_encoder.parameters())
+    vectors = char_encoder(words)
+    expected = by_convolution(char_encoder, words)
+    torch.testing.assert_close(vectors, expected, rtol=1e-5, atol=1e-6)
+    ours = torch.autograd.grad((vectors * factors).sum(), weights)
+    theirs = torch.autograd.grad((expected * factors).sum(), weights)
+    for found, wanted in zip(ours, theirs, strict=True):
+        assert wanted.any()
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_of_equal_maxima_the_first_has_the_gradient():
+    char_encoder = make("cnn")
+    words = torch.tensor([[2, 3, 3, 3, 3, 3, 2]])  # equal windows in the middle
+    with torch.no_grad():
+        char_encoder.embedding.weight[3] = 0.0  # the filters are negative
+    weights = list(char_encoder.parameters())
+    ours = torch.autograd.grad(char_encoder(words).sum(), weights)
+    theirs = torch.autograd.grad(by_convolution(char_encoder, words).sum(), weights)
+    for found, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_of_the_cnn_that_are_not_finite_give_no_finite_vector(value):
+    char_encoder = make("cnn")
+    with torch.no_grad():
+        char_encoder.filters.weight[1] = value
+    vectors = char_encoder(table(WORDS, 8))
+    vectors.sum().backward()
+    assert not vectors[:, 1].isfinite().any()
+    assert vectors[:, [0, *range(2, SIZE)]].isfinite().all()
 
 
 @pytest.mark.parametrize("kind", ["cnn", "lstm"])

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from skrnn.modules.masking import (
+    flat_indices,
     gather_steps,
     is_whole,
     last_step,
     length_mask,
     reversal,
+    reverse_steps,
 )
 
 LENGTHS = torch.tensor([3, 1, 5, 2])
@@ -48,6 +50,18 @@ def test_gathering_takes_views_that_are_not_contiguous(generator):
     x = torch.randn(6, 4, 3, generator=generator).transpose(0, 1)
     indices = reversal(LENGTHS, 6)
     assert torch.equal(gather_steps(x, indices), gather_steps(x.contiguous(), indices))
+
+
+def test_reversed_steps_and_their_gradient_are_those_of_gathering(generator):
+    x = torch.randn(6, 4, 3, generator=generator).transpose(0, 1).requires_grad_()
+    factors = torch.randn(4, 6, 3, generator=generator)
+    indices = reversal(LENGTHS, 6)
+    found = []
+    for y in (gather_steps(x, indices), reverse_steps(x, flat_indices(indices, 6))):
+        (gradient,) = torch.autograd.grad((y * factors).sum(), x)
+        found.append((y, gradient))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
 
 
 def test_the_last_step_is_the_last_real_one(generator):

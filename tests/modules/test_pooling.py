@@ -77,6 +77,28 @@ def test_pooling_does_not_depend_on_the_padding(pooling, garbage, outputs, state
         assert not results[1][1][padding].any()
 
 
+def test_the_gradient_of_the_maximum_is_torchs_and_equal_steps_share_it(generator):
+    x = torch.randn(4, 7, SIZE, generator=generator).round().requires_grad_()
+    mask = length_mask(LENGTHS, 7)
+    factors = torch.randn(4, SIZE, generator=generator)
+    expected = x.masked_fill(~mask[..., None], -torch.inf).amax(1)
+    largest = make("max")(x, x[:, 0], LENGTHS)
+    assert torch.equal(largest, expected)
+    (ours,) = torch.autograd.grad((largest * factors).sum(), x)
+    (theirs,) = torch.autograd.grad((expected * factors).sum(), x)
+    assert torch.equal(ours, theirs)
+    assert ((ours != 0).sum(1) > 1).any()  # some are shared
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "concat"])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@torch.no_grad()
+def test_what_is_not_finite_stays_so(pooling, value, outputs, state):
+    outputs[0, 1, 2] = value
+    pooled = make(pooling)(outputs, state, LENGTHS)
+    assert pooled.isfinite().sum() == pooled.numel() - (2 if pooling == "concat" else 1)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 @torch.no_grad()
 def test_one_step_pools_to_itself(pooling, generator):

@@ -134,6 +134,21 @@ def test_updates_by_several_threads_have_the_same_bits(
     assert torch.equal(*found)
 
 
+@pytest.mark.parametrize("sizes", [(300_000,), (9, 200_000, 70_000, 70_000, 5), (90, 3)])
+def test_two_threads_share_the_weights_and_one_is_cut_at_most(sizes, monkeypatch):
+    monkeypatch.setattr(optimizers, "n_free_threads", lambda: 2)
+    weights = [torch.arange(float(size)) for size in sizes]
+    parts = optimizers._parts_of([(w, w, w, w, torch.zeros(())) for w in weights])
+    pieces = [weight for part in parts for weight, *_ in part]
+    assert torch.equal(torch.cat(pieces).sort()[0], torch.cat(weights).sort()[0])
+    if sum(sizes) < optimizers.MIN_SHARED:
+        assert len(parts) == 1
+        return
+    assert len(pieces) <= len(sizes) + 1
+    first, second = (sum(weight.numel() for weight, *_ in part) for part in parts)
+    assert abs(first - second) <= 2 * optimizers.ALIGNED
+
+
 def test_the_state_is_one_of_torch_with_all_rows_up_to_date(rng):
     ours = Readings(AdamW)
     theirs = Readings(torch.optim.AdamW, weight_decay=0.0)

@@ -17,7 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
-from skrnn.modules.masking import gather_steps, is_whole, last_step, reversal
+from skrnn.modules.masking import (
+    flat_indices,
+    is_whole,
+    last_step,
+    reversal,
+    reverse_steps,
+)
 from skrnn.modules.parallel import Piece, side_by_side
 from skrnn.modules.recurrent.cells import CELLS
 from skrnn.modules.recurrent.packing import Packing
@@ -119,15 +125,17 @@ class RecurrentEncoder(nn.Module):
             stacks.append(self.weight_dropout(self.backward_layers))
         if stacks[0][0].reads_packed(x):
             return self._read_packed(stacks, x, lengths)
-        mirror = reversal(lengths, x.shape[1]) if self.bidirectional else None  # (B, T)
+        mirror = None
+        if self.bidirectional and not is_whole(lengths, x.shape[1]):
+            mirror = flat_indices(reversal(lengths, x.shape[1]), x.shape[1])  # (B * T,)
         for i, cells in enumerate(zip(*stacks, strict=True)):
             if i:
                 x = self.dropout(x)
-            if mirror is None:
+            if not self.bidirectional:
                 x = read_rows(cells[0], cells[0].read, x, lengths)  # (B, T, H)
             else:
                 x = self._read_both(cells, x, lengths, mirror)  # (B, T, 2H)
-        if mirror is None:
+        if not self.bidirectional:
             return x, last_step(x, lengths)
         hidden_size = self.output_size // 2
         last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
@@ -181,13 +189,12 @@ class RecurrentEncoder(nn.Module):
         return torch.cat(outputs), torch.cat(states)
 
     def _read_both(
-        self, cells: tuple[Any, ...], x: Tensor, lengths: Tensor, mirror: Tensor
+        self, cells: tuple[Any, ...], x: Tensor, lengths: Tensor, mirror: Tensor | None
     ) -> Tensor:
         """Return the outputs ``(B, T, 2H)`` of both directions of a layer, side by side."""
 
         def mirrored(steps: Tensor) -> Tensor:
-            whole = is_whole(lengths, steps.shape[1])
-            return steps.flip(1) if whole else gather_steps(steps, mirror)
+            return steps.flip(1) if mirror is None else reverse_steps(steps, mirror)
 
         n_parts = max(1, count_parts(cells[0], x) // 2)
         pieces = [
