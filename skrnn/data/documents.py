@@ -161,8 +161,8 @@ class _Writer:
         if type(value) is tuple:
             return _tagged("tuple", [self.write(item, name) for item in value])
         raise TypeError(
-            f"{name}={shown(value)} cannot be stored in a file, which holds plain "
-            "values and no code"
+            f"{name}={shown(value)} of type {type(value).__name__} cannot be stored in a "
+            "file, which holds plain values and no code"
         )
 
     def _write_array(self, array: NDArray, name: str) -> Any:
@@ -181,6 +181,8 @@ class _Writer:
                 return _tagged("offset", text)
         except ValueError:  # pandas has no name for it
             pass
+        if type(offset) is pd.DateOffset and offset.kwds.keys() == {"months"}:
+            return _tagged("months", offset.n * offset.kwds["months"])
         raise TypeError(
             f"{name}={offset!r} cannot be stored in a file, which knows frequencies "
             "that have a name in pandas"
@@ -215,6 +217,8 @@ class _Reader:
             return pd.Timedelta(content[0])
         if kind == "offset":
             return to_offset(content[0])
+        if kind == "months":
+            return pd.DateOffset(months=content[0])
         if kind == "tuple":
             return tuple(self._read_all(content[0]))
         if kind == "dict":

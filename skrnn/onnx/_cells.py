@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from skrnn.onnx._graph import MICROSOFT, Graph, Weights
 
+#: The largest integer of a weight. Processors without VNNI add two products of a weight and a
+#: value of up to 255 in 16 bits, which hold no more.
+MAX_INTEGER = 64
+
 
 class CellNodes(ABC):
     """Abstract base: nodes of one layer.
@@ -38,6 +42,8 @@ class CellNodes(ABC):
         weights: Sequence[Weights],
         lengths: str | None = None,
         states: Sequence[str] = (),
+        *,
+        bounded: bool = True,
     ) -> tuple[str, list[str]]:
         """Return one layer's outputs ``(T, B, D * H)`` and its last states (D, B, H).
 
@@ -52,6 +58,9 @@ class CellNodes(ABC):
             Real steps, int64 ``(B,)``; None reads all of them.
         states : sequence of str
             Before the first step, ``(D, B, H)`` each; zeros without any.
+        bounded : bool
+            Whether the size of x has bounds. Integer weights need it: all values of a batch
+            are rounded by one scale, the largest's.
         """
 
 
@@ -89,6 +98,8 @@ class Operator(CellNodes):
         weights: Sequence[Weights],
         lengths: str | None = None,
         states: Sequence[str] = (),
+        *,
+        bounded: bool = True,
     ) -> tuple[str, list[str]]:
         """Add one node."""
         n_directions = len(weights)
@@ -101,7 +112,7 @@ class Operator(CellNodes):
         if self.activations:
             attributes["activations"] = list(self.activations) * n_directions
         of_steps = ["" if lengths is None else graph.cast(lengths, np.int32), *states]
-        if graph.quantize is None:
+        if graph.quantize is None or not bounded:
             op, domain = self.op, None
             inputs = [x, *map(graph.constant, (w, r, b)), *of_steps]
         else:
@@ -134,7 +145,7 @@ def as_integers(weights: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray
     Each row, the weights of one gate of one unit, has a scale of its own.
     """
     largest = np.abs(weights).max(2)  # (D, rows)
-    scale = np.where(largest > 0, largest / np.float32(127), np.float32(1))
+    scale = np.where(largest > 0, largest / np.float32(MAX_INTEGER), np.float32(1))
     integers = np.rint(weights / scale[..., None]).astype(np.int8)
     return integers.transpose(0, 2, 1), scale, np.zeros(scale.shape, np.int8)
 
@@ -154,6 +165,8 @@ class MinimalScan(CellNodes):
         weights: Sequence[Weights],
         lengths: str | None = None,
         states: Sequence[str] = (),
+        *,
+        bounded: bool = True,
     ) -> tuple[str, list[str]]:
         """Add a scan for each direction."""
         outputs, last = [], []

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 
 from skrnn.data.containers import CheckedSequences
 from skrnn.data.probabilities import log_softmax, softmax
+from skrnn.data.targets import check_weights
 from skrnn.onnx._predictor import Predictor
 
 
@@ -33,6 +34,30 @@ class OnnxClassifier(ClassifierMixin, Predictor):
         """
         checked = self._check_X(X)
         return self._targets.decode(self._logits(checked), checked)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of sequences that get their label.
+
+        Parameters
+        ----------
+        X, y :
+            As for the estimator's ``fit``.
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weight of each sequence.
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1; of several labels a sequence, the share of those that have all
+            of theirs.
+        """
+        from sklearn.metrics import accuracy_score
+
+        checked = self._check_X(X)
+        true = self._targets.check(y, checked).values
+        weight = check_weights(sample_weight, len(true))
+        pred = self._targets.decode(self._logits(checked), checked)
+        return float(accuracy_score(true, pred, sample_weight=weight))
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class, or of each label.

@@ -46,6 +46,10 @@ class Weights:
     def __call__(self, name: str) -> NDArray:
         """Return an array."""
         self.unread.discard(self.prefix + name)
+        if self.prefix + name not in self.arrays:
+            raise ValueError(
+                f"the network has no {self.prefix + name}: it is not as skrnn made it"
+            )
         return self.arrays[self.prefix + name]
 
     def at(self, part: str) -> Weights:

@@ -131,7 +131,7 @@ def character_lstm(graph: Graph, characters: str, weights: Weights) -> str:
     table = graph.constant(weights("embedding.weight"))
     x = graph.node("Gather", table, graph.transpose(characters, 1, 0))  # (C, W, D)
     config = {"cell": "lstm", "num_layers": 1, "bidirectional": True}
-    return encode(graph, config, weights.at("encoder"), x, lengths)[1]
+    return encode(graph, config, weights.at("encoder"), x, lengths, bounded=True)[1]
 
 
 CHAR_ENCODERS: dict[str, Callable[[Graph, str, Weights], str]] = {
@@ -180,6 +180,11 @@ def frame_cnn(graph: Graph, images: str, weights: Weights) -> str:
 STEP_ENCODERS: dict[str, Callable[[Graph, str, Weights], str]] = {"cnn": frame_cnn}
 
 
+def reads_numbers(config: Mapping[str, Any]) -> bool:
+    """Return whether steps have numbers, of a field at least."""
+    return any("n_features" in one for one in config.get("fields", [config]))
+
+
 def read_static(graph: Graph, config: Mapping[str, Any], weights: Weights) -> str:
     """Return the vectors of static columns ``(B, S)``."""
     parts = []
@@ -206,15 +211,24 @@ def join_to_steps(graph: Graph, x: str, static: str) -> str:
 
 
 def encode(
-    graph: Graph, config: Mapping[str, Any], weights: Weights, x: str, lengths: str
+    graph: Graph,
+    config: Mapping[str, Any],
+    weights: Weights,
+    x: str,
+    lengths: str,
+    *,
+    bounded: bool,
 ) -> tuple[str, str]:
-    """Return the encoder's outputs ``(T, B, M)`` and its final state ``(B, M)``."""
+    """Return the encoder's outputs ``(T, B, M)`` and its final state ``(B, M)``.
+
+    ``bounded`` is as in ``CellNodes.add``, of the first layer.
+    """
     directions = ["forward", "backward"] if config["bidirectional"] else ["forward"]
     cell = from_table(CELLS, config["cell"], "cell")
     last: list[str] = []
     for layer in range(config["num_layers"]):
         of_layer = [weights.at(f"{name}_layers.{layer}") for name in directions]
-        x, last = cell.add(graph, x, of_layer, lengths)
+        x, last = cell.add(graph, x, of_layer, lengths, bounded=bounded or layer > 0)
     if len(directions) == 1:
         return x, graph.squeeze(last[0], 0)
     state = graph.transpose(last[0], 1, 0, 2)  # (B, D, H)
@@ -379,10 +393,12 @@ def decode(
     states: Sequence[str],
     *,
     memory: Memory | None,
+    bounded: bool,
 ) -> tuple[str, list[str]]:
     """Return a decoder's results ``(R, U, E)`` of inputs ``(U, R, F)``, and its states after.
 
     With ``memory`` U is 1, and the rows are its own, or several hypotheses of each.
+    ``bounded`` is as in ``CellNodes.add``, of the first layer.
     """
     cell = from_table(CELLS, config["cell"], "cell")
     after: list[list[str]] = []
@@ -390,7 +406,8 @@ def decode(
     for layer in range(config["num_layers"]):
         before = [graph.part(state, 0, layer, layer + 1) for state in states]
         of_layer = weights.at(f"layers.layers.{layer}")
-        x, last = cell.add(graph, x, [of_layer], None, before)
+        is_bounded = bounded or layer > 0
+        x, last = cell.add(graph, x, [of_layer], None, before, bounded=is_bounded)
         after.append(last)
         if memory is not None:
             if context is None:

@@ -25,6 +25,7 @@ from skrnn.onnx._layers import (
     read_lengths,
     read_static,
     read_steps,
+    reads_numbers,
     remember,
     start_states,
 )
@@ -42,12 +43,14 @@ def _encode_steps(
     """Return outputs ``(T, B, M)``, state ``(B, M)``, lengths, and static vectors."""
     lengths = read_lengths(graph)
     x = read_steps(graph, config["input_layer"], weights.at("input_layer"))
-    static = None
+    static, bounded = None, not reads_numbers(config["input_layer"])
     if config.get("static") is not None:
         static = read_static(graph, config["static"], weights.at("static"))
         if static_in_steps:
             x = join_to_steps(graph, x, static)
-    outputs, state = encode(graph, config, weights.at("encoder"), x, lengths)
+            bounded = bounded and not _has_static_numbers(config)
+    of_encoder = weights.at("encoder")
+    outputs, state = encode(graph, config, of_encoder, x, lengths, bounded=bounded)
     return outputs, state, lengths, static
 
 
@@ -93,7 +96,8 @@ def _decode_horizon(graph: Graph, config: Config, weights: Weights) -> str:
         x = graph.concat([x, graph.transpose(_read_future(graph, config), 1, 0, 2)])
     if static is not None:
         x = join_to_steps(graph, x, static)
-    x, _ = decode(graph, config, of_decoder, x, states, memory=memory)
+    bounded = not config["n_known"] and not _has_static_numbers(config)
+    x, _ = decode(graph, config, of_decoder, x, states, memory=memory, bounded=bounded)
     return graph.node("Flatten", graph.linear(x, weights.at("head")))
 
 
@@ -255,7 +259,10 @@ def _step(
         x = graph.concat([x, static])
     of_decoder = weights.at("decoder")
     x = graph.reshape(x, 1, -1, size)  # (1, B * K, E)
-    x, states = decode(graph, config, of_decoder, x, states, memory=memory)
+    bounded = not _has_static_numbers(config)
+    x, states = decode(
+        graph, config, of_decoder, x, states, memory=memory, bounded=bounded
+    )
     units = graph.constant([-1], np.int64)
     shape = graph.concat([graph.node("Shape", tokens), units], 0)
     x = graph.node("Reshape", x, shape)  # (B, K, E)
@@ -269,6 +276,11 @@ def _step(
 
 def _memory_size(config: Config) -> int:
     return config["hidden_size"] * (2 if config["bidirectional"] else 1)
+
+
+def _has_static_numbers(config: Config) -> bool:
+    static = config.get("static")
+    return static is not None and static["n_numbers"] > 0
 
 
 def _static_size(config: Config, weights: Weights) -> int:

@@ -32,12 +32,7 @@ class OnnxRegressor(RegressorMixin, Predictor):
             array ``(n_sequences,)`` of float64 arrays ``(n_steps_i,)`` or (n_steps_i,
             n_outputs).
         """
-        checked = self._check_X(X)
-        outputs = self._outputs(checked)
-        if self._options["levels"]:
-            learned = self._options["sorted_levels"]
-            outputs = uncrossed(outputs, len(learned))[:, learned.index(0.5)]
-        return self._targets.decode(outputs, checked)
+        return self._predict(self._check_X(X))
 
     def predict_quantiles(self, X: Any) -> NDArray:
         """Return the quantiles of a fit with ``loss="quantile"``, in y's units.
@@ -80,19 +75,25 @@ class OnnxRegressor(RegressorMixin, Predictor):
         Returns
         -------
         r2 : float
-            1 for perfect predictions, 0 for the mean of y.
+            1 for perfect predictions, 0 for the mean of y; the mean over the outputs.
         """
-        if not self._targets.by_step:
-            return super().score(X, y, sample_weight)
         from sklearn.metrics import r2_score
 
         checked = self._check_X(X)
         true = self._targets.check(y, checked).values
-        weight = check_weights(sample_weight, len(true))
-        if weight is not None:
-            weight = np.repeat(weight, true.lengths)
-        pred = np.concatenate(list(self.predict(X)))
-        return float(r2_score(true.values, pred, sample_weight=weight))
+        weight, pred = check_weights(sample_weight, len(true)), self._predict(checked)
+        if self._targets.by_step:
+            weight = None if weight is None else np.repeat(weight, true.lengths)
+            true, pred = true.values, np.concatenate(list(pred))
+        return float(r2_score(true, pred, sample_weight=weight))
+
+    def _predict(self, X: CheckedSequences) -> NDArray:
+        """Return the predictions for validated sequences."""
+        outputs = self._outputs(X)
+        if self._options["levels"]:
+            learned = self._options["sorted_levels"]
+            outputs = uncrossed(outputs, len(learned))[:, learned.index(0.5)]
+        return self._targets.decode(outputs, X)
 
     def _outputs(self, X: CheckedSequences) -> NDArray[np.float32]:
         """Return the outputs ``(n, n_outputs)`` of all sequences, or of all steps."""

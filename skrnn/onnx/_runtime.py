@@ -61,7 +61,7 @@ def load(path: str | os.PathLike[str], *, n_threads: int | None = None) -> Predi
         With the estimator's methods that predict: ``predict`` and ``score``, and where the
         estimator has them ``predict_proba``, ``predict_log_proba``,
         ``decision_function``, ``predict_quantiles``, ``predict_log_likelihood``,
-        ``predict_n_best`` and ``transform``. It has the estimator's attributes
+        ``predict_n_best`` and, of a translator, ``transform``. It has the estimator's attributes
         ``classes_``, ``vocabulary_``, ``target_vocabulary_``, ``n_features_in_`` and
         ``feature_names_in_``. ``fit`` leaves it as it is. A pickle of it holds the absolute
         path alone: reading it opens the file that is there then. So does ``set_params``.

@@ -60,8 +60,8 @@ def to_onnx(
         decoder. The two are replaced one after the other, and :func:`load` refuses an old
         one with a new one.
     quantize : {"int8", None}, default=None
-        "int8" stores the weights of LSTM layers as integers of one byte: the file is
-        smaller, and predictions differ a little.
+        "int8" stores the weights of LSTM layers as integers of one byte, but not of those
+        that read numbers: the file is smaller, and predictions differ a little.
 
     Raises
     ------
@@ -72,8 +72,9 @@ def to_onnx(
     ValueError
         If the network has a part that ONNX has no operator for, such as a cell that was
         added to skrnn, or if predictions need code or vectors from outside the network:
-        a tokenizer that is neither a built-in nor a trained one, ``embeddings``, or
-        ``replace_unknown=True``. If ``quantize`` is "int8" and the network has no LSTM.
+        a tokenizer that is neither a built-in nor a trained one, ``embeddings``,
+        ``replace_unknown=True``, or hooks. If ``quantize`` is "int8" and the network has no
+        LSTM, or one of a single layer that reads numbers.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -117,10 +118,19 @@ def to_onnx(
     _check_portable(estimator)
     estimator._renew_targets()
     _check_quantize(quantize, network.config)
+    _check_unchanged(network)
     weights = Weights(_arrays_of(network))
     weights.unread -= {name for name in weights.unread if OUTSIDE in name.split(".")}
-    config = {**network.config, "reads_subwords": estimator._inputs.splits_words}
+    inputs = estimator._inputs
+    reads_subwords = inputs.splits_words and inputs.n_tokens is not None
+    config = {**network.config, "reads_subwords": reads_subwords}
     graphs = graphs_of(network.kind, config, weights, quantize)
+    if quantize and not any(graph.uses_microsoft for graph in graphs.values()):
+        raise ValueError(
+            f"quantize={quantize!r} rounds the numbers that a layer reads by one scale for all, "
+            "so that a large one would spoil the others; the network's only layer reads "
+            "numbers. Set quantize=None"
+        )
     if weights.unread:
         raise ValueError(
             f"the network has weights that no node of the graph reads: "
@@ -181,6 +191,16 @@ def _check_portable(estimator: Any) -> None:
             "not hold these; after set_params(embeddings=None) such words are unknown, in "
             "the estimator and in the file"
         )
+
+
+def _check_unchanged(network: Any) -> None:
+    """Raise a ValueError if a user's hooks change what the network computes."""
+    for name, part in network.named_modules():
+        if part._forward_hooks or part._forward_pre_hooks:
+            raise ValueError(
+                f"net_.module_.{name} has hooks, whose code an ONNX file cannot hold; remove "
+                "them"
+            )
 
 
 def _check_quantize(quantize: str | None, config: Mapping[str, Any]) -> None:

@@ -35,6 +35,17 @@ def test_plain_values_come_back_equal(value):
     assert type(got) is type(value)
 
 
+class Word(str):
+    """As those of parsers are."""
+
+    __slots__ = ()
+
+
+def test_the_type_of_what_cannot_be_written_is_named():
+    with pytest.raises(TypeError, match=r"^value='a' of type Word cannot be stored in a"):
+        round_trip(Word("a"))
+
+
 @pytest.mark.parametrize(
     "array",
     [

@@ -75,5 +75,5 @@ def test_integers_are_closest_to_the_weights(rng):
     assert integers.shape == (2, 5, 8)
     back = integers.transpose(0, 2, 1) * scale[..., None]
     assert (np.abs(back - weights) <= scale[..., None] / 2 + 1e-7).all()
-    assert np.abs(integers).max() == 127
+    assert np.abs(integers).max() == 64  # 2 * 64 * 255 has a place in 16 bits
     assert not zeros.any()

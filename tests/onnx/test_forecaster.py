@@ -1,6 +1,7 @@
 """Scores of a forecaster's model file, where series have no future to compare with."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skrnn import SequenceForecaster
@@ -29,6 +30,16 @@ def test_a_score_leaves_out_what_the_estimator_does(pair):
             scores.append(model.score(panel))
         assert {warning.filename for warning in caught} == {__file__}  # the user's line
     assert scores[1] == pytest.approx(scores[0], abs=1e-5)
+
+
+def test_months_from_the_middle_of_one_to_that_of_another_are_written(exported):
+    index = pd.date_range("2015-01-15", periods=60, freq=pd.DateOffset(months=2))
+    series = pd.Series(WAVE, index)
+    model = SequenceForecaster(horizon=3, hidden_size=4, max_epochs=1, random_state=0)
+    model.fit(series)
+    expected = model.predict(series)
+    pd.testing.assert_series_equal(exported(model).predict(series), expected, atol=1e-5)
+    assert expected.index[0] == pd.Timestamp("2025-01-15")
 
 
 def test_a_score_without_a_future_is_an_error(pair):

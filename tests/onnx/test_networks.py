@@ -1,5 +1,7 @@
 """Graphs give the outputs of the networks that they are written from."""
 
+import enum
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -443,6 +445,40 @@ def test_a_score_of_subwords_counts_the_words_of_texts(exported, shaken):
     unseen = [f"{text}xyz" for text in y_pred]  # of subwords that are partly right
     expected = 1 - token_error_rate(unseen, y_pred)
     assert predictor.score(X, unseen) == model.score(X, unseen) == expected
+
+
+class Mood(str, enum.Enum):  # noqa: UP042 - not StrEnum, whose members numpy writes as values
+    """Labels that are strings and members of an Enum."""
+
+    GOOD = "good"
+    BAD = "bad!"
+
+
+def test_a_score_reads_targets_as_the_estimator_does(exported, texts):
+    y = [Mood.GOOD, Mood.BAD] * 20
+    classifier = SequenceClassifier(**SMALL).fit(texts, y)
+    regressor = SequenceRegressor(**SMALL).fit(texts, np.arange(40.0))
+    for model, true in ((classifier, y), (regressor, np.arange(40.0))):
+        predictor, weight = exported(model), np.arange(40) % 3
+        for weights in (None, weight):
+            score = model.score(texts, true, sample_weight=weights)
+            assert predictor.score(texts, true, sample_weight=weights) == pytest.approx(
+                score, abs=1e-5
+            )
+        for method in (model.score, predictor.score):
+            with pytest.raises(
+                ValueError, match=r"sample_weight has shape \(3,\), expected \(40,\)"
+            ):
+                method(texts, true, sample_weight=[1, 2, 3])
+
+
+@pytest.mark.filterwarnings('ignore:tokenizer="bpe" is not used')
+def test_a_tokenizer_of_subwords_that_is_not_used(exported, shaken):
+    X = [np.array([[3.0], [4.0]]), np.array([[1.0]])] * 9
+    y = [["a", "b"], ["b"]] * 9
+    model = shaken(SequenceTagger(tokenizer="bpe", **SMALL).fit(X, y))
+    predictor = exported(model)
+    assert list(predictor.predict(X)) == list(model.predict(X))
 
 
 def test_copied_words_are_refused_by_name(exported, texts):

@@ -2,7 +2,9 @@
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
@@ -125,6 +127,18 @@ def test_weights_that_the_graph_does_not_read_are_an_error(tmp_path):
         to_onnx(model, tmp_path / "model.onnx")
 
 
+def test_a_network_that_its_user_changed_is_refused(tmp_path):
+    model, path = fitted(), tmp_path / "model.onnx"
+    hook = model.net_.module_.head.register_forward_hook(lambda part, x, out: out / 2)
+    with pytest.raises(ValueError, match=r"net_\.module_\.head has hooks"):
+        to_onnx(model, path)
+    hook.remove()
+    to_onnx(model, path)
+    torch.nn.utils.parametrizations.weight_norm(model.net_.module_.head)
+    with pytest.raises(ValueError, match=r"has no head\.weight: it is not as skrnn made"):
+        to_onnx(model, path)
+
+
 # --- integer weights -------------------------------------------------------------------
 
 
@@ -150,6 +164,36 @@ def test_integer_weights_of_a_decoder(exported, num_layers):
     _, scores = model.predict_n_best(X, 1)
     _, small = exported(model, quantize="int8").predict_n_best(X, 1)
     np.testing.assert_allclose(small, scores, rtol=0.02)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_large_number_does_not_change_what_is_beside_it(exported, rng, num_layers):
+    numbers = list(rng.normal(size=(40, 6, 2)))
+    words = ["a b c d e f"] * 40
+    frame = {"text": words, "series": numbers}
+    X = numbers if num_layers == 2 else pd.DataFrame(frame)
+    model = SequenceClassifier(num_layers=num_layers, max_epochs=1, random_state=0)
+    model.fit(X, ["x", "y"] * 20)
+    if num_layers == 1:
+        with pytest.raises(ValueError, match=r"one scale .* only layer reads numbers"):
+            exported(model, quantize="int8")
+        return
+    small = exported(model, quantize="int8")
+    alone = small.predict_proba(X[:1])
+    beside = small.predict_proba([X[0], np.full((6, 2), 1e4)])
+    np.testing.assert_allclose(beside[:1], alone, atol=0.01)
+    np.testing.assert_allclose(alone, model.predict_proba(X[:1]), atol=0.02)
+
+
+def test_static_numbers_beside_the_steps_are_not_rounded(exported, rng):
+    frame = pd.DataFrame({"text": X * 2, "number": rng.normal(size=32)})
+    options = {"static_features": ["number"], "max_epochs": 1, "random_state": 0}
+    classifier = SequenceClassifier(**options).fit(frame, Y * 2)
+    exported(classifier, quantize="int8")  # numbers join after the layer
+    tags = [["a"] * len(text.split()) for text in X * 2]
+    tagger = SequenceTagger(**options).fit(frame, tags)
+    with pytest.raises(ValueError, match="only layer reads numbers"):
+        exported(tagger, quantize="int8")
 
 
 def test_other_cells_have_no_integer_weights(tmp_path):
