@@ -201,18 +201,25 @@ class Lattice:
             Logarithms of the summed weights.
         """
         alpha = torch.empty_like(self.emissions)
-        largest = self.emissions.new_ones(alpha.shape[:2])  # (T, B)
+        largest = self.emissions.new_ones((*alpha.shape[:2], 1))  # (T, B, 1)
         torch.mul(self.emissions[0], self.start, out=alpha[0])
-        for t, n in enumerate(self.n_rows):
-            step = alpha[t, :n]
-            if t:
-                torch.mm(alpha[t - 1, :n], self.weights, out=step)
-                step.mul_(self.emissions[t, :n])
-            torch.amax(step, 1, out=largest[t, :n])
-            largest[t, :n].clamp_min_(MIN_DIVISOR)
-            step.div_(largest[t, :n, None])
+        steps = zip(*map(self._real_rows, (alpha, self.emissions, largest)), strict=True)
+        before: Tensor | None = None
+        for step, emissions, divisor in steps:
+            if before is not None:
+                torch.mm(before[: len(step)], self.weights, out=step)
+                step.mul_(emissions)
+            torch.amax(step, 1, keepdim=True, out=divisor)
+            step.div_(divisor.clamp_min_(MIN_DIVISOR))
+            before = step
         last = alpha[self.lengths - 1, self.rows] @ self.end  # (B,)
-        return alpha, largest.log_().sum(0) + last.log_() + self.divided
+        return alpha, largest[..., 0].log_().sum(0) + last.log_() + self.divided
+
+    def _real_rows(self, values: Tensor) -> list[Tensor]:
+        """Return the rows ``(n, C)`` of sequences that reach each step of (T, B, C)."""
+        n_all = values.shape[1]  # of which slices would take as long as the products
+        steps = zip(values.unbind(), self.n_rows, strict=True)
+        return [step if n == n_all else step[:n] for step, n in steps]
 
     def backward_pass(self) -> Tensor:
         """Return ``(T, B, C)`` rescaled weights of all paths that follow each label.
@@ -221,12 +228,11 @@ class Lattice:
         """
         beta = self.end.expand_as(self.emissions).clone()  # right at the last step
         weights = self.weights.T.contiguous()
+        after, emissions = map(self._real_rows, (beta, self.emissions))
         for t in range(len(beta) - 2, -1, -1):
-            n = self.n_rows[t + 1]
-            step = torch.mm(self.emissions[t + 1, :n] * beta[t + 1, :n], weights)
-            torch.div(
-                step, step.amax(1, keepdim=True).clamp_min_(MIN_DIVISOR), out=beta[t, :n]
-            )
+            step = torch.mm(emissions[t + 1] * after[t + 1], weights)
+            divisor = step.amax(1, keepdim=True).clamp_min_(MIN_DIVISOR)
+            torch.div(step, divisor, out=after[t][: len(step)])
         return beta
 
     def marginals(self, alpha: Tensor, beta: Tensor) -> Tensor:

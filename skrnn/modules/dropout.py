@@ -74,8 +74,10 @@ class Dropout(nn.Module):
         draw = torch.empty((n_values + 3) // 4, dtype=torch.int64, device=like.device)
         draw.random_(-(1 << 63), None, generator=self.generator)
         bits = draw.view(torch.int16)[:n_values].view(*shape)
-        keep = bits >= round(self.p * (1 << 16)) - (1 << 15)
-        return keep.to(like.dtype).mul_(1.0 / (1.0 - self.p))
+        exact = like.dtype if like.dtype == torch.float64 else torch.float32
+        # numbers are compared faster than booleans are made into numbers
+        keep = bits.to(exact).ge_(round(self.p * (1 << 16)) - (1 << 15))
+        return keep.mul_(1.0 / (1.0 - self.p)).to(like.dtype)
 
     def extra_repr(self) -> str:
         """Show the rate, and which steps share a mask."""

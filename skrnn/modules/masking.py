@@ -36,9 +36,8 @@ def reversal(lengths: Tensor, n_steps: int) -> Tensor:
 
 def gather_steps(x: Tensor, indices: Tensor) -> Tensor:
     """Return ``x[b, indices[b, t]]`` as ``(B, T', F)`` for x of ``(B, T, F)``."""
-    n_sequences, n_steps, n_features = x.shape
-    picked = x.reshape(-1, n_features).index_select(0, flat_indices(indices, n_steps))
-    return picked.view(n_sequences, indices.shape[1], n_features)  # (B, T', F)
+    flat = flat_indices(indices, x.shape[1])
+    return x.flatten(0, 1).index_select(0, flat).unflatten(0, indices.shape)
 
 
 def flat_indices(indices: Tensor, n_steps: int) -> Tensor:
@@ -61,7 +60,7 @@ class _ReverseSteps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, mirror: Tensor) -> Tensor:
         ctx.save_for_backward(mirror)
-        return x.reshape(-1, x.shape[-1]).index_select(0, mirror).view(x.shape)
+        return x.flatten(0, 1).index_select(0, mirror).view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
@@ -93,7 +92,41 @@ def last_step(x: Tensor, lengths: Tensor) -> Tensor:
     """Return each sequence's last real step ``(B, F)`` of x ``(B, T, F)``."""
     if is_whole(lengths, x.shape[1]):
         return x[:, -1]
-    return x[torch.arange(len(x), device=x.device), lengths - 1]  # (B, F)
+    return select_rows(x.flatten(0, 1), _last_rows(x, lengths))  # (B, F)
+
+
+def _last_rows(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return the last real steps ``(B,)`` of x ``(B, T, F)`` as rows of ``(B * T, F)``."""
+    return flat_indices(lengths[:, None] - 1, x.shape[1])
+
+
+def both_ends(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return where two directions end, ``(B, F)`` of x ``(B, T, F)``.
+
+    The first half of the features is that of the last real step, the second that of the first.
+    """
+    return _BothEnds.apply(x, _last_rows(x, lengths))
+
+
+class _BothEnds(torch.autograd.Function):
+    """Halves of two steps, whose gradient is one tensor and no sum of several."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, last: Tensor) -> Tensor:
+        ctx.save_for_backward(last)
+        ctx.shape = x.shape
+        half = x.shape[-1] // 2
+        ends = x.flatten(0, 1).index_select(0, last)
+        return torch.cat([ends[:, :half], x[:, 0, half:]], dim=-1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (last,) = ctx.saved_tensors
+        half = ctx.shape[-1] // 2
+        found = gradient.new_zeros(ctx.shape)
+        found.flatten(0, 1)[:, :half].index_copy_(0, last, gradient[:, :half])
+        found[:, 0, half:] = gradient[:, half:]
+        return found, None
 
 
 def last_steps(x: Tensor, lengths: Tensor, window: int) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from skrnn.modules.masking import (
+    both_ends,
     flat_indices,
     gather_steps,
     is_whole,
@@ -68,6 +69,18 @@ def test_the_last_step_is_the_last_real_one(generator):
     x = torch.randn(4, 6, 3, generator=generator)
     expected = torch.stack([x[b, n - 1] for b, n in enumerate(LENGTHS.tolist())])
     assert torch.equal(last_step(x, LENGTHS), expected)
+
+
+def test_both_ends_and_their_gradient_are_those_of_indexing(generator):
+    x = torch.randn(4, 6, 4, generator=generator, requires_grad=True)
+    factors = torch.randn(4, 4, generator=generator)
+    last = x[range(4), LENGTHS - 1]
+    found = []
+    for ends in (torch.cat([last[:, :2], x[:, 0, 2:]], 1), both_ends(x, LENGTHS)):
+        (gradient,) = torch.autograd.grad((ends * factors).sum(), x)
+        found.append((ends, gradient))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
 
 
 def test_one_sequence_without_padding_is_whole_and_ends_at_its_last_step(generator):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from skrnn.modules.dropout import Dropout
 from skrnn.modules.masking import (
+    both_ends,
     flat_indices,
     is_whole,
     last_step,
@@ -137,9 +138,7 @@ class RecurrentEncoder(nn.Module):
                 x = self._read_both(cells, x, lengths, mirror)  # (B, T, 2H)
         if not self.bidirectional:
             return x, last_step(x, lengths)
-        hidden_size = self.output_size // 2
-        last = last_step(x, lengths)[:, :hidden_size]  # (B, H)
-        return x, torch.cat([last, x[:, 0, hidden_size:]], dim=-1)  # (B, 2H)
+        return x, both_ends(x, lengths)  # (B, 2H)
 
     def _read_packed(
         self, stacks: list[list[Any]], x: Tensor, lengths: Tensor
