@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-quick test-oldest fuzz soak smoke dist lint format docs pictures bench
-.PHONY: bench-long constraints clean environments
+.PHONY: bench-long bench-gpu constraints clean environments
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -138,6 +138,9 @@ bench: $(VENV)/.stamp-dev ## run the benchmarks of speed and print their tables
 
 bench-long: $(VENV)/.stamp-dev ## run the benchmarks of quality, too, for hours
 	$(BIN)/python -m benchmarks --long
+
+bench-gpu: $(VENV)/.stamp-dev ## compare a GPU's results with the CPU's and time its fits, ten minutes at most
+	$(BIN)/python -m benchmarks.gpu
 
 constraints: $(VENV)/.stamp-dev ## pin what the environment holds now
 	@{ echo '# The releases that CI runs, whole. Written by `make constraints` from an environment that passed.'; \

@@ -124,10 +124,10 @@ def words(n, n_classes=2):
         (SequenceClassifier, tokens, 40, (16, 40, 0.006)),
         (SequenceClassifier, tokens, 600, (32, 12, 0.006)),
         (SequenceClassifier, words, 600, (32, 6, 0.006)),
-        (SequenceClassifier, numbers, 100, (8, 100, 0.003)),
+        (SequenceClassifier, numbers, 17, (8, 100, 0.003)),
         (SequenceClassifier, numbers, 129, (32, 100, 0.003)),
         (FeedForwardClassifier, numbers, 40, (32, 100, 0.003)),
-        (SequenceRegressor, numbers, 250, (32, 250, 0.001)),
+        (SequenceRegressor, numbers, 60, (32, 300, 0.001)),
     ],
 )
 def test_fitted_attributes_say_what_was_chosen(make, data, n, expected):
