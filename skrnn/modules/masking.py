@@ -92,12 +92,24 @@ def last_step(x: Tensor, lengths: Tensor) -> Tensor:
     """Return each sequence's last real step ``(B, F)`` of x ``(B, T, F)``."""
     if is_whole(lengths, x.shape[1]):
         return x[:, -1]
-    return select_rows(x.flatten(0, 1), _last_rows(x, lengths))  # (B, F)
+    return _LastStep.apply(x, lengths - 1)  # (B, F)
 
 
-def _last_rows(x: Tensor, lengths: Tensor) -> Tensor:
-    """Return the last real steps ``(B,)`` of x ``(B, T, F)`` as rows of ``(B * T, F)``."""
-    return flat_indices(lengths[:, None] - 1, x.shape[1])
+class _LastStep(torch.autograd.Function):
+    """One step of each sequence, whose gradient is a copy and not a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, last: Tensor) -> Tensor:
+        ctx.save_for_backward(last)
+        ctx.shape = x.shape
+        return x[torch.arange(len(x), device=x.device), last]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (last,) = ctx.saved_tensors
+        found = gradient.new_zeros(ctx.shape)
+        found[torch.arange(len(last), device=last.device), last] = gradient
+        return found, None
 
 
 def both_ends(x: Tensor, lengths: Tensor) -> Tensor:
@@ -105,7 +117,7 @@ def both_ends(x: Tensor, lengths: Tensor) -> Tensor:
 
     The first half of the features is that of the last real step, the second that of the first.
     """
-    return _BothEnds.apply(x, _last_rows(x, lengths))
+    return _BothEnds.apply(x, lengths - 1)
 
 
 class _BothEnds(torch.autograd.Function):
@@ -116,7 +128,7 @@ class _BothEnds(torch.autograd.Function):
         ctx.save_for_backward(last)
         ctx.shape = x.shape
         half = x.shape[-1] // 2
-        ends = x.flatten(0, 1).index_select(0, last)
+        ends = x[torch.arange(len(x), device=x.device), last]
         return torch.cat([ends[:, :half], x[:, 0, half:]], dim=-1)
 
     @staticmethod
@@ -124,7 +136,8 @@ class _BothEnds(torch.autograd.Function):
         (last,) = ctx.saved_tensors
         half = ctx.shape[-1] // 2
         found = gradient.new_zeros(ctx.shape)
-        found.flatten(0, 1)[:, :half].index_copy_(0, last, gradient[:, :half])
+        rows = torch.arange(len(last), device=last.device)
+        found[..., :half][rows, last] = gradient[:, :half]
         found[:, 0, half:] = gradient[:, half:]
         return found, None
 

@@ -5,7 +5,7 @@ A new pooling is one subclass of ``Pooling`` and one row in ``POOLINGS``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -28,7 +28,11 @@ class Pooling(nn.Module):
     ----------
     output_size : int
         Features of the pooled vector.
+    reads_outputs : bool
+        Whether ``forward`` reads the outputs; without it they may be None.
     """
+
+    reads_outputs: ClassVar[bool] = True
 
     def __init__(self, size: int):
         super().__init__()
@@ -51,6 +55,8 @@ class Pooling(nn.Module):
 
 class LastPooling(Pooling):
     """The state after the last step (and, backward, after the first)."""
+
+    reads_outputs = False
 
     def forward(self, outputs: Tensor, state: Tensor, lengths: Tensor) -> Tensor:
         """Return ``(B, F)`` from state ``(B, F)``."""

@@ -101,6 +101,17 @@ def test_what_is_not_finite_stays_so(pooling, value, outputs, state):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @torch.no_grad()
+def test_a_pooling_that_reads_no_outputs_says_so(pooling, outputs, state):
+    module = make(pooling)
+    if not module.reads_outputs:
+        torch.testing.assert_close(module(None, state, LENGTHS), state)
+    else:
+        with pytest.raises(AttributeError):
+            module(None, state, LENGTHS)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@torch.no_grad()
 def test_one_step_pools_to_itself(pooling, generator):
     x = torch.randn(2, 1, SIZE, generator=generator)
     module = make(pooling)

@@ -50,7 +50,8 @@ class SequenceNetwork(EncodingNetwork):
 
     def pool(self, inputs: Inputs) -> Tensor:
         """Return the vector ``(B, P)`` of each sequence, static columns apart."""
-        outputs, state = self.encode_steps(inputs)  # (B, T, H), (B, H)
+        reads_outputs = self.pooling.reads_outputs
+        outputs, state = self.encode_steps(inputs, needs_outputs=reads_outputs)
         return self.pooling(outputs, state, inputs["lengths"])
 
     def attention(self, inputs: Inputs) -> Tensor:

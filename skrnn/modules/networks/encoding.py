@@ -64,9 +64,11 @@ class EncodingNetwork(InputNetwork):
         """Run the encoder, whose unrolled cells keep traces."""
         self.encode_steps(inputs)
 
-    def encode_steps(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """Return the encoder's outputs ``(B, T, H)`` and final state ``(B, H)``."""
+    def encode_steps(
+        self, inputs: Inputs, *, needs_outputs: bool = True
+    ) -> tuple[Any, Tensor]:
+        """Return the encoder's outputs ``(B, T, H)``, if needed, and final state ``(B, H)``."""
         x = self.embed(inputs)  # (B, T, F)
         if self.static_in_steps:
             x = self.with_static(x, inputs)
-        return self.encoder(x, inputs["lengths"])
+        return self.encoder(x, inputs["lengths"], needs_outputs=needs_outputs)

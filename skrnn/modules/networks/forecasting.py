@@ -100,7 +100,7 @@ class DirectNetwork(EncodingNetwork):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return ``(B, n_outputs)``: all numbers of the first step ahead, then the next."""
-        _, state = self.encode_steps(inputs)  # (B, H)
+        _, state = self.encode_steps(inputs, needs_outputs=False)  # (B, H)
         x = self.dropout(state)
         if self.n_known:
             x = torch.cat([x, inputs["future"].flatten(1)], dim=-1)

@@ -102,7 +102,9 @@ class RecurrentEncoder(nn.Module):
             if len(stack)
         }
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, inputs: Tensor, lengths: Tensor, *, needs_outputs: bool = True
+    ) -> tuple[Any, Tensor]:
         """Return every step's output and the last layer's final state.
 
         Parameters
@@ -111,11 +113,13 @@ class RecurrentEncoder(nn.Module):
             Right-padded sequences.
         lengths : int64 tensor of shape (B,)
             Real steps of each, at least 1.
+        needs_outputs : bool
+            Whether packed outputs are padded again.
 
         Returns
         -------
         outputs : (B, T, output_size)
-            Undefined in the padding.
+            Undefined in the padding. It may be None if nobody needs it.
         state : (B, output_size)
             The forward output of the last real step and, if bidirectional, the backward
             output of the first.
@@ -125,7 +129,7 @@ class RecurrentEncoder(nn.Module):
         if self.bidirectional:
             stacks.append(self.weight_dropout(self.backward_layers))
         if stacks[0][0].reads_packed(x):
-            return self._read_packed(stacks, x, lengths)
+            return self._read_packed(stacks, x, lengths, needs_outputs)
         mirror = None
         if self.bidirectional and not is_whole(lengths, x.shape[1]):
             mirror = flat_indices(reversal(lengths, x.shape[1]), x.shape[1])  # (B * T,)
@@ -141,8 +145,12 @@ class RecurrentEncoder(nn.Module):
         return x, both_ends(x, lengths)  # (B, 2H)
 
     def _read_packed(
-        self, stacks: list[list[Any]], x: Tensor, lengths: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        stacks: list[list[Any]],
+        x: Tensor,
+        lengths: Tensor,
+        needs_outputs: bool,
+    ) -> tuple[Tensor | None, Tensor]:
         """Return the result of ``forward``; rows stay packed from layer to layer."""
         n_parts = max(1, count_parts(stacks[0][0], x) // len(stacks))
         together = gains_from_threads(stacks[0][0], x)
@@ -151,11 +159,14 @@ class RecurrentEncoder(nn.Module):
         parts = zip(packings, x.tensor_split(n_parts), strict=True)
         rows = [packing.pack(part) for packing, part in parts]  # (N, F) each
         kernels = current_kernels(x)
+        directions: list[list[Any]] = []
         for i in range(len(stacks[0])):
             if i:
                 rows = [
                     self.dropout(part, packing.sequences(part.device), packing.shape[0])
-                    for part, packing in zip(rows, packings, strict=True)
+                    for part, packing in zip(
+                        map(_outputs, directions), packings, strict=True
+                    )
                 ]
             pieces = [
                 Piece(
@@ -176,16 +187,16 @@ class RecurrentEncoder(nn.Module):
                 found[start : start + len(stacks)]
                 for start in range(0, len(found), len(stacks))
             ]
-            rows = [_joined([outputs for outputs, _ in both]) for both in directions]
         states = [
             packing.unsort(_joined([last for _, last in both]))  # (B, 2H)
             for packing, both in zip(packings, directions, strict=True)
         ]
-        pairs = zip(packings, rows, strict=True)
+        state = states[0] if n_parts == 1 else torch.cat(states)
+        if not needs_outputs:
+            return None, state
+        pairs = zip(packings, map(_outputs, directions), strict=True)
         outputs = [packing.unpack(part) for packing, part in pairs]  # (B, T, 2H)
-        if n_parts == 1:
-            return outputs[0], states[0]
-        return torch.cat(outputs), torch.cat(states)
+        return outputs[0] if n_parts == 1 else torch.cat(outputs), state
 
     def _read_both(
         self, cells: tuple[Any, ...], x: Tensor, lengths: Tensor, mirror: Tensor | None
@@ -205,6 +216,11 @@ class RecurrentEncoder(nn.Module):
         if n_parts > 1:
             found = [torch.cat(found[:n_parts]), torch.cat(found[n_parts:])]
         return torch.cat([found[0], mirrored(found[1])], dim=-1)
+
+
+def _outputs(directions: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return the packed outputs ``(N, 2H)`` of what each direction has found."""
+    return _joined([outputs for outputs, _ in directions])
 
 
 def _joined(directions: list[Tensor]) -> Tensor:

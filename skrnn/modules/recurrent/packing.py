@@ -123,7 +123,7 @@ class Packing:
         if self.places is None:
             return rows.view(n_steps, n_sequences, size).transpose(0, 1)
         padded = rows.new_zeros((n_sequences * n_steps, size))
-        return padded.index_copy(0, self.places, rows).view(n_sequences, n_steps, size)
+        return padded.index_copy_(0, self.places, rows).view(n_sequences, n_steps, size)
 
     def unsort(self, states: Tensor) -> Tensor:
         """Return states ``(B, H)`` of the sorted sequences in the order of the batch."""

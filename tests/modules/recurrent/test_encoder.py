@@ -183,6 +183,22 @@ def test_gradients_equal_numeric_ones(cell, generator):
     assert torch.autograd.gradcheck(loss, x.requires_grad_())
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_state_is_the_same_where_nobody_needs_outputs(cell, bidirectional, generator):
+    encoder = make_encoder(cell, 2, bidirectional)
+    inputs = torch.randn(5, 7, N_FEATURES, generator=generator)
+    factors = torch.randn(5, encoder.output_size, generator=generator)
+    found = []
+    for needs_outputs in (True, False):
+        encoder.zero_grad()
+        _, state = encoder(inputs, LENGTHS, needs_outputs=needs_outputs)
+        (state * factors).sum().backward()
+        found.append([state, *(weight.grad for weight in encoder.parameters())])
+    for needed, alone in zip(*found, strict=True):
+        assert torch.equal(needed, alone)
+
+
 def test_dropout_is_between_layers_and_only_in_training(generator):
     encoder = make_encoder("gru", num_layers=2, dropout=0.5)
     single = make_encoder("gru", num_layers=1, dropout=0.5)
