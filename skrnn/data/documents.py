@@ -181,8 +181,9 @@ class _Writer:
                 return _tagged("offset", text)
         except ValueError:  # pandas has no name for it
             pass
-        if type(offset) is pd.DateOffset and offset.kwds.keys() == {"months"}:
-            return _tagged("months", offset.n * offset.kwds["months"])
+        is_months = type(offset) is pd.DateOffset and offset.kwds.keys() == {"months"}
+        if is_months and not offset.normalize:
+            return _tagged("months", int(offset.n * offset.kwds["months"]))
         raise TypeError(
             f"{name}={offset!r} cannot be stored in a file, which knows frequencies "
             "that have a name in pandas"

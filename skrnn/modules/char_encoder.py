@@ -75,6 +75,9 @@ class CharacterEncoder(CharEncoder):
 class CharacterCNN(CharacterEncoder):
     """A convolution over a word's characters, each filter's maximum over the word.
 
+    Each character is multiplied by the filters once, and windows add up the results; the layer
+    ``filters`` holds weights and is not called.
+
     References
     ----------
     Ma, Hovy (2016). End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF. ACL,
@@ -83,7 +86,7 @@ class CharacterCNN(CharacterEncoder):
 
     WIDTH = 3
     #: Ids from which only those of a batch are multiplied by the filters.
-    MANY_IDS = 1000
+    MANY_IDS = 256
 
     def __init__(self, n_ids: int, output_size: int, character_dim: int = 24):
         super().__init__(n_ids, output_size, character_dim)
@@ -94,12 +97,11 @@ class CharacterCNN(CharacterEncoder):
         beside = self.WIDTH // 2
         ids = F.pad(characters.t(), (0, 0, beside, beside))  # (C + 2, W)
         n_ids = self.embedding.num_embeddings
-        if n_ids > max(ids.numel(), self.MANY_IDS) and ids.device.type == "cpu":
+        few = 0 < ids.numel() < n_ids and n_ids > self.MANY_IDS
+        if few and ids.device.type == "cpu":
             used, ids = ids.unique(return_inverse=True)  # padding stays 0
         else:
             used = torch.arange(n_ids, device=ids.device)
-        # What a character adds to a filter depends on its place in the window alone: it is
-        # multiplied once, and not in each word that has it.
         filters = self.filters.weight.view(len(self.filters.weight), self.WIDTH, -1)
         shares = self.embedding(used) @ filters.permute(1, 2, 0)  # (3, n_ids, F)
         largest = _LargestSum.apply(shares, ids.contiguous())  # (W, F)
@@ -107,12 +109,14 @@ class CharacterCNN(CharacterEncoder):
 
 
 class _LargestSum(torch.autograd.Function):
-    """The maximum over the characters of words of what all in a window add up to.
+    """The largest sum of the windows of each word ``(W, F)``.
+
+    A window sums the shares of its characters; of equal sums the first has the gradient.
 
     Parameters
     ----------
     shares : float tensor of shape (K, n_ids, F)
-        What a character adds, by its place in a window.
+        Of each character, by its place in a window.
     ids : int64 tensor of shape (C + K - 1, W)
         Characters of each word, zeros before and after them.
     """
@@ -122,22 +126,18 @@ class _LargestSum(torch.autograd.Function):
         width, _, n_filters = shares.shape
         n_words, n_windows = ids.shape[1], len(ids) - width + 1
         shares = shares.clone()
-        shares[width // 2, 0] = -torch.inf  # windows around padding
-        sums = None
-        for place, by_id in enumerate(shares):
-            added = by_id.index_select(0, ids[place : place + n_windows].view(-1))
-            sums = added if sums is None else sums.add_(added)  # (C * W, F)
-        assert sums is not None
+        shares[width // 2, 0] = -torch.inf  # of windows around padding
+        rows = [ids[place : place + n_windows].view(-1) for place in range(width)]
+        sums = shares[0].index_select(0, rows[0])
+        for by_id, at_place in zip(shares[1:], rows[1:], strict=True):
+            sums += by_id.index_select(0, at_place)  # (C * W, F)
         sums = sums.view(n_windows, n_words * n_filters)
         largest = sums.amax(0)
         if ctx.needs_input_grad[0]:
+            # windows left from the first maximum on; NaN equals none
             left = torch.arange(n_windows, 0, -1, dtype=sums.dtype, device=sums.device)
-            after = (
-                sums.eq_(largest).mul_(left[:, None]).amax(0)
-            )  # from the first maximum
-            first = (
-                (n_windows - after).long().clamp_(max=n_windows - 1)
-            )  # NaN equals none
+            n_left = sums.eq_(largest).mul_(left[:, None]).amax(0)
+            first = (n_windows - n_left).long().clamp_(max=n_windows - 1)
             ctx.save_for_backward(ids, first.view(n_words, n_filters))
             ctx.shape = shares.shape
         return largest.view(n_words, n_filters)

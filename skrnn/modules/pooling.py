@@ -44,7 +44,7 @@ class Pooling(nn.Module):
         Parameters
         ----------
         outputs : float tensor of shape (B, T, F)
-            The encoder's outputs, undefined in the padding.
+            The encoder's outputs; in the padding any finite numbers.
         state : float tensor of shape (B, F)
             Its state after the last step (and, backward, after the first).
         lengths : int64 tensor of shape (B,)
@@ -152,8 +152,7 @@ def _max(outputs: Tensor, mask: Tensor | None) -> Tensor:
 class _Max(torch.autograd.Function):
     """The maximum over real steps; those that share it share its gradient, as in ``amax``.
 
-    A boolean mask of each value, which torch's own gradient makes several of, takes longer than
-    all the rest.
+    torch's gradient makes boolean masks of all values, which take longer than all the rest.
     """
 
     @staticmethod

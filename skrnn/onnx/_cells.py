@@ -43,7 +43,7 @@ class CellNodes(ABC):
         lengths: str | None = None,
         states: Sequence[str] = (),
         *,
-        bounded: bool = True,
+        bounded: bool,
     ) -> tuple[str, list[str]]:
         """Return one layer's outputs ``(T, B, D * H)`` and its last states (D, B, H).
 
@@ -99,7 +99,7 @@ class Operator(CellNodes):
         lengths: str | None = None,
         states: Sequence[str] = (),
         *,
-        bounded: bool = True,
+        bounded: bool,
     ) -> tuple[str, list[str]]:
         """Add one node."""
         n_directions = len(weights)
@@ -166,7 +166,7 @@ class MinimalScan(CellNodes):
         lengths: str | None = None,
         states: Sequence[str] = (),
         *,
-        bounded: bool = True,
+        bounded: bool,
     ) -> tuple[str, list[str]]:
         """Add a scan for each direction."""
         outputs, last = [], []

@@ -74,7 +74,7 @@ def to_onnx(
         added to skrnn, or if predictions need code or vectors from outside the network:
         a tokenizer that is neither a built-in nor a trained one, ``embeddings``,
         ``replace_unknown=True``, or hooks. If ``quantize`` is "int8" and the network has no
-        LSTM, or one of a single layer that reads numbers.
+        LSTM, or if each of its LSTM layers reads numbers.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -128,7 +128,7 @@ def to_onnx(
     if quantize and not any(graph.uses_microsoft for graph in graphs.values()):
         raise ValueError(
             f"quantize={quantize!r} rounds the numbers that a layer reads by one scale for all, "
-            "so that a large one would spoil the others; the network's only layer reads "
+            "so that a large one would spoil the others; every LSTM layer of the network reads "
             "numbers. Set quantize=None"
         )
     if weights.unread:
@@ -198,8 +198,8 @@ def _check_unchanged(network: Any) -> None:
     for name, part in network.named_modules():
         if part._forward_hooks or part._forward_pre_hooks:
             raise ValueError(
-                f"net_.module_.{name} has hooks, whose code an ONNX file cannot hold; remove "
-                "them"
+                f"{'.'.join(filter(None, ('net_.module_', name)))} has hooks, whose code an "
+                "ONNX file cannot hold; remove them"
             )
 
 

@@ -173,13 +173,13 @@ def _parts_of(updates: list[Update]) -> list[list[Update]]:
         cut = min(size, room // ALIGNED * ALIGNED)
         if size <= room:
             first.append((*values, step))
+            room -= size
         elif cut < MIN_CUT or not all(x.is_contiguous() for x in values):
             second.append((*values, step))
-            continue
         else:
             first.append((*(x.view(-1)[:cut] for x in values), step))
             second.append((*(x.view(-1)[cut:] for x in values), step))
-        room -= cut if size > room else size
+            room -= cut
     return [part for part in (first, second) if part]
 
 

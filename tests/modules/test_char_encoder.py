@@ -111,14 +111,22 @@ def test_the_cnns_gradients_are_those_of_a_convolution(many, monkeypatch):
 
 def test_of_equal_maxima_the_first_has_the_gradient():
     char_encoder = make("cnn")
-    words = torch.tensor([[2, 3, 3, 3, 3, 3, 2]])  # equal windows in the middle
+    words = torch.tensor([[2, 3, 3, 3, 2, 4, 4, 4, 2]])  # of 333 and 444, all are zeros
     with torch.no_grad():
-        char_encoder.embedding.weight[3] = 0.0  # the filters are negative
+        char_encoder.embedding.weight[3:5] = 0.0  # the filters are negative
     weights = list(char_encoder.parameters())
     ours = torch.autograd.grad(char_encoder(words).sum(), weights)
     theirs = torch.autograd.grad(by_convolution(char_encoder, words).sum(), weights)
+    assert theirs[0][3].any()
+    assert not theirs[0][4].any()
     for found, wanted in zip(ours, theirs, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_ids", [N_IDS, 500])
+def test_no_words_have_no_vectors(n_ids):
+    vectors = CharacterCNN(n_ids, SIZE)(torch.zeros((0, 3), dtype=torch.int64))
+    assert vectors.shape == (0, SIZE)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])

@@ -52,7 +52,9 @@ def test_the_minimal_unit_is_a_loop(rng, starts_from_state, n_directions):
         given = [graph.input("states", np.float32, [n_directions, "B", 5])]
         inputs["states"] = states
     of_directions = [weights.at(str(d)) for d in range(n_directions)]
-    outputs, (last,) = CELLS["mingru"].add(graph, "x", of_directions, "lengths", given)
+    outputs, (last,) = CELLS["mingru"].add(
+        graph, "x", of_directions, "lengths", given, bounded=True
+    )
     graph.output("outputs", outputs, np.float32, ["T", "B", 5 * n_directions])
     graph.output("last", last, np.float32, [n_directions, "B", 5])
     got, after = run(graph, inputs)

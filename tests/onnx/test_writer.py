@@ -5,6 +5,7 @@ import onnx
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
@@ -12,6 +13,7 @@ from skrnn import (
     FeedForwardClassifier,
     Seq2SeqTransformer,
     SequenceClassifier,
+    SequenceForecaster,
     SequenceTagger,
 )
 from skrnn.modules.recurrent.cells import CELLS, GRU
@@ -166,34 +168,64 @@ def test_integer_weights_of_a_decoder(exported, num_layers):
     np.testing.assert_allclose(small, scores, rtol=0.02)
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_a_large_number_does_not_change_what_is_beside_it(exported, rng, num_layers):
+def test_a_large_number_does_not_change_what_is_beside_it(exported, rng):
     numbers = list(rng.normal(size=(40, 6, 2)))
-    words = ["a b c d e f"] * 40
-    frame = {"text": words, "series": numbers}
-    X = numbers if num_layers == 2 else pd.DataFrame(frame)
-    model = SequenceClassifier(num_layers=num_layers, max_epochs=1, random_state=0)
-    model.fit(X, ["x", "y"] * 20)
-    if num_layers == 1:
-        with pytest.raises(ValueError, match=r"one scale .* only layer reads numbers"):
-            exported(model, quantize="int8")
-        return
-    small = exported(model, quantize="int8")
-    alone = small.predict_proba(X[:1])
-    beside = small.predict_proba([X[0], np.full((6, 2), 1e4)])
+    model = SequenceClassifier(num_layers=2, max_epochs=1, random_state=0)
+    small = exported(model.fit(numbers, ["x", "y"] * 20), quantize="int8")
+    alone = small.predict_proba(numbers[:1])
+    beside = small.predict_proba([numbers[0], np.full((6, 2), 1e4)])
     np.testing.assert_allclose(beside[:1], alone, atol=0.01)
-    np.testing.assert_allclose(alone, model.predict_proba(X[:1]), atol=0.02)
+    np.testing.assert_allclose(alone, model.predict_proba(numbers[:1]), atol=0.02)
 
 
-def test_static_numbers_beside_the_steps_are_not_rounded(exported, rng):
-    frame = pd.DataFrame({"text": X * 2, "number": rng.normal(size=32)})
-    options = {"static_features": ["number"], "max_epochs": 1, "random_state": 0}
-    classifier = SequenceClassifier(**options).fit(frame, Y * 2)
-    exported(classifier, quantize="int8")  # numbers join after the layer
-    tags = [["a"] * len(text.split()) for text in X * 2]
-    tagger = SequenceTagger(**options).fit(frame, tags)
-    with pytest.raises(ValueError, match="only layer reads numbers"):
-        exported(tagger, quantize="int8")
+def layers(folder):
+    """Return how many LSTM layers of all graphs have float weights, and integer ones."""
+    graphs = [onnx.load(path).graph for path in folder.glob("*.onnx")]
+    operators = [node.op_type for graph in graphs for node in graph.node]
+    return operators.count("LSTM"), operators.count("DynamicQuantizeLSTM")
+
+
+def test_layers_that_read_numbers_keep_their_weights(tmp_path, rng):
+    numbers = rng.normal(size=32)
+    frame = pd.DataFrame({"text": X * 2, "number": numbers})
+    series = frame.assign(text=[[0.5] * len(text.split()) for text in frame["text"]])
+    options = {"max_epochs": 1, "hidden_size": 8, "random_state": 0}
+    known = pd.DataFrame({"sales": numbers, "holiday": numbers > 1}, dtype=float)
+    cases = [  # numbers join the classifier after its layers
+        (SequenceClassifier(**options), frame, Y * 2, (0, 1)),
+        (SequenceClassifier(num_layers=2, **options), series, Y * 2, (1, 1)),
+        (Seq2SeqTransformer(num_layers=2, **options), frame, X * 2, (2, 2)),
+        (Seq2SeqTransformer(num_layers=2, **options), frame[["text"]], X * 2, (0, 4)),
+        (
+            forecaster := SequenceForecaster(num_layers=2, **options),
+            numbers,
+            None,
+            (1, 3),
+        ),
+        (forecaster, known, None, (2, 2)),
+    ]
+    for i, (model, data, y, expected) in enumerate(cases):
+        (folder := tmp_path / str(i)).mkdir()
+        if data is known:
+            model = clone(model).set_params(target="sales", known_future=["holiday"])
+            data = known.assign(sales=known["sales"].where(known.index < 28))
+        fitted = (
+            model.set_params(horizon=3).fit(data) if y is None else model.fit(data, y)
+        )
+        to_onnx(fitted, folder / "model.onnx", quantize="int8")
+        assert layers(folder) == expected
+
+
+def test_a_network_whose_layers_all_read_numbers_has_no_integers(exported, rng):
+    numbers = rng.normal(size=(16, 6, 2))
+    frame = pd.DataFrame({"text": X, "number": rng.normal(size=16)})
+    tags = [["a"] * len(text.split()) for text in X]
+    for model, data, y in (
+        (SequenceClassifier(max_epochs=1, random_state=0), numbers, Y),
+        (SequenceTagger(max_epochs=1, random_state=0), frame, tags),
+    ):
+        with pytest.raises(ValueError, match=r"one scale .* every LSTM layer .* numbers"):
+            exported(model.fit(data, y), quantize="int8")
 
 
 def test_other_cells_have_no_integer_weights(tmp_path):

@@ -292,7 +292,10 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return products.multiply(x, weight, bias)
     n_rows, width = len(x), len(weight)
     out = x.new_empty((n_rows, width))
-    out.copy_(bias) if bias is not None else out.zero_()
+    if bias is None:
+        out.zero_()
+    else:
+        out.copy_(bias)
     terms = weight.t().contiguous().numpy()
     add_product(out.numpy(), 0, 0, x.numpy(), 0, 0, n_rows, terms, 0, width)
     return out

@@ -104,7 +104,7 @@ class RecurrentEncoder(nn.Module):
 
     def forward(
         self, inputs: Tensor, lengths: Tensor, *, needs_outputs: bool = True
-    ) -> tuple[Any, Tensor]:
+    ) -> tuple[Tensor | None, Tensor]:
         """Return every step's output and the last layer's final state.
 
         Parameters
@@ -114,12 +114,12 @@ class RecurrentEncoder(nn.Module):
         lengths : int64 tensor of shape (B,)
             Real steps of each, at least 1.
         needs_outputs : bool
-            Whether packed outputs are padded again.
+            Whether outputs are returned; those of packed steps are not padded without need.
 
         Returns
         -------
         outputs : (B, T, output_size)
-            Undefined in the padding. It may be None if nobody needs it.
+            Any finite numbers in the padding. May be None where ``needs_outputs`` is False.
         state : (B, output_size)
             The forward output of the last real step and, if bidirectional, the backward
             output of the first.
@@ -129,6 +129,7 @@ class RecurrentEncoder(nn.Module):
         if self.bidirectional:
             stacks.append(self.weight_dropout(self.backward_layers))
         if stacks[0][0].reads_packed(x):
+            needs_outputs = needs_outputs or bool(self._forward_hooks)
             return self._read_packed(stacks, x, lengths, needs_outputs)
         mirror = None
         if self.bidirectional and not is_whole(lengths, x.shape[1]):

@@ -192,11 +192,21 @@ def test_the_state_is_the_same_where_nobody_needs_outputs(cell, bidirectional, g
     found = []
     for needs_outputs in (True, False):
         encoder.zero_grad()
-        _, state = encoder(inputs, LENGTHS, needs_outputs=needs_outputs)
+        outputs, state = encoder(inputs, LENGTHS, needs_outputs=needs_outputs)
+        is_packed = encoder.forward_layers[0].reads_packed(inputs)
+        assert (outputs is None) == (is_packed and not needs_outputs)
         (state * factors).sum().backward()
         found.append([state, *(weight.grad for weight in encoder.parameters())])
     for needed, alone in zip(*found, strict=True):
         assert torch.equal(needed, alone)
+
+
+def test_a_hook_sees_outputs_that_nobody_else_needs(generator):
+    encoder, seen = make_encoder("gru"), []
+    encoder.register_forward_hook(lambda part, inputs, found: seen.append(found[0]))
+    inputs = torch.randn(5, 7, N_FEATURES, generator=generator)
+    encoder(inputs, LENGTHS, needs_outputs=False)
+    assert seen[0].shape == (5, 7, HIDDEN)
 
 
 def test_dropout_is_between_layers_and_only_in_training(generator):
