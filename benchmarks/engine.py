@@ -22,6 +22,7 @@ from skrnn.modules.masking import (
     reversal,
     reverse_steps,
 )
+from skrnn.modules.memory import keep_freed_memory
 from skrnn.modules.pooling import MaxPooling
 from skrnn.modules.recurrent import plain_kernels
 from skrnn.modules.recurrent.packing import Packing
@@ -173,7 +174,7 @@ class Around:
         self.lengths = draw(n_steps // 2, n_steps + 1, (n_sequences,))
         self.lengths[0] = n_steps
         shape = n_sequences, n_steps, 2 * n_units
-        self.x = torch.randn(shape, generator=generator, requires_grad=True)
+        self.x = torch.randn(shape, generator=generator).requires_grad_()
         self.mask = length_mask(self.lengths, n_steps)
         self.mirror = reversal(self.lengths, n_steps)
         self.characters = draw(2, 80, (n_words, longest))
@@ -221,6 +222,7 @@ def around_layers(quick, seeds):
     """Compare what is computed around the layers, in one thread."""
     n_threads, repeats, times = torch.get_num_threads(), *((3, 5) if quick else (15, 40))
     torch.set_num_threads(1)
+    keep_freed_memory()  # as every fit does
     around, rows, differences = Around(), [], []
     weights = [around.x, *around.encoder.parameters()]
     for name, pair in around.tasks().items():
