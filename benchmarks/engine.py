@@ -1,5 +1,4 @@
-"""Recurrent layers alone, and what is around them: torch's operations and skrnn's, and how far their
-results differ.
+"""Recurrent layers, and the operations around them: torch's and skrnn's, and how their results differ.
 
 Run `python -m benchmarks.engine [--quick]`.
 """
@@ -17,7 +16,6 @@ from skrnn.modules.dense import concatenate_windows
 from skrnn.modules.masking import (
     both_ends,
     flat_indices,
-    gather_steps,
     length_mask,
     reversal,
     reverse_steps,
@@ -166,7 +164,7 @@ def layers(quick, seeds):
 
 
 class Around:
-    """What a network computes before and after its layers, by torch's operations and by skrnn."""
+    """Work before and after a network's layers, by torch's operations and by skrnn's."""
 
     def __init__(self, n_sequences=32, n_steps=20, n_units=128, n_words=170, longest=13):
         generator = torch.Generator().manual_seed(0)
@@ -176,7 +174,6 @@ class Around:
         shape = n_sequences, n_steps, 2 * n_units
         self.x = torch.randn(shape, generator=generator).requires_grad_()
         self.mask = length_mask(self.lengths, n_steps)
-        self.mirror = reversal(self.lengths, n_steps)
         self.characters = draw(2, 80, (n_words, longest))
         word_lengths = draw(3, 9, (n_words,))
         word_lengths[0] = longest
@@ -189,13 +186,16 @@ class Around:
         x = F.pad(encoder.embedding(self.characters), (0, 0, beside, beside))
         y = encoder.filters(concatenate_windows(x, encoder.WIDTH))
         y = y.masked_fill((self.characters == 0)[..., None], -torch.inf)
-        return y.max(1).values.relu()
+        # without a gradient, which of several maxima is taken does not count
+        largest = y.max(1).values if torch.is_grad_enabled() else y.amax(1)
+        return largest.relu()
 
     def tasks(self):
         """Return pairs of functions that compute the same, torch's first."""
         last = torch.arange(len(self.x)), self.lengths - 1
         half = self.x.shape[2] // 2
-        mirror = flat_indices(self.mirror, self.x.shape[1])
+        n_steps = self.x.shape[1]
+        mirror = flat_indices(reversal(self.lengths, n_steps), n_steps)
         masked = ~self.mask[..., None]
         pooling = MaxPooling(self.x.shape[2])
         return {
@@ -208,7 +208,7 @@ class Around:
                 lambda: pooling(self.x, self.x[:, 0], self.lengths),
             ),
             "steps reversed": (
-                lambda: gather_steps(self.x, self.mirror),
+                lambda: self.x.flatten(0, 1).index_select(0, mirror).view(self.x.shape),
                 lambda: reverse_steps(self.x, mirror),
             ),
             "both ends": (

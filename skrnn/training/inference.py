@@ -209,7 +209,7 @@ def predict_outputs(
     def compute(indices: NDArray[np.int64], inputs: dict[str, Tensor]) -> Tensor:
         if decode is not None:
             return decode(_step_scores(net, dataset, indices, inputs))
-        outputs = net.module_(inputs)
+        outputs = net.module_(inputs).cpu()  # one wait for a GPU, and not a second to check
         check_finite_rows(net, dataset, indices, outputs)
         return outputs
 
@@ -232,7 +232,7 @@ def predict_pooled(net: SequenceNet, dataset: EncodedDataset) -> NDArray[np.floa
     """Return the pooled vectors ``(n_sequences, n_units)``."""
 
     def compute(indices: NDArray[np.int64], inputs: dict[str, Tensor]) -> Tensor:
-        pooled = net.module_.pool(inputs)
+        pooled = net.module_.pool(inputs).cpu()
         check_finite_rows(net, dataset, indices, pooled)
         return pooled
 
