@@ -209,7 +209,7 @@ def predict_outputs(
     def compute(indices: NDArray[np.int64], inputs: dict[str, Tensor]) -> Tensor:
         if decode is not None:
             return decode(_step_scores(net, dataset, indices, inputs))
-        outputs = net.module_(inputs).cpu()  # one wait for a GPU, and not a second to check
+        outputs = net.module_(inputs).cpu()  # a GPU is waited for once
         check_finite_rows(net, dataset, indices, outputs)
         return outputs
 
