@@ -298,7 +298,9 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                     self._check_answers(plan.train)
         self.n_iter_ = counter.n_epochs_
         if checkpoint is not None and not interrupts.requested:
-            checkpoint.finish(net, self.n_iter_)
+            # callbacks of scikit-learn are no part of what a checkpoint is of
+            ended = tasks is not None and tasks.stop
+            checkpoint.finish(net, self.n_iter_, is_whole=not ended)
         if tasks is not None:
             tasks.finish()
 

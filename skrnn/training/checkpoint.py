@@ -317,11 +317,16 @@ class Checkpoint:
 
         self._write(state, n_epochs, started, finished=False)
 
-    def finish(self, net: SequenceNet, n_epochs: int) -> None:
-        """Keep the end of the training in a directory; remove the file elsewhere."""
+    def finish(self, net: SequenceNet, n_epochs: int, *, is_whole: bool = True) -> None:
+        """Keep the end of the training in a directory; remove the file elsewhere.
+
+        A training that is not whole ended earlier than its parameters say, and is not kept.
+        """
         self._remove_remains()
         if self.in_directory or self.is_part:
-            if not (self.finished or self.given_up):
+            if not is_whole:
+                self._remove_own()
+            elif not (self.finished or self.given_up):
                 started = time.perf_counter()
                 self._write(
                     lambda: {"net": net.training_state()},

@@ -341,34 +341,39 @@ class SequenceNet(NeuralNet):
         first = 0 if checkpoint is None else checkpoint.begin(self, updates)
         # before the first update there is nothing to keep, but for members trained before
         interrupts.n_updates += first
-        for epoch in range(first + 1, epochs + 1):
-            if augment is not None:
-                X = augment(draw_random_state(self.order_generator_))
-                training.read(X)
-                updates.read(X)
-            self.notify("on_epoch_begin", **datasets)
-            self._set_training(True)
-            batches = interrupts.until_requested(training)
-            self.run_single_epoch(batches, True, "train", updates.step)
-            updates.end_epoch()
-            self._set_training(False)
-            if average is not None:
-                average.end_epoch(epoch)
-            with nullcontext() if average is None else average.applied():
-                if validation is not None:
-                    with products_in("float32"):  # where batches are made, too
-                        self.run_single_epoch(
-                            validation, False, "valid", self.validation_step
-                        )
-                try:
-                    self.notify("on_epoch_end", **datasets)
-                finally:
-                    # one row an update would add up; skorch's checkpoints read the last
-                    del self.history[-1]["batches"][:-1]
-            if interrupts.end_training():
-                break
-            if checkpoint is not None and epoch < epochs:
-                checkpoint.end_epoch(self, updates, epoch)
+        try:
+            for epoch in range(first + 1, epochs + 1):
+                if augment is not None:
+                    X = augment(draw_random_state(self.order_generator_))
+                    training.read(X)
+                    updates.read(X)
+                self.notify("on_epoch_begin", **datasets)
+                self._set_training(True)
+                batches = interrupts.until_requested(training)
+                self.run_single_epoch(batches, True, "train", updates.step)
+                updates.end_epoch()
+                self._set_training(False)
+                if average is not None:
+                    average.end_epoch(epoch)
+                with nullcontext() if average is None else average.applied():
+                    if validation is not None:
+                        with products_in("float32"):  # where batches are made, too
+                            self.run_single_epoch(
+                                validation, False, "valid", self.validation_step
+                            )
+                    try:
+                        self.notify("on_epoch_end", **datasets)
+                    finally:
+                        # one row an update would add up; skorch's checkpoints read the last
+                        del self.history[-1]["batches"][:-1]
+                if interrupts.end_training():
+                    break
+                if checkpoint is not None and epoch < epochs:
+                    checkpoint.end_epoch(self, updates, epoch)
+        except StopTraining:
+            if validation is None:  # else the epoch's loss tells
+                updates.end_training()
+            raise
         updates.end_training()
 
     def run_single_epoch(

@@ -214,6 +214,11 @@ class Adam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, defaults)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of a copy, which watches no embeddings."""
+        super().__setstate__(state)
+        self.tables, self.hooks = {}, []
+
     # --- rows ------------------------------------------------------------------------
 
     def watch(self, embeddings: Iterable[nn.Embedding]) -> None:
@@ -243,7 +248,9 @@ class Adam(Optimizer):
         """Bring the rows up to date that an embedding is about to read."""
         if embedding.training:
             weight: Any = embedding.weight
-            self.tables[weight].catch_up(arguments[0].unique())
+            table = self.tables.get(weight)  # a copied embedding has none
+            if table is not None:
+                table.catch_up(arguments[0].unique())
 
     def flush(self) -> None:
         """Bring all rows up to date."""

@@ -43,6 +43,18 @@ class Recorder:
         return context.task_name == "epoch" and context.task_id + 1 == self.end_after
 
 
+def test_a_directory_does_not_keep_a_fit_that_a_callback_ended(tmp_path):
+    X, y = [["a"], ["b", "a"]] * 4, [0, 1] * 4
+    params = {"hidden_size": 4, "max_epochs": 4, "random_state": 0}
+    model = SequenceClassifier(checkpoint=tmp_path, **params)
+    ended = clone(model).set_callbacks(Recorder(end_after=2)).fit(X, y)
+    assert ended.n_iter_ == 2
+    assert not list(tmp_path.iterdir())
+    whole, expected = model.fit(X, y), SequenceClassifier(**params).fit(X, y)
+    assert whole.n_iter_ == 4
+    assert_array_equal(whole.predict_proba(X), expected.predict_proba(X))
+
+
 class Propagated(Recorder):
     """Is told of estimators inside another one, too."""
 

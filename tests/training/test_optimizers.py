@@ -163,6 +163,21 @@ def test_the_state_is_one_of_torch_with_all_rows_up_to_date(rng):
     ours.optimizer.load_state_dict(state)
 
 
+def test_copies_train_on_and_watch_nothing(rng):
+    ours = Readings(AdamW)
+    ours.optimizer.watch([ours.embedding])
+    batches = draw(rng, 2)
+    ours.update(batches[0], 0.01)
+    embedding = copy.deepcopy(ours.embedding).train()
+    assert embedding(torch.tensor([[1, 2]])).shape[:2] == (1, 2)
+    other = copy.deepcopy(ours.optimizer)
+    assert not other.tables
+    assert (
+        other.state_dict()["state"].keys() == ours.optimizer.state_dict()["state"].keys()
+    )
+    ours.update(batches[1], 0.01)
+
+
 def test_frozen_tables_are_left_alone():
     ours = Readings(AdamW)
     ours.embedding.weight.requires_grad_(False)

@@ -17,6 +17,7 @@ from skrnn import (
     SequenceClassifier,
     SequenceGenerator,
     SequenceTagger,
+    StopTraining,
 )
 from skrnn.modules.networks.language import RecurrentLanguageModel
 from skrnn.modules.recurrent import CELLS
@@ -386,6 +387,19 @@ def test_weights_that_are_not_finite_end_training_at_once(make_net, make_example
     ):
         net.partial_fit(make_examples(), epochs=5)
     assert batches == [True]
+
+
+@pytest.mark.parametrize("moment", ["on_batch_end", "on_epoch_end"])
+def test_a_training_that_a_callback_ends_is_checked_too(moment, make_net, make_examples):
+    class Ends(skorch.callbacks.Callback):
+        def end(self, net, **kwargs):
+            raise StopTraining
+
+    setattr(Ends, moment, Ends.end)
+    net = make_net(lr=1e30, batch_size=100)
+    net.use_callbacks([Ends()])
+    with pytest.raises(ValueError, match="Training diverged"):
+        net.partial_fit(make_examples(), epochs=5)
 
 
 @NOT_FINITE
