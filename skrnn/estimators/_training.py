@@ -298,7 +298,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
                     self._check_answers(plan.train)
         self.n_iter_ = counter.n_epochs_
         if checkpoint is not None and not interrupts.requested:
-            # callbacks of scikit-learn are no part of what a checkpoint is of
+            # the identity of a checkpoint leaves callbacks of scikit-learn out
             ended = tasks is not None and tasks.stop
             checkpoint.finish(net, self.n_iter_, is_whole=not ended)
         if tasks is not None:

@@ -123,7 +123,7 @@ class Graph:
     Attributes
     ----------
     outputs : list of Tensor
-        What ``run`` has found; ``differentiate`` empties it.
+        Results of ``run``; ``differentiate`` empties it.
     """
 
     def __init__(self, piece: Piece):

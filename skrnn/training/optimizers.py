@@ -170,7 +170,7 @@ def _parts_of(updates: list[Update]) -> list[list[Update]]:
         return [updates]
     first, second, room = [], [], sum(sizes) // 2
     for (*values, step), size in zip(updates, sizes, strict=True):
-        cut = min(size, room // ALIGNED * ALIGNED)
+        cut = room // ALIGNED * ALIGNED
         if size <= room:
             first.append((*values, step))
             room -= size
