@@ -25,11 +25,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -206,7 +206,7 @@ class _Fork(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradients by all tensors."""
-        assert ctx.saved_tensors
+        _ = ctx.saved_tensors  # an error if somebody has changed or freed them
         rest = iter(gradients)
         found = ctx.run(
             [
@@ -231,7 +231,7 @@ class _State(threading.local):
 _state = _State()
 #: Threads within ``one_thread_each``: together they leave fewer cores for others.
 _n_callers = 0
-_lock = threading.Lock()
+_lock = threading.RLock()  # the handler of a signal may predict while it is held
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -360,42 +360,82 @@ def run_side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
     """
     if len(calls) < 2 or not _has_free_threads():
         return [call() for call in calls]
-    n_together = min(len(calls), _state.n_threads)
-    share = max(1, _state.n_threads // len(calls))
-    calls = [_like_here(call, share) for call in calls]
-    results: dict[int, T] = {}
-    errors: dict[int, BaseException] = {}  # by the call, -1 of an interrupt between calls
-    left = iter(range(1, len(calls)))  # of which threads take one after the other
+    n_others = min(len(calls), _state.n_threads) - 1
+    return _SharedCalls(calls).run(n_others, max(1, _state.n_threads // len(calls)))
 
-    def run(i: int | None) -> None:
-        """Run a call, and those that are left; an earlier one than what failed is run."""
-        while i is not None and not (errors and min(errors) < i):
-            try:
-                results[i] = calls[i]()
-            except BaseException as error:
-                errors[i] = error
-            i = next(left, None)
 
-    others: list[Future[None]] = []
-    try:
-        pool = _get_pool()
-        for _ in range(n_together - 1):
-            others.append(pool.submit(lambda: run(next(left, None))))
-        run(0)
-    except BaseException as error:
-        errors[-1] = error
-    while True:
+class _SharedCalls(Generic[T]):
+    """Calls that threads take one after the other.
+
+    Attributes
+    ----------
+    results, errors : dict
+        By the number of the call, -1 of an interrupt between calls.
+    """
+
+    def __init__(self, calls: Sequence[Callable[[], T]]):
+        self.calls = calls
+        self.left = iter(range(1, len(calls)))
+        self.results: dict[int, T] = {}
+        self.errors: dict[int, BaseException] = {}
+        self.n_helping = 0
+        self.changed = threading.Condition()
+
+    def run(self, n_others: int, n_threads: int) -> list[T]:
+        """Return the results; pieces within each call may use ``n_threads``."""
         try:
-            wait([future for future in others if not future.cancel()])
-            break
+            self._ask(n_others, n_threads)
+            with _in_state({**vars(_state), "n_threads": n_threads}):
+                self._take(0)
         except BaseException as error:
-            errors[-1] = error
-    try:
-        if errors:
-            raise errors[min(errors)]
-    finally:
-        errors.clear()  # its frames hold what the calls have computed
-    return [results[i] for i in range(len(calls))]
+            self.errors[-1] = error
+        while True:
+            try:
+                self._wait()
+                break
+            except BaseException as error:
+                self.errors[-1] = error
+        try:
+            if self.errors:
+                raise self.errors[min(self.errors)]
+            return [self.results[i] for i in range(len(self.calls))]
+        finally:  # a thread that comes late finds nothing, and keeps nothing alive
+            self.calls, self.results, self.errors = (), {}, {}
+
+    def _ask(self, n_others: int, n_threads: int) -> None:
+        """Ask other threads to help; without any, this one makes all calls."""
+        pool = _get_pool()
+        for _ in range(n_others):
+            try:
+                pool.submit(_like_here(self._help, n_threads))
+            except RuntimeError:  # the interpreter ends, or no thread can be started
+                return
+
+    def _help(self) -> None:
+        """Run calls that are left, in another thread."""
+        with self.changed:
+            self.n_helping += 1
+        try:
+            self._take(next(self.left, None))
+        finally:
+            with self.changed:
+                self.n_helping -= 1
+                self.changed.notify()
+
+    def _take(self, i: int | None) -> None:
+        """Run a call, and those that are left; an earlier one than what failed is run."""
+        while i is not None and not (self.errors and min(self.errors) < i):
+            try:
+                self.results[i] = self.calls[i]()
+            except BaseException as error:
+                self.errors[i] = error
+            i = next(self.left, None)
+
+    def _wait(self) -> None:
+        """Let no other call begin, and wait for those that run."""
+        with self.changed:
+            self.left = iter(range(0))
+            self.changed.wait_for(lambda: not self.n_helping)
 
 
 def run_parts(calls: Sequence[Callable[[], T]]) -> list[T]:
@@ -501,17 +541,27 @@ def _like_here(call: Callable[[], T], n_threads: int) -> Callable[[], T]:
     here = {**vars(_state), "n_threads": n_threads}
 
     def run() -> T:
-        mine = vars(_state)  # of the thread that calls
-        before = mine.copy()
-        mine.update(here)
-        try:
-            with torch.inference_mode(inference), torch.set_grad_enabled(grad):
-                return context.run(call)
-        finally:
-            mine.clear()
-            mine.update(before)
+        with (
+            _in_state(here),
+            torch.inference_mode(inference),
+            torch.set_grad_enabled(grad),
+        ):
+            return context.run(call)
 
     return run
+
+
+@contextmanager
+def _in_state(state: dict[str, Any]) -> Iterator[None]:
+    """Put this thread into a state, as ``_State`` has them, for a while."""
+    mine = vars(_state)
+    before = mine.copy()
+    mine.update(state)
+    try:
+        yield
+    finally:
+        mine.clear()
+        mine.update(before)
 
 
 def _get_pool() -> ThreadPoolExecutor:
@@ -531,7 +581,7 @@ def _start_worker() -> None:
 def _start_child() -> None:
     """Forget what a forked process does not have: threads, and who holds the lock."""
     global _lock, _n_callers, _pool
-    _lock, _pool = threading.Lock(), None
+    _lock, _pool = threading.RLock(), None
     _n_callers = int(_state.n_threads > 1)
 
 

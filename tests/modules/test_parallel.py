@@ -299,24 +299,68 @@ def test_the_first_error_is_raised_when_no_call_runs_any_more():
 def test_an_interrupt_while_others_run_is_raised_when_they_have_ended(monkeypatch):
     ended, waits = [], []
 
-    def wait(futures):
-        waits.append(len(futures))
+    def wait(calls):
+        waits.append(1)
         if len(waits) == 1:
             raise KeyboardInterrupt
-        return real(futures)
+        return real(calls)
 
     def slow():
         threading.Event().wait(0.05)
         ended.append(1)
 
-    real = parallel.wait
-    monkeypatch.setattr(parallel, "wait", wait)
+    real = parallel._SharedCalls._wait
+    monkeypatch.setattr(parallel._SharedCalls, "_wait", wait)
     meeting = threading.Barrier(2, timeout=10)
     calls = [meeting.wait, lambda: (meeting.wait(), slow())]
     with one_thread_each(), pytest.raises(KeyboardInterrupt):
         parallel.run_side_by_side(calls)
     assert ended == [1]
     assert len(waits) == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_thread_that_comes_late_makes_no_call(monkeypatch):
+    busy = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(parallel, "_pool", pool)
+        pool.submit(busy.wait, 20)
+        with one_thread_each(), pytest.raises(KeyError):
+            parallel.run_side_by_side([{}.popitem, list, list])
+        made = []
+        with one_thread_each():
+            parallel.run_side_by_side([lambda: made.append(threading.get_ident())] * 3)
+        busy.set()
+    assert made == [threading.get_ident()] * 3
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("n_started", [0, 1])
+def test_where_no_thread_can_be_asked_the_caller_makes_every_call(n_started, monkeypatch):
+    """As in a thread that goes on after the end of the program's main thread."""
+    with ThreadPoolExecutor(2) as pool:
+        submit, asked = pool.submit, []
+
+        def refuse(call):
+            asked.append(call)
+            if len(asked) > n_started:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            return submit(call)
+
+        monkeypatch.setattr(pool, "submit", refuse)
+        monkeypatch.setattr(parallel, "_pool", pool)
+        with one_thread_each():
+            found = parallel.run_side_by_side([lambda: 1, lambda: 2, lambda: 3])
+    assert found == [1, 2, 3]
+    assert asked
+
+
+def test_the_handler_of_a_signal_may_predict_while_the_number_of_threads_changes():
+    def interrupted():
+        with parallel._lock, parallel.one_openmp_thread():
+            return True
+
+    assert in_new_thread(interrupted)
 
 
 @pytest.mark.usefixtures("two_threads")
