@@ -7,14 +7,16 @@ is written in LLVM's language, which knows vectors.
 
 Each row is the same sum in the same order however many rows there are.
 
-numba keeps what it compiled by the age of a function's own file: after a change here, delete
-the ``*.nbi`` files of ``compiled_kernels``, which has these functions inside.
+numba keeps what it compiled by the text of a function's own file. The kernels have the functions
+of this file inside, so its text counts, too.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -47,8 +49,19 @@ FLAGS = ir.VectorType(ir.IntType(1), VECTOR_LENGTH)
 INDICES = ir.VectorType(ir.IntType(32), VECTOR_LENGTH)
 
 
+def _own_text() -> bytes:
+    """Return a digest of this file, of one in an archive nothing."""
+    try:
+        return hashlib.sha256(Path(__file__).read_bytes()).digest()
+    except OSError:
+        return b""
+
+
 class _Cache(FunctionCache):
     """A cache without which functions work: they compile anew where it fails."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), _own_text())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -54,11 +54,15 @@ def current_kernels(like: Tensor) -> Kernels:
 
 @cache
 def compiled_kernels() -> Kernels | None:
-    """Return the compiled kernels, or None without numba."""
+    """Return the compiled kernels, or None without numba, or where it is not to compile."""
     try:
-        from skrnn.modules.recurrent.compiled_kernels import KERNELS
+        from numba import config
     except ImportError:
         return None
+    if getattr(config, "DISABLE_JIT", False):
+        return None
+    from skrnn.modules.recurrent.compiled_kernels import KERNELS
+
     return KERNELS
 
 

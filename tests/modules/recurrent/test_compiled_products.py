@@ -162,6 +162,14 @@ def test_a_damaged_file_of_the_cache_is_written_anew(folder, ending, left):
     assert [n_read_from_cache() for _ in range(2)] == [0, 1]
 
 
+def test_code_with_functions_of_an_older_version_inside_is_compiled_anew(
+    folder, monkeypatch
+):
+    assert [n_read_from_cache() for _ in range(2)] == [0, 1]
+    monkeypatch.setattr(products, "_own_text", lambda: b"of another version")
+    assert [n_read_from_cache() for _ in range(2)] == [0, 1]
+
+
 def test_a_full_cache_keeps_no_code_of_an_older_version(folder, monkeypatch):
     files = products.compiled(double)._cache._cache_file
     files._source_stamp = "an older file's"

@@ -234,8 +234,12 @@ def test_large_work_runs_compiled_kernels():
             assert current_kernels(torch.zeros(1, 2)) is plain_kernels.KERNELS
 
 
-def test_without_numba_large_work_runs_plain_kernels(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numba", None)
+@pytest.mark.parametrize("how", ["absent", "not to compile"])
+def test_without_numba_large_work_runs_plain_kernels(how, monkeypatch):
+    if how == "absent":
+        monkeypatch.setitem(sys.modules, "numba", None)
+    else:
+        monkeypatch.setattr("numba.config.DISABLE_JIT", 1)
     for name in ("compiled_kernels", "compiled_products"):
         monkeypatch.delitem(sys.modules, f"skrnn.modules.recurrent.{name}", raising=False)
     compiled_kernels.cache_clear()
