@@ -227,7 +227,7 @@ def generate_features(
 
     The other arguments are those of ``generate_tokens``; any object may be the state.
     """
-    rows = torch.arange(len(logits))
+    rows = torch.arange(len(logits), device="cpu")
     for t in range(max_length):
         drawn = None if random_streams is None else random_streams.draw(rows)
         _check_best(logits.amax(1), rows)

@@ -109,7 +109,8 @@ def indicators_(weight: Tensor) -> None:
     """
     n = weight.shape[1]
     weight[0] = 0.0
-    weight[1:] = math.sqrt(n / max(1, n - 1)) * (torch.eye(n) - 1 / n)
+    unit = torch.eye(n, dtype=weight.dtype, device=weight.device)
+    weight[1:] = math.sqrt(n / max(1, n - 1)) * (unit - 1 / n)
 
 
 def embedding_scale(dim: int) -> float:

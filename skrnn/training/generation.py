@@ -182,7 +182,7 @@ def _generate_steps(
         with _threads(len(features), n_outputs):
             return step(net, features, state)
 
-    every = torch.arange(len(logits))
+    every = torch.arange(len(logits), device="cpu")
     for features in generate_features(
         next_features,
         logits,

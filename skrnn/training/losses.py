@@ -164,7 +164,7 @@ class PathLikelihood(Loss):
         super().__init__()
         weights = None
         if class_weights is not None:
-            weights = torch.as_tensor(class_weights).clamp(min=self.MIN_WEIGHT).log()
+            weights = torch.from_numpy(class_weights).clamp(min=self.MIN_WEIGHT).log()
         self.register_buffer("log_weights", weights, persistent=False)
 
     def forward(self, outputs: PathScores, targets: Tensor) -> Tensor:
@@ -258,7 +258,8 @@ class Quantile(RegressionLoss):
         super().__init__()
         self.levels = tuple(float(level) for level in quantiles)
         self.sorted = sorted({0.5, *self.levels})
-        self.register_buffer("learned", torch.tensor(self.sorted))
+        learned = torch.tensor(self.sorted, dtype=torch.float32, device="cpu")
+        self.register_buffer("learned", learned)
 
     def n_outputs(self, n_targets: int) -> int:
         """Return the number of outputs: each target has one a quantile."""

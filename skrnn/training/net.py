@@ -337,7 +337,6 @@ class SequenceNet(NeuralNet):
             self.average_ = AVERAGES[self.weight_averaging](
                 self.module_.parameters(), epochs, len(training)
             )
-        average = self.average_
         first = 0 if checkpoint is None else checkpoint.begin(self, updates)
         # before the first update there is nothing to keep, but for members trained before
         interrupts.n_updates += first
@@ -347,25 +346,8 @@ class SequenceNet(NeuralNet):
                     X = augment(draw_random_state(self.order_generator_))
                     training.read(X)
                     updates.read(X)
-                self.notify("on_epoch_begin", **datasets)
-                self._set_training(True)
                 batches = interrupts.until_requested(training)
-                self.run_single_epoch(batches, True, "train", updates.step)
-                updates.end_epoch()
-                self._set_training(False)
-                if average is not None:
-                    average.end_epoch(epoch)
-                with nullcontext() if average is None else average.applied():
-                    if validation is not None:
-                        with products_in("float32"):  # where batches are made, too
-                            self.run_single_epoch(
-                                validation, False, "valid", self.validation_step
-                            )
-                    try:
-                        self.notify("on_epoch_end", **datasets)
-                    finally:
-                        # one row an update would add up; skorch's checkpoints read the last
-                        del self.history[-1]["batches"][:-1]
+                self._run_epoch(epoch, batches, validation, updates, datasets)
                 if interrupts.end_training():
                     break
                 if checkpoint is not None and epoch < epochs:
@@ -375,6 +357,35 @@ class SequenceNet(NeuralNet):
                 updates.end_training()
             raise
         updates.end_training()
+
+    def _run_epoch(
+        self,
+        epoch: int,
+        training: Iterable[Batch],
+        validation: Iterable[Batch] | None,
+        updates: Updates,
+        datasets: dict[str, EncodedDataset | None],
+    ) -> None:
+        """Train on all batches once, and validate the network, or the average of its weights."""
+        self.notify("on_epoch_begin", **datasets)
+        self._set_training(True)
+        self.run_single_epoch(training, True, "train", updates.step)
+        updates.end_epoch()
+        self._set_training(False)
+        average = self.average_
+        if average is not None:
+            average.end_epoch(epoch)
+        with nullcontext() if average is None else average.applied():
+            if validation is not None:
+                with products_in("float32"):  # where batches are made, too
+                    self.run_single_epoch(
+                        validation, False, "valid", self.validation_step
+                    )
+            try:
+                self.notify("on_epoch_end", **datasets)
+            finally:
+                # one row an update would add up; skorch's checkpoints read the last
+                del self.history[-1]["batches"][:-1]
 
     def run_single_epoch(
         self,
@@ -575,7 +586,7 @@ class SequenceNet(NeuralNet):
     def load_kept_state(self, state: dict[str, Any]) -> None:
         """Take the state of the optimizer and of dropout that a file holds."""
         self.load_optimizer_state(as_tensors(state["optimizer_state"]))
-        stream = torch.tensor(state["dropout"])
+        stream = as_tensors(state["dropout"])
         # that of a missing device is another generator's
         if stream.shape == self.dropout_generator_.get_state().shape:
             self.dropout_generator_.set_state(stream)
@@ -585,7 +596,7 @@ class SequenceNet(NeuralNet):
         """Build the network again, on the CPU if its device is not there."""
         network = allocate(empty_network(*state["network"]))
         network.load_state_dict(
-            {name: torch.tensor(value) for name, value in state["weights"].items()}
+            {name: as_tensors(value) for name, value in state["weights"].items()}
         )
         settings = dict(state["settings"])
         settings["optimizer"] = class_of(settings["optimizer"])
@@ -595,7 +606,7 @@ class SequenceNet(NeuralNet):
             settings["device"] = "cpu"
         self.__init__(network, **settings)  # type: ignore[misc]
         self.initialize()
-        self.order_generator_.set_state(torch.tensor(state["order"]))
+        self.order_generator_.set_state(as_tensors(state["order"]))
         self.restart_dropout(state["dropout_seed"])
         if "optimizer_state" in state:
             self.load_kept_state(state)

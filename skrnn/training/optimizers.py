@@ -49,10 +49,11 @@ class MissedUpdates:
     """
 
     def __init__(self, betas: tuple[float, float]):
-        powers = torch.arange(MAX_MOMENTUM, 0, -1, dtype=torch.float64)
+        on_host: Any = {"dtype": torch.float64, "device": "cpu"}
+        powers = torch.arange(MAX_MOMENTUM, 0, -1, **on_host)
         self.powers = (betas[0] / betas[1] ** 0.5) ** powers
-        self.moves = torch.zeros(MAX_MOMENTUM, dtype=torch.float64)
-        self.kept = torch.ones(MAX_MOMENTUM, dtype=torch.float64)
+        self.moves = torch.zeros(MAX_MOMENTUM, **on_host)
+        self.kept = torch.ones(MAX_MOMENTUM, **on_host)
         self.count = 0
 
     def add(self, rate: float, decay: float) -> None:
@@ -98,7 +99,7 @@ class Table:
         self.missed = MissedUpdates(betas)
         self.correction = 1.0  # of the bias of exp_avg_sq, at the last update
         #: the update at which each row was last up to date
-        self.last = torch.zeros(len(weight), dtype=torch.int64)
+        self.last = torch.zeros(len(weight), dtype=torch.int64, device=weight.device)
 
     @torch.no_grad()
     def catch_up(self, rows: Tensor) -> None:
@@ -138,7 +139,7 @@ class Table:
     def flush(self) -> None:
         """Bring all rows up to date; updates are counted from 0 again."""
         if self.missed.count:
-            self.catch_up(torch.arange(len(self.weight)))
+            self.catch_up(torch.arange(len(self.weight), device=self.weight.device))
             self.forget_missed()
 
     def forget_missed(self) -> None:

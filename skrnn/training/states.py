@@ -39,7 +39,7 @@ def as_arrays(state: Any) -> Any:
 def as_tensors(state: Any) -> Any:
     """Return nested values with tensors of their own in place of arrays."""
     if isinstance(state, np.ndarray):
-        return torch.tensor(state)
+        return torch.tensor(state, device="cpu")
     return _map(as_tensors, state)
 
 
@@ -66,7 +66,7 @@ def unpack(packed: Any, arrays: Mapping[str, NDArray]) -> Any:
     """Return nested values with the arrays and tensors that ``pack`` took out."""
     if isinstance(packed, Place):
         array = arrays[packed.name]
-        return torch.tensor(array) if packed.is_tensor else array
+        return torch.tensor(array, device="cpu") if packed.is_tensor else array
     return _map(lambda part: unpack(part, arrays), packed)
 
 

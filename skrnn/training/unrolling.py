@@ -176,7 +176,7 @@ def _squared_norms(
 def _by_distance(values: Tensor, lengths: Tensor) -> NDArray[np.float64]:
     """Return ``(B, T)`` values of steps by their distance from the last one, NaN beyond."""
     mirrored = gather_steps(values[..., None], reversal(lengths, values.shape[1]))[..., 0]
-    steps = torch.arange(values.shape[1])
+    steps = torch.arange(values.shape[1], device=values.device)
     return mirrored.masked_fill(steps >= lengths[:, None], torch.nan).numpy()
 
 

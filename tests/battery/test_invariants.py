@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+
+from skrnn.modules.recurrent import CELLS
+from skrnn.training import optimizers
 
 
 def trimmed(outputs, like):
@@ -235,20 +240,69 @@ def test_a_fit_works_where_gradients_are_off(make_any, X, y, outputs):
     assert_array_equal(outputs(model, X), expected)
 
 
-# Tensors on the device "meta" have no values: a result that depended on one would differ.
-@pytest.mark.parametrize(
-    ("setting", "other", "usual"),
-    [
-        ("default_dtype", torch.float64, torch.float32),
-        ("default_device", "meta", None),
-    ],
-)
-def test_torchs_defaults_do_not_matter(make_any, X, y, outputs, setting, other, usual):
+@pytest.fixture(params=["default_dtype", "default_device"])
+def other_default(request):
+    """Return a context in which PyTorch has another default.
+
+    Tensors on the device "meta" have no values: a result that depended on one would differ.
+    """
+    name = request.param
+    other, usual = {
+        "default_dtype": (torch.float64, torch.float32),
+        "default_device": ("meta", None),
+    }[name]
+
+    @contextmanager
+    def changed():
+        change = getattr(torch, f"set_{name}")
+        change(other)
+        try:
+            yield
+        finally:
+            change(usual)
+
+    return changed
+
+
+def test_torchs_defaults_do_not_matter(
+    make_any, X, y, outputs, other_default, monkeypatch
+):
+    monkeypatch.setattr(optimizers, "MIN_TABLE", 1)  # rows are updated one by one
     expected = outputs(make_any(batch_size=7).fit(X, y), X)
-    change = getattr(torch, f"set_{setting}")
-    change(other)
-    try:
-        got = outputs(make_any(batch_size=7).fit(X, y), X)
-    finally:
-        change(usual)
+    with other_default():
+        model = make_any(batch_size=7).fit(X, y)
+        got = outputs(pickle.loads(pickle.dumps(model)), X)
+    assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_torchs_defaults_do_not_matter_to_a_cell(
+    make_recurrent, X, y, outputs, cell, other_default
+):
+    expected = outputs(make_recurrent(cell=cell).fit(X, y), X)
+    with other_default():
+        got = outputs(make_recurrent(cell=cell).fit(X, y), X)
+    assert_array_equal(got, expected)
+
+
+def test_torchs_defaults_do_not_matter_to_quantiles(
+    make_regressor, X, y, outputs, other_default
+):
+    params = {"loss": "quantile", "quantiles": (0.1, 0.9)}
+    expected = outputs(make_regressor(**params).fit(X, y), X)
+    with other_default():
+        got = outputs(make_regressor(**params).fit(X, y), X)
+    assert_array_equal(got, expected)
+
+
+def test_torchs_defaults_do_not_matter_to_categories(
+    make_supervised, outputs, other_default
+):
+    X = pd.DataFrame(
+        {"a": [[1.0, 2.0], [3.0]] * 4, "kind": pd.Categorical(list("uuvvwwuv"))}
+    )
+    y = make_supervised.targets(X["a"].tolist())
+    expected = outputs(make_supervised().fit(X, y), X)
+    with other_default():
+        got = outputs(make_supervised().fit(X, y), X)
     assert_array_equal(got, expected)

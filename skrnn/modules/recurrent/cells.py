@@ -183,8 +183,11 @@ class Cell(nn.Module):
         return padded.index_select(0, to_device(np.argsort(order), x.device))  # (B, T, H)
 
     def reads_packed(self, x: Tensor) -> bool:
-        """Whether steps like x, a tensor ``(..., input_size)``, are best read packed."""
-        return self.kernel is not None
+        """Whether steps like x, a tensor ``(..., input_size)``, are best read packed.
+
+        Nobody else sees them then, so hooks are called without.
+        """
+        return self.kernel is not None and not _has_hooks(self)
 
     def is_rounded(self, x: Tensor) -> bool:
         """Whether ``forward`` of x ``(B, T, input_size)`` computes all of it in bfloat16."""
@@ -270,7 +273,8 @@ class TorchCell(Cell):
 
         Without gradients torch's layer is as fast as the plain kernels.
         """
-        if self.kernel is None or x.device.type != "cpu":
+        is_kernel = super().reads_packed(x) and not _has_hooks(self.rnn)
+        if not is_kernel or x.device.type != "cpu":
             return False
         return torch.is_grad_enabled() or not self.is_bounded or runs_compiled(x)
 
@@ -411,6 +415,11 @@ def _run_lstm(
     )
 
 
+def _spread(first: float, last: float, like: Tensor) -> Tensor:
+    """Return evenly spaced numbers, of the size, dtype and device of another tensor."""
+    return torch.linspace(first, last, len(like), dtype=like.dtype, device=like.device)
+
+
 def _is_plain(rnn: nn.RNNBase) -> bool:
     """Whether a layer is as ``LSTM`` makes it."""
     is_single = rnn.num_layers == 1 and not rnn.bidirectional and not rnn.proj_size
@@ -526,7 +535,7 @@ class GRU(TorchCell):
         super().initialize(generator)
         bias = self.rnn.get_parameter("bias_ih_l0")  # gates in the order r, z, n
         size = self.hidden_size
-        bias[size : 2 * size] = torch.linspace(*self.update_biases, size)
+        bias[size : 2 * size] = _spread(*self.update_biases, bias[size : 2 * size])
 
     def combine(
         self, from_input: Tensor, from_state: Tensor, state: CellState
@@ -584,7 +593,7 @@ class ReLURNN(TorchCell):
 
     def initialize_recurrent(self, weight: Tensor, generator: Generator) -> None:
         """Fill a hidden-to-hidden matrix with the identity (Le et al.)."""
-        nn.init.eye_(weight)
+        weight.zero_().fill_diagonal_(1.0)
 
 
 class MinGRU(Cell):
@@ -617,7 +626,7 @@ class MinGRU(Cell):
         super().initialize(generator)
         low, high = GRU.update_biases
         bias = self.linear.bias[: self.hidden_size]
-        bias.copy_(torch.linspace(-low, -high, self.hidden_size))
+        bias.copy_(_spread(-low, -high, bias))
 
     def weights(self) -> tuple[Tensor, None, Tensor, None]:
         """Return the weight and the bias of the input, for the kernel."""

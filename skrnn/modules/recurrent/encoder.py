@@ -128,7 +128,7 @@ class RecurrentEncoder(nn.Module):
         stacks = [self.weight_dropout(self.forward_layers)]
         if self.bidirectional:
             stacks.append(self.weight_dropout(self.backward_layers))
-        if stacks[0][0].reads_packed(x):
+        if all(cell.reads_packed(x) for cells in stacks for cell in cells):
             needs_outputs = needs_outputs or bool(self._forward_hooks)
             return self._read_packed(stacks, x, lengths, needs_outputs)
         mirror = None

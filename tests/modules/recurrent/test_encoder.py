@@ -201,6 +201,21 @@ def test_the_state_is_the_same_where_nobody_needs_outputs(cell, bidirectional, g
         assert torch.equal(needed, alone)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_a_hook_of_a_cell_is_called(cell, bidirectional, generator):
+    encoder = RecurrentEncoder(3, 4, cell=cell, bidirectional=bidirectional)
+    x, lengths = torch.randn(5, 6, 3, generator=generator), torch.tensor([6, 5, 4, 2, 1])
+    expected, _ = encoder(x, lengths)
+    seen = []
+    for layer in (*encoder.forward_layers, *encoder.backward_layers):
+        layer.register_forward_hook(lambda *_: seen.append(1))
+    found, _ = encoder(x, lengths)
+    assert len(seen) >= 1 + bidirectional
+    real = torch.arange(6) < lengths[:, None]
+    torch.testing.assert_close(found[real], expected[real])
+
+
 def test_a_hook_sees_outputs_that_nobody_else_needs(generator):
     encoder, seen = make_encoder("gru"), []
     encoder.register_forward_hook(lambda part, inputs, found: seen.append(found[0]))
