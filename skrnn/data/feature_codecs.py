@@ -130,27 +130,34 @@ class FeatureCodec:
         embeddings: Any = None,
         seconds: NDArray[np.float64] | None = None,
     ) -> EncodedSequences:
-        """Return the features as float32, indicators and times after them."""
+        """Return the features as float32, times after them, and indicators last."""
+        n_columns = len(self.standard.mean) + len(self.gaps)
+        values = np.empty((len(steps.values), n_columns), np.float32)
+        for rows, block in blocks_of(steps):
+            places = slice(steps.offsets[rows.start], steps.offsets[rows.stop])
+            of_block = None if seconds is None else seconds[places]
+            values[places] = self._encode_block(block, of_block)
+        return EncodedSequences(steps.with_values(values))
+
+    def _encode_block(
+        self, steps: RaggedArray, seconds: NDArray[np.float64] | None
+    ) -> NDArray[np.float32]:
+        """Return the features, times and indicators of a few sequences."""
         last = None
         if len(self.gaps) or seconds is not None:
             last = self._last_real(steps)
-        columns = self._columns(steps, seconds, last)
-        values = self.standard.apply(columns)
+        values = self.standard.apply(self._columns(steps, seconds, last))
         normalised = self.level_and_scale(steps)
         if normalised is not None:
-            for rows, block in blocks_of(steps):
-                level, scale = (
-                    np.repeat(part[rows, 0], block.lengths) for part in normalised
-                )
-                target = (block.values[:, self.target_feature] - level) / scale
-                places = slice(steps.offsets[rows.start], steps.offsets[rows.stop])
-                values[places, self.target_feature] = np.nan_to_num(target, nan=0.0)
-        if len(self.gaps):
-            values[:, self.gaps] = self._fill(values[:, self.gaps], last)
-            size = min(1.0, np.sqrt(self.INDICATORS / len(self.gaps)))
-            missing = np.isnan(steps.values[:, self.gaps])
-            values = np.hstack([values, missing * np.float32(size)])
-        return EncodedSequences(steps.with_values(values))
+            level, scale = (np.repeat(part[:, 0], steps.lengths) for part in normalised)
+            target = (steps.values[:, self.target_feature] - level) / scale
+            values[:, self.target_feature] = np.nan_to_num(target, nan=0.0)
+        if not len(self.gaps):
+            return values
+        values[:, self.gaps] = self._fill(values[:, self.gaps], last)
+        size = min(1.0, np.sqrt(self.INDICATORS / len(self.gaps)))
+        missing = np.isnan(steps.values[:, self.gaps])
+        return np.hstack([values, missing * np.float32(size)])
 
     def encode_baseline(self, steps: RaggedArray) -> EncodedSequences:
         """Return the training means at every step, without gaps.

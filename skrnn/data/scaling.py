@@ -47,7 +47,7 @@ class Standardization:
         ``weights`` ``(n_rows,)`` say how often each row counts. Columns of one group, of
         ``groups`` ``(n_columns,)`` from 0 on, share their mean and standard deviation.
         """
-        if weights is not None:
+        if weights is not None and not weights.all():
             values, weights = values[weights > 0], weights[weights > 0]
         largest = np.zeros(values.shape[1])
         for block, _ in _blocks(values):

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from skrnn.data.encoded import EncodedSequences
-from skrnn.data.ragged import RaggedArray, cut_runs
+from skrnn.data.ragged import RaggedArray, cut_runs, offsets_of
 from skrnn.training.dataset import EncodedDataset
 
 #: Batches whose sequences are sorted by length together.
@@ -161,7 +161,10 @@ def prediction_order(
     # forced targets that are longer than their sources count in what fits
     lengths = dataset.read_lengths
     longer = dataset.longer_lengths
-    order = np.lexsort((fingerprints(dataset.sequences), lengths, longer))
+    order = np.lexsort((lengths, longer))
+    ties = (np.diff(lengths[order]) == 0) & (np.diff(longer[order]) == 0)
+    if ties.any():
+        order = np.lexsort((fingerprints(dataset.sequences), lengths, longer))
     n_rows = MAX_ROWS
     if halved and len(order) >= 2 * MIN_TOGETHER and is_large(dataset):
         n_rows = min(MAX_ROWS, -(-len(order) // 2))  # two batches at least
@@ -208,21 +211,32 @@ def _fingerprints_of_steps(sequences: EncodedSequences, chunk: int) -> NDArray[n
         factor = (column + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)
         factor ^= factor >> np.uint64(32)
         by_word = sequences.characters.astype(np.uint64) @ factor  # zeros do not count
-    nonempty = np.flatnonzero(steps.lengths)
-    cuts = np.flatnonzero(np.diff(steps.offsets[nonempty] * width // chunk)) + 1
-    for part in np.split(nonempty, cuts):
-        first, last = steps.offsets[part[0]], steps.offsets[part[-1] + 1]
+    size = max(1, chunk // width)  # longer sequences come in pieces
+    n_pieces = -(-steps.lengths // size)
+    owner = np.repeat(np.arange(len(steps)), n_pieces)
+    before = size * (
+        np.arange(len(owner)) - np.repeat(offsets_of(n_pieces)[:-1], n_pieces)
+    )
+    begin = steps.offsets[owner] + before
+    end = np.minimum(begin + size, steps.offsets[owner + 1])
+    cuts = np.flatnonzero(np.diff(begin * width // chunk)) + 1
+    for part in np.split(np.arange(len(owner)), cuts):
+        first, last = begin[part[0]], end[part[-1]]
         values = np.ascontiguousarray(steps.values[first:last]).reshape(-1)
         bits = values.view(f"u{values.itemsize}").astype(np.uint64)
         if sequences.words is not None:  # words of one id differ in their characters
             bits ^= by_word[sequences.words[first:last]]
-        starts = (steps.offsets[part] - first) * width
-        position = np.arange(len(bits)) - np.repeat(starts, steps.lengths[part] * width)
+        starts = (begin[part] - first) * width
+        position = np.arange(len(bits)) - np.repeat(
+            starts - before[part] * width, (end - begin)[part] * width
+        )
         mixed = (position.astype(np.uint64) + np.uint64(1)) * np.uint64(
             0x9E3779B97F4A7C15
         )
         mixed ^= mixed >> np.uint64(29)
         bits += np.uint64(0x632BE59BD9B4E019)
         bits ^= bits >> np.uint64(15)
-        result[part] = np.add.reduceat(bits * (mixed | np.uint64(1)), starts)
+        np.add.at(
+            result, owner[part], np.add.reduceat(bits * (mixed | np.uint64(1)), starts)
+        )
     return result

@@ -7,6 +7,7 @@ whose steps belong together in no known way, training reads the beginnings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ class Windows(NamedTuple):
         Steps of a window.
     indices : int64 ndarray of shape (n_long,)
         The longer sequences.
-    starts : list of int64 ndarrays
+    starts : list of ranges or int64 ndarrays
         The steps at which a window of each of them may begin.
     n_target_steps : int, optional
         The most steps of a target that the network reads (teacher forcing).
@@ -38,7 +39,7 @@ class Windows(NamedTuple):
 
     n_steps: int
     indices: NDArray[np.int64]
-    starts: list[NDArray[np.int64]]
+    starts: Sequence[range | NDArray[np.int64]]
     n_target_steps: int | None = None
     weight_scale: float = 1.0
 
@@ -80,7 +81,8 @@ def in_windows(
     if dataset.bptt is not None or lengths.max() <= n_steps:
         return dataset
     indices = np.flatnonzero(lengths > n_steps)
-    starts = [np.arange(n - n_steps + 1) for n in lengths[indices].tolist()]
+    starts: Sequence[range | NDArray[np.int64]]
+    starts = [range(n - n_steps + 1) for n in lengths[indices].tolist()]
     if ends is not None and isinstance(dataset.targets, RaggedArray):
         labels = [dataset.targets[i] for i in indices.tolist()]
         starts = [_allowed(y, n_steps, *ends) for y in labels]
@@ -107,7 +109,7 @@ def _beginnings(
                 f"that has more, {WINDOW_RATIO} times the {QUANTILE} quantile of the lengths: "
                 f"{len(found[name]):,} of them, {name}[{place}] the longest"
             )
-    starts = [np.zeros(1, np.int64)] * len(found["X"])
+    starts = [range(1)] * len(found["X"])
     return _read_in(dataset, Windows(n_steps, found["X"], starts, most["y"]))
 
 

@@ -318,6 +318,16 @@ def test_blocks_do_not_change_the_normalisation(norm, monkeypatch, series, rng):
     np.testing.assert_array_equal(found.steps.values, expected.steps.values)
 
 
+def test_blocks_do_not_change_gaps_and_times(monkeypatch, series, rng):
+    gappy = with_gaps(series, rng)
+    seconds = rng.random(len(gappy.values)).cumsum()
+    codec = FeatureCodec("standard", "indicator").fit(gappy, seconds=seconds)
+    expected = codec.encode(gappy, seconds=seconds)
+    monkeypatch.setattr("skrnn.data.feature_codecs.BLOCK", 5)
+    found = codec.encode(gappy, seconds=seconds)
+    np.testing.assert_array_equal(found.steps.values, expected.steps.values)
+
+
 def joined_by_a_loop(steps, size):
     """Return the patches of each sequence, with the share of padding where there is any."""
     rows = []
@@ -351,6 +361,19 @@ def test_patches_take_little_more_memory_than_the_result(rng):
     try:
         result = codec.join_patches(encoded).steps.values.nbytes
         assert tracemalloc.get_traced_memory()[1] < 1.6 * result
+    finally:
+        tracemalloc.stop()
+
+
+def test_gaps_take_little_more_memory_than_the_result(rng):
+    values = rng.normal(size=(1_000_000, 4)).astype(np.float32)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    steps = RaggedArray.from_lengths(values, [1000] * 1000)
+    codec = FeatureCodec("standard", "indicator").fit(steps)
+    tracemalloc.start()
+    try:
+        result = codec.encode(steps).steps.values.nbytes
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * result
     finally:
         tracemalloc.stop()
 

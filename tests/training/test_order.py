@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,17 @@ def test_a_fingerprint_depends_on_the_content_alone(n_features, chunk):
     order, _ = shuffled(lengths, 0)
     other = fingerprints(sequences.take(order), chunk=chunk)
     np.testing.assert_array_equal(other, numbers[order])
+
+
+def test_fingerprints_of_long_sequences_take_little_memory():
+    sequences = numeric([400_000, 400_000], 8)
+    tracemalloc.start()
+    try:
+        one, other = fingerprints(sequences)
+        assert tracemalloc.get_traced_memory()[1] < sequences.steps.values.nbytes
+    finally:
+        tracemalloc.stop()
+    assert one != other
 
 
 def test_fingerprints_tell_order_and_small_changes():
