@@ -4,7 +4,8 @@ A release of scikit-learn that moves or renames one of them breaks this file alo
 are made here too, with messages that fit on a line.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any
@@ -35,11 +36,24 @@ __all__ = [
     "check_method_params",
     "check_scoring",
     "get_feature_names",
+    "restored_on_failure",
     "safe_indexing",
     "scorer_name",
     "takes_weights",
     "validate_parameter_constraints",
 ]
+
+
+@contextmanager
+def restored_on_failure(estimator: object) -> Iterator[None]:
+    """Put the attributes of an estimator back as they were if the block fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class SequenceOf(HasMethods):

@@ -7,11 +7,26 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, max_error
 
 from skrnn import SequenceClassifier
-from skrnn._sklearn import check_scoring
+from skrnn._sklearn import check_scoring, restored_on_failure
 from skrnn.model_selection import compare_estimators
 
 X = [[0.0], [1.0], [2.0], [3.0]] * 3
 Y = [0, 1, 0, 1] * 3
+
+
+def test_attributes_are_put_back_after_a_failure():
+    model = LogisticRegression()
+    model.coef_ = 1
+
+    @restored_on_failure(model)
+    def fail():
+        del model.coef_
+        model.classes_ = 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert vars(model) == vars(LogisticRegression()) | {"coef_": 1}
 
 
 @pytest.mark.parametrize(

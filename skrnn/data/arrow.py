@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skrnn.data.ragged import RaggedArray
+from skrnn.data.steps import is_arrow
 
 
 def ragged_of(X: Any) -> RaggedArray | None:
@@ -19,16 +21,21 @@ def ragged_of(X: Any) -> RaggedArray | None:
 
     Parameters
     ----------
-    X : pyarrow Array or ChunkedArray
-        Lists of numbers, or of lists of numbers of one fixed size, without missing values.
+    X : pyarrow Array or ChunkedArray, Table or RecordBatch of one column, or Series of arrow's
+        Lists of numbers, or of lists of numbers of one fixed size. None of the lists may be
+        missing; numbers may.
 
     Returns
     -------
     steps : RaggedArray, optional
         Of shape ``(total_steps, n_features)``, in the dtype of the column. It shares the
-        memory of a column in one chunk.
+        memory of a column in one chunk, unless numbers are missing, which become NaN.
     """
-    if type(X).__module__.partition(".")[0] != "pyarrow" or not hasattr(X, "null_count"):
+    if isinstance(X, pd.Series):
+        X = getattr(X.array, "__arrow_array__", lambda: None)()
+    elif len(getattr(X, "column_names", ())) == 1:
+        X = X[X.column_names[0]]
+    if not is_arrow(X):
         return None
     chunks = [part for part in getattr(X, "chunks", [X]) if len(part)]
     read = [_read_lists(chunk) for chunk in chunks]
@@ -60,9 +67,7 @@ def _read_lists(lists: Any) -> RaggedArray | None:
 
 
 def _numbers(column: Any) -> NDArray | None:
-    """Return the floats or integers of a column without a copy, if it holds such."""
-    if column.null_count or not str(column.type).startswith(
-        ("float", "double", "int", "uint")
-    ):
+    """Return the floats or integers of a column, if it holds such; missing ones are NaN."""
+    if not str(column.type).startswith(("float", "double", "int", "uint")):
         return None
-    return column.to_numpy(zero_copy_only=True)
+    return column.to_numpy(zero_copy_only=not column.null_count)

@@ -66,6 +66,11 @@ def _in_zone(array: NDArray, zone: str) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(array).tz_localize("UTC").tz_convert(zone)
 
 
+def holds_numbers_only(frame: pd.DataFrame) -> bool:
+    """Return whether the dtypes of a frame alone say that each column is of numbers."""
+    return all(isinstance(d, np.dtype) and d.kind in "biuf" for d in set(frame.dtypes))
+
+
 def is_category(dtype: Any) -> bool:
     """Return whether a dtype of pandas is categorical: its own, or arrow's dictionary."""
     if isinstance(dtype, pd.ArrowDtype):
@@ -150,6 +155,8 @@ def check_number_columns(
     is_array : bool
         Whether the user passed an array, which has no column names.
     """
+    if holds_numbers_only(frame):
+        return
     for j in range(frame.shape[1]):
         column = frame.iloc[:, j]
         kind = column_kind(column)

@@ -23,6 +23,7 @@ from skrnn.data.columns import (
     check_number_columns,
     check_single_texts,
     column_kind,
+    holds_numbers_only,
     is_foreign_frame,
     warn_of_long_frame,
 )
@@ -483,6 +484,8 @@ def rows_hold_tokens(X: Any, input_type: str, name: str) -> bool:
     if isinstance(X, np.ndarray) and X.dtype.kind in "biufc":
         return False
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+    if holds_numbers_only(frame):
+        return False
     if input_type == "auto" and frame.size:
         kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
         if kinds == {"texts"}:
@@ -620,8 +623,9 @@ def _warn_of_steps_in_rows(X: Any, name: str) -> None:
     """Warn that each row of a frame that looks like a long one is read as a sequence."""
     if not isinstance(X, pd.DataFrame):
         return
-    holds_lists = any(column_kind(X.iloc[:, j]) == "sequences" for j in range(X.shape[1]))
-    if holds_lists:
+    if not holds_numbers_only(X) and any(
+        column_kind(X.iloc[:, j]) == "sequences" for j in range(X.shape[1])
+    ):
         return
     rows_are_sequences = "each of its rows is read as one sequence"
     index = X.index

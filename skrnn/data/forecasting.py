@@ -442,15 +442,21 @@ class SeriesInputs:
             self.static.fit(X.static, weight)
         return self
 
-    def encode(self, X: CheckedWindows, embeddings: Any = None) -> EncodedSequences:
-        """Return features, what is known ahead, and static columns."""
+    def encode(
+        self, X: CheckedWindows, embeddings: Any = None, origin: Any = None
+    ) -> EncodedSequences:
+        """Return features, what is known ahead, and static columns.
+
+        ``embeddings`` and ``origin`` are for the interface: windows know their series.
+        """
         encoded = self.codec.encode(X.steps)
         level, scale = (
             np.repeat(part[:, 0], X.steps.lengths) for part in self.level_and_scale(X)
         )
         target = (X.target.values - level) / scale
         encoded.steps.values[:, 0] = np.nan_to_num(target, nan=0.0)
-        check_finite(encoded.steps, X.name)
+        first = X.origins - X.steps.lengths
+        check_finite(encoded.steps, X.name, origin=X.series, first=first)
         static = None
         if self.static is not None and X.static is not None:
             static = self.static.encode(X.static)

@@ -545,10 +545,17 @@ class Inputs:
             return 1
         n_features = X.fields[-1].steps.values.shape[1]
         wanted = round(_median(X.steps.lengths, weight) / AUTO_PATCHES)
-        return max(1, min(wanted, AUTO_PATCH_WIDTH // n_features))
+        return max(1, min(wanted, AUTO_PATCH_WIDTH // max(1, n_features)))
 
-    def encode(self, X: CheckedSequences, embeddings: Any = None) -> EncodedSequences:
+    def encode(
+        self,
+        X: CheckedSequences,
+        embeddings: Any = None,
+        origin: NDArray[np.int64] | None = None,
+    ) -> EncodedSequences:
         """Return ids and features; unseen tokens have the vectors of ``embeddings``.
+
+        ``origin`` are the sequences' indices in the user's X, if they are some of them.
 
         Raises
         ------
@@ -557,7 +564,7 @@ class Inputs:
         """
         X = self.filled(X)
         return self._encode_fields(
-            X, lambda codec, steps: codec.encode(steps, embeddings, X.seconds)
+            X, lambda codec, steps: codec.encode(steps, embeddings, X.seconds), origin
         )
 
     def encode_baseline(self, X: CheckedSequences) -> EncodedSequences:
@@ -573,21 +580,25 @@ class Inputs:
         self,
         X: CheckedSequences,
         encode: Callable[[Any, RaggedArray], EncodedSequences],
+        origin: NDArray[np.int64] | None = None,
     ) -> EncodedSequences:
         first, *beside = (
             encode(codec, field.steps)
             for codec, field in zip(self.codecs, X.fields, strict=True)
         )
         if self._features is not None:
-            check_finite([first, *beside][-1].steps, X.name, self.advice)
+            steps = [first, *beside][-1].steps
+            check_finite(steps, X.name, self.advice, origin=origin)
             if self.patch_size > 1:  # tokens have no patches, so there is nothing beside
                 first = self._features.join_patches(first)
-        static = self.encode_static(X)
+        static = self.encode_static(X, origin)
         if beside or static is not None:
             first = replace(first, beside=tuple(beside), static=static)
         return first
 
-    def encode_static(self, X: CheckedSequences) -> EncodedStatic | None:
+    def encode_static(
+        self, X: CheckedSequences, origin: NDArray[np.int64] | None = None
+    ) -> EncodedStatic | None:
         """Return the static columns, if there are any."""
         if self.static is None or X.static is None:
             return None
@@ -597,7 +608,8 @@ class Inputs:
             row, column = large[0]
             names = [c for c, role in (X.roles or {}).items() if role == "number"]
             raise ValueError(
-                f"{X.name}[{names[column]!r}] is too large for float32 in row {row}: "
+                f"{X.name}[{names[column]!r}] is too large for float32 in row "
+                f"{row if origin is None else origin[row]}: "
                 f"{X.static.numbers[row, column]}"
             )
         return encoded

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_scalar
 from skrnn.data.columns import column_kind, is_category
 from skrnn.data.layouts import parse_frame, parse_rows
 from skrnn.data.ragged import object_array
-from skrnn.data.steps import is_missing, is_sequence, to_array
+from skrnn.data.steps import is_missing, is_sequence, stack_nested, to_array
 
 
 def trim_padding(X: Any, value: float = np.nan) -> Any:
@@ -120,7 +120,7 @@ def _end(cell: Any, value: float) -> int:
     """Return the steps up to the last that is not padding, 0 of a missing cell."""
     if is_missing(cell) or isinstance(cell, str):
         return 0
-    array = to_array(cell)
+    array = stack_nested(to_array(cell))
     if array.dtype.kind in "biuf":
         return _length(array, value)
     real = [i for i, step in enumerate(cell) if not np.all(pd.isna(step))]
@@ -141,7 +141,7 @@ def _check_any(lengths: list[int]) -> None:
 
 def _sequence(row: Any, i: int) -> NDArray:
     """Return a sequence of numbers as an array, with NaN where one is missing."""
-    array = to_array(row)
+    array = stack_nested(to_array(row))
     if array.ndim == 0:
         raise TypeError(f"X[{i}] is {type(row).__name__}, expected a sequence of numbers")
     if array.dtype == object:

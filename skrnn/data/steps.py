@@ -136,12 +136,33 @@ def to_array(values: Any) -> NDArray:
         return _to_array_from_pandas(values)
     if type(values).__module__.startswith("polars"):
         return values.to_numpy()  # numpy's way makes all texts as long as the longest
+    if is_arrow(values):
+        return _from_arrow(values)
     if type(values) in PLAIN and any(map(_needs_care, set(map(type, values)))):
         return np.stack([to_array(step) for step in values])
     try:
         return np.asarray(values)
     except RuntimeError:  # tensors with gradients, deeper within lists
         return np.stack([to_array(step) for step in values])
+
+
+def is_arrow(values: object) -> bool:
+    """Return whether values are an array of pyarrow, in one chunk or several."""
+    of_arrow = type(values).__module__.partition(".")[0] == "pyarrow"
+    return of_arrow and hasattr(values, "null_count")
+
+
+def _from_arrow(values: Any) -> NDArray:
+    """Return an array of arrow as numpy reads it, but for two types."""
+    kind = str(values.type)
+    if kind.startswith("dictionary<"):  # of which missing ones would get a category
+        values = values.cast(values.type.value_type)
+    elif kind.startswith(
+        "extension<arrow.fixed_shape_tensor"
+    ):  # which would lose its shape
+        whole = values.combine_chunks() if hasattr(values, "chunks") else values
+        return whole.to_numpy_ndarray()
+    return np.asarray(values)
 
 
 def unreadable_tensor(value: object) -> str | None:
@@ -244,7 +265,7 @@ def to_floats(
             _check_steps(values, place, advice)
         raise ValueError(f"{place} {NO_ARRAY}: {str(error)[:200]}") from error
     if array.dtype == object:
-        array = _stack_nested(array)
+        array = stack_nested(array)
     if array.dtype.kind in "biuf":
         kind = np.result_type(array.dtype, np.float32)
         return array.astype(kind if kind in FLOATS else np.float64, copy=False)
@@ -286,11 +307,11 @@ def to_numbers(values: Any, place: str) -> NDArray:
     return array
 
 
-def _stack_nested(array: NDArray) -> NDArray:
+def stack_nested(array: NDArray) -> NDArray:
     """Return an array of arrays, such as arrow's nested lists, as one if it can be."""
     if array.dtype != object or set(map(type, array.flat)) != {np.ndarray}:
         return array
-    steps = [_stack_nested(step) for step in array.flat]
+    steps = [stack_nested(step) for step in array.flat]
     return array if len({step.shape for step in steps}) > 1 else np.stack(steps)
 
 
@@ -301,11 +322,15 @@ def check_finite(
     *,
     allow_missing: bool = False,
     of_column: bool = False,
+    origin: NDArray[np.int64] | None = None,
+    first: NDArray[np.int64] | None = None,
 ) -> None:
     """Raise a ValueError that names the first step that is not finite.
 
     ``allow_missing`` lets NaN pass; ``of_column`` says that ``name`` is a column of a
-    frame, whose rows may have other labels than their numbers.
+    frame, whose rows may have other labels than their numbers. ``origin`` are the indices
+    of the sequences in the user's own, where these are some of them, or parts of them that
+    begin at the steps ``first``.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf
         total = steps.values.sum(dtype=np.float64)
@@ -324,6 +349,10 @@ def check_finite(
         what, remedy = "infinity or a value too large for float32", OF_INFINITY
     elif step and np.isnan(steps.values[row : steps.offsets[sequence + 1]]).all():
         remedy = f"{advice.missing}; {advice.padding}"
+    if first is not None:
+        step += int(first[sequence])
+    if origin is not None:
+        sequence = int(origin[sequence])
     place = f"row {sequence}" if of_column else f"{name}[{sequence}]"
     raise ValueError(f"Input {name} contains {what}: {place}, step {step}. {remedy}")
 

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrnn._callbacks import (
     CallbackSupportMixin,
     callback_management_context,
 )
-from skrnn._sklearn import check_feature_names, safe_indexing
+from skrnn._sklearn import check_feature_names, restored_on_failure, safe_indexing
 from skrnn._versions import VersionMixin
 from skrnn._warnings import warn
 from skrnn.data.containers import CheckedSequences, check_same_form
@@ -151,29 +152,28 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
     @contextmanager
     def _restored_on_failure(self, warm: bool) -> Iterator[None]:
         """Put everything back as it was if fitting fails or is interrupted."""
-        before = dict(vars(self))
         targets = self._targets if warm else None
         learned = dict(vars(targets)) if warm else {}  # training may widen it
-        trained = self.net_.snapshot() if warm else None
+        net: Any = self.net_ if warm else None
+        trained = None if net is None else net.snapshot()
         random = self.random_state
         drawn = random.get_state() if isinstance(random, np.random.RandomState) else None
         try:
-            check_parameters(self)
-            if self.scoring is not None:
-                self._scorer()
-            if warm:
-                self._check_unchanged()
-            else:  # what is learned now depends on nothing learned before
-                self.__dict__.pop("net_", None)
-            yield
+            with restored_on_failure(self):
+                check_parameters(self)
+                if self.scoring is not None:
+                    self._scorer()
+                if warm:
+                    self._check_unchanged()
+                else:  # what is learned now depends on nothing learned before
+                    self.__dict__.pop("net_", None)
+                yield
         except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
             if drawn is not None:  # the same fit resumes from its checkpoint
                 random.set_state(drawn)
             if trained is not None:
                 vars(targets).update(learned)
-                before["net_"].restore(trained)
+                net.restore(trained)
             raise
 
     def _check_unchanged(self) -> None:
@@ -426,11 +426,13 @@ class BaseSequenceEstimator(VersionMixin, CallbackSupportMixin, TrainableEstimat
             return self._scored[1]
         return self._inputs.check_new(X, estimator=self, name=name)
 
-    def _encode(self, X: CheckedSequences) -> EncodedSequences:
-        """Return the ids or features of validated sequences."""
+    def _encode(
+        self, X: CheckedSequences, origin: NDArray[np.int64] | None = None
+    ) -> EncodedSequences:
+        """Return the ids or features of validated sequences, or of some, those of ``origin``."""
         if self._scored is not None and self._scored[1] is X:
             return self._scored[2]
-        return self._inputs.encode(X, self.embeddings)
+        return self._inputs.encode(X, self.embeddings, origin)
 
     # --- inspecting ------------------------------------------------------------------
 

@@ -201,11 +201,10 @@ class RegressionTask(RegressorMixin, BaseSequenceEstimator):
         """Return the network's outputs ``(n, n_outputs)`` of all sequences, or all steps."""
         if not self._targets.by_step:
             return predict_outputs(self.net_, EncodedDataset(self._encode(X)))
-        filled = np.flatnonzero(X.steps.lengths)
+        filled, real = X.filled()
         if not len(filled):
             return np.empty((0, self.net_.module_.config["n_outputs"]), np.float32)
-        real = X if len(filled) == len(X.steps) else X.take(filled)
-        dataset = EncodedDataset(self._encode(real), origin=filled)
+        dataset = EncodedDataset(self._encode(real, filled), origin=filled)
         return predict_steps(self.net_, dataset, attrgetter("logits")).values
 
     def _n_outputs(self) -> int:

@@ -199,7 +199,7 @@ class TaggingTask(BaseSequenceEstimator):
         result = np.zeros(len(checked.steps))
         filled, real = checked.filled()
         if len(filled):
-            dataset = EncodedDataset(self._encode(real), origin=filled)
+            dataset = EncodedDataset(self._encode(real, filled), origin=filled)
             result[filled] = predict_outputs(self.net_, dataset, decode)
         return result
 
@@ -251,7 +251,7 @@ class TaggingTask(BaseSequenceEstimator):
         filled, real = X.filled()
         if not len(filled):
             return X.steps.with_values(nothing)
-        dataset = EncodedDataset(self._encode(real), origin=filled)
+        dataset = EncodedDataset(self._encode(real, filled), origin=filled)
         return X.steps.with_values(predict_steps(self.net_, dataset, decode).values)
 
     def _build_tagger(

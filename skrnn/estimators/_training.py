@@ -115,7 +115,7 @@ class TrainableEstimator(BaseEstimator, metaclass=ABCMeta):
     ) -> EncodedDataset:
         """Return the encoded data that batches are cut from."""
         return EncodedDataset(
-            self._inputs.encode(data.X, self.embeddings),
+            self._inputs.encode(data.X, self.embeddings, data.origin),
             self._targets.encode(data),
             weight,
             forced=self._targets.teacher_forcing,

@@ -102,4 +102,6 @@ class OnnxRegressor(RegressorMixin, Predictor):
         filled, real = X.filled()
         if not len(real.steps):
             return np.empty((0, self._options["n_outputs"]), np.float32)
-        return self._by_step(self._inputs.encode(real), places=filled).values
+        return self._by_step(
+            self._inputs.encode(real, origin=filled), places=filled
+        ).values

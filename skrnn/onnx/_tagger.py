@@ -90,7 +90,7 @@ class OnnxTagger(Predictor):
         filled, real = checked.filled()
         if len(filled):
             result[filled] = self._by_sequence(
-                self._inputs.encode(real),
+                self._inputs.encode(real, origin=filled),
                 lambda logits, lengths: (
                     _highest_log_likelihood(logits, lengths)
                     if transitions is None
@@ -147,7 +147,7 @@ class OnnxTagger(Predictor):
         filled, real = X.filled()
         if not len(filled):
             return X.steps.with_values(nothing)
-        steps = self._by_step(self._inputs.encode(real), decode, filled)
+        steps = self._by_step(self._inputs.encode(real, origin=filled), decode, filled)
         return X.steps.with_values(steps.values)
 
 

@@ -29,6 +29,7 @@ from skrnn._sklearn import (
     check_feature_names,
     check_feature_names_in,
     get_feature_names,
+    restored_on_failure,
 )
 from skrnn.data.columns import as_frame, is_foreign_frame
 from skrnn.data.containers import (
@@ -42,7 +43,7 @@ from skrnn.data.field_values import read_arrays
 from skrnn.data.fields import check_equal_lengths
 from skrnn.data.layouts import parse_column, parse_rows, read_container
 from skrnn.data.ragged import RaggedArray, object_array
-from skrnn.data.steps import is_sequence, shown, to_array, to_numbers
+from skrnn.data.steps import is_sequence, shown, stack_nested, to_array, to_numbers
 from skrnn.data.targets import check_weights, parse_targets
 from skrnn.preprocessing._same_container import SameContainerMixin
 
@@ -163,7 +164,8 @@ class StepwiseTransformer(SameContainerMixin, BaseEstimator):
             If X is empty, has an empty sequence of numbers, unless it is a frame, or
             unequal feature counts.
         """
-        self._fit_inner("fit", self._read(X, reset=True), y, sample_weight)
+        with restored_on_failure(self):
+            self._fit_inner("fit", self._read(X, reset=True), y, sample_weight)
         return self
 
     @as_one_task
@@ -184,12 +186,13 @@ class StepwiseTransformer(SameContainerMixin, BaseEstimator):
         X_new : container of X
             Sequences of arrays ``(n_steps_i, n_features_out)``.
         """
-        read = self._read(X, reset=True)
-        if not hasattr(_clone_inner(self.transformer), "fit_transform"):
-            self._fit_inner("fit", read, y, sample_weight)
-            return self._apply("transform", read)
-        result = self._fit_inner("fit_transform", read, y, sample_weight)
-        return self._restore("transform", read, result)
+        with restored_on_failure(self):
+            read = self._read(X, reset=True)
+            if not hasattr(_clone_inner(self.transformer), "fit_transform"):
+                self._fit_inner("fit", read, y, sample_weight)
+                return self._apply("transform", read)
+            result = self._fit_inner("fit_transform", read, y, sample_weight)
+            return self._restore("transform", read, result)
 
     def transform(self, X: Any) -> Any:
         """Transform every step.
@@ -598,7 +601,7 @@ def _check_not_empty(lengths: NDArray[np.int64]) -> None:
 
 def _as_array(sequence: Any, i: int) -> NDArray:
     try:
-        return to_array(sequence)
+        return stack_nested(to_array(sequence))
     except ValueError as error:
         raise ValueError(
             f"X[{i}] is not an array (n_steps, n_features): {str(error)[:200]}"

@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
 import pytest
 import torch
 from numpy.testing import assert_array_equal
@@ -15,6 +16,7 @@ from skorch.callbacks import Callback
 from torch.nn.utils.rnn import pack_sequence
 
 ok = np.zeros((2, 3))
+CODES = arrow.array(["a", None]).dictionary_encode()
 late_nan = np.array([[0.0, 0.0, 0.0], [0.0, np.nan, 0.0]])
 BAD_X = {
     "no sequences": ([], ValueError, "X has 0 sequences"),
@@ -160,6 +162,7 @@ def test_labels_of_a_kind_that_is_not_supported_are_named(make_classifier, y, me
         ([["a"], ["a", "b"]], "y must have one entry a sequence"),
         (np.ma.masked_array([0, 1], [0, 1]), r"missing value: y\[1\]"),
         (np.ma.masked_array(["a", "b"], [0, 1]), r"missing value: y\[1\]"),
+        (arrow.chunked_array([CODES, CODES[:0]]), r"missing value: y\[1\]"),
         (np.ma.masked_array(np.eye(2, dtype=int), [[0, 0], [1, 0]]), r"y\[1, 0\]"),
     ],
 )
@@ -290,6 +293,38 @@ def test_warm_start_refuses_other_classes(make_classifier):
     model = make_classifier(warm_start=True).fit([ok, ok], ["a", "b"])
     with pytest.raises(ValueError, match=r"y\[0\] is .*'c'.* not in classes"):
         model.fit([ok, ok], ["c", "b"])
+
+
+@pytest.mark.filterwarnings("ignore:1 class has one sequence, which stays in the train")
+@pytest.mark.parametrize("stopping", [{}, {"early_stopping": True}])
+def test_a_new_label_is_named_by_its_place_in_y(make_classifier, stopping):
+    model = make_classifier(warm_start=True, random_state=0, **stopping)
+    model.fit([ok] * 20, ["a", "b"] * 10)
+    with pytest.raises(ValueError, match=r"y\[15\] is .*'c'.* not in classes"):
+        model.fit([ok] * 20, ["a", "b"] * 7 + ["a", "c"] + ["a", "b"] * 2)
+
+
+def test_a_new_label_is_named_by_its_place_among_empty_sequences(make_tagger):
+    model = make_tagger().partial_fit([["a"], ["b"]], [["U"], ["V"]])
+    with pytest.raises(ValueError, match=r"y\[1\], step 0 is 'Z', which is not in"):
+        model.partial_fit([[], ["a"]], [[], ["Z"]])
+
+
+def test_a_number_too_large_for_float32_is_named_by_its_place_in_X(make_many_to_one):
+    X = [np.ones(3) for _ in range(20)]
+    X[15][1] = 1e39
+    y = make_many_to_one.targets(X)
+    model = make_many_to_one(scale=None, early_stopping=True, random_state=0)
+    with pytest.raises(ValueError, match=r"too large for float32: X\[15\], step 1"):
+        model.fit(X, y)
+
+
+def test_a_number_too_large_for_float32_is_named_by_its_place_among_empty_sequences(
+    make_tagger,
+):
+    model = make_tagger.fit([ok, ok], scale=None)
+    with pytest.raises(ValueError, match=r"too large for float32: X\[2\], step 0"):
+        model.predict([ok[:0], ok, np.full((1, 3), 1e39)])
 
 
 def test_resumed_training_refuses_indicators_after_labels_and_back(make_classifier):

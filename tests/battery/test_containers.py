@@ -19,6 +19,13 @@ def column(rows):
     return object_array(rows)[:, None]
 
 
+def lists_of_one_size(X):
+    """Return a 3-D array as a column of arrow, whose steps are lists of one size."""
+    steps = arrow.FixedSizeListArray.from_arrays(arrow.array(X.ravel()), X.shape[2])
+    offsets = arrow.array(np.arange(len(X) + 1, dtype=np.int32) * X.shape[1])
+    return arrow.ListArray.from_arrays(offsets, steps)
+
+
 def check_container(make_estimator, usual, other, **params):
     """Assert that fit and predict mean the same for X in another container."""
     y = make_estimator.targets(usual)
@@ -45,6 +52,14 @@ CUBES = {
     "Fortran order": np.asfortranarray,
     "strided sequences": lambda X: list(np.repeat(X, 2, axis=1)[:, ::2]),
     "read-only array": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
+    "nested lists of arrow": lambda X: arrow.array(X.tolist()),
+    "tensors of arrow": lambda X: arrow.chunked_array(
+        [arrow.FixedShapeTensorArray.from_numpy_ndarray(part) for part in (X[:3], X[3:])]
+    ),
+    "table of arrow": lambda X: arrow.table({"x": lists_of_one_size(X)}),
+    "Series of arrow": lambda X: pd.Series(
+        lists_of_one_size(X), dtype=pd.ArrowDtype(lists_of_one_size(X).type)
+    ),
     "steps of two dimensions": lambda X: X.reshape(*X.shape[:2], 2, 1),
 }
 SQUARES = {

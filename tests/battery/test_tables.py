@@ -426,6 +426,17 @@ def test_the_time_between_steps_counts(make_supervised, table, y, outputs):
     assert np.abs(slower - expected).max() > 1e-4
 
 
+def test_the_time_of_the_steps_may_be_all_that_is_known(make_supervised, outputs):
+    seconds = [[0.0, 1.0, 3.0], [0.0, 2.0]] * 4
+    for frame in (
+        pd.DataFrame({"at": column(seconds)}),
+        pd.DataFrame({"at": column(seconds), "age": np.arange(8.0)}),
+    ):
+        y = make_supervised.targets(seconds)
+        model = make_supervised(time="at").fit(frame, y)
+        assert np.isfinite(outputs(model, frame)).all()
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [

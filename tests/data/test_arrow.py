@@ -1,6 +1,7 @@
 """Arrow's lists of numbers against the same steps as arrays."""
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -55,6 +56,29 @@ def test_slices_and_chunks_keep_their_own_sequences(X):
     assert [s.tolist() for s in steps] == [a.tolist() for a in (ARRAYS[1], ARRAYS[0])]
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda X: pa.table({"x": X}),
+        lambda X: pa.record_batch({"x": X}),
+        lambda X: pd.Series(X, dtype=pd.ArrowDtype(X.type)),
+    ],
+    ids=["table", "record batch", "series"],
+)
+def test_one_column_is_read_without_a_copy_in_whatever_it_comes(wrapped):
+    lists = lists_of(ARRAYS)
+    steps = ragged_of(wrapped(lists))
+    assert np.shares_memory(steps.values, ragged_of(lists).values)
+    assert steps.offsets.tolist() == [0, 3, 5]
+
+
+@pytest.mark.parametrize("dtype", [pa.float32(), pa.float64(), pa.int16()])
+def test_missing_numbers_are_nan(dtype):
+    steps = ragged_of(pa.array([[1, None], [3]], pa.list_(dtype)))
+    np.testing.assert_array_equal(steps.values[:, 0], [1, np.nan, 3])
+    assert steps.values.dtype == (np.float32 if dtype == pa.float32() else np.float64)
+
+
 def test_plain_numbers_are_steps_of_one_feature():
     steps = ragged_of(pa.array([[1.0, 2.0], [3.0]]))
     assert [s.tolist() for s in steps] == [[[1.0], [2.0]], [[3.0]]]
@@ -65,7 +89,8 @@ def test_plain_numbers_are_steps_of_one_feature():
     [
         pa.array([["a"], ["b", "c"]]),
         pa.array([[1.0], None]),
-        pa.array([[1.0, None]]),
+        pa.table({"a": [[1.0]], "b": [[2.0]]}),
+        pd.Series([[1.0], [2.0]]),
         pa.array([[[1.0, 2.0]], [[1.0]]]),
         pa.array([1.0, 2.0]),
         pa.array([], pa.list_(pa.float32())),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow
 import pytest
 import torch
 from numpy.testing import assert_array_equal
@@ -47,6 +48,13 @@ def test_missing_and_masked_cells_are_padding():
         [[1, 2], [3, None]],
     ):
         assert [row.tolist() for row in trim_padding(given)] == expected
+
+
+def test_nested_lists_of_arrow_are_trimmed():
+    X = pyarrow.array([[[1.0, 2.0], [3.0, NAN]], [[5.0, 6.0], [NAN, NAN]]])
+    first, second = trim_padding(X)
+    assert_array_equal(first, [[1, 2], [3, NAN]])
+    assert_array_equal(second, [[5, 6]])
 
 
 def test_what_is_not_padding_at_the_end_stays():

@@ -7,6 +7,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow as pa
 import pytest
 import torch
 
@@ -325,6 +326,16 @@ def test_tensors_that_require_gradients_are_read(dtype):
         checked = check(given)
         assert checked.steps.values.tolist() == [[1, 1, 1]] * 2
     assert X[0].requires_grad
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [(["a", None, "b", "a"], ["a", None, "b", "a"]), ([2, None, 1], [2, np.nan, 1])],
+)
+def test_a_missing_entry_of_a_dictionary_of_arrow_stays_missing(values, expected):
+    encoded = pa.array(values).dictionary_encode()
+    for given in (encoded, pa.chunked_array([encoded, encoded[:0]])):
+        np.testing.assert_array_equal(to_array(given), np.array(expected))
 
 
 def test_texts_of_polars_are_no_longer_than_they_are():

@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
@@ -633,6 +635,29 @@ def test_steps_of_another_width_than_in_fit_are_refused(sequences):
         ValueError, match="2 features, but StepwiseTransformer is expecting 3 features"
     ):
         stepwise.transform([sequence[:, :2] for sequence in sequences])
+
+
+@pytest.mark.parametrize("fit", ["fit", "fit_transform"])
+def test_a_fit_that_fails_leaves_the_earlier_one(sequences, fit):
+    model = StepwiseTransformer(StandardScaler())
+    wrong = {"sample_weight": [-1.0] * len(sequences)}
+    with pytest.raises(ValueError, match="sample_weight"):
+        getattr(model, fit)(sequences, **wrong)
+    with pytest.raises(NotFittedError, match="StepwiseTransformer"):
+        model.transform(sequences)
+    expected = model.fit(sequences).transform(sequences)
+    with pytest.raises(ValueError, match="sample_weight"):
+        getattr(model, fit)([x[:, :1] for x in sequences], **wrong)
+    for got, wanted in zip(model.transform(sequences), expected, strict=True):
+        assert_array_equal(got, wanted)
+
+
+def test_nested_lists_of_arrow_are_steps_of_several_features(sequences):
+    nested = pyarrow.array([x.tolist() for x in sequences])
+    expected = StepwiseTransformer(StandardScaler()).fit_transform(sequences)
+    found = StepwiseTransformer(StandardScaler()).fit_transform(nested)
+    for got, wanted in zip(found, expected, strict=True):
+        assert_allclose(got, wanted)
 
 
 def test_transform_before_fit_is_refused(sequences):

@@ -85,6 +85,10 @@ class CheckedData:
         """Steps of each sequence of X."""
         return self.X.steps.lengths
 
+    def index_of(self, i: int) -> int:
+        """Return the index of sequence ``i`` in the user's X."""
+        return i if self.origin is None else int(self.origin[i])
+
     def take(self, indices: NDArray, *, with_raw: bool = True) -> CheckedData:
         """Return some of the sequences; ``with_raw`` copies the user's own ones, too."""
         raw: Any = (None, None)

@@ -91,7 +91,7 @@ class ClassTargets(Targets):
         ids, new = encode_labels(labels, self.classes)
         if new is not None:
             raise ValueError(
-                f"{data.name}[{new}] is {shown(labels[new])}, not in classes "
+                f"{data.name}[{data.index_of(new)}] is {shown(labels[new])}, not in classes "
                 f"{listed(self.classes.tolist())}"
             )
         return ids

@@ -157,9 +157,10 @@ class StepTargets(Targets):
         y = data.y.values
         ids, new = encode_labels(y.values, self.classes)
         if new is not None:
+            i, step = y.step_of(new)
             raise ValueError(
-                f"{_place_of(y, data.name, new)} is {shown(y.values[new])}, which is not in "
-                f"classes {listed(self.classes.tolist())}"
+                f"{data.name}[{data.index_of(i)}], step {step} is {shown(y.values[new])}, "
+                f"which is not in classes {listed(self.classes.tolist())}"
             )
         return y.with_values(ids)
 
@@ -245,9 +246,8 @@ class StepTargets(Targets):
         labels = y.values
         sequence = np.repeat(np.arange(len(labels)), labels.lengths)
         _, codes = np.unique(_as_labels(labels), return_inverse=True)
-        pairs = np.unique(np.stack([codes, sequence]), axis=1)
-        cuts = np.flatnonzero(np.diff(pairs[0])) + 1
-        return np.split(pairs[1], cuts)
+        label, place = np.divmod(np.unique(codes * len(labels) + sequence), len(labels))
+        return np.split(place, np.flatnonzero(np.diff(label)) + 1)
 
 
 def _as_list(row: Any) -> list[Any]:
