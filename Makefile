@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-quick test-oldest fuzz soak smoke dist lint format docs pictures bench
-.PHONY: bench-long bench-gpu constraints clean environments
+.PHONY: bench-long bench-gpu constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -97,19 +97,21 @@ dist: $(VENV)/.stamp-run ## build wheel and source archive twice, and compare
 # From the folder of the environment the tests read the wheel, not the sources.
 SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check $(INSTALL)
 
-.smoke/.stamp: $(VENV)/.stamp-run constraints-oldest.txt $(shell find skrnn -type f -not -path '*__pycache__*') *.md LICENSE
+.smoke/.stamp-torch: constraints.txt
 	rm -rf .smoke
-	$(MAKE) --no-print-directory dist
 	$(PYTHON) -m venv .smoke
 	$(SMOKE_PIP) -c constraints.txt torch
-	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
 	@touch $@
 
-environments: $(VENV)/.stamp-dev .smoke/.stamp
+.smoke/.stamp: .smoke/.stamp-torch $(VENV)/.stamp-run constraints-oldest.txt $(shell find skrnn -type f -not -path '*__pycache__*') *.md LICENSE
+	$(MAKE) --no-print-directory dist
+	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
+	$(SMOKE_PIP) --force-reinstall --no-deps dist/*.whl
+	@touch $@
 
 # What is installed below is not part of an environment of the wheel alone: the next run makes it anew.
 smoke: .smoke/.stamp ## try the wheel alone at the oldest releases, then run the tests of data with it
-	rm .smoke/.stamp
+	rm .smoke/.stamp .smoke/.stamp-torch
 	cd .smoke && $(ONE_THREAD) bin/python ../tests/smoke.py
 	$(SMOKE_PIP) -c constraints-oldest.txt pytest hypothesis polars pyarrow
 	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -m 'not slow' \

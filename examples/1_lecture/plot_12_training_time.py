@@ -99,8 +99,8 @@ for name, share in padding.items():
 # -----
 #
 # The same bidirectional LSTM, on the same 2,000 sequences of 2 to 200 steps, for one pass: by
-# a loop that takes one sequence after the other (for 150 of them), by the loop of many tutorials
-# (random batches, `pack_padded_sequence`, for 800 of them), and by `SequenceClassifier`.
+# a loop that takes one sequence after the other (for 50 of them), by the loop of many tutorials
+# (random batches, `pack_padded_sequence`, for 320 of them), and by `SequenceClassifier`.
 from torch.nn.utils.rnn import pack_sequence
 
 from skrnn import SequenceClassifier
@@ -146,8 +146,8 @@ begin = time.perf_counter()
 model.fit(X, y)
 seconds = (time.perf_counter() - begin) / len(X)
 rates = {
-    "one by one": 1 / loop(1, 150),
-    "packed batches": 1 / loop(32, 800),
+    "one by one": 1 / loop(1, 50),
+    "packed batches": 1 / loop(32, 320),
     "SequenceClassifier": 1 / seconds,
 }
 for name, rate in rates.items():

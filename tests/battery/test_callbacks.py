@@ -99,8 +99,8 @@ def test_every_optimizer_lowers_the_loss(make_estimator, optimizer):
     X, y = make_estimator.learnable
     model = make_estimator(
         optimizer=optimizer,
-        lr={"sgd": 0.3, "rmsprop": 0.01}.get(optimizer, 0.03),
-        max_epochs=12,
+        lr={"sgd": 0.3, "rmsprop": 0.005}.get(optimizer, 0.03),
+        max_epochs=6,
         dropout=0.0,
     ).fit(X, y)
     losses = model.history_["train_loss"]
