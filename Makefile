@@ -104,14 +104,14 @@ SMOKE_PIP := .smoke/bin/python -m pip --disable-pip-version-check $(INSTALL)
 	@touch $@
 
 .smoke/.stamp: .smoke/.stamp-torch $(VENV)/.stamp-run constraints-oldest.txt $(shell find skrnn -type f -not -path '*__pycache__*') *.md LICENSE
+	rm .smoke/.stamp-torch
 	$(MAKE) --no-print-directory dist
 	$(SMOKE_PIP) -c constraints-oldest.txt dist/*.whl
-	$(SMOKE_PIP) --force-reinstall --no-deps dist/*.whl
 	@touch $@
 
 # What is installed below is not part of an environment of the wheel alone: the next run makes it anew.
 smoke: .smoke/.stamp ## try the wheel alone at the oldest releases, then run the tests of data with it
-	rm .smoke/.stamp .smoke/.stamp-torch
+	rm .smoke/.stamp
 	cd .smoke && $(ONE_THREAD) bin/python ../tests/smoke.py
 	$(SMOKE_PIP) -c constraints-oldest.txt pytest hypothesis polars pyarrow
 	cd .smoke && $(ONE_THREAD) bin/python -m pytest -q -m 'not slow' \

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 # in place of the folder of this file, where the folders have names of packages
 sys.path[0] = str(Path(__file__).parent / "soak")
@@ -37,6 +38,8 @@ EXTRAS = [
     "mido",
     "numba",
     "onnx",
+    "polars",
+    "pyarrow",
     "skops",
     "tokenizers",
 ]
@@ -68,6 +71,10 @@ def main():
     X, y = skrnn.datasets.load_japanese_vowels(return_X_y=True)
     stepwise = skrnn.preprocessing.StepwiseTransformer(StandardScaler())
     assert len(stepwise.fit_transform(X)) == len(y)
+    texts = pd.Series(["a b", "c"] * 5)
+    assert len(
+        skrnn.SequenceClassifier(max_epochs=1).fit(texts, [0, 1] * 5).predict(texts)
+    )
     for name in skrnn.metrics.__all__:
         getattr(skrnn.metrics, name)
     print(

@@ -21,9 +21,9 @@ def ragged_of(X: Any) -> RaggedArray | None:
 
     Parameters
     ----------
-    X : pyarrow Array or ChunkedArray, Table or RecordBatch of one column, or Series of arrow's
-        Lists of numbers, or of lists of numbers of one fixed size. None of the lists may be
-        missing; numbers may.
+    X : pyarrow Array or ChunkedArray, Series of arrow's dtype, Table or RecordBatch
+        Lists of numbers, or of lists of numbers of one fixed size, as in the only column of a
+        table. None of the lists may be missing; numbers may.
 
     Returns
     -------
@@ -32,9 +32,11 @@ def ragged_of(X: Any) -> RaggedArray | None:
         memory of a column in one chunk, unless numbers are missing, which become NaN.
     """
     if isinstance(X, pd.Series):
-        X = getattr(X.array, "__arrow_array__", lambda: None)()
+        X = X.array.__arrow_array__() if isinstance(X.dtype, pd.ArrowDtype) else None
     elif len(getattr(X, "column_names", ())) == 1:
         X = X[X.column_names[0]]
+        if not _has_fixed_size(X):
+            return None  # a field of one feature, which has the column's name
     if not is_arrow(X):
         return None
     chunks = [part for part in getattr(X, "chunks", [X]) if len(part)]
@@ -46,6 +48,12 @@ def ragged_of(X: Any) -> RaggedArray | None:
         return parts[0]
     values = np.concatenate([part.values for part in parts])
     return RaggedArray.from_lengths(values, np.concatenate([p.lengths for p in parts]))
+
+
+def _has_fixed_size(column: Any) -> bool:
+    """Return whether the steps of a column are lists of one fixed size."""
+    kind = getattr(getattr(column, "type", None), "value_type", "")
+    return str(kind).startswith("fixed_size_list<")
 
 
 def _read_lists(lists: Any) -> RaggedArray | None:

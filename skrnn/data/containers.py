@@ -224,7 +224,9 @@ def check_sequences(
     if fields.input_type != input_type:
         fields = replace(fields, input_type=input_type)
     if not fields.names_columns and input_type != "tokens":
-        flat = X if isinstance(X, RaggedArray) else ragged_of(X)
+        flat = X if isinstance(X, RaggedArray) else None
+        if flat is None and not fields.needs_frame:
+            flat = ragged_of(X)
         if flat is not None and flat.values.dtype.kind in "biuf":
             return _check_ragged(flat, empty, name, advice, fields.allow_missing_steps)
     layout, content, _ = read_container(X, name)
@@ -275,15 +277,12 @@ def _check_ragged(
 
 def _frame_of_fields(X: Any, content: Any, options: FieldOptions) -> pd.DataFrame | None:
     """Return X as a frame if its columns are fields, or were in ``fit``."""
-    needs_frame = options.names_columns or (
-        options.roles is not None and set(options.roles.values()) != {"features"}
-    )
     if isinstance(content, pd.DataFrame):
-        if needs_frame:
+        if options.needs_frame:
             return content
         is_column = content.shape[1] == 1 and options.input_type == "tokens"
         return content if is_of_fields(content, options) and not is_column else None
-    if not needs_frame:
+    if not options.needs_frame:
         return None  # a frame of one column of sequences is that column
     frame = parse_frame(X, "X")
     return frame if isinstance(frame, pd.DataFrame) else None

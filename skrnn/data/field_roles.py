@@ -75,6 +75,12 @@ class FieldOptions:
         return named or self.time is not None
 
     @property
+    def needs_frame(self) -> bool:
+        """Whether X must be a frame: parameters name columns, or ``fit`` read others than features."""
+        others = self.roles is not None and set(self.roles.values()) != {"features"}
+        return self.names_columns or others
+
+    @property
     def allow_missing(self) -> bool:
         """Whether a static value may be missing."""
         return self.missing == "indicator"

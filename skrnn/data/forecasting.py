@@ -26,7 +26,7 @@ from skrnn.data.panels import Panel, read_panel
 from skrnn.data.ragged import RaggedArray, offsets_of
 from skrnn.data.scaling import Standardization
 from skrnn.data.series import SeriesOptions, listed
-from skrnn.data.steps import StepShape, check_finite, shown
+from skrnn.data.steps import StepShape, shown
 
 #: Windows of a training; more are thinned out evenly.
 MAX_WINDOWS = 16384
@@ -455,8 +455,7 @@ class SeriesInputs:
         )
         target = (X.target.values - level) / scale
         encoded.steps.values[:, 0] = np.nan_to_num(target, nan=0.0)
-        first = X.origins - X.steps.lengths
-        check_finite(encoded.steps, X.name, origin=X.series, first=first)
+        _check_finite(X, encoded.steps.values)
         static = None
         if self.static is not None and X.static is not None:
             static = self.static.encode(X.static)
@@ -508,6 +507,25 @@ def _ends_of_known(panel: Panel) -> NDArray[np.int64]:
     step = np.arange(len(known)) - np.repeat(starts, np.diff(panel.offsets))
     given = np.where(np.isnan(known), 0, step[:, None] + 1)
     return np.maximum.reduceat(given, starts)
+
+
+def _check_finite(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
+    """Raise a ValueError that names the first value that encoding made too large."""
+    if np.isfinite(encoded.sum(dtype=np.float64)):
+        return  # one pass that allocates nothing
+    large = np.argwhere(~np.isfinite(encoded))
+    if not len(large):
+        return
+    row, j = large[0]
+    window, step = X.steps.step_of(int(row))
+    i, number = X.series[window], X.steps.values[row, j]
+    step += int(X.origins[window] - X.steps.lengths[window])
+    columns = X.panel.layout.columns
+    column = f"column {shown(columns[j - 1])}" if 0 < j <= len(columns) else "the target"
+    raise ValueError(
+        f"{X.panel.names[i]}: {column} is {number:.3g} at {X.panel.indexes[i][step]}, which is "
+        'too large for float32. Change its unit, or set scale="standard"'
+    )
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:

@@ -153,16 +153,16 @@ def is_arrow(values: object) -> bool:
 
 
 def _from_arrow(values: Any) -> NDArray:
-    """Return an array of arrow as numpy reads it, but for two types."""
+    """Return an array of arrow; entries of dictionaries may be missing, tensors keep shapes."""
     kind = str(values.type)
-    if kind.startswith("dictionary<"):  # of which missing ones would get a category
+    if kind.startswith("dictionary<"):  # numpy gives missing entries a category
         values = values.cast(values.type.value_type)
-    elif kind.startswith(
-        "extension<arrow.fixed_shape_tensor"
-    ):  # which would lose its shape
-        whole = values.combine_chunks() if hasattr(values, "chunks") else values
-        return whole.to_numpy_ndarray()
-    return np.asarray(values)
+    array = np.asarray(values)
+    if kind.startswith("extension<arrow.fixed_shape_tensor"):
+        shape = tuple(values.type.shape)
+        rows = [None if row is None else row.reshape(shape) for row in array]
+        return stack_nested(object_array(rows)) if rows else array
+    return array
 
 
 def unreadable_tensor(value: object) -> str | None:
@@ -323,14 +323,12 @@ def check_finite(
     allow_missing: bool = False,
     of_column: bool = False,
     origin: NDArray[np.int64] | None = None,
-    first: NDArray[np.int64] | None = None,
 ) -> None:
     """Raise a ValueError that names the first step that is not finite.
 
     ``allow_missing`` lets NaN pass; ``of_column`` says that ``name`` is a column of a
     frame, whose rows may have other labels than their numbers. ``origin`` are the indices
-    of the sequences in the user's own, where these are some of them, or parts of them that
-    begin at the steps ``first``.
+    of the sequences in the user's own, where these are some of them.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf
         total = steps.values.sum(dtype=np.float64)
@@ -349,8 +347,6 @@ def check_finite(
         what, remedy = "infinity or a value too large for float32", OF_INFINITY
     elif step and np.isnan(steps.values[row : steps.offsets[sequence + 1]]).all():
         remedy = f"{advice.missing}; {advice.padding}"
-    if first is not None:
-        step += int(first[sequence])
     if origin is not None:
         sequence = int(origin[sequence])
     place = f"row {sequence}" if of_column else f"{name}[{sequence}]"

@@ -489,7 +489,7 @@ class GenerationTask(BaseSequenceEstimator):
         targets = self._targets.encode(data)
         if weight is not None:
             weight = targets.with_values(np.repeat(weight, targets.lengths))
-        static = self._inputs.encode_static(data.X)
+        static = self._inputs.encode_static(data.X, data.origin)
         dataset = self._dataset(targets, static, weight)
         if not training:
             return dataset

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from numbers import Integral, Real
 from operator import attrgetter
 from textwrap import fill, indent
@@ -95,8 +96,13 @@ def parameter(
     )
 
 
-def rows_of(cls: type) -> dict[str, Row]:
+def rows_of(cls: Any) -> dict[str, Row]:
     """Return the row of each parameter of a class, in the order of its signature."""
+    return _rows_of(cls)
+
+
+@cache
+def _rows_of(cls: Any) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for one in fields(cls):
         for base in cls.__mro__:

@@ -221,10 +221,10 @@ class _Fork(torch.autograd.Function):
 
 
 class _State(threading.local):
-    """Of each thread: how many threads its pieces may use, and which it used."""
+    """Of each thread: how many threads its pieces may use, which it used, whether it asks some."""
 
     n_threads = 1
-    used_pieces = used_openmp = False
+    used_pieces = used_openmp = asks = False
     openmp_speed: OpenMPSpeed
 
 
@@ -369,8 +369,12 @@ class _SharedCalls(Generic[T]):
 
     Attributes
     ----------
+    left : iterator of int
+        The indices of calls that no thread has taken. It is replaced under ``changed``.
     results, errors : dict
-        By the number of the call, -1 of an interrupt between calls.
+        By the index of the call; the error -1 is an interrupt between calls.
+    n_helping : int
+        Other threads that may run a call, counted under ``changed``.
     """
 
     def __init__(self, calls: Sequence[Callable[[], T]]):
@@ -404,12 +408,17 @@ class _SharedCalls(Generic[T]):
 
     def _ask(self, n_others: int, n_threads: int) -> None:
         """Ask other threads to help; without any, this one makes all calls."""
-        pool = _get_pool()
-        for _ in range(n_others):
-            try:
-                pool.submit(_like_here(self._help, n_threads))
-            except RuntimeError:  # the interpreter ends, or no thread can be started
-                return
+        if _state.asks:  # in a signal's handler: the pool holds a lock
+            return
+        helpers = [_like_here(self._help, n_threads) for _ in range(n_others)]
+        _state.asks = True
+        try:
+            for helper in helpers:
+                _get_pool().submit(helper)
+        except RuntimeError:
+            return  # the interpreter ends, or no thread can be started
+        finally:
+            _state.asks = False
 
     def _help(self) -> None:
         """Run calls that are left, in another thread."""

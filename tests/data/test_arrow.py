@@ -1,5 +1,7 @@
 """Arrow's lists of numbers against the same steps as arrays."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -63,7 +65,7 @@ def test_slices_and_chunks_keep_their_own_sequences(X):
         lambda X: pa.record_batch({"x": X}),
         lambda X: pd.Series(X, dtype=pd.ArrowDtype(X.type)),
     ],
-    ids=["table", "record batch", "series"],
+    ids=["table", "record batch", "Series"],
 )
 def test_one_column_is_read_without_a_copy_in_whatever_it_comes(wrapped):
     lists = lists_of(ARRAYS)
@@ -90,7 +92,9 @@ def test_plain_numbers_are_steps_of_one_feature():
         pa.array([["a"], ["b", "c"]]),
         pa.array([[1.0], None]),
         pa.table({"a": [[1.0]], "b": [[2.0]]}),
+        pa.table({"a": [[1.0, 2.0], [3.0]]}),
         pd.Series([[1.0], [2.0]]),
+        pd.Series(["a\ud800"], dtype=object),
         pa.array([[[1.0, 2.0]], [[1.0]]]),
         pa.array([1.0, 2.0]),
         pa.array([], pa.list_(pa.float32())),
@@ -113,6 +117,29 @@ def test_a_classifier_reads_them_as_it_reads_arrays(flat):
     model = SequenceClassifier(**settings).fit(given, y)
     expected = SequenceClassifier(**settings).fit(X, y)
     assert np.array_equal(model.predict_proba(X), expected.predict_proba(given))
+
+
+def test_texts_are_read_without_pyarrow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for dtype in (object, pd.StringDtype("python")):
+        texts = pd.Series(["a b", "c"], dtype=dtype)
+        assert check_sequences(texts, split=str.split).texts == ["a b", "c"]
+
+
+def test_a_table_of_one_field_keeps_its_name():
+    X = pa.table({"level": [[1.0, 2.0], [3.0]] * 3})
+    model = SequenceClassifier(hidden_size=4, max_epochs=1).fit(X, [0, 1] * 3)
+    assert model.feature_names_in_.tolist() == ["level"]
+    with pytest.raises(ValueError, match=r"lacks the columns \['level'\]"):
+        model.predict(X.rename_columns(["other"]))
+
+
+def test_a_table_of_steps_does_not_stand_for_one_of_several_fields():
+    column = lists_of([*ARRAYS] * 3)
+    X = pa.table({"x": column, "ward": pa.array(["a", "b"] * 3).dictionary_encode()})
+    model = SequenceClassifier(hidden_size=4, max_epochs=1).fit(X, [0, 1] * 3)
+    with pytest.raises(ValueError, match=r"lacks the columns \['ward'\]"):
+        model.predict(X.select(["x"]))
 
 
 def test_errors_name_the_place():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skrnn import SequenceForecaster
 from skrnn.data.forecasting import SeriesInputs, Span, _spread
 
 
@@ -147,3 +148,20 @@ def test_a_flat_window_has_a_share_of_its_series_as_scale():
     _, scale = inputs.level_and_scale(last)
     expected = np.sqrt(np.square(values - 0.5).mean())
     assert scale[0, 0] == pytest.approx(0.01 * expected)
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_a_value_too_large_for_float32_is_named_by_series_column_and_time(dated, rng):
+    times = pd.date_range("2024-01-01", periods=30) if dated else None
+    X = [pd.DataFrame(rng.normal(size=(30, 2)), times, ["y", "c"]) for _ in range(3)]
+    X[1].iloc[17, 1] = 1e39
+    model = SequenceForecaster(
+        horizon=3, window=10, target="y", scale=None, max_epochs=1, hidden_size=4
+    )
+    at = "2024-01-18" if dated else "17"
+    with pytest.raises(ValueError, match=rf"X\[1\]: column 'c' is 1e\+39 at {at}.*scale"):
+        model.fit(X)
+    X[1].iloc[17, 1], X[1].iloc[25, 1] = 0.0, 1e39
+    model.fit(X[:1])
+    with pytest.raises(ValueError, match=r"X\[1\]: column 'c' is 1e\+39 at "):
+        model.predict(X)

@@ -338,6 +338,20 @@ def test_a_missing_entry_of_a_dictionary_of_arrow_stays_missing(values, expected
         np.testing.assert_array_equal(to_array(given), np.array(expected))
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_tensors_of_arrow_keep_their_shape_and_what_is_missing(chunked):
+    kind = pa.fixed_shape_tensor(pa.float32(), (2, 2))
+    storage = pa.array([[0, 1, 2, None], [4, 5, 6, 7]], pa.list_(pa.float32(), 4))
+    given = pa.ExtensionArray.from_storage(kind, storage)
+    given = pa.chunked_array([given, given[:0]]) if chunked else given
+    expected = [[[0, 1], [2, np.nan]], [[4, 5], [6, 7]]]
+    np.testing.assert_array_equal(to_array(given), expected)
+    storage = pa.array([None, [4, 5, 6, 7]], pa.list_(pa.float32(), 4))
+    missing, there = to_array(pa.ExtensionArray.from_storage(kind, storage))
+    assert missing is None
+    assert there.tolist() == [[4, 5], [6, 7]]
+
+
 def test_texts_of_polars_are_no_longer_than_they_are():
     array = to_array(polars.Series(["a", "b" * 1000]))
     assert array.dtype == object

@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 import pytest
 import torch
@@ -325,42 +328,57 @@ def test_a_thread_that_comes_late_makes_no_call(monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         monkeypatch.setattr(parallel, "_pool", pool)
         pool.submit(busy.wait, 20)
-        with one_thread_each(), pytest.raises(KeyError):
-            parallel.run_side_by_side([{}.popitem, list, list])
         made = []
-        with one_thread_each():
-            parallel.run_side_by_side([lambda: made.append(threading.get_ident())] * 3)
+        calls = [{}.popitem, partial(made.append, 1), partial(made.append, 2)]
+        with one_thread_each(), suppress(KeyError):
+            parallel.run_side_by_side(calls)
+        kept = weakref.ref(calls[1])
+        del calls
+        assert kept() is None  # though the thread has not begun
         busy.set()
-    assert made == [threading.get_ident()] * 3
+    assert made == []
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("n_started", [0, 1])
-def test_where_no_thread_can_be_asked_the_caller_makes_every_call(n_started, monkeypatch):
-    """As in a thread that goes on after the end of the program's main thread."""
-    with ThreadPoolExecutor(2) as pool:
-        submit, asked = pool.submit, []
+def test_where_no_thread_can_be_asked_the_caller_makes_every_call(monkeypatch):
+    """As in a thread that still runs when the program's main thread has ended."""
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    monkeypatch.setattr(parallel, "_pool", pool)
+    with one_thread_each():
+        found = parallel.run_side_by_side([lambda: 1, lambda: 2, lambda: 3])
+    assert found == [1, 2, 3]
 
-        def refuse(call):
-            asked.append(call)
-            if len(asked) > n_started:
-                raise RuntimeError("cannot schedule new futures after shutdown")
+
+@pytest.mark.usefixtures("two_threads")
+def test_the_handler_of_a_signal_may_predict_wherever_it_comes(monkeypatch):
+    """While the number of threads changes, and while a thread is asked."""
+    found = []
+
+    def predict():
+        with one_thread_each():
+            return parallel.run_side_by_side([lambda: 1, lambda: 2])
+
+    def interrupted():
+        with parallel._lock:
+            found.append(predict())
+        pool = ThreadPoolExecutor(1)
+        submit = pool.submit
+
+        def ask(call):
+            with pool._shutdown_lock:
+                found.append(predict())
             return submit(call)
 
-        monkeypatch.setattr(pool, "submit", refuse)
+        monkeypatch.setattr(pool, "submit", ask)
         monkeypatch.setattr(parallel, "_pool", pool)
-        with one_thread_each():
-            found = parallel.run_side_by_side([lambda: 1, lambda: 2, lambda: 3])
-    assert found == [1, 2, 3]
-    assert asked
+        found.append(predict())
+        pool.shutdown()
 
-
-def test_the_handler_of_a_signal_may_predict_while_the_number_of_threads_changes():
-    def interrupted():
-        with parallel._lock, parallel.one_openmp_thread():
-            return True
-
-    assert in_new_thread(interrupted)
+    thread = threading.Thread(target=interrupted, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert found == [[1, 2]] * 3
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -52,7 +52,7 @@ def assert_close(got, expected):
 # --- recurrent layers and poolings ----------------------------------------------------
 
 
-#: Half of all combinations: any three of the four meet in each of their values.
+#: Half of all combinations; of any three of the four every combination is among them.
 NETWORKS = [
     (pooling, cell, bidirectional, num_layers)
     for (i, pooling), (j, cell), bidirectional, num_layers in product(

@@ -62,7 +62,8 @@ def empty_network(kind: str, config: Mapping[str, Any]) -> Network:
     with torch.device("meta"), WithoutValues():
         network = NETWORKS[kind](**arguments)
     set_mask(network, mask)
-    network = network.float()  # whatever torch's default dtype is
+    if torch.get_default_dtype() != torch.float32:
+        network = network.float()
     network.kind, network.config = kind, config
     return network
 

@@ -185,7 +185,7 @@ class Cell(nn.Module):
     def reads_packed(self, x: Tensor) -> bool:
         """Whether steps like x, a tensor ``(..., input_size)``, are best read packed.
 
-        Nobody else sees them then, so hooks are called without.
+        Packed steps bypass ``forward``, where hooks are called: a cell that has some is not.
         """
         return self.kernel is not None and not _has_hooks(self)
 

@@ -49,8 +49,8 @@ FLAGS = ir.VectorType(ir.IntType(1), VECTOR_LENGTH)
 INDICES = ir.VectorType(ir.IntType(32), VECTOR_LENGTH)
 
 
-def _own_text() -> bytes:
-    """Return a digest of this file, of one in an archive nothing."""
+def _own_digest() -> bytes:
+    """Return a digest of this file; empty where it cannot be read, as in an archive."""
     try:
         return hashlib.sha256(Path(__file__).read_bytes()).digest()
     except OSError:
@@ -61,7 +61,7 @@ class _Cache(FunctionCache):
     """A cache without which functions work: they compile anew where it fails."""
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), _own_text())
+        return (*super()._index_key(sig, codegen), _own_digest())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

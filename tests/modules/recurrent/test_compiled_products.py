@@ -166,7 +166,7 @@ def test_code_with_functions_of_an_older_version_inside_is_compiled_anew(
     folder, monkeypatch
 ):
     assert [n_read_from_cache() for _ in range(2)] == [0, 1]
-    monkeypatch.setattr(products, "_own_text", lambda: b"of another version")
+    monkeypatch.setattr(products, "_own_digest", lambda: b"of another version")
     assert [n_read_from_cache() for _ in range(2)] == [0, 1]
 
 
