@@ -247,10 +247,11 @@ class _Reader:
             instance = cls(**{name: self.read(v) for name, v in fields.items()})
             self.instances[number] = instance
             return instance
-        known = dataclasses.is_dataclass(cls) and {
-            f.name for f in dataclasses.fields(cls)
-        }
-        if (known and known != fields.keys()) or not all(map(str.isidentifier, fields)):
+        known = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+        names = {f.name for f in known}  # a later version may have added some with defaults
+        needed = {f.name for f in known if f.default is dataclasses.MISSING}
+        is_other = known and not needed <= fields.keys() <= names
+        if is_other or not all(map(str.isidentifier, fields)):
             raise ValueError(f"other attributes than those of {cls.__name__}")
         if any(callable(getattr(cls, name, None)) for name in fields):
             raise ValueError(f"an attribute hides a method of {cls.__name__}")

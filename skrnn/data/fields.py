@@ -174,7 +174,7 @@ def _read_columns(
             of_column=True,
         )
     if options.details is not None:
-        _check_details(details, options.details, name)
+        check_details(details, options.details, name)
     return Fields(
         tokens,
         _side_by_side([steps for _, steps in features]),
@@ -188,7 +188,7 @@ def _read_columns(
     )
 
 
-def _check_details(
+def check_details(
     got: Mapping[Hashable, Any], expected: Mapping[Hashable, Any], name: str
 ) -> None:
     """Raise an error for a column of another width, or of categories of another type."""

@@ -467,6 +467,7 @@ class SeriesInputs:
             ahead.scale = self.codec.standard.scale[known]
             flat = X.future.reshape(-1, self.n_known)
             future = ahead.apply(flat).reshape(X.future.shape)
+            _check_future(X, future)
         return replace(encoded, static=static, future=future)
 
     def level_and_scale(self, X: CheckedWindows) -> tuple[NDArray, NDArray]:
@@ -522,9 +523,26 @@ def _check_finite(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
     step += int(X.origins[window] - X.steps.lengths[window])
     columns = X.panel.layout.columns
     column = f"column {shown(columns[j - 1])}" if 0 < j <= len(columns) else "the target"
+    _raise_too_large(X.panel, i, column, number, step)
+
+
+def _check_future(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
+    """Raise a ValueError that names the first value known ahead that is too large."""
+    large = np.argwhere(~np.isfinite(encoded))
+    if len(large):
+        window, ahead, j = large[0]
+        layout = X.panel.layout  # calendar features, which come last, are never large
+        column = (
+            f"column {shown(layout.columns[len(layout.columns) - layout.n_known + j])}"
+        )
+        number, step = X.future[window, ahead, j], int(X.origins[window] + ahead)
+        _raise_too_large(X.panel, X.series[window], column, number, step)
+
+
+def _raise_too_large(panel: Panel, i: int, column: str, number: float, step: int) -> None:
     raise ValueError(
-        f"{X.panel.names[i]}: {column} is {number:.3g} at {X.panel.indexes[i][step]}, which is "
-        'too large for float32. Change its unit, or set scale="standard"'
+        f"{panel.names[i]}: {column} is {number:.3g} at {panel.indexes[i][step]}, which is too "
+        'large for float32. Change its unit, or set scale="standard"'
     )
 
 

@@ -185,6 +185,7 @@ def read_panel(X: Any, options: SeriesOptions, name: str = "X") -> Panel:
         _frequency_of_periods(timelines[0].index),
         entries.roles,
         entries.feature_names,
+        entries.categories,
     )
     if options.calendar and not layout.has_dates:
         lacks = entries.container == "fields" and options.time is None

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype
 
 from skrnn.data.columns import (
     check_number_columns,
@@ -20,7 +21,7 @@ from skrnn.data.columns import (
     warn_of_long_frame,
 )
 from skrnn.data.date_formats import dates_of_strings, is_date
-from skrnn.data.date_offsets import is_time_index, plain_times
+from skrnn.data.date_offsets import is_number_index, is_time_index, plain_times
 from skrnn.data.field_roles import (
     FieldOptions,
     Role,
@@ -30,6 +31,7 @@ from skrnn.data.field_roles import (
     roles_of,
 )
 from skrnn.data.field_values import StaticColumns, read_features, read_static
+from skrnn.data.fields import check_details
 from skrnn.data.layouts import check_is_container, parse_frame
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of
@@ -92,6 +94,8 @@ class Layout:
         Of a frame of fields.
     names : list of str, optional
         Columns of the user's frame, where they are the features of one series.
+    categories : dict of column to kind, optional
+        What the categories of a frame of fields are, texts or numbers.
     """
 
     columns: list[Hashable]
@@ -101,6 +105,7 @@ class Layout:
     periods: str | None = None
     roles: dict[Hashable, Role] | None = None
     names: list[Hashable] | None = None
+    categories: dict[Hashable, Any] | None = None
 
     @property
     def season(self) -> int:
@@ -121,6 +126,7 @@ class Entries:
     columns: list[Hashable] = field(default_factory=list)
     static: StaticColumns | None = None
     roles: dict[Hashable, Role] | None = None
+    categories: dict[Hashable, Any] | None = None
     frame: Any = None
     feature_names: list[Hashable] | None = None
 
@@ -263,6 +269,7 @@ def read_entries(X: Any, options: SeriesOptions, name: str) -> Entries:
     if not is_list:
         array, _ = parse_series(X, name)
         if array.ndim == 2 and options.target is None:
+            _check_no_time(options, name)
             return _read_columns(pd.DataFrame(array), name, "table")
         if array.ndim <= 2:
             return _read_list([array], ["array"], [name], options)
@@ -375,8 +382,8 @@ def _read_list(
     columns: list[Hashable] | None = None
     feature_names: list[Hashable] | None = None
     frame = None
+    entries = [parse_frame(e, name) for e, name in zip(entries, names, strict=True)]
     for entry, name in zip(entries, names, strict=True):
-        entry = parse_frame(entry, name)
         if isinstance(entry, pd.DataFrame):
             check_unique_columns(entry, name)
             entry = _with_times(entry, options, name)
@@ -413,6 +420,8 @@ def _read_list(
         targets.append(values[:, column])
         covariates.append(values[:, [known.index(c) for c in columns]])
         indexes.append(index_of(entry, len(values), name))
+    if entries and frame is None:
+        _check_no_time(options, names[0])
     container: Container = "list"
     if labels in (["series"], ["array"]):
         container = labels[0]
@@ -432,6 +441,15 @@ def _read_list(
         frame=frame if columns else None,
         feature_names=feature_names if columns else None,
     )
+
+
+def _check_no_time(options: SeriesOptions, name: str) -> None:
+    """Raise a ValueError if ``fit`` has no columns, though ``time`` names one."""
+    if options.time is not None and options.layout is None:
+        raise ValueError(
+            f"time={shown(options.time)} names a column, but {name} has none; pass a frame "
+            "with it, or a Series whose index has the times, and time=None"
+        )
 
 
 def _label_of(entry: Any, options: SeriesOptions) -> Any:
@@ -471,6 +489,13 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
         check_kinds(frame, roles, name)
     else:
         roles = roles_of(frame, fields, name)
+    categories = {
+        column: column_kind(frame[column])
+        for column, role in roles.items()
+        if role == "category" and frame[column].notna().any()
+    }
+    if layout is not None and layout.categories is not None:
+        check_details(categories, layout.categories, name)
     texts = [column for column, role in roles.items() if role == "tokens"]
     if texts:
         raise TypeError(
@@ -532,6 +557,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
         list(rest),
         read_static(frame, roles, fields, name),
         roles,
+        categories,
         frame,
         frame.columns.tolist(),
     )
@@ -614,8 +640,9 @@ def _stamps_of(cell: Any, place: str) -> pd.Index:
         return plain_times(cell)
     if isinstance(cell, np.ndarray) and cell.dtype.kind in "biuf":
         return pd.Index(cell)
-    index = plain_times(pd.Index(cell if isinstance(cell, np.ndarray) else list(cell)))
-    if is_time_index(index) or pd.api.types.is_numeric_dtype(index.dtype):
+    times = pd.Index(cell if isinstance(cell, np.ndarray) else list(cell))
+    index = plain_times(times.infer_objects())
+    if is_time_index(index) or is_number_index(index) or is_bool_dtype(index.dtype):
         return index
     if any(isinstance(time, str) for time in index):
         return dates_of_strings(index, place)

@@ -165,3 +165,31 @@ def test_a_value_too_large_for_float32_is_named_by_series_column_and_time(dated,
     model.fit(X[:1])
     with pytest.raises(ValueError, match=r"X\[1\]: column 'c' is 1e\+39 at "):
         model.predict(X)
+
+
+def test_a_value_known_ahead_that_is_too_large_for_float32_is_named(rng):
+    frame = pd.DataFrame(rng.normal(size=(33, 2)), columns=["y", "rain"])
+    model = SequenceForecaster(
+        horizon=3,
+        window=10,
+        target="y",
+        known_future=["rain"],
+        max_epochs=1,
+        hidden_size=4,
+    ).fit(frame)
+    frame.iloc[30:, 0] = np.nan
+    frame.iloc[31, 1] = 1e39
+    with pytest.raises(ValueError, match=r"column 'rain' is 1e\+39 at 31, .*float32"):
+        model.predict(frame)
+
+
+def test_categories_of_another_type_than_in_fit_are_named(rng):
+    X = pd.DataFrame(
+        {"y": [rng.normal(size=30) for _ in range(6)], "store": ["1", "2"] * 3}
+    )
+    model = SequenceForecaster(
+        horizon=3, static_features=["store"], max_epochs=1, hidden_size=4
+    ).fit(X)
+    assert len(model.predict(X)) == 6
+    with pytest.raises(TypeError, match=r"X\['store'\] has categories that are numbers"):
+        model.predict(X.assign(store=[1, 2] * 3))

@@ -100,3 +100,40 @@ def test_a_number_among_series_is_named():
         ValueError, match=r"X\[1\] has 0 dimensions, expected \(n_steps,\)"
     ):
         read_entries([np.arange(3.0), 4.0], SeriesOptions(1), "X")
+
+
+# --- times in a column -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.Series(pd.to_timedelta(np.arange(6), unit="s")),
+        pd.Series(range(1960, 1966), dtype=object),
+        pd.Series(pd.date_range("2024", periods=6), dtype=object),
+        pd.Series(np.arange(6.0)),
+    ],
+    ids=["durations", "numbers as objects", "dates as objects", "numbers"],
+)
+def test_times_of_every_kind_in_a_column_are_those_of_an_index(times):
+    frame = pd.DataFrame({"t": times, "y": np.arange(6.0)})
+    fields = pd.DataFrame({"t": [times.to_numpy()] * 2, "y": [np.arange(6.0)] * 2})
+    expected = pd.Index(times.infer_objects())
+    for X in (frame, [frame], fields):
+        for found in read_entries(X, SeriesOptions(target="y", time="t"), "X").indexes:
+            assert found.equals(expected)
+
+
+def test_a_list_of_frames_of_another_library_is_read_as_one_of_pandas():
+    frame = pd.DataFrame({"day": pd.date_range("2024", periods=4), "y": np.arange(4.0)})
+    options = SeriesOptions(target="y", time="day")
+    expected = read_entries([frame, frame], options, "X")
+    found = read_entries([polars.from_pandas(frame)] * 2, options, "X")
+    assert (found.container, found.labels) == (expected.container, expected.labels)
+    assert found.indexes[1].equals(expected.indexes[1])
+
+
+@pytest.mark.parametrize("X", [pd.Series(np.arange(9.0)), np.ones((9, 2)), [np.ones(9)]])
+def test_a_column_of_times_that_no_container_has_is_named(X):
+    with pytest.raises(ValueError, match=r"time='day' names a column, but X.* has none"):
+        read_entries(X, SeriesOptions(time="day"), "X")
