@@ -248,7 +248,8 @@ class _Reader:
             self.instances[number] = instance
             return instance
         known = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
-        names = {f.name for f in known}  # a later version may have added some with defaults
+        # a later version may have added some with defaults
+        names = {f.name for f in known}
         needed = {f.name for f in known if f.default is dataclasses.MISSING}
         is_other = known and not needed <= fields.keys() <= names
         if is_other or not all(map(str.isidentifier, fields)):
