@@ -22,8 +22,8 @@ def ragged_of(X: Any) -> RaggedArray | None:
     Parameters
     ----------
     X : pyarrow Array or ChunkedArray, Series of arrow's dtype, Table or RecordBatch
-        Lists of numbers, or of lists of numbers of one fixed size, as in the only column of a
-        table. None of the lists may be missing; numbers may.
+        Lists of numbers, or of lists of numbers of one fixed size; the only column of a table
+        holds the latter. None of the lists may be missing; numbers may.
 
     Returns
     -------

@@ -93,6 +93,13 @@ def column_kind(column: pd.Series) -> ColumnKind:
     return kinds.pop() if len(kinds) == 1 else "texts" if "texts" in kinds else "other"
 
 
+def is_mixed(column: pd.Series) -> bool:
+    """Return whether a column holds values of several kinds, such as texts and numbers."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
+        return False
+    return len({kind_of_cell(cell) for cell in _one_of_each_type(column)}) > 1
+
+
 def _one_of_each_type(cells: Iterable) -> list:
     """Return the first cell of each type that is not missing."""
     found: dict[type, Any] = {}

@@ -455,7 +455,7 @@ class SeriesInputs:
         )
         target = (X.target.values - level) / scale
         encoded.steps.values[:, 0] = np.nan_to_num(target, nan=0.0)
-        _check_finite(X, encoded.steps.values)
+        _check_finite(X, encoded.steps.values, self.scale)
         static = None
         if self.static is not None and X.static is not None:
             static = self.static.encode(X.static)
@@ -467,7 +467,7 @@ class SeriesInputs:
             ahead.scale = self.codec.standard.scale[known]
             flat = X.future.reshape(-1, self.n_known)
             future = ahead.apply(flat).reshape(X.future.shape)
-            _check_future(X, future)
+            _check_future(X, future, self.scale)
         return replace(encoded, static=static, future=future)
 
     def level_and_scale(self, X: CheckedWindows) -> tuple[NDArray, NDArray]:
@@ -510,7 +510,9 @@ def _ends_of_known(panel: Panel) -> NDArray[np.int64]:
     return np.maximum.reduceat(given, starts)
 
 
-def _check_finite(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
+def _check_finite(
+    X: CheckedWindows, encoded: NDArray[np.float32], scale: str | None
+) -> None:
     """Raise a ValueError that names the first value that encoding made too large."""
     if np.isfinite(encoded.sum(dtype=np.float64)):
         return  # one pass that allocates nothing
@@ -523,10 +525,12 @@ def _check_finite(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
     step += int(X.origins[window] - X.steps.lengths[window])
     columns = X.panel.layout.columns
     column = f"column {shown(columns[j - 1])}" if 0 < j <= len(columns) else "the target"
-    _raise_too_large(X.panel, i, column, number, step)
+    _raise_too_large(X.panel, i, column, number, step, scale)
 
 
-def _check_future(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
+def _check_future(
+    X: CheckedWindows, encoded: NDArray[np.float32], scale: str | None
+) -> None:
     """Raise a ValueError that names the first value known ahead that is too large."""
     large = np.argwhere(~np.isfinite(encoded))
     if len(large):
@@ -536,13 +540,18 @@ def _check_future(X: CheckedWindows, encoded: NDArray[np.float32]) -> None:
             f"column {shown(layout.columns[len(layout.columns) - layout.n_known + j])}"
         )
         number, step = X.future[window, ahead, j], int(X.origins[window] + ahead)
-        _raise_too_large(X.panel, X.series[window], column, number, step)
+        _raise_too_large(X.panel, X.series[window], column, number, step, scale)
 
 
-def _raise_too_large(panel: Panel, i: int, column: str, number: float, step: int) -> None:
+def _raise_too_large(
+    panel: Panel, i: int, column: str, number: float, step: int, scale: str | None
+) -> None:
+    remedy = "see whether it is right, or change its unit"
+    if scale is None:
+        remedy += ', or set scale="standard"'
     raise ValueError(
         f"{panel.names[i]}: {column} is {number:.3g} at {panel.indexes[i][step]}, which is too "
-        'large for float32. Change its unit, or set scale="standard"'
+        f"large for float32; {remedy}"
     )
 
 

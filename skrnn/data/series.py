@@ -31,7 +31,7 @@ from skrnn.data.field_roles import (
     roles_of,
 )
 from skrnn.data.field_values import StaticColumns, read_features, read_static
-from skrnn.data.fields import check_details
+from skrnn.data.fields import check_details, kinds_of_categories
 from skrnn.data.layouts import check_is_container, parse_frame
 from skrnn.data.ragged import RaggedArray
 from skrnn.data.seasons import season_of
@@ -95,7 +95,7 @@ class Layout:
     names : list of str, optional
         Columns of the user's frame, where they are the features of one series.
     categories : dict of column to kind, optional
-        What the categories of a frame of fields are, texts or numbers.
+        What the categories of a frame of fields are, where they are of one kind.
     """
 
     columns: list[Hashable]
@@ -489,11 +489,7 @@ def _read_fields(frame: pd.DataFrame, options: SeriesOptions, name: str) -> Entr
         check_kinds(frame, roles, name)
     else:
         roles = roles_of(frame, fields, name)
-    categories = {
-        column: column_kind(frame[column])
-        for column, role in roles.items()
-        if role == "category" and frame[column].notna().any()
-    }
+    categories = kinds_of_categories(frame, roles)
     if layout is not None and layout.categories is not None:
         check_details(categories, layout.categories, name)
     texts = [column for column, role in roles.items() if role == "tokens"]
@@ -640,7 +636,8 @@ def _stamps_of(cell: Any, place: str) -> pd.Index:
         return plain_times(cell)
     if isinstance(cell, np.ndarray) and cell.dtype.kind in "biuf":
         return pd.Index(cell)
-    times = pd.Index(cell if isinstance(cell, np.ndarray) else list(cell))
+    cells = cell if isinstance(cell, np.ndarray) else list(cell)
+    times = pd.Index(cells, tupleize_cols=False)
     index = plain_times(times.infer_objects())
     if is_time_index(index) or is_number_index(index) or is_bool_dtype(index.dtype):
         return index

@@ -158,11 +158,23 @@ def _from_arrow(values: Any) -> NDArray:
     if kind.startswith("dictionary<"):  # numpy gives missing entries a category
         values = values.cast(values.type.value_type)
     array = np.asarray(values)
-    if kind.startswith("extension<arrow.fixed_shape_tensor"):
+    is_tensor = kind.startswith("extension<arrow.fixed_shape_tensor")
+    return _as_tensors(values, array) if is_tensor and len(array) else array
+
+
+def _as_tensors(values: Any, rows: NDArray) -> NDArray:
+    """Return arrow's tensors ``rows``, which numpy reads flat, in their shape."""
+    order = values.type.permutation
+    if order is None or list(order) == sorted(order):
         shape = tuple(values.type.shape)
-        rows = [None if row is None else row.reshape(shape) for row in array]
-        return stack_nested(object_array(rows)) if rows else array
-    return array
+        shaped = [None if row is None else row.reshape(shape) for row in rows]
+        return stack_nested(object_array(shaped))
+    whole = values.combine_chunks() if hasattr(values, "chunks") else values
+    if whole.null_count or whole.storage.flatten().null_count:
+        raise ValueError(
+            "Arrow's tensors of permuted dimensions are read without missing numbers only"
+        )
+    return whole.to_numpy_ndarray()
 
 
 def unreadable_tensor(value: object) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 
 from skrnn.data.documents import read_document, write_document
 from skrnn.data.scaling import Standardization
+from skrnn.data.series import Layout
 from skrnn.data.steps import StepShape
 
 
@@ -103,3 +104,22 @@ def test_what_is_not_plain_is_refused_by_name(value):
 def test_other_json_is_refused(value):
     with pytest.raises(ValueError, match="not a document of skrnn"):
         read_document(json.dumps({"value": value}))
+
+
+def test_a_field_that_a_later_version_added_has_its_default():
+    document = write_document({"value": Layout(["a"], 1, None, False)})
+    assert '"categories"' in document
+    old = document.replace('"categories"', '"more"')
+    with pytest.raises(ValueError, match="other attributes than those of Layout"):
+        read_document(old)
+    content = json.loads(document)
+
+    def without(part, name):
+        if isinstance(part, dict):
+            return {k: without(v, name) for k, v in part.items() if k != name}
+        return [without(v, name) for v in part] if isinstance(part, list) else part
+
+    read = read_document(json.dumps(without(content, "categories")))["value"]
+    assert read == Layout(["a"], 1, None, False)
+    with pytest.raises(ValueError, match="other attributes than those of Layout"):
+        read_document(json.dumps(without(content, "n_known")))

@@ -133,6 +133,12 @@ def test_a_list_of_frames_of_another_library_is_read_as_one_of_pandas():
     assert found.indexes[1].equals(expected.indexes[1])
 
 
+def test_times_that_are_tuples_are_named():
+    X = pd.DataFrame({"t": [[(2024, 1), (2024, 2)]], "y": [np.arange(2.0)]})
+    with pytest.raises(TypeError, match="column 't' must hold dates, times or numbers"):
+        read_entries(X, SeriesOptions(target="y", time="t"), "X")
+
+
 @pytest.mark.parametrize("X", [pd.Series(np.arange(9.0)), np.ones((9, 2)), [np.ones(9)]])
 def test_a_column_of_times_that_no_container_has_is_named(X):
     with pytest.raises(ValueError, match=r"time='day' names a column, but X.* has none"):

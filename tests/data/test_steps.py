@@ -346,6 +346,10 @@ def test_tensors_of_arrow_keep_their_shape_and_what_is_missing(chunked):
     given = pa.chunked_array([given, given[:0]]) if chunked else given
     expected = [[[0, 1], [2, np.nan]], [[4, 5], [6, 7]]]
     np.testing.assert_array_equal(to_array(given), expected)
+    cube = np.arange(24.0).reshape(2, 3, 4).transpose(0, 2, 1)
+    given = pa.FixedShapeTensorArray.from_numpy_ndarray(cube)
+    given = pa.chunked_array([given]) if chunked else given
+    np.testing.assert_array_equal(to_array(given), cube)
     storage = pa.array([None, [4, 5, 6, 7]], pa.list_(pa.float32(), 4))
     missing, there = to_array(pa.ExtensionArray.from_storage(kind, storage))
     assert missing is None
