@@ -68,7 +68,7 @@ def _in_zone(array: NDArray, zone: str) -> pd.DatetimeIndex:
 
 def holds_numbers_only(frame: pd.DataFrame) -> bool:
     """Return whether the dtypes of a frame alone say that each column is of numbers."""
-    return all(isinstance(d, np.dtype) and d.kind in "biuf" for d in set(frame.dtypes))
+    return all(isinstance(d, np.dtype) and d.kind in "biufc" for d in set(frame.dtypes))
 
 
 def is_category(dtype: Any) -> bool:
@@ -80,24 +80,22 @@ def is_category(dtype: Any) -> bool:
 
 def column_kind(column: pd.Series) -> ColumnKind:
     """Return the kind of values in a column, from its dtype or its cells."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        dtype = dtype.categories.dtype
-    if pd.api.types.is_numeric_dtype(dtype):
-        return "numbers"
-    if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype):
-        return "dates"
-    kinds = {kind_of_cell(cell) for cell in _one_of_each_type(column)}
+    kinds = kinds_in(column)
     if not kinds:
         return "numbers"  # all are missing
     return kinds.pop() if len(kinds) == 1 else "texts" if "texts" in kinds else "other"
 
 
-def is_mixed(column: pd.Series) -> bool:
-    """Return whether a column holds values of several kinds, such as texts and numbers."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
-        return False
-    return len({kind_of_cell(cell) for cell in _one_of_each_type(column)}) > 1
+def kinds_in(column: pd.Series) -> set[ColumnKind]:
+    """Return all kinds of values in a column, from its dtype or its cells."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = dtype.categories.dtype
+    if pd.api.types.is_numeric_dtype(dtype):
+        return {"numbers"}
+    if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype):
+        return {"dates"}
+    return {kind_of_cell(cell) for cell in _one_of_each_type(column)}
 
 
 def _one_of_each_type(cells: Iterable) -> list:

@@ -9,7 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from skrnn.data.columns import column_kind, is_category, is_foreign_frame, kind_of_cell
+from skrnn.data.columns import (
+    column_kind,
+    holds_numbers_only,
+    is_category,
+    is_foreign_frame,
+    kind_of_cell,
+)
 from skrnn.data.steps import DATES, is_missing, is_sequence, shown
 
 #: What a column is: steps of numbers, of tokens, or of time stamps, or one static number
@@ -95,7 +101,7 @@ def is_of_fields(frame: pd.DataFrame, options: FieldOptions) -> bool:
     """Return whether a frame's columns are fields, and not one step each."""
     if options.names_columns:
         return True
-    if all(isinstance(d, np.dtype) and d.kind in "biufc" for d in frame.dtypes):
+    if holds_numbers_only(frame):
         return False
     kinds = {column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])}
     has_category = any(map(is_category, frame.dtypes))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skrnn.data.columns import ColumnKind, column_kind, is_mixed
+from skrnn.data.columns import kinds_in
 from skrnn.data.field_roles import (
     STATIC,
     FieldOptions,
@@ -158,7 +158,7 @@ def _read_columns(
         lengths[column] = steps.lengths
     check_equal_lengths(lengths, name, [f.name for f in tokens if f.texts is not None])
     n_steps = next(iter(lengths.values()), np.ones(len(frame), np.int64))
-    details: dict[Hashable, Any] = {**kinds_of_categories(frame, roles)}
+    details = kinds_of_categories(frame, roles)
     for column, steps in features:
         names = _columns_of_cells(frame[column])
         details[column] = steps.values.shape[1] if names is None else tuple(names)
@@ -186,14 +186,14 @@ def _read_columns(
 
 def kinds_of_categories(
     frame: pd.DataFrame, roles: Mapping[Hashable, Role]
-) -> dict[Hashable, ColumnKind]:
-    """Return what the categories of each column are, if they are of one kind."""
+) -> dict[Hashable, Any]:
+    """Return the kind of the categories of each column that has those of one kind."""
     return {
-        column: column_kind(frame[column])
+        column: kinds.pop()
         for column, role in roles.items()
         if role == "category"
         and frame[column].notna().any()
-        and not is_mixed(frame[column])
+        and len(kinds := kinds_in(frame[column])) == 1
     }
 
 
