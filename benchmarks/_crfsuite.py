@@ -119,13 +119,13 @@ class FittedPeer:
         return f"CRFsuite (c1={self.tagger.c1:g}, c2={self.tagger.c2:g})"
 
 
-def fit_crfsuite(train, valid, measure, max_iterations=100):
-    """Fit a tagger for each penalty on `train` and return the best on `valid`.
+def fit_crfsuite(train, valid, measure, max_iterations=100, penalties=C2_GRID):
+    """Fit a tagger for each L2 penalty on `train` and return the best on `valid`.
 
     `measure(y_true, y_pred)` gives the score.
     """
     candidates = []
-    for c2 in C2_GRID:
+    for c2 in penalties:
         progress(f"CRFsuite, c2={c2:g}")
         # every fit computes its features again
         word_features.cache_clear()

@@ -5,10 +5,12 @@ taken within each round. The revision is checked out into a temporary folder; wi
 the last that had the former engine and the former defaults, which the goals are about.
 
 python -m benchmarks.against [REV] [--quick] [--seeds ...] [--sets ...]
-                             [--parts workloads without_numba profiles default_fits evidence]
+                             [--parts workloads large_outputs without_numba profiles
+                                      default_fits first_passes evidence]
 
-Each of the seeds is a round; of `evidence`, whose sets `--sets` chooses, the larger ones have the
-first of the seeds alone. All its sets take hours.
+Each of the seeds is a round; `large_outputs` has two at most, `first_passes` one. Of `evidence`,
+whose sets `--sets` chooses, the larger ones have the first of the seeds alone. All its sets take
+hours.
 """
 
 import argparse
@@ -46,6 +48,11 @@ GOALS = {
 def workloads(quick, seeds, revision=FORMER):
     """Time made-up work of every estimator."""
     return _time_workloads(revision, "here", quick, seeds)
+
+
+def large_outputs(quick, seeds, revision=FORMER):
+    """Time the work of `workloads` whose speed has a goal, two rounds at most."""
+    return _time_workloads(revision, "here", quick, seeds[:2], "large")
 
 
 def without_numba(quick, seeds, revision=FORMER):
@@ -162,6 +169,36 @@ def default_fits(quick, seeds, revision=FORMER):
     return goals
 
 
+def first_passes(quick, seeds, revision=FORMER):
+    """Estimate the seconds of default fits by their first passes; one round, no scores."""
+    before, now = _compare(revision, "_default_fits.py", quick, seeds[:1], "first")[0]
+    ratios = {name: before[name]["fit"] / now[name]["fit"] for name in now}
+    print_table(
+        f"Fits by default parameters, from their first passes: {revision}, and here",
+        ("data", "fit there (s)", "here (s)", "ratio"),
+        [
+            [
+                name,
+                f"{before[name]['fit']:.1f}",
+                f"{now[name]['fit']:.1f}",
+                f"{ratio:.2f}",
+            ]
+            for name, ratio in ratios.items()
+        ],
+        'The second pass and those after it, for two seconds, stand for all that "auto" would '
+        "make. `default_fits` has whole fits and their scores.",
+    )
+    if revision != FORMER:
+        return []
+    mean = statistics.fmean(ratios.values())
+    return [
+        at_least("default fits, estimated: ratio, mean", mean, 2.5, 2),
+        at_least(
+            "default fits, estimated: ratio, smallest", min(ratios.values()), 1.5, 2
+        ),
+    ]
+
+
 def evidence(quick, seeds, revision=FORMER, sets=tuple(SETS)):
     """Compare default parameters of all sets, and a simple method, on validation data."""
     rows = []
@@ -263,7 +300,10 @@ def _environment(tree):
     return environment
 
 
-PARTS = (workloads, without_numba, profiles, default_fits, evidence)
+PARTS = (
+    *(workloads, large_outputs, without_numba, profiles),
+    *(default_fits, first_passes, evidence),
+)
 
 
 def main():
@@ -273,11 +313,12 @@ def main():
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     chosen, argv = parser.parse_known_args(argv)
+    options = {evidence: {"sets": chosen.sets}}
     parts = [
-        update_wrapper(partial(part, revision=revision, **options), part)  # for its name
-        for part, options in zip(
-            PARTS, ({}, {}, {}, {}, {"sets": chosen.sets}), strict=True
+        update_wrapper(  # for its name
+            partial(part, revision=revision, **options.get(part, {})), part
         )
+        for part in PARTS
     ]
     run_program(__doc__, parts, argv)
 
