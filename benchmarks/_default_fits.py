@@ -1,9 +1,7 @@
 """Fits by default parameters for `benchmarks.against`, on sets of real data.
 
 Run as a file, it imports skrnn and the loaders from PYTHONPATH alone, and prints one JSON object:
-seconds by set, and the score on validation data, of numbers a fifth of the training file. With
-"first" as the last argument fits end after some passes, and there are seconds alone, those of a
-fit of all passes, calculated.
+seconds by set, and the score on validation data, of numbers a fifth of the training file.
 """
 
 import json
@@ -12,7 +10,6 @@ import time
 import warnings
 
 from sklearn.model_selection import train_test_split
-from skorch.callbacks import Callback
 
 from benchmarks._data import (
     load_clinc150,
@@ -24,10 +21,6 @@ from benchmarks._data import (
 )
 from skrnn import SequenceClassifier, SequenceTagger
 from skrnn.metrics import entity_f1_score
-from skrnn.training.callbacks import StopTraining
-
-#: What is read of each set by "first", at least.
-N_PASSES, SECONDS = 2, 2.0
 
 
 def validated(splits):
@@ -59,30 +52,9 @@ FITS = {
 }
 
 
-class FirstPasses(Callback):
-    """Ends a fit after its first passes, and calculates the seconds of those left out."""
-
-    def on_train_begin(self, net, **kwargs):
-        self.ends, self.n_batches = [time.perf_counter()], 0
-
-    def on_batch_end(self, net, training=None, **kwargs):
-        self.n_batches += bool(training)
-
-    def on_epoch_end(self, net, **kwargs):
-        self.ends.append(time.perf_counter())
-        done = len(self.ends) - 1
-        if done >= N_PASSES and self.ends[-1] - self.ends[0] >= SECONDS:
-            # the schedule of the learning rate knows how many updates there would be
-            updates = max(getattr(item, "n_updates", 0) for _, item in net.callbacks_)
-            passes = updates / (self.n_batches / done)
-            of_a_pass = (self.ends[-1] - self.ends[1]) / (done - 1)
-            self.left_out = (passes - done) * of_a_pass
-            raise StopTraining
-
-
 def main():
     """Time the fit of each set."""
-    scale, seed, first = sys.argv[1], int(sys.argv[2]), sys.argv[-1] == "first"
+    scale, seed = sys.argv[1], int(sys.argv[2])
     warnings.simplefilter("ignore")
     found = {}
     for name, (load, estimator, parameters, measure) in FITS.items():
@@ -90,16 +62,10 @@ def main():
         model = estimator(**parameters, random_state=seed)
         if scale == "quick":
             X, y = X[:200], y[:200]
-            model.set_params(max_epochs=3 if first else 1)
-        passes = FirstPasses()
-        if first:
-            model.set_params(callbacks=[passes])
+            model.set_params(max_epochs=1)
         start = time.perf_counter()
         model.fit(X, y)
         fitted = time.perf_counter()
-        if first:
-            found[name] = {"fit": fitted - start + getattr(passes, "left_out", 0.0)}
-            continue
         score = measure(model, *validation)
         found[name] = {
             "fit": fitted - start,

@@ -7,8 +7,9 @@ what follows it. Containers are read in ``series``, a panel is made in ``panels`
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +31,8 @@ from skrnn.data.steps import StepShape, shown
 
 #: Windows of a training; more are thinned out evenly.
 MAX_WINDOWS = 16384
+#: Steps of windows that are read together.
+MAX_STEPS = 1 << 21
 #: Windows that ``window="auto"`` compares, in seasons, and their unit without a season.
 AUTO_SEASONS = (2, 4, 8)
 WITHOUT_SEASON = 12
@@ -67,8 +70,8 @@ class CheckedWindows:
 
     Attributes
     ----------
-    steps : RaggedArray
-        float64 ``(total_steps, 1 + n_covariates)``, the target first.
+    lengths : int64 ndarray of shape (n_windows,)
+        Steps of each window.
     future : float64 ndarray of shape (n_windows, horizon, n_known)
         What is known ahead.
     ahead : float64 ndarray of shape (n_windows, horizon)
@@ -84,7 +87,7 @@ class CheckedWindows:
     name : str
     """
 
-    steps: RaggedArray
+    lengths: NDArray[np.int64]
     future: NDArray[np.float64]
     ahead: NDArray[np.float64]
     level: NDArray[np.float64]
@@ -98,6 +101,31 @@ class CheckedWindows:
 
     #: No step has more than one dimension.
     shapes: ClassVar[tuple[StepShape, ...]] = ()
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @cached_property
+    def steps(self) -> RaggedArray:
+        """float64 ``(total_steps, 1 + n_covariates)``, the target first, cut when needed."""
+        panel, offsets = self.panel, offsets_of(self.lengths)
+        first = panel.offsets[self.series] + self.origins - self.lengths
+        rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], self.lengths)
+        values = np.column_stack([panel.target[rows], panel.covariates[rows]])
+        return RaggedArray(values, offsets)
+
+    def blocks(self) -> Iterator[tuple[NDArray[np.int64], CheckedWindows]]:
+        """Yield places and the windows there, of ``MAX_STEPS`` steps at most, until the end.
+
+        The steps of all windows together take far more memory than the series.
+        """
+        n_rows = max(1, MAX_STEPS // int(self.lengths.max(initial=1)))
+        every = np.arange(len(self))
+        if len(self) <= n_rows:
+            yield every, self
+            return
+        for places in np.split(every, np.arange(n_rows, len(self), n_rows)):
+            yield places, self.take(places)
 
     @property
     def target(self) -> RaggedArray:
@@ -113,7 +141,7 @@ class CheckedWindows:
         """Return some of the windows."""
         return replace(
             self,
-            steps=self.steps.take(indices),
+            lengths=self.lengths[indices],
             future=self.future[indices],
             ahead=self.ahead[indices],
             level=self.level[indices],
@@ -245,7 +273,7 @@ class SeriesInputs:
         last = panel.ends - self.options.horizon
         span = Span(panel, np.minimum(sizes[-1], last), last, sizes[-1])
         windows = self.cut(span, most=MAX_COMPARED, complete=True)
-        if not len(windows.steps):  # of the largest size
+        if not len(windows):  # of the largest size
             return sizes[0]
         errors: list[NDArray[np.float64]] = []
         unit = np.empty(0)
@@ -300,7 +328,7 @@ class SeriesInputs:
 
     def has_windows(self, span: Span) -> bool:
         """Return whether the span has a window with a value that is followed by one."""
-        return bool(len(self.cut(span, most=1, complete=True).steps))
+        return bool(len(self.cut(span, most=1, complete=True)))
 
     def last_windows(self, panel: Panel, name: str = "X") -> CheckedWindows:
         """Return the window at the end of each series."""
@@ -330,16 +358,11 @@ class SeriesInputs:
         name: str,
     ) -> CheckedWindows:
         horizon = self.options.horizon
-        lengths = np.minimum(window, origins)
-        offsets = offsets_of(lengths)
-        first = panel.offsets[series] + origins - lengths
-        rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths)
-        values = np.column_stack([panel.target[rows], panel.covariates[rows]])
         next_rows = (panel.offsets[series] + origins)[:, None] + np.arange(horizon)
         known = panel.covariates.shape[1] - panel.n_known
         level, spread = level_and_spread(panel, series, origins, window)
         return CheckedWindows(
-            RaggedArray(values, offsets),
+            np.minimum(window, origins),
             panel.covariates[next_rows, known:],  # (n_windows, horizon, n_known)
             panel.target[next_rows],
             level,
@@ -393,7 +416,7 @@ class SeriesInputs:
         span = X if isinstance(X, Span) else self.training_span(self.read(X, name))
         self.n_steps = span.window
         windows = self.cut(span, most=MAX_WINDOWS, complete=True, name=name)
-        if not len(windows.steps):
+        if not len(windows):
             raise ValueError(
                 f"{name} has no window with a value and one that follows it, at "
                 f"window={self.n_steps} and horizon={self.options.horizon}"
@@ -451,7 +474,7 @@ class SeriesInputs:
         """
         encoded = self.codec.encode(X.steps)
         level, scale = (
-            np.repeat(part[:, 0], X.steps.lengths) for part in self.level_and_scale(X)
+            np.repeat(part[:, 0], X.lengths) for part in self.level_and_scale(X)
         )
         target = (X.target.values - level) / scale
         encoded.steps.values[:, 0] = np.nan_to_num(target, nan=0.0)
@@ -522,7 +545,7 @@ def _check_finite(
     row, j = large[0]
     window, step = X.steps.step_of(int(row))
     i, number = X.series[window], X.steps.values[row, j]
-    step += int(X.origins[window] - X.steps.lengths[window])
+    step += int(X.origins[window] - X.lengths[window])
     columns = X.panel.layout.columns
     column = f"column {shown(columns[j - 1])}" if 0 < j <= len(columns) else "the target"
     _raise_too_large(X.panel, i, column, number, step, scale)

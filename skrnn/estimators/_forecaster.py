@@ -301,7 +301,11 @@ class ForecastingTask(BaseSequenceEstimator):
         return windows
 
     def _outputs(self, X: CheckedWindows) -> NDArray[np.float32]:
-        return predict_outputs(self.net_, EncodedDataset(self._inputs.encode(X)))
+        outputs = []
+        for places, part in X.blocks():
+            dataset = EncodedDataset(self._inputs.encode(part), origin=places)
+            outputs.append(predict_outputs(self.net_, dataset))
+        return np.concatenate(outputs)
 
     def _network_forecasts(self, X: CheckedWindows) -> NDArray[np.float64]:
         """Return forecasts in units of outputs: the point, then the learned levels.

@@ -106,7 +106,12 @@ class OnnxForecaster(Predictor):
         float64 ``(n_windows, horizon, 1 + n_learned)``, the network's correction of the
         autoregression reduced by calibration.
         """
-        outputs = self._by_sequence(self._inputs.encode(X))
+        outputs = np.concatenate(
+            [
+                self._by_sequence(self._inputs.encode(part), places=places)
+                for places, part in X.blocks()
+            ]
+        )
         levels, learned = self._options["levels"], self._options["sorted_levels"]
         relative = outputs[..., None].astype(np.float64)
         if levels:

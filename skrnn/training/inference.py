@@ -371,16 +371,19 @@ def search(
 
 def predict_next(net: SequenceNet, prompts: EncodedSequences) -> NDArray[np.float32]:
     """Return the logits ``(n, C)`` of what follows each prompt."""
-    logits, _ = read_prompts(net, prompts)
+    logits, _ = read_prompts(net, prompts, keep_states=False)
     best = logits.amax(1).clamp(min=0.0)  # -inf is a step that never comes next
     check_finite_rows(net, EncodedDataset(prompts), np.arange(len(prompts)), best)
     return logits.cpu().numpy()
 
 
-def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, State]:
+def read_prompts(
+    net: SequenceNet, prompts: EncodedSequences, *, keep_states: bool = True
+) -> tuple[Tensor, State]:
     """Return logits ``(n, C)`` after the last step of each prompt, and the states there.
 
-    Prompts of one length are read together: after padding no state is real.
+    Prompts of one length are read together: after padding no state is real. States that are
+    not kept are an empty tuple: those of many prompts take far more memory than a batch's.
     """
     lengths = prompts.steps.lengths
     dataset = EncodedDataset(prompts)
@@ -393,7 +396,7 @@ def read_prompts(net: SequenceNet, prompts: EncodedSequences) -> tuple[Tensor, S
                 state = net.module_.start(chunk.inputs)
             last, state = net.module_.read(chunk.inputs[collator.name], state)
         assert state is not None  # each prompt has a step, its begin
-        return last, state
+        return last, state if keep_states else ()
 
     order: list[NDArray[np.int64]] = []
     for length in np.unique(lengths):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import (
@@ -20,7 +21,9 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
+import skrnn.data.forecasting
 from skrnn import FeedForwardForecaster, SequenceForecaster
+from skrnn.data.forecasting import SeriesInputs
 from skrnn.estimators._base import BaseSequenceEstimator
 from skrnn.onnx import load, to_onnx
 
@@ -489,6 +492,42 @@ def test_a_backtest_has_every_forecast_and_its_errors():
     assert backtest.table.index.tolist() == [
         *("FeedForwardForecaster", "seasonal persistence", "persistence"),
     ]
+
+
+def test_windows_of_a_backtest_are_cut_and_read_block_by_block(monkeypatch, tmp_path):
+    model = make(SequenceForecaster, window=12, horizon=2).fit(SALES)
+    to_onnx(model, tmp_path / "model.onnx")
+    panel = [SALES, SALES[:40]]
+    expected = model.backtest(panel, n_windows=20, step=1).forecasts
+    forecast = model.predict(panel)
+    read, encode = [], SeriesInputs.encode
+
+    def spy(self, X, *args):
+        read.append(len(X))
+        return encode(self, X, *args)
+
+    monkeypatch.setattr(SeriesInputs, "encode", spy)
+    monkeypatch.setattr(skrnn.data.forecasting, "MAX_STEPS", 100)  # 8 windows of 12
+    found = model.backtest(panel, n_windows=20, step=1).forecasts
+    assert read == [8, 8, 8, 8, 8]
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+    monkeypatch.setattr(skrnn.data.forecasting, "MAX_STEPS", 1)
+    for one, own in ((model, 1e-6), (load(tmp_path / "model.onnx"), 1e-5)):
+        for some, whole in zip(one.predict(panel), forecast, strict=True):
+            pd.testing.assert_series_equal(some, whole, rtol=own)
+
+
+def test_a_window_whose_forecast_overflows_is_named_by_its_place_in_x(monkeypatch):
+    frame = pd.DataFrame({"sales": SALES, "price": 1.0})
+    model = make(target="sales", window=4, scale=None).fit(frame)
+    with torch.no_grad():
+        for weight in model.net_.module_.parameters():
+            weight.mul_(1e3)
+    panel = [frame] * 5
+    panel[3] = frame.assign(price=1e38)
+    monkeypatch.setattr(skrnn.data.forecasting, "MAX_STEPS", 8)
+    with pytest.raises(ValueError, match=r"not finite for sequence 3 \(4 steps\):"):
+        model.predict(panel)
 
 
 def test_series_too_short_to_withhold_their_end_are_named():

@@ -437,6 +437,20 @@ def test_a_prompt_is_read_once_for_all_its_samples(make_generator, monkeypatch):
     assert read == [3]
 
 
+def test_probabilities_keep_no_states_of_prompts(make_generator, monkeypatch):
+    model, states = make_generator().fit(TEXTS), []
+    read = inference.read_prompts
+
+    def spy(net, prompts, **options):
+        logits, state = read(net, prompts, **options)
+        states.append(state)
+        return logits, state
+
+    monkeypatch.setattr(inference, "read_prompts", spy)
+    model.predict_proba(["ab", "c", "abc"])
+    assert states == [()]
+
+
 def test_prompts_of_any_length_are_written_on_together(make_generator):
     model = make_generator().fit(TEXTS)
     prompts = ["abc", "", "a", "zz", "abcabc"]

@@ -64,7 +64,12 @@ class SeriesTargets(HorizonTargets):
         ``outputs`` may have quantiles after the steps: ``(n_windows, horizon, ...)``.
         """
         level, scale = self.inputs.level_and_scale(X)
-        linear = self.linear.predict(X.target, level, scale)
+        linear = np.concatenate(
+            [
+                self.linear.predict(part.target, level[places], scale[places])
+                for places, part in X.blocks()
+            ]
+        )
         shape = (len(outputs), -1, *[1] * (outputs.ndim - 2))
         relative = outputs * self.scale[0] + linear.reshape(shape)
         return relative * scale.reshape(shape) + level.reshape(shape)
