@@ -135,10 +135,10 @@ docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warn
 pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page
 	$(ONE_THREAD) $(BIN)/python docs/pictures.py
 
-bench: $(VENV)/.stamp-dev ## run the benchmarks of speed and print their tables
+bench: $(VENV)/.stamp-dev ## measure each goal of speed, in a quarter of an hour
 	$(BIN)/python -m benchmarks
 
-bench-long: $(VENV)/.stamp-dev ## run the benchmarks of quality, too, for hours
+bench-long: $(VENV)/.stamp-dev ## run all benchmarks, those of quality, too, for hours
 	$(BIN)/python -m benchmarks --long
 
 bench-gpu: $(VENV)/.stamp-dev ## compare a GPU's results with the CPU's and time its fits, ten minutes at most

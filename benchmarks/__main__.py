@@ -47,7 +47,7 @@ SPEED = {
     "cold_start": cold_start.PARTS,
     "seq2seq_speed": (seq2seq_speed.training,),
     "serving": (serving.latency,),
-    "against": (against.large_outputs, against.first_passes),
+    "against": (against.large_outputs, against.two_default_fits),
     "quality_tagging": (quality_tagging.times_to_crfsuite,),
     "budgets": (budgets.noisy_labels_of_one,),
 }

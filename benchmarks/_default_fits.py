@@ -1,7 +1,8 @@
 """Fits by default parameters for `benchmarks.against`, on sets of real data.
 
 Run as a file, it imports skrnn and the loaders from PYTHONPATH alone, and prints one JSON object:
-seconds by set, and the score on validation data, of numbers a fifth of the training file.
+seconds by set, and the score on validation data, of numbers a fifth of the training file. Names
+of sets, after the scale and the seed, choose some.
 """
 
 import json
@@ -57,7 +58,8 @@ def main():
     scale, seed = sys.argv[1], int(sys.argv[2])
     warnings.simplefilter("ignore")
     found = {}
-    for name, (load, estimator, parameters, measure) in FITS.items():
+    for name in sys.argv[3:] or FITS:
+        load, estimator, parameters, measure = FITS[name]
         (X, y), validation = validated(load())
         model = estimator(**parameters, random_state=seed)
         if scale == "quick":

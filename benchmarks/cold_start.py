@@ -53,7 +53,7 @@ def first_fit(quick, seeds):
     run = partial(
         subprocess.run, capture_output=True, check=True, env=child_environment()
     )
-    for timed in [False] + [True] * (2 if quick else 7):
+    for timed in [False] + [True] * (2 if quick else 5):
         for name, code in STARTS.items():
             progress(f"cold start: {name}")
             printed = run([sys.executable, "-c", code]).stdout
@@ -98,7 +98,7 @@ def search(quick, seeds):
     for name, n_threads, bound in (("one thread", 1, 1.6), ("default threads", 0, 1.0)):
         progress(f"search of eight small fits: {name}")
         found = run_in_child(
-            "benchmarks.cold_start", "search", n_threads, seeds[0], 1 if quick else 5
+            "benchmarks.cold_start", "search", n_threads, seeds[0], 1 if quick else 3
         )
         faster = ratio_by_round(found["one"], found["two"])
         seconds = [f"{np.median(found[key]):.2f}" for key in ("one", "two")]

@@ -129,7 +129,7 @@ def layers(quick, seeds):
         repeated = {
             name: _repeat(task, 2 if quick else 10) for name, task in tasks.items()
         }
-        seconds = time_alternately(repeated, 3 if quick else 15)
+        seconds = time_alternately(repeated, 3 if quick else 7)
         ratios = {key: ratio_by_round(seconds[GRU], seconds[key]) for key in tasks}
         rows.append(
             [
