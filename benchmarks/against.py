@@ -168,7 +168,7 @@ def default_fits(quick, seeds, revision=FORMER, sets=()):
 
 
 def two_default_fits(quick, seeds, revision=FORMER):
-    """The same for two of the sets, of which former fits are short; one round."""
+    """The same for the set that gains most and the one that gains least; one round."""
     return default_fits(quick, seeds[:1], revision, ("SNIPS intents", "JapaneseVowels"))
 
 
