@@ -31,8 +31,8 @@ from skrnn.data.steps import StepShape, shown
 
 #: Windows of a training; more are thinned out evenly.
 MAX_WINDOWS = 16384
-#: Steps of windows that are read together.
-MAX_STEPS = 1 << 21
+#: Values of windows that are read together.
+MAX_VALUES = 1 << 21
 #: Windows that ``window="auto"`` compares, in seasons, and their unit without a season.
 AUTO_SEASONS = (2, 4, 8)
 WITHOUT_SEASON = 12
@@ -108,18 +108,20 @@ class CheckedWindows:
     @cached_property
     def steps(self) -> RaggedArray:
         """float64 ``(total_steps, 1 + n_covariates)``, the target first, cut when needed."""
-        panel, offsets = self.panel, offsets_of(self.lengths)
-        first = panel.offsets[self.series] + self.origins - self.lengths
-        rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], self.lengths)
-        values = np.column_stack([panel.target[rows], panel.covariates[rows]])
-        return RaggedArray(values, offsets)
+        rows, panel = self._rows(), self.panel
+        values = np.column_stack(
+            [panel.target[rows.values], panel.covariates[rows.values]]
+        )
+        return rows.with_values(values)
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int64], CheckedWindows]]:
-        """Yield places and the windows there, of ``MAX_STEPS`` steps at most, until the end.
+        """Yield blocks of windows: their places, and the windows.
 
-        The steps of all windows together take far more memory than the series.
+        A block has at most ``MAX_VALUES`` values, or one window: the steps of all windows
+        together take far more memory than the series.
         """
-        n_rows = max(1, MAX_STEPS // int(self.lengths.max(initial=1)))
+        width = 1 + self.panel.covariates.shape[1]
+        n_rows = max(1, MAX_VALUES // (width * int(self.lengths.max(initial=1))))
         every = np.arange(len(self))
         if len(self) <= n_rows:
             yield every, self
@@ -130,7 +132,15 @@ class CheckedWindows:
     @property
     def target(self) -> RaggedArray:
         """The target of each window."""
-        return self.steps.with_values(self.steps.values[:, 0])
+        rows = self._rows()
+        return rows.with_values(self.panel.target[rows.values])
+
+    def _rows(self) -> RaggedArray:
+        """Return the rows of the panel that the steps of each window are."""
+        offsets = offsets_of(self.lengths)
+        first = self.panel.offsets[self.series] + self.origins - self.lengths
+        rows = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], self.lengths)
+        return RaggedArray(rows, offsets)
 
     @property
     def named(self) -> Any:

@@ -302,8 +302,8 @@ class ForecastingTask(BaseSequenceEstimator):
 
     def _outputs(self, X: CheckedWindows) -> NDArray[np.float32]:
         outputs = []
-        for places, part in X.blocks():
-            dataset = EncodedDataset(self._inputs.encode(part), origin=places)
+        for _, part in X.blocks():
+            dataset = EncodedDataset(self._inputs.encode(part), origin=part.series)
             outputs.append(predict_outputs(self.net_, dataset))
         return np.concatenate(outputs)
 

@@ -108,8 +108,8 @@ class OnnxForecaster(Predictor):
         """
         outputs = np.concatenate(
             [
-                self._by_sequence(self._inputs.encode(part), places=places)
-                for places, part in X.blocks()
+                self._by_sequence(self._inputs.encode(part), places=part.series)
+                for _, part in X.blocks()
             ]
         )
         levels, learned = self._options["levels"], self._options["sorted_levels"]

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import importlib
 from collections.abc import Mapping, Set
+from functools import cached_property
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
@@ -82,7 +83,7 @@ class _Digest:
             self._add_items(value)
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             self.write(type(value).__name__)
-            self._add_items(_without_names(value, vars(value)))
+            self._add_items(_without_names(value, _values_of(value)))
         elif isinstance(value, tuple) and hasattr(value, "_asdict"):
             self._add_items(_without_names(value, value._asdict()))
         elif isinstance(value, list | tuple):
@@ -149,6 +150,18 @@ class _Digest:
             return
         for part in reduced:
             self.add(list(part) if hasattr(part, "__next__") else part)
+
+
+def _values_of(value: Any) -> dict[str, Any]:
+    """Return the attributes of a dataclass, of skrnn's those that are computed when needed."""
+    values = dict(vars(value))
+    kind = type(value)
+    if kind.__module__.startswith("skrnn."):
+        names = [k for k, v in vars(kind).items() if isinstance(v, cached_property)]
+        for name in names:  # last, whether they are known already or not
+            values.pop(name, None)
+            values[name] = getattr(value, name)
+    return values
 
 
 def _without_names(value: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from skrnn import SequenceForecaster
 from skrnn.data.forecasting import SeriesInputs, Span, _spread
+from skrnn.training.digests import digest_of
 
 
 def cut(X, *, complete=False, step=1, **options):
@@ -38,6 +39,17 @@ def test_what_is_known_ahead_comes_with_each_window():
     np.testing.assert_array_equal(
         windows.future[..., 0], 50 + windows.origins[:, None] + np.arange(3)
     )
+
+
+def test_the_digest_of_windows_is_that_of_their_steps_read_or_not():
+    frame = pd.DataFrame({"y": np.arange(10.0), "past": np.arange(10.0) % 3})
+    options = {"window": 4, "target": "y"}
+    windows = cut(frame, **options)
+    digest = digest_of(windows)
+    assert digest_of(cut(frame.assign(past=0.0), **options)) != digest
+    fresh = cut(frame, **options)
+    assert len(fresh.steps) == len(fresh)
+    assert digest_of(fresh) == digest
 
 
 def test_windows_are_counted_back_from_the_last():

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 import skrnn.data.forecasting
 from skrnn import FeedForwardForecaster, SequenceForecaster
-from skrnn.data.forecasting import SeriesInputs
+from skrnn.data.forecasting import CheckedWindows
 from skrnn.estimators._base import BaseSequenceEstimator
 from skrnn.onnx import load, to_onnx
 
@@ -500,21 +500,23 @@ def test_windows_of_a_backtest_are_cut_and_read_block_by_block(monkeypatch, tmp_
     panel = [SALES, SALES[:40]]
     expected = model.backtest(panel, n_windows=20, step=1).forecasts
     forecast = model.predict(panel)
-    read, encode = [], SeriesInputs.encode
+    read, rows = [], CheckedWindows._rows
 
-    def spy(self, X, *args):
-        read.append(len(X))
-        return encode(self, X, *args)
+    def spy(self):
+        read.append(len(self))
+        return rows(self)
 
-    monkeypatch.setattr(SeriesInputs, "encode", spy)
-    monkeypatch.setattr(skrnn.data.forecasting, "MAX_STEPS", 100)  # 8 windows of 12
+    monkeypatch.setattr(CheckedWindows, "_rows", spy)
+    monkeypatch.setattr(skrnn.data.forecasting, "MAX_VALUES", 100)  # 8 windows of 12
     found = model.backtest(panel, n_windows=20, step=1).forecasts
-    assert read == [8, 8, 8, 8, 8]
+    assert set(read) == {8}  # 40 windows in five blocks, however often they are read
     pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
-    monkeypatch.setattr(skrnn.data.forecasting, "MAX_STEPS", 1)
+    monkeypatch.setattr(skrnn.data.forecasting, "MAX_VALUES", 1)
+    read.clear()
     for one, own in ((model, 1e-6), (load(tmp_path / "model.onnx"), 1e-5)):
         for some, whole in zip(one.predict(panel), forecast, strict=True):
             pd.testing.assert_series_equal(some, whole, rtol=own)
+    assert set(read) == {1}
 
 
 def test_a_window_whose_forecast_overflows_is_named_by_its_place_in_x(monkeypatch):
@@ -525,9 +527,16 @@ def test_a_window_whose_forecast_overflows_is_named_by_its_place_in_x(monkeypatc
             weight.mul_(1e3)
     panel = [frame] * 5
     panel[3] = frame.assign(price=1e38)
-    monkeypatch.setattr(skrnn.data.forecasting, "MAX_STEPS", 8)
+    monkeypatch.setattr(skrnn.data.forecasting, "MAX_VALUES", 16)
     with pytest.raises(ValueError, match=r"not finite for sequence 3 \(4 steps\):"):
         model.predict(panel)
+    with pytest.raises(ValueError, match=r"sequence 3 \(4 steps\)"):
+        model.backtest(panel, n_windows=3, step=1)
+    with (
+        pytest.raises(ValueError, match=r"sequence 3 \(4 steps\):"),
+        pytest.warns(UserWarning, match="such series are left out"),
+    ):
+        model.score([frame[:1], *panel[1:]])
 
 
 def test_series_too_short_to_withhold_their_end_are_named():
