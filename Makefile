@@ -135,7 +135,7 @@ docs: $(VENV)/.stamp-dev ## build the documentation, gallery included, with warn
 pictures: $(VENV)/.stamp-dev ## redraw the pictures of README and the landing page
 	$(ONE_THREAD) $(BIN)/python docs/pictures.py
 
-bench: $(VENV)/.stamp-dev ## measure each goal of speed, in a quarter of an hour
+bench: $(VENV)/.stamp-dev ## measure the goals of speed, in a quarter of an hour
 	$(BIN)/python -m benchmarks
 
 bench-long: $(VENV)/.stamp-dev ## run all benchmarks, those of quality, too, for hours

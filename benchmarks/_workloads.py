@@ -38,7 +38,8 @@ OPERATIONS = {
     },
     "optimizer": {"aten::_fused_adam_", "aten::_fused_adamw_"},
 }
-#: Work whose time is mostly that of many outputs, by the beginnings of its names.
+#: Work whose time is mostly that of many outputs, by the beginnings of its names, those of quick
+#: runs, too.
 LARGE = ("translator, ", "generator, 20,000", "generator, 8,000", "classifier, 10,000")
 #: What every revision has.
 GENERAL = {"attention": "general"}

@@ -272,7 +272,7 @@ def noisy_labels(quick, seeds):
 
 
 def noisy_labels_of_one(quick, seeds):
-    """The same of one network by default parameters alone."""
+    """Score one network by default parameters after training on 900 noisy intents."""
     return _noisy_labels(quick, seeds, {ONE: {}})
 
 

@@ -104,7 +104,7 @@ def wnut17_entities(quick, seeds):
 
 
 def times_to_crfsuite(quick, seeds):
-    """The times to CRFsuite's validation scores alone, its penalties given."""
+    """Time the tagger to CRFsuite's validation scores, CRFsuite's penalties given."""
     goals = []
     for task, load, bound in ((EWT, load_ewt, 1.0), (WNUT, load_wnut17, 1.5)):
         splits = shorten(load(), quick)

@@ -183,10 +183,12 @@ def fused_adam(quick, seeds):
         medians = [f"{np.median(rates[side]):,.0f}" for side in sides]
         rows.append([name, *medians, f"{ratio_by_round(rates[SKRNN], rates[FUSED]):.2f}"])
     print_table(
-        f"The same training, beside a loop with Adam's fused kernel ({n_epochs} epochs)",
+        f"Training on {len(data['X']):,} ragged token sequences, beside a loop with Adam's fused "
+        f"kernel ({n_epochs} epochs)",
         ("cell", f"{FUSED} (tokens/s)", SKRNN, "B / A"),
         rows,
-        "Few loops ask for it.",
+        "Real tokens a second, medians; ratios within a round: median (lowest–highest) of "
+        f"{repeats} alternated rounds. Few loops ask for that kernel.",
     )
     return []
 
