@@ -49,15 +49,10 @@ SPEED = {
     "cold_start": cold_start.PARTS,
     "seq2seq_speed": (seq2seq_speed.training,),
     "serving": (serving.latency,),
-    "against": (against.large_outputs, against.two_default_fits),
-    "quality_tagging": (quality_tagging.times_to_crfsuite,),
-    "budgets": (budgets.noisy_labels_of_one,),
+    "against": against.SHORT,
+    "quality_tagging": quality_tagging.SHORT,
+    "budgets": budgets.SHORT,
 }
-#: Short forms of other parts, which whole programs measure at length.
-SHORT = (
-    *(against.large_outputs, against.two_default_fits),
-    *(quality_tagging.times_to_crfsuite, budgets.noisy_labels_of_one),
-)
 PROGRAMS = _by_name(
     training_speed,
     engine,
@@ -108,10 +103,7 @@ def main(argv=None):
     goals = []
     start, chosen = time.perf_counter(), SPEED
     if arguments.only or arguments.long:
-        chosen = {
-            name: [part for part in PROGRAMS[name].PARTS if part not in SHORT]
-            for name in arguments.only or PROGRAMS
-        }
+        chosen = {name: PROGRAMS[name].PARTS for name in arguments.only or PROGRAMS}
     for name, parts in chosen.items():
         print(f"\n## {name}")
         goals += run_parts(parts, arguments.quick, arguments.seeds)

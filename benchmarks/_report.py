@@ -136,15 +136,23 @@ def make_parser(description, prog=None):
     return parser
 
 
-def run_program(description, parts: Sequence[Callable], argv=None):
-    """Run the parts that the command line of a program selects; print the goals."""
+def run_program(
+    description,
+    parts: Sequence[Callable],
+    argv=None,
+    short: Sequence[Callable] = (),
+):
+    """Run the parts that the command line of a program selects; print the goals.
+
+    `short` are forms of other parts that run only if they are selected.
+    """
     parser = make_parser(description)
-    by_name = {part.__name__: part for part in parts}
+    by_name = {part.__name__: part for part in (*parts, *short)}
     parser.add_argument(
         "--parts",
         nargs="+",
         choices=by_name,
-        default=list(by_name),
+        default=[part.__name__ for part in parts],
         metavar="NAME",
         help=f"parts to run: {', '.join(by_name)}",
     )

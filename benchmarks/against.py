@@ -274,10 +274,8 @@ def _environment(tree):
     return environment
 
 
-PARTS = (
-    *(workloads, large_outputs, without_numba, profiles),
-    *(default_fits, two_default_fits, evidence),
-)
+PARTS = (workloads, without_numba, profiles, default_fits, evidence)
+SHORT = (large_outputs, two_default_fits)
 
 
 def main():
@@ -288,13 +286,16 @@ def main():
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     chosen, argv = parser.parse_known_args(argv)
     options = {evidence: {"sets": chosen.sets}}
-    parts = [
-        update_wrapper(  # for its name
-            partial(part, revision=revision, **options.get(part, {})), part
-        )
-        for part in PARTS
-    ]
-    run_program(__doc__, parts, argv)
+    parts, short = (
+        [
+            update_wrapper(  # for its name
+                partial(part, revision=revision, **options.get(part, {})), part
+            )
+            for part in group
+        ]
+        for group in (PARTS, SHORT)
+    )
+    run_program(__doc__, parts, argv, short)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ N_FOLDS = 5
 #: Intents with wrong labels.
 N_NOISY, NOISE = 900, 0.2
 ONE, PEER = "SequenceClassifier", "TF-IDF + LogisticRegression"
+BEFORE = f"{ONE}, former defaults"
 #: Of the spoken digits, in hertz.
 SAMPLE_RATE = 8000
 
@@ -263,10 +264,8 @@ def noisy_labels(quick, seeds):
         seeds,
         {
             ONE: {},
-            "SequenceClassifier, three members": {"n_estimators": 3},
-            "SequenceClassifier, former defaults": old_defaults(
-                SequenceClassifier, N_NOISY
-            ),
+            f"{ONE}, three members": {"n_estimators": 3},
+            BEFORE: old_defaults(SequenceClassifier, N_NOISY),
         },
     )
 
@@ -308,7 +307,7 @@ def _noisy_labels(quick, seeds, variants):
             -0.01,
         )
         for name in variants
-        if "former" not in name
+        if name != BEFORE
     ]
 
 
@@ -430,10 +429,8 @@ def main():
     print_goals(goals, arguments.quick)
 
 
-PARTS = (
-    *(former_budgets, budgets_with_wrong_labels),
-    *(noisy_labels, noisy_labels_of_one, small_tasks),
-)
+PARTS = (former_budgets, budgets_with_wrong_labels, noisy_labels, small_tasks)
+SHORT = (noisy_labels_of_one,)
 
 if __name__ == "__main__":
     main()
